@@ -1,0 +1,1 @@
+"""The local stack: everything that `make run` starts beside the app itself."""

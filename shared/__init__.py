@@ -1,0 +1,1 @@
+"""Prepwatch: tells you when a job preparation or release task fails on an Azure Batch node."""

@@ -1,0 +1,1 @@
+"""What the tests prove is said in the first line of each."""
