@@ -1,0 +1,7 @@
+# Thin names for dev.py. `make run HOST=func` reaches the program as an environment variable;
+# `make test ARGS="-k snapshot"` hands arguments on.
+PYTHON ?= python3
+
+.PHONY: run test test-fast bench soak smoke lock
+run test test-fast bench soak smoke lock:
+	@$(PYTHON) dev.py $@ $(if $(ARGS),-- $(ARGS))

@@ -1,0 +1,173 @@
+"""Runs, tests and maintains Prepwatch: `python3 dev.py COMMAND [-- ARGUMENT ...]`; --help names the commands.
+
+Plain standard library, because it makes what everything else needs: .venv (from requirements*.txt) and
+node_modules (from package-lock.json), again whenever those files change. What the commands do is decided
+elsewhere: the local stack in local/, the tools' configuration in pyproject.toml.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+NODE_MODULES = ROOT / "node_modules"
+REQUIREMENTS = [ROOT / "requirements.txt", ROOT / "requirements-dev.txt"]
+LOWEST_PYTHON = (3, 11)
+
+CHECKS = [
+    ["ruff", "check", "."],
+    ["ruff", "format", "--check", "."],
+    ["mypy"],
+    ["interrogate", "-vv", "--omit-covered-files", "tests"],
+]
+COMPILE = ["uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "pyproject.toml"]
+COMPILE += ["--custom-compile-command", "python3 dev.py lock"]
+
+
+def call(*arguments: str) -> int:
+    """Run a module of .venv in the project's folder and return its exit code."""
+    return subprocess.call([str(PYTHON), "-m", *arguments], cwd=ROOT)  # noqa: S603 - the project's own tools
+
+
+def must(exit_code: int, what: str) -> None:
+    """End with a message unless *exit_code* is 0; what was said before explains the rest."""
+    if exit_code:
+        sys.exit(f"dev.py: {what} failed, see above. After mending it, run the same command again.")
+
+
+def is_current(made: Path, recipe: str) -> bool:
+    """Tell whether *made* was completed from this *recipe*."""
+    stamp = made / ".made-from"
+    return stamp.exists() and stamp.read_text() == recipe
+
+
+def complete(made: Path, recipe: str) -> None:
+    """Note that *made* is complete; an interrupted installation has no note, so it is repeated."""
+    (made / ".made-from").write_text(recipe)
+
+
+def recipe_of(*files: Path) -> str:
+    """Return what the files say in short, with the version of Python: either change means a new installation."""
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    return f"Python {sys.version_info.major}.{sys.version_info.minor}, {digest}"
+
+
+def make_venv() -> None:
+    """Make .venv unless it is what requirements*.txt ask for."""
+    recipe = recipe_of(*REQUIREMENTS)
+    if PYTHON.exists() and is_current(VENV, recipe):
+        return
+    print("dev.py: making .venv from requirements*.txt: fetches 120 MB from the Python package index", flush=True)
+    print("        (half of it Node.js, for the storage emulator), takes 460 MB here; about a minute", flush=True)
+    must(subprocess.call([sys.executable, "-m", "venv", "--clear", str(VENV)]), "making .venv")  # noqa: S603 - ourselves
+    files = [option for file in REQUIREMENTS for option in ("-r", str(file))]
+    must(call("pip", "install", "--quiet", "--disable-pip-version-check", *files), "pip install")
+    complete(VENV, recipe)
+
+
+def make_node_modules() -> None:
+    """Make node_modules unless it is what package-lock.json asks for."""
+    recipe = recipe_of(ROOT / "package-lock.json")
+    if is_current(NODE_MODULES, recipe):
+        return
+    print("dev.py: making node_modules from package-lock.json: fetches 75 MB from the npm registry", flush=True)
+    print("        (Azurite, the storage emulator), takes 245 MB here; about half a minute", flush=True)
+    # No package here needs its install script, so none gets to run one.
+    must(call("local.node", "ci", "--ignore-scripts", "--loglevel=error"), "npm ci")
+    complete(NODE_MODULES, recipe)
+
+
+def run(arguments: list[str]) -> int:
+    """Start the local stack, to be ended by Ctrl-C."""
+    make_node_modules()
+    command = [str(PYTHON), "-m", "local.run", *arguments]
+    os.chdir(ROOT)
+    if os.name == "posix":
+        os.execv(command[0], command)  # noqa: S606 - signals shall reach the stack itself
+    try:
+        return subprocess.call(command)  # noqa: S603 - the project's own program
+    except KeyboardInterrupt:  # the stack got it too
+        return 0
+
+
+def test(arguments: list[str]) -> int:
+    """Do everything that CI does; extra arguments go to pytest."""
+    make_node_modules()
+    failed = [" ".join(check) for check in CHECKS if call(*check)]
+    if call("pytest", "-n", "2", *arguments):
+        failed.append("pytest")
+    if failed:
+        print(f"dev.py: failed: {', '.join(failed)}", file=sys.stderr)
+    return len(failed)
+
+
+def test_fast(arguments: list[str]) -> int:
+    """Run the tests that need neither Azurite nor a browser; under a minute."""
+    return call("pytest", "-n", "2", "-m", "not azurite and not browser and not slow", *arguments)
+
+
+def soak(arguments: list[str]) -> int:
+    """Run the app in bad weather for five minutes and judge it; `soak -- --minutes 60 --seed 7`."""
+    make_node_modules()
+    return call("tests.soak", *arguments)
+
+
+def bench(arguments: list[str]) -> int:
+    """Measure everything side by side and write benchmarks/latest.md; behind -- some scenarios only."""
+    make_node_modules()
+    return call("benchmarks", *arguments)
+
+
+def lock(arguments: list[str]) -> int:
+    """Write requirements*.txt from the ranges in pyproject.toml; `lock -- --upgrade` takes the newest."""
+    groups = ["--group", "dev", "--group", "local", "-c", "requirements.txt", "-o", "requirements-dev.txt"]
+    must(call(*COMPILE, *arguments, "-o", "requirements.txt"), "locking what is deployed")
+    must(call(*COMPILE, *arguments, *groups), "locking what develops it")
+    worker = ["--group", "worker", "-c", "requirements.txt", "-o", "requirements-worker.txt"]
+    # What runs there exists for the Python of the deployment only.
+    newest = ["3.13" if word == "3.11" else word for word in COMPILE]
+    return call(*newest, *arguments, *worker)
+
+
+def smoke(arguments: list[str]) -> int:
+    """Do every read that Prepwatch does on a real account, `--account URL`, and record the answers scrubbed."""
+    return call("local.smoke", *arguments)
+
+
+COMMANDS = {
+    "run": run,
+    "test": test,
+    "test-fast": test_fast,
+    "bench": bench,
+    "soak": soak,
+    "smoke": smoke,
+    "lock": lock,
+}
+
+
+def main() -> int:
+    """Do what the command line says."""
+    parser = argparse.ArgumentParser(description="Runs, tests and maintains Prepwatch.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, function in COMMANDS.items():
+        command = commands.add_parser(name, help=(function.__doc__ or "").split("\n")[0])
+        command.add_argument("arguments", nargs="*", help="behind --: handed on to what the command calls")
+        if function is smoke:
+            command.add_argument("--account", metavar="URL", help="the account, https://ACCOUNT.REGION.batch.azure.com")
+    chosen = parser.parse_args()
+    if sys.version_info < LOWEST_PYTHON:
+        sys.exit(f"dev.py: needs Python 3.11 or newer, this is {sys.version.split()[0]}: try python3.13 dev.py")
+    make_venv()
+    account = ["--account", chosen.account] if getattr(chosen, "account", None) else []
+    return COMMANDS[chosen.command]([*account, *chosen.arguments])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""The command `python -m local.functions_host`; owns arguments, what is printed, and signals."""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from threading import Event
+
+from local.functions_host.functions import AppError
+from local.functions_host.host import Host, build
+from local.functions_host.settings import SettingError, apply_local_settings
+
+READY = "Host ready"
+_GRACE = timedelta(seconds=10)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the host until SIGINT or SIGTERM; 0 after a clean end, 1 when it can't start or functions did not end."""
+    options = _parser().parse_args(arguments)
+    app_dir = options.app_dir.resolve()
+    state_dir = options.state_dir or app_dir / ".local" / "functions_host"
+    _configure_logging()
+    ending = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ending.set())
+    try:
+        for name in apply_local_settings(app_dir, os.environ):
+            print(f"Skipping '{name}' from local settings as it's already defined in current environment variables.")
+        host = build(app_dir, os.environ, port=options.port, state_dir=state_dir, check_keys=options.keys)
+    except (SettingError, AppError, OSError) as exc:
+        print(f"The host can't start: {exc}", file=sys.stderr)
+        return 1
+    _print_functions(host)
+    host.start()
+    print(f"{READY}: http://localhost:{host.port}", flush=True)
+    ending.wait()
+    print("Stopping host...", flush=True)
+    if host.stop(_GRACE):
+        return 0
+    print(f"Functions still ran after {_GRACE.total_seconds():.0f} s and are cut off.", file=sys.stderr, flush=True)
+    os._exit(1)  # a running thread would keep the process alive; the real host kills its worker likewise
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local.functions_host", description="Stands in for `func start`.")
+    parser.add_argument("--port", type=int, default=7071, help="port on loopback, 0 for a free one (default 7071)")
+    parser.add_argument("--app-dir", type=Path, default=Path(), help="where host.json and function_app.py lie")
+    parser.add_argument("--state-dir", type=Path, help="timer status and keys (default APP_DIR/.local/functions_host)")
+    parser.add_argument("--keys", action="store_true", help="check function keys, kept in keys.json of the state dir")
+    return parser
+
+
+def _configure_logging() -> None:
+    # The worker sends only the message text to the host, so extra={} is not to be seen here either.
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stdout, format="[%(asctime)s] %(message)s", datefmt="%Y-%m-%dT%H:%M:%S"
+    )
+    logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)
+
+
+def _print_functions(host: Host) -> None:
+    routes = {route.function: route for route in host.routes}
+    print("\nFunctions:\n")
+    for function in host.index.functions:
+        route = routes.get(function.name)
+        if route is None:
+            print(f"\t{function.name}: {function.trigger.type}\n")
+        else:
+            methods = ",".join(sorted(route.methods)) if route.methods else "ALL"
+            print(f"\t{function.name}: [{methods}] http://localhost:{host.port}/{route.template}\n")
+    for name in host.index.disabled:
+        print(f"\tFunction {name} is disabled.\n")
+    for name, reason in host.index.errors.items():
+        print(f"The '{name}' function is in error: {reason}\n", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

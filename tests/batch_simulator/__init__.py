@@ -1,0 +1,1 @@
+"""The Batch simulator against the real client library and the documented rules."""
