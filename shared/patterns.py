@@ -1,0 +1,64 @@
+"""Owns how ids and globs match: tracked jobs and the filters of webhooks.
+
+It does not know where patterns come from, nor what happens to what matches.
+"""
+
+import fnmatch
+import functools
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+_JOB_ID = re.compile(r"[A-Za-z0-9_:-]{1,128}")
+_JOB_GLOB = re.compile(r"[A-Za-z0-9_:*?-]{1,128}")
+
+
+class PatternError(ValueError):
+    """A list of patterns can't be used; the message says which entry by its position, never its text."""
+
+
+def valid_job_id(text: str) -> bool:
+    """Whether Batch can have a job of this id; a `:` stands in the ids of jobs that a schedule makes."""
+    return _JOB_ID.fullmatch(text) is not None
+
+
+def matches_any(globs: Iterable[str], text: str) -> bool:
+    """Whether one of the globs matches the whole text, whatever the case; only `*` and `?` are special."""
+    return any(_compile(glob).match(text) is not None for glob in globs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPatterns:
+    """Which jobs are tracked: those that `included` matches and `excluded` does not."""
+
+    included: tuple[str, ...] = ("*",)
+    excluded: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read comma-separated ids and globs, where `!` excludes; exclusions alone leave all other jobs.
+
+        Raises:
+            PatternError: an entry can't match any job id, or there is no entry; tell who wrote the list.
+        """
+        entries = [entry.strip() for entry in text.split(",") if entry.strip()]
+        if not entries:
+            raise PatternError("has no entry")
+        for position, entry in enumerate(entries, start=1):
+            if _JOB_GLOB.fullmatch(entry.removeprefix("!")) is None:
+                raise PatternError(f"has an entry that matches no job id (entry {position})")
+        excluded = tuple(entry.removeprefix("!") for entry in entries if entry.startswith("!"))
+        included = tuple(entry for entry in entries if not entry.startswith("!"))
+        return cls(included=included or ("*",), excluded=excluded)
+
+    def matches(self, job_id: str) -> bool:
+        """Whether the job is tracked; an exclusion wins over every inclusion, wherever it stands."""
+        return matches_any(self.included, job_id) and not matches_any(self.excluded, job_id)
+
+
+@functools.lru_cache(maxsize=1024)
+def _compile(glob: str) -> re.Pattern[str]:
+    # fnmatch's translation takes linear time however many stars there are; a bracket would open a
+    # set of characters, so it is given as a set of its own. ASCII: `K` is not the Kelvin sign.
+    return re.compile(fnmatch.translate(glob.replace("[", "[[]")), re.IGNORECASE | re.ASCII)

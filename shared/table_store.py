@@ -1,0 +1,264 @@
+"""The table over azure-data-tables: the only module that knows that SDK.
+
+Owns the translation of operations, rows and errors, and how long one exchange may take. Does not own what rows
+mean, nor the limits of the table (`row_limits`). No exception of the SDK leaves it.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from azure.core import MatchConditions
+from azure.core.credentials import TokenCredential
+from azure.core.exceptions import HttpResponseError, ResourceExistsError
+from azure.data.tables import EdmType, EntityProperty, TableClient, TableEntity, UpdateMode
+
+from shared.errors import RowConflictError, StoreError, StoreUnavailableError, TransactionTooLargeError
+from shared.ports import Column, Delete, Insert, Merge, Operation, Put, Replace, Row
+from shared.redaction import one_line
+from shared.row_limits import INT32, check_transaction
+
+if TYPE_CHECKING:
+    from azure.core.pipeline import PipelineResponse
+
+_EXISTS = "EntityAlreadyExists"
+_CHANGED = frozenset({"UpdateConditionNotSatisfied", "ConditionNotMet"})
+_GONE = frozenset({"ResourceNotFound", "EntityNotFound"})
+_NO_TABLE = "TableNotFound"
+_TOO_LARGE = frozenset({"RequestBodyTooLarge", "EntityTooLarge", "PropertyValueTooLarge", "TooManyProperties"})
+_KEPT_MESSAGE_BYTES = 256
+_OPERATION_INDEX = re.compile(r"(\d+):")
+
+_SdkOperation = tuple[str, dict[str, Any], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class TableStore:
+    """One table, as `shared.ports.Table` describes it; may be shared by threads.
+
+    The table is created by the first write that misses it; until then reading finds nothing.
+
+    A write whose answer is lost is not sent again. A write that is answered with 500, 503 or 504 is sent again, at
+    most twice; should the first one have been done all the same, the second raises RowConflictError for this very
+    write. So after a conflict, too, what is stored is only known by reading it.
+    """
+
+    client: TableClient
+
+    def get(self, partition: str, key: str) -> Row | None:
+        """The row, or None when there is none."""
+        with _translated_errors():
+            try:
+                return _row(self.client.get_entity(partition, key))
+            except HttpResponseError as error:
+                if _code(error) in _GONE or _code(error) == _NO_TABLE:
+                    return None
+                raise
+
+    def query(self, partition: str, start: str, end: str) -> Iterator[Row]:
+        """The rows with start <= key < end, in key order, read page by page as they are taken."""
+        condition = f"PartitionKey eq {_quoted(partition)} and RowKey ge {_quoted(start)} and RowKey lt {_quoted(end)}"
+        pages = self.client.query_entities(condition).by_page()
+        while (page := self._next_page(pages)) is not None:
+            yield from map(_row, page)
+
+    def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
+        """Do all operations or none; the new ETag of each written row by key.
+
+        Raises:
+            RowConflictError: Some row was not as expected and nothing was written, unless an earlier sending of this
+                write was: read.
+            TransactionTooLargeError: Not sent, or refused for its size; slice it.
+            StoreUnavailableError: It may or may not have been done; read.
+            StoreError: The service refuses it for another reason; sending it again will not help.
+            ValueError: A column that no table can hold.
+        """
+        check_transaction(partition, operations)
+        pending = list(operations)
+        while pending:
+            try:
+                return self._send(partition, pending)
+            except RowConflictError as conflict:
+                kept = pending if conflict.exists else self._without_missing_deletes(partition, pending)
+                if len(kept) == len(pending):
+                    raise
+                pending = kept
+        return {}
+
+    def _send(self, partition: str, operations: Sequence[Operation]) -> dict[str, str]:
+        sdk_operations = [_sdk_operation(partition, operation) for operation in operations]
+        with _translated_errors(operations):
+            try:
+                answers = self.client.submit_transaction(sdk_operations)
+            except HttpResponseError as error:
+                if _code(error) != _NO_TABLE:
+                    raise
+                self._create_table()
+                answers = self.client.submit_transaction(sdk_operations)
+            return {
+                operation.key: str(answer["etag"])
+                for operation, answer in zip(operations, answers, strict=True)
+                if not isinstance(operation, Delete)
+            }
+
+    def _create_table(self) -> None:
+        try:
+            self.client.create_table()
+        except ResourceExistsError as error:
+            if _code(error) != "TableAlreadyExists":
+                raise
+
+    def _without_missing_deletes(self, partition: str, operations: Sequence[Operation]) -> list[Operation]:
+        """The service fails a whole transaction for a missing row; a Delete without ETag wants just that."""
+        return [
+            operation
+            for operation in operations
+            if not (
+                isinstance(operation, Delete) and operation.etag is None and self.get(partition, operation.key) is None
+            )
+        ]
+
+    @staticmethod
+    def _next_page(pages: Iterator[Iterator[TableEntity]]) -> Iterator[TableEntity] | None:
+        with _translated_errors():
+            try:
+                return next(pages, None)
+            except HttpResponseError as error:
+                if _code(error) == _NO_TABLE:
+                    return None
+                raise
+
+
+def open_table(
+    storage: str | tuple[str, TokenCredential],
+    table_name: str,
+    *,
+    answer_timeout: timedelta = timedelta(seconds=10),
+) -> TableStore:
+    """Make the store of a table without calling it yet.
+
+    *storage* is a connection string, or the table endpoint with the credential to use. *answer_timeout* bounds the
+    silence of the service in one exchange; with retries a call ends within about three times that.
+
+    Raises:
+        ValueError: The connection string or the endpoint makes no sense.
+    """
+    options: dict[str, Any] = {
+        "retry_total": 2,
+        "retry_backoff_factor": 0.2,
+        "retry_backoff_max": 1,
+        "timeout": 2 * answer_timeout.total_seconds(),
+        "connection_timeout": min(5.0, answer_timeout.total_seconds()),
+        "read_timeout": answer_timeout.total_seconds(),
+        "raw_response_hook": _ignore_retry_after,
+    }
+    if isinstance(storage, str):
+        return TableStore(TableClient.from_connection_string(storage, table_name, **options))
+    endpoint, credential = storage
+    return TableStore(TableClient(endpoint, table_name, credential=credential, **options))
+
+
+def _ignore_retry_after(response: "PipelineResponse[Any, Any]") -> None:
+    """Otherwise the SDK would sleep for as long as whoever answered says, however long that is."""
+    for name in ("Retry-After", "retry-after-ms", "x-ms-retry-after-ms"):
+        response.http_response.headers.pop(name, None)
+
+
+def _sdk_operation(partition: str, operation: Operation) -> _SdkOperation:
+    entity: dict[str, Any] = {"PartitionKey": partition, "RowKey": operation.key}
+    if not isinstance(operation, Delete):
+        entity.update((name, _sdk_value(value)) for name, value in operation.columns.items())
+    match operation:
+        case Insert():
+            return "create", entity, {"response_preference": "return-no-content"}
+        case Put():
+            return "upsert", entity, {"mode": UpdateMode.REPLACE}
+        case Merge():
+            return "upsert", entity, {"mode": UpdateMode.MERGE}
+        case Replace(etag=etag):
+            return "update", entity, {"mode": UpdateMode.REPLACE, **_if_match(etag)}
+        case Delete(etag=etag):
+            return "delete", entity, _if_match(etag) if etag is not None else {}
+
+
+def _if_match(etag: str) -> dict[str, Any]:
+    return {"etag": etag, "match_condition": MatchConditions.IfNotModified}
+
+
+def _sdk_value(value: Column) -> Column | EntityProperty:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return value
+    return int(value) if value in INT32 else EntityProperty(value, EdmType.INT64)
+
+
+def _row(entity: TableEntity) -> Row:
+    key = entity.pop("RowKey")
+    del entity["PartitionKey"]
+    columns = {
+        name: value if type(value) in _PLAIN else _plain_value(value)  # most columns need no call
+        for name, value in entity.items()
+    }
+    return Row(key=key, columns=columns, etag=str(entity.metadata["etag"]))
+
+
+_PLAIN = frozenset({str, bytes, int, bool})
+
+
+def _plain_value(value: Any) -> Any:
+    """Take the SDK's wrappers off; a type that we never write stays as it is, for whoever decodes the row."""
+    if isinstance(value, EntityProperty):
+        return value.value
+    if isinstance(value, datetime):
+        return datetime.combine(value.date(), value.timetz())
+    return value
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _code(error: HttpResponseError) -> str:
+    """The service's own error code, which is all that the SDK leaves to tell errors apart."""
+    code = getattr(error, "error_code", None)
+    return str(code.value if isinstance(code, Enum) else code or "")
+
+
+@contextmanager
+def _translated_errors(operations: Sequence[Operation] = ()) -> Iterator[None]:
+    # Nothing is chained: what the SDK raises quotes answers whole, and they may repeat a URL with its signature.
+    try:
+        yield
+    except HttpResponseError as error:
+        raise _translated(error, operations) from None
+    except Exception as error:  # noqa: BLE001 - as the next line says
+        # An answer that is cut short or no HTTP makes the SDK raise anything, from BadStatusLine to AttributeError.
+        words = f"the table gave no usable answer: {type(error).__name__}: {_short(error)}"
+        raise StoreUnavailableError(words) from None
+
+
+def _translated(error: HttpResponseError, operations: Sequence[Operation]) -> StoreError:
+    code, text = _code(error), _short(error)
+    if code == _EXISTS or code in _CHANGED or (code in _GONE and operations):
+        key = _conflicting_key(error, operations)
+        return RowConflictError(text, row_key=key, exists=code == _EXISTS)
+    if code in _TOO_LARGE or error.status_code == 413:
+        return TransactionTooLargeError(f"the table refused it: {text}")
+    if error.status_code == 400:
+        return StoreError(f"the table does not understand the request: {text}")
+    return StoreUnavailableError(f"the table answered {error.status_code} {code}: {text}")
+
+
+def _conflicting_key(error: HttpResponseError, operations: Sequence[Operation]) -> str | None:
+    # The SDK's `index` is 0 also when the service named none, so the message itself is asked.
+    if len(operations) == 1:
+        return operations[0].key
+    index = _OPERATION_INDEX.match(error.message or "")
+    return operations[int(index[1])].key if index and int(index[1]) < len(operations) else None
+
+
+def _short(error: Exception) -> str:
+    return one_line(str(error).partition("\n")[0], limit=_KEPT_MESSAGE_BYTES)

@@ -1,0 +1,110 @@
+"""A table in memory with the semantics and limits of the real one (one contract suite proves both), and faults."""
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from itertools import count
+from threading import Lock
+
+from shared.errors import RowConflictError, StoreUnavailableError
+from shared.ports import Column, Delete, Insert, Merge, Operation, Replace, Row
+from shared.row_limits import check_row, check_transaction
+
+
+class Fault(StrEnum):
+    """What happens to a write before its writer gets StoreUnavailableError."""
+
+    BEFORE = "before"  # nothing
+    AFTER = "after"  # all of it is done
+
+
+When = Callable[[str, Sequence[Operation]], bool]
+
+
+class FakeTable:
+    """A `shared.ports.Table`; threads may share it.
+
+    `writes` holds every transaction tried; `reads` every `("get", partition, key)` and `("query", partition, start)`.
+    """
+
+    def __init__(self) -> None:
+        self.writes: list[tuple[str, tuple[Operation, ...]]] = []
+        self.reads: list[tuple[str, str, str]] = []
+        self._partitions: dict[str, dict[str, Row]] = {}
+        self._keys: dict[str, list[str]] = {}  # of each partition, in order
+        self._faults: list[tuple[Fault, When]] = []
+        self._versions = count(1)
+        self._lock = Lock()
+
+    def fail_next(self, kind: Fault, when: When = lambda _partition, _operations: True) -> None:
+        """Let the next write for which *when* holds fail with StoreUnavailableError, once."""
+        self._faults.append((kind, when))
+
+    def get(self, partition: str, key: str) -> Row | None:
+        """The row, or None when there is none."""
+        with self._lock:
+            self.reads.append(("get", partition, key))
+            return self._partitions.get(partition, {}).get(key)
+
+    def query(self, partition: str, start: str, end: str) -> Iterator[Row]:
+        """The rows with start <= key < end, in key order, as they are when the first is taken."""
+        with self._lock:
+            self.reads.append(("query", partition, start))
+            rows, keys = self._partitions.get(partition, {}), self._keys.get(partition, [])
+            first, last = (bisect_left(keys, _order(edge), key=_order) for edge in (start, end))
+            found = [rows[key] for key in keys[first:last]]
+        yield from found
+
+    def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
+        """Do all operations or none; the new ETag of each written row by key."""
+        check_transaction(partition, operations)
+        with self._lock:
+            self.writes.append((partition, tuple(operations)))
+            due = next((fault for fault in self._faults if fault[1](partition, operations)), None)
+            if due:
+                self._faults.remove(due)
+                if due[0] is Fault.BEFORE:
+                    raise StoreUnavailableError("fault before the write")
+            rows = self._partitions.setdefault(partition, {})
+            # Each key is named once, so that every operation meets the rows as they were before all of them.
+            done = {each.key: self._done(partition, each, rows.get(each.key)) for each in operations}
+            for key, row in done.items():
+                self._set(partition, key, row)
+        if due:
+            raise StoreUnavailableError("fault after the write")
+        return {key: row.etag for key, row in done.items() if row}
+
+    def _set(self, partition: str, key: str, row: Row | None) -> None:
+        rows, keys = self._partitions[partition], self._keys.setdefault(partition, [])
+        if row is not None and key not in rows:
+            insort(keys, key, key=_order)
+        elif row is None and key in rows:
+            del keys[bisect_left(keys, _order(key), key=_order)]
+        rows.pop(key, None)
+        if row is not None:
+            rows[key] = row
+
+    def _done(self, partition: str, operation: Operation, old: Row | None) -> Row | None:
+        match operation:
+            case Insert() if old:
+                raise RowConflictError("the row exists", row_key=operation.key, exists=True)
+            case Replace(etag=str(etag)) | Delete(etag=str(etag)) if old is None or old.etag != etag:
+                raise RowConflictError("the row is not as expected", row_key=operation.key)
+            case Delete():
+                return None
+        kept = old.columns if old and isinstance(operation, Merge) else {}
+        columns = {**kept, **{name: _plain(value) for name, value in operation.columns.items()}}
+        check_row(partition, operation.key, columns)
+        return Row(key=operation.key, columns=columns, etag=f"etag {next(self._versions)}")
+
+
+def _plain(value: Column) -> Column:
+    """As it comes back from the real table: an enum's member as text, any time in UTC."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    return str(value) if isinstance(value, str) else value
+
+
+def _order(key: str) -> bytes:
+    return key.encode("utf-16-be")

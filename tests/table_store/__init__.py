@@ -1,0 +1,1 @@
+"""The table, its fake, and how both fail."""
