@@ -1,0 +1,124 @@
+"""Why tasks fail, said once for all the nodes that fail alike.
+
+Owns what a cause is: phase, code and normalised message, and how a job's list of causes follows its nodes. Does not
+own advice on what to do about a code (`failure_codes`).
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from functools import lru_cache
+
+import msgspec
+
+from shared.model import ExecutionInfo, Phase
+from shared.outcomes import has_failed
+from shared.state import Cause, NodeRecord
+
+MAX_CAUSES = 20
+MAX_POOLS = 5
+MAX_MESSAGE_CHARACTERS = 200
+EXIT_CODE = "FailureExitCode"
+UNKNOWN = "Unknown"
+_LOOKED_AT_CHARACTERS = 1024  # what comes later is cut anyway, unless nearly all before it differs from node to node
+
+# What differs from node to node in otherwise equal messages: ids, times, long numbers, addresses' queries.
+_VARIABLE_PARTS = (
+    (re.compile(r"\s+"), " "),
+    (re.compile(r" ?\b(?:RequestId|Time):\S*"), ""),
+    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?"), "<time>"),
+    (re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), "<id>"),
+    (re.compile(r"\btvm(?:ps)?[-_]\w+(?:-\w+)*"), "<node>"),
+    (re.compile(r"\b(?=[0-9a-fA-F]*\d)[0-9a-fA-F]{16,}\b"), "<id>"),
+    (re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\"]+"), r"\1"),
+    (re.compile(r"\b\d{5,}\b"), "<n>"),
+)
+
+
+def cause_of(info: ExecutionInfo) -> tuple[str, str]:
+    """The code and normalised message of a failed run; our own words where Batch gives only an exit code."""
+    failure = info.failure_info
+    code = (failure.code if failure else None) or (EXIT_CODE if info.exit_code else UNKNOWN)
+    message = (failure.message if failure else None) or ""
+    if code == EXIT_CODE and info.exit_code is not None:
+        return code, f"The task exited with exit code {info.exit_code}."
+    return code, normalise(message)
+
+
+@lru_cache(maxsize=1024)
+def normalise(message: str) -> str:
+    """A message without what differs from node to node, at most MAX_MESSAGE_CHARACTERS long."""
+    message = message[:_LOOKED_AT_CHARACTERS]
+    for pattern, replacement in _VARIABLE_PARTS:
+        message = pattern.sub(replacement, message)
+    return message.strip()[:MAX_MESSAGE_CHARACTERS]
+
+
+def causes_of(record: NodeRecord) -> tuple[Cause, ...]:
+    """The causes that one node counts towards: its open preparation failure and its failed release."""
+    found = []
+    place = (record.pool_id, record.node_id)
+    if record.open is not None:
+        mark = record.open
+        found.append(_single(Phase.PREPARATION, mark.code, mark.message, place, mark.since))
+    if record.release is not None and has_failed(record.release.info):
+        info = record.release.info
+        found.append(_single(Phase.RELEASE, *cause_of(info), place, info.end_time or info.start_time))
+    return tuple(found)
+
+
+class CauseTable:
+    """A job's causes while its nodes change theirs, one node after the other.
+
+    With more than MAX_CAUSES different causes the rarest are dropped and counted anew if they come again, so that the
+    size of a head is bounded; the counts of outcomes stay exact.
+    """
+
+    def __init__(self, causes: Iterable[Cause]) -> None:
+        self._table = {_key(cause): cause for cause in causes}
+
+    def remove(self, cause: Cause) -> None:
+        """A node no longer has this cause; one that was dropped before is no longer counted anyway."""
+        known = self._table.get(_key(cause))
+        if known is not None:
+            self._table[_key(cause)] = msgspec.structs.replace(known, nodes=max(known.nodes - 1, 0))
+
+    def add(self, cause: Cause) -> None:
+        """A node has this cause now."""
+        known = self._table.get(_key(cause))
+        self._table[_key(cause)] = _joined(known, cause) if known is not None else cause
+
+    def causes(self) -> tuple[Cause, ...]:
+        """The causes that some node has, most nodes first, at most MAX_CAUSES."""
+        standing = [cause for cause in self._table.values() if cause.nodes > 0]
+        standing.sort(key=lambda cause: (-cause.nodes, *_key(cause)))
+        return tuple(standing[:MAX_CAUSES])
+
+
+def _key(cause: Cause) -> tuple[Phase, str, str]:
+    return cause.phase, cause.code, cause.message
+
+
+def _single(phase: Phase, code: str, message: str, place: tuple[str, str], moment: datetime | None) -> Cause:
+    return Cause(
+        phase=phase,
+        code=code,
+        message=message,
+        nodes=1,
+        pools=(place[0],),
+        example=place,
+        first_seen=moment,
+        last_seen=moment,
+    )
+
+
+def _joined(cause: Cause, other: Cause) -> Cause:
+    times = [time for time in (cause.first_seen, cause.last_seen, other.first_seen) if time is not None]
+    return msgspec.structs.replace(
+        cause,
+        nodes=cause.nodes + other.nodes,
+        pools=tuple(dict.fromkeys((*cause.pools, *other.pools)))[:MAX_POOLS],
+        example=cause.example if cause.nodes > 0 else other.example,
+        first_seen=min(times, default=None),
+        last_seen=max(times, default=None),
+    )

@@ -1,0 +1,152 @@
+"""How a job's node records are kept together: chunks by the hash of the node, in few and bounded rows.
+
+Owns prefixes, splitting and the encoding of a chunk. Does not own row keys (`table_rows`) or what a record says
+(`diff`). A chunk holds the nodes whose hash begins with its prefix of bits; the prefixes of a job cover every hash
+exactly once. Beside each record lies the digest of the listing entry that it was last decided from, so that an entry
+which has not changed costs one comparison and no decoding.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Iterable, Mapping
+
+import msgspec
+from msgspec import Raw, Struct
+
+from shared.errors import UnreadableRowError
+from shared.state import NodeRecord
+
+MAX_NODES = 1024
+MAX_BYTES = 256 * 1024
+"""What one chunk may take as stored; twelve such rows fit a transaction with room to spare."""
+
+MAX_CHUNKS_AT_FIRST = 32
+"""How many chunks a job may begin with: they are all written with its first slice."""
+
+_FILL_AT_FIRST = 800  # leaves room for the unevenness of hashes and for some growth before the first split
+_COMPRESSION_LEVEL = 1  # records repeat themselves so much that the fastest level saves nearly as much as the best
+_MAX_BITS = 32
+_MAX_LEVELS = 6
+
+
+class Entry(Struct, frozen=True, array_like=True):
+    """One node in a chunk; `digest` is empty when the record holds only part of what the listing said."""
+
+    digest: bytes
+    record: Raw
+
+
+Chunk = dict[str, Entry]
+"""Entries by node key."""
+
+# Text that is no UTF-8 and nesting without end are raised by msgspec as Python's own errors.
+_UNREADABLE = (zlib.error, msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_encoder = msgspec.msgpack.Encoder()
+_chunk_decoder = msgspec.msgpack.Decoder(dict[str, Entry])
+_record_decoder = msgspec.msgpack.Decoder(NodeRecord)
+
+
+def node_key(pool_id: str, node_id: str) -> str:
+    """What identifies a node within a job; Batch's ids are case-insensitive."""
+    return f"{pool_id}/{node_id}".lower()
+
+
+def entry_digest(entry: bytes | Raw) -> bytes:
+    """The digest of a listing entry's bytes."""
+    return hashlib.sha256(entry).digest()[:8]
+
+
+def hash_bits(key: str) -> str:
+    """The bits of a node's hash, as text of 0 and 1."""
+    return f"{int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]):0{_MAX_BITS}b}"
+
+
+def first_prefixes(nodes: int) -> tuple[str, ...]:
+    """The prefixes of a job that shows so many nodes at first sight; chunks that are too full then split at once."""
+    bits = 0
+    while nodes > _FILL_AT_FIRST << bits and 1 << bits < MAX_CHUNKS_AT_FIRST:
+        bits += 1
+    return _prefixes_of(bits)
+
+
+def _prefixes_of(bits: int) -> tuple[str, ...]:
+    return tuple(f"{number:0{bits}b}" if bits else "" for number in range(1 << bits))
+
+
+class Cover:
+    """The prefixes of a job: tells which chunk a node belongs to, and remembers the answer."""
+
+    def __init__(self, prefixes: Iterable[str]) -> None:
+        self.prefixes = frozenset(prefixes)
+        self._known: dict[str, str] = {}
+        self._lengths = sorted({len(prefix) for prefix in self.prefixes})
+
+    def prefix_of(self, key: str) -> str:
+        """The prefix of the chunk that holds this node.
+
+        Raises:
+            UnreadableRowError: The prefixes do not cover the node; the head is damaged.
+        """
+        if (known := self._known.get(key)) is not None:
+            return known
+        bits = hash_bits(key)
+        for length in self._lengths:
+            if bits[:length] in self.prefixes:
+                self._known[key] = bits[:length]
+                return bits[:length]
+        raise UnreadableRowError(
+            "The head names chunks that do not cover all nodes; delete the job's rows to begin anew."
+        )
+
+
+def levels_to_split(nodes: int, encoded_bytes: int) -> int:
+    """How many more bits a chunk's prefix needs so that its parts are not too large; 0 when it may go on as one.
+
+    At most six at a time, so that the parts fit a transaction.
+    """
+    levels = 0
+    while levels < _MAX_LEVELS and nodes > 1 and (nodes >> levels > MAX_NODES or encoded_bytes >> levels > MAX_BYTES):
+        levels += 1
+    return levels
+
+
+def split(prefix: str, chunk: Mapping[str, Entry], levels: int) -> dict[str, Chunk]:
+    """The chunks that take a chunk's place, empty ones included."""
+    parts: dict[str, Chunk] = {prefix + tail: {} for tail in _prefixes_of(levels)}
+    for key, entry in chunk.items():
+        parts[hash_bits(key)[: len(prefix) + levels]][key] = entry
+    return parts
+
+
+def encode_record(record: NodeRecord) -> Raw:
+    """A record as it lies in a chunk."""
+    return Raw(_encoder.encode(record))
+
+
+def decode_record(raw: Raw) -> NodeRecord:
+    """A record out of a chunk.
+
+    Raises:
+        UnreadableRowError: The bytes are no record.
+    """
+    try:
+        return _record_decoder.decode(raw)
+    except _UNREADABLE as error:
+        raise UnreadableRowError(f"A node record can't be read: {error}") from error
+
+
+def encode_chunk(chunk: Chunk) -> bytes:
+    """A chunk as stored."""
+    return zlib.compress(_encoder.encode(chunk), _COMPRESSION_LEVEL)
+
+
+def decode_chunk(stored: bytes) -> Chunk:
+    """A chunk from its stored bytes.
+
+    Raises:
+        UnreadableRowError: The bytes are no chunk.
+    """
+    try:
+        return _chunk_decoder.decode(zlib.decompress(stored))
+    except _UNREADABLE as error:
+        raise UnreadableRowError(f"A chunk of node records can't be read: {error}") from error

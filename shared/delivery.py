@@ -1,0 +1,309 @@
+"""Delivers what is due: claim, render, sign, send, decide, record.
+
+Owns the walk of a delivery and which webhook may be tried now. Does not own what an answer means (`outbox`), requests'
+form (`formats`) or how bytes travel (`ports.Sender`). A delivery is held by a lease while it is attempted:
+
+    due --claim (ETag)--> leased --send--> record (ETag): done | dead | due again, later
+     ^                      |
+     +---- lease expires ---+   whoever held it died: attempted once more, same id, same bytes
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from threading import Lock
+
+from shared.errors import StoreError, UnreadableRowError
+from shared.events import Event, EventType, Origin, webhook_event
+from shared.formats import Message, render
+from shared.journal import write_line
+from shared.ledger import Ledger, Pending
+from shared.outbox import (
+    SCHEDULE,
+    Judgement,
+    NextStep,
+    bury,
+    claim,
+    follow_webhook,
+    hide_credentials,
+    is_due,
+    judge,
+    next_step,
+)
+from shared.ports import Authorize, Clock, Delete, Lanes, Put, Replace, Row, Sender, Table
+from shared.sending import send_authorised, without_token
+from shared.state import Delivery, DeliveryState, WebhookState
+from shared.table_rows import OWN, delivery_key, event_key, from_row, range_of, to_columns, unpack, webhook_key
+from shared.webhook_config import Webhook
+
+IN_FLIGHT = 4
+"""Attempts of one webhook at the same time; a slow receiver holds up only itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deliverer:
+    """Delivers for every configured webhook; `new_id` makes lease ids, `site` speaks for what concerns no account.
+
+    `authorize` is asked for a token by those webhooks whose format has no key of its own.
+    """
+
+    table: Table
+    sender: Sender
+    lanes: Lanes
+    clock: Clock
+    webhooks: Mapping[str, Webhook]
+    own_ledger: Ledger
+    site: Origin
+    new_id: Callable[[], str]
+    authorize: Authorize = without_token
+
+    def start(self, deadline: datetime) -> "DeliveryRun":
+        """Begin a run that starts no attempt after `deadline`.
+
+        Raises:
+            StoreError: The state of the webhooks can't be read; nothing is delivered now.
+        """
+        start, end = range_of("webhook")
+        rows = {row.key: row for row in self.table.query(OWN, start, end)}
+        return DeliveryRun(self, deadline, {name: rows.get(webhook_key(name)) for name in self.webhooks})
+
+
+@dataclass(slots=True)
+class _Health:
+    """A webhook's state as last read or written, with its row."""
+
+    row: Row | None
+    state: WebhookState
+    probing: bool = False
+    parked: list[Pending] = field(default_factory=list)
+
+
+class DeliveryRun:
+    """One run of deliveries: whatever it is offered is attempted at once, each webhook in its own lane."""
+
+    def __init__(self, deliverer: Deliverer, deadline: datetime, rows: Mapping[str, Row | None]) -> None:
+        self._with = deliverer
+        self._deadline = deadline
+        self._lock = Lock()
+        self._offered: set[str] = set()
+        self._left = 0
+        self._health = {
+            name: _Health(row, from_row(row, WebhookState) if row else WebhookState(name=name))
+            for name, row in rows.items()
+        }
+
+    @property
+    def deliverer(self) -> Deliverer:
+        """What it delivers with."""
+        return self._with
+
+    @property
+    def deadline(self) -> datetime:
+        """No attempt is started after this moment."""
+        return self._deadline
+
+    def offer(self, pending: Iterable[Pending]) -> None:
+        """Attempt these deliveries as soon as their webhooks have a free place."""
+        for item in pending:
+            with self._lock:
+                known = item.place in self._offered
+                self._offered.add(item.place)
+            if not known:
+                self._submit(item)
+
+    def sweep(self, partition: str) -> int:
+        """Offer whatever is due in a partition and return how many deliveries wait there, due or not."""
+        now = self._with.clock()
+        start, end = range_of(DeliveryState.DUE.value)
+        waiting = 0
+        for row in self._with.table.query(partition, start, end):
+            waiting += 1
+            try:
+                delivery = from_row(row, Delivery)
+            except UnreadableRowError as error:
+                write_line("delivery-unreadable", error=str(error))
+                continue
+            if is_due(delivery, now):
+                self.offer([Pending(partition=partition, delivery=delivery, etag=row.etag)])
+        return waiting
+
+    def finish(self) -> int:
+        """Wait for every attempt that was offered; the number of those that no time was left for."""
+        offered = -1
+        while offered != len(self._offered):  # an attempt may make due what tells another webhook of it
+            offered = len(self._offered)
+            for name in (*self._health, ""):
+                self._with.lanes.join(_lane(name))
+        return self._left
+
+    def submit(self, name: str, work: Callable[[], None]) -> None:
+        """Do other work for a webhook in its lane; `finish` waits for it too."""
+        self._with.lanes.submit(_lane(name), IN_FLIGHT, work)
+
+    def _submit(self, item: Pending) -> None:
+        name = item.delivery.webhook
+        self.submit(name if name in self._health else "", lambda: self._take(item))
+
+    def _take(self, item: Pending) -> None:
+        now = self._with.clock()
+        webhook = self._with.webhooks.get(item.delivery.webhook)
+        if now >= self._deadline:
+            with self._lock:
+                self._left += 1
+        elif item.delivery.tries >= len(SCHEDULE):
+            # Every attempt was claimed and none came to an end: whoever made it died.
+            reason = f"given up after {item.delivery.tries} attempts without an end"
+            self._record(item, bury(item.delivery, reason, now))
+        elif webhook is None:
+            self._record(item, bury(item.delivery, "the webhook is not configured any more", now))
+        elif (disabled := self._health[webhook.name].state).disabled_since is not None:
+            self._record(item, bury(item.delivery, f"the webhook is disabled: {disabled.reason}", now))
+        elif webhook.enabled and self._may_try(item, now):
+            try:
+                self._attempt(webhook, item, now)
+            finally:
+                self.release(webhook.name)
+
+    def admits(self, name: str, now: datetime) -> bool:
+        """Whether a webhook may be told how things stand now, a failing one as its single probe; `release` it then."""
+        with self._lock:
+            health = self._health[name]
+            state = health.state
+            waits = state.not_before is not None and now < state.not_before
+            if waits or health.probing or state.disabled_since is not None:
+                return False
+            health.probing = state.failing_since is not None
+            return True
+
+    def _may_try(self, item: Pending, now: datetime) -> bool:
+        """Whether the webhook may be tried now: a failing one by a single probe, the others wait for what it brings."""
+        with self._lock:
+            health = self._health[item.delivery.webhook]
+            state = health.state
+            if state.not_before is not None and now < state.not_before:
+                return False
+            if state.failing_since is not None:
+                if health.probing:
+                    health.parked.append(item)
+                    return False
+                health.probing = True
+            return True
+
+    def release(self, name: str) -> None:
+        """Let go of a webhook after an attempt: what waited for its probe is tried when it has recovered."""
+        with self._lock:
+            health = self._health[name]
+            health.probing = False
+            parked, health.parked = health.parked, []
+            recovered = health.state.failing_since is None
+        for item in parked if recovered else ():
+            self._submit(item)
+
+    def _attempt(self, webhook: Webhook, item: Pending, now: datetime) -> None:
+        # claim
+        claimed = claim(item.delivery, self._with.new_id(), now)
+        key = delivery_key(DeliveryState.DUE, webhook.name, claimed.event_id)
+        try:
+            swap = Replace(key=key, columns=to_columns(claimed), etag=item.etag)
+            etag = self._with.table.transact(item.partition, [swap])[key]
+            body = item.body or self._body(item)
+        except StoreError as error:
+            # Somebody else holds it, or nothing is known: a lease that nobody uses expires.
+            write_line("claim-lost", webhook=webhook.name, event=claimed.event_id, error=str(error))
+            return
+        held = replace(item, delivery=claimed, etag=etag)
+        if body is None:
+            self._record(held, bury(claimed, "the event is not stored any more", now))
+            return
+
+        # render, sign, send
+        message = Message(id=claimed.event_id, body=body)
+        request = render(webhook, message, now)
+        answer = send_authorised(self._with.sender, self._with.authorize, webhook, request)
+        answer = hide_credentials(webhook, answer)
+
+        # decide
+        ended = self._with.clock()
+        judgement = judge(webhook.format, answer, claimed.tries, ended)
+        step = next_step(claimed, judgement, answer, ended)
+
+        # record
+        self._record(held, step)
+        self.follow(webhook.name, judgement, ended)
+        if step.state is DeliveryState.DEAD:
+            write_line(
+                "delivery_dead",
+                logging.WARNING,
+                webhook=webhook.name,
+                event=claimed.event_id,
+                reason=step.delivery.reason,
+            )
+        write_line(
+            "attempt",
+            webhook=webhook.name,
+            event=claimed.event_id,
+            tries=claimed.tries,
+            verdict=judgement.verdict.value,
+            reason=judgement.reason,
+            durationMs=step.delivery.attempts[-1].duration_ms,
+        )
+
+    def _body(self, item: Pending) -> bytes | None:
+        row = self._with.table.get(item.partition, event_key(item.delivery.event_id))
+        return None if row is None else unpack(row)
+
+    def _record(self, item: Pending, step: NextStep) -> None:
+        delivery = step.delivery
+        due = delivery_key(DeliveryState.DUE, delivery.webhook, delivery.event_id)
+        columns = to_columns(delivery)
+        if step.state is DeliveryState.DUE:
+            operations: Sequence[Replace | Delete | Put] = [Replace(key=due, columns=columns, etag=item.etag)]
+        else:
+            ended = delivery_key(step.state, delivery.webhook, delivery.event_id)
+            operations = [Delete(key=due, etag=item.etag), Put(key=ended, columns=columns)]
+        try:
+            self._with.table.transact(item.partition, operations)
+        except StoreError as error:
+            # The lease expires and it is attempted again with the same id and bytes, unless this was written after all.
+            write_line("record-lost", webhook=delivery.webhook, event=delivery.event_id, error=str(error))
+
+    def follow(self, name: str, judgement: Judgement, now: datetime) -> None:
+        """Remember what an attempt says about a webhook, and tell the others when it begins or ceases to fail."""
+        with self._lock:
+            health = self._health[name]
+            after = follow_webhook(health.state, judgement, now)
+            if after == health.state:
+                return
+            events = self._told(health.state, after, now)
+            try:
+                written = self._with.own_ledger.commit_webhook(health.row, after, events, now)
+            except StoreError as error:
+                write_line("webhook-state-lost", webhook=name, error=str(error))
+                row = self._reread(name)
+                health.row, health.state = row, from_row(row, WebhookState) if row else WebhookState(name=name)
+                return
+            health.row, health.state = written.row, after
+        self.offer(written.pending)
+
+    def _reread(self, name: str) -> Row | None:
+        try:
+            return self._with.table.get(OWN, webhook_key(name))
+        except StoreError:
+            return None
+
+    def _told(self, before: WebhookState, after: WebhookState, now: datetime) -> tuple[Event, ...]:
+        site = self._with.site
+        if after.disabled_since is not None and before.disabled_since is None:
+            kind, since = EventType.WEBHOOK_DISABLED, after.disabled_since
+        elif after.failing_since is not None and before.failing_since is None:
+            kind, since = EventType.WEBHOOK_FAILING, after.failing_since
+        elif before.failing_since is not None and after.failing_since is None:
+            kind, since = EventType.WEBHOOK_RECOVERED, before.failing_since
+        else:
+            return ()
+        return (webhook_event(site, kind, after.name, since, now, reason=after.reason),)
+
+
+def _lane(webhook: str) -> str:
+    return f"webhook:{webhook}"

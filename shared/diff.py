@@ -1,0 +1,166 @@
+"""What a node's new status means, given what is known of the node: the heart of Prepwatch.
+
+Owns the rules for newly failed, resolved and what is to be ignored. Does not own grouping into events (`events`) or the
+job as a whole (`job_rules`). Pure: a status and a record go in, a new record and its changes come out, each with its
+reason. A listing is not a snapshot (nodes come and go from it, pages of different age mix), so the run's startTime, not
+the order of arrival, says which of two statuses is the newer.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from shared.causes import cause_of
+from shared.model import ExecutionInfo, NodeStatus, Outcome, Phase
+from shared.outcomes import has_failed, is_completed, outcome_of
+from shared.state import NodeRecord, OpenFailure, PhaseRecord, Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Something worth telling about one phase on one node: newly failed or resolved.
+
+    `occurrence` is the run that it is about; `opened` is the failure that a resolution ends, None for failures;
+    `stderr_tail` is the end of what the task wrote, None when it was not asked for.
+    """
+
+    phase: Phase
+    reason: Reason
+    node: NodeRecord
+    occurrence: ExecutionInfo
+    opened: OpenFailure | None = None
+    stderr_tail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """What of the job a node's decision depends on.
+
+    Failures that ended before `announce_from` on nodes never seen are recorded in silence (None: announce all); on a
+    node that is known, whatever is new is news.
+    `open` is False once the job's end has closed its open failures: then no mark is set and none is resolved.
+    """
+
+    announce_from: datetime | None
+    open: bool = True
+
+
+def decide_node(before: NodeRecord | None, status: NodeStatus, watch: Watch) -> tuple[NodeRecord, tuple[Change, ...]]:
+    """The record that follows from a status, and the changes worth telling.
+
+    `before` is None for a node that this incarnation of the job has not shown yet. A phase missing from the status
+    keeps its record.
+    """
+    known = before or NodeRecord(pool_id=status.pool_id or "", node_id=status.node_id or "")
+    silent_before = watch.announce_from if before is None else None
+    preparation = _decide_phase(known.preparation, status.preparation, silent_before)
+    release = _decide_phase(known.release, status.release, silent_before)
+    opened = known.open if watch.open else None
+    changes: list[tuple[Phase, Reason, ExecutionInfo, OpenFailure | None]] = []
+
+    if preparation is not None and preparation is not known.preparation:
+        if _is_other_failure(known.preparation, preparation):
+            announced = preparation.reason is Reason.NEWLY_FAILED
+            if watch.open:
+                opened = _open_failure(preparation.info, announced=announced)
+            if announced:
+                changes.append((Phase.PREPARATION, Reason.NEWLY_FAILED, preparation.info, None))
+        elif opened is not None and outcome_of(preparation.info) is Outcome.SUCCEEDED:
+            preparation = PhaseRecord(info=preparation.info, reason=Reason.RESOLVED)
+            if opened.announced:
+                changes.append((Phase.PREPARATION, Reason.RESOLVED, preparation.info, opened))
+            opened = None
+    if release is not None and _is_other_failure(known.release, release) and release.reason is Reason.NEWLY_FAILED:
+        changes.append((Phase.RELEASE, Reason.NEWLY_FAILED, release.info, None))
+
+    record = NodeRecord(
+        pool_id=status.pool_id or known.pool_id,
+        node_id=status.node_id or known.node_id,
+        node_url=status.node_url or known.node_url,
+        preparation=preparation,
+        release=release,
+        open=opened,
+    )
+    return record, tuple(
+        Change(phase=phase, reason=reason, node=record, occurrence=run, opened=ended)
+        for phase, reason, run, ended in changes
+    )
+
+
+def merge_statuses(first: NodeStatus, second: NodeStatus) -> NodeStatus:
+    """One status of a node that a listing shows twice: of each phase the run that started later."""
+    return NodeStatus(
+        pool_id=second.pool_id or first.pool_id,
+        node_id=second.node_id or first.node_id,
+        node_url=second.node_url or first.node_url,
+        preparation=_later(first.preparation, second.preparation),
+        release=_later(first.release, second.release),
+    )
+
+
+def as_utc(moment: datetime | None) -> datetime:
+    """A comparable moment; a missing one is before every other, one without a zone is taken for UTC."""
+    if moment is None:
+        return datetime.min.replace(tzinfo=UTC)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def ended_at(info: ExecutionInfo) -> datetime | None:
+    """When a run ended, or started when Batch gave no end."""
+    return info.end_time or info.start_time
+
+
+def has_run_since(record: NodeRecord, moment: datetime | None) -> bool:
+    """Whether a phase last started on this node at or after a moment."""
+    runs = (record.preparation, record.release)
+    return any(as_utc(run.info.start_time) >= as_utc(moment) for run in runs if run is not None)
+
+
+def _decide_phase(
+    before: PhaseRecord | None, info: ExecutionInfo | None, silent_before: datetime | None
+) -> PhaseRecord | None:
+    if info is None or (before is not None and _is_no_news(before.info, info)):
+        return before
+    same_run = before is not None and as_utc(before.info.start_time) == as_utc(info.start_time)
+    if before is not None and same_run and has_failed(before.info) == has_failed(info):
+        return PhaseRecord(info=info, reason=before.reason, event_id=before.event_id)
+    if not has_failed(info):
+        return PhaseRecord(info=info)
+    # A failure from before this job was first watched, on a node never seen: history.
+    if silent_before is not None and as_utc(ended_at(info)) < silent_before:
+        return PhaseRecord(info=info, reason=Reason.BEFORE_FIRST_SIGHT)
+    return PhaseRecord(info=info, reason=Reason.NEWLY_FAILED)
+
+
+def _is_no_news(known: ExecutionInfo, info: ExecutionInfo) -> bool:
+    started, known_started = as_utc(info.start_time), as_utc(known.start_time)
+    if started != known_started:
+        # An older run comes from a page older than one already seen.
+        return started < known_started
+    # A run can't go back from its end, and its failure is final: what says otherwise is older than what is known.
+    goes_back = is_completed(known) and not is_completed(info)
+    unfails = has_failed(known) and not has_failed(info)
+    return known == info or goes_back or unfails
+
+
+def _is_other_failure(before: PhaseRecord | None, after: PhaseRecord) -> bool:
+    """Whether this run has failed and was not yet recorded as failed."""
+    if not has_failed(after.info):
+        return False
+    if before is None or not has_failed(before.info):
+        return True
+    return as_utc(before.info.start_time) != as_utc(after.info.start_time)
+
+
+def _open_failure(info: ExecutionInfo, *, announced: bool) -> OpenFailure:
+    code, message = cause_of(info)
+    return OpenFailure(since=ended_at(info), code=code, message=message, announced=announced)
+
+
+def _later(first: ExecutionInfo | None, second: ExecutionInfo | None) -> ExecutionInfo | None:
+    if first is None or second is None:
+        return first or second
+    started, other = as_utc(first.start_time), as_utc(second.start_time)
+    if started != other:
+        return first if started > other else second
+    # The same run: its end is newer than its running, a failure is final.
+    return max(first, second, key=lambda info: (is_completed(info), has_failed(info)))

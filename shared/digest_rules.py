@@ -1,0 +1,217 @@
+"""What chat and pager are to be told about jobs, and when: they hear how things stand, not every event.
+
+Owns what is news to a webhook that was last told so much, and how fast it may be told. Does not own the sending
+(`digests`) or the words (`notices`). Pure: what was told and the head go in, news with its reason comes out.
+
+Chat gets one message for all jobs of an account, ten seconds after the first news, then with growing pauses while it
+goes on. A pager gets one incident for each job, opened at once, brought up to date now and then, closed at once.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+
+from shared.events import EventType
+from shared.mute_rules import Mute, muted_until
+from shared.outbox import wait_before
+from shared.state import JobHead, Pace, Told
+from shared.webhook_config import Webhook, WebhookFormat
+
+HOLD = timedelta(seconds=10)
+"""What fails together is told together."""
+PAUSES = tuple(timedelta(minutes=minutes) for minutes in (5, 10, 20, 40, 60))
+"""The waits between the messages of a series."""
+QUIET = timedelta(hours=1)
+"""After so long without news the next begins a series of its own."""
+
+_LONGEST_WAIT_TRIES = 5  # the schedule's wait of an hour: what is told is how things stand then, so it never gets old
+
+
+class NewsKind(StrEnum):
+    """Why a webhook is told about a job."""
+
+    FAILED = "failed"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownToWebhook:
+    """What a webhook was told about a job, and how the job stands (None: nothing is stored of it any more).
+
+    `wanted` is the generation that its row asks for, `wanted_at` when something was last worth telling.
+    """
+
+    told: Told
+    head: JobHead | None
+    wanted: int
+    wanted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What a webhook does not know about a job.
+
+    `preparation` and `release` count the failures since it was last told; `told` is what it knows after the message,
+    `generation` up to where, and `told_at` when it last heard of the job (None: never).
+    `nodes` are some of the nodes concerned, pool id and node id; the rules leave them to whoever may read them.
+    """
+
+    job_id: str
+    kind: NewsKind
+    head: JobHead | None
+    preparation: int
+    release: int
+    told: Told
+    wanted_at: datetime
+    told_at: datetime | None
+    generation: int
+    nodes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The messages to send now, each with its news, or when something may have to be sent (None: when more happens).
+
+    `pace` is how the webhook's pace stands even if nothing is sent.
+    """
+
+    messages: tuple[tuple[News, ...], ...]
+    pace: Pace
+    wake_at: datetime | None = None
+
+
+def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime) -> News | None:
+    """What the webhook is to be told about a job, whatever the time; None when it knows, or does not want to know."""
+    told, head = known.told, known.head
+    if head is None:
+        over = msgspec.structs.replace(told, standing=False, stuck=False, at=now)
+        return _news(NewsKind.RESOLVED, told.job_id, known, (0, 0), over) if told.standing else None
+
+    def wants(kind: EventType) -> bool:
+        return webhook.wants(kind, job_id=head.job_id, account=account)
+
+    same = told.counted_from == head.first_seen_at
+    preparation = head.preparation_failed_ever - (told.preparation if same else 0)
+    release = head.release_failed_ever - (told.release if same else 0)
+    grown = (
+        preparation if wants(EventType.PREPARATION_FAILED) else 0,
+        release if wants(EventType.RELEASE_FAILED) else 0,
+    )
+    stuck = head.stuck is not None and head.stuck.told and wants(EventType.JOB_STUCK)
+    stands = stuck or (head.preparation.open > 0 and wants(EventType.PREPARATION_FAILED))
+    pager = webhook.format is WebhookFormat.PAGERDUTY
+    if pager:
+        # Release failures are final: the incident about them ends with the job, and one that is over is opened and
+        # closed, because somebody has to know of it.
+        unsettled = head.release_failed_ever > 0 and head.settled_at is None and wants(EventType.RELEASE_FAILED)
+        stands = stands or unsettled
+    began = stuck and not (same and told.stuck)
+    after = Told(
+        job_id=head.job_id,
+        counted_from=head.first_seen_at,
+        preparation=head.preparation_failed_ever,
+        release=head.release_failed_ever,
+        stuck=stuck,
+        standing=stands,
+        at=now,
+    )
+    if (
+        told.standing
+        and not stands
+        and (pager or wants(EventType.PREPARATION_RESOLVED) or wants(EventType.JOB_RESUMED))
+    ):
+        return _news(NewsKind.RESOLVED, head.job_id, known, grown, after)
+    if any(grown) or began:
+        after = msgspec.structs.replace(after, standing=stands or pager)
+        return _news(NewsKind.FAILED, head.job_id, known, grown, after)
+    return None
+
+
+def decide(
+    webhook: Webhook, account: str, known: Iterable[KnownToWebhook], pace: Pace, mutes: Sequence[Mute], now: datetime
+) -> Decision:
+    """What to send to the webhook now, the worst jobs first; the end of what it was told is never muted."""
+    heard = [item for each in known if (item := news_of(webhook, account, each, now)) is not None]
+    muted = {item.job_id: until for item in heard if (until := _muted_until(item, mutes, now)) is not None}
+    news = sorted((item for item in heard if item.job_id not in muted), key=_worst_first)
+    unmuted_at = min(muted.values(), default=None)
+    if not news:
+        return Decision(messages=(), pace=msgspec.structs.replace(pace, held_since=None), wake_at=unmuted_at)
+    if pace.held_since is None:
+        pace = msgspec.structs.replace(pace, held_since=min(item.wanted_at for item in news))
+    messages: tuple[tuple[News, ...], ...]
+    if webhook.format is WebhookFormat.PAGERDUTY:
+        ready = {item.job_id: _page_at(item, now) for item in news}
+        messages = tuple((item,) for item in news if ready[item.job_id] <= now)
+        held = [at for at in ready.values() if at > now]
+    else:
+        at = _chat_at(news, pace)
+        messages = (tuple(news),) if at <= now else ()
+        held = [at] if at > now else []
+    if pace.not_before is not None and pace.not_before > now:
+        messages, held = (), [pace.not_before]
+    return Decision(messages=messages, pace=pace, wake_at=min([*held, *muted.values()], default=None))
+
+
+def after_sending(pace: Pace, now: datetime) -> Pace:
+    """The pace of a webhook that has just been told all its news."""
+    step = 1 if _was_quiet(pace) else pace.step + 1
+    return msgspec.structs.replace(pace, held_since=None, sent_at=now, step=step, tries=0, not_before=None)
+
+
+def after_failing(pace: Pace, identity: str, now: datetime) -> Pace:
+    """The pace of a webhook that could not be told; it is tried again within an hour, for as long as it takes.
+
+    `identity` spreads the attempts of different webhooks.
+    """
+    tries = pace.tries + 1
+    wait = wait_before(identity, min(tries, _LONGEST_WAIT_TRIES)) or timedelta(0)
+    return msgspec.structs.replace(pace, tries=tries, not_before=now + wait)
+
+
+def _news(kind: NewsKind, job_id: str, known: KnownToWebhook, grown: tuple[int, int], after: Told) -> News:
+    return News(
+        job_id=job_id,
+        kind=kind,
+        head=known.head,
+        preparation=grown[0],
+        release=grown[1],
+        told=after,
+        wanted_at=known.wanted_at,
+        told_at=known.told.at,
+        generation=known.head.generation if known.head else known.wanted,
+    )
+
+
+def _muted_until(news: News, mutes: Sequence[Mute], now: datetime) -> datetime | None:
+    return muted_until(mutes, news.job_id, now) if news.kind is NewsKind.FAILED else None
+
+
+def _worst_first(news: News) -> tuple[bool, int, str]:
+    open_now = news.head.preparation.open if news.head else 0
+    return news.kind is NewsKind.RESOLVED, -(open_now + news.preparation + news.release), news.job_id.lower()
+
+
+def _was_quiet(pace: Pace) -> bool:
+    return pace.sent_at is None or (pace.held_since is not None and pace.held_since - pace.sent_at >= QUIET)
+
+
+def _chat_at(news: Sequence[News], pace: Pace) -> datetime:
+    """When a message may go out that tells these."""
+    gathered = (pace.held_since or min(item.wanted_at for item in news)) + HOLD
+    if _was_quiet(pace) or pace.sent_at is None:
+        return gathered
+    pause = PAUSES[min(max(pace.step, 1), len(PAUSES)) - 1]
+    if any(item.told_at is None for item in news):
+        pause = min(pause, PAUSES[0])
+    return max(gathered, pace.sent_at + pause)
+
+
+def _page_at(news: News, now: datetime) -> datetime:
+    """When a pager may hear of a job: the first time and of the end at once, else a pause after it last heard."""
+    if news.kind is NewsKind.RESOLVED or news.told_at is None:
+        return now
+    return news.told_at + PAUSES[0]

@@ -1,0 +1,209 @@
+"""Tells chat and pager how the jobs of one account stand.
+
+Owns the walk of a digest and its lease. Does not own what is news and when it is told (`digest_rules`), the words
+(`notices`), or how a webhook fares (`delivery`). Of several who try, only the holder of the webhook's lease sends:
+
+    news? --claim (ETag)--> read rows, then heads --> render, send --> merge `told` (ETag of the lease)
+                                                                         ^
+                           a crash before this line repeats the message, and never loses one
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from threading import Lock
+
+import msgspec
+
+from shared.chunks import decode_chunk, decode_record
+from shared.delivery import Deliverer, DeliveryRun
+from shared.digest_rows import read_known, telling
+from shared.digest_rules import Decision, News, NewsKind, after_failing, after_sending, decide
+from shared.errors import StoreError, UnreadableRowError
+from shared.events import Origin, links_of
+from shared.formats import render_notice
+from shared.journal import write_line
+from shared.model import Phase
+from shared.mutes import read_mutes
+from shared.notices import MAX_NODES, jobs_notice
+from shared.outbox import LEASE, Verdict, judge
+from shared.outcomes import has_failed
+from shared.plan import MAX_ROWS
+from shared.ports import Insert, Operation, Replace, Row
+from shared.state import JobHead, NodeRecord, Pace
+from shared.table_rows import chunk_key, from_row, pace_key, to_columns, unpack
+from shared.webhook_config import Webhook
+
+_JOBS_WITH_NODES = 5
+_CHUNKS_READ = 8  # of each such job; after that the examples of the causes have to do
+
+
+class DigestRun:
+    """Tells everybody who has to be told, each webhook in its own lane beside a run of deliveries."""
+
+    def __init__(self, origin: Origin, deliveries: DeliveryRun) -> None:
+        self._origin = origin
+        self._deliveries = deliveries
+        self._lock = Lock()
+        self._wake_at: list[datetime] = []
+
+    @property
+    def wake_at(self) -> datetime | None:
+        """When something may have to be told next, None when more has to happen first; right after the run's end."""
+        with self._lock:
+            return min(self._wake_at, default=None)
+
+    def start(self) -> None:
+        """Begin to tell; the run of deliveries waits for the end."""
+        for webhook in self._deliveries.deliverer.webhooks.values():
+            if webhook.enabled and webhook.format.tells_state:
+                self._deliveries.submit(webhook.name, partial(self._tell, webhook))
+
+    def _tell(self, webhook: Webhook) -> None:
+        desk = _Desk(webhook=webhook, origin=self._origin, deliveries=self._deliveries)
+        try:
+            wake_at = desk.tell()
+        except (StoreError, UnreadableRowError) as error:
+            # Whatever was sent and not recorded is sent again when the lease has expired.
+            write_line("digest-postponed", webhook=webhook.name, account=self._origin.account, error=str(error))
+            return
+        if wake_at is not None:
+            with self._lock:
+                self._wake_at.append(wake_at)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Desk:
+    """One webhook and one account: the pace's row as last read or written, and what is done at it."""
+
+    webhook: Webhook
+    origin: Origin
+    deliveries: DeliveryRun
+    row: Row | None = None
+    pace: Pace = field(default_factory=Pace)
+
+    @property
+    def _with(self) -> Deliverer:
+        return self.deliveries.deliverer
+
+    @property
+    def _account(self) -> str:
+        return self.origin.account or ""
+
+    def tell(self) -> datetime | None:
+        """Send what is due; when something may be due next."""
+        decision = self._look(self._with.clock())
+        if decision is None:
+            return None
+        now = self._with.clock()
+        if self.pace.leased_until is not None and now < self.pace.leased_until:
+            return self.pace.leased_until
+        if not decision.messages:
+            self._write(decision.pace)
+            return decision.wake_at
+        if now >= self.deliveries.deadline:
+            return now
+        if not self.deliveries.admits(self.webhook.name, now):
+            return None
+        try:
+            # claim; what was decided before may have been told meanwhile
+            self._write(msgspec.structs.replace(decision.pace, lease=self._with.new_id(), leased_until=now + LEASE))
+            return self._tell_claimed()
+        finally:
+            self.deliveries.release(self.webhook.name)
+
+    def _tell_claimed(self) -> datetime | None:
+        decision = self._look(self._with.clock())
+        wake_at = decision.wake_at if decision else None
+        for message in decision.messages if decision else ():
+            if self._with.clock() >= self.deliveries.deadline:
+                wake_at = self._with.clock()
+                break
+            if not self._send(message):
+                wake_at = self.pace.not_before
+                break
+        self._write(msgspec.structs.replace(self.pace, lease="", leased_until=None))
+        return wake_at
+
+    def _look(self, now: datetime) -> Decision | None:
+        """Gather and decide; None when nobody waits to be told anything, which costs one query."""
+        known = read_known(self._with.table, self._account, self.webhook.name, now)
+        if not known:
+            return None
+        self.row = self._with.table.get(self._account, pace_key(self.webhook.name))
+        self.pace = from_row(self.row, Pace) if self.row else Pace()
+        return decide(self.webhook, self._account, known, self.pace, read_mutes(self._with.table), now)
+
+    def _send(self, message: Sequence[News]) -> bool:
+        # render, send
+        news = [self._with_nodes(item) if number < _JOBS_WITH_NODES else item for number, item in enumerate(message)]
+        notice = jobs_notice(self._account, news, links_of(self.origin, news[0].job_id if len(news) == 1 else None))
+        answer = self._with.sender.send(render_notice(self.webhook, notice))
+
+        # decide
+        now = self._with.clock()
+        judgement = judge(self.webhook.format, answer, self.pace.tries + 1, now)
+        delivered = judgement.verdict is Verdict.DELIVERED
+
+        # record
+        if delivered:
+            self._record(message, after_sending(self.pace, now))
+        else:
+            self._write(after_failing(self.pace, f"{self._account}/{self.webhook.name}", now))
+        self.deliveries.follow(self.webhook.name, judgement, now)
+        write_line(
+            "digest",
+            webhook=self.webhook.name,
+            account=self._account,
+            jobs=len(news),
+            verdict=judgement.verdict.value,
+            reason=judgement.reason,
+        )
+        return delivered
+
+    def _record(self, message: Sequence[News], pace: Pace) -> None:
+        pace = msgspec.structs.replace(pace, leased_until=self._with.clock() + LEASE)
+        for start in range(0, len(message), MAX_ROWS - 1):
+            some = message[start : start + MAX_ROWS - 1]
+            self._write(pace, [telling(self.webhook.name, item) for item in some])
+
+    def _write(self, pace: Pace, others: Sequence[Operation] = ()) -> None:
+        """Swap the pace's row, which shows that the lease is still ours, and do the rest with it."""
+        if pace == self.pace and not others:
+            return
+        key, columns = pace_key(self.webhook.name), to_columns(pace)
+        swap = (
+            Insert(key=key, columns=columns)
+            if self.row is None
+            else Replace(key=key, columns=columns, etag=self.row.etag)
+        )
+        etags = self._with.table.transact(self._account, [swap, *others])
+        self.row, self.pace = Row(key=key, columns=columns, etag=etags[key]), pace
+
+    def _with_nodes(self, news: News) -> News:
+        if news.head is None or news.kind is NewsKind.RESOLVED:
+            return news
+        phase = Phase.PREPARATION if news.preparation or not news.release else Phase.RELEASE
+        try:
+            return replace(news, nodes=self._nodes(news.head, phase))
+        except UnreadableRowError as error:
+            write_line("nodes-unreadable", account=self._account, job=news.job_id, error=str(error))
+            return news
+
+    def _nodes(self, head: JobHead, phase: Phase) -> tuple[tuple[str, str], ...]:
+        found: list[tuple[str, str]] = []
+        for prefix in head.chunks[:_CHUNKS_READ]:
+            row = self._with.table.get(self._account, chunk_key(head.job_id, head.creation_time, prefix))
+            chunk = decode_chunk(unpack(row)) if row else {}
+            records = (decode_record(entry.record) for entry in chunk.values())
+            found.extend((record.pool_id, record.node_id) for record in records if _concerned(record, phase))
+            if len(found) >= MAX_NODES:
+                break
+        return tuple(sorted(found)[:MAX_NODES])
+
+
+def _concerned(record: NodeRecord, phase: Phase) -> bool:
+    if phase is Phase.PREPARATION:
+        return record.open is not None
+    return record.release is not None and has_failed(record.release.info)

@@ -1,0 +1,1 @@
+"""What chat, pager and Event Grid are sent."""

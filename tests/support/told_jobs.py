@@ -1,0 +1,62 @@
+"""Jobs as heads describe them, webhooks of every format, and the news that they make together."""
+
+from datetime import UTC, datetime
+
+from shared.digest_rules import KnownToWebhook, News, news_of
+from shared.model import Phase
+from shared.state import Cause, JobHead, PhaseCounts, Told
+from shared.webhook_config import Webhook, WebhookFormat
+
+NOW = datetime(2026, 11, 5, 22, 0, tzinfo=UTC)
+ACCOUNT = "acc.westeurope.batch.azure.com"
+LINKS = {"dashboard": "https://prepwatch.example/api/dashboard?account=a&job=b"}
+CHAT = (WebhookFormat.TEAMS, WebhookFormat.SLACK)
+
+
+def webhook(kind: WebhookFormat, *, name: str | None = None, events: tuple[str, ...] = ("*",)) -> Webhook:
+    """A webhook of a format, named after it."""
+    return Webhook(
+        name=name or kind.value,
+        format=kind,
+        url=f"https://{kind.value}.example/hook",
+        key="r" * 32 if kind is WebhookFormat.PAGERDUTY else None,
+        events=events,
+        content_type="application/json",
+    )
+
+
+def head(
+    job_id: str = "nightly", *, failed: int = 12, opened: int | None = None, text: str = "no such blob"
+) -> JobHead:
+    """A job of 5,000 nodes on which preparation failed, with as many causes as a head keeps."""
+    causes = tuple(
+        Cause(
+            phase=Phase.PREPARATION,
+            code="BlobNotFound" if number == 0 else f"Code{number}{text}",
+            message=text,
+            nodes=max(1, failed // (number + 1)),
+            example=(f"pool{text}", f"node{number}"),
+            first_seen=NOW,
+            last_seen=NOW,
+        )
+        for number in range(20)
+    )
+    return JobHead(
+        job_id=job_id,
+        first_seen_at=NOW,
+        state="active",
+        pool_id="pool",
+        nodes=5000,
+        preparation=PhaseCounts(failed=failed, open=failed if opened is None else opened),
+        preparation_failed_ever=failed,
+        causes=causes,
+        generation=1,
+    )
+
+
+def news(job: JobHead, *, nodes: tuple[tuple[str, str], ...] = (), told: Told | None = None) -> News:
+    """What a chat webhook that knows `told` is to be told about a job."""
+    known = KnownToWebhook(told=told or Told(job_id=job.job_id), head=job, wanted=1, wanted_at=NOW)
+    found = news_of(webhook(WebhookFormat.SLACK), ACCOUNT, known, NOW)
+    assert found is not None
+    return News(**{**{name: getattr(found, name) for name in News.__slots__}, "nodes": nodes})
