@@ -1,0 +1,267 @@
+"""Builds everything from the settings: the one place where clients, the credential and the clock come from.
+
+Owns which implementation stands behind each port. Does not own any behaviour.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from azure.identity import DefaultAzureCredential
+
+from shared.archive import Archive
+from shared.batch_auth import BatchAuth, SharedKeyAuth, TokenAuth
+from shared.batch_client import BatchClient
+from shared.catching_up import CatchUp
+from shared.delivery import Deliverer
+from shared.diagnostics import Diagnostics, Identity
+from shared.event_grid_token import EventGridToken
+from shared.event_routes import EventRoutes
+from shared.events import Origin
+from shared.explaining import Explainer
+from shared.heartbeat import Heartbeat
+from shared.history import History
+from shared.http_transport import HttpTransport
+from shared.ledger import Ledger
+from shared.messages import UnusableMessageError
+from shared.metrics import Metrics
+from shared.mute_routes import MuteRoutes
+from shared.mutes import Mutes
+from shared.nodes import NodeLister
+from shared.polling import Poller, PollSettings
+from shared.ports import Authorize, BatchService, Clock, Lanes, Sender, Table
+from shared.purging import Purger
+from shared.redelivery import Redelivery
+from shared.request_counter import RequestCounter
+from shared.routes import Routes
+from shared.sending import without_token
+from shared.settings import Settings, load_settings
+from shared.summary import Summary
+from shared.system_routes import SystemRoutes
+from shared.table_rows import OWN
+from shared.table_store import open_table
+from shared.tracking import Tracker
+from shared.webhook_admin import WebhookAdmin
+from shared.webhook_routes import WebhookRoutes
+from shared.webhook_sender import WebhookSender
+from shared.workers import ThreadLanes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """Everything that reaches out of the process; tests bring their own."""
+
+    table: Table
+    batch: Mapping[str, BatchService]
+    sender: Sender
+    lanes: Lanes
+    clock: Clock
+    new_id: Callable[[], str]
+    authorize: Authorize = without_token
+    requests: Mapping[str, RequestCounter] = field(default_factory=lambda: defaultdict(RequestCounter))
+    check_address: Callable[[str], str | None] = lambda _host: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """The use cases, ready to be called."""
+
+    pollers: Mapping[str, Poller]
+    deliveries: CatchUp
+    purger: Purger
+    routes: Routes
+    clock: Clock
+
+    def poller(self, account: str) -> Poller:
+        """The poller of an account that a message names.
+
+        Raises:
+            UnusableMessageError: No such account is configured any more.
+        """
+        if account not in self.pollers:
+            raise UnusableMessageError(f"No account {account!r} is configured; the message is of an older deployment.")
+        return self.pollers[account]
+
+
+def build_app(environment: Mapping[str, str]) -> App:
+    """The app of an environment.
+
+    Raises:
+        SettingsError: Settings are missing or wrong; all problems are in it.
+    """
+    settings = load_settings(environment)
+    return compose(settings, connect(settings))
+
+
+def connect(settings: Settings) -> Outside:
+    """The real outside: Batch, Table storage, the internet, threads and the system's clock."""
+    credential = DefaultAzureCredential(managed_identity_client_id=settings.client_id)
+    transport = HttpTransport(allow_http=any(account.url.startswith("http:") for account in settings.accounts))
+    auth: BatchAuth
+    if settings.shared_key is not None:
+        auth = SharedKeyAuth(settings.shared_key.account_name, settings.shared_key.key)
+    else:
+        auth = TokenAuth(credential, scope=settings.batch_token_scope, clock=utc_now)
+    requests = {account.label: RequestCounter() for account in settings.accounts}
+    batch = {
+        account.label: BatchClient(
+            account.url,
+            auth=auth,
+            transport=transport,
+            clock=utc_now,
+            api_version=settings.batch_api_version,
+            count=requests[account.label].add,
+        )
+        for account in settings.accounts
+    }
+    storage = settings.state_storage
+    table = open_table(storage.connection_string or (storage.table_service_uri or "", credential), settings.state_table)
+    sender = WebhookSender(allowed_cidrs=settings.webhook_allowed_networks, allow_http=settings.webhook_allow_http)
+    return Outside(
+        table=table,
+        batch=batch,
+        sender=sender,
+        lanes=ThreadLanes(),
+        clock=utc_now,
+        new_id=lambda: uuid4().hex,
+        authorize=EventGridToken(credential),
+        requests=requests,
+        check_address=sender.check,
+    )
+
+
+def compose(settings: Settings, outside: Outside) -> App:
+    """The use cases over an outside."""
+    clock, table, lanes = outside.clock, outside.table, outside.lanes
+    site = Origin(account=None, url=None, site=settings.site_name, public_url=settings.public_url)
+    origins = tuple(
+        Origin(account=account.label, url=account.url, site=settings.site_name, public_url=settings.public_url)
+        for account in settings.accounts
+    )
+    ledgers = {
+        name: Ledger(table=table, account=name, webhooks=settings.webhooks, new_id=outside.new_id)
+        for name in (*(origin.account or "" for origin in origins), OWN)
+    }
+    deliverer = Deliverer(
+        authorize=outside.authorize,
+        table=table,
+        sender=outside.sender,
+        lanes=lanes,
+        clock=clock,
+        webhooks={webhook.name: webhook for webhook in settings.webhooks},
+        own_ledger=ledgers[OWN],
+        site=site,
+        new_id=outside.new_id,
+    )
+    poll_settings = PollSettings(
+        patterns=settings.tracked_jobs,
+        first_sight=settings.first_sight,
+        budget=settings.poll_budget,
+        concurrency=settings.poll_concurrency,
+        stale_after=settings.stale_after,
+        max_nodes=settings.event_max_nodes,
+        stderr_tail_bytes=settings.stderr_tail_bytes,
+    )
+    heartbeat = Heartbeat(
+        table=table,
+        sender=outside.sender,
+        clock=clock,
+        accounts=tuple(origin.account or "" for origin in origins),
+        stale_after=settings.stale_after,
+        url=settings.heartbeat_url,
+    )
+    pollers = {
+        origin.account or "": Poller(
+            origin=origin,
+            batch=outside.batch[origin.account or ""],
+            table=table,
+            ledger=ledgers[origin.account or ""],
+            lanes=lanes,
+            clock=clock,
+            deliverer=deliverer,
+            settings=poll_settings,
+            heartbeat=heartbeat,
+            requests=outside.requests[origin.account or ""],
+        )
+        for origin in origins
+    }
+    webhooks = {webhook.name: webhook for webhook in settings.webhooks}
+    archive = Archive(table=table, accounts=tuple(pollers), webhooks=tuple(webhooks))
+    lister = NodeLister(table=table, origins=origins, batch=outside.batch)
+    routes = Routes(
+        summary_of=Summary(
+            table=table,
+            clock=clock,
+            lanes=lanes,
+            origins=origins,
+            poll={name: poller.run for name, poller in pollers.items()},
+            webhooks=tuple(webhook.name for webhook in settings.webhooks if webhook.enabled),
+            stale_after=settings.stale_after,
+        ),
+        tracker=Tracker(
+            table=table,
+            clock=clock,
+            origins=origins,
+            batch=outside.batch,
+            ledgers=ledgers,
+            window=settings.first_sight,
+        ),
+        lister=lister,
+        events=EventRoutes(
+            history=History(archive=archive),
+            redelivery=Redelivery(table=table, clock=clock, archive=archive, webhooks=webhooks),
+            explainer=Explainer(lister=lister, archive=archive, webhooks=webhooks),
+            accounts=tuple(pollers),
+        ),
+        webhooks=WebhookRoutes(
+            admin=WebhookAdmin(
+                table=table,
+                clock=clock,
+                sender=outside.sender,
+                webhooks=webhooks,
+                accounts=tuple(pollers),
+                ledger=ledgers[OWN],
+                site=site,
+                authorize=outside.authorize,
+            )
+        ),
+        mutes=MuteRoutes(mutes=Mutes(table=table, clock=clock)),
+        system=_system_routes(settings, outside, origins),
+        clock=clock,
+    )
+    purger = Purger(table=table, clock=clock, accounts=tuple(pollers), retention=settings.retention)
+    deliveries = CatchUp(deliverer=deliverer, origins={origin.account or "": origin for origin in origins})
+    return App(pollers=pollers, deliveries=deliveries, purger=purger, routes=routes, clock=clock)
+
+
+def _system_routes(settings: Settings, outside: Outside, origins: Sequence[Origin]) -> SystemRoutes:
+    accounts = tuple(origin.account or "" for origin in origins)
+    storage = settings.state_storage
+    return SystemRoutes(
+        measured=Metrics(table=outside.table, clock=outside.clock, accounts=accounts),
+        tried=Diagnostics(
+            table=outside.table,
+            clock=outside.clock,
+            origins=origins,
+            batch=outside.batch,
+            webhooks={webhook.name: webhook.url for webhook in settings.webhooks},
+            check_address=outside.check_address,
+            identity=Identity(
+                site=settings.site_name,
+                client_id=settings.client_id,
+                uses_key=settings.shared_key is not None,
+                uses_connection_string=storage.connection_string is not None,
+            ),
+            storage_account=(urlsplit(storage.table_service_uri or "").hostname or "").split(".")[0] or None,
+            stderr_tail_bytes=settings.stderr_tail_bytes,
+        ),
+        accounts=accounts,
+    )
+
+
+def utc_now() -> datetime:
+    """The system's clock."""
+    return datetime.now(UTC)

@@ -1,0 +1,63 @@
+"use strict";
+// Requests to the API beside this page: the key, ETags and errors.
+
+const KEY = "prepwatch.key";
+const API = new URL(".", location.href.split("?")[0]);
+const tags = new Map();
+
+class ApiError extends Error {
+  constructor(status, code, message, details = []) {
+    super(message);
+    Object.assign(this, { status, code, details });
+  }
+}
+
+async function call(method, path, body) {
+  const headers = {};
+  const key = sessionStorage.getItem(KEY);
+  if (key) headers["x-functions-key"] = key;
+  const known = method === "GET" ? tags.get(path) : undefined;
+  if (known) headers["if-none-match"] = known.tag;
+  if (body !== undefined) headers["content-type"] = "application/json";
+  let answer;
+  try {
+    answer = await fetch(new URL(path, API), { method, headers, cache: "no-store", body: body === undefined ? undefined : JSON.stringify(body) });
+  } catch {
+    throw new ApiError(0, "NoAnswer", "The app can't be reached.");
+  }
+  if (answer.status === 304 && known) return known.body;
+  const text = await answer.text();
+  let content = null;
+  try {
+    content = text ? JSON.parse(text) : null;
+  } catch { /* an answer of something between us and the app */ }
+  if (!answer.ok) {
+    const error = content?.error;
+    const words = error?.message ?? (answer.status === 401 ? "The key is missing or wrong." : `The app answered ${answer.status}.`);
+    throw new ApiError(answer.status, error?.code ?? "", words, error?.details ?? []);
+  }
+  const tag = answer.headers.get("etag");
+  if (method === "GET" && tag) tags.set(path, { tag, body: content });
+  return content;
+}
+
+const get = (path) => call("GET", path);
+const post = (path, body) => call("POST", path, body);
+
+function query(parameters) {
+  const given = Object.entries(parameters).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  return given.length ? `?${new URLSearchParams(given)}` : "";
+}
+
+const nodesPath = (job, rest = "") => `jobs/${encodeURIComponent(job)}/nodes${rest}`;
+
+/** All pages of a list; `each` sees what has come so far after every page. */
+async function getAll(path, each) {
+  const all = [];
+  for (let next = path; next; ) {
+    const page = await get(next);
+    all.push(...page.value);
+    if (each(all) === false) return;
+    next = page.nextLink ? path.split("?")[0] + new URL(page.nextLink).search : null;
+  }
+}

@@ -1,0 +1,33 @@
+"""What the HTTP functions about mutes answer: parses, calls the use case, forms the answer.
+
+Owns the translation between HTTP and use cases, route by route. Does not own the other routes or any rule.
+"""
+
+from dataclasses import dataclass
+
+from shared.http_api import Answer, Query, Request, json_answer, read_body
+from shared.mute_rules import Mute
+from shared.mutes import Mutes, MutesView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MuteRoutes:
+    """The handlers of the HTTP functions about mutes, by function name."""
+
+    mutes: Mutes
+
+    def list_mutes(self, request: Request) -> Answer:
+        """GET /api/mutes; people set few, so they are one page."""
+        Query(request, ())
+        return json_answer(MutesView(value=self.mutes.list_mutes()))
+
+    def put_mute(self, request: Request) -> Answer:
+        """PUT /api/mutes/{name}."""
+        Query(request, ())
+        return json_answer(self.mutes.put_mute(request.route["name"], read_body(request, Mute)))
+
+    def delete_mute(self, request: Request) -> Answer:
+        """DELETE /api/mutes/{name}."""
+        Query(request, ())
+        self.mutes.delete_mute(request.route["name"])
+        return Answer(status=204, headers={"cache-control": "no-store"})

@@ -1,0 +1,79 @@
+"""Drops what is older than the retention: events, and deliveries that have ended.
+
+Owns what old means. Does not own heads and chunks, which a cycle forgets once a job has settled (`heads`).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+from shared.errors import RowConflictError, UnreadableRowError
+from shared.journal import write_line
+from shared.plan import MAX_ROWS
+from shared.ports import Clock, Delete, Row, Table
+from shared.state import Delivery, DeliveryState
+from shared.table_rows import OWN, check_version, from_row, range_of
+
+_ENDED = (DeliveryState.DONE, DeliveryState.DEAD)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purger:
+    """Purges every partition; an event goes only when no delivery of it can still be waiting."""
+
+    table: Table
+    clock: Clock
+    accounts: Sequence[str]
+    retention: timedelta
+
+    def run(self) -> int:
+        """Drop what is old; how many rows went.
+
+        Raises:
+            StoreUnavailableError: The table is away; the rest goes tomorrow.
+        """
+        oldest = self.clock() - self.retention
+        dropped = 0
+        for partition in (*self.accounts, OWN):
+            for state in _ENDED:
+                rows = self.table.query(partition, *range_of(state.value))
+                dropped += self._drop(partition, (row for row in rows if _ended_before(row, oldest)))
+            rows = self.table.query(partition, *range_of("event"))
+            dropped += self._drop(partition, (row for row in rows if _recorded_before(row, oldest)))
+        write_line("purge", rows=dropped)
+        return dropped
+
+    def _drop(self, partition: str, rows: Iterable[Row]) -> int:
+        dropped = 0
+        for some in _batches(rows):
+            try:
+                self.table.transact(partition, [Delete(key=row.key, etag=row.etag) for row in some])
+                dropped += len(some)
+            except RowConflictError as error:
+                # One was written meanwhile, by a redelivery for instance: these are looked at again tomorrow.
+                write_line("purge-conflict", error=str(error))
+        return dropped
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    iterator = iter(rows)
+    while some := list(islice(iterator, MAX_ROWS)):
+        yield some
+
+
+def _ended_before(row: Row, oldest: datetime) -> bool:
+    try:
+        delivery = from_row(row, Delivery)
+    except UnreadableRowError:
+        return False
+    return (delivery.ended_at or delivery.created_at) < oldest
+
+
+def _recorded_before(row: Row, oldest: datetime) -> bool:
+    try:
+        check_version(row.key, row.columns)
+    except UnreadableRowError:
+        return False
+    recorded = row.columns.get("recordedAt")
+    return isinstance(recorded, datetime) and recorded < oldest

@@ -1,0 +1,205 @@
+"""Answers how things stand; polls first when what is remembered is too old.
+
+Owns reading the state of all accounts, the lease for polling on demand, and the nudge for due deliveries. Does not own
+the answer's content (`summary_view`) or the cycle (`polling`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.api_model import SummaryView
+from shared.errors import StoreError
+from shared.events import Origin
+from shared.http_api import not_found
+from shared.journal import write_line
+from shared.ports import Clock, Insert, Lanes, Replace, Row, Table
+from shared.state import Cycle, DeliveryState, WebhookState
+from shared.summary_view import AccountState, Page, build_summary, is_stale
+from shared.table_rows import CYCLE, OWN, REFRESH, from_row, range_of, read_head, to_columns
+
+ANSWER_WITHIN = timedelta(seconds=100)
+NUDGE_EVERY = timedelta(seconds=10)
+_TRIES = 3
+MAX_COUNTED = 1000
+"""Waiting and dead deliveries are counted up to this, so that an answer's cost is bounded."""
+
+
+class Refresh(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who polls on demand until when, and when deliveries were last nudged."""
+
+    leased_until: datetime | None = None
+    nudged_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a caller wants to know; `max_age` None for the app's own measure of freshness."""
+
+    page: Page
+    max_age: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """The summary, whether more jobs follow, and the accounts whose deliveries are to be nudged."""
+
+    summary: SummaryView
+    more: bool
+    nudges: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """Summarises all accounts; `poll` runs one account's cycle."""
+
+    table: Table
+    clock: Clock
+    lanes: Lanes
+    origins: Sequence[Origin]
+    poll: Mapping[str, Callable[[], object]]
+    webhooks: Sequence[str]
+    stale_after: timedelta
+
+    def run(self, asked: Asked) -> Told:
+        """How things stand now.
+
+        Raises:
+            ApiError: No such account or job is known.
+            StoreError: The table can't be read.
+        """
+        # gather
+        wanted = asked.page.account
+        origins = [origin for origin in self.origins if wanted is None or origin.account == wanted]
+        if not origins:
+            raise not_found("account", wanted or "")
+        states = [self._read(origin) for origin in origins]
+        max_age = self.stale_after if asked.max_age is None else asked.max_age
+        old = [state for state in states if is_stale(state.cycle, max_age, self.clock())]
+        polled = self._refresh([state for state in old if not self._must_wait(state)])
+        states = [self._read(_origin(origins, state)) if state.account in polled else state for state in states]
+
+        # decide
+        now = self.clock()
+        job = asked.page.job
+        if job is not None and not any(head.job_id.lower() == job.lower() for state in states for head in state.heads):
+            raise not_found("job", job)
+        summary, more = build_summary(
+            states,
+            self._read_webhooks(),
+            asked.page,
+            stale_after=self.stale_after,
+            has_webhooks=bool(self.webhooks),
+            now=now,
+        )
+
+        # apply
+        nudges = tuple(state.account for state in states if state.due and self._may_nudge(state.account, now))
+        return Told(summary=summary, more=more, nudges=nudges)
+
+    def is_stale(self) -> bool:
+        """Whether any account has had no good cycle for too long.
+
+        Raises:
+            StoreError: The table can't be read.
+        """
+        rows = [self.table.get(origin.account or "", CYCLE) for origin in self.origins]
+        now = self.clock()
+        return any(is_stale(from_row(row, Cycle) if row else None, self.stale_after, now) for row in rows)
+
+    def _read(self, origin: Origin) -> AccountState:
+        account = origin.account or ""
+        row = self.table.get(account, CYCLE)
+        now = self.clock()
+        heads = tuple(read_head(head, now) for head in self.table.query(account, *range_of("job")))
+        return AccountState(
+            account=account,
+            url=origin.url or "",
+            cycle=from_row(row, Cycle) if row else None,
+            heads=heads,
+            due=self._count(account, DeliveryState.DUE),
+            dead=self._count(account, DeliveryState.DEAD),
+        )
+
+    def _count(self, account: str, state: DeliveryState) -> int:
+        rows = self.table.query(account, *range_of(state.value))
+        return sum(1 for _, _ in zip(range(MAX_COUNTED), rows, strict=False))
+
+    def _read_webhooks(self) -> list[WebhookState]:
+        states = (from_row(row, WebhookState) for row in self.table.query(OWN, *range_of("webhook")))
+        return [state for state in states if state.name in self.webhooks]
+
+    def _must_wait(self, state: AccountState) -> bool:
+        cycle = state.cycle
+        return cycle is not None and cycle.not_before is not None and self.clock() < cycle.not_before
+
+    def _refresh(self, states: Sequence[AccountState]) -> set[str]:
+        """Poll these accounts side by side, each under its lease; the names of those polled in time."""
+        until = self.clock() + ANSWER_WITHIN
+        held = [state.account for state in states if self._lease(state.account, until)]
+        done: set[str] = set()
+        for account in held:
+            self.lanes.submit("refresh", len(held), self._polling(account, until, done))
+        if held:
+            self.lanes.join("refresh", ANSWER_WITHIN)
+        return set(done)
+
+    def _polling(self, account: str, until: datetime, done: set[str]) -> Callable[[], None]:
+        def work() -> None:
+            try:
+                self.poll[account]()
+                done.add(account)
+            except StoreError as error:
+                write_line("refresh-failed", account=account, error=str(error))
+            finally:
+                self._release(account, until)
+
+        return work
+
+    def _lease(self, account: str, until: datetime) -> bool:
+        row, refresh = self._read_refresh(account)
+        if refresh.leased_until is not None and refresh.leased_until > self.clock():
+            return False
+        return self._swap(account, row, replace(refresh, leased_until=until))
+
+    def _release(self, account: str, until: datetime) -> None:
+        """Give our own lease back; nudges are noted in the same row meanwhile."""
+        for _ in range(_TRIES):
+            try:
+                row, refresh = self._read_refresh(account)
+            except StoreError:
+                return  # it ends by itself
+            ours = refresh.leased_until == until
+            if not ours or self._swap(account, row, replace(refresh, leased_until=None)):
+                return
+
+    def _may_nudge(self, account: str, now: datetime) -> bool:
+        row, refresh = self._read_refresh(account)
+        if refresh.nudged_at is not None and now - refresh.nudged_at < NUDGE_EVERY:
+            return False
+        return self._swap(account, row, replace(refresh, nudged_at=now))
+
+    def _read_refresh(self, account: str) -> tuple[Row | None, Refresh]:
+        row = self.table.get(account, REFRESH)
+        return row, from_row(row, Refresh) if row else Refresh()
+
+    def _swap(self, account: str, row: Row | None, refresh: Refresh) -> bool:
+        """Whether the row has its new content now; not when somebody else was first or the table is away."""
+        columns = to_columns(refresh)
+        operation = (
+            Insert(key=REFRESH, columns=columns)
+            if row is None
+            else Replace(key=REFRESH, columns=columns, etag=row.etag)
+        )
+        try:
+            self.table.transact(account, [operation])
+        except StoreError:
+            return False
+        return True
+
+
+def _origin(origins: Sequence[Origin], state: AccountState) -> Origin:
+    return next(origin for origin in origins if origin.account == state.account)

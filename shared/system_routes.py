@@ -1,0 +1,39 @@
+"""What the HTTP functions about Prepwatch itself answer: its metrics, its description, its diagnostics.
+
+Owns the translation between HTTP and use cases, route by route. Does not own the other routes or any rule.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.diagnostics import Diagnostics, DiagnosticsView
+from shared.http_api import Answer, Query, Request, json_answer
+from shared.metrics import Metrics
+from shared.openapi import document
+from shared.openmetrics import CONTENT_TYPE, to_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemRoutes:
+    """The handlers of the HTTP functions about the app, by function name."""
+
+    measured: Metrics
+    tried: Diagnostics
+    accounts: Sequence[str]
+
+    def metrics(self, request: Request) -> Answer:
+        """GET /api/metrics."""
+        Query(request, ())
+        headers = {"content-type": CONTENT_TYPE, "cache-control": "no-store"}
+        return Answer(headers=headers, body=to_text(self.measured.run()))
+
+    def openapi(self, request: Request) -> Answer:
+        """GET /api/openapi.json."""
+        Query(request, ())
+        return Answer(headers={"content-type": "application/json", "cache-control": "no-cache"}, body=document())
+
+    def diagnostics(self, request: Request) -> Answer:
+        """GET /api/diagnostics; the nudge is what tries the queue."""
+        Query(request, ())
+        answer = json_answer(DiagnosticsView(value=self.tried.run()))
+        return Answer(headers=answer.headers, body=answer.body, nudges=tuple(self.accounts[:1]))

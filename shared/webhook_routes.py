@@ -1,0 +1,40 @@
+"""What the HTTP functions about webhooks answer: parses, calls the use case, forms the answer.
+
+Owns the translation between HTTP and use cases, route by route. Does not own the other routes (`routes`,
+`event_routes`) or any rule.
+"""
+
+from dataclasses import dataclass, replace
+
+from shared.api_webhooks import WebhooksListView
+from shared.http_api import Answer, Query, Request, json_answer
+from shared.webhook_admin import WebhookAdmin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookRoutes:
+    """The handlers of the HTTP functions about webhooks, by function name."""
+
+    admin: WebhookAdmin
+
+    def list_webhooks(self, request: Request) -> Answer:
+        """GET /api/webhooks; there are at most twenty, so they are one page."""
+        Query(request, ())
+        return json_answer(WebhooksListView(value=tuple(self.admin.list_webhooks())))
+
+    def ping_webhook(self, request: Request) -> Answer:
+        """POST /api/webhooks/{name}/ping."""
+        Query(request, ())
+        return json_answer(self.admin.ping(request.route["name"]))
+
+    def enable_webhook(self, request: Request) -> Answer:
+        """POST /api/webhooks/{name}/enable; what waits for it is then tried soon."""
+        Query(request, ())
+        answer = json_answer(self.admin.enable(request.route["name"]))
+        return replace(answer, nudges=tuple(self.admin.accounts))
+
+    def disable_webhook(self, request: Request) -> Answer:
+        """POST /api/webhooks/{name}/disable; the others are told soon."""
+        Query(request, ())
+        answer = json_answer(self.admin.disable(request.route["name"]))
+        return replace(answer, nudges=tuple(self.admin.accounts[:1]))

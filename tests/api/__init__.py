@@ -1,0 +1,1 @@
+"""The HTTP functions: routes called as the platform does, over fakes."""

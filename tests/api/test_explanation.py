@@ -1,0 +1,164 @@
+"""GET /api/jobs/{jobId}/nodes/{nodeId}: why was I, or was I not, told?"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from shared.model import ExecutionInfo
+from shared.routes import Routes
+from tests.support.deployment import ACCOUNT, NOW, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
+from tests.support.fakes import refusal
+from tests.support.webhook_settings import SIGNED, SLACK
+
+
+def _explain(deployment: Deployment, node: str = "node-1", **query: str) -> Any:
+    return deployment.ask(lambda routes, asked: routes.events.explain_node(asked), query, jobId="JOB-1", nodeId=node)
+
+
+def _running(deployment: Deployment) -> ExecutionInfo:
+    return ExecutionInfo(start_time=deployment.clock.now, state="running", retry_count=0)
+
+
+def _newly_failed(deployment: Deployment) -> None:
+    deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)))
+
+
+def _history(deployment: Deployment) -> None:
+    deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True, ended=NOW - timedelta(minutes=90))))
+
+
+def _history_resolved(deployment: Deployment) -> None:
+    _history(deployment)
+    deployment.poll()
+    deployment.batch.add(a_job(), a_node(preparation=a_run(ended=NOW)))
+
+
+def _succeeded(deployment: Deployment) -> None:
+    deployment.batch.add(a_job(), a_node(preparation=a_run()))
+
+
+def _unknown(deployment: Deployment) -> None:
+    deployment.batch.add(a_job(), a_node(preparation=ExecutionInfo(start_time=NOW, state="dreaming")))
+
+
+def _runs_again(deployment: Deployment) -> None:
+    _newly_failed(deployment)
+    deployment.poll()
+    deployment.batch.add(a_job(), a_node(preparation=_running(deployment)))
+
+
+def _resolved(deployment: Deployment) -> None:
+    _newly_failed(deployment)
+    deployment.poll()
+    deployment.batch.add(a_job(), a_node(preparation=a_run(ended=NOW)))
+
+
+@pytest.mark.parametrize(
+    ("arrange", "reason", "words", "events"),
+    [
+        pytest.param(_newly_failed, "newlyFailed", "so it was announced", ["preparation.failed"], id="newly failed"),
+        pytest.param(_history, "beforeFirstSight", "failed before 2026-11-01T11:00:00Z", [], id="history"),
+        pytest.param(_history_resolved, "resolved", "never announced", [], id="end of history"),
+        pytest.param(_succeeded, "notFailed", "is succeeded: it has not failed", [], id="succeeded"),
+        pytest.param(_unknown, "notFailed", "does not know", [], id="FORWARD-COMPATIBILITY: unknown state"),
+        pytest.param(
+            _runs_again, "notFailed", "of 2026-11-01T11:55:00Z stays open", ["preparation.failed"], id="running again"
+        ),
+        pytest.param(
+            _resolved,
+            "resolved",
+            "after a failure, and that was announced",
+            ["preparation.resolved", "preparation.failed"],
+            id="resolved",
+        ),
+    ],
+)
+def test_why(arrange: Callable[[Deployment], None], reason: str, words: str, events: list[str]) -> None:
+    """The decision is said in words, with every event that names the node, the newest first."""
+    deployment = deploy()
+    arrange(deployment)
+    deployment.poll()
+    body = _explain(deployment).body
+    (phase,) = body["phases"]
+    assert (phase["phase"], phase["reason"]) == ("preparation", reason)
+    assert words in phase["explanation"]
+    assert [event["type"].removeprefix("prepwatch.") for event in body["events"]] == events
+    assert (body["jobId"], body["node"]["nodeId"], body["tracking"]) == ("job-1", "node-1", "watching")
+
+
+def test_what_each_webhook_had_to_do_with_it() -> None:
+    """Every configured webhook says whether it matched, was filtered, tried, and what it answered."""
+    url = "https://b.example/hook"
+    first = [
+        SIGNED,
+        SLACK,
+        {**SIGNED, "name": "filtered", "url": url, "jobs": ["x-*"], "events": ["release.*"]},
+        {**SIGNED, "name": "off", "url": url, "enabled": False},
+    ]
+    before = deploy(*first)
+    before.sender.answer = refusal(503, b"later")
+    before.batch.add(a_job(), a_node(preparation=a_run(failed=True)))
+    before.poll()
+    after = deploy(*first, {**SIGNED, "name": "new", "url": url}, table=before.table)
+    (event,) = _explain(after).body["events"]
+    said = {entry["webhook"]: entry for entry in event["webhooks"]}
+    assert {name: entry["matching"] for name, entry in said.items()} == {
+        "ops": "owed",
+        "chat": "toldAsState",
+        "filtered": "filtered",
+        "off": "switchedOff",
+        "new": "notOwed",
+    }
+    assert "events, jobs" in said["filtered"]["explanation"]
+    delivery = said["ops"]["delivery"]
+    assert (delivery["state"], delivery["tries"]) == ("pending", 1)
+    assert (delivery["attempts"][0]["status"], delivery["attempts"][0]["answer"]) == (503, "later")
+    assert all(entry["delivery"] is None for name, entry in said.items() if name != "ops")
+
+
+def test_ambiguous() -> None:
+    """A node that two pools have needs ?pool=, a job that two accounts have ?account=."""
+    deployment = deploy(accounts=2)
+    deployment.batch.add(a_job(), *(a_node(pool_id=pool, preparation=a_run()) for pool in ("pool-1", "pool-2")))
+    deployment.poll()
+    told = _explain(deployment)
+    assert (told.status, told.body["error"]["target"]) == (400, "pool")
+    assert _explain(deployment, pool="POOL-2").body["node"]["poolId"] == "pool-2"
+    deployment.batches[OTHER_ACCOUNT].add(a_job(), a_node(preparation=a_run()))
+    deployment.poll(OTHER_ACCOUNT)
+    assert _explain(deployment).body["error"]["target"] == "account"
+    assert _explain(deployment, account=OTHER_ACCOUNT).body["account"] == OTHER_ACCOUNT
+    assert _explain(deployment, account=ACCOUNT, pool="pool-1").status == 200
+
+
+@pytest.mark.parametrize(
+    ("node", "query", "status"),
+    [
+        pytest.param("node-9", {}, 404, id="unknown node"),
+        pytest.param("node-1", {"pool": "x"}, 404, id="unknown pool"),
+        pytest.param("node-1", {"account": "x"}, 404, id="unknown account"),
+        pytest.param("node-1", {"pools": "x"}, 400, id="unknown parameter"),
+    ],
+)
+def test_refusals(node: str, query: dict[str, str], status: int) -> None:
+    """What is not known is 404, what can't be used 400."""
+    deployment = deploy()
+    _newly_failed(deployment)
+    deployment.poll()
+    assert _explain(deployment, node, **query).status == status
+
+
+def test_unknown_job() -> None:
+    """A job that is not known is 404."""
+    assert _explain(deploy()).status == 404
+
+
+def test_stopped_job() -> None:
+    """A job that is left alone says so."""
+    deployment = deploy()
+    _newly_failed(deployment)
+    deployment.poll()
+    deployment.ask(Routes.untrack_job, jobId="job-1")
+    assert "until it is asked for by PUT" in _explain(deployment).body["trackingExplanation"]

@@ -1,0 +1,128 @@
+"""function_app.py translates between the platform and the routes, and does nothing else."""
+
+import json
+from collections.abc import Mapping
+
+import azure.functions as func
+import pytest
+
+import function_app
+from shared.composition import App
+from shared.errors import SettingsError
+from tests.support.deployment import ACCOUNT, Deployment, a_job, a_node, a_run, deploy
+
+
+class Out(func.Out[list[str]]):
+    """An output binding that keeps what was set."""
+
+    def __init__(self) -> None:
+        self.value: list[str] | None = None
+
+    def set(self, val: list[str]) -> None:
+        """Keep it."""
+        self.value = val
+
+    def get(self) -> list[str]:
+        """What was set, nothing if nothing was."""
+        return self.value or []
+
+
+def _request(
+    method: str, path: str, params: Mapping[str, str] | None = None, body: bytes = b"", **route: str
+) -> func.HttpRequest:
+    url = f"https://app.example/api/{path}"
+    return func.HttpRequest(method, url, headers={}, params=params or {}, route_params=route, body=body)
+
+
+@pytest.fixture
+def deployment(monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    """An app that has told a failure, standing behind the functions."""
+    deployment = deploy()
+    deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)))
+    deployment.poll()
+    monkeypatch.setattr(function_app, "prepwatch", lambda: deployment.app)
+    return deployment
+
+
+def test_an_event_from_the_list_to_its_redelivery(deployment: Deployment) -> None:
+    """An event is listed, read and sent again through the functions, and its account is nudged by the queue."""
+    listed = function_app.list_events(_request("GET", "events", {"state": "delivered"}))
+    event_id = json.loads(listed.get_body())["value"][0]["id"]
+    assert function_app.get_event(_request("GET", "events/x", eventId=event_id)).status_code == 200
+    explained = function_app.explain_node(_request("GET", "jobs/x/nodes/y", jobId="job-1", nodeId="node-1"))
+    assert json.loads(explained.get_body())["events"][0]["id"] == event_id
+    out = Out()
+    answer = function_app.redeliver_event(_request("POST", "events/x/redeliver", eventId=event_id), out)
+    assert answer.status_code == 202
+    assert [json.loads(text) for text in out.get()] == [{"account": ACCOUNT, "createdAt": "2026-11-01T12:00:00Z"}]
+
+
+def test_a_body_reaches_its_route(deployment: Deployment) -> None:
+    """A posted body is read, and a wrong one is refused with the error's header."""
+    out = Out()
+    good = function_app.redeliver_events(_request("POST", "redeliveries", body=b'{"state":"dead"}'), out)
+    bad = function_app.redeliver_events(_request("POST", "redeliveries", body=b"{}"), out)
+    assert (good.status_code, bad.status_code) == (202, 400)
+    assert bad.headers["x-ms-error-code"] == "InvalidRequestBody"
+    assert out.value is None
+
+
+def test_webhooks(deployment: Deployment) -> None:
+    """Webhooks are listed, pinged and switched through the functions."""
+    assert function_app.list_webhooks(_request("GET", "webhooks")).status_code == 200
+    assert function_app.ping_webhook(_request("POST", "webhooks/ops/ping", name="ops")).status_code == 200
+    too_soon = function_app.ping_webhook(_request("POST", "webhooks/ops/ping", name="ops"))
+    assert (too_soon.status_code, too_soon.headers["retry-after"]) == (429, "10")
+    out = Out()
+    disabled = function_app.disable_webhook(_request("POST", "webhooks/ops/disable", name="ops"), out)
+    assert json.loads(disabled.get_body())["state"] == "disabled"
+    enabled = function_app.enable_webhook(_request("POST", "webhooks/ops/enable", name="ops"), out)
+    assert json.loads(enabled.get_body())["state"] == "ok"
+    assert len(out.get()) == 1
+
+
+def test_wrong_settings_fail_each_call_with_all_problems(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings that can't be used are all named in each answer."""
+
+    def broken() -> App:
+        raise SettingsError(["A is missing", "B is no number"])
+
+    monkeypatch.setattr(function_app, "prepwatch", broken)
+    answer = function_app.list_events(_request("GET", "events"))
+    error = json.loads(answer.get_body())["error"]
+    assert (answer.status_code, error["code"]) == (500, "InvalidSettings")
+    assert [detail["message"] for detail in error["details"]] == ["A is missing", "B is no number"]
+
+
+def test_a_defect_is_not_shown(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not foreseen is a 500 without detail."""
+
+    def defect(partition: str, key: str) -> None:
+        raise RuntimeError("canary")
+
+    monkeypatch.setattr(deployment.table, "get", defect)
+    answer = function_app.get_event(_request("GET", "events/x", eventId="8206465899999-" + "a" * 24))
+    assert (answer.status_code, b"canary" in answer.get_body()) == (500, False)
+
+
+def test_each_function_has_its_own_route() -> None:
+    """No two functions answer the same method at the same path, and all names are the documented ones."""
+    routes = {}
+    for function in function_app.app.get_functions():
+        trigger = function.get_trigger()
+        if trigger is not None and trigger.type == "httpTrigger":
+            methods = tuple(method.value for method in trigger.methods)  # type: ignore[attr-defined]
+            routes[function.get_function_name()] = (methods, trigger.route)  # type: ignore[attr-defined]
+    assert len(set(routes.values())) == len(routes)
+    expected = {
+        "explain_node": (("GET",), "jobs/{jobId}/nodes/{nodeId}"),
+        "list_events": (("GET",), "events"),
+        "get_event": (("GET",), "events/{eventId}"),
+        "redeliver_event": (("POST",), "events/{eventId}/redeliver"),
+        "redeliver_events": (("POST",), "redeliveries"),
+        "list_webhooks": (("GET",), "webhooks"),
+        "ping_webhook": (("POST",), "webhooks/{name}/ping"),
+        "enable_webhook": (("POST",), "webhooks/{name}/enable"),
+        "disable_webhook": (("POST",), "webhooks/{name}/disable"),
+    }
+    assert {name: routes[name] for name in expected} == expected

@@ -1,0 +1,420 @@
+"""GET /api/summary: status and reasons, freshness, nudges, ETag, paging."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from shared.errors import AccountDeniedError, HostileAnswerError, StoreUnavailableError, ThrottledError
+from shared.model import TaskCounts
+from shared.ports import Merge, Put
+from shared.routes import Routes
+from shared.state import DeliveryState, WebhookState
+from shared.summary import Refresh
+from shared.table_rows import OWN, REFRESH, delivery_key, job_key, to_columns, webhook_key
+from tests.support.deployment import ACCOUNT, NOW, OTHER_ACCOUNT, Deployment, Told, a_job, a_node, a_run, deploy
+from tests.support.fake_table import FakeTable
+from tests.support.fakes import refusal
+from tests.support.webhook_settings import SIGNED
+
+STALE_AFTER = timedelta(seconds=300)
+
+
+def _nothing(deployment: Deployment) -> None:
+    deployment.poll()
+
+
+def _open_failures(deployment: Deployment) -> None:
+    deployment.batch.add(a_job("a"), *(a_node(f"n{number}", preparation=a_run(failed=True)) for number in range(2)))
+    deployment.batch.add(a_job("b"), a_node("n", preparation=a_run(failed=True)))
+    deployment.poll()
+
+
+def _stuck(deployment: Deployment) -> None:
+    deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)))
+    deployment.batch.counts["job-1"] = TaskCounts(active=3)
+    for _ in range(4):
+        deployment.poll()
+        deployment.clock.advance(minutes=2)
+    deployment.poll()
+
+
+def _denied(deployment: Deployment) -> None:
+    deployment.poll()
+    deployment.clock.advance(seconds=60)
+    deployment.batch.failures["list_jobs"] = AccountDeniedError("AuthenticationFailed", "No role.", status=403)
+    deployment.poll()
+
+
+def _unreachable(deployment: Deployment) -> None:
+    deployment.batch.add(a_job())
+    deployment.batch.failures["list_statuses"] = HostileAnswerError("InvalidAnswer", "Not JSON.")
+    for _ in range(3):
+        deployment.poll()
+        deployment.clock.advance(seconds=60)
+
+
+def _failing_webhook(deployment: Deployment) -> None:
+    deployment.sender.answer = refusal(500)
+    deployment.batch.add(a_job(), *(a_node(f"n{number}", preparation=a_run(failed=True)) for number in range(3)))
+    for _ in range(6):
+        deployment.poll()
+        deployment.clock.advance(minutes=10)
+    deployment.poll()
+
+
+def _disabled_webhook(deployment: Deployment) -> None:
+    deployment.sender.answer = refusal(410)
+    deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)))
+    deployment.poll()
+
+
+def _unreadable(deployment: Deployment) -> None:
+    deployment.batch.add(a_job())
+    deployment.poll()
+    newer = Merge(key=job_key("job-1"), columns={"v": 99})
+    deployment.table.transact(ACCOUNT, [newer])
+
+
+def _stale(deployment: Deployment) -> None:
+    deployment.poll()
+    deployment.clock.advance(seconds=301)
+    deployment.batch.failures["list_jobs"] = AccountDeniedError("AuthenticationFailed", "No role.", status=403)
+
+
+@pytest.mark.parametrize(
+    ("arrange", "status", "reasons"),
+    [
+        pytest.param(_nothing, "ok", [], id="ok"),
+        pytest.param(_open_failures, "failing", ["preparation failed on 3 nodes of 2 jobs"], id="failing"),
+        pytest.param(
+            _stuck,
+            "failing",
+            ["1 job can't go on: preparation failed on every node", "preparation failed on 1 node of 1 job"],
+            id="stuck",
+        ),
+        pytest.param(_denied, "degraded", [f"{ACCOUNT}: AuthenticationFailed: No role."], id="account denied"),
+        pytest.param(_unreachable, "degraded", ["1 job can't be looked at"], id="job unreachable"),
+        pytest.param(
+            _failing_webhook,
+            "degraded",
+            ["webhook ops is failing", "preparation failed on 3 nodes of 1 job"],
+            id="webhook failing",
+        ),
+        pytest.param(
+            _disabled_webhook,
+            "degraded",
+            [
+                "webhook ops is disabled",
+                "1 delivery was given up",
+                "preparation failed on 1 node of 1 job",
+            ],
+            id="webhook disabled",
+        ),
+        pytest.param(
+            _unreadable,
+            "degraded",
+            ["1 job can't be looked at"],
+            id="row of a newer version",
+        ),
+        pytest.param(
+            _stale,
+            "stale",
+            [f"{ACCOUNT} has had no good poll for too long", f"{ACCOUNT}: AuthenticationFailed: No role."],
+            id="stale",
+        ),
+    ],
+)
+def test_status_and_reasons(arrange: Callable[[Deployment], None], status: str, reasons: list[str]) -> None:
+    """The summary says at once what is wrong, the worst first, in words."""
+    deployment = deploy(EVENT_MAX_NODES="1")
+    arrange(deployment)
+    told = deployment.ask(Routes.summary)
+    assert (told.status, told.body["status"], told.body["reasons"]) == (200, status, reasons)
+
+
+def test_no_webhook() -> None:
+    """An app that would tell nobody is degraded."""
+    deployment = deploy({**SIGNED, "enabled": False})
+    deployment.poll()
+    told = deployment.ask(Routes.summary)
+    assert told.body["status"] == "degraded"
+    assert told.body["reasons"] == ["no webhook is configured, so nobody is told of failures"]
+
+
+def test_body() -> None:
+    """Every field of the contract is there, counts spelled out, times in RFC 3339."""
+    deployment = deploy()
+    deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)), a_node("n2", preparation=a_run()))
+    deployment.poll()
+    body = deployment.ask(Routes.summary).body
+    counts = {"running": 0, "retrying": 0, "succeeded": 0, "failed": 0, "unknown": 0, "open": 0}
+    assert body["generatedAt"] == "2026-11-01T12:00:00Z"
+    assert body["totals"] == {
+        "jobs": 1,
+        "nodes": 2,
+        "preparation": {**counts, "succeeded": 1, "failed": 1, "open": 1},
+        "release": counts,
+    }
+    (account,) = body["accounts"]
+    assert (account["account"], account["url"], account["stale"]) == (ACCOUNT, f"https://{ACCOUNT}", False)
+    assert account["lastPoll"]["jobs"] == 1
+    (job,) = body["value"]
+    assert (job["jobId"], job["tracking"], job["state"], job["error"]) == ("job-1", "watching", "active", None)
+    assert job["causes"] == [{"phase": "preparation", "code": "Oops", "message": "It went wrong: Oops", "nodes": 1}]
+    assert body["deliveries"] == {"due": 0, "dead": 0}
+    assert body["webhooks"] == {"failing": [], "disabled": []}
+
+
+# --- freshness -----------------------------------------------------------------------------------------------
+
+
+def _polls(deployment: Deployment) -> int:
+    return sum(method == "list_jobs" for batch in deployment.batches.values() for method, _ in batch.asked)
+
+
+@pytest.mark.parametrize(
+    ("query", "age", "polls"),
+    [
+        pytest.param({}, 300, 0, id="fresh enough"),
+        pytest.param({}, 301, 1, id="too old by the app's own measure"),
+        pytest.param({"maxAge": "60"}, 60, 0, id="fresh enough for the caller"),
+        pytest.param({"maxAge": "60"}, 61, 1, id="too old for the caller"),
+        pytest.param({"maxAge": "0"}, 1, 1, id="now"),
+    ],
+)
+def test_polls_first_when_too_old(query: dict[str, str], age: int, polls: int) -> None:
+    """An account is polled before the answer when its last good cycle is older than maxAge."""
+    deployment = deploy()
+    deployment.poll()
+    deployment.clock.advance(seconds=age)
+    before = _polls(deployment)
+    told = deployment.ask(Routes.summary, query)
+    assert _polls(deployment) - before == polls
+    expected = deployment.clock.now if polls else NOW
+    assert told.body["accounts"][0]["lastGoodPoll"] == expected.isoformat().replace("+00:00", "Z")
+
+
+def test_polls_at_the_first_look() -> None:
+    """An app whose timer never ran answers with what it finds itself."""
+    deployment = deploy()
+    deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)))
+    told = deployment.ask(Routes.summary)
+    assert (told.body["status"], told.body["totals"]["nodes"]) == ("failing", 1)
+
+
+def test_one_poll_at_a_time() -> None:
+    """Who lacks the lease gets what is stored, and does not poll."""
+    deployment = deploy()
+    inner: list[Told] = []
+    ask = deployment.batch._ask
+
+    def look_too(method: str, job_id: str) -> None:
+        ask(method, job_id)
+        if method == "list_jobs" and not inner:
+            inner.append(deployment.ask(Routes.summary, {"maxAge": "0"}))
+
+    deployment.batch._ask = look_too  # type: ignore[method-assign]
+    outer = deployment.ask(Routes.summary, {"maxAge": "0"})
+    assert _polls(deployment) == 1
+    assert (inner[0].body["status"], outer.body["status"]) == ("stale", "ok")
+
+
+def test_lease_ends_with_the_poll() -> None:
+    """The next caller may poll as soon as a poll is done, whatever was nudged meanwhile."""
+    deployment = deploy()
+    deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)))
+    deployment.sender.answer = refusal(500)
+    deployment.poll()
+    ask = deployment.batch._ask
+    inner: list[Told] = []
+
+    def look_too(method: str, job_id: str) -> None:
+        ask(method, job_id)
+        if method == "list_jobs" and not inner:
+            inner.append(deployment.ask(Routes.summary))
+
+    deployment.clock.advance(seconds=1)
+    deployment.batch._ask = look_too  # type: ignore[method-assign]
+    deployment.ask(Routes.summary, {"maxAge": "0"})
+    assert inner[0].nudges == (ACCOUNT,)
+    deployment.clock.advance(seconds=1)
+    before = _polls(deployment)
+    deployment.ask(Routes.summary, {"maxAge": "0"})
+    assert _polls(deployment) == before + 1
+
+
+def test_another_lease_is_left_alone() -> None:
+    """A poll that outlived its lease does not take away that of whoever polls since."""
+    deployment = deploy()
+    ask = deployment.batch._ask
+
+    def outlive(method: str, job_id: str) -> None:
+        ask(method, job_id)
+        lease = Refresh(leased_until=deployment.clock.now + timedelta(seconds=50))
+        deployment.table.transact(ACCOUNT, [Put(key=REFRESH, columns=to_columns(lease))])
+
+    deployment.batch._ask = outlive  # type: ignore[method-assign]
+    deployment.ask(Routes.summary)
+    before = _polls(deployment)
+    for seconds, polls in ((49, 0), (1, 1)):
+        deployment.clock.advance(seconds=seconds)
+        deployment.ask(Routes.summary, {"maxAge": "0"})
+        assert _polls(deployment) == before + polls
+
+
+def test_patience_is_kept() -> None:
+    """An account that Batch asks to leave alone is not polled, however old it is."""
+    deployment = deploy()
+    deployment.poll()
+    before = _polls(deployment)
+    deployment.batch.failures["list_jobs"] = ThrottledError(
+        "TooManyRequests", "Wait.", status=429, retry_after=timedelta(seconds=120)
+    )
+    deployment.clock.advance(seconds=10)
+    deployment.ask(Routes.summary, {"maxAge": "0"})
+    deployment.ask(Routes.summary, {"maxAge": "0"})
+    assert _polls(deployment) == before + 1
+
+
+def test_several_accounts() -> None:
+    """Accounts are polled each for itself, and one that is broken hides no other."""
+    deployment = deploy(accounts=2)
+    deployment.batches[OTHER_ACCOUNT].failures["list_jobs"] = AccountDeniedError("Denied", "No.", status=403)
+    deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)))
+    told = deployment.ask(Routes.summary)
+    assert [account["stale"] for account in told.body["accounts"]] == [False, True]
+    assert told.body["totals"]["nodes"] == 1
+    told = deployment.ask(Routes.summary, {"account": ACCOUNT})
+    assert (told.body["status"], len(told.body["accounts"])) == ("failing", 1)
+
+
+# --- nudges ---------------------------------------------------------------------------------------------------
+
+
+def test_nudges_at_most_once_in_ten_seconds() -> None:
+    """What is due is nudged, once in ten seconds, and never when nothing is due."""
+    deployment = deploy()
+    deployment.poll()
+    assert deployment.ask(Routes.summary).nudges == ()
+    due = Put(key=delivery_key(DeliveryState.DUE, "ops", "x"), columns={"v": 1})
+    deployment.table.transact(ACCOUNT, [due])
+    nudges = []
+    for _ in range(5):
+        nudges.append(deployment.ask(Routes.summary).nudges)
+        deployment.clock.advance(seconds=5)
+    assert nudges == [(ACCOUNT,), (), (ACCOUNT,), (), (ACCOUNT,)]
+
+
+# --- ETag -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        pytest.param("{etag}", 304, id="same"),
+        pytest.param('W/{etag}, "x"', 304, id="weak, among others"),
+        pytest.param("*", 304, id="any"),
+        pytest.param('"x"', 200, id="another"),
+    ],
+)
+def test_etag(header: str, status: int) -> None:
+    """The ETag covers everything but generatedAt; who has it gets 304 and no body, and still nudges."""
+    deployment = deploy()
+    deployment.poll()
+    due = Put(key=delivery_key(DeliveryState.DUE, "ops", "x"), columns={"v": 1})
+    deployment.table.transact(ACCOUNT, [due])
+    etag = deployment.ask(Routes.summary).headers["etag"]
+    deployment.clock.advance(seconds=20)
+    told = deployment.ask(Routes.summary, headers={"if-none-match": header.format(etag=etag)})
+    assert (told.status, told.headers["etag"], told.body is None) == (status, etag, status == 304)
+    assert told.nudges == (ACCOUNT,)
+
+
+def test_etag_changes_with_the_content() -> None:
+    """Whatever else changes makes another ETag."""
+    deployment = deploy()
+    deployment.poll()
+    before = deployment.ask(Routes.summary).headers["etag"]
+    state = to_columns(WebhookState(name="ops", failing_since=NOW))
+    deployment.table.transact(OWN, [Put(key=webhook_key("ops"), columns=state)])
+    assert deployment.ask(Routes.summary).headers["etag"] != before
+
+
+# --- choosing and paging --------------------------------------------------------------------------------------
+
+
+def test_pages_worst_first() -> None:
+    """Jobs come worst first, page by page, while the totals are those of all."""
+    deployment = deploy()
+    for number in range(5):
+        nodes = [a_node(f"n{index}", preparation=a_run(failed=index < number)) for index in range(5)]
+        deployment.batch.add(a_job(f"job-{number}"), *nodes)
+    deployment.poll()
+    first = deployment.ask(Routes.summary, {"top": "3", "code": "key"}).body
+    rest = deployment.ask(Routes.summary, {"top": "3", "skip": "3"}).body
+    assert [job["jobId"] for job in first["value"] + rest["value"]] == ["job-4", "job-3", "job-2", "job-1", "job-0"]
+    assert first["nextLink"] == "https://app.example/api/x?top=3&skip=3"
+    assert rest["nextLink"] is None
+    assert first["totals"] == rest["totals"]
+    one = deployment.ask(Routes.summary, {"job": "JOB-3"}).body
+    assert ([job["jobId"] for job in one["value"]], one["totals"]["jobs"]) == (["job-3"], 1)
+
+
+@pytest.mark.parametrize(
+    ("query", "target"),
+    [
+        pytest.param({"maxAge": "-1"}, "maxAge", id="negative age"),
+        pytest.param({"maxAge": "1.5"}, "maxAge", id="age in parts"),
+        pytest.param({"maxAge": "86401"}, "maxAge", id="age beyond a day"),
+        pytest.param({"top": "x"}, "top", id="top"),
+        pytest.param({"skip": "x"}, "skip", id="skip"),
+        pytest.param({"maxage": "1"}, "maxage", id="another spelling"),
+    ],
+)
+def test_bad_input(query: dict[str, str], target: str) -> None:
+    """A parameter that can't be used is named."""
+    told = deploy().ask(Routes.summary, query)
+    assert (told.status, told.body["error"]["target"]) == (400, target)
+
+
+@pytest.mark.parametrize("query", [{"job": "x"}, {"account": "x"}], ids=["job", "account"])
+def test_not_found(query: dict[str, str]) -> None:
+    """An unknown job or account is 404."""
+    assert deploy().ask(Routes.summary, query).status == 404
+
+
+def test_store_away() -> None:
+    """Without its table the app says so, and when to come again."""
+    deployment = deploy(table=_Away())
+    told = deployment.ask(Routes.summary)
+    assert (told.status, told.body["error"]["code"], told.headers["retry-after"]) == (503, "StoreUnavailable", "5")
+
+
+class _Away(FakeTable):
+    def get(self, partition: str, key: str) -> None:
+        """Give no answer."""
+        raise StoreUnavailableError("away")
+
+
+# --- health ---------------------------------------------------------------------------------------------------
+
+
+def test_health() -> None:
+    """Health is 200 or 503 when stale, kept for ten seconds, and says nothing else."""
+    deployment = deploy()
+    statuses = [deployment.ask(Routes.health).status]
+    deployment.poll()
+    deployment.clock.advance(seconds=9)
+    statuses.append(deployment.ask(Routes.health).status)
+    deployment.clock.advance(seconds=1)
+    statuses.append(deployment.ask(Routes.health).status)
+    deployment.clock.advance(seconds=300)
+    told = deployment.ask(Routes.health)
+    assert [*statuses, told.status] == [503, 503, 200, 503]
+    assert told.body is None
+
+
+def test_health_without_store() -> None:
+    """A store that is away is no reason to fall over."""
+    assert deploy(table=_Away()).ask(Routes.health).status == 503

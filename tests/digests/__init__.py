@@ -1,0 +1,1 @@
+"""What chat and pager are told about jobs, and when."""

@@ -1,0 +1,387 @@
+"""No secret of ours or of Batch's texts comes out by any error path: logs, exceptions, answers, rows, events.
+
+The functions of function_app.py are called as the host calls them, with its log levels, at the level DEBUG.
+"""
+
+import base64
+import json
+import logging
+import socket
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from threading import Event
+from typing import Any
+
+import azure.functions as func
+import pytest
+from azure.core.credentials import AccessToken
+from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
+
+import function_app
+from shared.batch_auth import TokenAuth
+from shared.batch_client import BatchClient
+from shared.composition import Outside, build_app, compose, utc_now
+from shared.errors import SettingsError, StoreError
+from shared.http_transport import HttpTransport
+from shared.ports import Put
+from shared.routes import Routes
+from shared.settings import load_settings
+from shared.state import DeliveryState
+from shared.table_rows import range_of
+from shared.table_store import open_table
+from shared.webhook_model import WebhookRequest
+from shared.webhook_sender import WebhookSender
+from shared.workers import ThreadLanes
+from tests.support.fake_table import FakeTable
+from tests.support.hostile_batch import account, error_reply, failed_node, page
+from tests.support.receivers import Receiver, Script, answer, floods, hangs, header_of, resets, says
+from tests.support.scripted_http import Asked, Reply
+from tests.support.whole_app import rows_of, stored_text
+
+KEY_BYTES = b"c4n4ry of the batch account"
+BATCH_KEY = base64.b64encode(KEY_BYTES).decode()
+STORAGE_KEY = base64.b64encode(b"c4n4ry of the storage account").decode()
+STORAGE_SAS = "c4n4rySasSignature%2Bx"
+HOOK_SECRET = "whsec_" + base64.b64encode(b"c4n4ry, a signing secret of ours").decode()
+HOOK_PATH = "c4n4ryPathOfHook?sig=c4n4rySigOfHook"
+BEAT_PATH = "c4n4ryPathOfHeartbeat"
+TOKEN = "eyJ0eXAiOiJKV1QifQ.c4n4ryOfTheToken0123456789.c4n4ryOfTheSignature"
+TEXT_SECRET = "c4n4ryInBatchText"
+CANARIES = (
+    BATCH_KEY,
+    KEY_BYTES.decode(),
+    STORAGE_KEY,
+    STORAGE_SAS,
+    HOOK_SECRET,
+    HOOK_SECRET.removeprefix("whsec_"),
+    HOOK_PATH,
+    BEAT_PATH,
+    TOKEN,
+    TEXT_SECRET,
+    "c4n4ry",  # whatever was cut out of one of them
+)
+
+
+@pytest.fixture(autouse=True)
+def _listening(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Everything is logged; in the end no record, formatted with its traceback, may hold a canary."""
+    caplog.set_level(logging.DEBUG)
+    yield
+    formatter = logging.Formatter("%(name)s %(levelname)s %(message)s %(args)s")
+    for record in caplog.get_records("call"):
+        nothing_in(formatter.format(record))
+
+
+def nothing_in(*texts: object) -> None:
+    """Fail when a canary is in one of these."""
+    for text in texts:
+        said = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+        found = [canary for canary in CANARIES if canary in said]
+        assert found == [], said[:2000]
+
+
+def trace_of(error: BaseException) -> str:
+    """What a log shows of an exception."""
+    return "".join(traceback.format_exception(error)) + repr(error)
+
+
+def environment(batch_url: str, hook_url: str, **changes: str) -> dict[str, str]:
+    """Settings with a canary in every place for a secret."""
+    second = {"name": "second", "format": "cloudevents", "urlSetting": "HOOK", "secretSettings": ["OLD", "NEW"]}
+    return {
+        "AzureWebJobsStorage": f"DefaultEndpointsProtocol=http;AccountName=a;AccountKey={STORAGE_KEY}",
+        "BATCH_ACCOUNT_URLS": batch_url,
+        "BATCH_ACCOUNT_NAME": "a",
+        "BATCH_ACCOUNT_KEY": BATCH_KEY,
+        "WEBHOOK_URL": f"{hook_url}/{HOOK_PATH}",
+        "WEBHOOK_SECRET": HOOK_SECRET,
+        "WEBHOOK_ALLOW_HTTP": "true",
+        "WEBHOOK_ALLOWED_CIDRS": "127.0.0.0/8",
+        "WEBHOOKS": json.dumps([second]),
+        "HOOK": f"{hook_url}/{HOOK_PATH}2",
+        "OLD": HOOK_SECRET,
+        "NEW": HOOK_SECRET,
+        "HEARTBEAT_URL": f"{hook_url}/{BEAT_PATH}",
+        "STDERR_TAIL_BYTES": "1000",
+        "POLL_BUDGET_SECONDS": "2",
+        **changes,
+    }
+
+
+class Credential:
+    """Gives the canary token, or fails with it in the error's text."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self._failure = failure
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        """The token, until tomorrow."""
+        if self._failure is not None:
+            raise self._failure
+        return AccessToken(TOKEN, int((datetime.now(UTC) + timedelta(days=1)).timestamp()))
+
+
+def outside_of(settings: dict[str, str], credential: Credential | None = None) -> tuple[FakeTable, Outside]:
+    """Real clients and a table in memory; with a credential, tokens instead of the key."""
+    loaded = load_settings(settings)
+    table, transport = FakeTable(), HttpTransport(allow_http=True)
+    auth = TokenAuth(credential or Credential(), scope="https://b//.default", clock=utc_now)
+    batch = {
+        account.label: BatchClient(account.url, auth=auth, transport=transport, clock=utc_now)
+        for account in loaded.accounts
+    }
+    sender = WebhookSender(
+        allowed_cidrs=loaded.webhook_allowed_networks, allow_http=True, deadline=timedelta(seconds=1)
+    )
+    numbers = iter(range(10**6))
+    return table, Outside(
+        table=table,
+        batch=batch,
+        sender=sender,
+        lanes=ThreadLanes(),
+        clock=utc_now,
+        new_id=lambda: f"id-{next(numbers)}",
+    )
+
+
+def call_everything(monkeypatch: pytest.MonkeyPatch, make: Callable[[], Any]) -> list[bytes]:
+    """Call the app's functions over an app; bodies and headers of all answers, and what exceptions would show."""
+    monkeypatch.setattr(function_app, "prepwatch", make)
+    handlers: list[tuple[Callable[..., Any], dict[str, str]]] = [
+        (Routes.summary, {"maxAge": "0"}),
+        (Routes.summary, {}),
+        (Routes.list_jobs, {}),
+        (Routes.list_nodes, {}),
+        (Routes.list_nodes, {"live": "true", "$filter": f"sig={TEXT_SECRET}"}),
+        (Routes.track_job, {}),
+        (Routes.untrack_job, {}),
+        (Routes.health, {}),
+        (Routes.summary, {"maxAge": "x"}),
+    ]
+    said: list[bytes] = []
+    for use_case in ("poll", "purge"):
+        try:
+            app = make()
+            done = next(iter(app.pollers.values())).run() if use_case == "poll" else app.purger.run()
+            said.append(repr(done).encode())
+        except (SettingsError, StoreError) as error:
+            said.append(trace_of(error).encode())
+    for handler, query in handlers:
+        request = func.HttpRequest(
+            method="GET", url="http://localhost/api/x", params=query, route_params={"jobId": "job"}, body=b""
+        )
+        got = function_app.answer(request, handler)
+        said.extend((got.get_body(), str(dict(got.headers)).encode()))
+    return said
+
+
+WRONG = {
+    "BATCH_ACCOUNT_URLS": "https://user:c4n4ry@a.example/c4n4ry?c4n4ry",
+    "BATCH_ACCOUNT_KEY": "c4n4ry!",
+    "AzureWebJobsStorage": "AccountKey=c4n4ry",
+    "WEBHOOK_URL": "ftp://c4n4ry/c4n4ry",
+    "WEBHOOK_SECRET": "c4n4ry",
+    "WEBHOOKS": '[{"name":"x","format":"slack","url":"https://hooks.slack.com/c4n4ry","secrets":["c4n4ry"]}, c4n4ry',
+    "HEARTBEAT_URL": "c4n4ry",
+    "POLL_SCHEDULE": "c4n4ry",
+    "TRACKED_JOBS": "c4n4ry[",
+    "STATE_TABLE": "c4n4ry-",
+}
+
+
+def test_wrong_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list of problems that every function gives names settings and holds no value."""
+    with pytest.raises(SettingsError) as raised:
+        build_app(WRONG)
+    nothing_in(trace_of(raised.value))
+    said = call_everything(monkeypatch, lambda: build_app(WRONG))
+    nothing_in(*said)
+    assert b"BATCH_ACCOUNT_KEY" in b"".join(said)
+
+
+def echoing(status: int) -> Callable[[Asked], Reply]:
+    """Refuses everything, repeating the credential and a secret in every text."""
+
+    def play(asked: Asked) -> Reply:
+        text = f"{asked.headers.get('authorization')} ?sig={TEXT_SECRET}&AccountKey={TEXT_SECRET}"
+        code = {401: "InvalidAuthenticationInfo", 404: "JobNotFound", 409: "JobPreparationTaskNotSpecified"}
+        body = {
+            "code": code.get(status, f"password={TEXT_SECRET}"),
+            "message": {"value": text},
+            "values": [{"key": "AuthenticationErrorDetail", "value": text}, {"key": text, "value": text}],
+        }
+        headers = {"request-id": f"Bearer {TOKEN}", "Location": f"http://127.0.0.1:9/?sig={TEXT_SECRET}"}
+        return Reply(status=status, headers=headers, body=json.dumps(body).encode())
+
+    return play
+
+
+@pytest.mark.parametrize("status", [200, 204, 302, 400, 401, 403, 404, 409, 418, 429, 500, 503])
+@pytest.mark.parametrize("whole", [False, True], ids=["one job", "the account"])
+def test_errors_of_batch(status: int, *, whole: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever Batch refuses, for a job or for the account, and whatever it repeats, nothing of it comes out."""
+    play = echoing(status)
+    listing = (
+        (lambda: play(Asked(method="GET", target="", headers={"authorization": f"Bearer {TOKEN}"}))) if whole else None
+    )
+    with (
+        account({"job": play, "ok": page(failed_node("n"))}, jobs=listing, other=play) as batch,
+        Receiver(says(answer(200))) as receiver,
+    ):
+        settings = environment(batch.url, receiver.url(""))
+        table, outside = outside_of(settings)
+        app = compose(load_settings(settings), outside)
+        said = call_everything(monkeypatch, lambda: app)
+        for _ in range(2):
+            said += call_everything(monkeypatch, lambda: app)
+    nothing_in(stored_text(list(rows_of(table))), *said)
+    nothing_in(*(request.partition(b"\r\n\r\n")[2] for request in receiver.requests))
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        ClientAuthenticationError(f"Bearer {TOKEN} client_secret={TEXT_SECRET}"),
+        ServiceRequestError(f"https://login/?client_secret={TEXT_SECRET}"),
+        RuntimeError(f"access_token={TEXT_SECRET}"),
+    ],
+    ids=lambda failure: type(failure).__name__,
+)
+def test_errors_of_the_credential(failure: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an identity's error quotes goes no further."""
+    with account({"job": page(failed_node("n"))}) as batch, Receiver(says(answer(200))) as receiver:
+        settings = environment(batch.url, receiver.url(""))
+        table, outside = outside_of(settings, Credential(failure))
+        app = compose(load_settings(settings), outside)
+        said = call_everything(monkeypatch, lambda: app)
+    nothing_in(stored_text(list(rows_of(table))), *said)
+    assert b"CredentialUnavailable" in b"".join(said) or b"ConnectionFailed" in b"".join(said)
+
+
+def repeats(before: bytes, after: bytes = b"\r\n\r\n") -> Script:
+    """Sends the request's own first line back, where a client would quote it."""
+
+    def script(connection: socket.socket, request: bytes, stop: Event) -> None:
+        says(before + request.split(b"\r\n")[0] + after)(connection, request, stop)
+
+    return script
+
+
+def repeats_all(status: int) -> Script:
+    """Answers with the whole request, its headers and body, in a body and in headers."""
+
+    def script(connection: socket.socket, request: bytes, stop: Event) -> None:
+        words = request.decode("latin-1")
+        error = {"odata.error": {"code": "InvalidInput", "message": {"lang": "en", "value": words}}}
+        line = words.split("\r\n")[0]
+        headers = ("Content-Type: application/json", f"Location: /{line}", f"Retry-After: {line}", f"X-Line: {line}")
+        says(answer(status, json.dumps(error).encode(), *headers))(connection, request, stop)
+
+    return script
+
+
+BAD_SERVERS: dict[str, Script] = {
+    "reset": resets(),
+    "closed": says(b""),
+    "cut": says(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"),
+    "repeats as status line": repeats(b""),
+    "repeats as phrase": repeats(b"HTTP/1.1 500 "),
+    "repeats as chunk size": repeats(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
+    "redirect": says(answer(302, b"", "Location: /else?sig=c4n4ry")),
+    "malformed headers": says(b"HTTP/1.1 500 No\r\nA: b\r\nno colon here\r\nContent-Length: 0\r\n\r\n"),
+    **{f"repeats with {status}": repeats_all(status) for status in (400, 404, 410, 500)},
+}
+
+
+STORES = [
+    *(pytest.param("http", script, id=name) for name, script in BAD_SERVERS.items()),
+    pytest.param("https", says(b"no TLS"), id="no TLS"),
+]
+
+
+@pytest.mark.parametrize(("scheme", "script"), STORES)
+@pytest.mark.parametrize(
+    "credential",
+    [f"AccountName=a;AccountKey={STORAGE_KEY}", f"SharedAccessSignature=sv=1&sig={STORAGE_SAS}"],
+    ids=["key", "signature"],
+)
+def test_errors_of_the_store(scheme: str, script: Script, credential: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither an account key nor a shared access signature comes out of a table that fails in any way."""
+    with Receiver(script) as server:
+        connection = f"TableEndpoint={scheme}://127.0.0.1:{server.port}/a;{credential}"
+        settings = environment("https://a.example", "https://hook.example", AzureWebJobsStorage=connection)
+        _, outside = outside_of(settings)
+        table = open_table(connection, "prepwatch", answer_timeout=timedelta(milliseconds=100))
+        app = compose(load_settings(settings), replace(outside, table=table))
+        monkeypatch.setattr(function_app, "prepwatch", lambda: app)
+        request = func.HttpRequest(method="GET", url="http://localhost/api/x", params={}, body=b"")
+        got = function_app.answer(request, Routes.summary)
+        nothing_in(got.get_body())
+        for call in (
+            lambda: table.transact("p", [Put(key="k", columns={"v": 1})]),
+            lambda: list(table.query("p", "a", "b")),
+            next(iter(app.pollers.values())).run,
+        ):
+            with pytest.raises(StoreError) as raised:
+                call()
+            nothing_in(trace_of(raised.value))
+
+
+HOOKS = BAD_SERVERS | {
+    "hangs": hangs(),
+    "success": says(answer(200)),
+    "too much": floods(b"HTTP/1.1 200 OK\r\nX: ", b"x" * 65536),
+}
+
+
+@pytest.mark.parametrize("script", HOOKS.values(), ids=HOOKS)
+def test_errors_of_webhooks(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a receiver does, with a message or a heartbeat, its URL and secret stay between us and it."""
+    with account({"job": page(failed_node("n"))}) as batch, Receiver(script) as receiver:
+        settings = environment(batch.url, receiver.url(""))
+        table, outside = outside_of(settings)
+        app = compose(load_settings(settings), outside)
+        said = call_everything(monkeypatch, lambda: app)
+    assert any(header_of(request, "webhook-id") for request in receiver.requests)
+    rows = list(rows_of(table))
+    nothing_in(stored_text(rows), *said)
+    start = range_of(DeliveryState.DONE.value)[0] if script is HOOKS["success"] else "d"
+    assert any(row.key.startswith(start) for row in rows)
+
+
+class _Broken:
+    """Stands for a part with a defect: whatever is done with it raises, its arguments being secrets."""
+
+    def send(self, request: WebhookRequest) -> Any:
+        """Fail with the secrets in hand."""
+        raise KeyError(len(request.body))
+
+    def get(self, url: str) -> Any:
+        """Fail with the secret URL in hand."""
+        return len(url) / 0
+
+
+def test_defects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception that nobody expected is a 500 without details, and its traceback shows no secret either."""
+    with account({"job": page(failed_node("n"))}) as batch:
+        settings = environment(batch.url, "http://127.0.0.1:9")
+        _, outside = outside_of(settings)
+        app = compose(load_settings(settings), replace(outside, sender=_Broken()))
+        monkeypatch.setattr(function_app, "prepwatch", lambda: app)
+        for _ in range(2):
+            try:
+                next(iter(app.pollers.values())).run()
+            except Exception as error:  # noqa: BLE001 - whatever comes is what is looked at
+                nothing_in(trace_of(error))
+        request = func.HttpRequest(method="GET", url="http://localhost/api/x", params={"maxAge": "0"}, body=b"")
+        got = function_app.answer(request, Routes.summary)
+    nothing_in(got.get_body())
+    assert (got.status_code, json.loads(got.get_body())["error"]["code"]) == (500, "InternalError")
+
+
+def test_the_search_finds_what_is_there() -> None:
+    """A search that finds nothing at all would prove nothing."""
+    with pytest.raises(AssertionError):
+        nothing_in(error_reply(500, "X", f"key {BATCH_KEY}").body)

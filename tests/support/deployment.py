@@ -1,0 +1,162 @@
+"""The whole app over fakes: settings as people write them, time and the outside in the test's hand."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+from shared.composition import App, Outside, compose
+from shared.http_api import Answer, Request, error_answer
+from shared.model import BatchJob, ExecutionInfo, FailureInfo, JobPreparationTask, NodeStatus
+from shared.ports import Lanes, Table
+from shared.request_counter import RequestCounter
+from shared.routes import Routes
+from shared.settings import load_settings
+from tests.support.app_settings import LEAST
+from tests.support.fake_table import FakeTable
+from tests.support.fakes import FakeBatch, FakeClock, FakeSender, InlineLanes
+from tests.support.webhook_settings import ENVIRONMENT, SIGNED
+
+NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+ACCOUNT = "myaccount.westeurope.batch.azure.com"
+OTHER_ACCOUNT = "other.northeurope.batch.azure.com"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """An answer with its body decoded."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+    nudges: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """An app and its outside."""
+
+    app: App
+    table: Table
+    batches: Mapping[str, FakeBatch]
+    sender: FakeSender
+    clock: FakeClock
+    requests: Mapping[str, RequestCounter]
+    unreachable: dict[str, str]
+    """Why an address can't be called, by address."""
+
+    @property
+    def batch(self) -> FakeBatch:
+        """The first account."""
+        return self.batches[ACCOUNT]
+
+    def poll(self, account: str = ACCOUNT) -> None:
+        """Run a cycle."""
+        self.app.pollers[account].run()
+
+    def deliver(self, account: str = ACCOUNT) -> None:
+        """Deliver what is due."""
+        self.app.deliveries.run(account, timedelta(seconds=60))
+
+    def ask(
+        self,
+        handler: Callable[[Routes, Request], Answer],
+        query: Mapping[str, str] | None = None,
+        *,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+        **route: str,
+    ) -> Told:
+        """Call a route as the platform's translator does: errors become answers."""
+        request = Request(
+            url="https://app.example/api/x?code=key",
+            query=query or {},
+            route=route,
+            headers=headers or {},
+            body=body if isinstance(body, bytes) else json.dumps(body).encode(),
+        )
+        try:
+            answer = handler(self.app.routes, request)
+        except Exception as error:  # noqa: BLE001 - as function_app does
+            answer = error_answer(error)
+        decoded = json.loads(answer.body) if answer.body else None
+        return Told(status=answer.status, headers=answer.headers, body=decoded, nudges=tuple(answer.nudges))
+
+
+def deploy(
+    *webhooks: Mapping[str, object],
+    table: Table | None = None,
+    lanes: Lanes | None = None,
+    accounts: int = 1,
+    **environment: str,
+) -> Deployment:
+    """An app with these webhooks (none given: one that is signed, named ops); the outside is empty."""
+    hosts = (ACCOUNT, OTHER_ACCOUNT)[:accounts]
+    settings = load_settings(
+        {
+            **LEAST,
+            **ENVIRONMENT,
+            "BATCH_ACCOUNT_URLS": ",".join(f"https://{host}" for host in hosts),
+            "WEBHOOKS": json.dumps(list(webhooks) or [SIGNED]),
+            **environment,
+        }
+    )
+    ids = count(1)
+    clock, sender, its_table = FakeClock(NOW), FakeSender(), table or FakeTable()
+    batches = {host: FakeBatch() for host in hosts}
+    unreachable: dict[str, str] = {}
+    outside = Outside(
+        table=its_table,
+        batch=batches,
+        sender=sender,
+        lanes=lanes or InlineLanes(),
+        clock=clock,
+        new_id=lambda: f"id-{next(ids)}",
+        requests={host: RequestCounter() for host in hosts},
+        check_address=unreachable.get,
+    )
+    return Deployment(
+        app=compose(settings, outside),
+        table=its_table,
+        batches=batches,
+        sender=sender,
+        clock=clock,
+        requests=outside.requests,
+        unreachable=unreachable,
+    )
+
+
+def a_job(job_id: str = "job-1", *, state: str = "active", created: datetime = NOW - timedelta(hours=2)) -> BatchJob:
+    """A job with a preparation task."""
+    return BatchJob(
+        id=job_id,
+        state=state,
+        creation_time=created,
+        state_transition_time=created,
+        job_preparation_task=JobPreparationTask(wait_for_success=True),
+    )
+
+
+def a_run(*, failed: bool = False, ended: datetime = NOW - timedelta(minutes=5), code: str = "Oops") -> ExecutionInfo:
+    """A completed run of ten seconds."""
+    return ExecutionInfo(
+        start_time=ended - timedelta(seconds=10),
+        end_time=ended,
+        state="completed",
+        result="failure" if failed else "success",
+        exit_code=1 if failed else 0,
+        failure_info=FailureInfo(category="userError", code=code, message=f"It went wrong: {code}") if failed else None,
+    )
+
+
+def a_node(
+    node_id: str = "node-1",
+    *,
+    pool_id: str = "pool-1",
+    preparation: ExecutionInfo | None = None,
+    release: ExecutionInfo | None = None,
+) -> NodeStatus:
+    """The status of a node."""
+    return NodeStatus(pool_id=pool_id, node_id=node_id, preparation=preparation, release=release)
