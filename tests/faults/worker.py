@@ -1,0 +1,98 @@
+"""A process that polls, or delivers, again and again, until somebody kills it.
+
+Owns the log of claims. Does not own what goes wrong around it (`storm`).
+"""
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from shared.composition import App, compose
+from shared.errors import StoreError
+from shared.outbox import LEASE
+from shared.ports import Clock, Operation, Replace
+from shared.workers import ThreadLanes
+from tests.faults.effects import held_by, watched
+from tests.faults.place import FastClock, Place
+
+STORAGE_PATIENCE = timedelta(seconds=1)
+SEND_DEADLINE = timedelta(seconds=2)
+_PAUSE_SECONDS = 0.2
+
+_processes = get_context("forkserver")
+_processes.set_forkserver_preload([__name__])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duty:
+    """What a worker does, where, by which clock, and which file it writes its claims to."""
+
+    place: Place
+    clock: FastClock
+    polls: bool
+    claims: Path
+
+
+def start_worker(duty: Duty) -> BaseProcess:
+    """Start a worker; end it by killing it."""
+    process = _processes.Process(target=_work, args=(duty,), daemon=True)
+    process.start()
+    return process
+
+
+def run_once(app: App, *, polls: bool) -> None:
+    """One cycle, or one go at what is due.
+
+    Raises:
+        StoreError: The table is away; on Azure this is a failed invocation.
+    """
+    ((account, poller),) = app.pollers.items()
+    if polls:
+        poller.run()
+    else:
+        app.deliveries.run(account, timedelta(seconds=60))
+
+
+def _work(duty: Duty) -> None:
+    outside = duty.place.outside(
+        duty.clock, ThreadLanes(), storage_patience=STORAGE_PATIENCE, send_deadline=SEND_DEADLINE
+    )
+    app = compose(duty.place.settings(), watched(outside, ClaimLog(duty.claims, duty.clock).tell))
+    owner = parent_process()
+    while owner is not None and owner.is_alive():
+        try:
+            run_once(app, polls=duty.polls)
+        except StoreError as error:
+            print(f"a run failed: {error}")
+        time.sleep(_PAUSE_SECONDS)
+
+
+class ClaimLog:
+    """Writes a line for each claim and each record, which other processes' lines never tear apart."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._clock = clock
+        self._leases: dict[str, str] = {}
+
+    def tell(self, point: str, operations: Sequence[Operation]) -> None:
+        """Note what the effect at this point means for a delivery; most mean nothing."""
+        if point == "claim:after" and isinstance(claim := operations[0], Replace):
+            held = held_by(claim)
+            if held is not None and held.leased_until is not None:
+                self._leases[claim.key] = held.lease
+                since = (held.leased_until - LEASE).isoformat()
+                self._write("claimed", held.lease, place=claim.key, at=since, until=held.leased_until.isoformat())
+        elif point.startswith("record:") and (lease := self._leases.get(operations[0].key)):
+            what = "ending" if point == "record:before" else "recorded"
+            delivered = any(operation.key.startswith("done|") for operation in operations)
+            self._write(what, lease, at=self._clock().isoformat(), delivered=delivered)
+
+    def _write(self, what: str, lease: str, **said: str | bool) -> None:
+        os.write(self._file, (json.dumps({"what": what, "lease": lease, **said}) + "\n").encode())

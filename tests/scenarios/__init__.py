@@ -1,0 +1,1 @@
+"""What people would have received, when: stories and their transcripts."""

@@ -1,0 +1,64 @@
+"""What really happened in the simulated Batch account, whatever anybody was shown of it."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from local.batch_simulator.filters import parse_time
+from local.batch_simulator.statuses import Info, Phase, is_failed
+from local.batch_simulator.world import Job, World
+
+
+class Incarnation(NamedTuple):
+    """One life of a job id."""
+
+    job: str
+    created: datetime
+
+
+class Occurrence(NamedTuple):
+    """One run of a phase on a node, ids in lower case."""
+
+    incarnation: Incarnation
+    pool: str
+    node: str
+    phase: str
+    started: datetime | None
+
+
+class TrueWorld(World):
+    """A world that remembers how every run ended; `ended` maps it to whether it failed."""
+
+    def __init__(self, *, now: datetime) -> None:
+        super().__init__(now=now)
+        self.ended: dict[Occurrence, bool] = {}
+
+    def set_status(
+        self,
+        job_id: str,
+        pool: str,
+        node: str,
+        *,
+        preparation: Info | None = None,
+        release: Info | None = None,
+        at: datetime | None = None,
+    ) -> None:
+        """Show a status, and remember how the run ended if it has."""
+        super().set_status(job_id, pool, node, preparation=preparation, release=release, at=at)
+        job = self.job(job_id)
+        if job is None:
+            return
+        for phase, info in ((Phase.PREPARATION, preparation), (Phase.RELEASE, release)):
+            if info is not None and str(info.get("state")).lower() == "completed":
+                self.ended[occurrence_of(job, pool, node, phase, info)] = is_failed(info)
+
+
+def incarnation_of(job: Job) -> Incarnation:
+    """The incarnation that a job is."""
+    return Incarnation(job.job_id.lower(), job.creation_time)
+
+
+def occurrence_of(job: Job, pool: str, node: str, phase: Phase, info: Info) -> Occurrence:
+    """The run that an execution info of a job is about."""
+    started = info.get("startTime")
+    moment = parse_time(str(started)) if started else None
+    return Occurrence(incarnation_of(job), pool.lower(), node.lower(), phase.value, moment)
