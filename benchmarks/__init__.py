@@ -1,0 +1,1 @@
+"""What Prepwatch costs, measured side by side: `python -m benchmarks`."""

@@ -1,0 +1,136 @@
+"""`python -m benchmarks [SCENARIO ...]`: measures everything side by side, prints the table, writes latest.md.
+
+Owns the order, the servers and the report. With scenarios named it measures and prints only these. Exits with 1 when a
+row misses its target without a reason in `WHY_NOT`.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from benchmarks.imports import imports
+from benchmarks.latency import latency
+from benchmarks.rows import Found, Line, lines_of
+from benchmarks.server_process import running_server
+from benchmarks.why_not import WHY_NOT
+from local.azurite import running_azurite
+
+_ROOT = Path(__file__).parent.parent
+_LATEST = Path(__file__).with_name("latest.md")
+_IN_A_PROCESS = ("listing", "mass_failure", "growth", "many_jobs", "old_jobs", "cost")
+
+Numbers = dict[str, float]
+
+
+def _measured(name: str, *arguments: str) -> Numbers:
+    """The numbers of a scenario, run in a process of its own.
+
+    Raises:
+        RuntimeError: It failed; the message holds the end of what it said.
+    """
+    command = [sys.executable, "-m", "benchmarks.scenarios", name, *arguments]
+    ended = subprocess.run(command, cwd=_ROOT, check=False, capture_output=True, text=True)  # noqa: S603 - ours
+    if ended.returncode:
+        raise RuntimeError(f"{name} failed: {ended.stderr[-800:]}")
+    numbers: Numbers = json.loads(ended.stdout)
+    return numbers
+
+
+def _scenarios(batch: str, storage: str) -> dict[str, Callable[[], Numbers]]:
+    def memory() -> Numbers:
+        table = f"b{uuid4().hex}"
+        first = _measured("memory", batch, storage, table)["megabytes"]
+        return {"first_sight": first, "unchanged": _measured("memory", batch, storage, table)["megabytes"]}
+
+    def process(name: str) -> Callable[[], Numbers]:
+        return lambda: _measured(name, batch, storage)
+
+    return {
+        **{name: process(name) for name in _IN_A_PROCESS},
+        "memory": memory,
+        "imports": imports,
+        "latency": latency,
+    }
+
+
+def main() -> int:
+    """Do what the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures Prepwatch side by side.")
+    parser.add_argument("scenario", nargs="*", help="only these; benchmarks/latest.md is then left alone")
+    chosen = parser.parse_args().scenario
+    found: dict[str, Numbers] = {}
+    failed: list[str] = []
+    with running_server() as batch, running_azurite() as azurite:
+        scenarios = _scenarios(batch, azurite.connection_string)
+        if unknown := set(chosen) - set(scenarios):
+            parser.error(f"no scenario {', '.join(sorted(unknown))}; there are {', '.join(scenarios)}")
+        for name in chosen or scenarios:
+            print(f"measuring {name} ...", file=sys.stderr, flush=True)
+            try:
+                found[name] = scenarios[name]()
+            except RuntimeError as error:
+                failed.append(name)
+                print(f"benchmarks: {error}", file=sys.stderr)
+    lines = lines_of(found)
+    for line in lines:
+        print("\n".join(textwrap.wrap(f"{'ok  ' if line.met else 'MISS'} {line.what}", 118)))
+        print(f"     {line.reached}   target {line.target}")
+        if not line.met:
+            print(textwrap.indent(textwrap.fill(_reason(line), 112), "     "))
+    if not chosen and not failed:
+        _LATEST.write_text(_report(found, lines), encoding="utf-8")
+    return int(bool(failed) or any(not line.met and not _excuse(line) for line in lines))
+
+
+def _report(found: Found, lines: list[Line]) -> str:
+    rows = [f"| {line.what} | {line.target} | {line.reached} | {'yes' if line.met else '**no**'} |" for line in lines]
+    missed = [f"- {line.what}: {_reason(line)}" for line in lines if not line.met]
+    revision = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--exclude=*"],  # noqa: S607 - whichever git the developer has
+        cwd=_ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+    machine = f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}"
+    return "\n".join(
+        [
+            "# What Prepwatch costs",
+            "",
+            f"Measured by `make bench` on {datetime.now(UTC):%Y-%m-%d}, revision {revision or 'unknown'}: {machine}.",
+            "Ratios of medians; CPU is of the measured process, user and system, all its threads. The loopback Batch",
+            "account (prebuilt answers) and Azurite run in processes of their own. Entries are about 720 bytes long.",
+            "",
+            "| what | must reach | reached | met |",
+            "|---|---|---|---|",
+            *rows,
+            *(["", "## Why not", "", *missed] if missed else []),
+            "",
+            "## The numbers behind it",
+            "",
+            "```json",
+            json.dumps(found, indent=1, sort_keys=True),
+            "```",
+            "",
+        ]
+    )
+
+
+def _excuse(line: Line) -> str | None:
+    return next((why for beginning, why in WHY_NOT.items() if line.what.startswith(beginning)), None)
+
+
+def _reason(line: Line) -> str:
+    return _excuse(line) or "not explained yet: profile it, mend it, or say in benchmarks/why_not.py why it can't be."
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What a cycle asks for as accounts grow: counts, never times."""
