@@ -1,0 +1,175 @@
+"""The parts of docs/events.md that are made from the code: `python -m tests.support.events_page` writes them anew.
+
+Owns the examples. Does not own the prose around them. A part stands behind the line `<!-- made: NAME -->`.
+"""
+
+import dataclasses
+import json
+import re
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from shared.diff import Change, Watch, decide_node
+from shared.events import (
+    PREFIX,
+    Event,
+    EventType,
+    account_event,
+    closed_event,
+    job_event,
+    node_entry,
+    nodes_event,
+    trouble_data,
+    webhook_event,
+)
+from shared.formats import Message, render
+from shared.model import ExecutionInfo, NodeStatus, Phase
+from shared.outbox import SCHEDULE
+from shared.signing import decode_secret
+from shared.state import JobEnd, JobHead, NodeRecord, PhaseCounts, Trouble
+from tests.support.builders import (
+    BLOB_NOT_FOUND,
+    CREATED,
+    DISK_FULL,
+    NOW,
+    ORIGIN,
+    SITE,
+    at,
+    failed,
+    head,
+    status,
+    succeeded,
+    webhook,
+)
+
+PAGE = Path(__file__).parents[2] / "docs" / "events.md"
+SECRET = "whsec_" + "ZG9jcy1leGFtcGxlLW9ubHktbm90LWEtc2VjcmV0ISE="
+_PART = re.compile(r"(?<=<!-- made: )(?P<name>[a-z.]+) -->\n(?P<text>```.*?```|\|.*?\n)(?=\n|$)", re.DOTALL)
+
+
+def examples() -> dict[EventType, Event]:
+    """One event of each type, made by the code that makes the real ones."""
+    ran = _in_full(failed(1, BLOB_NOT_FOUND))
+    job = head(
+        nodes=3,
+        preparation=PhaseCounts(succeeded=2, failed=1, open=1),
+        preparation_failed_ever=1,
+        pool_id="pool",
+    )
+    well = replace(job, preparation=PhaseCounts(succeeded=3), preparation_failed_ever=1)
+    ended = replace(job, preparation=PhaseCounts(succeeded=3), release=PhaseCounts(succeeded=2, failed=1))
+    stuck = replace(job, preparation=PhaseCounts(failed=3, open=3), preparation_failed_ever=3)
+    trouble = Trouble(
+        code="InternalError",
+        message="The server encountered an internal error. Please retry the request.",
+        since=NOW,
+        request_id="4f3a1b4e-3f0e-4c0a-9a4b-6b7f2c1d5e60",
+        values=(("Reason", "Busy"),),
+    )
+    denied = replace(
+        trouble, code="AuthenticationFailed", message="Server failed to authenticate the request.", values=()
+    )
+    seen, again = status(ran), status(succeeded(40))
+    told = {
+        EventType.PREPARATION_FAILED: _of(job, Phase.PREPARATION, seen),
+        EventType.PREPARATION_RESOLVED: _of(well, Phase.PREPARATION, seen, again),
+        EventType.RELEASE_FAILED: _of(ended, Phase.RELEASE, status(succeeded(1), _in_full(failed(90, DISK_FULL)))),
+        EventType.JOB_STUCK: job_event(ORIGIN, stuck, EventType.JOB_STUCK, NOW, NOW + timedelta(minutes=5)),
+        EventType.JOB_RESUMED: job_event(ORIGIN, well, EventType.JOB_RESUMED, NOW, NOW + timedelta(hours=1)),
+        EventType.JOB_UNREACHABLE: job_event(
+            ORIGIN, job, EventType.JOB_UNREACHABLE, NOW, NOW + timedelta(minutes=2), error=trouble_data(trouble)
+        ),
+        EventType.JOB_REACHABLE: job_event(ORIGIN, job, EventType.JOB_REACHABLE, NOW, NOW + timedelta(minutes=9)),
+        EventType.JOB_GONE: job_event(ORIGIN, replace(job, preparation=PhaseCounts()), EventType.JOB_GONE, NOW, NOW),
+        EventType.ACCOUNT_UNREACHABLE: account_event(
+            ORIGIN, EventType.ACCOUNT_UNREACHABLE, NOW, NOW, error=trouble_data(denied)
+        ),
+        EventType.ACCOUNT_REACHABLE: account_event(
+            ORIGIN, EventType.ACCOUNT_REACHABLE, NOW, NOW + timedelta(minutes=20)
+        ),
+    }
+    reasons = {
+        EventType.WEBHOOK_FAILING: "status 502",
+        EventType.WEBHOOK_RECOVERED: "",
+        EventType.WEBHOOK_DISABLED: "status 410: the receiver is gone for good",
+    }
+    site = dataclasses.replace(SITE, public_url=ORIGIN.public_url)
+    for kind, reason in reasons.items():
+        told[kind] = webhook_event(site, kind, "oncall", NOW, NOW, reason=reason)
+    told[EventType.PING] = webhook_event(site, EventType.PING, "oncall", NOW, NOW)
+    return told
+
+
+def closed_example() -> Event:
+    """`preparation.resolved` of a job that ended with open failures."""
+    job = head(nodes=3, preparation=PhaseCounts(succeeded=2, failed=1, open=1), state="terminating")
+    return closed_event(ORIGIN, job, JobEnd.ENDED, NOW, NOW)
+
+
+def parts() -> dict[str, str]:
+    """Every part of the page by name."""
+    made = {kind.removeprefix(PREFIX): _json(event.body) for kind, event in examples().items()}
+    made["closed"] = _json(closed_example().body)
+    made["headers"] = _request(examples()[EventType.PREPARATION_FAILED])
+    made["schedule"] = "| " + " | ".join(_words(wait) for wait in SCHEDULE) + " |\n"
+    return made
+
+
+def parts_of(page: str) -> dict[str, str]:
+    """The parts as they stand in a page."""
+    return {found["name"]: found["text"] for found in _PART.finditer(page)}
+
+
+def written_anew(page: str) -> str:
+    """The page with all its parts made anew."""
+    made = parts()
+    return _PART.sub(lambda found: f"{found['name']} -->\n{made[found['name']]}", page)
+
+
+def _of(job: JobHead, phase: Phase, *shown: NodeStatus) -> Event:
+    known: NodeRecord | None = None
+    changes: tuple[Change, ...] = ()
+    for one in shown:
+        known, changes = decide_node(known, one, Watch(announce_from=None))
+    told = [change for change in changes if change.phase is phase]
+    return nodes_event(ORIGIN, job, told, [node_entry(ORIGIN, job, change) for change in told], at(100))
+
+
+def _in_full(run: ExecutionInfo) -> ExecutionInfo:
+    return replace(
+        run,
+        task_root_directory="workitems/Job-1/job-1/jobpreparation",
+        task_root_directory_url=f"{ORIGIN.url}/pools/pool/nodes/tvm-1/files/workitems/Job-1/job-1/jobpreparation",
+    )
+
+
+def _json(body: bytes) -> str:
+    return f"```json\n{json.dumps(json.loads(body), indent=2)}\n```"
+
+
+def _request(event: Event) -> str:
+    secrets = (decode_secret(SECRET),)
+    receiver = dataclasses.replace(webhook(secrets=secrets), content_type="application/cloudevents+json")
+    request = render(receiver, Message(id=event.id, body=event.body), CREATED + timedelta(minutes=3))
+    lines = ["POST / HTTP/1.1", *(f"{name}: {value}" for name, value in request.headers.items())]
+    return "```http\n" + "\n".join(lines) + f"\n\n{event.body[:60].decode()}…\n```"
+
+
+def _words(wait: timedelta) -> str:
+    if not wait:
+        return "at once"
+    minutes = wait // timedelta(minutes=1)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h"
+
+
+def main() -> int:
+    """Write the page."""
+    PAGE.write_text(written_anew(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""The documents, the samples and the code say the same."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from shared.settings_table import PLATFORM_SETTINGS, SETTINGS
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_tells_every_setting_and_its_default() -> None:
+    """The README's table of settings is the app's own list, word for word."""
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (.+?) \| (.+) \|$", README, re.MULTILINE)
+    expected = [
+        (setting.name, f"`{setting.default}`" if setting.default else "none", setting.meaning) for setting in SETTINGS
+    ]
+    assert rows == expected
+
+
+def test_every_setting_that_the_code_names_is_known() -> None:
+    """No module, host.json included, reads a setting that the list does not have."""
+    known = {setting.name for setting in SETTINGS} | set(PLATFORM_SETTINGS)
+    # Written by the tests for settings that other settings name.
+    files = [*ROOT.glob("shared/*.py"), ROOT / "function_app.py", ROOT / "host.json"]
+    named = {
+        name
+        for file in files
+        for name in re.findall(
+            r"[\"'%]((?:BATCH|POLL|STATE|WEBHOOK|STALE|RETENTION|TRACKED|EVENT|STDERR|HEARTBEAT|PUBLIC|WEBSITE|FIRST|REQUIRE|AZURE)_[A-Z_]+)[\"'%]",
+            file.read_text(encoding="utf-8"),
+        )
+    }
+    assert named <= known
+
+
+def test_the_sample_is_the_list_and_what_a_local_host_needs() -> None:
+    """local.settings.sample.json names every setting, and nothing unknown."""
+    values = json.loads((ROOT / "local.settings.sample.json").read_text(encoding="utf-8"))["Values"]
+    assert set(values) == {setting.name for setting in SETTINGS} | {"AzureWebJobsStorage", "FUNCTIONS_WORKER_RUNTIME"}
+
+
+def test_the_architecture_page_asks_one_question_of_every_module() -> None:
+    """Every module of the package is in the module map, and every module there exists."""
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    table = page.split("## One question per module")[1].split("\n## ")[0]
+    named = {name for row in table.splitlines() if row.startswith("|") for name in re.findall(r"`(\w+)`", row)}
+    modules = {file.stem for file in ROOT.glob("shared/*.py")} - {"__init__"}
+    assert modules - named == set()
+    assert named - modules == set()
+
+
+@pytest.mark.parametrize(
+    "file", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md")), ids=lambda file: file.name
+)
+def test_links_lead_somewhere(file: Path) -> None:
+    """Every relative link of a document names a file that is there."""
+    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", file.read_text(encoding="utf-8"))
+    assert [link for link in links if not (file.parent / link).exists()] == []
+
+
+def test_the_security_page_names_tests_that_exist() -> None:
+    """Whatever the page says is shown by a test names one that is there."""
+    page = (ROOT / "docs/security.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[a-z_/]+(?:\.py)?)`", page)
+    assert len(named) > 10
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_host_runs_queues_as_the_design_of_deliveries_needs() -> None:
+    """Few messages at a time, patient retries, and a limit above the longest run."""
+    host = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))
+    assert host["functionTimeout"] == "00:10:00"
+    assert host["extensions"]["queues"] == {
+        "batchSize": 4,
+        "newBatchThreshold": 0,
+        "visibilityTimeout": "00:00:30",
+        "maxPollingInterval": "00:00:05",
+    }

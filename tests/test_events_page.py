@@ -1,0 +1,150 @@
+"""The page for receivers says what is sent, and its code works."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped] # its stubs are not worth a dependency
+import pytest
+
+from local.node import node
+from shared.events import PREFIX, EventType
+from shared.outbox import LONGEST_WAIT, REFUSED_TRIES, Judgement, judge
+from shared.signing import decode_secret, signing_headers
+from shared.webhook_config import WebhookFormat
+from shared.webhook_model import SendFailure
+from tests.support.builders import answer
+from tests.support.events_page import PAGE, closed_example, examples, parts, parts_of
+from tests.support.needs import need
+
+TEXT = PAGE.read_text(encoding="utf-8")
+SCHEMAS = PAGE.parent / "schemas"
+OLD, NEW, OTHER = ("whsec_" + letter * 43 + "=" for letter in "AEI")
+BODY = '{"data":{"nodeId":"tvm-1","message":"Zażółć … \\u0000"}}'.encode()
+NOW = datetime.now(UTC)
+
+Verify = Callable[[bytes, dict[str, str], list[str]], bool]
+
+
+def test_every_example_is_what_the_code_makes() -> None:
+    """The examples, the request and the schedule on the page are those of the code; `events_page` writes them anew."""
+    assert parts_of(TEXT) == parts()
+    assert {kind.removeprefix(PREFIX) for kind in EventType} < set(parts_of(TEXT))
+
+
+@pytest.mark.parametrize("event", [*examples().values(), closed_example()], ids=lambda event: event.type.value)
+def test_every_example_is_valid(event: Any) -> None:
+    """Every example has the form that its schema describes."""
+    schema = json.loads((SCHEMAS / f"{event.type.removeprefix(PREFIX)}.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(json.loads(event.body))
+
+
+def snippet(language: str) -> str:
+    """The code block of a language."""
+    (found,) = re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+    return str(found)
+
+
+def verify_in_python(body: bytes, headers: dict[str, str], secrets: list[str]) -> bool:
+    """Whether the page's Python takes a message."""
+    names: dict[str, Any] = {}
+    exec(compile(snippet("python"), "docs/events.md", "exec"), names)  # noqa: S102 - the page's own code
+    try:
+        names["verify"](body, headers, secrets)
+    except ValueError:
+        return False
+    return True
+
+
+def verify_in_node(body: bytes, headers: dict[str, str], secrets: list[str]) -> bool:
+    """Whether the page's JavaScript takes a message."""
+    try:
+        binary = node()
+    except FileNotFoundError as error:
+        need(present=False, reason=str(error))
+        raise
+    harness = """
+    const { body, headers, secrets } = JSON.parse(require("node:fs").readFileSync(0));
+    try { verify(Buffer.from(body, "hex"), headers, secrets); } catch { process.exit(3); }
+    """
+    given = json.dumps({"body": body.hex(), "headers": headers, "secrets": secrets}).encode()
+    done = subprocess.run([binary, "-e", snippet("js") + harness], input=given, check=False, timeout=30)
+    assert done.returncode in {0, 3}
+    return done.returncode == 0
+
+
+def signed(*secrets: str, now: datetime = NOW) -> dict[str, str]:
+    """The headers of an attempt."""
+    keys = [decode_secret(secret) for secret in secrets]
+    return signing_headers(message_id="8206465479999-abc", now=now, body=BODY, secrets=keys)
+
+
+@pytest.mark.parametrize("verify", [verify_in_python, verify_in_node], ids=["Python", "Node.js"])
+@pytest.mark.parametrize(
+    ("headers", "body", "secrets", "taken"),
+    [
+        pytest.param(signed(NEW), BODY, [NEW], True, id="one secret"),
+        pytest.param(signed(NEW, OLD), BODY, [OLD], True, id="both sign, the old one is accepted"),
+        pytest.param(signed(OLD, NEW), BODY, [NEW], True, id="both sign, the new one is accepted"),
+        pytest.param(signed(OLD), BODY, [NEW, OLD], True, id="the old one signs, both are accepted"),
+        pytest.param(signed(OLD, NEW), BODY, [OTHER], False, id="a secret of somebody else"),
+        pytest.param(signed(NEW), BODY + b" ", [NEW], False, id="another body"),
+        pytest.param(signed(NEW) | {"webhook-id": "x"}, BODY, [NEW], False, id="another id"),
+        pytest.param(signed(NEW, now=NOW - timedelta(minutes=6)), BODY, [NEW], False, id="too old"),
+        pytest.param(signed(NEW, now=NOW + timedelta(minutes=9)), BODY, [NEW], False, id="from the future"),
+        pytest.param(signed(NEW) | {"webhook-signature": ""}, BODY, [NEW], False, id="no signature"),
+        pytest.param(signed(NEW) | {"webhook-timestamp": "soon"}, BODY, [NEW], False, id="no time"),
+        pytest.param(signed(NEW), BODY, [], False, id="no secret accepted"),
+    ],
+)
+def test_the_code_on_the_page_verifies(
+    verify: Verify, headers: dict[str, str], body: bytes, secrets: list[str], *, taken: bool
+) -> None:
+    """What a receiver copies from the page takes what Prepwatch signs, during a rotation too, and nothing else."""
+    assert verify(body, headers, secrets) is taken
+
+
+def test_the_command_makes_a_secret() -> None:
+    """The command on the page makes a secret that the settings accept."""
+    (command,) = re.findall(r"```sh\npython3 -c '(.*)'\n```", TEXT)
+    made = subprocess.run([sys.executable, "-c", command], check=True, capture_output=True, text=True).stdout.strip()
+    assert made.startswith("whsec_")
+    assert len(decode_secret(made)) == 32
+
+
+def judged(status: int | None, *, tries: int = 1, retry_after: str | None = None) -> Judgement:
+    """What an answer means to the code."""
+    failure = SendFailure.TIMEOUT if status is None else None
+    given = answer(status, failure=failure, retry_after=retry_after)
+    return judge(WebhookFormat.CLOUDEVENTS, given, tries, NOW)
+
+
+def test_answers_mean_what_the_page_says() -> None:
+    """Each row of the table of answers holds for every status that it names."""
+    table = TEXT.split("## What your answer means")[1].split("\n\n")[1]
+    rows = [row.strip("| ").split(" | ")[0] for row in table.splitlines()[2:]]
+    assert rows == [
+        "200 to 299",
+        "429 or 503, with Retry-After",
+        "500 to 599, no answer within 20 s, no connection, TLS that is not trusted",
+        "300 to 399",
+        "400, 413, 415, 422",
+        "410",
+        "any other, 401, 403, 404, 408 and 429 among them",
+    ]
+    assert {judged(status).verdict for status in range(200, 300)} == {"delivered"}
+    assert [judged(status, retry_after="90").asked_wait for status in (429, 503)] == [timedelta(seconds=90)] * 2
+    assert timedelta(hours=24) == LONGEST_WAIT
+    for status in (*range(500, 600), None):
+        assert (judged(status).verdict, judged(status).counts_as_failure) == ("retry", True)
+    called_wrong = {400, 413, 415, 422}
+    for status in (*range(300, 400), *(set(range(400, 500)) - called_wrong - {410})):
+        assert (judged(status).verdict, judged(status).counts_as_failure) == ("retry", False)
+    for status in called_wrong:
+        assert [judged(status, tries=tries).verdict for tries in (1, 2, 3)] == ["retry", "retry", "dead"]
+    assert REFUSED_TRIES == 3
+    assert judged(410).verdict == "disable"
