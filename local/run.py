@@ -59,6 +59,7 @@ def host_settings(
         "WEBHOOK_ALLOW_HTTP": "true",
         "WEBHOOK_ALLOWED_CIDRS": "127.0.0.0/8",
         "PUBLIC_URL": f"http://localhost:{port}",
+        "STDERR_TAIL_BYTES": "2000",
     }
     simulated = {
         "BATCH_ACCOUNT_URLS": f"http://127.0.0.1:{memory.batch_port}",
