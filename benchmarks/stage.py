@@ -12,11 +12,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from threading import Lock
 from urllib.parse import urlsplit
 from uuid import uuid4
+
+from msgspec.structs import replace
 
 from benchmarks.pages import World
 from shared.composition import App, compose, connect

@@ -7,7 +7,6 @@ own what is looked for (`history`, `redelivery`, `explaining`) or any writing. A
 import heapq
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -24,8 +23,7 @@ EVENT_ID = re.compile(r"[0-9]{13}-[a-z2-7]{24}")
 _JUST_AFTER = "!"  # sorts before every character of an id, so that id + "!" follows the id and nothing else
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredEvent:
+class StoredEvent(Struct, frozen=True, kw_only=True):
     """An event as it lies in a partition; `nodes` are pool and node id of those that it names."""
 
     partition: str
@@ -35,8 +33,7 @@ class StoredEvent:
     nodes: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredDelivery:
+class StoredDelivery(Struct, frozen=True, kw_only=True):
     """A delivery as it lies in a partition, with its row."""
 
     partition: str
@@ -63,8 +60,7 @@ class _Body(Struct, frozen=True):
     data: _Data = _Data()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Archive:
+class Archive(Struct, frozen=True, kw_only=True):
     """Reads what was told; `webhooks` are the names of those configured, others are found by their deliveries."""
 
     table: Table

@@ -9,11 +9,12 @@ import ssl
 import time
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Final, Protocol
+
+from msgspec import Struct
 
 from shared.webhook_model import SendFailure
 
@@ -46,8 +47,7 @@ class TransportError(Exception):
         self.status = status
 
 
-@dataclass(slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, kw_only=True):
     """What the running exchange may still do; *deadline* is in seconds of time.monotonic()."""
 
     deadline: float

@@ -5,8 +5,9 @@ own the walk of a delivery (`delivery`) or of a digest (`digests`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
+
+from msgspec import Struct
 
 from shared.delivery import Deliverer
 from shared.digests import DigestRun
@@ -14,8 +15,7 @@ from shared.events import Origin
 from shared.table_rows import OWN
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CatchUp:
+class CatchUp(Struct, frozen=True, kw_only=True):
     """Catches up for any of the accounts, by name."""
 
     deliverer: Deliverer

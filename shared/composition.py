@@ -5,12 +5,12 @@ Owns which implementation stands behind each port. Does not own any behaviour.
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 from azure.identity import DefaultAzureCredential
+from msgspec import Struct, field
 
 from shared.archive import Archive
 from shared.batch_auth import BatchAuth, SharedKeyAuth, TokenAuth
@@ -50,8 +50,7 @@ from shared.webhook_sender import WebhookSender
 from shared.workers import ThreadLanes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outside:
+class Outside(Struct, frozen=True, kw_only=True):
     """Everything that reaches out of the process; tests bring their own."""
 
     table: Table
@@ -65,8 +64,7 @@ class Outside:
     check_address: Callable[[str], str | None] = lambda _host: None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class App:
+class App(Struct, frozen=True, kw_only=True):
     """The use cases, ready to be called."""
 
     pollers: Mapping[str, Poller]

@@ -6,9 +6,9 @@ Owns the job listing's filter, the choice and order of jobs, and the account's o
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from shared.diff import as_utc
@@ -33,16 +33,14 @@ _ASKED_FOR_SINGLY = frozenset({Tracking.WATCHING, Tracking.UNREACHABLE})
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownJob:
+class KnownJob(Struct, frozen=True, kw_only=True):
     """A head with the row that it was read from; `row` is None before its first commit."""
 
     head: JobHead
     row: Row | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DueJob:
+class DueJob(Struct, frozen=True, kw_only=True):
     """A job to look at: what is known of it (None: never seen), and what the listing says (None: it was left out)."""
 
     job_id: str
@@ -50,16 +48,14 @@ class DueJob:
     job: BatchJob | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(Struct, frozen=True, kw_only=True):
     """The jobs of a cycle in order, and the heads of jobs that the settings no longer name."""
 
     due: tuple[DueJob, ...]
     untracked: tuple[KnownJob, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CycleResult:
+class CycleResult(Struct, frozen=True, kw_only=True):
     """What a cycle did.
 
     `listed` says that the job listing was complete and every job to look at has a stored head; `looked_at` and

@@ -10,9 +10,11 @@ form (`formats`) or how bytes travel (`ports.Sender`). A delivery is held by a l
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from shared.errors import StoreError, UnreadableRowError
 from shared.events import Event, EventType, Origin, webhook_event
@@ -41,8 +43,7 @@ IN_FLIGHT = 4
 """Attempts of one webhook at the same time; a slow receiver holds up only itself."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deliverer:
+class Deliverer(Struct, frozen=True, kw_only=True):
     """Delivers for every configured webhook; `new_id` makes lease ids, `site` speaks for what concerns no account.
 
     `authorize` is asked for a token by those webhooks whose format has no key of its own.
@@ -69,8 +70,7 @@ class Deliverer:
         return DeliveryRun(self, deadline, {name: rows.get(webhook_key(name)) for name in self.webhooks})
 
 
-@dataclass(slots=True)
-class _Health:
+class _Health(Struct):
     """A webhook's state as last read or written, with its row."""
 
     row: Row | None

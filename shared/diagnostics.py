@@ -5,7 +5,6 @@ Nothing is changed but a row of its own in the table.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 from msgspec import Struct
@@ -13,6 +12,7 @@ from msgspec import Struct
 from shared.errors import AccountDeniedError, BatchError, NoPreparationTaskError, StoreError
 from shared.events import Origin
 from shared.ports import BatchService, Clock, Delete, ListingOptions, Put, Table
+from shared.reprs import repr_without
 from shared.table_rows import OWN
 
 DIAGNOSTICS = "diagnostics"
@@ -43,8 +43,7 @@ class DiagnosticsView(Struct, frozen=True, kw_only=True, rename="camel"):
     value: tuple[Check, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class Identity(Struct, frozen=True, kw_only=True):
     """Whom roles are assigned to: the app's name and, for a user-assigned identity, its client id.
 
     `uses_key` says that Batch is asked with the account's key, `uses_connection_string` that the table is; no role
@@ -62,19 +61,20 @@ class Identity:
         return self.client_id or f"\"$(az ad sp list --display-name {self.site} --query '[0].id' --output tsv)\""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnostics:
+class Diagnostics(Struct, frozen=True, kw_only=True):
     """Tries everything; `webhooks` are addresses by name, `check_address` says why one can't be called."""
 
     table: Table
     clock: Clock
     origins: Sequence[Origin]
     batch: Mapping[str, BatchService]
-    webhooks: Mapping[str, str] = field(repr=False)
+    webhooks: Mapping[str, str]
     check_address: Callable[[str], str | None]
     identity: Identity
     storage_account: str | None
     stderr_tail_bytes: int
+
+    __repr__ = repr_without("webhooks")
 
     def run(self) -> tuple[Check, ...]:
         """What was tried, in the order in which one thing needs another; never raises for what is found."""

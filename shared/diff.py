@@ -6,8 +6,9 @@ reason. A listing is not a snapshot (nodes come and go from it, pages of differe
 the order of arrival, says which of two statuses is the newer.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from shared.causes import cause_of
 from shared.model import ExecutionInfo, NodeStatus, Outcome, Phase
@@ -15,8 +16,7 @@ from shared.outcomes import has_failed, is_completed, outcome_of
 from shared.state import NodeRecord, OpenFailure, PhaseRecord, Reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Struct, frozen=True, kw_only=True):
     """Something worth telling about one phase on one node: newly failed or resolved.
 
     `occurrence` is the run that it is about; `opened` is the failure that a resolution ends, None for failures;
@@ -31,8 +31,7 @@ class Change:
     stderr_tail: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
+class Watch(Struct, frozen=True, kw_only=True):
     """What of the job a node's decision depends on.
 
     Failures that ended before `announce_from` on nodes never seen are recorded in silence (None: announce all); on a

@@ -8,11 +8,11 @@ goes on. A pager gets one incident for each job, opened at once, brought up to d
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 import msgspec
+from msgspec import Struct
 
 from shared.events import EventType
 from shared.mute_rules import Mute, muted_until
@@ -37,8 +37,7 @@ class NewsKind(StrEnum):
     RESOLVED = "resolved"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownToWebhook:
+class KnownToWebhook(Struct, frozen=True, kw_only=True):
     """What a webhook was told about a job, and how the job stands (None: nothing is stored of it any more).
 
     `wanted` is the generation that its row asks for, `wanted_at` when something was last worth telling.
@@ -50,8 +49,7 @@ class KnownToWebhook:
     wanted_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class News:
+class News(Struct, frozen=True, kw_only=True):
     """What a webhook does not know about a job.
 
     `preparation` and `release` count the failures since it was last told; `told` is what it knows after the message,
@@ -71,8 +69,7 @@ class News:
     nodes: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True):
     """The messages to send now, each with its news, or when something may have to be sent (None: when more happens).
 
     `pace` is how the webhook's pace stands even if nothing is sent.

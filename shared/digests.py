@@ -9,12 +9,12 @@ Owns the walk of a digest and its lease. Does not own what is news and when it i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from threading import Lock
 
-import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from shared.chunks import decode_chunk, decode_record
 from shared.delivery import Deliverer, DeliveryRun
@@ -73,8 +73,7 @@ class DigestRun:
                 self._wake_at.append(wake_at)
 
 
-@dataclass(slots=True, kw_only=True)
-class _Desk:
+class _Desk(Struct, kw_only=True):
     """One webhook and one account: the pace's row as last read or written, and what is done at it."""
 
     webhook: Webhook
@@ -108,7 +107,7 @@ class _Desk:
             return None
         try:
             # claim; what was decided before may have been told meanwhile
-            self._write(msgspec.structs.replace(decision.pace, lease=self._with.new_id(), leased_until=now + LEASE))
+            self._write(replace(decision.pace, lease=self._with.new_id(), leased_until=now + LEASE))
             return self._tell_claimed()
         finally:
             self.deliveries.release(self.webhook.name)
@@ -123,7 +122,7 @@ class _Desk:
             if not self._send(message):
                 wake_at = self.pace.not_before
                 break
-        self._write(msgspec.structs.replace(self.pace, lease="", leased_until=None))
+        self._write(replace(self.pace, lease="", leased_until=None))
         return wake_at
 
     def _look(self, now: datetime) -> Decision | None:
@@ -163,7 +162,7 @@ class _Desk:
         return delivered
 
     def _record(self, message: Sequence[News], pace: Pace) -> None:
-        pace = msgspec.structs.replace(pace, leased_until=self._with.clock() + LEASE)
+        pace = replace(pace, leased_until=self._with.clock() + LEASE)
         for start in range(0, len(message), MAX_ROWS - 1):
             some = message[start : start + MAX_ROWS - 1]
             self._write(pace, [telling(self.webhook.name, item) for item in some])

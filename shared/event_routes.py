@@ -5,7 +5,9 @@ Owns the translation between HTTP and use cases, route by route. Does not own th
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from shared.api_events import (
     EventsView,
@@ -36,8 +38,7 @@ _DEFAULT_TOP = 100
 _TOKEN = "skip-token"  # noqa: S105 - a parameter's name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventRoutes:
+class EventRoutes(Struct, frozen=True, kw_only=True):
     """The handlers of the HTTP functions about events, by function name."""
 
     history: History

@@ -9,17 +9,18 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from urllib.parse import quote
 
 import msgspec
+from msgspec import Struct
 
 from shared.causes import cause_of
 from shared.diff import Change, as_utc, ended_at
 from shared.model import ExecutionInfo, Phase
 from shared.redaction import clean
+from shared.reprs import repr_without
 from shared.state import Cause, JobEnd, JobHead, Reason, Trouble
 
 PREFIX = "prepwatch."
@@ -53,8 +54,7 @@ class EventType(StrEnum):
     PING = PREFIX + "ping"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(Struct, frozen=True, kw_only=True):
     """Where events come from: the account's host and URL (both None for what concerns no account), and our own address.
 
     `site` names this installation; `public_url` is where people reach it, None when nobody has said.
@@ -71,8 +71,7 @@ class Origin:
         return self.url or f"urn:prepwatch:{self.site}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """An event ready to be stored and sent: `body` is what every receiver gets, byte for byte."""
 
     id: str
@@ -81,7 +80,9 @@ class Event:
     job_id: str | None = None
     account: str | None = None
     pools: frozenset[str] = frozenset()
-    body: bytes = field(repr=False)
+    body: bytes
+
+    __repr__ = repr_without("body")
 
 
 def event_id(at: datetime | None, *parts: str) -> str:

@@ -5,8 +5,9 @@ in words (`reasons`).
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
+
+from msgspec import Struct
 
 from shared.api_events import ExplainedEventView, ExplanationView, PhaseExplanationView, WebhookMatchView
 from shared.archive import Archive, StoredDelivery, StoredEvent
@@ -21,8 +22,7 @@ from shared.webhook_config import Webhook
 MAX_EVENTS = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explainer:
+class Explainer(Struct, frozen=True, kw_only=True):
     """Explains nodes of all accounts."""
 
     lister: NodeLister

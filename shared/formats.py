@@ -4,14 +4,16 @@ Owns the choice, the content type and the place of the signature. Does not own a
 (`events`), how a service wants its text (`format_*`), or what an answer means (`outbox`).
 """
 
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct
 
 from shared.format_eventgrid import eventgrid_body, eventgrid_headers, eventgrid_url
 from shared.format_pagerduty import render_pagerduty
 from shared.format_slack import render_slack
 from shared.format_teams import render_teams
 from shared.notices import Notice, event_notice
+from shared.reprs import repr_without
 from shared.signing import signing_headers
 from shared.webhook_config import Webhook, WebhookFormat
 from shared.webhook_model import WebhookRequest
@@ -19,12 +21,13 @@ from shared.webhook_model import WebhookRequest
 USER_AGENT = "Prepwatch/1"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(Struct, frozen=True, kw_only=True):
     """An event as stored: its id and its bytes."""
 
     id: str
-    body: bytes = field(repr=False)
+    body: bytes
+
+    __repr__ = repr_without("body")
 
 
 def render(webhook: Webhook, message: Message, now: datetime) -> WebhookRequest:

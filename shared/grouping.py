@@ -6,11 +6,12 @@ chunks to fit a transaction.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from shared.chunks import Cover
 from shared.diff import Change
@@ -27,16 +28,14 @@ _MAX_CHUNK_BYTES = 1_200_000
 _ORDER = (EventType.PREPARATION_FAILED, EventType.PREPARATION_RESOLVED, EventType.RELEASE_FAILED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Struct, frozen=True, kw_only=True):
     """Updates that are written in one transaction, with the event that tells them, if any."""
 
     updates: tuple[NodeUpdate, ...]
     event: Event | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Told:
+class _Told(Struct, frozen=True, kw_only=True):
     """An update that is worth telling, with its place in an event."""
 
     update: NodeUpdate
@@ -149,7 +148,7 @@ def _naming(record: NodeRecord, phase: Phase, event_id: str) -> NodeRecord:
     run = record.record_of(phase)
     if run is None:
         return record
-    told = msgspec.structs.replace(run, event_id=event_id)
+    told = replace(run, event_id=event_id)
     if phase is Phase.PREPARATION:
-        return msgspec.structs.replace(record, preparation=told)
-    return msgspec.structs.replace(record, release=told)
+        return replace(record, preparation=told)
+    return replace(record, release=told)

@@ -4,9 +4,9 @@ Owns when a head comes into being and when it ends. Does not own what happens to
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.cycle_rules import Choice, KnownJob
@@ -28,8 +28,7 @@ LONGEST_KEPT_UNTOLD = timedelta(days=30)
 _FORSAKEN = frozenset({JobEnd.UNTRACKED, JobEnd.GONE})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeadKeeper:
+class HeadKeeper(Struct, frozen=True, kw_only=True):
     """Keeps one account's heads; `window` is how far back a failure is news at first sight."""
 
     origin: Origin

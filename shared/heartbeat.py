@@ -5,12 +5,14 @@ appended when something is wrong; a timer that has stopped sends nothing, and th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
 from shared.ports import Clock, Sender, Table
+from shared.reprs import repr_without
 from shared.state import Cycle, Delivery, DeliveryState
 from shared.summary_view import is_stale
 from shared.table_rows import CYCLE, OWN, from_row, range_of
@@ -18,8 +20,7 @@ from shared.table_rows import CYCLE, OWN, from_row, range_of
 DEATHS_COUNT_FOR = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heartbeat:
+class Heartbeat(Struct, frozen=True, kw_only=True):
     """Beats at `url`; None beats nowhere."""
 
     table: Table
@@ -27,7 +28,9 @@ class Heartbeat:
     clock: Clock
     accounts: Sequence[str]
     stale_after: timedelta
-    url: str | None = field(repr=False)
+    url: str | None
+
+    __repr__ = repr_without("url")
 
     def beat(self) -> None:
         """Say how things are; a switch that can't be reached is only a line in the log."""

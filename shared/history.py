@@ -5,11 +5,10 @@ Owns the filters of events and how much is looked at for one answer. Does not ow
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from shared.api_events import (
     AttemptView,
@@ -35,8 +34,7 @@ _SHOWN = {
 _STORED = {shown: state for state, shown in _SHOWN.items()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventFilter:
+class EventFilter(Struct, frozen=True, kw_only=True):
     """Which events are wanted; None lets all through. `since` and `until` (not included) go by when it was recorded."""
 
     state: ShownState | None = None
@@ -55,8 +53,7 @@ class EventFilter:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
+class History(Struct, frozen=True, kw_only=True):
     """Reads the history of all accounts."""
 
     archive: Archive

@@ -4,9 +4,10 @@ It opens no connection and resolves no name: which network a request may reach i
 """
 
 import re
-from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
+
+from msgspec import Struct
 
 from shared.setting_reader import InvalidValueError
 
@@ -16,8 +17,7 @@ _VISIBLE = re.compile(r"[!-~]+")
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpAddress:
+class HttpAddress(Struct, frozen=True, kw_only=True):
     """An accepted address in its normal form; `repr` shows the host only, for the rest may be a secret."""
 
     host: str

@@ -7,7 +7,6 @@ Owns the form of errors and paging. Does not own any route's meaning (`routes`) 
 import hashlib
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from math import ceil
@@ -15,7 +14,7 @@ from typing import Annotated, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from shared.api_model import ErrorBody, ErrorDetail, ErrorInfo
 from shared.errors import (
@@ -34,8 +33,7 @@ _Body = TypeVar("_Body", bound=Struct)
 _Moment = Annotated[datetime, Meta(tz=True)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """A request as the platform hands it over: header names in lower case, `url` the absolute URL asked for."""
 
     url: str = ""
@@ -45,8 +43,7 @@ class Request:
     body: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """An answer; `nudges` are the accounts whose deliveries should be looked after soon."""
 
     status: int = 200

@@ -11,7 +11,6 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +19,7 @@ import requests
 import requests.adapters
 import urllib3
 import urllib3.connection
+from msgspec import Struct
 
 from shared.bounded_socket import (
     LIMITS,
@@ -30,6 +30,7 @@ from shared.bounded_socket import (
     TransportError,
     open_socket,
 )
+from shared.reprs import repr_without
 from shared.webhook_model import SendFailure
 
 __all__ = ["CheckAddress", "Exchange", "HttpTransport", "Resolve", "TransportError"]
@@ -52,17 +53,18 @@ _VERDICTS: Final[tuple[tuple[type[Exception], SendFailure, str], ...]] = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
+class Exchange(Struct, frozen=True, kw_only=True):
     """A complete answer. *headers* ignore case; *body* is as it came, not decoded, and empty for a 3xx.
 
     *truncated* says that the body went on after the bytes that are kept.
     """
 
     status: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
+    headers: Mapping[str, str]
+    body: bytes
     truncated: bool
+
+    __repr__ = repr_without("headers", "body")
 
 
 class HttpTransport:

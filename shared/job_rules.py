@@ -4,9 +4,9 @@ Owns every decision about a head that does not look at nodes. Does not own nodes
 (`cycle_rules`). Pure: a head and facts go in, the next head and the events that tell of it come out.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.diff import as_utc
@@ -24,8 +24,7 @@ COMPLETED = "completed"
 _ENDING = frozenset({"terminating", "deleting"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True):
     """The next head of a job, and the events that tell what led to it."""
 
     head: JobHead

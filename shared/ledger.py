@@ -16,7 +16,6 @@ Every transaction swaps its head by ETag and carries a fresh commit id in it:
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from msgspec import Struct
@@ -28,6 +27,7 @@ from shared.outbox import new_delivery, recipients
 from shared.patterns import matches_any
 from shared.plan import MAX_ROWS, Slice
 from shared.ports import Column, Delete, Insert, Merge, Operation, Put, Replace, Row, Table
+from shared.reprs import repr_without
 from shared.state import Cycle, Delivery, DeliveryState, JobHead, WebhookState
 from shared.table_rows import (
     CYCLE,
@@ -51,14 +51,15 @@ class LostRaceError(StoreError):
     """Another writer was first, or it is not known whether this one was written; drop the decision and look again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
+class Pending(Struct, frozen=True, kw_only=True):
     """A delivery that somebody should attempt: where it lies, its row's ETag, and the event's body if it is at hand."""
 
     partition: str
     delivery: Delivery
     etag: str
-    body: bytes | None = field(default=None, repr=False)
+    body: bytes | None = None
+
+    __repr__ = repr_without("body")
 
     @property
     def place(self) -> str:
@@ -66,16 +67,14 @@ class Pending:
         return f"{self.partition}/{delivery_key(DeliveryState.DUE, self.delivery.webhook, self.delivery.event_id)}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class Written(Struct, frozen=True, kw_only=True):
     """What a transaction left: the head's row as it now stands, and the deliveries that it made due."""
 
     row: Row
     pending: tuple[Pending, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Telling:
+class _Telling(Struct, frozen=True, kw_only=True):
     """An event with the deliveries that it is owed to."""
 
     event: Event
@@ -93,8 +92,7 @@ class _Telling:
         return delivery_key(DeliveryState.DUE, delivery.webhook, delivery.event_id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ledger:
+class Ledger(Struct, frozen=True, kw_only=True):
     """Commits one account's decisions; `new_id` makes commit ids."""
 
     table: Table

@@ -6,9 +6,8 @@ Owns reading entries, spotting unchanged ones by digest, and deciding the others
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from shared.batch_wire import decode_identity, decode_status, split_statuses
 from shared.chunks import Chunk, Cover, decode_record, entry_digest, node_key
@@ -19,8 +18,7 @@ from shared.status_texts import clean_status
 from shared.tally import NodeUpdate
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """What a listing says of one node: usually one entry, more when the listing shows the node again."""
 
     digest: bytes

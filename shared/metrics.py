@@ -5,7 +5,6 @@ Owns which metrics there are and what they count. Does not own their text form (
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
@@ -27,8 +26,7 @@ _T = TypeVar("_T", bound=Struct)
 _RESULTS = {DeliveryState.DUE: "pending", DeliveryState.DONE: "delivered", DeliveryState.DEAD: "dead"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class Measured(Struct, frozen=True, kw_only=True):
     """What was read of one partition; `oldest_due` is when the oldest waiting delivery was made, None without any."""
 
     account: str
@@ -38,8 +36,7 @@ class Measured:
     oldest_due: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metrics:
+class Metrics(Struct, frozen=True, kw_only=True):
     """Measures all accounts; deliveries that belong to no account are counted under an empty one."""
 
     table: Table

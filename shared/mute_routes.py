@@ -3,15 +3,14 @@
 Owns the translation between HTTP and use cases, route by route. Does not own the other routes or any rule.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from shared.http_api import Answer, Query, Request, json_answer, read_body
 from shared.mute_rules import Mute
 from shared.mutes import Mutes, MutesView
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MuteRoutes:
+class MuteRoutes(Struct, frozen=True, kw_only=True):
     """The handlers of the HTTP functions about mutes, by function name."""
 
     mutes: Mutes

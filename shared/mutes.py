@@ -5,7 +5,6 @@ Owns where mutes are kept and which ones are refused. Does not own what a mute d
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from msgspec import Struct
@@ -45,8 +44,7 @@ class MutesView(Struct, frozen=True, kw_only=True, rename="camel"):
     next_link: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mutes:
+class Mutes(Struct, frozen=True, kw_only=True):
     """Keeps the mutes of all accounts."""
 
     table: Table

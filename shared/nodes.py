@@ -5,10 +5,11 @@ Owns reading node records for people. Does not own writing them (`watching`).
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from shared.api_model import NodeView, PhaseView
 from shared.batch_wire import decode_part_of_status, split_statuses
@@ -27,8 +28,7 @@ from shared.table_rows import chunk_key, from_row, job_key, unpack
 _STATUS_LINK = re.compile(r"/jobs/[^/]+/jobpreparationandrelease(?:task)?status$", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeFilter:
+class NodeFilter(Struct, frozen=True, kw_only=True):
     """Which nodes are wanted; None lets all through. An outcome without a phase may be of either."""
 
     phase: Phase | None = None
@@ -41,8 +41,7 @@ class NodeFilter:
         return any(self.outcome is None or outcome_of(run.info) is self.outcome for run in runs)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeLister:
+class NodeLister(Struct, frozen=True, kw_only=True):
     """Lists the nodes of jobs of all accounts."""
 
     table: Table

@@ -5,12 +5,12 @@ Owns the words, and how much is said. Does not own how a service wants them writ
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from shared.digest_rules import News, NewsKind
 from shared.events import EventType
@@ -45,16 +45,14 @@ class Mood(StrEnum):
     GOOD = "good"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class Section(Struct, frozen=True, kw_only=True):
     """Something that a notice tells, the most important facts first; each a name and a value."""
 
     title: str
     facts: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class Notice(Struct, frozen=True, kw_only=True):
     """A message for people; `subject` is what it is about (a job, an account, a webhook), the same for its end.
 
     `left_out` counts the sections that there was no room for; `since` is None when nobody knows.

@@ -4,8 +4,9 @@ Owns the form. Does not own what is measured (`metrics`). Pure.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
@@ -17,16 +18,14 @@ class Kind(StrEnum):
     COUNTER = "counter"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class Sample(Struct, frozen=True, kw_only=True):
     """One number and what it is of."""
 
     labels: Mapping[str, str]
     value: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
+class Family(Struct, frozen=True, kw_only=True):
     """All samples of one name; `unit` is empty, or what the name ends with."""
 
     name: str

@@ -5,15 +5,14 @@ Owns recipients, the retry schedule, response classes and when a webhook counts 
 reason. Sources: Standard Webhooks 1.0.0, CloudEvents http-webhook 1.0.2.
 """
 
-import dataclasses
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import unquote, urlsplit
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.events import PREFIX, Event
@@ -56,8 +55,7 @@ class Verdict(StrEnum):
     DISABLE = "disable"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class Judgement(Struct, frozen=True, kw_only=True):
     """What an answer means, why in words, and when the receiver asks to be tried again (None: it did not)."""
 
     verdict: Verdict
@@ -66,8 +64,7 @@ class Judgement:
     counts_as_failure: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NextStep:
+class NextStep(Struct, frozen=True, kw_only=True):
     """A delivery after an attempt, and the state that its row moves to."""
 
     state: DeliveryState
@@ -143,7 +140,7 @@ def hide_credentials(webhook: Webhook, answer: WebhookAnswer) -> WebhookAnswer:
     body = answer.body
     for secret in filter(None, (webhook.key, *secrets, *map(unquote, secrets))):
         body = body.replace(secret.encode(), REDACTED.encode())
-    return dataclasses.replace(answer, body=body)
+    return replace(answer, body=body)
 
 
 def next_step(delivery: Delivery, judgement: Judgement, answer: WebhookAnswer, now: datetime) -> NextStep:

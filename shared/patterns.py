@@ -7,8 +7,9 @@ import fnmatch
 import functools
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 _JOB_ID = re.compile(r"[A-Za-z0-9_:-]{1,128}")
 _JOB_GLOB = re.compile(r"[A-Za-z0-9_:*?-]{1,128}")
@@ -28,8 +29,7 @@ def matches_any(globs: Iterable[str], text: str) -> bool:
     return any(_compile(glob).match(text) is not None for glob in globs)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobPatterns:
+class JobPatterns(Struct, frozen=True, kw_only=True):
     """Which jobs are tracked: those that `included` matches and `excluded` does not."""
 
     included: tuple[str, ...] = ("*",)

@@ -6,12 +6,11 @@ it, so that a crash between two slices leaves a true picture; only the last sets
 what was not written is found again.
 """
 
-import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from shared.chunks import (
@@ -34,8 +33,7 @@ MAX_RAW_BYTES = 2_000_000
 """What a slice's chunks and events may weigh; base64 makes a third more of it, and 3 MiB is the limit."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slice:
+class Slice(Struct, frozen=True, kw_only=True):
     """What one transaction writes: the head as it is then, chunks by prefix, prefixes dropped, and events."""
 
     head: JobHead
@@ -44,8 +42,7 @@ class Slice:
     events: tuple[Event, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class Room(Struct, frozen=True, kw_only=True):
     """What a transaction has room for: `rows_of` tells what an event costs with all that is owed for it."""
 
     rows_of: Callable[[Event], int]
@@ -61,8 +58,7 @@ def final_chunks(chunks: Mapping[str, Chunk], updates: Iterable[NodeUpdate], cov
     return final
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class Layout(Struct, frozen=True, kw_only=True):
     """Where a job's nodes lie before its updates.
 
     `known` is the head as stored, `head` the one with this cycle's facts; `chunks` are the chunks' contents (of a job
@@ -115,9 +111,7 @@ def plan_layout(layout: Layout, updates: Sequence[NodeUpdate]) -> Layout:
             head = replace(head, chunks=tuple(sorted({*head.chunks, *parts} - {prefix})))
             if prefix in stored:
                 rewrite(parts, dropped=(prefix,))
-    return dataclasses.replace(
-        layout, head=head, chunks=current, stored=frozenset(stored), splits=tuple(slices), final=encoded
-    )
+    return replace(layout, head=head, chunks=current, stored=frozenset(stored), splits=tuple(slices), final=encoded)
 
 
 def plan_slices(

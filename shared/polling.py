@@ -5,9 +5,10 @@ Owns the order of a cycle and what ends it early. Does not own a job's walk (`wa
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
+
+from msgspec import Struct, field
 
 from shared.cycle_rules import (
     JOB_SELECT,
@@ -46,8 +47,7 @@ from shared.watching import JobWatcher, Look
 _COMMIT_TRIES = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PollSettings:
+class PollSettings(Struct, frozen=True, kw_only=True):
     """What shapes a cycle; `budget` is how long jobs are started, `first_sight` how far back a failure is news."""
 
     patterns: JobPatterns
@@ -59,8 +59,7 @@ class PollSettings:
     stderr_tail_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CycleReport:
+class CycleReport(Struct, frozen=True, kw_only=True):
     """How a cycle went, for the log and for tests; `skipped` says why there was none.
 
     `digest_at` is when chat or pager may have to be told next, None when nothing waits: nudge the deliveries then.
@@ -76,8 +75,7 @@ class CycleReport:
     digest_at: datetime | None = None
 
 
-@dataclass(slots=True)
-class _Course:
+class _Course(Struct):
     """What has happened in a cycle so far; guarded by `lock`, because jobs run beside one another."""
 
     deadline: datetime
@@ -89,8 +87,7 @@ class _Course:
     lock: Lock = field(default_factory=Lock)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Poller:
+class Poller(Struct, frozen=True, kw_only=True):
     """Polls one account."""
 
     origin: Origin

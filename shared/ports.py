@@ -5,11 +5,13 @@ Owns the Protocols and the values that cross them. Does not own any implementati
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from msgspec import Struct
+
 from shared.model import BatchJob, TaskCounts
+from shared.reprs import repr_without
 from shared.webhook_config import Webhook
 from shared.webhook_model import WebhookAnswer, WebhookRequest
 
@@ -26,8 +28,7 @@ class Clock(Protocol):
 Column = str | int | bool | bytes | datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(Struct, frozen=True, kw_only=True):
     """One row as read: its key within the partition, its columns, and the ETag it had then."""
 
     key: str
@@ -35,16 +36,14 @@ class Row:
     etag: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Insert:
+class Insert(Struct, frozen=True, kw_only=True):
     """Create a row that must not exist."""
 
     key: str
     columns: Mapping[str, Column]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replace:
+class Replace(Struct, frozen=True, kw_only=True):
     """Swap a row's whole content if it still has `etag`."""
 
     key: str
@@ -52,24 +51,21 @@ class Replace:
     etag: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Put:
+class Put(Struct, frozen=True, kw_only=True):
     """Write a row's whole content whatever was there: only beside a Replace that serialises its writers."""
 
     key: str
     columns: Mapping[str, Column]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Merge:
+class Merge(Struct, frozen=True, kw_only=True):
     """Set these columns and leave the others, creating the row if it is missing, whatever its ETag."""
 
     key: str
     columns: Mapping[str, Column]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delete:
+class Delete(Struct, frozen=True, kw_only=True):
     """Remove a row; with `etag` None whatever it holds, a missing row then being no error."""
 
     key: str
@@ -106,8 +102,7 @@ class Table(Protocol):
 # --- Batch ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListingOptions:
+class ListingOptions(Struct, frozen=True, kw_only=True):
     """The request options of the operation, under its own names; None leaves one out.
 
     `timeout_seconds` is the time the server may take (1 to 30), `max_results` the page size (1 to 1000).
@@ -119,20 +114,21 @@ class ListingOptions:
     timeout_seconds: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusPage:
+class StatusPage(Struct, frozen=True, kw_only=True):
     """One page of a status listing as it came.
 
     `value` is the JSON array's own bytes, not yet decoded; `next_link` is the absolute URL of the page after it, or
     None on the last; the rest are the answer's headers, None when absent.
     """
 
-    value: bytes = field(repr=False)
+    value: bytes
     next_link: str | None = None
     request_id: str | None = None
     client_request_id: str | None = None
     etag: str | None = None
     last_modified: str | None = None
+
+    __repr__ = repr_without("value")
 
 
 class BatchService(Protocol):

@@ -4,9 +4,10 @@ Owns what old means. Does not own heads and chunks, which a cycle forgets once a
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
+
+from msgspec import Struct
 
 from shared.errors import RowConflictError, UnreadableRowError
 from shared.journal import write_line
@@ -18,8 +19,7 @@ from shared.table_rows import OWN, check_version, from_row, range_of
 _ENDED = (DeliveryState.DONE, DeliveryState.DEAD)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Purger:
+class Purger(Struct, frozen=True, kw_only=True):
     """Purges every partition; an event goes only when no delivery of it can still be waiting."""
 
     table: Table

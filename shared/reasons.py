@@ -3,8 +3,9 @@
 Owns the sentences. Does not own the decisions (`diff`, `job_rules`, `outbox`), which it only explains. Pure.
 """
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from shared.api_events import Matching
 from shared.events import Event

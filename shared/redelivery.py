@@ -11,11 +11,11 @@ that is due already is left as it is.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, islice
 
 import msgspec
+from msgspec import Struct
 
 from shared.api_events import RedeliveriesView, RedeliveryResult, RedeliveryState, RedeliveryView
 from shared.archive import Archive, StoredDelivery, StoredEvent
@@ -37,16 +37,14 @@ _TRIES = 3
 _ENDED = (DeliveryState.DONE, DeliveryState.DEAD)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Redelivered:
+class Redelivered(Struct, frozen=True, kw_only=True):
     """What became of one webhook's delivery of an event, and the partition it lies in."""
 
     partition: str
     view: RedeliveryView
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
+class Range(Struct, frozen=True, kw_only=True):
     """Which deliveries are meant; `webhook` None means every one, `after` the event id to go on after."""
 
     state: RedeliveryState
@@ -55,8 +53,7 @@ class Range:
     after: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Redelivery:
+class Redelivery(Struct, frozen=True, kw_only=True):
     """Makes deliveries of all accounts due again."""
 
     table: Table

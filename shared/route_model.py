@@ -5,15 +5,13 @@ of them (`openapi`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from msgspec import Struct
 
 JSON, METRICS, HTML, BODILESS = "json", "metrics", "html", ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
+class Parameter(Struct, frozen=True, kw_only=True):
     """A parameter of the query, or of the path; `schema` is its JSON Schema."""
 
     name: str
@@ -22,8 +20,7 @@ class Parameter:
     in_path: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(Struct, frozen=True, kw_only=True):
     """An answer that is not an error; without `shapes` a JSON body is just some object."""
 
     status: int = 200
@@ -33,8 +30,7 @@ class Reply:
     headers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class Route(Struct, frozen=True, kw_only=True):
     """A function, how it is called, and every status that it may answer."""
 
     function: str
@@ -44,7 +40,7 @@ class Route:
     parameters: tuple[Parameter, ...] = ()
     body: type[Struct] | None = None
     replies: tuple[Reply, ...]
-    errors: tuple[int, ...] = field(default=(400, 401, 404, 500, 503))
+    errors: tuple[int, ...] = (400, 401, 404, 500, 503)
     anonymous: bool = False
 
     @property

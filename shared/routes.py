@@ -5,11 +5,12 @@ any rule.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Lock
 
 import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from shared.api_model import NodesView, TrackedJobsView
 from shared.errors import StoreError
@@ -45,8 +46,7 @@ class _Health:
             return self._known[1]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Routes:
+class Routes(Struct, frozen=True, kw_only=True):
     """The handlers of the HTTP functions, by function name; those beyond jobs and nodes have siblings of their own."""
 
     summary_of: Summary
@@ -72,8 +72,8 @@ class Routes:
         told = self.summary_of.run(Asked(page=page, max_age=None if max_age < 0 else timedelta(seconds=max_age)))
         summary = told.summary
         if told.more:
-            summary = msgspec.structs.replace(summary, next_link=next_link(request, skip=page.skip + page.top))
-        timeless = msgspec.structs.replace(summary, generated_at=datetime.min)  # noqa: DTZ901 - never shown
+            summary = replace(summary, next_link=next_link(request, skip=page.skip + page.top))
+        timeless = replace(summary, generated_at=datetime.min)  # noqa: DTZ901 - never shown
         answer = tagged_answer(request, summary, timeless)
         return replace(answer, nudges=told.nudges)
 

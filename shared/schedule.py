@@ -6,8 +6,9 @@ Source of the syntax: https://learn.microsoft.com/azure/azure-functions/function
 
 import itertools
 import re
-from dataclasses import dataclass
 from datetime import date, timedelta
+
+from msgspec import Struct
 
 _DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 _MONTHS = (
@@ -25,8 +26,7 @@ class ScheduleError(ValueError):
     """The text is no usable schedule; the message says why, without repeating it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Field:
+class _Field(Struct, frozen=True, kw_only=True):
     name: str
     low: int
     high: int

@@ -5,8 +5,9 @@ network (`ports.Sender`).
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from shared.errors import CredentialError
 from shared.formats import needs_token

@@ -4,15 +4,17 @@ It knows neither the settings nor their types; the environment is a parameter.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TypeVar
+
+from msgspec import Struct, field
+
+from shared.reprs import repr_without
 
 _T = TypeVar("_T")
 _UNRESOLVED_REFERENCE = "@microsoft.keyvault("
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Struct, frozen=True, kw_only=True):
     """One thing that is wrong with one setting; never holds a value."""
 
     setting: str
@@ -33,12 +35,13 @@ class InvalidValueError(ValueError):
         super().__init__(f"{wrong}; {mend}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettingReader:
+class SettingReader(Struct, frozen=True, kw_only=True):
     """Reads settings one by one and remembers what is wrong with them instead of stopping."""
 
-    environment: Mapping[str, str] = field(repr=False)
+    environment: Mapping[str, str]
     problems: list[Problem] = field(default_factory=list)
+
+    __repr__ = repr_without("environment")
 
     def refuse(self, setting: str, wrong: str, mend: str) -> None:
         """Remember a problem."""

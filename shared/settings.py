@@ -4,15 +4,17 @@ It takes the environment as a mapping and touches nothing else: neither the proc
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
 from typing import TypeVar
+
+from msgspec import Struct
 
 from shared import setting_parsers as parsers
 from shared.errors import SettingsError
 from shared.http_address import HttpAddress, is_ip, is_loopback, parse_address
 from shared.patterns import JobPatterns, PatternError, matches_any
+from shared.reprs import repr_without
 from shared.schedule import ScheduleError, poll_interval
 from shared.setting_reader import InvalidValueError, SettingReader
 from shared.settings_table import DEFAULTS
@@ -37,8 +39,7 @@ _account_name = parsers.matching(r"[A-Za-z0-9_-]{1,64}", "write the account's na
 _site_name = parsers.matching(r"[A-Za-z0-9._~-]{1,128}", "leave it as the platform sets it")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchAccount:
+class BatchAccount(Struct, frozen=True, kw_only=True):
     """A Batch account that is watched."""
 
     label: str
@@ -47,16 +48,16 @@ class BatchAccount:
     """Without a slash at the end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SharedKey:
+class SharedKey(Struct, frozen=True, kw_only=True):
     """What signs requests to Batch when Entra ID is not used."""
 
     account_name: str
-    key: bytes = field(repr=False)
+    key: bytes
+
+    __repr__ = repr_without("key")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """Everything that can be set, checked; `repr` shows no secret."""
 
     accounts: tuple[BatchAccount, ...]
@@ -83,11 +84,13 @@ class Settings:
     event_max_nodes: int
     stderr_tail_bytes: int
     """0: stderr.txt is not asked for."""
-    heartbeat_url: str | None = field(repr=False)
+    heartbeat_url: str | None
     """Without a slash at the end; None: no heartbeat."""
     public_url: str | None
     """Without a slash at the end; None: messages have no links to the app."""
     site_name: str
+
+    __repr__ = repr_without("heartbeat_url")
 
     @property
     def urn(self) -> str:

@@ -1,10 +1,9 @@
 """Owns the list of app settings: names, defaults and meanings, for the parser, the documents and the tests."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(Struct, frozen=True, kw_only=True):
     """One app setting."""
 
     name: str

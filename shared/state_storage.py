@@ -3,9 +3,10 @@
 It does not open the storage.
 """
 
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 from shared.http_address import parse_address
+from shared.reprs import repr_without
 from shared.setting_parsers import matching
 from shared.setting_reader import InvalidValueError, SettingReader
 
@@ -13,12 +14,13 @@ _DEVELOPMENT = "UseDevelopmentStorage=true"
 _CONNECTIONS = ("STATE_STORAGE", "AzureWebJobsStorage")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateStorage:
+class StateStorage(Struct, frozen=True, kw_only=True):
     """The storage account of the state: exactly one of the two is set."""
 
-    connection_string: str | None = field(default=None, repr=False)
+    connection_string: str | None = None
     table_service_uri: str | None = None
+
+    __repr__ = repr_without("connection_string")
     """Reached with the app's identity."""
 
 

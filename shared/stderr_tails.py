@@ -5,8 +5,10 @@ A failure is told with or without its tail: whatever goes wrong here becomes wor
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from shared.causes import cause_of
 from shared.diff import Change
@@ -29,8 +31,7 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StderrTails:
+class StderrTails(Struct, frozen=True, kw_only=True):
     """Fetches tails of at most `max_bytes`; 0 fetches none."""
 
     batch: BatchService

@@ -5,7 +5,6 @@ the answer's content (`summary_view`) or the cycle (`polling`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -35,16 +34,14 @@ class Refresh(Struct, frozen=True, kw_only=True, omit_defaults=True):
     nudged_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Struct, frozen=True, kw_only=True):
     """What a caller wants to know; `max_age` None for the app's own measure of freshness."""
 
     page: Page
     max_age: timedelta | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Told(Struct, frozen=True, kw_only=True):
     """The summary, whether more jobs follow, and the accounts whose deliveries are to be nudged."""
 
     summary: SummaryView
@@ -52,8 +49,7 @@ class Told:
     nudges: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class Summary(Struct, frozen=True, kw_only=True):
     """Summarises all accounts; `poll` runs one account's cycle."""
 
     table: Table

@@ -6,10 +6,10 @@ the answer (`api_model`). Pure.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
+from msgspec import Struct
 
 from shared.api_model import (
     AccountView,
@@ -27,8 +27,7 @@ from shared.diff import as_utc
 from shared.state import Cycle, JobHead, PhaseCounts, Tracking, Trouble, WebhookState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountState:
+class AccountState(Struct, frozen=True, kw_only=True):
     """What is remembered of one account; `cycle` is None before the first one."""
 
     account: str
@@ -39,8 +38,7 @@ class AccountState:
     dead: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class Page(Struct, frozen=True, kw_only=True):
     """Which of the jobs are shown; `job` and `account` None for all."""
 
     job: str | None = None

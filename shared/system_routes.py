@@ -4,7 +4,8 @@ Owns the translation between HTTP and use cases, route by route. Does not own th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from shared.diagnostics import Diagnostics, DiagnosticsView
 from shared.http_api import Answer, Query, Request, json_answer
@@ -13,8 +14,7 @@ from shared.openapi import document
 from shared.openmetrics import CONTENT_TYPE, to_text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SystemRoutes:
+class SystemRoutes(Struct, frozen=True, kw_only=True):
     """The handlers of the HTTP functions about the app, by function name."""
 
     measured: Metrics

@@ -7,7 +7,6 @@ mean, nor the limits of the table (`row_limits`). No exception of the SDK leaves
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from azure.core import MatchConditions
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import HttpResponseError, ResourceExistsError
 from azure.data.tables import EdmType, EntityProperty, TableClient, TableEntity, UpdateMode
+from msgspec import Struct
 
 from shared.errors import RowConflictError, StoreError, StoreUnavailableError, TransactionTooLargeError
 from shared.ports import Column, Delete, Insert, Merge, Operation, Put, Replace, Row
@@ -36,8 +36,7 @@ _OPERATION_INDEX = re.compile(r"(\d+):")
 _SdkOperation = tuple[str, dict[str, Any], dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class TableStore:
+class TableStore(Struct, frozen=True):
     """One table, as `shared.ports.Table` describes it; may be shared by threads.
 
     The table is created by the first write that misses it; until then reading finds nothing.

@@ -4,10 +4,10 @@ Owns the arithmetic between a head and its records. Does not own when a node cha
 """
 
 from collections import Counter
-from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
+from msgspec import Struct
 
 from shared.causes import CauseTable, causes_of
 from shared.diff import Change
@@ -16,8 +16,7 @@ from shared.outcomes import outcome_of
 from shared.state import Cause, JobHead, NodeRecord, PhaseCounts, Reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeUpdate:
+class NodeUpdate(Struct, frozen=True, kw_only=True):
     """A node's record before (None: not seen yet) and after, and the change that it makes worth telling, if any.
 
     `digest` is the listing entry's; empty when another update of the same entry follows.

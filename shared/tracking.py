@@ -6,9 +6,9 @@ the exclusion.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.api_model import TrackedJobView
@@ -28,8 +28,7 @@ from shared.table_rows import CYCLE, from_row, job_key, range_of, read_head
 _TRIES = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tracker:
+class Tracker(Struct, frozen=True, kw_only=True):
     """Tracks jobs of all accounts; `window` is how far back a failure is news when a job is first seen."""
 
     table: Table

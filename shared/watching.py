@@ -4,11 +4,10 @@ Owns the walk of one job through gather, decide, apply. Does not own which jobs 
 the delivery of what became due.
 """
 
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.chunks import Chunk, Cover, decode_chunk, first_prefixes
@@ -44,6 +43,7 @@ from shared.listing import by_chunk, decide_updates, page_digest, read_items
 from shared.model import BatchJob, TaskCounts
 from shared.plan import Layout, Room, Slice, plan_layout, plan_slices
 from shared.ports import BatchService, Clock, ListingOptions, Row, Table
+from shared.reprs import repr_without
 from shared.state import JobHead, Tracking
 from shared.stderr_tails import StderrTails
 from shared.table_rows import chunk_key, unpack
@@ -55,16 +55,14 @@ _WAIT_FOR_SUCCESS = "id,jobPreparationTask"
 _OF_ONE_LISTING = frozenset({"OperationTimedOut", "DeadlineExceeded"})  # a listing too long for the time it had
 
 
-@dataclass(slots=True)
-class _Progress:
+class _Progress(Struct):
     """A job's head as last written, with its row; None before the first transaction."""
 
     row: Row | None
     head: JobHead
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Look(Struct, frozen=True, kw_only=True):
     """How a look at a job ended: its head and row as they now stand, and the error that ended it, or None."""
 
     head: JobHead
@@ -77,14 +75,14 @@ class Look:
         return isinstance(self.error, BatchUnavailableError) and self.error.code not in _OF_ONE_LISTING
 
 
-@dataclass(frozen=True, slots=True)
-class _Listing:
+class _Listing(Struct, frozen=True):
     pages: tuple[bytes, ...]
-    fresh: tuple[bytes, ...] = field(repr=False)
+    fresh: tuple[bytes, ...]
+
+    __repr__ = repr_without("fresh")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobWatcher:
+class JobWatcher(Struct, frozen=True, kw_only=True):
     """Watches the jobs of one account; `offer` is handed every delivery that a commit made due."""
 
     batch: BatchService
@@ -197,7 +195,7 @@ class JobWatcher:
             head = settle(suspect(slices[-1].head, now), now) if last else slices[-1].head
 
             # apply
-            yield from (*slices[:-1], dataclasses.replace(slices[-1], head=head))
+            yield from (*slices[:-1], replace(slices[-1], head=head))
             known, stored, events = head, frozenset(head.chunks), ()
             chunks = {prefix: {} for prefix in (batches[number] if not last else ())}
 

@@ -6,7 +6,6 @@ to a webhook that is switched off, and its answer is only shown.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, islice
 from urllib.parse import urlsplit
@@ -43,8 +42,7 @@ class Ping(Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookAdmin:
+class WebhookAdmin(Struct, frozen=True, kw_only=True):
     """Administers the configured webhooks; `ledger` is that of the partition OWN."""
 
     table: Table

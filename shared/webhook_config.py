@@ -4,10 +4,12 @@ It neither reads settings nor sends anything, and knows nothing of a webhook's s
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from enum import StrEnum
 
+from msgspec import Struct
+
 from shared.patterns import matches_any
+from shared.reprs import repr_without
 
 EVENT_TYPE_PREFIX = "prepwatch."
 EVERYTHING = ("*",)
@@ -28,17 +30,16 @@ class WebhookFormat(StrEnum):
         return self in {WebhookFormat.TEAMS, WebhookFormat.SLACK, WebhookFormat.PAGERDUTY}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Webhook:
+class Webhook(Struct, frozen=True, kw_only=True):
     """One receiver; all globs are matched whatever the case."""
 
     name: str
     format: WebhookFormat
-    url: str = field(repr=False)
+    url: str
     """Chat services put the credential into it."""
-    secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    secrets: tuple[bytes, ...] = ()
     """Every one signs, so that receivers can change from one to the next; empty unless `cloudevents`."""
-    key: str | None = field(default=None, repr=False)
+    key: str | None = None
     """PagerDuty's routing key or Event Grid's access key; None with Event Grid means Entra ID."""
     events: tuple[str, ...] = EVERYTHING
     """Event types without `prepwatch.`."""
@@ -49,6 +50,8 @@ class Webhook:
     """Always everything for the formats that tell state."""
     content_type: str
     enabled: bool = True
+
+    __repr__ = repr_without("url", "secrets", "key")
     """False keeps the webhook and what it is owed, but nothing is sent."""
 
     def wants(

@@ -4,9 +4,12 @@ It does not own what an answer means (delivered, retry, dead), nor how bytes rea
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+
+from msgspec import Struct
+
+from shared.reprs import repr_without
 
 
 class SendFailure(StrEnum):
@@ -32,17 +35,17 @@ class SendFailure(StrEnum):
     """What came back is not HTTP/1, or more of it than a well-meant answer has."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookRequest:
+class WebhookRequest(Struct, frozen=True, kw_only=True):
     """One rendered and signed message; the URL and the headers may hold credentials and are never shown."""
 
-    url: str = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    __repr__ = repr_without("url", "headers", "body")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookAnswer:
+class WebhookAnswer(Struct, frozen=True, kw_only=True):
     """What came of one attempt, reported without judging it.
 
     *status* is None when no status line came. *failure* is None when the answer is complete (its body may
@@ -55,5 +58,7 @@ class WebhookAnswer:
     failure: SendFailure | None
     reason: str
     retry_after: str | None
-    body: bytes = field(repr=False)
+    body: bytes
     duration: timedelta
+
+    __repr__ = repr_without("body")

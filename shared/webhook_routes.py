@@ -4,15 +4,15 @@ Owns the translation between HTTP and use cases, route by route. Does not own th
 `event_routes`) or any rule.
 """
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from shared.api_webhooks import WebhooksListView
 from shared.http_api import Answer, Query, Request, json_answer
 from shared.webhook_admin import WebhookAdmin
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookRoutes:
+class WebhookRoutes(Struct, frozen=True, kw_only=True):
     """The handlers of the HTTP functions about webhooks, by function name."""
 
     admin: WebhookAdmin

@@ -6,7 +6,8 @@ It reads from the environment that it is given, and does not decide what a webho
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from shared.http_address import HttpAddress, parse_address
 from shared.setting_reader import InvalidValueError, SettingReader
@@ -92,8 +93,7 @@ def _listed_objects(reader: SettingReader) -> list[dict[str, object]]:
     return listed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Object:
+class _Object(Struct, frozen=True, kw_only=True):
     """One object of the array, with the way to it for the problems found in it."""
 
     reader: SettingReader

@@ -6,13 +6,13 @@ Owns the threads. Does not own what runs on them, nor how wide a lane is.
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from dataclasses import dataclass, field
 from datetime import timedelta
 from threading import Condition, Thread
 
+from msgspec import Struct, field
 
-@dataclass(slots=True)
-class _Lane:
+
+class _Lane(Struct):
     waiting: deque[tuple[Context, Callable[[], None]]] = field(default_factory=deque)
     threads: int = 0
     failures: list[BaseException] = field(default_factory=list)

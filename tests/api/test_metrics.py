@@ -1,8 +1,7 @@
 """GET /api/metrics: what is counted, and that Prometheus can read it."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 

@@ -9,7 +9,6 @@ import logging
 import socket
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import Any
@@ -18,6 +17,7 @@ import azure.functions as func
 import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
+from msgspec.structs import replace
 
 import function_app
 from shared.batch_auth import TokenAuth

@@ -1,14 +1,13 @@
 """Defects that somebody might bring in one day, each applied to the app as it is."""
 
 import contextlib
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 from unittest.mock import patch
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from shared import cycle_rules, delivery, events, formats, grouping, heads, listing, polling, watching
 from shared.chunks import Chunk
@@ -42,7 +41,7 @@ def digests_kept_after_half_a_commit() -> AbstractContextManager[object]:
 
     def plan(layout: Any, steps: Any, pages: Any, *rest: Any) -> tuple[Slice, ...]:
         slices = plan_slices(layout, steps, pages, *rest)
-        return tuple(dataclasses.replace(each, head=replace(each.head, pages=pages)) for each in slices)
+        return tuple(replace(each, head=replace(each.head, pages=pages)) for each in slices)
 
     return patch.object(watching, "plan_slices", plan)
 
@@ -53,7 +52,7 @@ def one_commit_id_per_process() -> AbstractContextManager[object]:
     original = Ledger.commit_job
 
     def commit(self: Ledger, *arguments: Any) -> Any:
-        return original(dataclasses.replace(self, new_id=lambda: "always the same"), *arguments)
+        return original(replace(self, new_id=lambda: "always the same"), *arguments)
 
     return patch.object(Ledger, "commit_job", commit)
 
@@ -150,10 +149,8 @@ def known_event_spoils_the_whole_transaction() -> AbstractContextManager[object]
     return patch.object(Ledger, "_settle", settle)
 
 
-class _Forgetful(Ledger):
+class _Forgetful(Ledger, frozen=True):
     """Stores no head by itself."""
-
-    __slots__ = ()
 
     def insert_jobs(self, heads: Sequence[JobHead]) -> list[Any]:
         return []
@@ -165,8 +162,8 @@ def first_sight_not_stored() -> AbstractContextManager[object]:
     original = heads.HeadKeeper.sight
 
     def sight(self: Any, choice: Any, last_good: datetime | None) -> Any:
-        forgetful = _Forgetful(**{field.name: getattr(self.ledger, field.name) for field in dataclasses.fields(Ledger)})
-        ready = original(dataclasses.replace(self, ledger=forgetful), choice, last_good)
+        forgetful = _Forgetful(**asdict(self.ledger))
+        ready = original(replace(self, ledger=forgetful), choice, last_good)
         for due in choice.due:
             if due.known is None and due.job is not None:
                 head = first_sight(due.job, requested=False, last_good=last_good, window=self.window, now=self.clock())
@@ -212,7 +209,7 @@ def event_beside_its_transaction() -> AbstractContextManager[object]:
     original = Ledger.commit_job
 
     def commit(self: Ledger, row: Any, before: Any, step: Slice, now: datetime) -> Any:
-        written = original(self, row, before, dataclasses.replace(step, events=()), now)
+        written = original(self, row, before, replace(step, events=()), now)
         if not step.events:
             return written
         with contextlib.suppress(StoreError):

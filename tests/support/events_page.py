@@ -3,7 +3,6 @@
 Owns the examples. Does not own the prose around them. A part stands behind the line `<!-- made: NAME -->`.
 """
 
-import dataclasses
 import json
 import re
 import sys
@@ -96,7 +95,7 @@ def examples() -> dict[EventType, Event]:
         EventType.WEBHOOK_RECOVERED: "",
         EventType.WEBHOOK_DISABLED: "status 410: the receiver is gone for good",
     }
-    site = dataclasses.replace(SITE, public_url=ORIGIN.public_url)
+    site = replace(SITE, public_url=ORIGIN.public_url)
     for kind, reason in reasons.items():
         told[kind] = webhook_event(site, kind, "oncall", NOW, NOW, reason=reason)
     told[EventType.PING] = webhook_event(site, EventType.PING, "oncall", NOW, NOW)
@@ -152,7 +151,7 @@ def _json(body: bytes) -> str:
 
 def _request(event: Event) -> str:
     secrets = (decode_secret(SECRET),)
-    receiver = dataclasses.replace(webhook(secrets=secrets), content_type="application/cloudevents+json")
+    receiver = replace(webhook(secrets=secrets), content_type="application/cloudevents+json")
     request = render(receiver, Message(id=event.id, body=event.body), CREATED + timedelta(minutes=3))
     lines = ["POST / HTTP/1.1", *(f"{name}: {value}" for name, value in request.headers.items())]
     return "```http\n" + "\n".join(lines) + f"\n\n{event.body[:60].decode()}…\n```"

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
 from shared.digest_rules import KnownToWebhook, News, news_of
 from shared.model import Phase
 from shared.state import Cause, JobHead, PhaseCounts, Told
@@ -59,4 +61,4 @@ def news(job: JobHead, *, nodes: tuple[tuple[str, str], ...] = (), told: Told | 
     known = KnownToWebhook(told=told or Told(job_id=job.job_id), head=job, wanted=1, wanted_at=NOW)
     found = news_of(webhook(WebhookFormat.SLACK), ACCOUNT, known, NOW)
     assert found is not None
-    return News(**{**{name: getattr(found, name) for name in News.__slots__}, "nodes": nodes})
+    return replace(found, nodes=nodes)
