@@ -7,7 +7,7 @@ own advice on what to do about a code (`failure_codes`).
 import re
 from collections.abc import Iterable
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import msgspec
 
@@ -24,14 +24,14 @@ _LOOKED_AT_CHARACTERS = 1024  # what comes later is cut anyway, unless nearly al
 
 # What differs from node to node in otherwise equal messages: ids, times, long numbers, addresses' queries.
 _VARIABLE_PARTS = (
-    (re.compile(r"\s+"), " "),
-    (re.compile(r" ?\b(?:RequestId|Time):\S*"), ""),
-    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?"), "<time>"),
-    (re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), "<id>"),
-    (re.compile(r"\btvm(?:ps)?[-_]\w+(?:-\w+)*"), "<node>"),
-    (re.compile(r"\b(?=[0-9a-fA-F]*\d)[0-9a-fA-F]{16,}\b"), "<id>"),
-    (re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\"]+"), r"\1"),
-    (re.compile(r"\b\d{5,}\b"), "<n>"),
+    (r"\s+", " "),
+    (r" ?\b(?:RequestId|Time):\S*", ""),
+    (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?", "<time>"),
+    (r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b", "<id>"),
+    (r"\btvm(?:ps)?[-_]\w+(?:-\w+)*", "<node>"),
+    (r"\b(?=[0-9a-fA-F]*\d)[0-9a-fA-F]{16,}\b", "<id>"),
+    (r"(https?://[^\s?'\"]+)\?[^\s'\"]+", r"\1"),
+    (r"\b\d{5,}\b", "<n>"),
 )
 
 
@@ -49,9 +49,15 @@ def cause_of(info: ExecutionInfo) -> tuple[str, str]:
 def normalise(message: str) -> str:
     """A message without what differs from node to node, at most MAX_MESSAGE_CHARACTERS long."""
     message = message[:_LOOKED_AT_CHARACTERS]
-    for pattern, replacement in _VARIABLE_PARTS:
+    for pattern, replacement in _variable_parts():
         message = pattern.sub(replacement, message)
     return message.strip()[:MAX_MESSAGE_CHARACTERS]
+
+
+@cache
+def _variable_parts() -> tuple[tuple[re.Pattern[str], str], ...]:
+    # Not compiled at import: where nothing fails there is no cause.
+    return tuple((re.compile(pattern), replacement) for pattern, replacement in _VARIABLE_PARTS)
 
 
 def causes_of(record: NodeRecord) -> tuple[Cause, ...]:

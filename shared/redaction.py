@@ -5,6 +5,7 @@ how long they may be.
 """
 
 import re
+from functools import cache
 from typing import Final
 
 TEXT_LIMIT: Final = 4096
@@ -28,18 +29,12 @@ _NAMES = "AccountKey|SharedAccessKey|SharedAccessSignature|AccessKey|secret|acce
 # The word after a scheme is a credential when it has something that plain words lack, or is long: "SharedKey is not
 # allowed for this account" has to stay readable.
 _CREDENTIAL = r"(?:(?=[A-Za-z]*[0-9._~+/=:-])[A-Za-z0-9._~+/=:%-]+|[A-Za-z]{16,})"
-_PATTERNS: Final = tuple(
-    (re.compile(pattern, re.IGNORECASE), replacement)
-    for pattern, replacement in (
-        (rf"\b((?:Bearer|Basic|SharedKey(?:Lite)?|SharedAccessSignature)\s+){_CREDENTIAL}", rf"\1{REDACTED}"),
-        (r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*", REDACTED),
-        (r"(://[^\s/@:]*:)[^\s/]+@", rf"\1{REDACTED}@"),
-        (rf"((?<![A-Za-z])sig(?:=|%3D)){_VALUE}", rf"\1{REDACTED}"),
-        (
-            rf"((?:{_NAMES})[\"']?\s*[=:]\s*[\"']?){_VALUE}",
-            rf"\1{REDACTED}",
-        ),
-    )
+_SECRETS: Final = (
+    (rf"\b((?:Bearer|Basic|SharedKey(?:Lite)?|SharedAccessSignature)\s+){_CREDENTIAL}", rf"\1{REDACTED}"),
+    (r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*", REDACTED),
+    (r"(://[^\s/@:]*:)[^\s/]+@", rf"\1{REDACTED}@"),
+    (rf"((?<![A-Za-z])sig(?:=|%3D)){_VALUE}", rf"\1{REDACTED}"),
+    (rf"((?:{_NAMES})[\"']?\s*[=:]\s*[\"']?){_VALUE}", rf"\1{REDACTED}"),
 )
 # Each pattern needs one of these in an ASCII text, in lower case; looking for them costs a tenth of the patterns.
 _MARKS: Final = ("bearer", "basic", "key", "sig", "eyj", "@", "secret", "token", "password", "pwd")
@@ -58,7 +53,7 @@ def clean(text: str, *, limit: int = TEXT_LIMIT) -> str:
         return text
     head = text[: limit * _LOOKED_AT]
     whole = _CONTROL.sub("", _TERMINAL.sub("", head)).encode("utf-8", "replace").decode()
-    for pattern, replacement in _PATTERNS:
+    for pattern, replacement in _secrets():
         whole = pattern.sub(replacement, whole)
     encoded = whole.encode()
     if len(encoded) <= limit and len(head) == len(text):
@@ -69,6 +64,12 @@ def clean(text: str, *, limit: int = TEXT_LIMIT) -> str:
     if opening >= 0 and whole.startswith(REDACTED, opening):
         kept = kept[:opening]
     return kept + CUT_MARK
+
+
+@cache
+def _secrets() -> tuple[tuple[re.Pattern[str], str], ...]:
+    # Not compiled at import: most cycles clean nothing that needs them.
+    return tuple((re.compile(pattern, re.IGNORECASE), replacement) for pattern, replacement in _SECRETS)
 
 
 def _is_harmless(text: str) -> bool:

@@ -10,7 +10,6 @@ from msgspec import Struct
 from shared.diagnostics import Diagnostics, DiagnosticsView
 from shared.http_api import Answer, Query, Request, json_answer
 from shared.metrics import Metrics
-from shared.openapi import document
 from shared.openmetrics import CONTENT_TYPE, to_text
 
 
@@ -29,6 +28,8 @@ class SystemRoutes(Struct, frozen=True, kw_only=True):
 
     def openapi(self, request: Request) -> Answer:
         """GET /api/openapi.json."""
+        from shared.openapi import document  # and the table of routes: no cycle needs them
+
         Query(request, ())
         return Answer(headers={"content-type": "application/json", "cache-control": "no-cache"}, body=document())
 

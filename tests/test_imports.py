@@ -1,6 +1,8 @@
 """Imports go in one direction."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,3 +25,33 @@ def test_the_function_app_only_translates() -> None:
     named = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     named |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {name for name in named if name not in ALLOWED and not name.startswith("shared.")} == set()
+
+
+def test_no_value_of_the_package_is_a_dataclass() -> None:
+    """No module of the package imports dataclasses: each such class compiles its methods anew at every cold start."""
+    trees = {file.name: ast.parse(file.read_text(encoding="utf-8")) for file in ROOT.glob("shared/*.py")}
+    found = {
+        name
+        for name, tree in trees.items()
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Import) and any(alias.name == "dataclasses" for alias in node.names))
+        or (isinstance(node, ast.ImportFrom) and node.module == "dataclasses")
+    }
+    assert len(trees) > 90
+    assert found == set()
+
+
+def test_a_cold_start_imports_nothing_that_no_cycle_needs() -> None:
+    """Importing the app imports the package and no library beside its own; the page and the document wait."""
+    listed = _run("import sys; before = set(sys.modules); import function_app; print(*(set(sys.modules) - before))")
+    late = {"shared.dashboard_page", "shared.openapi", "shared.route_table", "shared.route_model"}
+    assert {name for name in listed if not name.startswith("shared") and name != "function_app"} == set()
+    assert {name for name in listed if name.startswith("shared.")} & late == set()
+    assert "shared.polling" in listed
+
+
+def _run(statement: str) -> set[str]:
+    libraries = "import azure.functions, requests, azure.identity, azure.data.tables, msgspec; "
+    command = [sys.executable, "-c", libraries + statement]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return set(done.stdout.split())

@@ -115,5 +115,5 @@ def test_cleaning_twice_is_cleaning_once(text: str, limit: int) -> None:
 def test_the_short_cut_misses_nothing(text: str) -> None:
     """A text that is let pass without a closer look is one that no pattern would change."""
     if redaction._is_harmless(text):
-        assert all(pattern.search(text) is None for pattern, _ in redaction._PATTERNS)
+        assert all(pattern.search(text) is None for pattern, _ in redaction._secrets())
         assert redaction._CONTROL.search(text) is None
