@@ -154,7 +154,7 @@ def _old_jobs(n: Mapping[str, float]) -> list[Line]:
 
 def _imports(n: Mapping[str, float]) -> list[Line]:
     what = "import of function_app / of azure.functions, requests, azure.identity, azure.data.tables, msgspec"
-    detail = f"{_ms(n['app'])} / {_ms(n['libraries'])}"
+    detail = f"{_ms(n['app'])} / {_ms(n['libraries'])}, bytecode compiled before"
     return [_at_most(what, n["app"] / n["libraries"], 1.15, detail=detail)]
 
 

@@ -22,8 +22,4 @@ WHY_NOT: Final[dict[str, str]] = {
         "seventh decodes and cleans 10,000 statuses, an eighth groups and spells events (profiles/mass_failure.txt)."
         " Writing the body of a transaction ourselves would be the next step."
     ),
-    "import of function_app": (
-        "most of the app's share is `dataclasses` compiling the methods of some 75 frozen, slotted classes, then "
-        "regular expressions (profiles/import.txt)."
-    ),
 }
