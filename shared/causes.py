@@ -81,24 +81,65 @@ class CauseTable:
     """
 
     def __init__(self, causes: Iterable[Cause]) -> None:
-        self._table = {_key(cause): cause for cause in causes}
+        self._table = {_key(cause): _Standing(cause) for cause in causes}
 
     def remove(self, cause: Cause) -> None:
         """A node no longer has this cause; one that was dropped before is no longer counted anyway."""
         known = self._table.get(_key(cause))
         if known is not None:
-            self._table[_key(cause)] = msgspec.structs.replace(known, nodes=max(known.nodes - 1, 0))
+            known.nodes = max(known.nodes - 1, 0)
 
     def add(self, cause: Cause) -> None:
         """A node has this cause now."""
         known = self._table.get(_key(cause))
-        self._table[_key(cause)] = _joined(known, cause) if known is not None else cause
+        if known is None:
+            self._table[_key(cause)] = _Standing(cause)
+        else:
+            known.join(cause)
 
     def causes(self) -> tuple[Cause, ...]:
         """The causes that some node has, most nodes first, at most MAX_CAUSES."""
-        standing = [cause for cause in self._table.values() if cause.nodes > 0]
+        standing = [cause.value() for cause in self._table.values() if cause.nodes > 0]
         standing.sort(key=lambda cause: (-cause.nodes, *_key(cause)))
         return tuple(standing[:MAX_CAUSES])
+
+
+class _Standing:
+    """A cause while nodes take it up and leave it."""
+
+    __slots__ = ("_cause", "_example", "_first_seen", "_last_seen", "_pools", "nodes")
+
+    def __init__(self, cause: Cause) -> None:
+        self._cause = cause
+        self.nodes = cause.nodes
+        self._pools = list(cause.pools)
+        self._example = cause.example
+        self._first_seen = cause.first_seen
+        self._last_seen = cause.last_seen
+
+    def join(self, other: Cause) -> None:
+        """Count other nodes of the same cause."""
+        if self.nodes == 0:
+            self._example = other.example
+        self.nodes += other.nodes
+        for pool in other.pools:
+            if pool not in self._pools and len(self._pools) < MAX_POOLS:
+                self._pools.append(pool)
+        if other.first_seen is not None and (self._first_seen is None or other.first_seen < self._first_seen):
+            self._first_seen = other.first_seen
+        if other.last_seen is not None and (self._last_seen is None or other.last_seen > self._last_seen):
+            self._last_seen = other.last_seen
+
+    def value(self) -> Cause:
+        """The cause as it stands."""
+        return msgspec.structs.replace(
+            self._cause,
+            nodes=self.nodes,
+            pools=tuple(self._pools),
+            example=self._example,
+            first_seen=self._first_seen,
+            last_seen=self._last_seen,
+        )
 
 
 def _key(cause: Cause) -> tuple[Phase, str, str]:
@@ -115,16 +156,4 @@ def _single(phase: Phase, code: str, message: str, place: tuple[str, str], momen
         example=place,
         first_seen=moment,
         last_seen=moment,
-    )
-
-
-def _joined(cause: Cause, other: Cause) -> Cause:
-    times = [time for time in (cause.first_seen, cause.last_seen, other.first_seen) if time is not None]
-    return msgspec.structs.replace(
-        cause,
-        nodes=cause.nodes + other.nodes,
-        pools=tuple(dict.fromkeys((*cause.pools, *other.pools)))[:MAX_POOLS],
-        example=cause.example if cause.nodes > 0 else other.example,
-        first_seen=min(times, default=None),
-        last_seen=max(times, default=None),
     )

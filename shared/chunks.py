@@ -29,7 +29,7 @@ _MAX_BITS = 32
 _MAX_LEVELS = 6
 
 
-class Entry(Struct, frozen=True, array_like=True):
+class Entry(Struct, frozen=True, array_like=True, gc=False):
     """One node in a chunk; `digest` is empty when the record holds only part of what the listing said."""
 
     digest: bytes
@@ -58,7 +58,11 @@ def entry_digest(entry: bytes | Raw) -> bytes:
 
 def hash_bits(key: str) -> str:
     """The bits of a node's hash, as text of 0 and 1."""
-    return f"{int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]):0{_MAX_BITS}b}"
+    return f"{_hash(key):0{_MAX_BITS}b}"
+
+
+def _hash(key: str) -> int:
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4])
 
 
 def first_prefixes(nodes: int) -> tuple[str, ...]:
@@ -77,9 +81,11 @@ class Cover:
     """The prefixes of a job: tells which chunk a node belongs to, and remembers the answer."""
 
     def __init__(self, prefixes: Iterable[str]) -> None:
-        self.prefixes = frozenset(prefixes)
         self._known: dict[str, str] = {}
-        self._lengths = sorted({len(prefix) for prefix in self.prefixes})
+        self._by_shift: dict[int, dict[int, str]] = {}  # prefixes as numbers, by how far a hash is shifted to meet them
+        for prefix in sorted(prefixes, key=len):
+            if not prefix.strip("01"):  # of a damaged head some may be anything; they cover nothing
+                self._by_shift.setdefault(_MAX_BITS - len(prefix), {})[int(f"0{prefix}", 2)] = prefix
 
     def prefix_of(self, key: str) -> str:
         """The prefix of the chunk that holds this node.
@@ -89,11 +95,11 @@ class Cover:
         """
         if (known := self._known.get(key)) is not None:
             return known
-        bits = hash_bits(key)
-        for length in self._lengths:
-            if bits[:length] in self.prefixes:
-                self._known[key] = bits[:length]
-                return bits[:length]
+        number = _hash(key)
+        for shift, prefixes in self._by_shift.items():
+            if (found := prefixes.get(number >> shift)) is not None:
+                self._known[key] = found
+                return found
         raise UnreadableRowError(
             "The head names chunks that do not cover all nodes; delete the job's rows to begin anew."
         )

@@ -5,7 +5,6 @@ An id is derived from the occurrences that an event reports, or from a stored mo
 decides the same thing again makes the same id. Sources: CloudEvents 1.0.2, Standard Webhooks 1.0.0.
 """
 
-import base64
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,6 +32,9 @@ _TEXT_BYTES_IN_LARGE_NODE = 1024
 _DETAILS_IN_LARGE_NODE = 4
 _LAST_MILLISECOND = 9_999_999_999_999
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+_BASE32_PAIRS = tuple(first + second for first in _BASE32 for second in _BASE32)
+_PAIR_SHIFTS = range(110, -10, -10)
 
 
 class EventType(StrEnum):
@@ -93,16 +95,15 @@ def event_id(at: datetime | None, *parts: str) -> str:
     milliseconds = (as_utc(at) - _EPOCH) // timedelta(milliseconds=1) if at else 0
     # A time that no clock of ours shows is cut to what thirteen digits sort.
     milliseconds = min(max(milliseconds, 0), _LAST_MILLISECOND)
-    digest = hashlib.sha256("\0".join(parts).encode()).digest()[:15]
-    return f"{_LAST_MILLISECOND - milliseconds:013d}-{base64.b32encode(digest).decode().lower()}"
+    return f"{_LAST_MILLISECOND - milliseconds:013d}-{_digest(parts)}"
 
 
 def occurrence_id(account: str, head: JobHead, pool_id: str, node_id: str, phase: Phase, info: ExecutionInfo) -> str:
     """What identifies one run of a phase on a node, wherever it is told."""
     created, started = _text(head.creation_time), _text(info.start_time)
-    parts = (account, head.job_id.lower(), created, pool_id.lower(), node_id.lower(), phase.value, started)
-    digest = hashlib.sha256("\0".join(parts).encode()).digest()[:15]
-    return "occ-" + base64.b32encode(digest).decode().lower()
+    return "occ-" + _digest(
+        (account, head.job_id.lower(), created, pool_id.lower(), node_id.lower(), phase.value, started)
+    )
 
 
 def change_type(change: Change) -> EventType:
@@ -119,11 +120,19 @@ def change_cause(change: Change) -> tuple[str, str]:
     return cause_of(change.occurrence)
 
 
-def node_entry(origin: Origin, head: JobHead, change: Change) -> dict[str, object]:
+class NodeEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One node of an event's data: what identifies its run, and its JSON."""
+
+    occurrence_id: str
+    body: msgspec.Raw
+
+
+def node_entry(origin: Origin, head: JobHead, change: Change) -> NodeEntry:
     """One node of an event's data, small enough that an event of it alone stays below HARD_BYTES."""
     node, info = change.node, change.occurrence
+    occurrence = occurrence_id(origin.account or "", head, node.pool_id, node.node_id, change.phase, info)
     entry: dict[str, object] = {
-        "occurrenceId": occurrence_id(origin.account or "", head, node.pool_id, node.node_id, change.phase, info),
+        "occurrenceId": occurrence,
         "poolId": node.pool_id,
         "nodeId": node.node_id,
         "nodeUrl": node.node_url,
@@ -133,13 +142,14 @@ def node_entry(origin: Origin, head: JobHead, change: Change) -> dict[str, objec
         entry["failedAt"] = _text(change.opened.since) or None
     if change.stderr_tail is not None:
         entry["stderrTail"] = change.stderr_tail
-    if len(msgspec.json.encode(entry)) > BODY_BYTES:
-        entry = _shortened(entry)
-    return entry
+    body = msgspec.json.encode(entry)
+    if len(body) > BODY_BYTES:
+        body = msgspec.json.encode(_shortened(entry))
+    return NodeEntry(occurrence_id=occurrence, body=msgspec.Raw(body))
 
 
 def nodes_event(
-    origin: Origin, head: JobHead, changes: Sequence[Change], entries: Sequence[Mapping[str, object]], now: datetime
+    origin: Origin, head: JobHead, changes: Sequence[Change], entries: Sequence[NodeEntry], now: datetime
 ) -> Event:
     """The event that tells changes of one type; `entries` are their `node_entry`s."""
     kind = change_type(changes[0])
@@ -150,7 +160,7 @@ def nodes_event(
     data = {
         **_job_data(origin, head),
         "phase": changes[0].phase.value,
-        "nodes": list(entries),
+        "nodes": [entry.body for entry in entries],
         "counts": counts(head),
         "causes": [
             {"phase": changes[0].phase.value, "code": code, "message": message, "nodes": number}
@@ -160,7 +170,7 @@ def nodes_event(
     return _event(
         origin,
         kind,
-        event_id(at, kind.value, *sorted(str(entry["occurrenceId"]) for entry in entries)),
+        event_id(at, kind.value, *sorted(entry.occurrence_id for entry in entries)),
         at=at,
         now=now,
         data=data,
@@ -310,6 +320,12 @@ def _short(value: object) -> object:
     return value
 
 
+def _digest(parts: Iterable[str]) -> str:
+    """What stands for these parts: 24 characters of base32 in lower case (120 bits)."""
+    number = int.from_bytes(hashlib.sha256("\0".join(parts).encode()).digest()[:15])
+    return "".join([_BASE32_PAIRS[number >> shift & 1023] for shift in _PAIR_SHIFTS])
+
+
 def _text(moment: datetime | None) -> str:
     """A moment as RFC 3339 in UTC, empty when unknown."""
-    return "" if moment is None else as_utc(moment).astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return "" if moment is None else str(msgspec.to_builtins(as_utc(moment).astimezone(UTC)))

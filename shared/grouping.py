@@ -5,17 +5,26 @@ tells of one type and one pool, of at most EVENT_MAX_NODES nodes, in at most BOD
 chunks to fit a transaction.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 
 from shared.chunks import Cover
 from shared.diff import Change
-from shared.events import BODY_BYTES, Event, EventType, Origin, change_cause, change_type, node_entry, nodes_event
+from shared.events import (
+    BODY_BYTES,
+    Event,
+    EventType,
+    NodeEntry,
+    Origin,
+    change_cause,
+    change_type,
+    node_entry,
+    nodes_event,
+)
 from shared.model import Phase
 from shared.state import JobHead, NodeRecord
 from shared.tally import NodeUpdate, Tally
@@ -25,7 +34,7 @@ _CAUSE_BYTES = 80  # what a cause takes in an event beside its code and message
 _MAX_CHUNKS = 20
 _MAX_CHUNK_BYTES = 1_200_000
 
-_ORDER = (EventType.PREPARATION_FAILED, EventType.PREPARATION_RESOLVED, EventType.RELEASE_FAILED)
+_RANK = {EventType.PREPARATION_FAILED: 0, EventType.PREPARATION_RESOLVED: 1, EventType.RELEASE_FAILED: 2}
 
 
 class Step(Struct, frozen=True, kw_only=True):
@@ -38,19 +47,19 @@ class Step(Struct, frozen=True, kw_only=True):
 class _Told(Struct, frozen=True, kw_only=True):
     """An update that is worth telling, with its place in an event."""
 
+    order: tuple[int, str, str, str]
     update: NodeUpdate
     change: Change
     prefix: str
-    entry: Mapping[str, object]
-    size: int
+    entry: NodeEntry
     cause: tuple[str, str]
-    cause_size: int
 
 
 def group_updates(
     origin: Origin,
     head: JobHead,
     updates: Sequence[NodeUpdate],
+    cover: Cover,
     sizes: Mapping[str, int],
     *,
     max_nodes: int,
@@ -62,39 +71,35 @@ def group_updates(
         origin: Where the events come from.
         head: The job before the updates; the events show its counts after all of them.
         updates: What the diff found.
+        cover: The chunks that the updates go into (`Layout.cover`).
         sizes: What each chunk weighs once all updates are written (`Layout.sizes`), by prefix, in bytes.
         max_nodes: The most nodes of an event.
         now: When the events are recorded.
     """
-    cover = Cover(head.chunks)
     told, quiet = [], []
     tally = Tally(head)
     for update in updates:
         tally.add(update)
-        prefix = cover.prefix_of(update.key)
-        if update.change is None:
+        prefix, change = cover.prefix_of(update.key), update.change
+        if change is None:
             quiet.append((prefix, update))
-            continue
-        entry = node_entry(origin, head, update.change)
-        size = len(msgspec.json.encode(entry))
-        cause = change_cause(update.change)
-        told.append(
-            _Told(
-                update=update,
-                change=update.change,
-                prefix=prefix,
-                entry=entry,
-                size=size,
-                cause=cause,
-                cause_size=_CAUSE_BYTES + len(msgspec.json.encode(cause)),
+        else:
+            told.append(
+                _Told(
+                    order=(_RANK[change_type(change)], change.node.pool_id, prefix, update.key),
+                    update=update,
+                    change=change,
+                    prefix=prefix,
+                    entry=node_entry(origin, head, change),
+                    cause=change_cause(change),
+                )
             )
-        )
     shown = tally.head(now)
-    told.sort(key=_event_order)
+    told.sort(key=lambda item: item.order)
     quiet.sort(key=lambda item: item[0])
     steps = []
     told_of_preparation: dict[str, str] = {}
-    for _, alike in groupby(told, key=lambda item: _event_order(item)[:2]):
+    for _, alike in groupby(told, key=lambda item: item.order[:2]):
         for group in _cut(alike, sizes, max_nodes):
             by_name = sorted(group, key=lambda item: item.update.key)
             event = nodes_event(origin, shown, [item.change for item in by_name], [item.entry for item in by_name], now)
@@ -106,49 +111,71 @@ def group_updates(
     return tuple(steps)
 
 
-def _event_order(item: _Told) -> tuple[int, str, str, str]:
-    kind = _ORDER.index(change_type(item.change))
-    return kind, item.change.node.pool_id, item.prefix, item.update.key
-
-
-def _cut(items: Iterator[_Told], sizes: Mapping[str, int], max_nodes: int) -> Iterator[tuple[_Told, ...]]:
-    group: list[_Told] = []
+def _cut(items: Iterable[_Told], sizes: Mapping[str, int], max_nodes: int) -> Iterator[Sequence[_Told]]:
+    filling = _Filling(sizes, max_nodes)
     for item in items:
-        if group and _is_too_much([*group, item], sizes, max_nodes):
-            yield tuple(group)
-            group = []
-        group.append(item)
-    if group:
-        yield tuple(group)
+        if not filling.has_room(item):
+            yield filling.items
+            filling = _Filling(sizes, max_nodes)
+        filling.add(item)
+    if filling.items:
+        yield filling.items
 
 
-def _is_too_much(group: Sequence[_Told], sizes: Mapping[str, int], max_nodes: int) -> bool:
-    causes = {item.cause: item.cause_size for item in group}
-    prefixes = {item.prefix for item in group}
-    return (
-        len(group) > max_nodes
-        or sum(item.size for item in group) + sum(causes.values()) > BODY_BYTES - _ENVELOPE_BYTES
-        or len(prefixes) > _MAX_CHUNKS
-        or sum(sizes[prefix] for prefix in prefixes) > _MAX_CHUNK_BYTES
-    )
+class _Filling:
+    """The event that is being filled."""
+
+    def __init__(self, sizes: Mapping[str, int], max_nodes: int) -> None:
+        self.items: list[_Told] = []
+        self._sizes = sizes
+        self._max_nodes = max_nodes
+        self._bytes = _ENVELOPE_BYTES
+        self._causes: set[tuple[str, str]] = set()
+        self._prefixes: set[str] = set()
+        self._chunk_bytes = 0
+
+    def has_room(self, item: _Told) -> bool:
+        """Whether this fits; the first always does."""
+        size, chunk_size = self._cost(item)
+        return not self.items or (
+            len(self.items) < self._max_nodes
+            and self._bytes + size <= BODY_BYTES
+            and len(self._prefixes | {item.prefix}) <= _MAX_CHUNKS
+            and self._chunk_bytes + chunk_size <= _MAX_CHUNK_BYTES
+        )
+
+    def add(self, item: _Told) -> None:
+        """Put one more in."""
+        size, chunk_size = self._cost(item)
+        self.items.append(item)
+        self._bytes += size
+        self._chunk_bytes += chunk_size
+        self._causes.add(item.cause)
+        self._prefixes.add(item.prefix)
+
+    def _cost(self, item: _Told) -> tuple[int, int]:
+        """The bytes that it adds to the event, and to the chunks that go with it."""
+        cause = 0 if item.cause in self._causes else _CAUSE_BYTES + len(msgspec.json.encode(item.cause))
+        return len(item.entry.body) + cause, 0 if item.prefix in self._prefixes else self._sizes[item.prefix]
 
 
 def _with_event(item: _Told, event_id: str, told_of_preparation: dict[str, str]) -> NodeUpdate:
     """The update, its record naming the events that told it; a node may have both phases to tell, in turn."""
-    after, key = item.update.after, item.update.key
+    update = item.update
+    after, key = update.after, update.key
     if item.change.phase is Phase.PREPARATION:
         told_of_preparation[key] = event_id
-        return replace(item.update, after=_naming(after, Phase.PREPARATION, event_id))
-    if key in told_of_preparation:
+    elif key in told_of_preparation:
         after = _naming(after, Phase.PREPARATION, told_of_preparation[key])
-    return replace(item.update, after=_naming(after, Phase.RELEASE, event_id))
+    after = _naming(after, item.change.phase, event_id)
+    return NodeUpdate(key=key, digest=update.digest, before=update.before, after=after, change=update.change)
 
 
 def _naming(record: NodeRecord, phase: Phase, event_id: str) -> NodeRecord:
     run = record.record_of(phase)
     if run is None:
         return record
-    told = replace(run, event_id=event_id)
+    told = msgspec.structs.replace(run, event_id=event_id)
     if phase is Phase.PREPARATION:
-        return replace(record, preparation=told)
-    return replace(record, release=told)
+        return msgspec.structs.replace(record, preparation=told)
+    return msgspec.structs.replace(record, release=told)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Raw, Struct
 
-from shared.batch_wire import decode_identity, decode_status, split_statuses
+from shared.batch_wire import decode_identities, decode_status, split_statuses
 from shared.chunks import Chunk, Cover, decode_record, entry_digest, node_key
 from shared.diff import Change, Watch, decide_node, merge_statuses
 from shared.model import NodeStatus, Phase
@@ -49,8 +49,8 @@ def read_items(pages: Iterable[bytes]) -> dict[str, Item]:
     """
     items: dict[str, Item] = {}
     for page in pages:
-        for entry in split_statuses(page):
-            key = node_key(*decode_identity(entry))
+        for entry, (pool_id, node_id) in zip(split_statuses(page), decode_identities(page), strict=True):
+            key = node_key(pool_id, node_id)
             again = items.get(key)
             if again is None:
                 items[key] = Item(entry_digest(entry), (entry,))

@@ -29,7 +29,7 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-class ContainerInfo(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+class ContainerInfo(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel", gc=False):
     """TaskContainerExecutionInformation."""
 
     container_id: str | None = None
@@ -37,14 +37,14 @@ class ContainerInfo(Struct, frozen=True, kw_only=True, omit_defaults=True, renam
     error: str | None = None
 
 
-class NameValuePair(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+class NameValuePair(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel", gc=False):
     """NameValuePair."""
 
     name: str | None = None
     value: str | None = None
 
 
-class FailureInfo(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+class FailureInfo(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel", gc=False):
     """TaskFailureInformation; `code` is an open string."""
 
     category: str | None = None
@@ -53,7 +53,7 @@ class FailureInfo(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=
     details: tuple[NameValuePair, ...] | None = None
 
 
-class ExecutionInfo(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+class ExecutionInfo(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel", gc=False):
     """JobPreparationTaskExecutionInformation, and JobReleaseTaskExecutionInformation, which lacks the retries.
 
     `start_time` is when the task last started on the node and so tells one run from the next.
@@ -72,7 +72,7 @@ class ExecutionInfo(Struct, frozen=True, kw_only=True, omit_defaults=True, renam
     task_root_directory_url: str | None = None
 
 
-class NodeStatus(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+class NodeStatus(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel", gc=False):
     """JobPreparationAndReleaseTaskExecutionInformation: both phases of a job on one node."""
 
     pool_id: str | None = None

@@ -63,8 +63,8 @@ class Layout(Struct, frozen=True, kw_only=True):
 
     `known` is the head as stored, `head` the one with this cycle's facts; `chunks` are the chunks' contents (of a job
     without stored chunks: all of them, empty), `stored` the prefixes of those that the table has. `plan_layout` adds
-    `splits`, the transactions that lead there, and `final`, the chunks as they will be stored when every update is
-    written, before events have their ids.
+    `splits`, the transactions that lead there, `cover`, which tells each node's chunk then, and `final`, the chunks as
+    they will be stored when every update is written, before events have their ids.
     """
 
     known: JobHead
@@ -72,6 +72,7 @@ class Layout(Struct, frozen=True, kw_only=True):
     chunks: Mapping[str, Chunk]
     stored: frozenset[str]
     splits: tuple[Slice, ...] = ()
+    cover: Cover = field(default_factory=lambda: Cover(()))
     final: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
@@ -97,7 +98,8 @@ def plan_layout(layout: Layout, updates: Sequence[NodeUpdate]) -> Layout:
         stored.update(written)
 
     while True:
-        final = final_chunks(current, updates, Cover(head.chunks))
+        cover = Cover(head.chunks)
+        final = final_chunks(current, updates, cover)
         encoded = {prefix: encode_chunk(chunk) for prefix, chunk in final.items()}
         levels = {prefix: levels_to_split(len(chunk), len(encoded[prefix])) for prefix, chunk in final.items()}
         full = [prefix for prefix in final if levels[prefix]]
@@ -111,7 +113,9 @@ def plan_layout(layout: Layout, updates: Sequence[NodeUpdate]) -> Layout:
             head = replace(head, chunks=tuple(sorted({*head.chunks, *parts} - {prefix})))
             if prefix in stored:
                 rewrite(parts, dropped=(prefix,))
-    return replace(layout, head=head, chunks=current, stored=frozenset(stored), splits=tuple(slices), final=encoded)
+    return replace(
+        layout, head=head, chunks=current, stored=frozenset(stored), splits=tuple(slices), cover=cover, final=encoded
+    )
 
 
 def plan_slices(
@@ -131,8 +135,7 @@ def plan_slices(
         room: What fits.
     """
     head, chunks = layout.head, layout.chunks
-    cover = Cover(head.chunks)
-    placed = [[_Placed(cover.prefix_of(update.key), update) for update in step.updates] for step in steps]
+    placed = [[_Placed(layout.cover.prefix_of(update.key), update) for update in step.updates] for step in steps]
     final = _final_bytes(layout, steps, placed)
     sizes = {prefix: len(content) for prefix, content in final.items()}
     left = Counter(item.prefix for items in placed for item in items)

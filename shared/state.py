@@ -42,7 +42,7 @@ class JobEnd(StrEnum):
     UNTRACKED = "untracked"
 
 
-class OpenFailure(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class OpenFailure(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A preparation failure that keeps a node from the job's tasks until its preparation succeeds.
 
     `since` is when the failed run ended, or started when Batch gave no end.
@@ -54,7 +54,7 @@ class OpenFailure(Struct, frozen=True, kw_only=True, omit_defaults=True):
     announced: bool = True
 
 
-class PhaseRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class PhaseRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The newest known run of a phase on a node, why it was (not) announced, and the event that told it."""
 
     info: ExecutionInfo
@@ -62,7 +62,7 @@ class PhaseRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     event_id: str | None = None
 
 
-class NodeRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class NodeRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """All that is known of one node of a job."""
 
     pool_id: str = ""
@@ -95,7 +95,7 @@ class PhaseCounts(Struct, frozen=True, kw_only=True):
         return int(getattr(self, outcome.value))
 
 
-class Cause(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Cause(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Failures of one phase that have the same code and the same normalised message.
 
     `nodes` counts the nodes that have the cause now; `pools` and `example` (pool id, node id) show where.

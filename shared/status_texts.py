@@ -4,6 +4,7 @@ Owns which field may keep how much. Does not own how a secret is recognised or a
 left alone: they are keys, and `batch_wire` has refused those that can't be.
 """
 
+from functools import lru_cache
 from typing import Final
 
 from msgspec import structs
@@ -38,7 +39,7 @@ def _clean_info(info: ExecutionInfo | None) -> ExecutionInfo | None:
         result=clean_word(info.result),
         failure_info=_clean_failure(info.failure_info),
         container_info=_clean_container(info.container_info),
-        task_root_directory=_text(info.task_root_directory),
+        task_root_directory=_phrase(info.task_root_directory),
         task_root_directory_url=_text(info.task_root_directory_url),
     )
 
@@ -47,12 +48,12 @@ def _clean_failure(failure: FailureInfo | None) -> FailureInfo | None:
     if failure is None:
         return None
     details = failure.details and tuple(
-        NameValuePair(name=clean_word(pair.name), value=_text(pair.value)) for pair in failure.details[:DETAILS_LIMIT]
+        NameValuePair(name=clean_word(pair.name), value=_phrase(pair.value)) for pair in failure.details[:DETAILS_LIMIT]
     )
     return FailureInfo(
         category=clean_word(failure.category),
         code=clean_word(failure.code),
-        message=_text(failure.message),
+        message=_phrase(failure.message),
         details=details,
     )
 
@@ -69,6 +70,18 @@ def _text(text: str | None) -> str | None:
     return None if text is None else clean(text, limit=TEXT_LIMIT)
 
 
+def _phrase(text: str | None) -> str | None:
+    """As `_text`, for what many nodes say alike."""
+    return _text(text) if text is None or len(text) > _WORD_LIMIT else _clean_short(text, TEXT_LIMIT)
+
+
 def clean_word(text: str | None) -> str | None:
     """A code, state or other single word of Batch: cleaned, and cut at 256 bytes; None stays None."""
-    return None if text is None else clean(text, limit=_WORD_LIMIT)
+    if text is None or len(text) > _WORD_LIMIT:
+        return None if text is None else clean(text, limit=_WORD_LIMIT)
+    return _clean_short(text, _WORD_LIMIT)
+
+
+@lru_cache(maxsize=1024)
+def _clean_short(text: str, limit: int) -> str:
+    return clean(text, limit=limit)

@@ -35,7 +35,8 @@ class Tally:
     def __init__(self, head: JobHead) -> None:
         self._head = head
         self._nodes = head.nodes
-        self._counts = {phase: Counter(msgspec.structs.asdict(head.counts_of(phase))) for phase in Phase}
+        self._preparation = Counter(msgspec.structs.asdict(head.preparation))
+        self._release = Counter(msgspec.structs.asdict(head.release))
         self._causes = CauseTable(head.causes)
         self._failed_ever: Counter[Phase] = Counter()
         self._told = 0
@@ -66,8 +67,8 @@ class Tally:
         return msgspec.structs.replace(
             head,
             nodes=self._nodes,
-            preparation=PhaseCounts(**self._counts[Phase.PREPARATION]),
-            release=PhaseCounts(**self._counts[Phase.RELEASE]),
+            preparation=PhaseCounts(**self._preparation),
+            release=PhaseCounts(**self._release),
             preparation_failed_ever=head.preparation_failed_ever + self._failed_ever[Phase.PREPARATION],
             release_failed_ever=head.release_failed_ever + self._failed_ever[Phase.RELEASE],
             causes=self._causes.causes(),
@@ -76,12 +77,12 @@ class Tally:
         )
 
     def _count(self, record: NodeRecord, step: int) -> None:
-        for phase in Phase:
-            run = record.record_of(phase)
-            if run is not None:
-                self._counts[phase][outcome_of(run.info).value] += step
+        if record.preparation is not None:
+            self._preparation[outcome_of(record.preparation.info).value] += step
+        if record.release is not None:
+            self._release[outcome_of(record.release.info).value] += step
         if record.open is not None and self._head.closed is None:
-            self._counts[Phase.PREPARATION]["open"] += step
+            self._preparation["open"] += step
 
     def _causes_of(self, record: NodeRecord) -> tuple[Cause, ...]:
         causes = causes_of(record)

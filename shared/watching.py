@@ -190,7 +190,8 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
             ]
             updates = self.tails.add(self._without_next_incarnation(head, updates, deadline))
             layout = plan_layout(Layout(known=known, head=head, chunks=chunks, stored=stored), updates)
-            steps = group_updates(self.origin, layout.head, updates, layout.sizes, max_nodes=self.max_nodes, now=now)
+            cover, sizes = layout.cover, layout.sizes
+            steps = group_updates(self.origin, layout.head, updates, cover, sizes, max_nodes=self.max_nodes, now=now)
             slices = plan_slices(layout, steps, listing.pages if last else None, events, room)
             head = settle(suspect(slices[-1].head, now), now) if last else slices[-1].head
 

@@ -1,4 +1,4 @@
-"""How large a write is told to be, against what the SDK really sends."""
+"""How large a write is told to be, against what is really sent."""
 
 import random
 from collections.abc import Sequence
@@ -25,12 +25,11 @@ class CaughtError(Exception):
 
 
 def sent_bytes(operations: Sequence[Operation]) -> int:
-    """How long the body is that the SDK makes of a transaction; nothing leaves the process."""
+    """How long the body of a transaction is; nothing leaves the process."""
     seen: list[int] = []
 
     def measure(request: PipelineRequest[HttpRequest]) -> None:
-        request.http_request.prepare_multipart_body()
-        seen.append(len(request.http_request.body))
+        seen.append(len(request.http_request.content))
         raise CaughtError
 
     client = TableClient.from_connection_string(
@@ -70,7 +69,7 @@ def sent_bytes(operations: Sequence[Operation]) -> int:
     ],
 )
 def test_size_is_an_upper_bound_of_what_is_sent(operations: list[Operation], at_most_times: float) -> None:
-    """The sum of the sizes is never below the body the SDK makes, and not far above it."""
+    """The sum of the sizes is never below the body that is sent, and not far above it."""
     told, sent = sum(map(size_of, operations)), sent_bytes(operations)
     assert sent <= told <= at_most_times * sent
 

@@ -48,7 +48,8 @@ class StoredJob:
         watch = Watch(announce_from=current.announce_from, open=current.closed is None)
         updates = [update for prefix, some in grouped.items() for update in decide_updates(some, chunks[prefix], watch)]
         layout = plan_layout(Layout(known=self.head, head=current, chunks=chunks, stored=stored), updates)
-        steps = group_updates(ORIGIN, layout.head, updates, layout.sizes, max_nodes=self.max_nodes, now=NOW)
+        cover, sizes = layout.cover, layout.sizes
+        steps = group_updates(ORIGIN, layout.head, updates, cover, sizes, max_nodes=self.max_nodes, now=NOW)
         room = Room(rows_of=lambda _: 1 + self.receivers, spare_rows=self.told_state, now=NOW)
         return plan_slices(layout, steps, (page_digest(value),), told, room)
 

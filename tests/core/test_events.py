@@ -376,7 +376,7 @@ def test_another_occurrence_has_another_id(shown: NodeStatus, job: JobHead) -> N
     """Whatever tells one run of a phase on a node from another changes the occurrence's id."""
     (change,), (other,) = _changes(status(failed(0))), _changes(shown)
 
-    assert node_entry(ORIGIN, head(), change)["occurrenceId"] != node_entry(ORIGIN, job, other)["occurrenceId"]
+    assert node_entry(ORIGIN, head(), change).occurrence_id != node_entry(ORIGIN, job, other).occurrence_id
 
 
 def test_spelling_is_no_identity() -> None:
@@ -386,7 +386,7 @@ def test_spelling_is_no_identity() -> None:
     )
 
     one, same = node_entry(ORIGIN, head(), change), node_entry(ORIGIN, head(job_id="JOB-1"), other)
-    assert one["occurrenceId"] == same["occurrenceId"]
+    assert one.occurrence_id == same.occurrence_id
 
 
 def test_an_event_is_never_older_than_its_job() -> None:

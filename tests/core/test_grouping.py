@@ -24,7 +24,7 @@ def _grouped(
     updates = decide_updates(read_items([page(*shown)]), {}, Watch(announce_from=None))
     sizes = dict.fromkeys(_PREFIXES, chunk_bytes)
     job = msgspec.structs.replace(job or head(), chunks=_PREFIXES)
-    return group_updates(ORIGIN, job, updates, sizes, max_nodes=max_nodes, now=NOW)
+    return group_updates(ORIGIN, job, updates, Cover(_PREFIXES), sizes, max_nodes=max_nodes, now=NOW)
 
 
 def _failing(number: int) -> list[NodeStatus]:
