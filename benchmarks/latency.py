@@ -6,6 +6,7 @@ which is when listings begin to show it, and until the first event that names it
 
 import json
 import math
+import os
 import socket
 import statistics
 import subprocess
@@ -32,8 +33,10 @@ def latency() -> dict[str, float]:
         state = Path(folder)
         command = [sys.executable, "-m", "local.run", "--port", str(_free_port()), "--state", str(state)]
         story = ["--jobs", "16", "--nodes", "60", "--fail-rate", "0.4", "--interval", "5", "--duration", str(_SECONDS)]
+        # One webhook, as the ways of reading that it is held against.
+        environment = {**os.environ, "WEBHOOKS": "[]"}
         ended = subprocess.run(  # noqa: S603 - the project's own program
-            [*command, *story], cwd=_ROOT, check=False, capture_output=True, text=True
+            [*command, *story], cwd=_ROOT, env=environment, check=False, capture_output=True, text=True
         )
         if ended.returncode:
             raise RuntimeError(f"the local stack ended with {ended.returncode}: {ended.stderr[-500:]}")

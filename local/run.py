@@ -6,6 +6,7 @@ otherwise: delete that folder to begin anew. How parts are kept running is super
 
 import argparse
 import http.client
+import json
 import os
 import shutil
 import socket
@@ -18,6 +19,8 @@ from pathlib import Path
 from local.azurite import AzuriteError, running_azurite
 from local.memory import Memory, is_free, recall
 from local.supervisor import Part, PartError, StopAskedForError, Supervisor, stopped_by_signals
+from local.webhook_receiver.eventgrid import TOPIC_KEY
+from local.webhook_receiver.pagerduty import ROUTING_KEY
 
 ACCOUNT = "local"
 SIMULATOR_OPTIONS = ("jobs", "nodes", "fail_rate", "seed")
@@ -40,9 +43,9 @@ def schedule(interval_seconds: int) -> str:
 def host_settings(
     memory: Memory, *, given: Mapping[str, str], storage: str, port: int, interval_seconds: int
 ) -> dict[str, str]:
-    """Return the environment of the Functions host: ours over what was *given*, but for the accounts.
+    """Return the environment of the Functions host: ours over what was *given*, but for accounts and more webhooks.
 
-    Real accounts, when BATCH_ACCOUNT_URLS is given, keep their own key and name.
+    Real accounts, when BATCH_ACCOUNT_URLS is given, keep their own key and name; WEBHOOKS takes the place of ours.
     """
     budget_seconds = min(40, max(1, interval_seconds * 2 // 3))
     settings = {
@@ -56,6 +59,9 @@ def host_settings(
         "STALE_AFTER_SECONDS": str(max(300, 2 * interval_seconds + budget_seconds)),
         "WEBHOOK_URL": f"http://127.0.0.1:{memory.receiver_port}/",
         "WEBHOOK_SECRET": memory.webhook_secret,
+        "WEBHOOKS": given.get("WEBHOOKS") or other_webhooks(memory.receiver_port),
+        "LOCAL_ROUTING_KEY": ROUTING_KEY,
+        "LOCAL_TOPIC_KEY": TOPIC_KEY,
         "WEBHOOK_ALLOW_HTTP": "true",
         "WEBHOOK_ALLOWED_CIDRS": "127.0.0.0/8",
         "PUBLIC_URL": f"http://localhost:{port}",
@@ -67,6 +73,18 @@ def host_settings(
         "BATCH_ACCOUNT_KEY": memory.batch_key,
     }
     return {**given, **settings, **({} if given.get("BATCH_ACCOUNT_URLS") else simulated)}
+
+
+def other_webhooks(port: int) -> str:
+    """Return the setting that adds a webhook of each format but the signed one, all of them on this machine."""
+    keys = {"pagerduty": "LOCAL_ROUTING_KEY", "eventgrid": "LOCAL_TOPIC_KEY"}
+    return json.dumps(
+        [
+            {"name": name, "format": name, "url": f"http://127.0.0.1:{port}/{name}"}
+            | ({"keySetting": keys[name]} if name in keys else {})
+            for name in ("teams", "slack", "pagerduty", "eventgrid")
+        ]
+    )
 
 
 def listens(port: int) -> bool:
@@ -147,7 +165,7 @@ def welcome(settings: Mapping[str, str], port: int, state: Path) -> list[str]:
         f"watching   {settings['BATCH_ACCOUNT_URLS']}, polled by {settings['POLL_SCHEDULE']}",
         f"dashboard  http://localhost:{port}/api/dashboard",
         f"summary    http://localhost:{port}/api/summary",
-        f"webhooks   recorded in {state / 'received.jsonl'}",
+        f"webhooks   recorded in {state / 'received.jsonl'}, chat and pager in received-*.jsonl beside it",
         "Ctrl-C ends all",
     ]
 

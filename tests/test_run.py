@@ -3,21 +3,30 @@
 import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from local.memory import Memory, recall
 from local.run import host_settings, schedule
+from shared.settings import load_settings
+from shared.webhook_config import WebhookFormat
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MEMORY = Memory(
-    batch_port=10001, receiver_port=10002, batch_key="a2V5", webhook_secret="whsec_x", story_start=NOW.isoformat()
+    batch_port=10001,
+    receiver_port=10002,
+    batch_key="a2V5",
+    webhook_secret="whsec_bm90IGEgc2VjcmV0LCBhIGxvY2FsIHNhbXBsZQ==",
+    story_start=NOW.isoformat(),
 )
 
 
 def settings(*, interval_seconds: int = 5, **given: str) -> dict[str, str]:
     """Return the host's settings for a machine whose environment holds what is *given*."""
-    return host_settings(MEMORY, given=given, storage="Storage", port=7071, interval_seconds=interval_seconds)
+    return host_settings(
+        MEMORY, given=given, storage="UseDevelopmentStorage=true", port=7071, interval_seconds=interval_seconds
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,9 +79,22 @@ def test_given_accounts_are_watched_instead() -> None:
     assert "BATCH_ACCOUNT_KEY" not in host
 
 
+def test_a_webhook_of_each_format_is_there() -> None:
+    """The app accepts what the stack sets: a webhook of each format, all of them on this machine."""
+    webhooks = load_settings(settings()).webhooks
+
+    assert {webhook.format for webhook in webhooks} == set(WebhookFormat)
+    assert {urlsplit(webhook.url).hostname for webhook in webhooks} == {"127.0.0.1"}
+
+
+def test_given_webhooks_take_the_place_of_ours() -> None:
+    """Webhooks of the environment are told instead of the local ones, beside the signed one."""
+    assert settings(WEBHOOKS="[]")["WEBHOOKS"] == "[]"
+
+
 def test_state_stays_on_this_machine() -> None:
     """A storage account that the environment names for other purposes is not written to."""
-    assert settings(AzureWebJobsStorage="real")["AzureWebJobsStorage"] == "Storage"
+    assert settings(AzureWebJobsStorage="real")["AzureWebJobsStorage"] == "UseDevelopmentStorage=true"
 
 
 def test_ports_and_secrets_are_remembered(tmp_path: Path) -> None:

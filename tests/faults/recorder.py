@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler
 
-from local.webhook_receiver import Reason, key_of, verify
+from local.webhook_receiver.signed import Reason, key_of, verify
 from tests.faults.checker import Receipt
 from tests.support.fault_proxy import QuietServer
 

@@ -13,7 +13,10 @@ import pytest
 import requests
 from standardwebhooks import Webhook
 
-from local.webhook_receiver import Answers, Reason, Receiver, describe, key_of, serve, verify
+from local.webhook_receiver.receiver import Answers, Receiver
+from local.webhook_receiver.server import serve
+from local.webhook_receiver.service import Verdict
+from local.webhook_receiver.signed import Reason, SignedWebhook, describe, key_of, verify
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -88,9 +91,9 @@ def test_an_event_is_told_in_a_few_words(body: bytes, words: str) -> None:
 def test_every_third_request_fails() -> None:
     """A receiver told to fail each third request refuses exactly those, good or bad."""
     answers = Answers(status=503, every=3)
-    judged = [Reason.SIGNATURE_MATCHES] * 3 + [Reason.TOO_OLD] * 3
+    verdicts = [Verdict(status=204, reason="good")] * 3 + [Verdict(status=401, reason="old", accepted=False)] * 3
 
-    assert [answers.status_for(reason) for reason in judged] == [204, 204, 503, 401, 401, 503]
+    assert [answers.to(verdict).status for verdict in verdicts] == [204, 204, 503, 401, 401, 503]
 
 
 @pytest.fixture
@@ -102,8 +105,15 @@ def record() -> io.StringIO:
 @pytest.fixture
 def address(record: io.StringIO) -> Iterator[str]:
     """Serve a receiver on loopback."""
-    receiver = Receiver(key=key_of(SECRET), record=record, answers=Answers(), clock=lambda: NOW, tell=lambda _: None)
-    with serve(receiver, 0) as server:
+    receiver = Receiver(
+        format="cloudevents",
+        service=SignedWebhook(key=key_of(SECRET)),
+        record=record,
+        answers=Answers(),
+        clock=lambda: NOW,
+        tell=lambda _: None,
+    )
+    with serve({"cloudevents": receiver}, 0) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/hook"
