@@ -84,7 +84,7 @@ class Plant:
         self.world = TrueWorld(now=START)
         self.account = SimulatedAccount(world=self.world, chance=chance, page_size=page_size)
         self.table = FakeTable()
-        self.witness = Witness(ended=self.world.ended, clock=lambda: self.baton.now)
+        self.witness = Witness(ended=self.world.ended, job=self.world.job, clock=lambda: self.baton.now)
         self.planned = PlannedFaults()
         self.settings = load_settings(_environment(webhooks, settings or {}))
         self.receivers = {

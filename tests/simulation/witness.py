@@ -4,16 +4,18 @@ Owns the rules that hold at every moment. Does not own those that hold once all 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from local.batch_simulator.filters import parse_time
+from local.batch_simulator.world import Job
 from shared.ports import Clock, Delete, Insert, Operation, Replace, Row
 from shared.state import Cycle, Delivery
 from shared.table_rows import CYCLE, from_row, unpack
 from tests.simulation.baton import Owner
+from tests.simulation.moving import why_it_moves
 from tests.simulation.receivers import Receipt
 from tests.simulation.truth import Incarnation, Occurrence
 
@@ -46,9 +48,13 @@ class SeenEvent:
 
 @dataclass(slots=True, kw_only=True)
 class Witness:
-    """What was seen; `broken` holds what must not have been. `ended` is the truth: runs that ended, by failure."""
+    """What was seen; `broken` holds what must not have been.
+
+    `ended` is the truth: runs that ended, by failure. So are the jobs that `job` finds by id.
+    """
 
     ended: Mapping[Occurrence, bool]
+    job: Callable[[str], Job | None]
     clock: Clock
     broken: list[str] = field(default_factory=list)
     events: dict[str, SeenEvent] = field(default_factory=dict)
@@ -113,6 +119,16 @@ class Witness:
             if self.ended.get(occurrence) is not kind.endswith("failed"):
                 self.blame(f"{kind} of {_words(occurrence)} is invented")
         self._see_standing(event)
+        if kind == "job.stuck":
+            self._see_stuck(data)
+
+    def _see_stuck(self, data: Mapping[str, Any]) -> None:
+        """A job that can still move is never called stuck."""
+        job = self.job(data["jobId"])
+        if job is not None and job.creation_time == parse_time(data["jobCreationTime"]):
+            why = why_it_moves(job, self.clock())
+            if why is not None:
+                self.blame(f"job {job.job_id} was called stuck, but {why}")
 
     def _see_standing(self, event: SeenEvent) -> None:
         """Troubles and their ends take turns."""
