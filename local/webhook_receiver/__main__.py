@@ -11,7 +11,7 @@ from pathlib import Path
 
 from local.webhook_receiver.eventgrid import TOPIC_KEY, EventGridTopic
 from local.webhook_receiver.pagerduty import ROUTING_KEY, PagerDutyService
-from local.webhook_receiver.receiver import Answers, Receiver
+from local.webhook_receiver.receiver import Answers, Receiver, remember
 from local.webhook_receiver.server import ELSEWHERE, serve
 from local.webhook_receiver.signed import SignedWebhook, key_of
 from local.webhook_receiver.slack import SlackWebhook
@@ -31,11 +31,13 @@ def main() -> None:
         key = key_of(options.secret)
     except ValueError as exc:
         parser.error(f"--secret: {exc}")
+    pagerduty = PagerDutyService(ROUTING_KEY)
+    remember(pagerduty, record_of(options.out, "pagerduty"))
     services = (
         (ELSEWHERE, SignedWebhook(key=key)),
         ("teams", TeamsWorkflow()),
         ("slack", SlackWebhook()),
-        ("pagerduty", PagerDutyService(ROUTING_KEY)),
+        ("pagerduty", pagerduty),
         ("eventgrid", EventGridTopic(key=TOPIC_KEY)),
     )
     failing = options.status or (500 if options.fail_every else None)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import TextIO
 
 from local.webhook_receiver.service import Request, Service, Verdict
@@ -57,6 +58,7 @@ class Receiver:
             line = {
                 "receivedAt": now.isoformat().replace("+00:00", "Z"),
                 "format": self.format,
+                "path": path,
                 "headers": headers,
                 "body": body.decode(errors="replace"),
                 "verified": verdict.accepted,
@@ -70,6 +72,15 @@ class Receiver:
         if not (self.quiet and verdict.accepted):
             self.tell(in_a_line(self.format, verdict))
         return verdict
+
+
+def remember(service: Service, record: Path) -> None:
+    """Let a service judge once more all that its record holds, so that it goes on where it ended."""
+    lines = record.read_text(encoding="utf-8").splitlines(keepends=True) if record.exists() else []
+    # Whoever was killed while writing left half a line.
+    for line in (json.loads(line) for line in lines if line.endswith("\n")):
+        body, at = line["body"].encode(), datetime.fromisoformat(line["receivedAt"])
+        service.receive(Request(path=line["path"], headers=line["headers"], body=body, at=at))
 
 
 def in_a_line(name: str, verdict: Verdict) -> str:

@@ -12,10 +12,11 @@ import pytest
 import requests
 
 from local.webhook_receiver.eventgrid import BATCH, TOPIC_KEY
-from local.webhook_receiver.receiver import Answers, Receiver
+from local.webhook_receiver.pagerduty import ROUTING_KEY, PagerDutyService
+from local.webhook_receiver.receiver import Answers, Receiver, remember
 from local.webhook_receiver.server import serve
 from local.webhook_receiver.slack import SlackWebhook
-from tests.local_receivers.requests import JSON, NOW, card, cloud_event, plain, slack, trigger
+from tests.local_receivers.requests import JSON, NOW, card, cloud_event, plain, post, slack, trigger
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -82,6 +83,29 @@ def test_the_answer_of_a_service_reaches_the_sender() -> None:
         thread.join()
     assert (first.status_code, first.text) == (200, "ok")
     assert (second.status_code, second.text, second.headers["Retry-After"]) == (429, "rate_limited", "1")
+
+
+def test_a_pager_that_is_started_again_knows_its_incidents(tmp_path: Path) -> None:
+    """An incident opened before is the one that is closed; what was refused, and half a line, are passed by."""
+    file, again = tmp_path / "received-pagerduty.jsonl", PagerDutyService(ROUTING_KEY)
+    remember(again, file)
+    with file.open("w", encoding="utf-8") as record:
+        receiver = Receiver(
+            format="pagerduty",
+            service=PagerDutyService(ROUTING_KEY),
+            record=record,
+            answers=Answers(),
+            clock=lambda: NOW,
+            tell=lambda _: None,
+        )
+        for event in (trigger(), trigger(event_action="refused", dedup_key="other")):
+            receiver.receive("/pagerduty", JSON, json.dumps(event).encode())
+        record.write('{"half": ')
+    remember(again, file)
+
+    verdict = again.receive(post(trigger(event_action="resolve", payload=None)))
+
+    assert verdict.shows == ("incident 1 resolved: nightly failed",)
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "local/webhook_receiver").glob("*.py")), ids=lambda file: file.name)
