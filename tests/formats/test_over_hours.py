@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from local.webhook_receiver.pagerduty import State
+from shared.model import TaskCounts
 from tests.support.service_world import CHAT, Received, ServiceWorld
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -51,6 +52,26 @@ def test_2000_nodes_at_once() -> None:
     for name in EVENTS:
         assert world.failures(name) == Counter(bad)
         assert "prepwatch.job.stuck" not in {event["type"] for event in world.events(name)}
+
+
+def test_2000_nodes_at_once_and_no_other() -> None:
+    """When no node is left, the job is called stuck after five minutes: once, and in the same incident."""
+    world, bad = ServiceWorld(), nodes(2000)
+    world.batch.tasks = TaskCounts(active=50)
+    world.pass_by(2 * MINUTE)
+    world.fail(*bad)
+    world.pass_by(3 * HOUR)
+
+    assert world.refused() == []
+    for chat in CHAT:
+        first, second = world.told(chat)
+        assert second.request.at - first.request.at >= 5 * MINUTE
+        assert "2000 newly failed, 2000 of 2000 nodes are held up" in first.text
+        assert "nightly: stuck, preparation failed on all 2000 nodes" in second.text
+    assert [(incident.state, incident.triggers) for incident in world.incidents] == [(State.TRIGGERED, 2)]
+    for name in EVENTS:
+        assert world.failures(name) == Counter(bad)
+        assert [event["type"] for event in world.events(name)].count("prepwatch.job.stuck") == 1
 
 
 def recover(world: ServiceWorld, bad: Sequence[str]) -> None:
