@@ -17,6 +17,7 @@ import azure.functions as func
 from shared.composition import App, build_app
 from shared.http_api import Answer, Request, error_answer
 from shared.messages import DELIVERIES_QUEUE, POLLS_QUEUE, read_message, write_message
+from shared.polling import CycleReport
 from shared.routes import Routes
 from shared.sign_in import check_sign_in, is_required
 
@@ -87,22 +88,30 @@ def _read(request: func.HttpRequest) -> Request:
     )
 
 
+def nudge(report: CycleReport, out: func.Out[typing.List[str]]) -> None:
+    """Have the deliveries looked after when a cycle leaves what can't wait for the next."""
+    if report.nudge:
+        out.set([write_message(report.account, prepwatch().clock())])
+
+
 @app.timer_trigger(arg_name="timer", schedule="%POLL_SCHEDULE%")
 @app.queue_output(arg_name="polls", queue_name=POLLS_QUEUE, connection="AzureWebJobsStorage")
-def poll(timer: func.TimerRequest, polls: func.Out[typing.List[str]]) -> None:
+@app.queue_output(arg_name="nudges", queue_name=DELIVERIES_QUEUE, connection="AzureWebJobsStorage")
+def poll(timer: func.TimerRequest, polls: func.Out[typing.List[str]], nudges: func.Out[typing.List[str]]) -> None:
     """Run the cycle of a single account here, or hand each of several to whichever instance takes it."""
     pollers = prepwatch().pollers
     if len(pollers) == 1:
-        next(iter(pollers.values())).run()
+        nudge(next(iter(pollers.values())).run(), nudges)
     else:
         polls.set([write_message(account, prepwatch().clock()) for account in pollers])
 
 
 @app.queue_trigger(arg_name="message", queue_name=POLLS_QUEUE, connection="AzureWebJobsStorage")
-def poll_account(message: func.QueueMessage) -> None:
+@app.queue_output(arg_name="nudges", queue_name=DELIVERIES_QUEUE, connection="AzureWebJobsStorage")
+def poll_account(message: func.QueueMessage, nudges: func.Out[typing.List[str]]) -> None:
     """Run the cycle of one account, unless a later one has begun since it was asked for."""
     asked = read_message(message.get_body())
-    prepwatch().poller(asked.account).run(asked.created_at)
+    nudge(prepwatch().poller(asked.account).run(asked.created_at), nudges)
 
 
 @app.queue_trigger(arg_name="message", queue_name=DELIVERIES_QUEUE, connection="AzureWebJobsStorage")

@@ -141,15 +141,20 @@ class Matching(StrEnum):
     FILTERED = "filtered"
     SWITCHED_OFF = "switchedOff"
     TOLD_AS_STATE = "toldAsState"
+    MUTED = "muted"
     NOT_OWED = "notOwed"
 
 
 class WebhookMatchView(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Why a webhook was, or was not, sent an event; `delivery` when it was."""
+    """Why a webhook was, or was not, sent an event; `delivery` when it was.
+
+    `toldAt` is when a chat or pager webhook was last told how the job stands, null for never and for other webhooks.
+    """
 
     webhook: str
     matching: Matching
     explanation: str
+    told_at: datetime | None
     delivery: DeliveryHistoryView | None
 
 

@@ -1,7 +1,7 @@
 """Looks after what one account still has to tell, between two cycles.
 
-Owns what a nudge leads to: due deliveries, those of no account too, and what chat and pager have to be told. Does not
-own the walk of a delivery (`delivery`) or of a digest (`digests`).
+Owns what a nudge leads to: due deliveries, those of no account too, and what chat and pager have to be told, after the
+hold of a first message too. Does not own the walk of a delivery (`delivery`) or of a digest (`digests`).
 """
 
 from collections.abc import Mapping
@@ -9,9 +9,10 @@ from datetime import timedelta
 
 from msgspec import Struct
 
-from shared.delivery import Deliverer
+from shared.delivery import Deliverer, DeliveryRun
 from shared.digests import DigestRun
 from shared.events import Origin
+from shared.ports import Pause
 from shared.table_rows import OWN
 
 
@@ -20,6 +21,7 @@ class CatchUp(Struct, frozen=True, kw_only=True):
 
     deliverer: Deliverer
     origins: Mapping[str, Origin]
+    pause: Pause
 
     def run(self, account: str, budget: timedelta) -> int:
         """Tell what is due; how many attempts no time was left for.
@@ -33,5 +35,16 @@ class CatchUp(Struct, frozen=True, kw_only=True):
         run.sweep(OWN)
         if account in self.origins:
             run.sweep(account)
-            DigestRun(self.origins[account], run).start()
+            self._tell(self.origins[account], run)
         return run.finish()
+
+    def _tell(self, origin: Origin, run: DeliveryRun) -> None:
+        """Tell chat and pager, and again as long as something is only held back for its like and due within the run."""
+        while True:
+            digests = DigestRun(origin, run)
+            digests.start()
+            run.finish()
+            at = digests.due_soon()
+            if at is None or at >= run.deadline:
+                return
+            self.pause(at - self.deliverer.clock())

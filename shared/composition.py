@@ -5,7 +5,9 @@ Owns which implementation stands behind each port. Does not own any behaviour.
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from time import sleep
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -32,7 +34,7 @@ from shared.mute_routes import MuteRoutes
 from shared.mutes import Mutes
 from shared.nodes import NodeLister
 from shared.polling import Poller, PollSettings
-from shared.ports import Authorize, BatchService, Clock, Lanes, Sender, Table
+from shared.ports import Authorize, BatchService, Clock, Lanes, Pause, Sender, Table
 from shared.purging import Purger
 from shared.redelivery import Redelivery
 from shared.request_counter import RequestCounter
@@ -58,6 +60,7 @@ class Outside(Struct, frozen=True, kw_only=True):
     sender: Sender
     lanes: Lanes
     clock: Clock
+    pause: Pause
     new_id: Callable[[], str]
     authorize: Authorize = without_token
     requests: Mapping[str, RequestCounter] = field(default_factory=lambda: defaultdict(RequestCounter))
@@ -124,6 +127,7 @@ def connect(settings: Settings) -> Outside:
         sender=sender,
         lanes=ThreadLanes(),
         clock=utc_now,
+        pause=pause,
         new_id=lambda: uuid4().hex,
         authorize=EventGridToken(credential),
         requests=requests,
@@ -195,7 +199,7 @@ def compose(settings: Settings, outside: Outside) -> App:
             clock=clock,
             lanes=lanes,
             origins=origins,
-            poll={name: poller.run for name, poller in pollers.items()},
+            poll={name: partial(_poll, poller) for name, poller in pollers.items()},
             webhooks=tuple(webhook.name for webhook in settings.webhooks if webhook.enabled),
             stale_after=settings.stale_after,
         ),
@@ -211,7 +215,7 @@ def compose(settings: Settings, outside: Outside) -> App:
         events=EventRoutes(
             history=History(archive=archive),
             redelivery=Redelivery(table=table, clock=clock, archive=archive, webhooks=webhooks),
-            explainer=Explainer(lister=lister, archive=archive, webhooks=webhooks),
+            explainer=Explainer(lister=lister, archive=archive, webhooks=webhooks, clock=clock),
             accounts=tuple(pollers),
         ),
         webhooks=WebhookRoutes(
@@ -230,9 +234,20 @@ def compose(settings: Settings, outside: Outside) -> App:
         system=_system_routes(settings, outside, origins),
         clock=clock,
     )
-    purger = Purger(table=table, clock=clock, accounts=tuple(pollers), retention=settings.retention)
-    deliveries = CatchUp(deliverer=deliverer, origins={origin.account or "": origin for origin in origins})
+    purger = Purger(
+        table=table,
+        clock=clock,
+        accounts=tuple(pollers),
+        told=frozenset(webhook.name for webhook in settings.webhooks if webhook.format.tells_state),
+        retention=settings.retention,
+    )
+    by_name = {origin.account or "": origin for origin in origins}
+    deliveries = CatchUp(deliverer=deliverer, origins=by_name, pause=outside.pause)
     return App(pollers=pollers, deliveries=deliveries, purger=purger, routes=routes, clock=clock)
+
+
+def _poll(poller: Poller) -> bool:
+    return poller.run().nudge
 
 
 def _system_routes(settings: Settings, outside: Outside, origins: Sequence[Origin]) -> SystemRoutes:
@@ -263,3 +278,8 @@ def _system_routes(settings: Settings, outside: Outside, origins: Sequence[Origi
 def utc_now() -> datetime:
     """The system's clock."""
     return datetime.now(UTC)
+
+
+def pause(duration: timedelta) -> None:
+    """Let real time pass."""
+    sleep(max(0.0, duration.total_seconds()))

@@ -1,7 +1,8 @@
 """Delivers what is due: claim, render, sign, send, decide, record.
 
-Owns the walk of a delivery and which webhook may be tried now. Does not own what an answer means (`outbox`), requests'
-form (`formats`) or how bytes travel (`ports.Sender`). A delivery is held by a lease while it is attempted:
+Owns the walk of a delivery and the lanes of a run. Does not own which webhook may be tried (`webhook_health`), what an
+answer means (`outbox`), requests' form (`formats`) or how bytes travel (`ports.Sender`). A delivery is held by a lease
+while it is attempted:
 
     due --claim (ETag)--> leased --send--> record (ETag): done | dead | due again, later
      ^                      |
@@ -13,11 +14,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from threading import Lock
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.errors import StoreError, UnreadableRowError
-from shared.events import Event, EventType, Origin, webhook_event
+from shared.events import Origin
 from shared.formats import Message, render
 from shared.journal import write_line
 from shared.ledger import Ledger, Pending
@@ -27,17 +28,17 @@ from shared.outbox import (
     NextStep,
     bury,
     claim,
-    follow_webhook,
     hide_credentials,
     is_due,
     judge,
     next_step,
 )
-from shared.ports import Authorize, Clock, Delete, Lanes, Put, Replace, Row, Sender, Table
+from shared.ports import Authorize, Clock, Delete, Lanes, Put, Replace, Sender, Table
 from shared.sending import send_authorised, without_token
-from shared.state import Delivery, DeliveryState, WebhookState
-from shared.table_rows import OWN, delivery_key, event_key, from_row, range_of, to_columns, unpack, webhook_key
+from shared.state import Delivery, DeliveryState
+from shared.table_rows import delivery_key, event_key, from_row, range_of, to_columns, unpack
 from shared.webhook_config import Webhook
+from shared.webhook_health import WebhookHealth, read_health
 
 IN_FLIGHT = 4
 """Attempts of one webhook at the same time; a slow receiver holds up only itself."""
@@ -65,38 +66,29 @@ class Deliverer(Struct, frozen=True, kw_only=True):
         Raises:
             StoreError: The state of the webhooks can't be read; nothing is delivered now.
         """
-        start, end = range_of("webhook")
-        rows = {row.key: row for row in self.table.query(OWN, start, end)}
-        return DeliveryRun(self, deadline, {name: rows.get(webhook_key(name)) for name in self.webhooks})
-
-
-class _Health(Struct):
-    """A webhook's state as last read or written, with its row."""
-
-    row: Row | None
-    state: WebhookState
-    probing: bool = False
-    parked: list[Pending] = field(default_factory=list)
+        return DeliveryRun(self, deadline, read_health(self.table, self.own_ledger, self.site, self.webhooks))
 
 
 class DeliveryRun:
     """One run of deliveries: whatever it is offered is attempted at once, each webhook in its own lane."""
 
-    def __init__(self, deliverer: Deliverer, deadline: datetime, rows: Mapping[str, Row | None]) -> None:
+    def __init__(self, deliverer: Deliverer, deadline: datetime, health: WebhookHealth) -> None:
         self._with = deliverer
         self._deadline = deadline
         self._lock = Lock()
         self._offered: set[str] = set()
         self._left = 0
-        self._health = {
-            name: _Health(row, from_row(row, WebhookState) if row else WebhookState(name=name))
-            for name, row in rows.items()
-        }
+        self._health = health
 
     @property
     def deliverer(self) -> Deliverer:
         """What it delivers with."""
         return self._with
+
+    @property
+    def health(self) -> WebhookHealth:
+        """How the webhooks fare, as far as this run knows."""
+        return self._health
 
     @property
     def deadline(self) -> datetime:
@@ -133,7 +125,7 @@ class DeliveryRun:
         offered = -1
         while offered != len(self._offered):  # an attempt may make due what tells another webhook of it
             offered = len(self._offered)
-            for name in (*self._health, ""):
+            for name in (*self._health.names, ""):
                 self._with.lanes.join(_lane(name))
         return self._left
 
@@ -143,7 +135,7 @@ class DeliveryRun:
 
     def _submit(self, item: Pending) -> None:
         name = item.delivery.webhook
-        self.submit(name if name in self._health else "", lambda: self._take(item))
+        self.submit(name if name in self._health.names else "", lambda: self._take(item))
 
     def _take(self, item: Pending) -> None:
         now = self._with.clock()
@@ -157,48 +149,22 @@ class DeliveryRun:
             self._record(item, bury(item.delivery, reason, now))
         elif webhook is None:
             self._record(item, bury(item.delivery, "the webhook is not configured any more", now))
-        elif (disabled := self._health[webhook.name].state).disabled_since is not None:
+        elif (disabled := self._health.state(webhook.name)).disabled_since is not None:
             self._record(item, bury(item.delivery, f"the webhook is disabled: {disabled.reason}", now))
-        elif webhook.enabled and self._may_try(item, now):
+        elif webhook.enabled and self._health.admits_delivery(item, now):
             try:
                 self._attempt(webhook, item, now)
             finally:
                 self.release(webhook.name)
 
-    def admits(self, name: str, now: datetime) -> bool:
-        """Whether a webhook may be told how things stand now, a failing one as its single probe; `release` it then."""
-        with self._lock:
-            health = self._health[name]
-            state = health.state
-            waits = state.not_before is not None and now < state.not_before
-            if waits or health.probing or state.disabled_since is not None:
-                return False
-            health.probing = state.failing_since is not None
-            return True
-
-    def _may_try(self, item: Pending, now: datetime) -> bool:
-        """Whether the webhook may be tried now: a failing one by a single probe, the others wait for what it brings."""
-        with self._lock:
-            health = self._health[item.delivery.webhook]
-            state = health.state
-            if state.not_before is not None and now < state.not_before:
-                return False
-            if state.failing_since is not None:
-                if health.probing:
-                    health.parked.append(item)
-                    return False
-                health.probing = True
-            return True
-
     def release(self, name: str) -> None:
-        """Let go of a webhook after an attempt: what waited for its probe is tried when it has recovered."""
-        with self._lock:
-            health = self._health[name]
-            health.probing = False
-            parked, health.parked = health.parked, []
-            recovered = health.state.failing_since is None
-        for item in parked if recovered else ():
+        """Let go of a webhook after an attempt: what waited for its probe is tried if that has healed it."""
+        for item in self._health.leave(name):
             self._submit(item)
+
+    def follow(self, name: str, judgement: Judgement, now: datetime) -> None:
+        """Remember what an attempt says about a webhook, and tell the others when it begins or ceases to fail."""
+        self.offer(self._health.follow(name, judgement, now))
 
     def _attempt(self, webhook: Webhook, item: Pending, now: datetime) -> None:
         # claim
@@ -267,42 +233,6 @@ class DeliveryRun:
         except StoreError as error:
             # The lease expires and it is attempted again with the same id and bytes, unless this was written after all.
             write_line("record-lost", webhook=delivery.webhook, event=delivery.event_id, error=str(error))
-
-    def follow(self, name: str, judgement: Judgement, now: datetime) -> None:
-        """Remember what an attempt says about a webhook, and tell the others when it begins or ceases to fail."""
-        with self._lock:
-            health = self._health[name]
-            after = follow_webhook(health.state, judgement, now)
-            if after == health.state:
-                return
-            events = self._told(health.state, after, now)
-            try:
-                written = self._with.own_ledger.commit_webhook(health.row, after, events, now)
-            except StoreError as error:
-                write_line("webhook-state-lost", webhook=name, error=str(error))
-                row = self._reread(name)
-                health.row, health.state = row, from_row(row, WebhookState) if row else WebhookState(name=name)
-                return
-            health.row, health.state = written.row, after
-        self.offer(written.pending)
-
-    def _reread(self, name: str) -> Row | None:
-        try:
-            return self._with.table.get(OWN, webhook_key(name))
-        except StoreError:
-            return None
-
-    def _told(self, before: WebhookState, after: WebhookState, now: datetime) -> tuple[Event, ...]:
-        site = self._with.site
-        if after.disabled_since is not None and before.disabled_since is None:
-            kind, since = EventType.WEBHOOK_DISABLED, after.disabled_since
-        elif after.failing_since is not None and before.failing_since is None:
-            kind, since = EventType.WEBHOOK_FAILING, after.failing_since
-        elif before.failing_since is not None and after.failing_since is None:
-            kind, since = EventType.WEBHOOK_RECOVERED, before.failing_since
-        else:
-            return ()
-        return (webhook_event(site, kind, after.name, since, now, reason=after.reason),)
 
 
 def _lane(webhook: str) -> str:

@@ -40,7 +40,7 @@ def read_known(table: Table, account: str, webhook: str, now: datetime) -> list[
         except UnreadableRowError as error:
             write_line("digest-unreadable", account=account, error=str(error))
             continue
-        if told.standing or _generation(row, "wanted") != _generation(row, "told"):
+        if told.owes_an_end or _generation(row, "wanted") != _generation(row, "told"):
             waiting.append((row, told))
     known = []
     for row, told in waiting:
@@ -58,11 +58,21 @@ def is_owed(table: Table, account: str, webhook: Webhook, head: JobHead, now: da
         StoreUnavailableError: The table gave no answer.
         UnreadableRowError: Nobody can tell.
     """
-    row = table.get(account, digest_key(webhook.name, head.job_id))
+    known = read_known_job(table, account, webhook.name, head, now)
+    return known is not None and news_of(webhook, account, known, now) is not None
+
+
+def read_known_job(table: Table, account: str, webhook: str, head: JobHead, now: datetime) -> KnownToWebhook | None:
+    """What a webhook was told about one job, None when it was never to be told anything.
+
+    Raises:
+        StoreUnavailableError: The table gave no answer.
+        UnreadableRowError: Nobody can tell.
+    """
+    row = table.get(account, digest_key(webhook, head.job_id))
     if row is None:
-        return False
-    known = KnownToWebhook(told=_told_of(row, head.job_id), head=head, wanted=head.generation, wanted_at=now)
-    return news_of(webhook, account, known, now) is not None
+        return None
+    return KnownToWebhook(told=_told_of(row, head.job_id), head=head, wanted=head.generation, wanted_at=now)
 
 
 def _known(table: Table, account: str, row: Row, told: Told, now: datetime) -> KnownToWebhook:

@@ -7,7 +7,7 @@ Chat gets one message for all jobs of an account, ten seconds after the first ne
 goes on. A pager gets one incident for each job, opened at once, brought up to date now and then, closed at once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -17,7 +17,7 @@ from msgspec import Struct
 from shared.events import EventType
 from shared.mute_rules import Mute, muted_until
 from shared.outbox import wait_before
-from shared.state import JobHead, Pace, Told
+from shared.state import JobHead, Pace, Told, Tracking
 from shared.webhook_config import Webhook, WebhookFormat
 
 HOLD = timedelta(seconds=10)
@@ -31,10 +31,18 @@ _LONGEST_WAIT_TRIES = 5  # the schedule's wait of an hour: what is told is how t
 
 
 class NewsKind(StrEnum):
-    """Why a webhook is told about a job."""
+    """Why a webhook is told about a job, the worst first."""
 
+    STUCK = "stuck"
     FAILED = "failed"
+    GONE = "gone"
+    UNREACHABLE = "unreachable"
+    RESUMED = "resumed"
+    REACHABLE = "reachable"
     RESOLVED = "resolved"
+
+
+_BEGINNINGS = frozenset({NewsKind.STUCK, NewsKind.FAILED, NewsKind.GONE, NewsKind.UNREACHABLE})
 
 
 class KnownToWebhook(Struct, frozen=True, kw_only=True):
@@ -50,23 +58,33 @@ class KnownToWebhook(Struct, frozen=True, kw_only=True):
 
 
 class News(Struct, frozen=True, kw_only=True):
-    """What a webhook does not know about a job.
+    """What a webhook does not know about a job: the `kinds` of news, never none, what the message is named after first.
 
-    `preparation` and `release` count the failures since it was last told; `told` is what it knows after the message,
-    `generation` up to where, and `told_at` when it last heard of the job (None: never).
-    `nodes` are some of the nodes concerned, pool id and node id; the rules leave them to whoever may read them.
+    `preparation` and `release` count the failures since it was last told. `before` is what it knew, `told` what it
+    knows after the message, and `generation` up to where. `nodes` are some of the nodes concerned, pool id and node id;
+    the rules leave them to whoever may read them.
     """
 
     job_id: str
-    kind: NewsKind
+    kinds: tuple[NewsKind, ...]
     head: JobHead | None
     preparation: int
     release: int
+    before: Told
     told: Told
     wanted_at: datetime
-    told_at: datetime | None
     generation: int
     nodes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def kind(self) -> NewsKind:
+        """What the message is named after."""
+        return self.kinds[0]
+
+    @property
+    def can_be_muted(self) -> bool:
+        """Whether mutes hold it back: never the end of what was told."""
+        return NewsKind.RESOLVED not in self.kinds and not _BEGINNINGS.isdisjoint(self.kinds)
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -84,8 +102,8 @@ def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime
     """What the webhook is to be told about a job, whatever the time; None when it knows, or does not want to know."""
     told, head = known.told, known.head
     if head is None:
-        over = msgspec.structs.replace(told, standing=False, stuck=False, at=now)
-        return _news(NewsKind.RESOLVED, told.job_id, known, (0, 0), over) if told.standing else None
+        nothing = Told(job_id=told.job_id, counted_from=told.counted_from, at=now)
+        return _news((NewsKind.RESOLVED,), told.job_id, known, (0, 0), nothing) if told.owes_an_end else None
 
     def wants(kind: EventType) -> bool:
         return webhook.wants(kind, job_id=head.job_id, account=account)
@@ -97,34 +115,54 @@ def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime
         preparation if wants(EventType.PREPARATION_FAILED) else 0,
         release if wants(EventType.RELEASE_FAILED) else 0,
     )
-    stuck = head.stuck is not None and head.stuck.told and wants(EventType.JOB_STUCK)
-    stands = stuck or (head.preparation.open > 0 and wants(EventType.PREPARATION_FAILED))
+    after = _as_it_stands(webhook, wants, head, now)
     pager = webhook.format is WebhookFormat.PAGERDUTY
+    over = told.standing and not after.standing and (pager or head.preparation.open == 0)
+    began = after.stuck_since is not None and after.stuck_since != told.stuck_since
+    moves = told.stuck_since is not None and after.stuck_since is None and head.preparation.open > 0
+    lost = after.unreachable_since is not None and after.unreachable_since != told.unreachable_since
+    found = told.unreachable_since is not None and after.unreachable_since is None and not after.gone
+    holds = {
+        NewsKind.GONE: after.gone and not (same and told.gone),
+        NewsKind.RESOLVED: over,
+        NewsKind.STUCK: began,
+        NewsKind.FAILED: any(grown),
+        NewsKind.UNREACHABLE: lost,
+        NewsKind.RESUMED: not pager and same and not over and moves and wants(EventType.JOB_RESUMED),
+        NewsKind.REACHABLE: not pager and found and wants(EventType.JOB_REACHABLE),
+    }
+    kinds = tuple(kind for kind, true in holds.items() if true)
+    if not kinds:
+        return None
+    if pager and not over:
+        # An incident that is over before it could be opened is opened and closed: somebody has to know of it.
+        after = msgspec.structs.replace(after, standing=True)
+    return _news(kinds, head.job_id, known, grown, after)
+
+
+def _as_it_stands(webhook: Webhook, wants: Callable[[EventType], bool], head: JobHead, now: datetime) -> Told:
+    """What a webhook knows that has been told how the job stands, as far as it wants to know."""
+    pager = webhook.format is WebhookFormat.PAGERDUTY
+    stuck = head.stuck if head.stuck is not None and head.stuck.told and wants(EventType.JOB_STUCK) else None
+    stands = stuck is not None or (head.preparation.open > 0 and wants(EventType.PREPARATION_FAILED))
     if pager:
-        # Release failures are final: the incident about them ends with the job, and one that is over is opened and
-        # closed, because somebody has to know of it.
-        unsettled = head.release_failed_ever > 0 and head.settled_at is None and wants(EventType.RELEASE_FAILED)
-        stands = stands or unsettled
-    began = stuck and not (same and told.stuck)
-    after = Told(
+        # Release failures are final: the incident about them ends with the job.
+        stands |= head.release_failed_ever > 0 and head.settled_at is None and wants(EventType.RELEASE_FAILED)
+    trouble = head.trouble if head.trouble is not None and head.trouble.event_id is not None else None
+    # Nobody is woken for what has no remedy or no end: that is for chat to tell.
+    unreachable = trouble if not pager and wants(EventType.JOB_UNREACHABLE) else None
+    gone = head.vanished and head.tracking is Tracking.GONE
+    return Told(
         job_id=head.job_id,
         counted_from=head.first_seen_at,
         preparation=head.preparation_failed_ever,
         release=head.release_failed_ever,
-        stuck=stuck,
-        standing=stands,
+        stuck_since=stuck.since if stuck else None,
+        unreachable_since=unreachable.since if unreachable else None,
+        gone=gone and not pager and wants(EventType.JOB_GONE),
+        standing=stands and (pager or wants(EventType.PREPARATION_RESOLVED) or wants(EventType.JOB_RESUMED)),
         at=now,
     )
-    if (
-        told.standing
-        and not stands
-        and (pager or wants(EventType.PREPARATION_RESOLVED) or wants(EventType.JOB_RESUMED))
-    ):
-        return _news(NewsKind.RESOLVED, head.job_id, known, grown, after)
-    if any(grown) or began:
-        after = msgspec.structs.replace(after, standing=stands or pager)
-        return _news(NewsKind.FAILED, head.job_id, known, grown, after)
-    return None
 
 
 def decide(
@@ -169,27 +207,27 @@ def after_failing(pace: Pace, identity: str, now: datetime) -> Pace:
     return msgspec.structs.replace(pace, tries=tries, not_before=now + wait)
 
 
-def _news(kind: NewsKind, job_id: str, known: KnownToWebhook, grown: tuple[int, int], after: Told) -> News:
+def _news(kinds: tuple[NewsKind, ...], job_id: str, known: KnownToWebhook, grown: tuple[int, int], after: Told) -> News:
     return News(
         job_id=job_id,
-        kind=kind,
+        kinds=kinds,
         head=known.head,
         preparation=grown[0],
         release=grown[1],
+        before=known.told,
         told=after,
         wanted_at=known.wanted_at,
-        told_at=known.told.at,
         generation=known.head.generation if known.head else known.wanted,
     )
 
 
 def _muted_until(news: News, mutes: Sequence[Mute], now: datetime) -> datetime | None:
-    return muted_until(mutes, news.job_id, now) if news.kind is NewsKind.FAILED else None
+    return muted_until(mutes, news.job_id, now) if news.can_be_muted else None
 
 
-def _worst_first(news: News) -> tuple[bool, int, str]:
+def _worst_first(news: News) -> tuple[int, int, str]:
     open_now = news.head.preparation.open if news.head else 0
-    return news.kind is NewsKind.RESOLVED, -(open_now + news.preparation + news.release), news.job_id.lower()
+    return list(NewsKind).index(news.kind), -(open_now + news.preparation + news.release), news.job_id.lower()
 
 
 def _was_quiet(pace: Pace) -> bool:
@@ -202,13 +240,13 @@ def _chat_at(news: Sequence[News], pace: Pace) -> datetime:
     if _was_quiet(pace) or pace.sent_at is None:
         return gathered
     pause = PAUSES[min(max(pace.step, 1), len(PAUSES)) - 1]
-    if any(item.told_at is None for item in news):
+    if any(item.before.at is None for item in news):
         pause = min(pause, PAUSES[0])
     return max(gathered, pace.sent_at + pause)
 
 
 def _page_at(news: News, now: datetime) -> datetime:
     """When a pager may hear of a job: the first time and of the end at once, else a pause after it last heard."""
-    if news.kind is NewsKind.RESOLVED or news.told_at is None:
+    if NewsKind.RESOLVED in news.kinds or news.before.at is None:
         return now
-    return news.told_at + PAUSES[0]
+    return news.before.at + PAUSES[0]

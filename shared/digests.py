@@ -1,7 +1,8 @@
 """Tells chat and pager how the jobs of one account stand.
 
 Owns the walk of a digest and its lease. Does not own what is news and when it is told (`digest_rules`), the words
-(`notices`), or how a webhook fares (`delivery`). Of several who try, only the holder of the webhook's lease sends:
+(`job_notices`), or how a webhook fares (`webhook_health`). Of several who try, only the holder of the webhook's lease
+sends:
 
     news? --claim (ETag)--> read rows, then heads --> render, send --> merge `told` (ETag of the lease)
                                                                          ^
@@ -19,14 +20,14 @@ from msgspec.structs import replace
 from shared.chunks import decode_chunk, decode_record
 from shared.delivery import Deliverer, DeliveryRun
 from shared.digest_rows import read_known, telling
-from shared.digest_rules import Decision, News, NewsKind, after_failing, after_sending, decide
+from shared.digest_rules import HOLD, Decision, News, NewsKind, after_failing, after_sending, decide
 from shared.errors import StoreError, UnreadableRowError
 from shared.events import Origin, links_of
 from shared.formats import render_notice
+from shared.job_notices import MAX_NODES, jobs_notice
 from shared.journal import write_line
 from shared.model import Phase
 from shared.mutes import read_mutes
-from shared.notices import MAX_NODES, jobs_notice
 from shared.outbox import LEASE, Verdict, judge
 from shared.outcomes import has_failed
 from shared.plan import MAX_ROWS
@@ -36,6 +37,7 @@ from shared.table_rows import chunk_key, from_row, pace_key, to_columns, unpack
 from shared.webhook_config import Webhook
 
 _JOBS_WITH_NODES = 5
+_NAMES_NODES = frozenset({NewsKind.STUCK, NewsKind.FAILED, NewsKind.RESUMED})
 _CHUNKS_READ = 8  # of each such job; after that the examples of the causes have to do
 
 
@@ -53,6 +55,11 @@ class DigestRun:
         """When something may have to be told next, None when more has to happen first; right after the run's end."""
         with self._lock:
             return min(self._wake_at, default=None)
+
+    def due_soon(self) -> datetime | None:
+        """When what is only held back for its like may be told; None when nothing is, or when that takes longer."""
+        wake_at = self.wake_at
+        return wake_at if wake_at is not None and wake_at - self._deliveries.deliverer.clock() <= HOLD else None
 
     def start(self) -> None:
         """Begin to tell; the run of deliveries waits for the end."""
@@ -103,7 +110,7 @@ class _Desk(Struct, kw_only=True):
             return decision.wake_at
         if now >= self.deliveries.deadline:
             return now
-        if not self.deliveries.admits(self.webhook.name, now):
+        if not self.deliveries.health.admits(self.webhook.name, now):
             return None
         try:
             # claim; what was decided before may have been told meanwhile
@@ -132,7 +139,8 @@ class _Desk(Struct, kw_only=True):
             return None
         self.row = self._with.table.get(self._account, pace_key(self.webhook.name))
         self.pace = from_row(self.row, Pace) if self.row else Pace()
-        return decide(self.webhook, self._account, known, self.pace, read_mutes(self._with.table), now)
+        mutes = read_mutes(self._with.table)
+        return decide(self.webhook, self._account, known, self.pace, tuple(mutes.values()), now)
 
     def _send(self, message: Sequence[News]) -> bool:
         # render, send
@@ -181,7 +189,7 @@ class _Desk(Struct, kw_only=True):
         self.row, self.pace = Row(key=key, columns=columns, etag=etags[key]), pace
 
     def _with_nodes(self, news: News) -> News:
-        if news.head is None or news.kind is NewsKind.RESOLVED:
+        if news.head is None or _NAMES_NODES.isdisjoint(news.kinds) or NewsKind.RESOLVED in news.kinds:
             return news
         phase = Phase.PREPARATION if news.preparation or not news.release else Phase.RELEASE
         try:

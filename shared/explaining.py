@@ -1,7 +1,7 @@
 """Answers why somebody was, or was not, told about a node.
 
-Owns what is gathered for that: the node's record, the events that name it, their deliveries. Does not own the reasons
-in words (`reasons`).
+Owns what is gathered for that: the node's record, the events that name it, their deliveries, what chat was told. Does
+not own the reasons in words (`reasons`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,11 +11,17 @@ from msgspec import Struct
 
 from shared.api_events import ExplainedEventView, ExplanationView, PhaseExplanationView, WebhookMatchView
 from shared.archive import Archive, StoredDelivery, StoredEvent
+from shared.digest_rows import read_known_job
+from shared.digest_rules import news_of
 from shared.history import MAX_LOOKED_AT, delivery_history
 from shared.model import Phase
+from shared.mute_rules import Mute, last_mute
+from shared.mutes import read_mutes
 from shared.nodes import NodeLister, node_view
+from shared.outbox import is_told_by_event
 from shared.outcomes import outcome_of
-from shared.reasons import explain_phase, explain_tracking, match
+from shared.ports import Clock
+from shared.reasons import explain_phase, explain_tracking, match, match_as_state
 from shared.state import JobHead, NodeRecord
 from shared.webhook_config import Webhook
 
@@ -28,6 +34,7 @@ class Explainer(Struct, frozen=True, kw_only=True):
     lister: NodeLister
     archive: Archive
     webhooks: Mapping[str, Webhook]
+    clock: Clock
 
     def explain(self, job_id: str, node_id: str, account: str | None, pool: str | None) -> ExplanationView:
         """What is known of a node, what was decided about it and why, and who was told what.
@@ -48,7 +55,7 @@ class Explainer(Struct, frozen=True, kw_only=True):
             announce_from=head.announce_from,
             node=node_view(record),
             phases=tuple(_phases(head, record)),
-            events=tuple(map(self._event_view, self._events(partition, head, record))),
+            events=tuple(self._event_view(head, stored) for stored in self._events(partition, head, record)),
         )
 
     def _events(self, partition: str, head: JobHead, record: NodeRecord) -> list[StoredEvent]:
@@ -62,25 +69,46 @@ class Explainer(Struct, frozen=True, kw_only=True):
                 found[stored.event.id] = stored
         return [found[name] for name in sorted(found)]
 
-    def _event_view(self, stored: StoredEvent) -> ExplainedEventView:
+    def _event_view(self, head: JobHead, stored: StoredEvent) -> ExplainedEventView:
         return ExplainedEventView(
             id=stored.event.id,
             type=stored.event.type.value,
             time=stored.time,
             recorded_at=stored.event.recorded_at,
-            webhooks=tuple(self._matches(stored, self.archive.of_event(stored))),
+            webhooks=tuple(self._matches(head, stored, self.archive.of_event(stored))),
         )
 
-    def _matches(self, stored: StoredEvent, owed: Mapping[str, StoredDelivery]) -> Iterator[WebhookMatchView]:
+    def _matches(
+        self, head: JobHead, stored: StoredEvent, owed: Mapping[str, StoredDelivery]
+    ) -> Iterator[WebhookMatchView]:
+        mutes = read_mutes(self.archive.table)
         for name, webhook in self.webhooks.items():
             delivery = owed.get(name)
+            if delivery is None and not is_told_by_event(webhook, stored.event):
+                yield self._state_match(webhook, head, stored, mutes)
+                continue
             matching, explanation = match(webhook, stored.event, owed=delivery is not None)
             yield WebhookMatchView(
                 webhook=name,
                 matching=matching,
                 explanation=explanation,
+                told_at=None,
                 delivery=delivery_history(delivery) if delivery else None,
             )
+
+    def _state_match(
+        self, webhook: Webhook, head: JobHead, stored: StoredEvent, mutes: Mapping[str, Mute]
+    ) -> WebhookMatchView:
+        account, now = stored.partition, self.clock()
+        known = read_known_job(self.archive.table, account, webhook.name, head, now)
+        news = news_of(webhook, account, known, now) if known else None
+        name = last_mute(mutes, head.job_id, now)
+        mute = None if name is None else (name, mutes[name])
+        matching, explanation = match_as_state(webhook, stored.event, known, news, mute)
+        told_at = known.told.at if known else None
+        return WebhookMatchView(
+            webhook=webhook.name, matching=matching, explanation=explanation, told_at=told_at, delivery=None
+        )
 
 
 def _phases(head: JobHead, record: NodeRecord) -> Iterator[PhaseExplanationView]:

@@ -42,8 +42,9 @@ _HALF_ESCAPE = re.compile(r"&[a-z]*\Z")
 
 def _encode(notice: Notice) -> bytes:
     title = f"{_SIGNS.get(notice.mood, '')} {notice.heading}".strip()
+    said = notice.heading if len(escape(title, MAX_SECTION)) <= MAX_HEADER else None
     blocks: list[dict[str, object]] = [{"type": "header", "text": _plain(title, MAX_HEADER)}]
-    blocks.extend({"type": "section", "text": _plain(_text(section), MAX_SECTION)} for section in notice.sections)
+    blocks.extend({"type": "section", "text": _plain(_text(section, said), MAX_SECTION)} for section in notice.sections)
     if notice.rest:
         blocks.append({"type": "section", "text": _plain(notice.rest, MAX_SECTION)})
     if notice.links:
@@ -59,8 +60,10 @@ def _encode(notice: Notice) -> bytes:
     return msgspec.json.encode(message)
 
 
-def _text(section: Section) -> str:
-    return "\n".join([section.title, *(f"{name}: {value}" for name, value in section.facts)])
+def _text(section: Section, said: str | None) -> str:
+    """The section in lines, without its title if that has been `said` and anything is left."""
+    lines = [f"{name}: {value}" for name, value in section.facts]
+    return "\n".join(lines if lines and section.title == said else [section.title, *lines])
 
 
 def _plain(text: str, limit: int) -> dict[str, object]:

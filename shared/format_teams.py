@@ -24,7 +24,7 @@ def render_teams(notice: Notice) -> bytes:
 
 def _encode(notice: Notice) -> bytes:
     heading = _run(notice.heading, size="large", weight="bolder", color=_COLORS.get(notice.mood, "default"))
-    body = [_lines([heading]), *(part for section in notice.sections for part in _section(section))]
+    body = [_lines([heading]), *(part for section in notice.sections for part in _section(section, notice.heading))]
     if notice.rest:
         body.append(_lines([_run(notice.rest, isSubtle=True)]))
     card: dict[str, object] = {
@@ -43,8 +43,10 @@ def _encode(notice: Notice) -> bytes:
     return msgspec.json.encode({"type": "message", "attachments": [attachment]})
 
 
-def _section(section: Section) -> list[dict[str, object]]:
-    parts = [_lines([_run(section.title, weight="bolder")], separator=True)]
+def _section(section: Section, said: str) -> list[dict[str, object]]:
+    """The section in lines, without its title if that has been `said`."""
+    title = _lines([_run(section.title, weight="bolder")], separator=True)
+    parts = [] if section.title == said else [title]
     parts.extend(
         _lines([_run(f"{name}: ", isSubtle=True), _run(value)], spacing="none") for name, value in section.facts
     )

@@ -8,11 +8,12 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from shared.event_notices import event_notice
 from shared.format_eventgrid import eventgrid_body, eventgrid_headers, eventgrid_url
 from shared.format_pagerduty import render_pagerduty
 from shared.format_slack import render_slack
 from shared.format_teams import render_teams
-from shared.notices import Notice, event_notice
+from shared.notices import Notice
 from shared.reprs import repr_without
 from shared.signing import signing_headers
 from shared.webhook_config import Webhook, WebhookFormat

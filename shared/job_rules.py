@@ -107,6 +107,7 @@ def lose(origin: Origin, head: JobHead, now: datetime) -> Decision:
         tracking=Tracking.GONE,
         trouble=None,
         stuck=None,
+        vanished=worth_telling,
         settled_at=now,
         changed_at=now,
         generation=closed.head.generation + (1 if worth_telling else 0),

@@ -4,7 +4,7 @@ Owns what a mute is, and when it holds a job back. Does not own where mutes are 
 afterwards (`digest_rules`). The fields are those of an Alertmanager silence.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from msgspec import Struct
@@ -24,5 +24,14 @@ class Mute(Struct, frozen=True, kw_only=True, rename="camel"):
 
 def muted_until(mutes: Iterable[Mute], job_id: str, now: datetime) -> datetime | None:
     """When the last of the mutes ends that hold this job back now; None when none does."""
-    ends = [mute.ends_at for mute in mutes if mute.starts_at <= now < mute.ends_at and matches_any(mute.jobs, job_id)]
-    return max(ends, default=None)
+    return max((mute.ends_at for mute in mutes if _holds_back(mute, job_id, now)), default=None)
+
+
+def last_mute(mutes: Mapping[str, Mute], job_id: str, now: datetime) -> str | None:
+    """The name of the mute that holds this job back now, of several the one that ends last; None when none does."""
+    holding = [name for name, mute in mutes.items() if _holds_back(mute, job_id, now)]
+    return max(holding, key=lambda name: mutes[name].ends_at, default=None)
+
+
+def _holds_back(mute: Mute, job_id: str, now: datetime) -> bool:
+    return mute.starts_at <= now < mute.ends_at and matches_any(mute.jobs, job_id)

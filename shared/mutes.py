@@ -92,13 +92,15 @@ class Mutes(Struct, frozen=True, kw_only=True):
         self.table.transact(OWN, [Delete(key=mute_key(name))])
 
 
-def read_mutes(table: Table) -> tuple[Mute, ...]:
-    """Every mute; one that can't be read is left out and logged, because too much told is better than too little.
+def read_mutes(table: Table) -> dict[str, Mute]:
+    """Every mute by name.
+
+    One that can't be read is left out and logged, because too much told is better than too little.
 
     Raises:
         StoreUnavailableError: The table gave no answer.
     """
-    return tuple(mute for _, mute in _stored(table))
+    return dict(_stored(table))
 
 
 def _stored(table: Table) -> Iterator[tuple[str, Mute]]:

@@ -23,13 +23,7 @@ from shared.cycle_rules import (
 )
 from shared.delivery import Deliverer, DeliveryRun
 from shared.digests import DigestRun
-from shared.errors import (
-    AccountDeniedError,
-    BatchError,
-    PrepwatchError,
-    StoreError,
-    ThrottledError,
-)
+from shared.errors import AccountDeniedError, BatchError, PrepwatchError, StoreError, ThrottledError
 from shared.events import Origin
 from shared.heads import HeadKeeper
 from shared.heartbeat import Heartbeat
@@ -62,7 +56,7 @@ class PollSettings(Struct, frozen=True, kw_only=True):
 class CycleReport(Struct, frozen=True, kw_only=True):
     """How a cycle went, for the log and for tests; `skipped` says why there was none.
 
-    `digest_at` is when chat or pager may have to be told next, None when nothing waits: nudge the deliveries then.
+    `nudge` asks for a message to the deliveries: something that is due, or only held back for its like, need not wait.
     """
 
     account: str
@@ -72,7 +66,7 @@ class CycleReport(Struct, frozen=True, kw_only=True):
     good: bool = False
     skipped: str | None = None
     undelivered: int = 0
-    digest_at: datetime | None = None
+    nudge: bool = False
 
 
 class _Course(Struct):
@@ -129,7 +123,7 @@ class Poller(Struct, frozen=True, kw_only=True):
                 account=self.account,
                 skipped="Batch asks for patience",
                 undelivered=undelivered,
-                digest_at=digests.wake_at,
+                nudge=undelivered > 0 or digests.due_soon() is not None,
             )
         heads = HeadKeeper(
             origin=self.origin,
@@ -177,7 +171,7 @@ class Poller(Struct, frozen=True, kw_only=True):
             errors=course.errors,
             good=good,
             undelivered=undelivered,
-            digest_at=digests.wake_at,
+            nudge=undelivered > 0 or digests.due_soon() is not None,
         )
         self._log(report, result)
         self.heartbeat.beat()

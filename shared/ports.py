@@ -23,6 +23,13 @@ class Clock(Protocol):
         """The present moment, aware, in UTC."""
 
 
+class Pause(Protocol):
+    """Lets time pass; whoever waits holds one beside its clock."""
+
+    def __call__(self, duration: timedelta) -> None:
+        """Return when that much time has passed by the clock, at once if it is none or negative."""
+
+
 # --- the table ------------------------------------------------------------------------------------------------
 
 Column = str | int | bool | bytes | datetime

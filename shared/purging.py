@@ -1,9 +1,10 @@
-"""Drops what is older than the retention: events, and deliveries that have ended.
+"""Drops what nobody needs any more: old events and ended deliveries, and what was told to webhooks that are gone.
 
-Owns what old means. Does not own heads and chunks, which a cycle forgets once a job has settled (`heads`).
+Owns what old and gone mean. Does not own heads and chunks, which a cycle forgets once a job has settled (`heads`), or
+deliveries due to webhooks that are gone, which a run of deliveries ends (`delivery`).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -14,17 +15,21 @@ from shared.journal import write_line
 from shared.plan import MAX_ROWS
 from shared.ports import Clock, Delete, Row, Table
 from shared.state import Delivery, DeliveryState
-from shared.table_rows import OWN, check_version, from_row, range_of
+from shared.table_rows import OWN, check_version, from_row, range_of, webhook_of_digest
 
 _ENDED = (DeliveryState.DONE, DeliveryState.DEAD)
 
 
 class Purger(Struct, frozen=True, kw_only=True):
-    """Purges every partition; an event goes only when no delivery of it can still be waiting."""
+    """Purges every partition; an event goes only when no delivery of it can still be waiting.
+
+    `told` are the configured webhooks that are told how jobs stand: what is remembered of others goes at once.
+    """
 
     table: Table
     clock: Clock
     accounts: Sequence[str]
+    told: Collection[str]
     retention: timedelta
 
     def run(self) -> int:
@@ -41,8 +46,13 @@ class Purger(Struct, frozen=True, kw_only=True):
                 dropped += self._drop(partition, (row for row in rows if _ended_before(row, oldest)))
             rows = self.table.query(partition, *range_of("event"))
             dropped += self._drop(partition, (row for row in rows if _recorded_before(row, oldest)))
+            rows = self.table.query(partition, *range_of("digest"))
+            dropped += self._drop(partition, (row for row in rows if self._is_of_nobody(row)))
         write_line("purge", rows=dropped)
         return dropped
+
+    def _is_of_nobody(self, row: Row) -> bool:
+        return webhook_of_digest(row.key) not in self.told and _is_readable(row)
 
     def _drop(self, partition: str, rows: Iterable[Row]) -> int:
         dropped = 0
@@ -71,9 +81,14 @@ def _ended_before(row: Row, oldest: datetime) -> bool:
 
 
 def _recorded_before(row: Row, oldest: datetime) -> bool:
+    recorded = row.columns.get("recordedAt")
+    return _is_readable(row) and isinstance(recorded, datetime) and recorded < oldest
+
+
+def _is_readable(row: Row) -> bool:
+    """Whether this version may judge the row; one of a newer version is left alone."""
     try:
         check_version(row.key, row.columns)
     except UnreadableRowError:
         return False
-    recorded = row.columns.get("recordedAt")
-    return isinstance(recorded, datetime) and recorded < oldest
+    return True

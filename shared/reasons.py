@@ -8,9 +8,10 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from shared.api_events import Matching
+from shared.digest_rules import KnownToWebhook, News
 from shared.events import Event
 from shared.model import Outcome, Phase
-from shared.outbox import is_told_by_event, recipients
+from shared.mute_rules import Mute
 from shared.outcomes import outcome_of
 from shared.state import JobHead, NodeRecord, OpenFailure, PhaseRecord, Reason, Tracking
 from shared.webhook_config import EVERYTHING, Webhook
@@ -52,9 +53,6 @@ def match(webhook: Webhook, event: Event, *, owed: bool) -> tuple[Matching, str]
         return Matching.OWED, "The event was owed to this webhook; its delivery says what came of it."
     if not webhook.enabled:
         return Matching.SWITCHED_OFF, "The webhook is switched off in the settings."
-    if not is_told_by_event(webhook, event):
-        told = f"A webhook of format {webhook.format.value} is told how the job stands, not every event by itself."
-        return Matching.TOLD_AS_STATE, told
     if closed := _closed_filters(webhook, event):
         return Matching.FILTERED, f"The webhook's filters do not let the event pass: {', '.join(closed)}."
     unknown = (
@@ -62,6 +60,31 @@ def match(webhook: Webhook, event: Event, *, owed: bool) -> tuple[Matching, str]
         "than the retention. It can be sent by redelivery."
     )
     return Matching.NOT_OWED, unknown
+
+
+def match_as_state(
+    webhook: Webhook, event: Event, known: KnownToWebhook | None, news: News | None, mute: tuple[str, Mute] | None
+) -> tuple[Matching, str]:
+    """How a chat or pager webhook, which is told how jobs stand, relates to an event of a job, and why.
+
+    `known` is what it was told of the job, None for nothing, `news` what it does not know yet, and `mute` the one that
+    holds the job back now, with its name.
+    """
+    matching, explanation = match(webhook, event, owed=False)
+    if matching is not Matching.NOT_OWED:
+        return matching, explanation
+    how = f"A webhook of format {webhook.format.value} is told how the job stands, not every event by itself."
+    if known is None:
+        return Matching.NOT_OWED, f"{how} It was never to be told of this job: it was added or changed later."
+    told = known.told.at
+    if told is not None and told >= event.recorded_at:
+        return Matching.TOLD_AS_STATE, f"{how} It was last told at {_text(told)}, after this event."
+    if news is not None and news.can_be_muted and mute is not None:
+        name, until = mute[0], _text(mute[1].ends_at)
+        return Matching.MUTED, f"Mute {name} holds the job back until {until}: the webhook is told when the mute ends."
+    if news is not None:
+        return Matching.TOLD_AS_STATE, f"{how} It has not been told since this event: the next message will say it."
+    return Matching.TOLD_AS_STATE, f"{how} What this event says was over before the next message, and is not told."
 
 
 def _explain_no_failure(opened: OpenFailure | None, outcome: Outcome) -> str:
@@ -77,6 +100,10 @@ def _explain_no_failure(opened: OpenFailure | None, outcome: Outcome) -> str:
 
 def _closed_filters(webhook: Webhook, event: Event) -> list[str]:
     """The filters, by name, that keep an event from a webhook."""
+
+    def passes(filtered: Webhook) -> bool:
+        return filtered.wants(event.type, job_id=event.job_id, account=event.account, pools=event.pools)
+
     unfiltered = replace(webhook, events=EVERYTHING, jobs=EVERYTHING, accounts=EVERYTHING, pools=EVERYTHING)
     alone = {
         "events": replace(unfiltered, events=webhook.events),
@@ -84,7 +111,7 @@ def _closed_filters(webhook: Webhook, event: Event) -> list[str]:
         "accounts": replace(unfiltered, accounts=webhook.accounts),
         "pools": replace(unfiltered, pools=webhook.pools),
     }
-    return [name for name, filtered in alone.items() if not recipients((filtered,), event)]
+    return [name for name, filtered in alone.items() if not passes(filtered)]
 
 
 def _text(moment: datetime | None) -> str:

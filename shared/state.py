@@ -137,6 +137,7 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     are recorded in silence. `pages` are the digests of the last wholly committed listing, None when a commit is only
     half done. `chunks` are the hash prefixes of the node chunks. `generation` grows with whatever is worth telling.
     `closed` says what ended the open failures, None while they count. `wait_for_success` is None until asked for.
+    `vanished` says that the job was gone before it was seen completed, with open failures or although asked for.
     """
 
     job_id: str
@@ -164,6 +165,7 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     wait_for_success: bool | None = None
     stuck: Stuck | None = None
     trouble: Trouble | None = None
+    vanished: bool = False
     commit: str = ""
 
     def counts_of(self, phase: Phase) -> PhaseCounts:
@@ -255,16 +257,24 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `preparation` and `release` are the failures ever that it knows of, as counted since the job was first seen at
     `counted_from`: a head that begins anew, with another incarnation or after a while of being left alone, counts anew.
-    `standing` says that it was last told of something that goes on, so that it is owed the end; `at` is when that was.
+    `stuck_since`, `unreachable_since` and `gone` are the job's troubles that it knows of. `standing` says that it was
+    last told of failures or a standstill that go on, so that it is owed the end; `at` is when that was.
     """
 
     job_id: str = ""
     counted_from: datetime | None = None
     preparation: int = 0
     release: int = 0
-    stuck: bool = False
+    stuck_since: datetime | None = None
+    unreachable_since: datetime | None = None
+    gone: bool = False
     standing: bool = False
     at: datetime | None = None
+
+    @property
+    def owes_an_end(self) -> bool:
+        """Whether it was told of something whose end it has not heard of."""
+        return self.standing or self.unreachable_since is not None
 
 
 class Pace(Struct, frozen=True, kw_only=True, omit_defaults=True):

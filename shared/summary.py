@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.api_model import SummaryView
+from shared.api_model import DeliveriesView, SummaryView
 from shared.errors import StoreError
 from shared.events import Origin
 from shared.http_api import not_found
@@ -42,7 +42,7 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 
 class Told(Struct, frozen=True, kw_only=True):
-    """The summary, whether more jobs follow, and the accounts whose deliveries are to be nudged."""
+    """The summary, whether more jobs follow, and the partitions whose deliveries are to be nudged."""
 
     summary: SummaryView
     more: bool
@@ -50,13 +50,13 @@ class Told(Struct, frozen=True, kw_only=True):
 
 
 class Summary(Struct, frozen=True, kw_only=True):
-    """Summarises all accounts; `poll` runs one account's cycle."""
+    """Summarises all accounts; `poll` runs one account's cycle and says whether its deliveries are to be nudged."""
 
     table: Table
     clock: Clock
     lanes: Lanes
     origins: Sequence[Origin]
-    poll: Mapping[str, Callable[[], object]]
+    poll: Mapping[str, Callable[[], bool]]
     webhooks: Sequence[str]
     stale_after: timedelta
 
@@ -77,6 +77,7 @@ class Summary(Struct, frozen=True, kw_only=True):
         old = [state for state in states if is_stale(state.cycle, max_age, self.clock())]
         polled = self._refresh([state for state in old if not self._must_wait(state)])
         states = [self._read(_origin(origins, state)) if state.account in polled else state for state in states]
+        own = DeliveriesView(due=self._count(OWN, DeliveryState.DUE), dead=self._count(OWN, DeliveryState.DEAD))
 
         # decide
         now = self.clock()
@@ -87,13 +88,16 @@ class Summary(Struct, frozen=True, kw_only=True):
             states,
             self._read_webhooks(),
             asked.page,
+            own=own,
             stale_after=self.stale_after,
             has_webhooks=bool(self.webhooks),
             now=now,
         )
 
         # apply
-        nudges = tuple(state.account for state in states if state.due and self._may_nudge(state.account, now))
+        waiting = [state.account for state in states if state.due or polled.get(state.account)]
+        waiting += [OWN] if own.due else []
+        nudges = tuple(partition for partition in waiting if self._may_nudge(partition, now))
         return Told(summary=summary, more=more, nudges=nudges)
 
     def is_stale(self) -> bool:
@@ -120,8 +124,8 @@ class Summary(Struct, frozen=True, kw_only=True):
             dead=self._count(account, DeliveryState.DEAD),
         )
 
-    def _count(self, account: str, state: DeliveryState) -> int:
-        rows = self.table.query(account, *range_of(state.value))
+    def _count(self, partition: str, state: DeliveryState) -> int:
+        rows = self.table.query(partition, *range_of(state.value))
         return sum(1 for _, _ in zip(range(MAX_COUNTED), rows, strict=False))
 
     def _read_webhooks(self) -> list[WebhookState]:
@@ -132,22 +136,21 @@ class Summary(Struct, frozen=True, kw_only=True):
         cycle = state.cycle
         return cycle is not None and cycle.not_before is not None and self.clock() < cycle.not_before
 
-    def _refresh(self, states: Sequence[AccountState]) -> set[str]:
-        """Poll these accounts side by side, each under its lease; the names of those polled in time."""
+    def _refresh(self, states: Sequence[AccountState]) -> dict[str, bool]:
+        """Poll these accounts side by side, each under its lease; those polled in time, and which are to be nudged."""
         until = self.clock() + ANSWER_WITHIN
         held = [state.account for state in states if self._lease(state.account, until)]
-        done: set[str] = set()
+        done: dict[str, bool] = {}
         for account in held:
             self.lanes.submit("refresh", len(held), self._polling(account, until, done))
         if held:
             self.lanes.join("refresh", ANSWER_WITHIN)
-        return set(done)
+        return dict(done)
 
-    def _polling(self, account: str, until: datetime, done: set[str]) -> Callable[[], None]:
+    def _polling(self, account: str, until: datetime, done: dict[str, bool]) -> Callable[[], None]:
         def work() -> None:
             try:
-                self.poll[account]()
-                done.add(account)
+                done[account] = self.poll[account]()
             except StoreError as error:
                 write_line("refresh-failed", account=account, error=str(error))
             finally:

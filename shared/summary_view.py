@@ -57,11 +57,15 @@ def build_summary(
     webhooks: Sequence[WebhookState],
     page: Page,
     *,
+    own: DeliveriesView,
     stale_after: timedelta,
     has_webhooks: bool,
     now: datetime,
 ) -> tuple[SummaryView, bool]:
-    """The summary, and whether jobs are left for another page."""
+    """The summary, and whether jobs are left for another page.
+
+    `own` are the deliveries that concern no account, such as news of webhooks: they count whatever the page.
+    """
     shown = [state for state in accounts if page.account is None or state.account == page.account]
     views = tuple(_account(state, stale_after, now) for state in shown)
     heads = [
@@ -73,7 +77,9 @@ def build_summary(
     heads.sort(key=lambda item: _worst_first(*item))
     failing = tuple(sorted(state.name for state in webhooks if state.failing_since and not state.disabled_since))
     disabled = tuple(sorted(state.name for state in webhooks if state.disabled_since))
-    deliveries = DeliveriesView(due=sum(state.due for state in shown), dead=sum(state.dead for state in shown))
+    deliveries = DeliveriesView(
+        due=own.due + sum(state.due for state in shown), dead=own.dead + sum(state.dead for state in shown)
+    )
     totals = TotalsView(
         jobs=len(heads),
         nodes=sum(head.nodes for _, head in heads),

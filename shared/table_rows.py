@@ -64,6 +64,11 @@ def digests_of(webhook: str) -> tuple[str, str]:
     return range_of(pace_key(webhook))
 
 
+def webhook_of_digest(key: str) -> str:
+    """The webhook that a row of `digest_key` or `pace_key` is about."""
+    return key.split("|")[1]
+
+
 def mute_key(name: str) -> str:
     """The row key, in partition OWN, of a mute."""
     return f"mute|{name}"

@@ -1,7 +1,7 @@
 """GET /api/jobs/{jobId}/nodes/{nodeId}: why was I, or was I not, told?"""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -162,3 +162,82 @@ def test_stopped_job() -> None:
     deployment.poll()
     deployment.ask(Routes.untrack_job, jobId="job-1")
     assert "until it is asked for by PUT" in _explain(deployment).body["trackingExplanation"]
+
+
+def _chat(deployment: Deployment) -> Any:
+    """How the chat webhook relates to the newest event."""
+    event = _explain(deployment).body["events"][0]
+    return next(entry for entry in event["webhooks"] if entry["webhook"] == "chat")
+
+
+def _mute(deployment: Deployment, name: str, hours: int) -> None:
+    ends = deployment.clock.now + timedelta(hours=hours)
+    mute = {"jobs": ["job-*"], "startsAt": NOW, "endsAt": ends, "createdBy": "op", "comment": "known"}
+    body = {key: value.isoformat() if isinstance(value, datetime) else value for key, value in mute.items()}
+    assert deployment.ask(lambda routes, asked: routes.mutes.put_mute(asked), body=body, name=name).status < 300
+
+
+def test_chat_from_waiting_to_told() -> None:
+    """Chat has not been told of a new failure, then has, at the time that is shown."""
+    deployment = deploy(SLACK)
+    deployment.sender.answer = refusal(200, b"ok")
+    _newly_failed(deployment)
+    deployment.poll()
+    waiting = _chat(deployment)
+    assert (waiting["matching"], waiting["toldAt"]) == ("toldAsState", None)
+    assert "the next message will say it" in waiting["explanation"]
+    deployment.deliver()
+    told = _chat(deployment)
+    assert (told["matching"], told["toldAt"]) == ("toldAsState", "2026-11-01T12:00:10Z")
+    assert "last told at 2026-11-01T12:00:10Z, after this event" in told["explanation"]
+
+
+def test_chat_that_is_muted() -> None:
+    """A mute is named with its end, of several the last to end, until the webhook is told."""
+    deployment = deploy(SLACK)
+    deployment.sender.answer = refusal(200, b"ok")
+    _mute(deployment, "short", 1)
+    _mute(deployment, "night", 8)
+    _newly_failed(deployment)
+    deployment.poll()
+    muted = _chat(deployment)
+    assert (muted["matching"], muted["toldAt"]) == ("muted", None)
+    assert "Mute night holds the job back until 2026-11-01T20:00:00Z" in muted["explanation"]
+    assert "told when the mute ends" in muted["explanation"]
+    deployment.clock.advance(hours=8)
+    deployment.poll()
+    assert _chat(deployment)["matching"] == "toldAsState"
+
+
+def test_what_was_told_before_a_mute_is_not_muted() -> None:
+    """A mute that began after the message does not take back what it told."""
+    deployment = deploy(SLACK)
+    deployment.sender.answer = refusal(200, b"ok")
+    _newly_failed(deployment)
+    deployment.poll()
+    deployment.deliver()
+    _mute(deployment, "late", 8)
+    assert _chat(deployment)["matching"] == "toldAsState"
+
+
+def test_chat_with_filters_or_without_a_past() -> None:
+    """Filters are named for chat as for others, and a webhook that was added later was to be told nothing."""
+    before = deploy(SIGNED)
+    _newly_failed(before)
+    before.poll()
+    filtered = deploy({**SLACK, "events": ["release.*"]}, table=before.table)
+    said = _chat(filtered)
+    assert (said["matching"], "let the event pass: events." in said["explanation"]) == ("filtered", True)
+    added = _chat(deploy(SLACK, table=before.table))
+    assert (added["matching"], "added or changed later" in added["explanation"]) == ("notOwed", True)
+
+
+def test_chat_that_heard_nothing_because_it_was_over() -> None:
+    """A resolution after a failure that chat was never told of is told to nobody."""
+    deployment = deploy({**SLACK, "events": ["preparation.resolved"]})
+    deployment.sender.answer = refusal(200, b"ok")
+    _resolved(deployment)
+    deployment.poll()
+    deployment.deliver()
+    said = _chat(deployment)
+    assert (said["matching"], "over before the next message" in said["explanation"]) == ("toldAsState", True)

@@ -306,6 +306,30 @@ def test_nudges_at_most_once_in_ten_seconds() -> None:
     assert nudges == [(ACCOUNT,), (), (ACCOUNT,), (), (ACCOUNT,)]
 
 
+def test_what_concerns_no_account_is_counted_and_nudged() -> None:
+    """News of a webhook that wait for the others count as due, are nudged, and are delivered by that nudge."""
+    deployment = deploy(SIGNED, {**SIGNED, "name": "other", "url": "https://b.example/hook"})
+    deployment.poll()
+    deployment.ask(lambda routes, asked: routes.webhooks.disable_webhook(asked), name="ops")
+    told = deployment.ask(Routes.summary)
+    assert (told.body["deliveries"], told.nudges) == ({"due": 1, "dead": 0}, (OWN,))
+    assert deployment.ask(Routes.summary).nudges == ()
+    deployment.deliver(OWN)
+    assert [request.url for request in deployment.sender.sent] == ["https://b.example/hook"]
+    assert deployment.ask(Routes.summary).body["deliveries"] == {"due": 0, "dead": 0}
+
+
+def test_what_concerns_no_account_and_died_is_said() -> None:
+    """News of a webhook that were given up are counted, and the summary says so."""
+    deployment = deploy(accounts=2)
+    deployment.poll()
+    dead = Put(key=delivery_key(DeliveryState.DEAD, "ops", "x"), columns={"v": 1})
+    deployment.table.transact(OWN, [dead])
+    body = deployment.ask(Routes.summary, {"account": ACCOUNT}).body
+    assert (body["status"], body["reasons"]) == ("degraded", ["1 delivery was given up"])
+    assert body["deliveries"] == {"due": 0, "dead": 1}
+
+
 # --- ETag -----------------------------------------------------------------------------------------------------
 
 

@@ -67,6 +67,7 @@ def watched(outside: Outside, tell: Tell) -> Outside:
         sender=WatchedSender(sender=outside.sender, tell=tell),
         lanes=outside.lanes,
         clock=outside.clock,
+        pause=outside.pause,
         new_id=outside.new_id,
     )
 

@@ -21,6 +21,7 @@ from shared.ports import Clock, Lanes
 from shared.settings import Settings, load_settings
 from shared.table_store import open_table
 from shared.webhook_sender import WebhookSender
+from tests.support.fakes import nobody_waits
 
 ACCOUNT = "faulty"
 KEY = "ZmF1bHRzLWFyZS1maW5k"
@@ -66,6 +67,7 @@ class Place:
             sender=_sender(send_deadline),
             lanes=lanes,
             clock=clock,
+            pause=nobody_waits,
             new_id=lambda: uuid4().hex,
         )
 

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shared.format_pagerduty import dedup_key
 from shared.format_slack import escape
 from shared.formats import render_notice
-from shared.notices import jobs_notice
+from shared.job_notices import jobs_notice
+from shared.state import Trouble
 from shared.webhook_config import WebhookFormat
-from tests.support.told_jobs import ACCOUNT, CHAT, LINKS, head, news, webhook
+from tests.support.told_jobs import ACCOUNT, CHAT, LINKS, NOW, head, news, webhook
 
 STATE_FORMATS = (*CHAT, WebhookFormat.PAGERDUTY)
 NODES = tuple((f"pool-{number % 7}", f"tvm-{number:04}_p") for number in range(200))
@@ -114,6 +116,31 @@ def test_limits(kind: WebhookFormat, jobs: int, failed: int, text: str) -> None:
     """However many nodes and jobs fail, and whatever Batch says, a message keeps to the documented limits."""
     body = _messages(kind, jobs, failed, text)
     assert any("newly failed" in text for text in _texts(body))
+
+
+@pytest.mark.parametrize("text", [HOSTILE, HOSTILE * 40, "&" * 5000, "\U0001f525" * 5000])
+@pytest.mark.parametrize("chat", CHAT, ids=str)
+def test_limits_of_troubles(chat: WebhookFormat, text: str) -> None:
+    """Why a job can't be looked at is told within the limits too, and nothing in it comes alive."""
+    trouble = Trouble(code=text, message=text, since=NOW, request_id=text, event_id="e")
+    lost = [news(replace(head(f"job-{number}", failed=0), trouble=trouble)) for number in range(30)]
+    for some in (lost[:1], lost):
+        body = render_notice(webhook(chat), jobs_notice(ACCOUNT, some, LINKS)).body
+        _check(chat, body)
+        texts = list(_texts(json.loads(body)))
+        assert any("can't be looked at" in said for said in texts)
+        assert all(said.replace("\n", "").isprintable() for said in texts)
+        assert not [said for said in texts for tag in _LIVE[chat] if tag in said and "//prepwatch.example/" not in said]
+
+
+@pytest.mark.parametrize(("job_id", "times"), [("nightly", 1), ("n" * 128, 2)], ids=["fits", "cut"])
+def test_slack_says_a_title_again_only_where_its_header_is_cut(job_id: str, times: int) -> None:
+    """A single job's title stands once in the blocks, and once more in full when the header had no room for it."""
+    words = "preparation failed on 7 of 5000 nodes"
+    body = render_notice(webhook(WebhookFormat.SLACK), jobs_notice(ACCOUNT, [news(head(job_id, failed=7))], LINKS)).body
+    blocks = list(_texts(json.loads(body)["blocks"]))
+    assert sum(said.partition("\n")[0].endswith((words, "…")) for said in blocks) == times
+    assert any(f"{job_id}: {words}" in said for said in blocks)
 
 
 @settings(max_examples=40, deadline=None)

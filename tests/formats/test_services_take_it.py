@@ -11,7 +11,7 @@ from local.webhook_receiver.slack import SlackWebhook
 from local.webhook_receiver.teams import TeamsWorkflow
 from shared.events import Event
 from shared.formats import Message, render, render_notice
-from shared.notices import jobs_notice
+from shared.job_notices import jobs_notice
 from shared.outbox import is_told_by_event
 from shared.webhook_config import Webhook, WebhookFormat
 from shared.webhook_model import WebhookRequest

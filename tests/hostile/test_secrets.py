@@ -35,6 +35,7 @@ from shared.webhook_model import WebhookRequest
 from shared.webhook_sender import WebhookSender
 from shared.workers import ThreadLanes
 from tests.support.fake_table import FakeTable
+from tests.support.fakes import nobody_waits
 from tests.support.hostile_batch import account, error_reply, failed_node, page
 from tests.support.receivers import Receiver, Script, answer, floods, hangs, header_of, resets, says
 from tests.support.scripted_http import Asked, Reply
@@ -142,6 +143,7 @@ def outside_of(settings: dict[str, str], credential: Credential | None = None) -
         sender=sender,
         lanes=ThreadLanes(),
         clock=utc_now,
+        pause=nobody_waits,
         new_id=lambda: f"id-{next(numbers)}",
     )
 

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 from unittest.mock import patch
 
-from shared import delivery as delivery_module
+from shared import webhook_health
 from shared.composition import App, Outside, compose
 from shared.errors import StoreError
 from shared.http_api import Answer, Request
@@ -95,7 +95,7 @@ class Plant:
         self.processes = [Process(name, chance.between(-1, 1) * skew.total_seconds()) for name in names]
         self._tell = tell
         self._ids = count(1)
-        self._lock = patch.object(delivery_module, "Lock", BatonLock)
+        self._lock = patch.object(webhook_health, "Lock", BatonLock)
         for process in self.processes:
             self.start(process)
 
@@ -183,6 +183,7 @@ class Plant:
             ),
             lanes=BatonLanes(self.baton, born),
             clock=lambda: self.now + born.skew,
+            pause=self.baton.pause,
             new_id=lambda: f"{born.name}{next(self._ids)}",
         )
         born.app = compose(self.settings, outside)
@@ -211,9 +212,12 @@ class Plant:
         def work(app: App) -> None:
             process.polling += 1
             try:
-                process.reports.append(app.pollers[ACCOUNT].run())
+                report = app.pollers[ACCOUNT].run()
             finally:
                 process.polling -= 1
+            process.reports.append(report)
+            if report.nudge:
+                self.deliver(process)
 
         self._spawn(process, "poll", work, after)
 

@@ -113,6 +113,7 @@ def deploy(
         sender=sender,
         lanes=lanes or InlineLanes(),
         clock=clock,
+        pause=clock.pause,
         new_id=lambda: f"id-{next(ids)}",
         requests={host: RequestCounter() for host in hosts},
         check_address=unreachable.get,

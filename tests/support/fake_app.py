@@ -14,6 +14,7 @@ from shared.ports import Clock, Lanes, Table
 from shared.settings import load_settings
 from shared.webhook_model import WebhookAnswer, WebhookRequest
 from tests.support.fake_batch import FakeBatch
+from tests.support.fakes import nobody_waits
 
 
 @dataclass(slots=True)
@@ -74,6 +75,7 @@ def fake_app(
         sender=sender or FakeSender(),
         lanes=lanes,
         clock=clock,
+        pause=nobody_waits,
         new_id=lambda: f"id-{next(ids)}",
     )
     return compose(load_settings(environment), outside)

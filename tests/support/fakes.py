@@ -29,6 +29,15 @@ class FakeClock:
         """Let time pass: `advance(seconds=10)`."""
         self.now += timedelta(**duration)
 
+    def pause(self, duration: timedelta) -> None:
+        """A `shared.ports.Pause` that moves it."""
+        self.now += duration
+
+
+def nobody_waits(duration: timedelta) -> None:
+    """A `shared.ports.Pause` where nothing is ever held back."""
+    raise AssertionError(duration)
+
 
 class FakeBatch:
     """A `shared.ports.BatchService` of jobs and statuses that a test may change at any time.

@@ -11,9 +11,10 @@ from msgspec.structs import replace
 from shared.delivery import Deliverer
 from shared.digests import DigestRun
 from shared.events import Origin
+from shared.job_rules import Decision
 from shared.ledger import Ledger
 from shared.plan import Slice
-from shared.ports import Row
+from shared.ports import Column, Put, Row
 from shared.state import JobHead, PhaseCounts
 from shared.table_rows import OWN, from_row, job_key
 from shared.webhook_config import Webhook, WebhookFormat
@@ -146,6 +147,16 @@ class World:
         known = before or head(job_id, failed=0)
         changed: Mapping[str, object] = {"generation": known.generation + 1, **fields}
         self.ledger.commit_job(row, before, Slice(head=replace(known, **changed)), self.now)
+
+    def decide(self, rule: Callable[[JobHead], Decision], job_id: str = "nightly") -> None:
+        """Commit what a rule of `job_rules` makes of a job's head."""
+        row, before = self.job(job_id)
+        decision = rule(before or head(job_id, failed=0))
+        self.ledger.commit_job(row, before, Slice(head=decision.head, events=decision.events), self.now)
+
+    def rewrite(self, key: str, columns: Mapping[str, Column]) -> None:
+        """Let a row of the account hold something else."""
+        self.table.transact(ACCOUNT, [Put(key=key, columns=columns)])
 
     def told(self, name: str) -> list[Sent]:
         """What a webhook has received."""

@@ -26,6 +26,7 @@ from shared.settings import load_settings
 from shared.webhook_model import WebhookAnswer, WebhookRequest
 from shared.workers import ThreadLanes
 from tests.support.fake_table import FakeTable
+from tests.support.fakes import nobody_waits
 from tests.support.stack import app_environment
 
 HOOK = "https://receiver.example/hook"
@@ -158,6 +159,7 @@ def whole_app(
         sender=sender or post,
         lanes=ThreadLanes(),
         clock=now,
+        pause=nobody_waits,
         new_id=lambda: f"id-{next(numbers)}",
     )
     return WholeApp(app=compose(loaded, outside), table=table, post=post, clock=now)

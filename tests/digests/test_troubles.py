@@ -1,0 +1,307 @@
+"""Chat hears of every turn in a job's troubles once, in plain words; a pager of what somebody can mend."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from shared.digest_rows import is_owed
+from shared.errors import BatchUnavailableError, HostileAnswerError, PrepwatchError, UnreadableRowError
+from shared.job_rules import Decision, close, fail, judge_stuck, lose, recover, stop_listing
+from shared.model import TaskCounts
+from shared.mute_rules import Mute
+from shared.mutes import Mutes
+from shared.state import JobEnd, JobHead, PhaseCounts, Stuck, Tracking
+from shared.webhook_config import WebhookFormat
+from tests.support.told_jobs import ACCOUNT, CHAT, webhook
+from tests.support.told_world import Sent, World
+
+ERROR = HostileAnswerError("InvalidAnswer", "Not JSON.", request_id="r-1")
+Turn = Callable[[World], None]
+
+
+def _fails(world: World) -> None:
+    world.fail(3)
+
+
+def _unreachable(world: World, error: PrepwatchError = ERROR) -> None:
+    for _ in range(3):
+        world.decide(lambda head: fail(world.origin, head, error, world.now))
+
+
+def _too_slow(world: World) -> None:
+    _unreachable(world, BatchUnavailableError("DeadlineExceeded", "It took too long."))
+
+
+def _unreadable(world: World) -> None:
+    _unreachable(world, UnreadableRowError("Row x has schema version 9."))
+
+
+def _reachable(world: World) -> None:
+    world.decide(lambda head: recover(world.origin, head, world.now))
+
+
+def _reachable_and_failed(world: World) -> None:
+    world.decide(lambda head: _with_failures(recover(world.origin, head, world.now), 2))
+
+
+def _with_failures(decision: Decision, number: int) -> Decision:
+    counts = PhaseCounts(failed=number, open=number)
+    head = replace(decision.head, preparation=counts, preparation_failed_ever=number)
+    return Decision(head=replace(head, generation=head.generation + 1), events=decision.events)
+
+
+def _stuck(world: World) -> None:
+    def rule(head: JobHead) -> Decision:
+        failed = PhaseCounts(failed=head.nodes, open=head.nodes)
+        suspected = replace(head, preparation=failed, stuck=Stuck(since=world.now))
+        return judge_stuck(world.origin, suspected, TaskCounts(active=9), world.now)
+
+    world.decide(rule)
+
+
+def _moves(world: World, left: int = 10) -> None:
+    def rule(head: JobHead) -> Decision:
+        moving = PhaseCounts(failed=left, open=left, succeeded=head.nodes - left)
+        return judge_stuck(world.origin, replace(head, preparation=moving), None, world.now)
+
+    world.decide(rule)
+
+
+def _mended(world: World) -> None:
+    _moves(world, left=0)
+
+
+def _asked_for(world: World) -> None:
+    world.change("nightly", requested=True)
+
+
+def _vanishes(world: World) -> None:
+    world.decide(lambda head: lose(world.origin, head, world.now))
+
+
+def _left_alone(world: World) -> None:
+    def rule(head: JobHead) -> Decision:
+        closing = close(world.origin, head, JobEnd.UNTRACKED, world.now, world.now)
+        return Decision(head=stop_listing(closing.head, Tracking.SETTLED, world.now), events=closing.events)
+
+    world.decide(rule)
+
+
+@pytest.mark.parametrize(
+    ("before", "turn", "heading", "says", "pager"),
+    [
+        pytest.param(
+            [], _unreachable, "can't be looked at", ["InvalidAnswer: Not JSON.", "r-1", "Azure support"], [], id="lost"
+        ),
+        pytest.param([], _too_slow, "can't be looked at", ["Raise POLL_BUDGET_SECONDS"], [], id="too slow"),
+        pytest.param(
+            [], _unreadable, "can't be looked at", ["schema version 9", "newest version"], [], id="unreadable"
+        ),
+        pytest.param(
+            [_fails],
+            _unreachable,
+            "can't be looked at",
+            ["3 of 5000 nodes were held up when it was last seen", "last seen active"],
+            ["trigger"],
+            id="lost with open failures",
+        ),
+        pytest.param(
+            [_unreachable],
+            _reachable,
+            "can be looked at again",
+            ["since 2026-11-05 22:00:00 UTC", "no node is held up"],
+            [],
+            id="found",
+        ),
+        pytest.param(
+            [_fails, _unreachable],
+            _reachable,
+            "can be looked at again",
+            ["3 of 5000 nodes are held up"],
+            ["trigger"],
+            id="found with open failures",
+        ),
+        pytest.param(
+            [_unreachable],
+            _reachable_and_failed,
+            "preparation failed on 2 of 5000 nodes",
+            ["could not be looked at since", "2 newly failed"],
+            ["trigger"],
+            id="found, and failed meanwhile",
+        ),
+        pytest.param(
+            [_unreachable], _left_alone, "need not be looked at any more", ["not watched any more"], [], id="left alone"
+        ),
+        pytest.param(
+            [_fails],
+            _vanishes,
+            "vanished before it was seen completed",
+            ["preparation had failed on 3 of 5000 nodes", "last seen active"],
+            ["trigger", "resolve"],
+            id="vanished with open failures",
+        ),
+        pytest.param(
+            [_asked_for],
+            _vanishes,
+            "vanished before it was seen completed",
+            ["Batch does not know the job any more."],
+            [],
+            id="vanished though asked for",
+        ),
+        pytest.param(
+            [_fails, _unreachable],
+            _vanishes,
+            "vanished before it was seen completed",
+            [],
+            ["trigger", "resolve"],
+            id="vanished while lost",
+        ),
+        pytest.param([], _stuck, "stuck", ["no node can take"], ["trigger"], id="stuck on failures told to nobody"),
+        pytest.param(
+            [_stuck],
+            _moves,
+            "moves again, 10 of 5000 nodes are still held up",
+            ["stuck since 2026-11-05 22:00:00 UTC"],
+            ["trigger"],
+            id="moves with open failures",
+        ),
+        pytest.param([_stuck], _mended, "resolved", ["no node is held up"], ["trigger", "resolve"], id="mended"),
+        pytest.param([_stuck, _moves], _stuck, "stuck", [], ["trigger", "trigger"], id="stuck again"),
+        pytest.param([_fails], _left_alone, "resolved", ["not watched"], ["trigger", "resolve"], id="not tracked"),
+    ],
+)
+def test_every_turn_is_told_once(
+    before: list[Turn], turn: Turn, heading: str, says: list[str], pager: list[str]
+) -> None:
+    """Whatever happens to a job makes one chat message that says what it is, and its incident opens and closes."""
+    world = World(*CHAT, WebhookFormat.PAGERDUTY)
+    for earlier in before:
+        earlier(world)
+        world.tick(70)
+    known = {chat: len(world.told(chat.value)) for chat in CHAT}
+    turn(world)
+    world.tick(140)
+    for chat in CHAT:
+        (message,) = world.told(chat.value)[known[chat] :]
+        assert f"nightly: {heading}" in _heading(chat, message)
+        assert [words for words in says if words not in message.text] == []
+    assert world.actions() == pager
+
+
+@pytest.mark.parametrize(
+    ("turns", "absent"),
+    [
+        pytest.param([_fails, _unreachable], "Since: ", id="one time: since when it can't be looked at"),
+        pytest.param([_unreachable, _vanishes], "Why: ", id="vanished says why it is not looked at"),
+    ],
+)
+def test_nothing_is_said_twice(turns: list[Turn], absent: str) -> None:
+    """A fact that follows from another, or could be mistaken for it, is left out."""
+    world = World(*CHAT)
+    _asked_for(world)
+    for turn in turns:
+        turn(world)
+        world.tick(70)
+    for chat in CHAT:
+        assert absent not in world.told(chat.value)[-1].text
+
+
+def test_a_completed_job_may_vanish() -> None:
+    """That a job was deleted after its end is no news, though somebody asked to watch it."""
+    world = World(*CHAT, WebhookFormat.PAGERDUTY)
+    world.change("nightly", requested=True, state="completed")
+    _vanishes(world)
+    world.tick(70)
+    assert world.sender.sent == []
+
+
+@pytest.mark.parametrize("quick", [_unreachable, _stuck], ids=["lost and found", "stuck and moving"])
+def test_what_is_over_before_it_could_be_told(quick: Turn) -> None:
+    """A trouble that has ended before the first message may go out is not told, and leaves nothing to tell."""
+    world = World(*CHAT, WebhookFormat.PAGERDUTY)
+    quick(world)
+    _reachable(world)
+    _mended(world)
+    world.tick(70)
+    assert world.sender.sent == []
+
+
+def test_stuck_again_for_those_who_hear_of_nothing_else() -> None:
+    """A chat that asked for job.stuck only hears of each standstill, and of no end."""
+    world = World(webhooks=[webhook(WebhookFormat.SLACK, events=("job.stuck",))])
+    for turn in (_stuck, _moves, _stuck, _mended, _stuck):
+        turn(world)
+        world.tick(70)
+    assert [("stuck" in sent.text) for sent in world.told("slack")] == [True] * 3
+
+
+def test_job_events_without_failures() -> None:
+    """A chat that asked for job.* hears of a standstill and its end without being told that all is well."""
+    world = World(webhooks=[webhook(WebhookFormat.SLACK, events=("job.*",))])
+    for turn in (_fails, _stuck, _moves, _unreachable, _reachable, _vanishes):
+        turn(world)
+        world.tick(70)
+    headings = [_heading(WebhookFormat.SLACK, sent).partition(": ")[2] for sent in world.told("slack")]
+    assert [heading.split(",")[0] for heading in headings] == [
+        "stuck",
+        "moves again",
+        "can't be looked at",
+        "can be looked at again",
+        "vanished before it was seen completed",
+    ]
+
+
+def test_troubles_are_muted_and_their_ends_are_not() -> None:
+    """A mute holds back that a job can't be looked at, but not that one told of before can be again."""
+    world = World(*CHAT)
+    _unreachable(world)
+    world.tick(70)
+    mute = Mute(
+        jobs=("nightly",), starts_at=world.now, ends_at=world.now + timedelta(hours=8), created_by="op", comment="known"
+    )
+    Mutes(table=world.table, clock=lambda: world.now).put_mute("night", mute)
+    _reachable(world)
+    world.tick(70)
+    assert "can be looked at again" in _heading(WebhookFormat.SLACK, world.told("slack")[-1])
+    _unreachable(world)
+    world.tick(70)
+    assert len(world.told("slack")) == 2
+    world.tick(8 * 60)
+    assert "can't be looked at" in _heading(WebhookFormat.SLACK, world.told("slack")[-1])
+
+
+def test_told_troubles_keep_nobody() -> None:
+    """A head whose troubles have all been told is owed nothing more, though it goes on saying that the job vanished."""
+    world = World(WebhookFormat.SLACK)
+    _asked_for(world)
+    _vanishes(world)
+    world.tick(70)
+    head = world.job()[1]
+    assert head is not None
+    assert head.vanished
+    assert not is_owed(world.table, ACCOUNT, world.webhooks[0], head, world.now)
+
+
+def test_several_jobs_in_one_message() -> None:
+    """Jobs that fare differently are counted apart in the heading, the worst first."""
+    world = World(*CHAT)
+    world.fail(2, "fails")
+    _unreachable(world)
+    world.change("asked", requested=True)
+    world.decide(lambda head: lose(world.origin, head, world.now), "asked")
+    world.tick(5)
+    for chat in CHAT:
+        (message,) = world.told(chat.value)
+        heading = _heading(chat, message)
+        assert heading.endswith(f"ailures in 1 job, 1 job vanished, 1 job can't be looked at on {ACCOUNT}")
+        assert message.text.index("fails: ") < message.text.index("asked: ") < message.text.index("nightly: ")
+
+
+def _heading(chat: WebhookFormat, sent: Sent) -> str:
+    if chat is WebhookFormat.SLACK:
+        return str(sent.body["text"])
+    (attachment,) = json.loads(sent.text)["attachments"]
+    return str(attachment["content"]["fallbackText"])
