@@ -126,14 +126,16 @@ def decode_identity(raw: Raw | bytes) -> tuple[str, str]:
     return _identity(entry.pool_id, entry.node_id)
 
 
-def decode_identities(value: bytes) -> list[tuple[str, str]]:
-    """Pool id and node id of each entry of a page's `value`, as `decode_identity` gives them.
+def decode_identities(entries: Sequence[Raw]) -> list[tuple[str, str]]:
+    """Pool id and node id of each entry, as `decode_identity` gives them one by one.
 
     Raises:
-        HostileAnswerError: Not a JSON array, or one of the entries has no id that can be one.
+        HostileAnswerError: One of the entries has no id that can be one.
     """
-    entries = _decode(_IDENTITIES.decode, value, "a list of statuses")
-    return [_identity(entry.pool_id, entry.node_id) for entry in entries]
+    decoded = _decode(_IDENTITIES.decode, b"[%b]" % b",".join(entries), "a list of statuses")
+    for pool_id in {entry.pool_id for entry in decoded}:
+        _check_pool(pool_id)
+    return [(entry.pool_id or "", _checked_node(entry.node_id)) for entry in decoded]
 
 
 def decode_status(raw: Raw | bytes) -> NodeStatus:
@@ -201,11 +203,19 @@ def decode_task_counts(body: bytes) -> TaskCounts:
 
 
 def _identity(pool_id: str | None, node_id: str | None) -> tuple[str, str]:
+    _check_pool(pool_id)
+    return pool_id or "", _checked_node(node_id)
+
+
+def _checked_node(node_id: str | None) -> str:
     if node_id is None or not _is_id(node_id):
         raise HostileAnswerError("InvalidAnswer", "A status has no usable id - at `$.nodeId`")
+    return node_id
+
+
+def _check_pool(pool_id: str | None) -> None:
     if pool_id and not _is_id(pool_id):
         raise HostileAnswerError("InvalidAnswer", "A status has no usable id - at `$.poolId`")
-    return pool_id or "", node_id
 
 
 def _is_id(text: str) -> bool:

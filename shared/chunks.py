@@ -9,6 +9,7 @@ which has not changed costs one comparison and no decoding.
 import hashlib
 import zlib
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import msgspec
 from msgspec import Raw, Struct
@@ -78,10 +79,15 @@ def _prefixes_of(bits: int) -> tuple[str, ...]:
 
 
 class Cover:
-    """The prefixes of a job: tells which chunk a node belongs to, and remembers the answer."""
+    """The prefixes of a job: tells which chunk a node belongs to, and remembers the answer.
 
-    def __init__(self, prefixes: Iterable[str]) -> None:
+    Of the nodes that `chunks` hold, by prefix, it is known without asking their hash.
+    """
+
+    def __init__(self, prefixes: Iterable[str], chunks: Mapping[str, Iterable[str]] = MappingProxyType({})) -> None:
         self._known: dict[str, str] = {}
+        for prefix, keys in chunks.items():
+            self._known.update(dict.fromkeys(keys, prefix))
         self._by_shift: dict[int, dict[int, str]] = {}  # prefixes as numbers, by how far a hash is shifted to meet them
         for prefix in sorted(prefixes, key=len):
             if not prefix.strip("01"):  # of a damaged head some may be anything; they cover nothing

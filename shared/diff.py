@@ -16,7 +16,7 @@ from shared.outcomes import has_failed, is_completed, outcome_of
 from shared.state import NodeRecord, OpenFailure, PhaseRecord, Reason
 
 
-class Change(Struct, frozen=True, kw_only=True):
+class Change(Struct, frozen=True, kw_only=True, gc=False):
     """Something worth telling about one phase on one node: newly failed or resolved.
 
     `occurrence` is the run that it is about; `opened` is the failure that a resolution ends, None for failures;

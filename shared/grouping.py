@@ -44,7 +44,7 @@ class Step(Struct, frozen=True, kw_only=True):
     event: Event | None = None
 
 
-class _Told(Struct, frozen=True, kw_only=True):
+class _Told(Struct, frozen=True, kw_only=True, gc=False):
     """An update that is worth telling, with its place in an event."""
 
     order: tuple[int, str, str, str]

@@ -92,6 +92,23 @@ class _Telling(Struct, frozen=True, kw_only=True):
         return delivery_key(DeliveryState.DUE, delivery.webhook, delivery.event_id)
 
 
+class _Transaction(Struct, frozen=True, kw_only=True):
+    """One row swapped, with all that goes with it: `row` as it was read (None: not there), `columns` with `commit`."""
+
+    key: str
+    row: Row | None
+    columns: Mapping[str, Column]
+    commit: str
+    others: Sequence[Operation] = ()
+    told: tuple[_Telling, ...] = ()
+
+    def operations(self) -> list[Operation]:
+        swap: Operation = Insert(key=self.key, columns=self.columns)
+        if self.row is not None:
+            swap = Replace(key=self.key, columns=self.columns, etag=self.row.etag)
+        return [swap, *self.others, *(operation for telling in self.told for operation in telling.operations())]
+
+
 class Ledger(Struct, frozen=True, kw_only=True):
     """Commits one account's decisions; `new_id` makes commit ids."""
 
@@ -123,8 +140,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
         others.extend(Delete(key=chunk_key(head.job_id, head.creation_time, prefix)) for prefix in step.dropped)
         if before is None or head.generation != before.generation:
             others.extend(self._wanted(head, now))
-        told = [self._telling(event, now) for event in step.events]
-        return self._commit(job_key(head.job_id), row, to_columns(head), head.commit, others, told)
+        return self._commit(self._swap_head(row, head, others, step.events, now))
 
     def commit_cycle(self, row: Row | None, cycle: Cycle, events: Sequence[Event], now: datetime) -> Written:
         """Write how a cycle went, with the events that tell of the account.
@@ -133,8 +149,9 @@ class Ledger(Struct, frozen=True, kw_only=True):
             LostRaceError: Another cycle of the account ended meanwhile; read its row and decide again.
         """
         cycle = replace(cycle, commit=self.new_id())
-        told = [self._telling(event, now) for event in events]
-        return self._commit(CYCLE, row, to_columns(cycle), cycle.commit, [], told)
+        told = tuple(self._telling(event, now) for event in events)
+        columns = to_columns(cycle)
+        return self._commit(_Transaction(key=CYCLE, row=row, columns=columns, commit=cycle.commit, told=told))
 
     def commit_webhook(self, row: Row | None, state: WebhookState, events: Sequence[Event], now: datetime) -> Written:
         """Write how a webhook fares, with the events that tell the others of it; only for the partition OWN.
@@ -143,8 +160,9 @@ class Ledger(Struct, frozen=True, kw_only=True):
             LostRaceError: Somebody else wrote its state meanwhile.
         """
         state = replace(state, commit=self.new_id())
-        told = [self._telling(event, now, besides=state.name) for event in events]
-        return self._commit(webhook_key(state.name), row, to_columns(state), state.commit, [], told)
+        told = tuple(self._telling(event, now, besides=state.name) for event in events)
+        key, columns = webhook_key(state.name), to_columns(state)
+        return self._commit(_Transaction(key=key, row=row, columns=columns, commit=state.commit, told=told))
 
     def insert_jobs(self, heads: Sequence[JobHead]) -> list[Row]:
         """Store the heads of jobs seen for the first time, a hundred at a time, before any of their nodes is listed.
@@ -174,8 +192,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
             before = replace(before, chunks=())
         head = replace(step.head, commit=self.new_id())
         others = [*self._dropping(before), *self._wanted(head, now)]
-        told = [self._telling(event, now) for event in step.events]
-        return self._commit(job_key(head.job_id), row, to_columns(head), head.commit, others, told)
+        return self._commit(self._swap_head(row, head, others, step.events, now))
 
     def remove_chunks(self, row: Row, head: JobHead) -> Row:
         """Drop a job's chunks, as many at a time as fit a transaction, the head always swapped.
@@ -186,7 +203,9 @@ class Ledger(Struct, frozen=True, kw_only=True):
         while head.chunks:
             dropped = replace(head, chunks=head.chunks[: MAX_ROWS - 1])
             head = replace(head, chunks=head.chunks[MAX_ROWS - 1 :], pages=None, commit=self.new_id())
-            row = self._commit(row.key, row, to_columns(head), head.commit, self._dropping(dropped), []).row
+            others = self._dropping(dropped)
+            columns, commit = to_columns(head), head.commit
+            row = self._commit(_Transaction(key=row.key, row=row, columns=columns, commit=commit, others=others)).row
         return row
 
     def remove_job(self, row: Row, head: JobHead, *, keep_head: bool) -> None:
@@ -219,58 +238,53 @@ class Ledger(Struct, frozen=True, kw_only=True):
                     columns={"v": SCHEMA_VERSION, "wanted": head.generation, "wantedAt": now},
                 )
 
+    def _swap_head(
+        self, row: Row | None, head: JobHead, others: Sequence[Operation], events: Sequence[Event], now: datetime
+    ) -> _Transaction:
+        return _Transaction(
+            key=job_key(head.job_id),
+            row=row,
+            columns=to_columns(head),
+            commit=head.commit,
+            others=others,
+            told=tuple(self._telling(event, now) for event in events),
+        )
+
     def _telling(self, event: Event, now: datetime, besides: str | None = None) -> _Telling:
         names = (name for name in recipients(self.webhooks, event) if name != besides)
         owed = tuple(new_delivery(name, event, now) for name in names)
         return _Telling(event=event, deliveries=owed)
 
-    def _commit(
-        self,
-        key: str,
-        row: Row | None,
-        columns: Mapping[str, Column],
-        commit: str,
-        others: Sequence[Operation],
-        told: Sequence[_Telling],
-    ) -> Written:
-        swap = Insert(key=key, columns=columns) if row is None else Replace(key=key, columns=columns, etag=row.etag)
-        operations = [swap, *others, *(operation for telling in told for operation in telling.operations())]
+    def _commit(self, work: _Transaction) -> Written:
         try:
-            etags = self.table.transact(self.account, operations)
+            etags = self.table.transact(self.account, work.operations())
         except (RowConflictError, StoreUnavailableError) as error:
-            return self._settle(key, row, columns, commit, others, told, error)
+            return self._settle(work, error)
         pending = tuple(
             Pending(
                 partition=self.account, delivery=delivery, etag=etags[telling.key_of(delivery)], body=telling.event.body
             )
-            for telling in told
+            for telling in work.told
             for delivery in telling.deliveries
         )
-        return Written(row=Row(key=key, columns=columns, etag=etags[key]), pending=pending)
+        return Written(row=Row(key=work.key, columns=work.columns, etag=etags[work.key]), pending=pending)
 
-    def _settle(
-        self,
-        key: str,
-        row: Row | None,
-        columns: Mapping[str, Column],
-        commit: str,
-        others: Sequence[Operation],
-        told: Sequence[_Telling],
-        error: StoreError,
-    ) -> Written:
+    def _settle(self, work: _Transaction, error: StoreError) -> Written:
         try:
-            found = self.table.get(self.account, key)
+            found = self.table.get(self.account, work.key)
         except StoreUnavailableError as unknown:
-            raise LostRaceError(f"It is not known whether {key} was written.") from unknown
-        if found is not None and _commit_of(found) == commit:
+            raise LostRaceError(f"It is not known whether {work.key} was written.") from unknown
+        if found is not None and _commit_of(found) == work.commit:
             # Written, and only the answer was lost: what it made due is found by whoever delivers next.
             return Written(row=found)
-        untouched = (found.etag if found else None) == (row.etag if row else None)
+        untouched = (found.etag if found else None) == (work.row.etag if work.row else None)
         if isinstance(error, RowConflictError) and error.exists and untouched:
-            new = [telling for telling in told if self.table.get(self.account, event_key(telling.event.id)) is None]
-            if len(new) < len(told):
-                return self._commit(key, row, columns, commit, others, new)
-        raise LostRaceError(f"{key} was written by somebody else, or could not be written.") from error
+            new = tuple(
+                telling for telling in work.told if self.table.get(self.account, event_key(telling.event.id)) is None
+            )
+            if len(new) < len(work.told):
+                return self._commit(replace(work, told=new))
+        raise LostRaceError(f"{work.key} was written by somebody else, or could not be written.") from error
 
 
 def _commit_of(row: Row) -> str:

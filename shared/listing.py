@@ -18,7 +18,7 @@ from shared.status_texts import clean_status
 from shared.tally import NodeUpdate
 
 
-class Item(Struct, frozen=True):
+class Item(Struct, frozen=True, gc=False):
     """What a listing says of one node: usually one entry, more when the listing shows the node again."""
 
     digest: bytes
@@ -41,21 +41,29 @@ def page_digest(value: bytes) -> bytes:
     return hashlib.sha256(value).digest()[:16]
 
 
-def read_items(pages: Iterable[bytes]) -> dict[str, Item]:
-    """The entries of pages by node key.
+def known_digests(chunks: Mapping[str, Chunk]) -> frozenset[bytes]:
+    """The digests of the entries that the records of these chunks were decided from."""
+    return frozenset(entry.digest for chunk in chunks.values() for entry in chunk.values())
+
+
+def read_items(pages: Iterable[bytes], known: frozenset[bytes] = frozenset()) -> dict[str, Item]:
+    """The entries of pages by node key, without those whose digest is known.
 
     Raises:
         HostileAnswerError: An entry is no object, or names no node.
     """
     items: dict[str, Item] = {}
     for page in pages:
-        for entry, (pool_id, node_id) in zip(split_statuses(page), decode_identities(page), strict=True):
+        found = [(entry, entry_digest(entry)) for entry in split_statuses(page)]
+        fresh = [(entry, digest) for entry, digest in found if digest not in known]
+        identities = decode_identities([entry for entry, _ in fresh])
+        for (entry, digest), (pool_id, node_id) in zip(fresh, identities, strict=True):
             key = node_key(pool_id, node_id)
             again = items.get(key)
             if again is None:
-                items[key] = Item(entry_digest(entry), (entry,))
+                items[key] = Item(digest, (entry,))
             else:
-                items[key] = Item(entry_digest(again.digest + entry_digest(entry)), (*again.entries, entry))
+                items[key] = Item(entry_digest(again.digest + digest), (*again.entries, entry))
     return items
 
 

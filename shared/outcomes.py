@@ -5,6 +5,8 @@ without regard to case, because the service's own clients have met both spelling
 know give Outcome.UNKNOWN and nothing breaks.
 """
 
+from functools import lru_cache
+
 from shared.model import ExecutionInfo, Outcome
 
 _COMPLETED = "completed"
@@ -24,21 +26,27 @@ def has_failed(info: ExecutionInfo) -> bool:
     A run that never started has failure information and no exit code; one that failed to upload its files may have
     exit code 0 beside it; some answers have neither result nor failure information, and the exit code decides.
     """
-    if not is_completed(info):
-        return False
-    result = (info.result or "").lower()
-    exited_badly = not result and info.exit_code is not None and info.exit_code != 0
-    return result in _FAILURES or info.failure_info is not None or exited_badly
+    return outcome_of(info) is Outcome.FAILED
 
 
 def outcome_of(info: ExecutionInfo) -> Outcome:
     """The outcome that this run counts under."""
-    if has_failed(info):
+    return _outcome(info.state, info.result, info.exit_code, info.failure_info is not None, (info.retry_count or 0) > 0)
+
+
+@lru_cache(maxsize=1024)  # a job's nodes say few different things, thousands of times
+def _outcome(
+    state: str | None,
+    result: str | None,
+    exit_code: int | None,
+    explained: bool,  # noqa: FBT001 - a cache takes positions faster
+    retried: bool,  # noqa: FBT001 - same
+) -> Outcome:
+    state, result = (state or "").lower(), (result or "").lower()
+    if state == _RUNNING:
+        return Outcome.RETRYING if retried else Outcome.RUNNING
+    if state != _COMPLETED:
+        return Outcome.UNKNOWN
+    if result in _FAILURES or explained or (not result and exit_code not in {None, 0}):
         return Outcome.FAILED
-    if is_completed(info):
-        result = (info.result or "").lower()
-        succeeded = result == _SUCCESS or (not result and info.exit_code == 0)
-        return Outcome.SUCCEEDED if succeeded else Outcome.UNKNOWN
-    if (info.state or "").lower() == _RUNNING:
-        return Outcome.RETRYING if (info.retry_count or 0) > 0 else Outcome.RUNNING
-    return Outcome.UNKNOWN
+    return Outcome.SUCCEEDED if result == _SUCCESS or (not result and exit_code == 0) else Outcome.UNKNOWN

@@ -63,8 +63,8 @@ class Layout(Struct, frozen=True, kw_only=True):
 
     `known` is the head as stored, `head` the one with this cycle's facts; `chunks` are the chunks' contents (of a job
     without stored chunks: all of them, empty), `stored` the prefixes of those that the table has. `plan_layout` adds
-    `splits`, the transactions that lead there, `cover`, which tells each node's chunk then, and `final`, the chunks as
-    they will be stored when every update is written, before events have their ids.
+    `splits`, the transactions that lead there, `cover`, which tells each node's chunk then, and `final`, the chunks to
+    write as they will be stored when every update is written, before events have their ids.
     """
 
     known: JobHead
@@ -77,7 +77,7 @@ class Layout(Struct, frozen=True, kw_only=True):
 
     @property
     def sizes(self) -> dict[str, int]:
-        """The stored size of each chunk when every update is written, in bytes."""
+        """The stored size of each chunk that will be written, when every update is, in bytes."""
         return {prefix: len(content) for prefix, content in self.final.items()}
 
 
@@ -98,8 +98,9 @@ def plan_layout(layout: Layout, updates: Sequence[NodeUpdate]) -> Layout:
         stored.update(written)
 
     while True:
-        cover = Cover(head.chunks)
-        final = final_chunks(current, updates, cover)
+        cover = Cover(head.chunks, current)
+        touched = {cover.prefix_of(update.key) for update in updates} | (current.keys() - stored)
+        final = final_chunks({prefix: current[prefix] for prefix in touched}, updates, cover)
         encoded = {prefix: encode_chunk(chunk) for prefix, chunk in final.items()}
         levels = {prefix: levels_to_split(len(chunk), len(encoded[prefix])) for prefix, chunk in final.items()}
         full = [prefix for prefix in final if levels[prefix]]

@@ -16,7 +16,7 @@ from shared.outcomes import outcome_of
 from shared.state import Cause, JobHead, NodeRecord, PhaseCounts, Reason
 
 
-class NodeUpdate(Struct, frozen=True, kw_only=True):
+class NodeUpdate(Struct, frozen=True, kw_only=True, gc=False):
     """A node's record before (None: not seen yet) and after, and the change that it makes worth telling, if any.
 
     `digest` is the listing entry's; empty when another update of the same entry follows.
@@ -78,9 +78,9 @@ class Tally:
 
     def _count(self, record: NodeRecord, step: int) -> None:
         if record.preparation is not None:
-            self._preparation[outcome_of(record.preparation.info).value] += step
+            self._preparation[outcome_of(record.preparation.info)] += step
         if record.release is not None:
-            self._release[outcome_of(record.release.info).value] += step
+            self._release[outcome_of(record.release.info)] += step
         if record.open is not None and self._head.closed is None:
             self._preparation["open"] += step
 

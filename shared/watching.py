@@ -39,7 +39,7 @@ from shared.job_rules import (
     take_facts,
 )
 from shared.ledger import Ledger, Pending
-from shared.listing import by_chunk, decide_updates, page_digest, read_items
+from shared.listing import by_chunk, decide_updates, known_digests, page_digest, read_items
 from shared.model import BatchJob, TaskCounts
 from shared.plan import Layout, Room, Slice, plan_layout, plan_slices
 from shared.ports import BatchService, Clock, ListingOptions, Row, Table
@@ -50,6 +50,7 @@ from shared.table_rows import chunk_key, unpack
 from shared.tally import NodeUpdate
 
 _POINT_READS = 4  # up to so many chunks are read one by one, more with one range query
+_MANY = 8  # nodes a chunk; when so many may be new all chunks are read first, to tell which are known, and where
 _MOST_DECODED = 15_000  # nodes; about 3 KiB of memory each while they are decided
 _WAIT_FOR_SUCCESS = "id,jobPreparationTask"
 _OF_ONE_LISTING = frozenset({"OperationTimedOut", "DeadlineExceeded"})  # a listing too long for the time it had
@@ -171,16 +172,19 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
     ) -> Iterator[Slice]:
         """The slices that write what the listing changed, each batch decided when the one before is written."""
         # gather
-        items = read_items(listing.fresh)
         stored = frozenset(head.chunks)
+        shown = head.nodes * len(listing.fresh) // len(listing.pages)
+        chunks = self._read_chunks(head, head.chunks) if stored and shown > _MANY * len(stored) else {}
+        items = read_items(listing.fresh, known_digests(chunks))
         if items and not stored:
             head = replace(head, chunks=first_prefixes(len(items)))
-        grouped = by_chunk(items, Cover(head.chunks))
+        grouped = by_chunk(items, Cover(head.chunks, chunks))
         batches = [sorted(grouped)] if stored else _batches(grouped)
         items.clear()
+        if not chunks:
+            chunks = self._read_chunks(head, batches[0]) if stored else {prefix: {} for prefix in head.chunks}
         room = Room(rows_of=self.ledger.rows_of, spare_rows=self.ledger.spare_rows, now=now)
         watch = Watch(announce_from=head.announce_from, open=head.closed is None)
-        chunks = {prefix: {} for prefix in head.chunks} if not stored else self._read_chunks(head, batches[0])
         for number, prefixes in enumerate(batches, start=1):
             last = number == len(batches)
 

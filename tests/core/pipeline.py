@@ -13,7 +13,7 @@ from shared.chunks import Cover, decode_chunk, decode_record, first_prefixes
 from shared.diff import Watch
 from shared.events import Event
 from shared.grouping import group_updates
-from shared.listing import by_chunk, decide_updates, page_digest, read_items
+from shared.listing import by_chunk, decide_updates, known_digests, page_digest, read_items
 from shared.model import NodeStatus, Phase
 from shared.outcomes import outcome_of
 from shared.plan import MAX_ROWS, Layout, Room, Slice, plan_layout, plan_slices
@@ -39,12 +39,13 @@ class StoredJob:
     def plan(self, shown: Sequence[NodeStatus], told: Sequence[Event] = ()) -> tuple[Slice, ...]:
         """The transactions that a listing of one page leads to."""
         value = page(*shown)
-        items = read_items([value])
         current, stored = self.head, frozenset(self.head.chunks)
+        chunks = {prefix: decode_chunk(self.rows[prefix]) for prefix in current.chunks}
+        items = read_items([value], known_digests(chunks))
         if items and not stored:
             current = msgspec.structs.replace(current, chunks=first_prefixes(len(items)))
         grouped = by_chunk(items, Cover(current.chunks))
-        chunks = {prefix: decode_chunk(self.rows[prefix]) if stored else {} for prefix in current.chunks}
+        chunks = chunks or {prefix: {} for prefix in current.chunks}
         watch = Watch(announce_from=current.announce_from, open=current.closed is None)
         updates = [update for prefix, some in grouped.items() for update in decide_updates(some, chunks[prefix], watch)]
         layout = plan_layout(Layout(known=self.head, head=current, chunks=chunks, stored=stored), updates)

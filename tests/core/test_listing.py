@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from shared.chunks import Chunk, Cover, Entry, encode_record
 from shared.diff import Watch
 from shared.errors import HostileAnswerError, UnreadableRowError
-from shared.listing import by_chunk, decide_updates, page_digest, read_items
+from shared.listing import by_chunk, decide_updates, known_digests, page_digest, read_items
 from shared.model import FailureInfo, NodeStatus, Phase
 from shared.state import Reason
 from shared.tally import NodeUpdate
@@ -155,3 +155,14 @@ def test_fields_that_are_not_known_yet() -> None:
     (update,) = decide_updates(read_items([b'[{"nodeId":"n","new":{"a":[1]}}]']), {}, ALL)
     assert update.change is None
     assert page_digest(b"[]") != page_digest(b"[ ]")
+
+
+def test_an_entry_that_is_known_is_not_looked_into() -> None:
+    """Entries that some record was decided from are left out, in whatever chunk it lies; all others are there."""
+    seen, fresh = status(succeeded(0), node_id="seen"), status(succeeded(0), node_id="fresh")
+    (update,) = decide_updates(read_items([page(seen)]), {}, ALL)
+    chunks: dict[str, Chunk] = {"0": {}, "1": {update.key: Entry(update.digest, encode_record(update.after))}}
+
+    assert read_items([page(seen, fresh)], known_digests(chunks)).keys() == {"pool/fresh"}
+    assert read_items([page(seen)], known_digests(chunks)) == {}
+    assert read_items([page(status(succeeded(1), node_id="seen"))], known_digests(chunks)).keys() == {"pool/seen"}

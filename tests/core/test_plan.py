@@ -1,21 +1,22 @@
 """How a job's changes are cut into transactions."""
 
 import random
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from shared import chunks
-from shared.chunks import Cover, decode_chunk
+from shared import chunks, plan
+from shared.chunks import Chunk, Cover, decode_chunk, encode_chunk
 from shared.diff import Watch, decide_node
 from shared.events import EventType, job_event
 from shared.listing import read_items
 from shared.model import NodeStatus
 from shared.plan import Slice
 from shared.state import NodeRecord
-from tests.core.pipeline import MOST_BYTES, StoredJob, noise, told_occurrences
+from tests.core.pipeline import MOST_BYTES, StoredJob, body_of, noise, told_occurrences
 from tests.support.builders import CREATED, NOW, ORIGIN, failed, head, page, running, status, succeeded
 
 
@@ -238,3 +239,40 @@ def test_job_events_go_with_the_first_slice() -> None:
     assert sum(event in step.events for step in slices) == 1
     for step in slices:
         job.write(step)
+
+
+def test_a_chunk_holds_in_each_slice_what_has_been_told_by_then() -> None:
+    """However encodings are reused, a stored record names its event in the slice that tells it, and not before."""
+    job = StoredJob(receivers=3)
+    nodes = [f"tvm-{number}" for number in range(700)]
+    job.show(*(status(succeeded(0), node_id=name) for name in nodes))
+    slices = job.plan([status(failed(10), node_id=name) for name in nodes])
+    assert max(Counter(prefix for step in slices for prefix in step.chunks).values()) > 1
+
+    told: dict[str, str] = {}
+    for step in slices:
+        job.write(step)
+        told |= {
+            f"pool/{node['nodeId']}": event.id for event in step.events for node in body_of(event)["data"]["nodes"]
+        }
+        named = {key: known.preparation.event_id for key, known in job.records().items() if known.preparation}
+        assert {key: event for key, event in named.items() if event is not None} == told
+    assert len(told) == len(nodes)
+
+
+def test_a_chunk_that_tells_nothing_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a slice writes is what was encoded to know its size; chunks without a change are not encoded at all."""
+    job = StoredJob()
+    shown = [status(running(0), node_id=f"tvm-{number}") for number in range(1_700)]
+    job.show(*shown)
+    encoded: list[int] = []
+
+    def counted(chunk: Chunk) -> bytes:
+        encoded.append(len(chunk))
+        return encode_chunk(chunk)
+
+    monkeypatch.setattr(plan, "encode_chunk", counted)
+    steps = job.plan([status(succeeded(0), node_id="tvm-0"), *shown[1:]])
+
+    assert len(job.rows) > 2
+    assert len(encoded) == sum(len(step.chunks) for step in steps) == 1

@@ -22,23 +22,24 @@ def events(table: FakeTable, account: str) -> list[str]:
     return [row.key for row in table.query(account, "event|", "event}")]
 
 
-def test_two_cycles_of_one_account_commit_once() -> None:
-    """When two cycles have both seen a failure before either wrote it, it is told by one event."""
+@pytest.mark.parametrize(("exit_code", "told"), [(1, 1), (0, 0)], ids=["a failure", "nothing to tell"])
+def test_two_cycles_of_one_account_commit_once(exit_code: int, told: int) -> None:
+    """When two cycles have both seen a change before either wrote it, one writes it, and a failure is told once."""
     table, clock, sender = FakeTable(), FakeClock(NOW), FakeSender()
     both_have_read = threading.Barrier(2)
     batch = FakeBatch()
     batch.add(job("job-1", BEFORE), [prepared("node-1", BEFORE)])
     apps = [fake_app({"a": batch}, table=table, clock=clock, lanes=ThreadLanes(), sender=sender) for _ in range(2)]
     apps[0].pollers["a.example"].run()
-    batch.add(job("job-1", BEFORE), [prepared("node-1", NOW - timedelta(minutes=1), exit_code=1)])
+    batch.add(job("job-1", BEFORE), [prepared("node-1", NOW - timedelta(minutes=1), exit_code=exit_code)])
     batch.before_page = lambda _job: (both_have_read.wait(LIMIT_SECONDS), None)[1]
     clock.advance(timedelta(minutes=1))
 
     with ThreadPoolExecutor(2) as pool:
         reports = [run.result(LIMIT_SECONDS) for run in [pool.submit(app.pollers["a.example"].run) for app in apps]]
 
-    assert len(events(table, "a.example")) == 1
-    assert len(sender.ids) == 1
+    assert len(events(table, "a.example")) == told
+    assert len(sender.ids) == told
     assert sorted(report.errors for report in reports) == [0, 1]
 
 

@@ -6,8 +6,8 @@ Owns the composition with fakes. Does not own the fakes of Batch (`fake_batch`) 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import count
 from threading import Lock
+from uuid import uuid4
 
 from shared.composition import App, Outside, compose
 from shared.ports import Clock, Lanes, Table
@@ -68,7 +68,6 @@ def fake_app(
         "POLL_SCHEDULE": "0 * * * * *",
         **settings,
     }
-    ids = count(1)
     outside = Outside(
         table=table,
         batch={f"{name}.example": batch for name, batch in batches.items()},
@@ -76,6 +75,6 @@ def fake_app(
         lanes=lanes,
         clock=clock,
         pause=nobody_waits,
-        new_id=lambda: f"id-{next(ids)}",
+        new_id=lambda: uuid4().hex,
     )
     return compose(load_settings(environment), outside)
