@@ -250,10 +250,9 @@ def openapi(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @app.route(route="diagnostics", methods=["GET"])
-@app.queue_output(arg_name="nudges", queue_name=DELIVERIES_QUEUE, connection="AzureWebJobsStorage")
-def diagnostics(req: func.HttpRequest, nudges: func.Out[typing.List[str]]) -> func.HttpResponse:
+def diagnostics(req: func.HttpRequest) -> func.HttpResponse:
     """Whether the app may do what it needs to do."""
-    return answer(req, lambda routes, asked: routes.system.diagnostics(asked), nudges)
+    return answer(req, lambda routes, asked: routes.system.diagnostics(asked))
 
 
 @app.route(route="health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)

@@ -68,7 +68,11 @@ class TotalsView(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class JobView(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A job as the summary shows it; `error` is why it could not be looked at, null when it could."""
+    """A job as the summary shows it; `error` is why it could not be looked at, null when it could.
+
+    `since` is when the worst of this began: stuck, open failures, `error`, failed releases; null when there is none of
+    it, or nobody knows.
+    """
 
     account: str
     job_id: str
@@ -78,6 +82,7 @@ class JobView(Struct, frozen=True, kw_only=True, rename="camel"):
     preparation: PhaseCounts
     release: PhaseCounts
     stuck: bool
+    since: datetime | None
     causes: tuple[CauseView, ...]
     changed_at: datetime | None
     error: TroubleView | None

@@ -11,6 +11,7 @@ from time import sleep
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+from azure.core.credentials import TokenCredential
 from azure.identity import DefaultAzureCredential
 from msgspec import Struct, field
 
@@ -28,7 +29,7 @@ from shared.heartbeat import Heartbeat
 from shared.history import History
 from shared.http_transport import HttpTransport
 from shared.ledger import Ledger
-from shared.messages import UnusableMessageError
+from shared.messages import DELIVERIES_QUEUE, UnusableMessageError
 from shared.metrics import Metrics
 from shared.mute_routes import MuteRoutes
 from shared.mutes import Mutes
@@ -36,6 +37,7 @@ from shared.nodes import NodeLister
 from shared.polling import Poller, PollSettings
 from shared.ports import Authorize, BatchService, Clock, Lanes, Pause, Sender, Table
 from shared.purging import Purger
+from shared.queue_probe import QueueProbe
 from shared.redelivery import Redelivery
 from shared.request_counter import RequestCounter
 from shared.routes import Routes
@@ -65,6 +67,7 @@ class Outside(Struct, frozen=True, kw_only=True):
     authorize: Authorize = without_token
     requests: Mapping[str, RequestCounter] = field(default_factory=lambda: defaultdict(RequestCounter))
     check_address: Callable[[str], str | None] = lambda _host: None
+    put_nudge: Callable[[str], bool] | None = lambda _text: True
 
 
 class App(Struct, frozen=True, kw_only=True):
@@ -132,7 +135,16 @@ def connect(settings: Settings) -> Outside:
         authorize=EventGridToken(credential),
         requests=requests,
         check_address=sender.check,
+        put_nudge=_queue_probe(settings, credential),
     )
+
+
+def _queue_probe(settings: Settings, credential: TokenCredential) -> QueueProbe | None:
+    storage = settings.queue_storage
+    if storage is None:
+        return None
+    transport = HttpTransport(allow_http=storage.url.startswith("http:"), keep_alive=False)
+    return QueueProbe(storage, DELIVERIES_QUEUE, transport=transport, credential=credential, clock=utc_now)
 
 
 def compose(settings: Settings, outside: Outside) -> App:
@@ -252,7 +264,7 @@ def _poll(poller: Poller) -> bool:
 
 def _system_routes(settings: Settings, outside: Outside, origins: Sequence[Origin]) -> SystemRoutes:
     accounts = tuple(origin.account or "" for origin in origins)
-    storage = settings.state_storage
+    storage, queues = settings.state_storage, settings.queue_storage
     return SystemRoutes(
         measured=Metrics(table=outside.table, clock=outside.clock, accounts=accounts),
         tried=Diagnostics(
@@ -262,16 +274,16 @@ def _system_routes(settings: Settings, outside: Outside, origins: Sequence[Origi
             batch=outside.batch,
             webhooks={webhook.name: webhook.url for webhook in settings.webhooks},
             check_address=outside.check_address,
+            put_nudge=outside.put_nudge,
+            queue_account=queues.account if queues is not None and queues.uses_identity else None,
             identity=Identity(
                 site=settings.site_name,
                 client_id=settings.client_id,
                 uses_key=settings.shared_key is not None,
-                uses_connection_string=storage.connection_string is not None,
             ),
             storage_account=(urlsplit(storage.table_service_uri or "").hostname or "").split(".")[0] or None,
             stderr_tail_bytes=settings.stderr_tail_bytes,
         ),
-        accounts=accounts,
     )
 
 

@@ -1,7 +1,7 @@
 """Tries what Prepwatch needs, with its own identity, and says what is missing in words that can be acted upon.
 
 Owns which things are tried and the remedy for each failure. Does not own the calls themselves (`ports`) or HTTP.
-Nothing is changed but a row of its own in the table.
+Nothing is changed but a row of its own in the table, and a nudge is put on the queue of deliveries.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from shared.errors import AccountDeniedError, BatchError, NoPreparationTaskError, StoreError
 from shared.events import Origin
+from shared.messages import DELIVERIES_QUEUE, write_message
 from shared.ports import BatchService, Clock, Delete, ListingOptions, Put, Table
 from shared.reprs import repr_without
 from shared.table_rows import OWN
@@ -22,10 +23,7 @@ TRY_WITHIN = timedelta(seconds=10)
 
 _BATCH_ROLE = "Azure Batch Account Reader"
 _TABLE_ROLE = "Storage Table Data Contributor"
-_QUEUE_WORDS = (
-    "A nudge was handed to the app's own binding for the queue prepwatch-deliveries. The platform writes it after this "
-    "answer is made: were the role Storage Queue Data Contributor missing, this request would end with status 500."
-)
+_QUEUE_ROLE = "Storage Queue Data Contributor"
 
 
 class Check(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -46,14 +44,12 @@ class DiagnosticsView(Struct, frozen=True, kw_only=True, rename="camel"):
 class Identity(Struct, frozen=True, kw_only=True):
     """Whom roles are assigned to: the app's name and, for a user-assigned identity, its client id.
 
-    `uses_key` says that Batch is asked with the account's key, `uses_connection_string` that the table is; no role
-    helps there.
+    `uses_key` says that Batch is asked with the account's key; no role helps there.
     """
 
     site: str
     client_id: str | None
     uses_key: bool
-    uses_connection_string: bool
 
     @property
     def assignee(self) -> str:
@@ -62,7 +58,11 @@ class Identity(Struct, frozen=True, kw_only=True):
 
 
 class Diagnostics(Struct, frozen=True, kw_only=True):
-    """Tries everything; `webhooks` are addresses by name, `check_address` says why one can't be called."""
+    """Tries everything; `webhooks` are addresses by name, `check_address` says why one can't be called.
+
+    `put_nudge` is None when no queue is configured, and False when there is no such queue yet. `storage_account` and
+    `queue_account` are those whose roles decide about table and queues, None where a key or a signature does.
+    """
 
     table: Table
     clock: Clock
@@ -70,6 +70,8 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
     batch: Mapping[str, BatchService]
     webhooks: Mapping[str, str]
     check_address: Callable[[str], str | None]
+    put_nudge: Callable[[str], bool] | None
+    queue_account: str | None
     identity: Identity
     storage_account: str | None
     stderr_tail_bytes: int
@@ -84,7 +86,7 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
         for origin in self.origins:
             yield from self._account(origin)
         yield self._state()
-        yield Check(name="queue write", ok=True, message=_QUEUE_WORDS)
+        yield self._queue()
         for name, url in self.webhooks.items():
             trouble = self.check_address(url)
             remedy = None if trouble is None else "Mend the webhook's address, or the network's name resolution."
@@ -116,7 +118,9 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
             yield self._refused(f"job listing of {account}", account, error)
             return
         yield self._token(account)
-        yield Check(name=f"job listing of {account}", ok=True, message=f"{len(page)} jobs are on its first page.")
+        yield Check(
+            name=f"job listing of {account}", ok=True, message=f"It may be asked; jobs on its first page: {len(page)}."
+        )
         if not page:
             yield Check(name=f"jobs of {account}", ok=True, message="There is no job to try anything else on.")
             return
@@ -185,8 +189,33 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
             return Check(name=name, ok=False, message=str(error), remedy=self._table_remedy())
         return Check(name=name, ok=True, message="A row was written and deleted again.")
 
+    def _queue(self) -> Check:
+        name = "queue write"
+        if self.put_nudge is None:
+            return Check(
+                name=name,
+                ok=False,
+                message="AzureWebJobsStorage names no queue service.",
+                remedy="Set AzureWebJobsStorage to a connection string, or AzureWebJobsStorage__accountName.",
+            )
+        account = self.origins[0].account or ""
+        try:
+            taken = self.put_nudge(write_message(account, self.clock()))
+        except StoreError as error:
+            return Check(name=name, ok=False, message=str(error), remedy=self._queue_remedy())
+        words = f"A nudge was put on the queue {DELIVERIES_QUEUE}."
+        if not taken:
+            words = f"Messages may be written; the platform makes the queue {DELIVERIES_QUEUE} with the first."
+        return Check(name=name, ok=True, message=words)
+
+    def _queue_remedy(self) -> str:
+        if self.queue_account is None:
+            return "Check the connection string in AzureWebJobsStorage, and the account's firewall."
+        resource = _resource_id("Microsoft.Storage/storageAccounts", self.queue_account)
+        return _role_assignment(_QUEUE_ROLE, self.identity, resource)
+
     def _table_remedy(self) -> str:
-        if self.identity.uses_connection_string or self.storage_account is None:
+        if self.storage_account is None:
             return "Check the connection string in STATE_STORAGE or AzureWebJobsStorage, and the account's firewall."
         resource = _resource_id("Microsoft.Storage/storageAccounts", self.storage_account)
         return _role_assignment(_TABLE_ROLE, self.identity, resource)

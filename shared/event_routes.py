@@ -22,6 +22,7 @@ from shared.archive import EVENT_ID
 from shared.explaining import Explainer
 from shared.history import EventFilter, History
 from shared.http_api import (
+    DEFAULT_TOP,
     MAX_TOP,
     Answer,
     ApiError,
@@ -30,11 +31,11 @@ from shared.http_api import (
     json_answer,
     next_token_link,
     read_body,
+    tagged_answer,
 )
 from shared.redelivery import Range, Redelivery
 from shared.table_rows import OWN
 
-_DEFAULT_TOP = 100
 _TOKEN = "skip-token"  # noqa: S105 - a parameter's name
 
 
@@ -50,7 +51,8 @@ class EventRoutes(Struct, frozen=True, kw_only=True):
         """GET /api/jobs/{jobId}/nodes/{nodeId}."""
         query = Query(request, ("account", "pool"))
         job_id, node_id = request.route["jobId"], request.route["nodeId"]
-        return json_answer(self.explainer.explain(job_id, node_id, query.text("account"), query.text("pool")))
+        explained = self.explainer.explain(job_id, node_id, query.host("account"), query.text("pool"))
+        return tagged_answer(request, explained)
 
     def list_events(self, request: Request) -> Answer:
         """GET /api/events."""
@@ -58,22 +60,23 @@ class EventRoutes(Struct, frozen=True, kw_only=True):
         wanted = EventFilter(
             state=query.choice("state", ShownState),
             job=query.text("job"),
-            account=query.text("account"),
+            account=query.host("account"),
             since=query.moment("since"),
             until=query.moment("until"),
         )
-        top = query.number("top", least=1, most=MAX_TOP, default=_DEFAULT_TOP)
+        top = query.number("top", least=1, most=MAX_TOP, default=DEFAULT_TOP)
         token = query.text(_TOKEN)
         if not _is_token(token):
             message = f"The query parameter {_TOKEN!r} must be what a nextLink holds."
             raise ApiError(400, "InvalidQueryParameterValue", message, target=_TOKEN)
         value, more = self.history.list_events(wanted, top=top, after=token)
-        return json_answer(EventsView(value=value, next_link=next_token_link(request, more) if more else None))
+        view = EventsView(value=value, next_link=next_token_link(request, more) if more else None)
+        return tagged_answer(request, view)
 
     def get_event(self, request: Request) -> Answer:
         """GET /api/events/{eventId}."""
         Query(request, ())
-        return json_answer(self.history.get_event(request.route["eventId"]))
+        return tagged_answer(request, self.history.get_event(request.route["eventId"]))
 
     def redeliver_event(self, request: Request) -> Answer:
         """POST /api/events/{eventId}/redeliver."""

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 import msgspec
 from msgspec import Meta, Struct, field
+from msgspec.structs import replace
 
 from shared.api_model import ErrorBody, ErrorDetail, ErrorInfo
 from shared.errors import (
@@ -27,9 +28,11 @@ from shared.errors import (
 )
 
 MAX_TOP = 1000
+DEFAULT_TOP = 100
 _FIELD = re.compile(r"(?:field `|at `\$\.)(\w+)")  # as msgspec's messages name it
 _Enum = TypeVar("_Enum", bound=StrEnum)
 _Body = TypeVar("_Body", bound=Struct)
+_Entry = TypeVar("_Entry")
 _Moment = Annotated[datetime, Meta(tz=True)]
 
 
@@ -85,14 +88,20 @@ def json_answer(body: Struct, *, status: int = 200, headers: Mapping[str, str] |
     )
 
 
-def tagged_answer(request: Request, body: Struct, identity: Struct) -> Answer:
-    """An answer with the ETag of `identity`; 304 without a body when the caller has it already."""
-    etag = f'"{hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:32]}"'
+def tagged_answer(request: Request, body: Struct, identity: Struct | None = None) -> Answer:
+    """A JSON answer with the ETag of `identity` (None: of all that it says); 304 when the caller has it already."""
+    answer = json_answer(body)
+    return tagged(request, answer, answer.body if identity is None else msgspec.json.encode(identity))
+
+
+def tagged(request: Request, answer: Answer, identity: bytes) -> Answer:
+    """The answer with the ETag of `identity`; 304 without a body when the caller has it already."""
+    etag = f'"{hashlib.sha256(identity).hexdigest()[:32]}"'
     headers = {"etag": etag, "cache-control": "no-cache"}
     known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
     if known & {etag, "*"}:
         return Answer(status=304, headers=headers)
-    return json_answer(body, headers=headers)
+    return replace(answer, headers={**answer.headers, **headers})
 
 
 def error_answer(error: Exception) -> Answer:
@@ -153,6 +162,11 @@ class Query:
         """A parameter as it is, None when it is missing or empty."""
         return self._given.get(name) or None
 
+    def host(self, name: str) -> str | None:
+        """A host in lower case, as all that are known are; None when missing or empty."""
+        given = self.text(name)
+        return given.lower() if given else None
+
     def number(self, name: str, *, least: int, most: int, default: int) -> int:
         """A whole number within bounds."""
         given = self.text(name)
@@ -202,6 +216,31 @@ def read_body(request: Request, kind: type[_Body]) -> _Body:
         named = _FIELD.search(str(error))
         target = named[1] if named else "body"
         raise ApiError(400, "InvalidRequestBody", f"The body can't be used: {error}.", target=target) from error
+
+
+class Paging(Struct, frozen=True, kw_only=True):
+    """Which entries of a list are wanted: so many, after so many on the pages before."""
+
+    top: int
+    skip: int
+
+    def cut(self, request: Request, entries: Sequence[_Entry]) -> tuple[tuple[_Entry, ...], str | None]:
+        """Those entries, and the link to what is behind them, None when nothing is."""
+        behind = self.skip + self.top
+        more = next_link(request, skip=behind) if behind < len(entries) else None
+        return tuple(entries[self.skip : behind]), more
+
+
+def read_paging(query: Query, default: int = DEFAULT_TOP) -> Paging:
+    """The paging that `top` and `skip` ask for.
+
+    Raises:
+        ApiError: One of them is not a number within bounds.
+    """
+    return Paging(
+        top=query.number("top", least=1, most=MAX_TOP, default=default),
+        skip=query.number("skip", least=0, most=1_000_000, default=0),
+    )
 
 
 def next_link(request: Request, *, skip: int) -> str:

@@ -5,7 +5,7 @@ Owns the translation between HTTP and use cases, route by route. Does not own th
 
 from msgspec import Struct
 
-from shared.http_api import Answer, Query, Request, json_answer, read_body
+from shared.http_api import Answer, Query, Request, json_answer, read_body, read_paging, tagged_answer
 from shared.mute_rules import Mute
 from shared.mutes import Mutes, MutesView
 
@@ -16,9 +16,10 @@ class MuteRoutes(Struct, frozen=True, kw_only=True):
     mutes: Mutes
 
     def list_mutes(self, request: Request) -> Answer:
-        """GET /api/mutes; people set few, so they are one page."""
-        Query(request, ())
-        return json_answer(MutesView(value=self.mutes.list_mutes()))
+        """GET /api/mutes."""
+        paging = read_paging(Query(request, ("top", "skip")))
+        value, more = paging.cut(request, self.mutes.list_mutes())
+        return tagged_answer(request, MutesView(value=value, next_link=more))
 
     def put_mute(self, request: Request) -> Answer:
         """PUT /api/mutes/{name}."""

@@ -73,3 +73,13 @@ def moment(name: str, description: str) -> Parameter:
 def answers(shape: type[Struct], description: str, status: int = 200, headers: tuple[str, ...] = ()) -> Reply:
     """An answer with a JSON body of that shape."""
     return Reply(status=status, description=description, shapes=(shape,), headers=headers)
+
+
+NOT_MODIFIED = Reply(
+    status=304, description="Nothing has changed since If-None-Match.", media=BODILESS, headers=("etag",)
+)
+
+
+def tagged(*shapes: type[Struct], description: str) -> tuple[Reply, ...]:
+    """An answer with a JSON body of one of those shapes and its ETag, and none to whoever has it already."""
+    return Reply(description=description, shapes=shapes, headers=("etag",)), NOT_MODIFIED

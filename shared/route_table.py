@@ -22,7 +22,21 @@ from shared.http_api import MAX_TOP
 from shared.model import NodeStatus, Outcome, Phase
 from shared.mute_rules import Mute
 from shared.mutes import MutesView, MuteView
-from shared.route_model import BODILESS, HTML, METRICS, Parameter, Reply, Route, answers, moment, path, text, whole
+from shared.route_model import (
+    BODILESS,
+    HTML,
+    METRICS,
+    NOT_MODIFIED,
+    Parameter,
+    Reply,
+    Route,
+    answers,
+    moment,
+    path,
+    tagged,
+    text,
+    whole,
+)
 
 
 class LiveNodesView(Struct, frozen=True, kw_only=True):
@@ -32,8 +46,8 @@ class LiveNodesView(Struct, frozen=True, kw_only=True):
     next_link: str | None = field(name="odata.nextLink", default=None)
 
 
-_ACCOUNT = text("account", "The account's host. Needed when several accounts have a job of that id.")
-_ONE_ACCOUNT = text("account", "The account's host: only what is of this account.")
+_ACCOUNT = text("account", "The account's host, in any case. Needed when several accounts have a job of that id.")
+_ONE_ACCOUNT = text("account", "The account's host, in any case: only what is of this account.")
 _JOB = path("jobId", "The job's id, in any case.")
 _WEBHOOK = path("name", "The webhook's name in the settings.")
 _MUTE = path("name", "The mute's name: 1 to 64 letters, digits, '.', '-' and '_'.")
@@ -55,10 +69,7 @@ ROUTES = (
             _TOP,
             _SKIP,
         ),
-        replies=(
-            answers(SummaryView, "How things stand, worst jobs first.", headers=("etag",)),
-            Reply(status=304, description="Nothing has changed since If-None-Match.", media=BODILESS),
-        ),
+        replies=tagged(SummaryView, description="How things stand, worst jobs first."),
     ),
     Route(
         function="list_jobs",
@@ -66,7 +77,7 @@ ROUTES = (
         template="jobs",
         summary="The jobs that are known",
         parameters=(_TOP, _SKIP),
-        replies=(answers(TrackedJobsView, "A page of jobs."),),
+        replies=tagged(TrackedJobsView, description="A page of jobs."),
     ),
     Route(
         function="track_job",
@@ -105,9 +116,7 @@ ROUTES = (
             whole("maxresults", "With live: Batch's own page size.", 1, 1000),
             whole("timeout", "With live: seconds that Batch may take.", 1, 30),
         ),
-        replies=(
-            Reply(description="A page of nodes; with live as Batch gives it.", shapes=(NodesView, LiveNodesView)),
-        ),
+        replies=tagged(NodesView, LiveNodesView, description="A page of nodes; with live as Batch gives it."),
         errors=_TRYING_BATCH,
     ),
     Route(
@@ -121,7 +130,7 @@ ROUTES = (
             _ACCOUNT,
             text("pool", "The node's pool. Needed when several pools have a node of that id."),
         ),
-        replies=(answers(ExplanationView, "What Batch said, what was decided, and who was told."),),
+        replies=tagged(ExplanationView, description="What Batch said, what was decided, and who was told."),
     ),
     Route(
         function="list_events",
@@ -137,7 +146,7 @@ ROUTES = (
             _TOP,
             text("skip-token", "What a nextLink holds."),
         ),
-        replies=(answers(EventsView, "A page of events."),),
+        replies=tagged(EventsView, description="A page of events."),
     ),
     Route(
         function="get_event",
@@ -145,7 +154,7 @@ ROUTES = (
         template="events/{eventId}",
         summary="An event as it is sent, and how each delivery went",
         parameters=(_EVENT,),
-        replies=(answers(EventHistoryView, "The event."),),
+        replies=tagged(EventHistoryView, description="The event."),
     ),
     Route(
         function="redeliver_event",
@@ -169,7 +178,8 @@ ROUTES = (
         method="GET",
         template="webhooks",
         summary="The webhooks and how they fare",
-        replies=(answers(WebhooksListView, "All of them; never a secret."),),
+        parameters=(_TOP, _SKIP),
+        replies=tagged(WebhooksListView, description="A page of webhooks; never a secret."),
     ),
     Route(
         function="ping_webhook",
@@ -203,7 +213,8 @@ ROUTES = (
         method="GET",
         template="mutes",
         summary="What chat and pager are not told",
-        replies=(answers(MutesView, "All mutes."),),
+        parameters=(_TOP, _SKIP),
+        replies=tagged(MutesView, description="A page of mutes."),
     ),
     Route(
         function="put_mute",
@@ -234,7 +245,7 @@ ROUTES = (
         method="GET",
         template="openapi.json",
         summary="This document",
-        replies=(Reply(description="OpenAPI 3.1."),),
+        replies=(Reply(description="OpenAPI 3.1.", headers=("etag",)), NOT_MODIFIED),
     ),
     Route(
         function="diagnostics",

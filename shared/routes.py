@@ -15,7 +15,17 @@ from msgspec.structs import replace
 from shared.api_model import NodesView, TrackedJobsView
 from shared.errors import StoreError
 from shared.event_routes import EventRoutes
-from shared.http_api import MAX_TOP, Answer, ApiError, Query, Request, json_answer, next_link, tagged_answer
+from shared.http_api import (
+    MAX_TOP,
+    Answer,
+    ApiError,
+    Query,
+    Request,
+    json_answer,
+    next_link,
+    read_paging,
+    tagged_answer,
+)
 from shared.model import Outcome, Phase
 from shared.mute_routes import MuteRoutes
 from shared.nodes import NodeFilter, NodeLister
@@ -27,7 +37,6 @@ from shared.tracking import Tracker
 from shared.webhook_routes import WebhookRoutes
 
 _HEALTH_KEPT = timedelta(seconds=10)
-_DEFAULT_TOP = 100
 _LIVE = ("$filter", "$select", "maxresults", "timeout")
 
 
@@ -63,12 +72,8 @@ class Routes(Struct, frozen=True, kw_only=True):
         """GET /api/summary."""
         query = Query(request, ("maxAge", "job", "account", "top", "skip"))
         max_age = query.number("maxAge", least=0, most=86_400, default=-1)
-        page = Page(
-            job=query.text("job"),
-            account=query.text("account"),
-            skip=_skip(query),
-            top=query.number("top", least=1, most=MAX_TOP, default=MAX_TOP),
-        )
+        paging = read_paging(query, default=MAX_TOP)
+        page = Page(job=query.text("job"), account=query.host("account"), skip=paging.skip, top=paging.top)
         told = self.summary_of.run(Asked(page=page, max_age=None if max_age < 0 else timedelta(seconds=max_age)))
         summary = told.summary
         if told.more:
@@ -80,38 +85,37 @@ class Routes(Struct, frozen=True, kw_only=True):
     def list_jobs(self, request: Request) -> Answer:
         """GET /api/jobs."""
         query = Query(request, ("top", "skip"))
-        top, skip = query.number("top", least=1, most=MAX_TOP, default=_DEFAULT_TOP), _skip(query)
-        jobs = self.tracker.list_jobs()
-        more = next_link(request, skip=skip + top) if skip + top < len(jobs) else None
-        return json_answer(TrackedJobsView(value=tuple(jobs[skip : skip + top]), next_link=more))
+        paging = read_paging(query)
+        value, more = paging.cut(request, self.tracker.list_jobs())
+        return tagged_answer(request, TrackedJobsView(value=value, next_link=more))
 
     def track_job(self, request: Request) -> Answer:
         """PUT /api/jobs/{jobId}."""
         query = Query(request, ("account",))
-        job, new = self.tracker.track(request.route["jobId"], query.text("account"))
+        job, new = self.tracker.track(request.route["jobId"], query.host("account"))
         return json_answer(job, status=201 if new else 200)
 
     def untrack_job(self, request: Request) -> Answer:
         """DELETE /api/jobs/{jobId}."""
         query = Query(request, ("account",))
-        job, made_due = self.tracker.untrack(request.route["jobId"], query.text("account"))
+        job, made_due = self.tracker.untrack(request.route["jobId"], query.host("account"))
         return replace(json_answer(job), nudges=(job.account,) if made_due else ())
 
     def list_nodes(self, request: Request) -> Answer:
         """GET /api/jobs/{jobId}/nodes."""
         query = Query(request, ("account", "phase", "outcome", "top", "skip", "live", "link", *_LIVE))
-        job_id, account = request.route["jobId"], query.text("account")
+        job_id, account = request.route["jobId"], query.host("account")
         if query.flag("live"):
             return self._live_nodes(query, job_id, account)
         if wrong := [name for name in (*_LIVE, "link") if query.text(name) is not None]:
             message = f"{wrong[0]!r} is an option of Batch and goes with live=true only."
             raise ApiError(400, "UnsupportedQueryParameter", message, target=wrong[0])
         wanted = NodeFilter(phase=query.choice("phase", Phase), outcome=query.choice("outcome", Outcome))
-        top, skip = query.number("top", least=1, most=MAX_TOP, default=_DEFAULT_TOP), _skip(query)
+        paging = read_paging(query)
         origin, head, nodes = self.lister.list_stored(job_id, account, wanted)
-        more = next_link(request, skip=skip + top) if skip + top < len(nodes) else None
-        value = tuple(nodes[skip : skip + top])
-        return json_answer(NodesView(account=origin.account or "", job_id=head.job_id, value=value, next_link=more))
+        value, more = paging.cut(request, nodes)
+        view = NodesView(account=origin.account or "", job_id=head.job_id, value=value, next_link=more)
+        return tagged_answer(request, view)
 
     def health(self, request: Request) -> Answer:  # noqa: ARG002 - every route has one signature
         """GET /api/health: 200, or 503 when stale; nothing else, because anybody may ask."""
@@ -136,10 +140,6 @@ class Routes(Struct, frozen=True, kw_only=True):
         )
         page = self.lister.list_live(job_id, account, options, query.text("link"))
         return _as_batch_answered(page)
-
-
-def _skip(query: Query) -> int:
-    return query.number("skip", least=0, most=1_000_000, default=0)
 
 
 def _optional(query: Query, name: str, most: int) -> int | None:

@@ -14,6 +14,7 @@ from shared import setting_parsers as parsers
 from shared.errors import SettingsError
 from shared.http_address import HttpAddress, is_ip, is_loopback, parse_address
 from shared.patterns import JobPatterns, PatternError, matches_any
+from shared.queue_storage import QueueStorage, read_queue_storage
 from shared.reprs import repr_without
 from shared.schedule import ScheduleError, poll_interval
 from shared.setting_reader import InvalidValueError, SettingReader
@@ -76,6 +77,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     first_sight: timedelta
     stale_after: timedelta
     state_storage: StateStorage
+    queue_storage: QueueStorage | None
+    """The platform's queues; None when AzureWebJobsStorage names none."""
     state_table: str
     retention: timedelta
     webhooks: tuple[Webhook, ...]
@@ -125,6 +128,7 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
         first_sight=_with_default(reader, "FIRST_SIGHT_SECONDS", parsers.seconds(0, 365 * 86_400)),
         stale_after=_stale_after(reader, 2 * interval + budget),
         state_storage=read_state_storage(reader),
+        queue_storage=read_queue_storage(reader),
         state_table=_with_default(reader, "STATE_TABLE", _table_name),
         retention=_with_default(reader, "RETENTION_DAYS", parsers.days(5, 3650)),
         webhooks=_webhooks(reader, accounts, allow_http=allow_http),

@@ -24,6 +24,7 @@ from shared.api_model import (
     WebhooksView,
 )
 from shared.diff import as_utc
+from shared.model import Phase
 from shared.state import Cycle, JobHead, PhaseCounts, Tracking, Trouble, WebhookState
 
 
@@ -154,6 +155,7 @@ def _job(account: str, head: JobHead) -> JobView:
         preparation=head.preparation,
         release=head.release,
         stuck=is_stuck(head),
+        since=trouble_since(head),
         causes=tuple(
             CauseView(phase=cause.phase.value, code=cause.code, message=cause.message, nodes=cause.nodes)
             for cause in head.causes
@@ -166,6 +168,26 @@ def _job(account: str, head: JobHead) -> JobView:
 def is_stuck(head: JobHead) -> bool:
     """Whether the job was told to be stuck."""
     return head.stuck is not None and head.stuck.told
+
+
+def trouble_since(head: JobHead) -> datetime | None:
+    """When the worst of what is wrong with a job began, in the order in which jobs are listed.
+
+    Failures begin with the first run that had one of the causes that stand. None when nothing is wrong, or when it is
+    not known since when: a row that can't be read does not say, and Batch may give a run no times.
+    """
+    if head.stuck is not None and head.stuck.told:
+        return head.stuck.since
+    if head.preparation.open:
+        return _first_failed(head, Phase.PREPARATION)
+    if head.trouble is not None:
+        return head.trouble.since if head.trouble.times else None
+    return _first_failed(head, Phase.RELEASE)
+
+
+def _first_failed(head: JobHead, phase: Phase) -> datetime | None:
+    times = [cause.first_seen for cause in head.causes if cause.phase is phase and cause.first_seen is not None]
+    return min(map(as_utc, times), default=None)
 
 
 def _worst_first(account: str, head: JobHead) -> tuple[object, ...]:

@@ -3,12 +3,10 @@
 Owns the translation between HTTP and use cases, route by route. Does not own the other routes or any rule.
 """
 
-from collections.abc import Sequence
-
 from msgspec import Struct
 
 from shared.diagnostics import Diagnostics, DiagnosticsView
-from shared.http_api import Answer, Query, Request, json_answer
+from shared.http_api import Answer, Query, Request, json_answer, tagged
 from shared.metrics import Metrics
 from shared.openmetrics import CONTENT_TYPE, to_text
 
@@ -18,7 +16,6 @@ class SystemRoutes(Struct, frozen=True, kw_only=True):
 
     measured: Metrics
     tried: Diagnostics
-    accounts: Sequence[str]
 
     def metrics(self, request: Request) -> Answer:
         """GET /api/metrics."""
@@ -31,10 +28,9 @@ class SystemRoutes(Struct, frozen=True, kw_only=True):
         from shared.openapi import document  # and the table of routes: no cycle needs them
 
         Query(request, ())
-        return Answer(headers={"content-type": "application/json", "cache-control": "no-cache"}, body=document())
+        return tagged(request, Answer(headers={"content-type": "application/json"}, body=document()), document())
 
     def diagnostics(self, request: Request) -> Answer:
-        """GET /api/diagnostics; the nudge is what tries the queue."""
+        """GET /api/diagnostics."""
         Query(request, ())
-        answer = json_answer(DiagnosticsView(value=self.tried.run()))
-        return Answer(headers=answer.headers, body=answer.body, nudges=tuple(self.accounts[:1]))
+        return json_answer(DiagnosticsView(value=self.tried.run()))

@@ -111,7 +111,7 @@ def read_head(row: Row, now: datetime) -> JobHead:
     try:
         return from_row(row, JobHead)
     except UnreadableRowError as error:
-        trouble = Trouble(code="UnreadableRow", message=str(error), since=now)
+        trouble = Trouble(code="UnreadableRow", message=str(error), since=now, times=0)  # no cycle has counted it
         job_id = row.key.removeprefix(job_key(""))
         return JobHead(job_id=job_id, tracking=Tracking.UNREACHABLE, trouble=trouble)
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.api_webhooks import WebhooksListView
-from shared.http_api import Answer, Query, Request, json_answer
+from shared.http_api import Answer, Query, Request, json_answer, read_paging, tagged_answer
 from shared.webhook_admin import WebhookAdmin
 
 
@@ -18,9 +18,10 @@ class WebhookRoutes(Struct, frozen=True, kw_only=True):
     admin: WebhookAdmin
 
     def list_webhooks(self, request: Request) -> Answer:
-        """GET /api/webhooks; there are at most twenty, so they are one page."""
-        Query(request, ())
-        return json_answer(WebhooksListView(value=tuple(self.admin.list_webhooks())))
+        """GET /api/webhooks."""
+        paging = read_paging(Query(request, ("top", "skip")))
+        value, more = paging.cut(request, self.admin.list_webhooks())
+        return tagged_answer(request, WebhooksListView(value=value, next_link=more))
 
     def ping_webhook(self, request: Request) -> Answer:
         """POST /api/webhooks/{name}/ping."""

@@ -78,10 +78,20 @@ function moment(text, missing = "unknown") {
   return h("time", { datetime: text, title: PRECISE.format(new Date(text)) }, ago(text));
 }
 
+/** For how long something goes on that began at a moment; kept true by `ageing`, the moment on hover. */
+function lasting(text) {
+  return h("time", { datetime: text, title: `since ${PRECISE.format(new Date(text))}`, "data-lasting": true }, lasts(text));
+}
+
+function lasts(text) {
+  return duration((Date.now() - Date.parse(text)) / 1000);
+}
+
 function ageing() {
-  for (const element of document.querySelectorAll("time[datetime]")) {
-    const words = ago(element.getAttribute("datetime"));
-    if (element.textContent !== words && !element.hasAttribute("data-fixed")) element.textContent = words;
+  for (const element of document.querySelectorAll("time[datetime]:not([data-fixed])")) {
+    const text = element.getAttribute("datetime");
+    const words = element.hasAttribute("data-lasting") ? lasts(text) : ago(text);
+    if (element.textContent !== words) element.textContent = words;
   }
 }
 

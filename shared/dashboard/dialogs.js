@@ -65,6 +65,15 @@ function fact(words, value) {
   return value === undefined || value === null || value === "" ? [] : [h("dt", {}, words), h("dd", {}, value)];
 }
 
+/** What the task wrote last, or why it is not known. Batch gives no exit code when the command was never started. */
+function stderrBlock(run, tail) {
+  if (tail && !/^\[(stderr\.txt|Batch names) /.test(tail)) return h("details", { class: "stderr", open: true }, h("summary", {}, "End of stderr.txt"), h("pre", { tabindex: 0 }, h("code", {}, tail)));
+  const words = run.failureInfo && (run.exitCode ?? null) === null ? "The command was never started, so there is no stderr.txt."
+    : tail ? `${capital(tail.slice(1, -1))}.`
+    : "The end of stderr.txt was not kept: it is while STDERR_TAIL_BYTES is set, for up to ten newly failed nodes of a job at a time.";
+  return h("p", { class: "stderr soft small" }, words);
+}
+
 function phaseBlock(title, phase, explained, tail) {
   if (!phase) return h("div", { class: "block" }, h("h3", {}, title), h("p", { class: "soft" }, "Has not run here."));
   const run = phase.execution;
@@ -77,7 +86,7 @@ function phaseBlock(title, phase, explained, tail) {
       h("p", {}, failure.message),
       failure.details?.map((detail) => h("p", { class: "small" }, `${detail.name ?? ""}: ${detail.value ?? ""}`)),
       todo && h("p", { class: "do" }, todo)),
-    tail && h("details", { open: true }, h("summary", {}, "End of stderr.txt"), h("pre", { tabindex: 0 }, h("code", {}, tail))),
+    phase.outcome === "failed" && stderrBlock(run, tail),
     explained && h("p", { class: "block tight" }, explained.explanation),
     h("dl", { class: "facts block tight" },
       fact("Exit code", run.exitCode), fact("Started", run.startTime && moment(run.startTime)), fact("Ended", run.endTime && moment(run.endTime)),

@@ -13,7 +13,7 @@ function worst(node) {
 
 function findJob(summary) {
   const at = readAddress();
-  return summary.value.find((job) => job.jobId.toLowerCase() === at.job.toLowerCase() && (!at.account || job.account === at.account));
+  return summary.value.find((job) => job.jobId.toLowerCase() === at.job.toLowerCase() && (!at.account || job.account === at.account.toLowerCase()));
 }
 
 /** Read the job's nodes again when the summary says that something has changed. */
@@ -66,8 +66,9 @@ function showJob(summary) {
     return;
   }
   readNodes(job);
+  const scrolled = chosen.map?.element.scrollTop;
   mount("job", [job, chosen.nodes.length, chosen.trouble, chosen.outcome, chosen.more, chosen.loading && !chosen.nodes.length, nodesMark()], () => jobView(job));
-  chosen.map?.draw();
+  if (scrolled) chosen.map.element.scrollTop = scrolled;  // a list that is put in anew begins at its top
 }
 
 const nodesMark = () => chosen.nodes.map((node) => outcomes(node).join("") + (node.open ? "!" : "")).join(" ");
@@ -77,11 +78,11 @@ function crumb() {
 }
 
 function jobView(job) {
-  const since = chosen.nodes.filter((node) => node.open && job.preparation.open).map((node) => node.preparation?.execution.endTime ?? node.preparation?.execution.startTime).filter(Boolean).sort()[0];
+  const trouble = troubleFor(job);
   return [
     crumb(),
     h("div", { class: "job-title" }, h("h2", { class: "id" }, job.jobId), jobTags(job), h("div", { class: "acts" }, muteButton(job.jobId))),
-    h("p", { class: "soft" }, `${capital(job.state ?? "unknown")}, ${TRACKING[job.tracking] ?? job.tracking}, on ${job.account}. `, since ? ["Failing since ", moment(since), ". "] : "", "Changed ", moment(job.changedAt), "."),
+    h("p", { class: "soft" }, `${capital(job.state ?? "unknown")}, ${TRACKING[job.tracking] ?? job.tracking}, on ${job.account}. `, trouble && [h("b", { class: "bad-ink" }, job.since ? "It has been " : "It is ", trouble), ". "], "Changed ", moment(job.changedAt), "."),
     job.error && h("p", { class: "trouble block" }, `${job.error.code}: ${job.error.message}`, job.error.requestId && ` (request ${job.error.requestId})`),
     job.causes.length > 0 && h("div", { class: "block" }, h("h3", {}, "Why"), h("ul", {}, job.causes.map(causeCard))),
     nodesBlock(job),

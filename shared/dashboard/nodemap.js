@@ -50,7 +50,7 @@ function mapInk() {
   const ink = (name) => style.getPropertyValue(name).trim();
   return {
     failed: ink("--bad"), running: ink("--busy"), retrying: ink("--busy"), unknown: ink("--warn"), succeeded: ink("--good"),
-    none: ink("--edge"), paper: ink("--wash"), cursor: ink("--ink"),
+    none: ink("--edge"), paper: ink("--wash"),
   };
 }
 
@@ -64,7 +64,8 @@ class NodeMap {
     this.nodes = [];
     this.cursor = -1;
     this.canvas = h("canvas", { tabindex: 0, role: "application", "aria-roledescription": "map of nodes", "data-focus": "map" });
-    this.element = h("div", { class: "map" }, this.canvas);
+    this.frame = h("div", { class: "cursor", hidden: true });
+    this.element = h("div", { class: "map" }, this.canvas, this.frame);
     this.at = under;
     this.canvas.addEventListener("mousemove", (event) => this.point(this.find(event)));
     this.canvas.addEventListener("mouseleave", () => this.point(-1));
@@ -107,11 +108,17 @@ class NodeMap {
       const [preparation, release] = outcomes(node);
       drawMark(pen, preparation, x, y, size, ink);
       drawMark(pen, release, x, y + size + 1, size, ink);
-      if (number !== this.cursor) return;
-      pen.strokeStyle = ink.cursor;
-      pen.lineWidth = 1.5;
-      pen.strokeRect(x - 1, y - 1, size + 2, 2 * size + 3);
     });
+    this.placeFrame();
+  }
+
+  /** The frame lies above the drawing, so that pointing at one node draws none anew. */
+  placeFrame() {
+    this.frame.hidden = this.cursor < 0;
+    if (this.cursor < 0) return;
+    const { size, columns, stepX, stepY } = this.layout;
+    const [x, y] = [(this.cursor % columns) * stepX, Math.floor(this.cursor / columns) * stepY];
+    Object.assign(this.frame.style, { width: `${size + 4}px`, height: `${2 * size + 5}px`, transform: `translate(${x - 2}px, ${y - 2}px)` });
   }
 
   find(event) {
@@ -125,7 +132,7 @@ class NodeMap {
     if (number === this.cursor) return;
     this.cursor = number;
     this.at(this.nodes[number]);
-    this.draw();
+    this.placeFrame();
     if (reveal) this.element.scrollTop = Math.floor(number / this.layout.columns) * this.layout.stepY - this.element.clientHeight / 2;
   }
 }

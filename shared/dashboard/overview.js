@@ -112,18 +112,32 @@ function jobTags(job) {
   ].filter(Boolean);
 }
 
+/** What is wrong with a job and for how long, the worst of it; null when nothing is. `job.since` goes by the same order. */
+function troubleFor(job) {
+  const words = job.stuck ? "stuck" : job.preparation.open ? "failing" : job.error ? "out of reach" : job.release.failed ? "failing to release" : "";
+  if (!words) return null;
+  return job.since ? [words, " for ", lasting(job.since)] : [words];
+}
+
+function failedWords(job) {
+  const many = count(job.nodes, "node");
+  if (job.preparation.open) return `${job.preparation.open.toLocaleString("en")} of ${many} failed`;
+  return job.release.failed ? `${job.release.failed.toLocaleString("en")} of ${many} failed to release` : many;
+}
+
 function jobItem(job, several) {
   const failed = job.preparation.open || job.release.failed;
   const tags = jobTags(job);
+  const trouble = troubleFor(job);
   return h("li", { class: "job" },
     link({ account: job.account, job: job.jobId }, { class: "name id", "data-focus": `job ${job.account} ${job.jobId}` }, job.jobId),
     (tags.length > 0 || several) && h("p", { class: "meta small soft" }, tags.flatMap((tag) => [tag, " "]), several && job.account),
     job.error && h("p", { class: "why" }, job.error.message),
     job.causes.slice(0, 2).map(causeLine),
     job.causes.length > 2 && h("p", { class: "why" }, `and ${count(job.causes.length - 2, "other cause")}`),
-    job.nodes > 0 && h("div", { class: "side" },
-      h("div", { class: failed ? "big bad-ink" : "big" }, failed ? `${failed.toLocaleString("en")} of ${count(job.nodes, "node")} failed` : count(job.nodes, "node")),
-      h("div", {}, "changed ", moment(job.changedAt)),
-      bar(job.preparation, `Preparation: ${inWords(job.preparation)}`),
+    (job.nodes > 0 || trouble) && h("div", { class: "side" },
+      job.nodes > 0 && h("div", { class: failed ? "big bad-ink" : "big" }, failedWords(job)),
+      h("div", { class: "since" }, trouble ?? ["changed ", moment(job.changedAt)]),
+      job.nodes > 0 && bar(job.preparation, `Preparation: ${inWords(job.preparation)}`),
       Object.keys(OUTCOMES).some((name) => job.release[name]) && bar(job.release, `Release: ${inWords(job.release)}`)));
 }

@@ -4,10 +4,17 @@ from typing import Any
 
 import pytest
 
-from shared.errors import AccountDeniedError, BatchError, BatchUnavailableError, NoPreparationTaskError
-from shared.ports import StatusPage
-from tests.support.deployment import ACCOUNT, Deployment, a_job, a_node, a_run, deploy
-from tests.support.fake_table import Fault
+from shared.errors import (
+    AccountDeniedError,
+    BatchError,
+    BatchUnavailableError,
+    NoPreparationTaskError,
+    StoreUnavailableError,
+)
+from shared.messages import read_message
+from shared.ports import Delete, ListingOptions, Put, StatusPage
+from tests.support.deployment import ACCOUNT, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
+from tests.support.fake_table import FakeTable, Fault
 
 CLIENT_ID = "12345678-1234-1234-1234-123456789012"
 DENIED = AccountDeniedError("AuthorizationFailure", "You may not.", status=403, request_id="req-1")
@@ -24,7 +31,6 @@ def _deployment(**environment: Any) -> Deployment:
 def _try(deployment: Deployment) -> dict[str, dict[str, Any]]:
     told = deployment.ask(lambda routes, asked: routes.system.diagnostics(asked))
     assert told.status == 200
-    assert told.nudges == (ACCOUNT,)
     return {check["name"]: check for check in told.body["value"]}
 
 
@@ -41,13 +47,44 @@ def test_everything_is_tried() -> None:
     ]
     assert list(checks) == [*batch, "table write", "queue write", "webhook ops"]
     assert _bad(checks) == []
+    assert checks[f"job listing of {ACCOUNT}"]["message"] == "It may be asked; jobs on its first page: 1."
     assert f"file read of {ACCOUNT}" in _try(_deployment(STDERR_TAIL_BYTES="100"))
 
 
-def test_nothing_is_left_behind() -> None:
-    """The row that tries the table is gone afterwards."""
+def test_every_account_is_tried() -> None:
+    """A refusal of one account is told beside what works with the other."""
+    deployment = _deployment(accounts=2)
+    deployment.batches[OTHER_ACCOUNT].failures["list_jobs"] = DENIED
+    checks = _try(deployment)
+    assert _bad(checks) == [f"job listing of {OTHER_ACCOUNT}"]
+    assert checks[f"job listing of {ACCOUNT}"]["ok"]
+
+
+def test_little_is_asked_for() -> None:
+    """One node's status is proof enough, however large the job is."""
     deployment = _deployment()
     _try(deployment)
+    assert deployment.batch.options == [(ListingOptions(max_results=1, timeout_seconds=10), None)]
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        pytest.param({}, "Entra ID gave one.", id="identity"),
+        pytest.param({"BATCH_ACCOUNT_KEY": "a2V5"}, "None is needed, the account's key signs.", id="key"),
+    ],
+)
+def test_where_the_token_came_from(environment: dict[str, str], words: str) -> None:
+    """Nobody looks for a token where the account's key signs."""
+    assert _try(_deployment(**environment))[f"token for {ACCOUNT}"]["message"] == words
+
+
+def test_nothing_is_left_behind() -> None:
+    """The row that tries the table is written, and gone afterwards."""
+    table = FakeTable()
+    deployment = _deployment(table=table)
+    _try(deployment)
+    assert [(partition, type(only)) for partition, (only,) in table.writes] == [("_", Put), ("_", Delete)]
     assert list(deployment.table.query("_", "diagnostics", "diagnosticsz")) == []
 
 
@@ -126,6 +163,56 @@ def test_an_account_without_jobs_is_tried_as_far_as_it_goes() -> None:
     checks = _try(deploy())
     assert _bad(checks) == []
     assert checks[f"jobs of {ACCOUNT}"]["message"] == "There is no job to try anything else on."
+
+
+def test_the_nudge_is_one_that_is_understood() -> None:
+    """What tries the queue is what any request puts there: the function that takes it looks after an account."""
+    deployment = _deployment()
+    _try(deployment)
+    (text,) = deployment.queue.texts
+    assert read_message(text.encode()).account == ACCOUNT
+
+
+@pytest.mark.parametrize(
+    ("storage", "remedy"),
+    [
+        pytest.param(
+            {"AzureWebJobsStorage": "", "AzureWebJobsStorage__accountName": "mystore"},
+            'az role assignment create --role "Storage Queue Data Contributor" --assignee '
+            f'{CLIENT_ID} --scope "$(az resource list --resource-type Microsoft.Storage/storageAccounts '
+            "--name mystore --query '[0].id' --output tsv)\"",
+            id="identity",
+        ),
+        pytest.param(
+            {},
+            "Check the connection string in AzureWebJobsStorage, and the account's firewall.",
+            id="connection string",
+        ),
+    ],
+)
+def test_a_queue_that_refuses(storage: dict[str, str], remedy: str) -> None:
+    """The queue's own role is asked for, in words that can be read: the refusal is met before the answer is made."""
+    deployment = _deployment(AZURE_CLIENT_ID=CLIENT_ID, **storage)
+    deployment.queue.refusal = StoreUnavailableError("The queue service answered 403 AuthorizationPermissionMismatch.")
+    checks = _try(deployment)
+    assert _bad(checks) == ["queue write"]
+    assert checks["queue write"]["message"] == "The queue service answered 403 AuthorizationPermissionMismatch."
+    assert checks["queue write"]["remedy"] == remedy
+
+
+def test_a_queue_that_is_not_there_yet() -> None:
+    """The platform makes it with the first message, so its absence is no failure, and is not said to be a success."""
+    deployment = _deployment()
+    deployment.queue.there = False
+    check = _try(deployment)["queue write"]
+    assert (check["ok"], "was put" in check["message"]) == (True, False)
+
+
+def test_without_queues_nothing_is_nudged() -> None:
+    """Settings that name a table but no queue are said to be incomplete."""
+    table = {"STATE_STORAGE__accountName": "mystore", "AzureWebJobsStorage": ""}
+    check = _try(_deployment(**table))["queue write"]
+    assert (check["ok"], check["message"]) == (False, "AzureWebJobsStorage names no queue service.")
 
 
 @pytest.mark.parametrize(

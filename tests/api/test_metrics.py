@@ -1,5 +1,8 @@
 """GET /api/metrics: what is counted, and that Prometheus can read it."""
 
+from datetime import datetime, timedelta
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 from prometheus_client import Metric
@@ -7,9 +10,11 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from shared.errors import AccountDeniedError, BatchError, ThrottledError
 from shared.http_api import Request
+from shared.metrics import Measured, families
 from shared.openmetrics import Family, Kind, Sample, to_text
-from shared.state import Cycle
-from shared.table_rows import CYCLE, from_row
+from shared.ports import Merge, Put
+from shared.state import Cycle, Delivery, DeliveryState, JobHead, PhaseCounts, Stuck, Tracking
+from shared.table_rows import CYCLE, OWN, delivery_key, from_row, job_key, to_columns
 from tests.support.deployment import ACCOUNT, NOW, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fakes import ACCEPTED
 
@@ -105,6 +110,120 @@ def test_a_cycle_row_without_counters_is_read() -> None:
 
 def test_labels_are_escaped() -> None:
     """Whatever a webhook or account is called, the text stays well-formed."""
-    sample = Sample(labels={"webhook": 'a"b\\c\nd'}, value=1.5)
+    sample = Sample(labels={"webhook": 'a"b\\nc\nd'}, value=1.5)
     (family,) = _parsed(to_text([Family(name="x", kind=Kind.GAUGE, help='say "x"\n', samples=(sample,))]))
-    assert (family.samples[0].labels, family.samples[0].value) == ({"webhook": 'a"b\\c\nd'}, 1.5)
+    assert (family.samples[0].labels, family.samples[0].value) == ({"webhook": 'a"b\\nc\nd'}, 1.5)
+
+
+def test_units_are_told() -> None:
+    """What is measured in seconds says so, and everything else has no unit."""
+    units = {family.name: family.unit for family in _parsed(deploy().app.routes.system.metrics(Request()).body)}
+    assert {name for name, unit in units.items() if unit == "seconds"} == {
+        "prepwatch_oldest_due_delivery_age_seconds",
+        "prepwatch_last_good_poll_timestamp_seconds",
+    }
+    assert set(units.values()) == {"", "seconds"}
+
+
+def _head(name: str, **values: Any) -> JobHead:
+    return JobHead(job_id=name, **values)
+
+
+def test_every_number_is_of_its_own_kind() -> None:
+    """Where two facts lie beside each other, each metric takes the one that it is named after."""
+    cycle = Cycle(
+        started_at=NOW,
+        finished_at=NOW,
+        last_good_at=NOW - timedelta(hours=1),
+        jobs=1,
+        not_looked_at=2,
+        errors=3,
+        cycles=9,
+        good_cycles=8,
+        throttled=7,
+        throttles=4,
+    )
+    heads = (
+        _head("a", preparation=PhaseCounts(failed=5, open=1), stuck=Stuck(since=NOW)),
+        _head("b", preparation=PhaseCounts(open=2), release=PhaseCounts(failed=6), stuck=Stuck(since=NOW, told=True)),
+        _head("c", tracking=Tracking.SETTLED),
+    )
+    measured = Measured(account="acc", cycle=cycle, heads=heads, deliveries={}, oldest_due=None)
+    told = {
+        (family.name, *(value for key, value in sample.labels.items() if key != "account")): sample.value
+        for family in families([measured], NOW)
+        for sample in family.samples
+        if sample.value
+    }
+    assert told == {
+        ("prepwatch_jobs", "watching"): 2,
+        ("prepwatch_jobs", "settled"): 1,
+        ("prepwatch_nodes", "preparation", "failed"): 5,
+        ("prepwatch_nodes", "release", "failed"): 6,
+        ("prepwatch_open_failures",): 3,
+        ("prepwatch_stuck_jobs",): 1,
+        ("prepwatch_cycles",): 9,
+        ("prepwatch_good_cycles",): 8,
+        ("prepwatch_throttles",): 7,
+        ("prepwatch_jobs_not_looked_at",): 2,
+        ("prepwatch_last_good_poll_timestamp_seconds",): (NOW - timedelta(hours=1)).timestamp(),
+    }
+
+
+def _put_deliveries(
+    deployment: Deployment, partition: str, state: DeliveryState, number: int, made: datetime = NOW
+) -> None:
+    for start in range(0, number, 100):
+        rows = [
+            Put(
+                key=delivery_key(state, "ops", f"{state}-{made.timestamp()}-{entry}"),
+                columns=to_columns(Delivery(webhook="ops", event_id="e", created_at=made, next_attempt_at=NOW)),
+            )
+            for entry in range(start, min(number, start + 100))
+        ]
+        deployment.table.transact(partition, rows)
+
+
+def _deliveries(deployment: Deployment) -> dict[tuple[str, str], float]:
+    return {
+        (sample.labels["account"], sample.labels["result"]): sample.value
+        for family in _parsed(deployment.app.routes.system.metrics(Request()).body)
+        if family.name == "prepwatch_deliveries"
+        for sample in family.samples
+    }
+
+
+def test_deliveries_are_counted_by_account_and_result() -> None:
+    """Those of pings and of webhooks' own news stand under an empty account, the given-up beside the waiting."""
+    deployment = deploy()
+    _put_deliveries(deployment, ACCOUNT, DeliveryState.DUE, 2)
+    _put_deliveries(deployment, ACCOUNT, DeliveryState.DEAD, 3)
+    _put_deliveries(deployment, OWN, DeliveryState.DONE, 4)
+    assert _deliveries(deployment) == {(ACCOUNT, "pending"): 2, (ACCOUNT, "dead"): 3, ("", "delivered"): 4}
+
+
+def test_the_oldest_of_all_that_waits_counts() -> None:
+    """Of several deliveries that wait, the first made gives the age."""
+    deployment = deploy()
+    for minutes in (3, 9, 6):
+        _put_deliveries(deployment, ACCOUNT, DeliveryState.DUE, 1, NOW - timedelta(minutes=minutes))
+    assert _measure(deployment)[("prepwatch_oldest_due_delivery_age_seconds",)] == 540
+
+
+def test_a_scrape_has_a_bounded_cost() -> None:
+    """Deliveries of one state and account are counted up to 10,000, as the table of metrics says."""
+    deployment = deploy()
+    _put_deliveries(deployment, ACCOUNT, DeliveryState.DUE, 10_005)
+    assert _deliveries(deployment) == {(ACCOUNT, "pending"): 10_000}
+
+
+def test_a_row_that_can_not_be_read_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    """A job of a newer version is left out, which the log says; the others are counted."""
+    deployment = deploy()
+    for job in ("job-1", "job-2"):
+        deployment.batch.add(a_job(job), a_node(preparation=a_run(failed=True)))
+    deployment.poll()
+    deployment.table.transact(ACCOUNT, [Merge(key=job_key("job-1"), columns={"v": 99})])
+    with caplog.at_level("INFO"):
+        assert _measure(deployment)[("prepwatch_open_failures",)] == 1
+    assert any("row-unreadable" in record.getMessage() for record in caplog.records)

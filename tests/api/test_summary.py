@@ -24,6 +24,11 @@ def _nothing(deployment: Deployment) -> None:
     deployment.poll()
 
 
+def _well(deployment: Deployment) -> None:
+    deployment.batch.add(a_job(), a_node(preparation=a_run()))
+    deployment.poll()
+
+
 def _open_failures(deployment: Deployment) -> None:
     deployment.batch.add(a_job("a"), *(a_node(f"n{number}", preparation=a_run(failed=True)) for number in range(2)))
     deployment.batch.add(a_job("b"), a_node("n", preparation=a_run(failed=True)))
@@ -161,9 +166,48 @@ def test_body() -> None:
     assert account["lastPoll"]["jobs"] == 1
     (job,) = body["value"]
     assert (job["jobId"], job["tracking"], job["state"], job["error"]) == ("job-1", "watching", "active", None)
+    assert job["since"] == "2026-11-01T11:55:00Z"
     assert job["causes"] == [{"phase": "preparation", "code": "Oops", "message": "It went wrong: Oops", "nodes": 1}]
     assert body["deliveries"] == {"due": 0, "dead": 0}
     assert body["webhooks"] == {"failing": [], "disabled": []}
+
+
+def _release_failed(deployment: Deployment) -> None:
+    released = a_run(failed=True, ended=NOW - timedelta(minutes=3))
+    deployment.batch.add(a_job(), a_node(preparation=a_run(), release=released))
+    deployment.poll()
+
+
+def _failed_one_after_the_other(deployment: Deployment) -> None:
+    runs = [a_run(failed=True, ended=NOW - timedelta(minutes=minutes)) for minutes in (9, 20)]
+    runs.append(a_run(failed=True, ended=NOW - timedelta(minutes=15), code="Other"))
+    released = a_run(failed=True, ended=NOW - timedelta(minutes=30))
+    nodes = [a_node(f"n{number}", preparation=run) for number, run in enumerate(runs)]
+    deployment.batch.add(a_job(), *nodes, a_node("n9", preparation=a_run(), release=released))
+    deployment.poll()
+
+
+@pytest.mark.parametrize(
+    ("arrange", "since"),
+    [
+        pytest.param(_well, None, id="nothing is wrong"),
+        pytest.param(_failed_one_after_the_other, -20, id="the first of the failures that are open"),
+        pytest.param(_stuck, 0, id="stuck, not when the nodes failed"),
+        pytest.param(_unreachable, 0, id="its first cycle with an error"),
+        pytest.param(_release_failed, -3, id="its first failed release"),
+        pytest.param(_unreadable, None, id="nobody knows"),
+    ],
+)
+def test_since_when(arrange: Callable[[Deployment], None], since: int | None) -> None:
+    """A job says since when the worst of what is wrong with it goes on, in minutes here, and goes on saying it."""
+    deployment = deploy()
+    arrange(deployment)
+    first = deployment.ask(Routes.summary)
+    (job,) = first.body["value"]
+    wanted = None if since is None else f"{NOW + timedelta(minutes=since):%Y-%m-%dT%H:%M:%SZ}"
+    assert job["since"] == wanted
+    deployment.clock.advance(seconds=1)
+    assert deployment.ask(Routes.summary).headers["etag"] == first.headers["etag"]
 
 
 # --- freshness -----------------------------------------------------------------------------------------------

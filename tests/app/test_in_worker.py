@@ -196,6 +196,8 @@ def test_every_other_function_answers(run: WorkerRun) -> None:
 
 
 def test_diagnostics_tries_the_queue(run: WorkerRun) -> None:
-    """The nudge that proves the right to write goes out through the app's own binding."""
-    (message,) = _result(run, 12 + list(LATER).index("diagnostics")).messages["nudges"]
-    assert set(json.loads(message)) == {"account", "createdAt"}
+    """The right to write is proven by a message on the queue itself, before the answer is made."""
+    answer = _result(run, 12 + list(LATER).index("diagnostics")).answer
+    assert answer is not None
+    (check,) = [check for check in json.loads(answer.body)["value"] if check["name"] == "queue write"]
+    assert (check["ok"], "prepwatch-deliveries" in check["message"]) == (True, True)

@@ -10,15 +10,24 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from local.azurite import Azurite
-from local.batch_simulator.statuses import Cause, Phase, failed, running, succeeded
+from local.batch_simulator.statuses import Cause, Phase, failed, running, succeeded, task_directory
 from local.batch_simulator.world import World
 from tests.support.browser import running_browser
+from tests.support.deployment import Deployment
 from tests.support.host import RunningHost, running_host
 from tests.support.stack import Receiver, app_environment, running_account, running_receiver
 
 JOB = "render-frames-12"
 POOL = "pool-cpu"
 BLOB = Cause(code="BlobNotFound", message="One of the specified Azure Blob(s) is not found.", category="UserError")
+STDERR = "fetch.sh: line 3: aria2c: command not found\nfetch.sh: gave up after 3 tries"
+EXIT_CODE = Cause(
+    code="FailureExitCode",
+    message="The task exited with an exit code representing a failure.",
+    category="UserError",
+    exit_code=127,
+)
+TOLD_WITH_STDERR = "tvmps_12_d"
 HOSTILE = Cause(
     code="<img src=x onerror=alert(1)>",
     message="</script><script>document.title='taken'</script><b>bold</b>",
@@ -75,10 +84,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def scene(azurite: Azurite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """An account with a job that fails on two of 96 nodes, one that is well, and one that fails to clean up."""
+    """An account with a job that fails on three of 96 nodes, one that is well, and one that fails to clean up."""
     with running_account() as (world, account), running_receiver() as receiver:
         start = datetime.now(UTC) - timedelta(minutes=12)
-        environment = app_environment(account.url, receiver.url, azurite.connection_string, POLL_SCHEDULE="* * * * * *")
+        environment = app_environment(
+            account.url, receiver.url, azurite.connection_string, POLL_SCHEDULE="* * * * * *", STDERR_TAIL_BYTES="2000"
+        )
         with running_host(tmp_path_factory.mktemp("host"), environment) as host:
             made = Scene(host=host, world=world, receiver=receiver)
             for job in (JOB, "encode-video-3"):
@@ -88,6 +99,8 @@ def scene(azurite: Azurite, tmp_path_factory: pytest.TempPathFactory) -> Iterato
                     world.set_status(job, POOL, f"tvmps_{number:02}_d", preparation=well)
             made.fail("tvmps_03_d")
             made.fail("tvmps_07_d")
+            world.set_file(POOL, TOLD_WITH_STDERR, f"{task_directory(JOB, Phase.PREPARATION)}/stderr.txt", STDERR)
+            made.fail(TOLD_WITH_STDERR, cause=EXIT_CODE)
             _let_release(world, start)
             yield made
 
@@ -113,6 +126,38 @@ def show(browser: Browser, scene: Scene) -> Iterator[Opener]:
     yield opener
     for context in contexts:
         context.close()
+
+
+Visitor = Callable[..., Page]
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visitor]:
+    """Opens the dashboard of a served app at the app's own time, which `let_pass` moves in both."""
+    pages: list[Page] = []
+
+    def visitor(url: str, deployment: Deployment, address: str = "") -> Page:
+        pages.append(open_page(browser, url, deployment, address))
+        return pages[-1]
+
+    yield visitor
+    for page in pages:
+        page.context.close()
+
+
+def open_page(browser: Browser, url: str, deployment: Deployment, address: str) -> Page:
+    """The dashboard of a served app in a window of its own, at the app's own time."""
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page.set_default_timeout(20_000)
+    page.clock.install(time=deployment.clock())
+    page.goto(f"{url}/api/dashboard{address}")
+    return page
+
+
+def let_pass(page: Page, deployment: Deployment, **time: float) -> None:
+    """Let time pass for the app and for whoever looks at it; the page asks again meanwhile."""
+    deployment.clock.advance(**time)
+    page.clock.fast_forward(int(timedelta(**time).total_seconds() * 1000))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Owns how tests find a browser: Debian's Chromium, or the one that PREPWATCH_CHROMIUM names."""
+"""Owns how tests find a browser (Debian's Chromium, or the one that PREPWATCH_CHROMIUM names) and what axe says."""
 
 import os
 import shutil
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.support.needs import need
 
@@ -21,6 +21,19 @@ _OPTIONS = (
     "--disable-component-update",
     "--disable-sync",
 )
+_AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def grave_violations(page: Page) -> list[tuple[str, list[str]]]:
+    """What axe calls serious or critical in the page as it stands, with the elements concerned."""
+    need(_AXE.exists(), "axe-core is not installed: `python3 dev.py test` installs it")
+    page.evaluate("document.getAnimations().forEach((one) => one.finish())")
+    page.evaluate(_AXE.read_text(encoding="utf-8"))
+    return [
+        (one["id"], [node["html"] for node in one["nodes"]])
+        for one in page.evaluate("axe.run()")["violations"]
+        if one["impact"] in {"serious", "critical"}
+    ]
 
 
 @contextmanager

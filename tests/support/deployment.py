@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
 from shared.composition import App, Outside, compose
+from shared.errors import StoreError
 from shared.http_api import Answer, Request, error_answer
 from shared.model import BatchJob, ExecutionInfo, FailureInfo, JobPreparationTask, NodeStatus
 from shared.ports import Lanes, Table
@@ -34,6 +35,23 @@ class Told:
     nudges: tuple[str, ...]
 
 
+@dataclass(slots=True)
+class FakeQueue:
+    """Keeps what is put on it, unless it is not `there`, or refuses."""
+
+    there: bool = True
+    refusal: StoreError | None = None
+    texts: list[str] = field(default_factory=list)
+
+    def put(self, text: str) -> bool:
+        """Take a message; False when there is no queue."""
+        if self.refusal is not None:
+            raise self.refusal
+        if self.there:
+            self.texts.append(text)
+        return self.there
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
     """An app and its outside."""
@@ -44,6 +62,7 @@ class Deployment:
     sender: FakeSender
     clock: FakeClock
     requests: Mapping[str, RequestCounter]
+    queue: FakeQueue
     unreachable: dict[str, str]
     """Why an address can't be called, by address."""
 
@@ -107,6 +126,7 @@ def deploy(
     clock, sender, its_table = FakeClock(NOW), FakeSender(), table or FakeTable()
     batches = {host: FakeBatch() for host in hosts}
     unreachable: dict[str, str] = {}
+    queue = FakeQueue()
     outside = Outside(
         table=its_table,
         batch=batches,
@@ -117,6 +137,7 @@ def deploy(
         new_id=lambda: f"id-{next(ids)}",
         requests={host: RequestCounter() for host in hosts},
         check_address=unreachable.get,
+        put_nudge=queue.put if settings.queue_storage is not None else None,
     )
     return Deployment(
         app=compose(settings, outside),
@@ -125,6 +146,7 @@ def deploy(
         sender=sender,
         clock=clock,
         requests=outside.requests,
+        queue=queue,
         unreachable=unreachable,
     )
 
