@@ -28,7 +28,6 @@ from shared.outbox import (
     NextStep,
     bury,
     claim,
-    hide_credentials,
     is_due,
     judge,
     next_step,
@@ -187,7 +186,6 @@ class DeliveryRun:
         message = Message(id=claimed.event_id, body=body)
         request = render(webhook, message, now)
         answer = send_authorised(self._with.sender, self._with.authorize, webhook, request)
-        answer = hide_credentials(webhook, answer)
 
         # decide
         ended = self._with.clock()

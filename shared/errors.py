@@ -113,5 +113,16 @@ class UnreadableRowError(StoreError):
     """A stored row has a newer schema version or a shape that can't be read; leave it as it is and say so."""
 
 
+class DefectError(PrepwatchError):
+    """A defect of Prepwatch met in one job: record it as that job's error and go on with the others.
+
+    Args:
+        kind: The name of the exception, whose text may hold anything and stays in the log.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"Prepwatch met a defect in this job ({kind}): its log has the traceback; please report it.")
+
+
 class CredentialError(PrepwatchError):
     """No token could be had; try again later, and say so to whoever runs this."""

@@ -8,7 +8,6 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from azure.core.credentials import TokenCredential
-from azure.core.exceptions import AzureError
 
 from shared.errors import CredentialError
 from shared.webhook_config import Webhook
@@ -34,7 +33,7 @@ class EventGridToken:
             raise CredentialError(f"Webhook {webhook.name} is no Event Grid topic; only those are shown a token.")
         try:
             token = self._credential.get_token(SCOPE)
-        except AzureError as error:
-            # The SDK's words name endpoints and tenants; its own log has them.
-            raise CredentialError(f"No Entra token for Event Grid: {type(error).__name__}.") from error
+        except Exception as error:  # noqa: BLE001 - identities raise what they like
+            # Their words name endpoints and tenants, and may quote secrets; the SDK's own log has them.
+            raise CredentialError(f"No Entra token for Event Grid: {type(error).__name__}.") from None
         return {"authorization": f"Bearer {token.token}"}

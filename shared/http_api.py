@@ -25,6 +25,7 @@ from shared.errors import (
     SettingsError,
     StoreError,
     ThrottledError,
+    UnreadableRowError,
 )
 
 MAX_TOP = 1000
@@ -123,8 +124,7 @@ def _explain(error: Exception) -> tuple[int, ErrorInfo, dict[str, str]]:
     if isinstance(error, BatchError):
         return _explain_batch(error)
     if isinstance(error, StoreError):
-        message = "The state can't be read or written right now; try again in a few seconds."
-        return 503, ErrorInfo(code="StoreUnavailable", message=message), {"retry-after": "5"}
+        return _explain_store(error)
     return 500, ErrorInfo(code="InternalError", message="Something went wrong; the app's log says what."), {}
 
 
@@ -137,6 +137,13 @@ def _explain_batch(error: BatchError) -> tuple[int, ErrorInfo, dict[str, str]]:
         return 429, info, _retry_after(error.retry_after or timedelta(seconds=15))
     # A refusal of this very request is the caller's to mend; anything else is between Batch and us.
     return (error.status if error.status in {400, 409} else 503), info, {}
+
+
+def _explain_store(error: StoreError) -> tuple[int, ErrorInfo, dict[str, str]]:
+    if isinstance(error, UnreadableRowError):  # trying again does not help: the message says what does
+        return 503, ErrorInfo(code="UnreadableRow", message=str(error)), {}
+    message = "The state can't be read or written right now; try again in a few seconds."
+    return 503, ErrorInfo(code="StoreUnavailable", message=message), {"retry-after": "5"}
 
 
 def _retry_after(wait: timedelta | None) -> dict[str, str]:

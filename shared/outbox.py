@@ -6,17 +6,15 @@ reason. Sources: Standard Webhooks 1.0.0, CloudEvents http-webhook 1.0.2.
 """
 
 import hashlib
-import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
-from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.events import PREFIX, Event
-from shared.redaction import REDACTED, clean
+from shared.redaction import clean
 from shared.retry_after import parse_retry_after
 from shared.state import Attempt, Delivery, DeliveryState, WebhookState
 from shared.webhook_config import Webhook, WebhookFormat
@@ -36,9 +34,6 @@ MAX_KEPT_ATTEMPTS = 10
 MAX_KEPT_ANSWER = 1024
 REFUSED_TRIES = 3
 """A body that a receiver calls wrong is tried this often: a deployment of theirs may be under way."""
-
-_LEAST_CREDENTIAL = 12
-"""Characters; nobody's credential is shorter, and ordinary words of a path stay readable."""
 
 _REFUSED = frozenset({400, 413, 415, 422})
 _THROTTLED = frozenset({429, 503})
@@ -127,20 +122,6 @@ def judge(webhook_format: WebhookFormat, answer: WebhookAnswer, tries: int, now:
     else:
         reason = f"status {status}"
     return Judgement(verdict=Verdict.RETRY, reason=reason, asked_wait=wait, counts_as_failure=status >= 500)
-
-
-def hide_credentials(webhook: Webhook, answer: WebhookAnswer) -> WebhookAnswer:
-    """The answer without what its sender must not read there: many receivers repeat the path that they were asked for.
-
-    The path and query of the URL are hidden as a whole, and their longer parts and the key each for itself.
-    """
-    address = urlsplit(webhook.url)
-    whole = f"{address.path}?{address.query}" if address.query else address.path
-    secrets = [part for part in (whole, *re.split(r"[/?&=]", whole)) if len(part) >= _LEAST_CREDENTIAL]
-    body = answer.body
-    for secret in filter(None, (webhook.key, *secrets, *map(unquote, secrets))):
-        body = body.replace(secret.encode(), REDACTED.encode())
-    return replace(answer, body=body)
 
 
 def next_step(delivery: Delivery, judgement: Judgement, answer: WebhookAnswer, now: datetime) -> NextStep:

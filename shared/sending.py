@@ -1,23 +1,35 @@
 """One exchange with a webhook, authorised if its format wants a token of ours.
 
-Owns what happens when no token can be had. Does not own tokens (`ports.Authorize`), requests (`formats`) or the
-network (`ports.Sender`).
+Owns what happens when no token can be had, and that an answer repeats nothing of what opens the receiver. Does not own
+tokens (`ports.Authorize`), requests (`formats`) or the network (`ports.Sender`).
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
+from urllib.parse import quote, unquote, urlsplit
 
 from msgspec.structs import replace
 
 from shared.errors import CredentialError
 from shared.formats import needs_token
 from shared.ports import Authorize, Sender
+from shared.redaction import REDACTED
 from shared.webhook_config import Webhook
 from shared.webhook_model import SendFailure, WebhookAnswer, WebhookRequest
 
+_LEAST_CREDENTIAL = 12
+"""Characters; nobody's credential is shorter, and ordinary words of a path stay readable."""
+_ESCAPED_IN_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
+_ESCAPED_BY_DOTNET = re.compile(r"[+&'<>`\"]")
+
 
 def send_authorised(sender: Sender, authorize: Authorize, webhook: Webhook, request: WebhookRequest) -> WebhookAnswer:
-    """Send a request once; what came of it, a missing token being a failure like any other of the way there."""
+    """Send a request once; what came of it, a missing token being a failure like any other of the way there.
+
+    Many receivers repeat what they were asked: in the answer's body the URL's path and query, the key and the token are
+    replaced, however they are spelled there.
+    """
     try:
         granted = authorize(webhook) if needs_token(webhook) else {}
     except CredentialError as error:
@@ -29,7 +41,8 @@ def send_authorised(sender: Sender, authorize: Authorize, webhook: Webhook, requ
             body=b"",
             duration=timedelta(0),
         )
-    return sender.send(replace(request, headers={**request.headers, **granted}))
+    answer = sender.send(replace(request, headers={**request.headers, **granted}))
+    return replace(answer, body=_hide(answer.body, _credentials(webhook, granted.values())))
 
 
 def without_token(webhook: Webhook) -> Mapping[str, str]:
@@ -39,3 +52,34 @@ def without_token(webhook: Webhook) -> Mapping[str, str]:
         CredentialError: Always.
     """
     raise CredentialError(f"Webhook {webhook.name} needs Entra ID, which this installation was built without.")
+
+
+def _credentials(webhook: Webhook, granted: Collection[str]) -> set[str]:
+    """What opens a receiver: the path and query of its URL as a whole, their longer parts, the key, and the token."""
+    address = urlsplit(webhook.url)
+    whole = f"{address.path}?{address.query}" if address.query else address.path
+    parts = (whole, *re.split(r"[/?&=]", whole), *(word for value in granted for word in value.split()))
+    key = {webhook.key} if webhook.key else set()
+    return key | {part for part in parts if len(part) >= _LEAST_CREDENTIAL}
+
+
+def _hide(body: bytes, credentials: Collection[str]) -> bytes:
+    spellings = {spelling.encode() for credential in credentials for spelling in _spellings(credential)}
+    for spelling in sorted(spellings, key=len, reverse=True):
+        body = re.sub(re.escape(spelling), REDACTED.encode(), body, flags=re.IGNORECASE)
+    # An answer is cut where it grows too long, which may be within a credential.
+    cut = max((_common_end(body, spelling) for spelling in spellings), default=0)
+    return body[:-cut] + REDACTED.encode() if cut else body
+
+
+def _spellings(credential: str) -> Iterator[str]:
+    """A credential as it is, and as URLs, JSON (`/` and the signs that .NET escapes) and HTML may spell it."""
+    for plain in (credential, unquote(credential)):
+        yield from (plain, quote(plain, safe=""), plain.replace("/", r"\/"), plain.translate(_ESCAPED_IN_HTML))
+        yield _ESCAPED_BY_DOTNET.sub(lambda sign: f"\\u{ord(sign[0]):04x}", plain)
+
+
+def _common_end(body: bytes, spelling: bytes) -> int:
+    """How many bytes at the body's end are the beginning of a spelling; 0 for fewer than a word has."""
+    longest = min(len(body), len(spelling) - 1)
+    return next((size for size in range(longest, 5, -1) if body.endswith(spelling[:size])), 0)

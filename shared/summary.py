@@ -11,18 +11,19 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.api_model import DeliveriesView, SummaryView
-from shared.errors import StoreError
+from shared.errors import StoreError, UnreadableRowError
 from shared.events import Origin
 from shared.http_api import not_found
 from shared.journal import write_line
 from shared.ports import Clock, Insert, Lanes, Replace, Row, Table
-from shared.state import Cycle, DeliveryState, WebhookState
+from shared.state import Cycle, DeliveryState, Trouble, WebhookState
 from shared.summary_view import AccountState, Page, build_summary, is_stale
-from shared.table_rows import CYCLE, OWN, REFRESH, from_row, range_of, read_head, to_columns
+from shared.table_rows import CYCLE, OWN, REFRESH, from_row, range_of, read_head, to_columns, webhook_key
 
 ANSWER_WITHIN = timedelta(seconds=100)
 NUDGE_EVERY = timedelta(seconds=10)
 _TRIES = 3
+_MEND = "If nothing else helps, delete that row from partition {partition}:"
 MAX_COUNTED = 1000
 """Waiting and dead deliveries are counted up to this, so that an answer's cost is bounded."""
 
@@ -84,11 +85,13 @@ class Summary(Struct, frozen=True, kw_only=True):
         job = asked.page.job
         if job is not None and not any(head.job_id.lower() == job.lower() for state in states for head in state.heads):
             raise not_found("job", job)
+        webhooks, unreadable = self._read_webhooks()
         summary, more = build_summary(
             states,
-            self._read_webhooks(),
+            webhooks,
             asked.page,
             own=own,
+            unreadable=unreadable,
             stale_after=self.stale_after,
             has_webhooks=bool(self.webhooks),
             now=now,
@@ -114,11 +117,18 @@ class Summary(Struct, frozen=True, kw_only=True):
         account = origin.account or ""
         row = self.table.get(account, CYCLE)
         now = self.clock()
+        cycle, trouble = None, None
+        try:
+            cycle = from_row(row, Cycle) if row else None
+        except UnreadableRowError as error:
+            mend = f"{_MEND.format(partition=account)} the next cycle then begins anew, and tells nothing twice."
+            trouble = Trouble(code="UnreadableRow", message=f"No cycle can run. {error} {mend}", since=now)
         heads = tuple(read_head(head, now) for head in self.table.query(account, *range_of("job")))
         return AccountState(
             account=account,
             url=origin.url or "",
-            cycle=from_row(row, Cycle) if row else None,
+            cycle=cycle,
+            trouble=trouble,
             heads=heads,
             due=self._count(account, DeliveryState.DUE),
             dead=self._count(account, DeliveryState.DEAD),
@@ -128,9 +138,18 @@ class Summary(Struct, frozen=True, kw_only=True):
         rows = self.table.query(partition, *range_of(state.value))
         return sum(1 for _, _ in zip(range(MAX_COUNTED), rows, strict=False))
 
-    def _read_webhooks(self) -> list[WebhookState]:
-        states = (from_row(row, WebhookState) for row in self.table.query(OWN, *range_of("webhook")))
-        return [state for state in states if state.name in self.webhooks]
+    def _read_webhooks(self) -> tuple[list[WebhookState], dict[str, str]]:
+        """How the webhooks fare, and what is wrong with the rows of the others, by name."""
+        states, unreadable = [], {}
+        for row in self.table.query(OWN, *range_of("webhook")):
+            name = row.key.removeprefix(webhook_key(""))
+            if name not in self.webhooks:
+                continue
+            try:
+                states.append(from_row(row, WebhookState))
+            except UnreadableRowError as error:
+                unreadable[name] = f"{error} {_MEND.format(partition=OWN)} the webhook then begins anew."
+        return states, unreadable
 
     def _must_wait(self, state: AccountState) -> bool:
         cycle = state.cycle

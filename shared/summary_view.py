@@ -5,8 +5,9 @@ the answer (`api_model`). Pure.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 import msgspec
 from msgspec import Struct
@@ -29,11 +30,15 @@ from shared.state import Cycle, JobHead, PhaseCounts, Tracking, Trouble, Webhook
 
 
 class AccountState(Struct, frozen=True, kw_only=True):
-    """What is remembered of one account; `cycle` is None before the first one."""
+    """What is remembered of one account; `cycle` is None before the first one.
+
+    `trouble` is why nobody can tell how the last cycle went, None when the cycle itself says what is wrong.
+    """
 
     account: str
     url: str
     cycle: Cycle | None
+    trouble: Trouble | None = None
     heads: tuple[JobHead, ...] = ()
     due: int = 0
     dead: int = 0
@@ -59,6 +64,7 @@ def build_summary(
     page: Page,
     *,
     own: DeliveriesView,
+    unreadable: Mapping[str, str] = MappingProxyType({}),
     stale_after: timedelta,
     has_webhooks: bool,
     now: datetime,
@@ -66,6 +72,7 @@ def build_summary(
     """The summary, and whether jobs are left for another page.
 
     `own` are the deliveries that concern no account, such as news of webhooks: they count whatever the page.
+    `unreadable` says what is wrong with the webhooks of which nobody can tell how they fare: they are sent nothing.
     """
     shown = [state for state in accounts if page.account is None or state.account == page.account]
     views = tuple(_account(state, stale_after, now) for state in shown)
@@ -76,7 +83,8 @@ def build_summary(
         if page.job is None or head.job_id.lower() == page.job.lower()
     ]
     heads.sort(key=lambda item: _worst_first(*item))
-    failing = tuple(sorted(state.name for state in webhooks if state.failing_since and not state.disabled_since))
+    refused = [state.name for state in webhooks if state.failing_since and not state.disabled_since]
+    failing = tuple(sorted([*refused, *unreadable]))
     disabled = tuple(sorted(state.name for state in webhooks if state.disabled_since))
     deliveries = DeliveriesView(
         due=own.due + sum(state.due for state in shown), dead=own.dead + sum(state.dead for state in shown)
@@ -91,7 +99,8 @@ def build_summary(
     degraded = [
         *(f"{view.account}: {view.error.code}: {view.error.message}" for view in views if view.error),
         *_job_troubles([head for _, head in heads]),
-        *(f"webhook {name} is failing" for name in failing),
+        *(f"webhook {name} is failing" for name in sorted(refused)),
+        *(f"webhook {name} is sent nothing: {what}" for name, what in sorted(unreadable.items())),
         *(f"webhook {name} is disabled" for name in disabled),
         *([_given_up(deliveries.dead)] if deliveries.dead else []),
         *([] if has_webhooks else ["no webhook is configured, so nobody is told of failures"]),
@@ -141,7 +150,7 @@ def _account(state: AccountState, stale_after: timedelta, now: datetime) -> Acco
         last_good_poll=cycle.last_good_at if cycle else None,
         last_poll=last,
         stale=is_stale(cycle, stale_after, now),
-        error=trouble_view(cycle.trouble) if cycle else None,
+        error=trouble_view(cycle.trouble if cycle else state.trouble),
     )
 
 

@@ -4,6 +4,8 @@ Owns the walk of one job through gather, decide, apply. Does not own which jobs 
 the delivery of what became due.
 """
 
+import logging
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
@@ -17,6 +19,7 @@ from shared.errors import (
     AccountDeniedError,
     BatchError,
     BatchUnavailableError,
+    DefectError,
     JobNotFoundError,
     NoPreparationTaskError,
     PrepwatchError,
@@ -38,11 +41,13 @@ from shared.job_rules import (
     suspect,
     take_facts,
 )
+from shared.journal import write_line
 from shared.ledger import Ledger, Pending
 from shared.listing import by_chunk, decide_updates, known_digests, page_digest, read_items
 from shared.model import BatchJob, TaskCounts
 from shared.plan import Layout, Room, Slice, plan_layout, plan_slices
 from shared.ports import BatchService, Clock, ListingOptions, Row, Table
+from shared.redaction import clean
 from shared.reprs import repr_without
 from shared.state import JobHead, Tracking
 from shared.stderr_tails import StderrTails
@@ -52,6 +57,7 @@ from shared.tally import NodeUpdate
 _POINT_READS = 4  # up to so many chunks are read one by one, more with one range query
 _MANY = 8  # nodes a chunk; when so many may be new all chunks are read first, to tell which are known, and where
 _MOST_DECODED = 15_000  # nodes; about 3 KiB of memory each while they are decided
+_MOST_OF_A_TRACE = 16 * 1024
 _WAIT_FOR_SUCCESS = "id,jobPreparationTask"
 _OF_ONE_LISTING = frozenset({"OperationTimedOut", "DeadlineExceeded"})  # a listing too long for the time it had
 
@@ -104,6 +110,14 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
         """
         progress = _Progress(known.row, known.head)
         try:
+            return self._watch(progress, due, deadline)
+        except PrepwatchError:
+            raise
+        except Exception as defect:  # noqa: BLE001 - the other jobs of the account are looked at all the same
+            return self._own_up(progress, defect)
+
+    def _watch(self, progress: _Progress, due: DueJob, deadline: datetime) -> Look:
+        try:
             job = due.job or self.batch.get_job(due.job_id, select=JOB_SELECT, deadline=deadline)
             self._look(progress, job, deadline)
         except (AccountDeniedError, ThrottledError):
@@ -119,6 +133,20 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
                 self.blame(look)
             return look
         return Look(head=progress.head, row=progress.row)
+
+    def _own_up(self, progress: _Progress, defect: Exception) -> Look:
+        """Make a defect the error of the job that it was met in."""
+        trace = clean("".join(traceback.format_exception(defect)), limit=_MOST_OF_A_TRACE)
+        job, account = progress.head.job_id, self.origin.account
+        write_line("job-defect", logging.ERROR, account=account, job=job, traceback=trace)
+        look = Look(head=progress.head, row=progress.row, error=DefectError(type(defect).__name__))
+        try:
+            self.blame(look)
+        except PrepwatchError:
+            raise
+        except Exception as again:  # noqa: BLE001 - met in the writing itself: the log and the cycle's count have it
+            write_line("job-error-lost", logging.ERROR, account=account, job=job, error=type(again).__name__)
+        return look
 
     def blame(self, look: Look) -> None:
         """Write the error of a look down as the job's own.

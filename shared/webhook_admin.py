@@ -20,7 +20,7 @@ from shared.formats import Message, render
 from shared.http_api import ApiError, not_found
 from shared.journal import write_line
 from shared.ledger import Ledger, LostRaceError
-from shared.outbox import Verdict, hide_credentials, judge, new_delivery, next_step
+from shared.outbox import Verdict, judge, new_delivery, next_step
 from shared.ping_advice import advice_on
 from shared.ports import Authorize, Clock, Insert, Replace, Row, Sender, Table
 from shared.redaction import clean
@@ -74,7 +74,7 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         event = webhook_event(self.site, EventType.PING, name, now, now)
         message = Message(id=event.id, body=event.body)
         request = render(webhook, message, now)
-        answer = hide_credentials(webhook, send_authorised(self.sender, self.authorize, webhook, request))
+        answer = send_authorised(self.sender, self.authorize, webhook, request)
         ended = self.clock()
         judgement = judge(webhook.format, answer, 1, ended)
         step = next_step(new_delivery(name, event, now), judgement, answer, ended)

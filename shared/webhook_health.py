@@ -4,13 +4,14 @@ Owns the states of webhooks as they are read and written, the single probe of a 
 not own what an answer means (`outbox`) or attempts (`delivery`, `digests`).
 """
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from threading import Lock
 
 from msgspec import Struct, field
 
-from shared.errors import StoreError
+from shared.errors import StoreError, UnreadableRowError
 from shared.events import Event, EventType, Origin, webhook_event
 from shared.journal import write_line
 from shared.ledger import Ledger, Pending
@@ -18,6 +19,8 @@ from shared.outbox import Judgement, follow_webhook
 from shared.ports import Row, Table
 from shared.state import WebhookState
 from shared.table_rows import OWN, from_row, range_of, webhook_key
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class _Health(Struct):
@@ -128,7 +131,12 @@ def read_health(table: Table, ledger: Ledger, site: Origin, names: Iterable[str]
 
 
 def _state_of(name: str, row: Row | None) -> WebhookState:
-    return from_row(row, WebhookState) if row else WebhookState(name=name)
+    try:
+        return from_row(row, WebhookState) if row else WebhookState(name=name)
+    except UnreadableRowError as error:
+        # Never taken for a webhook without a past: it is sent nothing, and its row is left as it is.
+        write_line("webhook-unreadable", logging.ERROR, webhook=name, error=str(error))
+        return WebhookState(name=name, not_before=_NEVER)
 
 
 def _waits(state: WebhookState, now: datetime) -> bool:

@@ -6,7 +6,7 @@ reads the simulator's truth, the receiver's log and the log of claims, after the
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from itertools import pairwise
@@ -97,12 +97,15 @@ def check(
     *,
     holds: Sequence[Hold] = (),
     excused: Mapping[tuple[str, str], int] | None = None,
+    promised: Collection[Occurrence] | None = None,
 ) -> Verdict:
     """Judge a finished story: every delivery has ended, each of *webhooks* wants every failure.
 
-    *excused* says how often a message (webhook, id) may have been taken over once more than needed.
+    *excused* says how often a message (webhook, id) may have been taken over once more than needed, *promised* which
+    failures had to be told (None: all).
     """
     failures = {true_occurrence(line) for line in truth}
+    owed = failures if promised is None else failures & set(promised)
     told: dict[str, dict[Occurrence, set[str]]] = defaultdict(lambda: defaultdict(set))
     bodies: dict[str, set[str]] = defaultdict(set)
     taken: Counter[tuple[str, str]] = Counter()
@@ -114,9 +117,7 @@ def check(
                 told[receipt.webhook][occurrence].add(receipt.id)
     spare = excused or {}
     return Verdict(
-        lost=tuple(
-            f"{webhook}: {failure}" for webhook in webhooks for failure in sorted(failures - set(told[webhook]))
-        ),
+        lost=tuple(f"{webhook}: {failure}" for webhook in webhooks for failure in sorted(owed - set(told[webhook]))),
         phantom=tuple(
             sorted({f"{webhook}: {unknown}" for webhook in webhooks for unknown in set(told[webhook]) - failures})
         ),

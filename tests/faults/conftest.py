@@ -1,15 +1,39 @@
-"""The stage of these tests: built once for a process, set up anew for each fault."""
+"""The stages of these tests: each built once for a process, set up anew for each fault."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from local.azurite import Azurite
+from tests.faults.people import PEOPLE
 from tests.faults.stage import Stage, stage
+from tests.faults.story import CYCLES, Story
+
+STORIES = (CYCLES, PEOPLE)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what asks for a `scene` with each chapter of each story in which something is broken."""
+    if "scene" in metafunc.fixturenames:
+        scenes = [
+            pytest.param((story, number), id=f"{story.name}-{chapter.name}")
+            for story in STORIES
+            for number, chapter in enumerate(story.chapters)
+            if chapter.breaks is None or chapter.breaks
+        ]
+        metafunc.parametrize("scene", scenes)
 
 
 @pytest.fixture(scope="package")
-def played(azurite: Azurite) -> Iterator[Stage]:
-    """A stage on which the story was played once without a fault."""
-    with stage(azurite) as running:
-        yield running
+def played(azurite: Azurite) -> Iterator[Callable[[Story], Stage]]:
+    """Gives the stage of a story that was played once without a fault."""
+    stages: dict[str, Stage] = {}
+    with ExitStack() as stack:
+
+        def stage_of(story: Story) -> Stage:
+            if story.name not in stages:
+                stages[story.name] = stack.enter_context(stage(story, azurite))
+            return stages[story.name]
+
+        yield stage_of

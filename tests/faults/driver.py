@@ -1,4 +1,4 @@
-"""One run of the app in a process of its own, which may die at a point.
+"""One act of the app in a process of its own, which dies at a point.
 
 Owns how it dies: by SIGKILL, which nothing can catch or tidy up after.
 """
@@ -13,8 +13,11 @@ from multiprocessing import get_context
 from shared.composition import compose
 from shared.ports import Operation
 from tests.faults.effects import watched
+from tests.faults.people import PEOPLE
 from tests.faults.place import PATIENCE, Place, SerialLanes, SetClock
-from tests.faults.story import CHAPTERS
+from tests.faults.story import CYCLES
+
+_STORIES = {story.name: story for story in (CYCLES, PEOPLE)}
 
 _processes = get_context("forkserver")
 # The server imports once; each process is forked from it, which is fifty times as fast as a fresh interpreter.
@@ -23,12 +26,13 @@ _processes.set_forkserver_preload([__name__])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run of a chapter's app at a time; `dies_at` is the number of the point (from 1), None for never."""
+    """One act of a chapter of the story of that name; `dies_at` is the number of the point (from 1)."""
 
     place: Place
+    story: str
     chapter: int
     now: datetime
-    dies_at: int | None = None
+    dies_at: int
 
 
 def run_in_process(run: Run) -> int:
@@ -48,5 +52,7 @@ def _run(run: Run) -> None:
         if points == run.dies_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    story = _STORIES[run.story]
     outside = run.place.outside(SetClock(run.now), SerialLanes(), storage_patience=PATIENCE)
-    CHAPTERS[run.chapter].run(compose(run.place.settings(), watched(outside, tell)))
+    with story.limits():
+        story.chapters[run.chapter].act(compose(run.place.settings(), watched(outside, tell)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from shared.composition import Outside
 from shared.ports import Delete, Insert, Operation, Put, Replace, Row, Sender, Table
-from shared.state import Delivery
+from shared.state import Delivery, JobHead, Pace
 from shared.table_rows import from_row
 from shared.webhook_model import WebhookAnswer, WebhookRequest
 
@@ -73,32 +73,62 @@ def watched(outside: Outside, tell: Tell) -> Outside:
 
 
 def kind_of(operations: Sequence[Operation]) -> str:
-    """What a write is: sight, commit, drop, remove, cycle, claim, record or webhook.
+    """What a write is, by the names of docs/crash-table.md.
 
     Raises:
         ValueError: The app writes something that has no name yet; name it here and in docs/crash-table.md.
     """
     first = operations[0]
     table = first.key.partition("|")[0]
-    match table, first:
-        case "job", Insert():
-            return "sight"
-        case "job", Replace():
-            dropped = any(isinstance(other, Delete) for other in operations)
-            return "drop" if dropped and not any(isinstance(other, Put) for other in operations) else "commit"
-        case "job", Delete():
-            return "remove"
-        case "due", Replace() if held_by(first) is not None:
-            return "claim"
-        case "due", Replace() | Delete():
-            return "record"
-        case (("cycle" | "webhook"), _):
-            return table
-        case _:
-            raise ValueError(f"no name for a write of {first.key}")
+    if isinstance(first, Insert | Replace) and table == "digest":
+        return "told" if len(operations) > 1 else "hold" if _pace_of(first).leased_until is None else "turn"
+    if isinstance(first, Replace) and table == "due":
+        return "record" if held_by(first) is None else "claim"
+    if isinstance(first, Replace) and table == "job":
+        return _kind_of_swap(first, operations)
+    for name, tables, operation in _NAMES:
+        if table in tables and isinstance(first, operation):
+            return name
+    raise ValueError(f"no name for a write of {first.key}")
+
+
+_NAMES = (
+    ("sight", {"job"}, Insert),
+    ("remove", {"job"}, Delete),
+    ("cycle", {"cycle"}, Insert | Replace),
+    ("record", {"due"}, Delete),
+    ("redeliver", {"due"}, Insert),
+    ("webhook", {"webhook"}, Insert | Replace),
+    ("refresh", {"refresh"}, Insert | Replace),
+    ("ping", {"ping"}, Insert | Replace),
+    ("mute", {"mute"}, Put | Delete),
+    ("diagnostics", {"diagnostics"}, Put | Delete),
+    ("purge", {"done", "dead", "event"}, Delete),
+)
+"""Writes that are known by their first row and by what happens to it."""
+
+
+def _kind_of_swap(swap: Replace, operations: Sequence[Operation]) -> str:
+    """What a transaction is that swaps a job's head: a head that begins anew has counted no node yet."""
+    head = from_row(_as_row(swap), JobHead)
+    puts = any(isinstance(other, Put) for other in operations)
+    drops = any(isinstance(other, Delete) for other in operations)
+    if puts:
+        return "split" if drops else "commit" if head.pages is not None else "slice"
+    if head.nodes == 0 and head.pages is None and head.closed is None:
+        return "replace"
+    return "drop" if drops else "commit"
 
 
 def held_by(write: Replace) -> Delivery | None:
     """The delivery as this write claims it, or None when the write is no claim."""
-    delivery = from_row(Row(key=write.key, columns=write.columns, etag=""), Delivery)
+    delivery = from_row(_as_row(write), Delivery)
     return delivery if delivery.leased_until is not None else None
+
+
+def _pace_of(write: Insert | Replace) -> Pace:
+    return from_row(_as_row(write), Pace)
+
+
+def _as_row(write: Insert | Replace) -> Row:
+    return Row(key=write.key, columns=write.columns, etag="")

@@ -21,6 +21,7 @@ from shared.ports import Clock, Lanes
 from shared.settings import Settings, load_settings
 from shared.table_store import open_table
 from shared.webhook_sender import WebhookSender
+from tests.faults.recorder import CHAT
 from tests.support.fakes import nobody_waits
 
 ACCOUNT = "faulty"
@@ -33,12 +34,16 @@ PATIENCE = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Addresses of Batch, of the storage (behind a proxy or not) and of the receiver; may be sent to a process."""
+    """Addresses of Batch, of the storage (behind a proxy or not) and of the receiver; may be sent to a process.
+
+    `chats` says whether a chat service is told too.
+    """
 
     batch: str
     storage: str
     table: str
     receiver: str
+    chats: bool = False
 
     @property
     def partition(self) -> str:
@@ -47,7 +52,7 @@ class Place:
 
     def settings(self) -> Settings:
         """The app's settings but for the table, which the outside knows."""
-        return _settings(self.batch, self.storage, self.receiver)
+        return _settings(self.batch, self.storage, self.receiver, chats=self.chats)
 
     def outside(
         self,
@@ -130,10 +135,10 @@ def _sender(deadline: timedelta) -> WebhookSender:
 
 
 @cache
-def _settings(batch: str, storage: str, receiver: str) -> Settings:
+def _settings(batch: str, storage: str, receiver: str, *, chats: bool) -> Settings:
     """One webhook wants everything, the other failures and what becomes of webhooks."""
     wanted = {STEADY: ["*"], SHAKY: ["*.failed", "webhook.*"]}
-    hooks = [
+    hooks: list[dict[str, object]] = [
         {
             "name": name,
             "format": "cloudevents",
@@ -143,6 +148,8 @@ def _settings(batch: str, storage: str, receiver: str) -> Settings:
         }
         for name, events in wanted.items()
     ]
+    if chats:
+        hooks.append({"name": CHAT, "format": "slack", "url": f"{receiver}/{CHAT}"})
     return load_settings(
         {
             "BATCH_ACCOUNT_URLS": batch,

@@ -22,17 +22,24 @@ class Reply:
     status: int = 204
     headers: Mapping[str, str] = field(default_factory=dict)
     silence_seconds: float = 0
+    body: bytes = b""
+
+
+CHAT = "chat"
+"""The path at which a chat service listens: it is told without a signature, and says `ok`."""
 
 
 class Recorder:
     """Listens on loopback, each webhook at the path of its name; threads may share it.
 
-    `reply` is asked, with the webhook's name, for each message that is verified; others get 401.
+    `reply` is asked, with the webhook's name, for each message that is verified; others get 401. `chat` holds what was
+    said in chat.
     """
 
     def __init__(self, secret: str, clock: Callable[[], datetime]) -> None:
         self.reply: Callable[[str], Reply] = lambda _webhook: Reply()
         self.receipts: list[Receipt] = []
+        self.chat: list[str] = []
         self.ended = threading.Event()
         self._key = key_of(secret)
         self._clock = clock
@@ -41,6 +48,9 @@ class Recorder:
 
     def receive(self, webhook: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Judge and write down one message, before anybody hears of the answer."""
+        if webhook == CHAT:
+            self.chat.append(body.decode())
+            return Reply(status=200, body=b"ok")
         verified = verify(headers, body, key=self._key, now=self._clock()) is Reason.SIGNATURE_MATCHES
         reply = self.reply(webhook) if verified else Reply(status=401)
         receipt = Receipt(
@@ -65,9 +75,10 @@ class Recorder:
                     recorder.ended.wait(reply.silence_seconds)
                     return
                 self.send_response(reply.status)
-                for name, value in {**reply.headers, "Content-Length": "0"}.items():
+                for name, value in {**reply.headers, "Content-Length": str(len(reply.body))}.items():
                     self.send_header(name, value)
                 self.end_headers()
+                self.wfile.write(reply.body)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
                 """The receipts say it all."""

@@ -1,34 +1,62 @@
-"""Where the story is played: Azurite, the simulator, a receiver, and what was before each chapter.
+"""Where a story is played: Azurite, the simulator, a receiver, and what was before each chapter.
 
-Owns how a chapter is set up anew, so that each fault costs one chapter and not the whole story.
+Owns how a chapter is set up anew, so that each fault costs one chapter and not the whole story, and what a chapter
+comes to when nothing goes wrong. Does not own what is wrong in general (`checker`).
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 from local.azurite import Azurite
 from local.batch_simulator.server import Simulator
 from shared.composition import App, compose
-from shared.ports import Put, Row
-from shared.table_rows import OWN, range_of
+from shared.digest_rows import is_owed
+from shared.errors import StoreError
+from shared.http_api import ApiError, Request
+from shared.ports import Operation, Put, Row
+from shared.state import JobHead
+from shared.table_rows import OWN, from_row, range_of
 from shared.table_store import open_table
+from tests.faults.chat import Said, read_chat
 from tests.faults.checker import Receipt, Verdict, check
 from tests.faults.effects import Tell, watched
 from tests.faults.place import ACCOUNT, KEY, PATIENCE, SECRET, SHAKY, WEBHOOKS, Place, SerialLanes, SetClock
-from tests.faults.recorder import Recorder, Reply
-from tests.faults.story import CHAPTERS, CLEAN, NOW, world_of
+from tests.faults.recorder import CHAT, Recorder, Reply
+from tests.faults.story import NOW, Story, cycle
 
-REFUSALS = 3
-"""So many messages the webhook SHAKY refuses at first: it fails, is probed and recovers."""
-LEASE_IS_OVER = timedelta(seconds=70)
+LEASE_IS_OVER = timedelta(seconds=110)
+"""Longer than any lease: of deliveries, of chat, and of polling on demand."""
 _DRAINING = tuple(timedelta(minutes=minutes) for minutes in (2, 4, 8, 20, 80, 240, 480))
 
-Told = frozenset[tuple[str, str, str]]
-"""Webhook, type and subject of the events about jobs that were taken over."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a chapter has come to when all that was due is delivered.
+
+    `told` are webhook, type and subject of what was taken over, leaving out what depends on how often a webhook failed;
+    `taken` how often each message (webhook, id) was; `said` what chat was told; `asked` what people asked for, as the
+    API shows it.
+    """
+
+    told: frozenset[tuple[str, str, str]]
+    taken: Counter[tuple[str, str]]
+    said: Counter[Said]
+    asked: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What is wrong with a chapter that a fault happened in, empty for nothing, and whether anything came twice."""
+
+    wrong: str
+    duplicate: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,21 +65,30 @@ class _Before:
 
     rows: dict[str, list[Row]]
     receipts: tuple[Receipt, ...]
+    chat: tuple[str, ...]
     refusals: int
-    told_after: Told = frozenset()
 
 
 @dataclass(slots=True, kw_only=True)
 class Stage:
-    """One chapter at a time; `place` leads to its table, `clock` is everybody's but the storage's."""
+    """One chapter of a story at a time; `place` leads to its table, `clock` is everybody's but the storage's.
 
+    `points` are what each chapter passes when nothing goes wrong, `writers` which functions of the app wrote there
+    (`module.Class.method`), `writes` the kinds of a chapter's writes as whoever looks at the network counts them.
+    """
+
+    story: Story
     azurite: Azurite
     simulator: Simulator
     recorder: Recorder
     clock: SetClock
     place: Place
-    refusals: int = REFUSALS
+    refusals: int = 0
+    points: list[list[str]] = field(default_factory=list)
+    writers: dict[str, set[str]] = field(default_factory=dict)
+    writes: dict[int, list[str]] = field(default_factory=dict)
     _before: list[_Before] = field(default_factory=list)
+    _expected: dict[int, Outcome] = field(default_factory=dict)
 
     def reply(self, webhook: str) -> Reply:
         """The receiver's answer to the next message."""
@@ -64,21 +101,55 @@ class Stage:
         """Begin that chapter: a table of its own with what was stored before, Batch and the clock as they are then."""
         before = self._before[chapter]
         self.place = replace(self.place, table=f"t{uuid4().hex}")
-        self.simulator.world, self.clock.now = world_of(chapter)
+        self.simulator.world, self.clock.now = self.story.world(chapter)
         self.recorder.receipts[:] = before.receipts
+        self.recorder.chat[:] = before.chat
         self.refusals = before.refusals
         table = open_table(self.place.storage, self.place.table)
         for partition, rows in before.rows.items():
-            if rows:
-                table.transact(partition, [Put(key=row.key, columns=row.columns) for row in rows])
+            for some in _hundreds(rows):
+                table.transact(partition, [Put(key=row.key, columns=row.columns) for row in some])
 
     def play_all(self) -> None:
         """Play the whole story without a fault, remembering what was before each chapter."""
-        for chapter, one in enumerate(CHAPTERS):
-            self.simulator.world, self.clock.now = world_of(chapter)
-            before = _Before(rows=self._rows(), receipts=tuple(self.recorder.receipts), refusals=self.refusals)
-            one.run(self.app())
-            self._before.append(replace(before, told_after=self._told()))
+        self.refusals = self.story.refusals
+        for number, chapter in enumerate(self.story.chapters):
+            self.simulator.world, self.clock.now = self.story.world(number)
+            self._before.append(
+                _Before(
+                    rows=self._rows(),
+                    receipts=tuple(self.recorder.receipts),
+                    chat=tuple(self.recorder.chat),
+                    refusals=self.refusals,
+                )
+            )
+            self.points.append([])
+            with self.story.limits():
+                chapter.act(self.app(self._note))
+
+    def _note(self, point: str, _operations: Sequence[Operation]) -> None:
+        self.points[-1].append(point)
+        writer = sys._getframe(2).f_code  # whoever called the table that tells of it
+        self.writers.setdefault(point, set()).add(f"{Path(writer.co_filename).stem}.{writer.co_qualname}")
+
+    def act(
+        self, chapter: int, tell: Tell | None = None, *, storage: str | None = None, patience: timedelta = PATIENCE
+    ) -> bool:
+        """Let a fresh app act; whether it did to the end, or else failed or refused.
+
+        *tell* hears of each effect, *storage* leads around to the table.
+        """
+        with self.story.limits(), suppress(StoreError, ApiError):
+            self.story.chapters[chapter].act(self.app(tell, storage=storage, patience=patience))
+            return True
+        return False
+
+    def recover(self, chapter: int, *, done: bool) -> None:
+        """Let time pass until nobody holds anything any more; whoever got no answer asks again; then a cycle runs."""
+        self.clock.now += LEASE_IS_OVER
+        if self.story.chapters[chapter].asked and not done:
+            self.act(chapter)  # what is refused now, for there is nothing left to do, was done then
+        self._drain()
 
     def app(self, tell: Tell | None = None, *, storage: str | None = None, patience: timedelta = PATIENCE) -> App:
         """A fresh app, as after a restart; *tell* hears of each effect, *storage* leads around to the table."""
@@ -86,39 +157,86 @@ class Stage:
         outside = place.outside(self.clock, SerialLanes(), storage_patience=patience)
         return compose(place.settings(), watched(outside, tell) if tell else outside)
 
-    def drain(self) -> None:
-        """Run clean cycles until nothing is due any more.
+    def judge(self, chapter: int) -> Judged:
+        """What is wrong now that all that was due in a chapter is delivered."""
+        expected, outcome = self._expected_of(chapter), self._outcome()
+        again = Counter({message: times - 1 for message, times in expected.taken.items()})
+        verdict = self._verdict(again)
+        wrong = {
+            "": "" if verdict.good_but_for_duplicates else f"{verdict}: {verdict!r}",
+            "not told": sorted(expected.told - outcome.told),
+            "not sent again": sorted(
+                message for message, times in expected.taken.items() if times > 1 and outcome.taken[message] < times
+            ),
+            "not said in chat": sorted((expected.said - outcome.said).items()),
+            "asked in vain": sorted(set(expected.asked) ^ set(outcome.asked)),
+        }
+        words = "; ".join(f"{name} {what}".strip() for name, what in wrong.items() if what)
+        return Judged(wrong=words, duplicate=bool(verdict.duplicate or outcome.said - expected.said))
+
+    def _expected_of(self, chapter: int) -> Outcome:
+        """What a chapter comes to without a fault; the stage is left as it was."""
+        if chapter not in self._expected:
+            place, now, refusals = self.place, self.clock.now, self.refusals
+            world, receipts, chat = self.simulator.world, list(self.recorder.receipts), list(self.recorder.chat)
+            self.set_up(chapter)
+            assert self.act(chapter)
+            self.recover(chapter, done=True)
+            verdict = self._verdict(Counter())
+            assert verdict.good_but_for_duplicates, verdict
+            self._expected[chapter] = self._outcome()
+            self.place, self.clock.now, self.refusals = place, now, refusals
+            self.simulator.world, self.recorder.receipts[:], self.recorder.chat[:] = world, receipts, chat
+        return self._expected[chapter]
+
+    def _drain(self) -> None:
+        """Run clean cycles until nothing is due any more and chat knows everything.
 
         Raises:
             AssertionError: Something stays due for half a day.
         """
-        for wait in _DRAINING:
-            if not self.due():
-                return
+        for wait in (timedelta(0), *_DRAINING):
             self.clock.now += wait
-            CLEAN.run(self.app())
-        raise AssertionError(f"still due: {self.due()}")
+            with self.story.limits():
+                cycle(self.app())
+            if not self._due() and not self._chat_waits():
+                return
+        raise AssertionError(f"still due, or chat not told: {self._due()}")
 
-    def due(self) -> list[str]:
-        """What is still to be delivered."""
+    def _due(self) -> list[str]:
         table = open_table(self.place.storage, self.place.table)
         return [row.key for part in (self.place.partition, OWN) for row in table.query(part, *range_of("due"))]
 
-    def verdict(self) -> Verdict:
-        """The checker's judgement of all that happened."""
+    def _chat_waits(self) -> bool:
+        """Whether chat has still to be told something, now or when its pause is over."""
+        table, account = open_table(self.place.storage, self.place.table), self.place.partition
+        heads = [from_row(row, JobHead) for row in table.query(account, *range_of("job"))]
+        chats = [webhook for webhook in self.place.settings().webhooks if webhook.name == CHAT]
+        return any(is_owed(table, account, chat, head, self.clock.now) for chat in chats for head in heads)
+
+    def _verdict(self, again: Counter[tuple[str, str]]) -> Verdict:
         truth = [failure.to_json() for failure in self.simulator.world.failures]
-        return check(truth, self.recorder.receipts, WEBHOOKS)
+        return check(truth, self.recorder.receipts, WEBHOOKS, excused=again)
 
-    def missing(self, chapter: int) -> Told:
-        """What a play without faults has told by the end of that chapter, and this one has not."""
-        return self._before[chapter].told_after - self._told()
-
-    def _told(self) -> Told:
-        events = [(receipt.webhook, json.loads(receipt.body)) for receipt in self.recorder.receipts if receipt.accepted]
-        return frozenset(
-            (webhook, event["type"], event.get("subject", ""))
-            for webhook, event in events
-            if event.get("subject", "").startswith("jobs/")
+    def _outcome(self) -> Outcome:
+        accepted = [receipt for receipt in self.recorder.receipts if receipt.accepted]
+        events = [(receipt.webhook, json.loads(receipt.body)) for receipt in accepted]
+        routes = self.app().routes
+        jobs = json.loads(routes.list_jobs(Request()).body)["value"]
+        webhooks = json.loads(routes.webhooks.list_webhooks(Request()).body)["value"]
+        return Outcome(
+            told=frozenset(
+                (webhook, event["type"], event.get("subject", ""))
+                for webhook, event in events
+                if event.get("subject", "").startswith("jobs/") or event["type"] == "prepwatch.webhook.disabled"
+            ),
+            taken=Counter((receipt.webhook, receipt.id) for receipt in accepted),
+            said=sum(map(read_chat, self.recorder.chat), Counter()),
+            asked=(
+                *(f"job {job['jobId']}: {job['tracking']}, requested {job['requested']}" for job in jobs),
+                *(f"mute {mute['name']}" for mute in json.loads(routes.mutes.list_mutes(Request()).body)["value"]),
+                *(f"webhook {hook['name']} is disabled" for hook in webhooks if hook["state"] == "disabled"),
+            ),
         )
 
     def _rows(self) -> dict[str, list[Row]]:
@@ -126,20 +244,25 @@ class Stage:
         return {partition: list(table.query(partition, "", "~")) for partition in (self.place.partition, OWN)}
 
 
+def _hundreds(rows: list[Row]) -> Iterator[list[Row]]:
+    yield from (rows[start : start + 100] for start in range(0, len(rows), 100))
+
+
 @contextmanager
-def stage(azurite: Azurite) -> Iterator[Stage]:
-    """A stage on which the story has been played once without a fault."""
+def stage(story: Story, azurite: Azurite) -> Iterator[Stage]:
+    """A stage on which a story has been played once without a fault."""
     clock = SetClock(NOW)
     with ExitStack() as stack:
         recorder = Recorder(SECRET, clock)
-        simulator = Simulator(world_of(0)[0], account=ACCOUNT, key=KEY, clock=clock)
+        simulator = Simulator(story.world(0)[0], account=ACCOUNT, key=KEY, clock=clock)
         place = Place(
             batch=simulator.url,
             storage=azurite.connection_string,
             table=f"t{uuid4().hex}",
             receiver=recorder.url,
+            chats=story.chats,
         )
-        running = Stage(azurite=azurite, simulator=simulator, recorder=recorder, clock=clock, place=place)
+        running = Stage(story=story, azurite=azurite, simulator=simulator, recorder=recorder, clock=clock, place=place)
         recorder.reply = running.reply
         stack.enter_context(recorder.listening())
         stack.enter_context(simulator)

@@ -1,12 +1,13 @@
 """A process that polls, or delivers, again and again, until somebody kills it.
 
-Owns the log of claims. Does not own what goes wrong around it (`storm`).
+Owns the logs of claims and of polls. Does not own what goes wrong around it (`storm`).
 """
 
 import json
+import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from multiprocessing import get_context, parent_process
@@ -16,9 +17,11 @@ from pathlib import Path
 from shared.composition import App, compose
 from shared.errors import StoreError
 from shared.outbox import LEASE
+from shared.polling import CycleReport
 from shared.ports import Clock, Operation, Replace
 from shared.workers import ThreadLanes
 from tests.faults.effects import held_by, watched
+from tests.faults.exposure import Poll
 from tests.faults.place import FastClock, Place
 
 STORAGE_PATIENCE = timedelta(seconds=1)
@@ -31,12 +34,22 @@ _processes.set_forkserver_preload([__name__])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Duty:
-    """What a worker does, where, by which clock, and which file it writes its claims to."""
+    """What a worker does, where, by which clock, and the folder that it writes its logs to."""
 
     place: Place
     clock: FastClock
     polls: bool
-    claims: Path
+    folder: Path
+
+    @property
+    def claims(self) -> Path:
+        """The log of claims."""
+        return self.folder / "claims.jsonl"
+
+    @property
+    def well_polled(self) -> Path:
+        """The log of the cycles that ended well."""
+        return self.folder / "polls.jsonl"
 
 
 def start_worker(duty: Duty) -> BaseProcess:
@@ -46,17 +59,17 @@ def start_worker(duty: Duty) -> BaseProcess:
     return process
 
 
-def run_once(app: App, *, polls: bool) -> None:
-    """One cycle, or one go at what is due.
+def run_once(app: App, *, polls: bool) -> CycleReport | None:
+    """One cycle and how it went, or one go at what is due.
 
     Raises:
         StoreError: The table is away; on Azure this is a failed invocation.
     """
     ((account, poller),) = app.pollers.items()
     if polls:
-        poller.run()
-    else:
-        app.deliveries.run(account, timedelta(seconds=60))
+        return poller.run()
+    app.deliveries.run(account, timedelta(seconds=60))
+    return None
 
 
 def _work(duty: Duty) -> None:
@@ -64,20 +77,48 @@ def _work(duty: Duty) -> None:
         duty.clock, ThreadLanes(), storage_patience=STORAGE_PATIENCE, send_deadline=SEND_DEADLINE
     )
     app = compose(duty.place.settings(), watched(outside, ClaimLog(duty.claims, duty.clock).tell))
+    log = PollLog(duty.well_polled, duty.clock)
     owner = parent_process()
     while owner is not None and owner.is_alive():
         try:
-            run_once(app, polls=duty.polls)
+            log.note(lambda: run_once(app, polls=duty.polls))
         except StoreError as error:
             print(f"a run failed: {error}")
         time.sleep(_PAUSE_SECONDS)
+
+
+class PollLog(logging.Handler):
+    """Writes a line for each cycle that ended well; hears from the app's own log which jobs were in trouble."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        super().__init__(logging.INFO)
+        self._file = _open(path)
+        self._clock = clock
+        self._troubled: set[str] = set()
+        logger = logging.getLogger("prepwatch")
+        logger.setLevel(logging.INFO)
+        logger.addHandler(self)
+
+    def note(self, run: Callable[[], CycleReport | None]) -> None:
+        """Run a cycle and write it down, unless it failed, or left out jobs without naming them."""
+        self._troubled.clear()
+        begun = self._clock()
+        report = run()
+        if report is not None and report.good and report.not_looked_at <= len(self._troubled):
+            poll = Poll(begun=begun, ended=self._clock(), troubled=frozenset(self._troubled))
+            os.write(self._file, f"{poll.to_json()}\n".encode())
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Remember a job in trouble."""
+        if isinstance(record.args, tuple) and record.args[0] == "job-error":
+            self._troubled.add(json.loads(str(record.args[1]))["job"].lower())
 
 
 class ClaimLog:
     """Writes a line for each claim and each record, which other processes' lines never tear apart."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._file = _open(path)
         self._clock = clock
         self._leases: dict[str, str] = {}
 
@@ -96,3 +137,7 @@ class ClaimLog:
 
     def _write(self, what: str, lease: str, **said: str | bool) -> None:
         os.write(self._file, (json.dumps({"what": what, "lease": lease, **said}) + "\n").encode())
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)

@@ -6,9 +6,11 @@ The functions of function_app.py are called as the host calls them, with its log
 import base64
 import json
 import logging
+import re
 import socket
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import Any
@@ -24,14 +26,17 @@ from shared.batch_auth import TokenAuth
 from shared.batch_client import BatchClient
 from shared.composition import Outside, build_app, compose, utc_now
 from shared.errors import SettingsError, StoreError
+from shared.event_grid_token import EventGridToken
+from shared.http_api import Answer, Request
 from shared.http_transport import HttpTransport
 from shared.ports import Put
+from shared.route_table import ROUTES
 from shared.routes import Routes
 from shared.settings import load_settings
 from shared.state import DeliveryState
 from shared.table_rows import range_of
 from shared.table_store import open_table
-from shared.webhook_model import WebhookRequest
+from shared.webhook_model import WebhookAnswer, WebhookRequest
 from shared.webhook_sender import WebhookSender
 from shared.workers import ThreadLanes
 from tests.support.fake_table import FakeTable
@@ -50,7 +55,17 @@ HOOK_PATH = "c4n4ryPathOfHook?sig=c4n4rySigOfHook"
 BEAT_PATH = "c4n4ryPathOfHeartbeat"
 TOKEN = "eyJ0eXAiOiJKV1QifQ.c4n4ryOfTheToken0123456789.c4n4ryOfTheSignature"
 TEXT_SECRET = "c4n4ryInBatchText"
+TEAMS_PATH = "workflows/c4n4ryOfTeams/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers&sig=c4n4rySig_OfTeams"
+SLACK_PATH = "services/T0C4N4RY/B0C4N4RY/c4n4ryOfSlack0123456789"
+PAGER_KEY = "c4n4ry0123456789abcdef0123456789"
+GRID_KEY = base64.b64encode(b"c4n4ry\xff\xfe of a topic").decode()
+GRID_HOST = "https://topic.westeurope-1.eventgrid.azure.net"
 CANARIES = (
+    TEAMS_PATH,
+    SLACK_PATH,
+    "T0C4N4RY",
+    PAGER_KEY,
+    GRID_KEY,
     BATCH_KEY,
     KEY_BYTES.decode(),
     STORAGE_KEY,
@@ -69,6 +84,7 @@ CANARIES = (
 def _listening(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Everything is logged; in the end no record, formatted with its traceback, may hold a canary."""
     caplog.set_level(logging.DEBUG)
+    assert not logging.getLogger("prepwatch").disabled
     yield
     formatter = logging.Formatter("%(name)s %(levelname)s %(message)s %(args)s")
     for record in caplog.get_records("call"):
@@ -88,9 +104,19 @@ def trace_of(error: BaseException) -> str:
     return "".join(traceback.format_exception(error)) + repr(error)
 
 
+HOOK_NAMES = ("second", "teams", "slack", "pager", "topic", "entra")
+
+
 def environment(batch_url: str, hook_url: str, **changes: str) -> dict[str, str]:
     """Settings with a canary in every place for a secret."""
-    second = {"name": "second", "format": "cloudevents", "urlSetting": "HOOK", "secretSettings": ["OLD", "NEW"]}
+    hooks = [
+        {"name": "second", "format": "cloudevents", "urlSetting": "HOOK", "secretSettings": ["OLD", "NEW"]},
+        {"name": "teams", "format": "teams", "urlSetting": "TEAMS"},
+        {"name": "slack", "format": "slack", "urlSetting": "SLACK"},
+        {"name": "pager", "format": "pagerduty", "url": f"{hook_url}/enqueue", "keySetting": "PAGER"},
+        {"name": "topic", "format": "eventgrid", "url": f"{hook_url}/api/events", "keySetting": "GRID"},
+        {"name": "entra", "format": "eventgrid", "url": f"{GRID_HOST}/api/events"},
+    ]
     return {
         "AzureWebJobsStorage": f"DefaultEndpointsProtocol=http;AccountName=a;AccountKey={STORAGE_KEY}",
         "BATCH_ACCOUNT_URLS": batch_url,
@@ -100,7 +126,11 @@ def environment(batch_url: str, hook_url: str, **changes: str) -> dict[str, str]
         "WEBHOOK_SECRET": HOOK_SECRET,
         "WEBHOOK_ALLOW_HTTP": "true",
         "WEBHOOK_ALLOWED_CIDRS": "127.0.0.0/8",
-        "WEBHOOKS": json.dumps([second]),
+        "WEBHOOKS": json.dumps(hooks),
+        "TEAMS": f"{hook_url}/{TEAMS_PATH}",
+        "SLACK": f"{hook_url}/{SLACK_PATH}",
+        "PAGER": PAGER_KEY,
+        "GRID": GRID_KEY,
         "HOOK": f"{hook_url}/{HOOK_PATH}2",
         "OLD": HOOK_SECRET,
         "NEW": HOOK_SECRET,
@@ -124,6 +154,33 @@ class Credential:
         return AccessToken(TOKEN, int((datetime.now(UTC) + timedelta(days=1)).timestamp()))
 
 
+@dataclass(slots=True)
+class LateClock:
+    """The system's clock, set ahead, so that chat is told within a test."""
+
+    ahead: timedelta = timedelta(0)
+
+    def __call__(self) -> datetime:
+        """Now, and then some."""
+        return utc_now() + self.ahead
+
+
+@dataclass(frozen=True, slots=True)
+class Rerouted:
+    """The real sender, which finds the Event Grid topic where the other receivers are."""
+
+    sender: WebhookSender
+    receiver: str
+
+    def send(self, request: WebhookRequest) -> WebhookAnswer:
+        """As the sender does."""
+        return self.sender.send(replace(request, url=request.url.replace(GRID_HOST, self.receiver)))
+
+    def get(self, url: str) -> WebhookAnswer:
+        """As the sender does."""
+        return self.sender.get(url)
+
+
 def outside_of(settings: dict[str, str], credential: Credential | None = None) -> tuple[FakeTable, Outside]:
     """Real clients and a table in memory; with a credential, tokens instead of the key."""
     loaded = load_settings(settings)
@@ -140,43 +197,102 @@ def outside_of(settings: dict[str, str], credential: Credential | None = None) -
     return table, Outside(
         table=table,
         batch=batch,
-        sender=sender,
+        sender=Rerouted(sender, settings["WEBHOOK_URL"].removesuffix(f"/{HOOK_PATH}")),
         lanes=ThreadLanes(),
-        clock=utc_now,
+        clock=LateClock(),
         pause=nobody_waits,
         new_id=lambda: f"id-{next(numbers)}",
+        authorize=EventGridToken(credential or Credential()),
+        check_address=sender.check,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """A request to one of the HTTP functions."""
+
+    function: str
+    query: dict[str, str] = field(default_factory=dict)
+    route: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    def handler(self, routes: Routes, request: Request) -> Answer:
+        """Let the app answer it."""
+        owners = (routes, routes.events, routes.webhooks, routes.mutes, routes.system)
+        owner = next(one for one in owners if hasattr(one, self.function))
+        answered: Answer = getattr(owner, self.function)(request)
+        return answered
+
+    def said(self) -> tuple[bytes, bytes]:
+        """Body and headers of the answer."""
+        request = func.HttpRequest(
+            method="GET", url="http://localhost/api/x", params=self.query, route_params=self.route, body=self.body
+        )
+        got = function_app.answer(request, self.handler)
+        return got.get_body(), str(dict(got.headers)).encode()
+
+
+def asks_of_event(event_id: str) -> list[Ask]:
+    """What can be asked of an event."""
+    return [Ask(function=name, route={"eventId": event_id}) for name in ("get_event", "redeliver_event")]
+
+
+MUTE = {"jobs": ["x"], "startsAt": "2026-01-01T00:00:00Z", "endsAt": "2099-01-01T00:00:00Z"}
+ASKED = (
+    Ask(function="summary", query={"maxAge": "0"}),
+    Ask(function="summary"),
+    Ask(function="summary", query={"maxAge": "x"}),
+    Ask(function="list_jobs"),
+    Ask(function="list_nodes", route={"jobId": "job"}),
+    Ask(function="list_nodes", route={"jobId": "job"}, query={"live": "true", "$filter": f"sig={TEXT_SECRET}"}),
+    *(Ask(function="explain_node", route={"jobId": job, "nodeId": "n"}) for job in ("job", "ok")),
+    Ask(function="list_events"),
+    Ask(function="redeliver_events", body=b'{"state":"dead"}'),
+    *(Ask(function="ping_webhook", route={"name": name}) for name in ("default", *HOOK_NAMES)),
+    Ask(function="disable_webhook", route={"name": "second"}),
+    Ask(function="enable_webhook", route={"name": "second"}),
+    Ask(function="list_webhooks"),
+    Ask(
+        function="put_mute",
+        route={"name": "x"},
+        body=json.dumps({**MUTE, "createdBy": "me", "comment": f"password={TEXT_SECRET}"}).encode(),
+    ),
+    Ask(function="list_mutes"),
+    Ask(function="delete_mute", route={"name": "x"}),
+    Ask(function="metrics"),
+    Ask(function="openapi"),
+    Ask(function="diagnostics"),
+    Ask(function="track_job", route={"jobId": "job"}),
+    Ask(function="untrack_job", route={"jobId": "job"}),
+    Ask(function="health"),
+)
 
 
 def call_everything(monkeypatch: pytest.MonkeyPatch, make: Callable[[], Any]) -> list[bytes]:
     """Call the app's functions over an app; bodies and headers of all answers, and what exceptions would show."""
     monkeypatch.setattr(function_app, "prepwatch", make)
-    handlers: list[tuple[Callable[..., Any], dict[str, str]]] = [
-        (Routes.summary, {"maxAge": "0"}),
-        (Routes.summary, {}),
-        (Routes.list_jobs, {}),
-        (Routes.list_nodes, {}),
-        (Routes.list_nodes, {"live": "true", "$filter": f"sig={TEXT_SECRET}"}),
-        (Routes.track_job, {}),
-        (Routes.untrack_job, {}),
-        (Routes.health, {}),
-        (Routes.summary, {"maxAge": "x"}),
-    ]
-    said: list[bytes] = []
-    for use_case in ("poll", "purge"):
-        try:
-            app = make()
-            done = next(iter(app.pollers.values())).run() if use_case == "poll" else app.purger.run()
-            said.append(repr(done).encode())
-        except (SettingsError, StoreError) as error:
-            said.append(trace_of(error).encode())
-    for handler, query in handlers:
-        request = func.HttpRequest(
-            method="GET", url="http://localhost/api/x", params=query, route_params={"jobId": "job"}, body=b""
-        )
-        got = function_app.answer(request, handler)
-        said.extend((got.get_body(), str(dict(got.headers)).encode()))
+    said = [run(make, "poll"), run(make, "purge")]
+    said.extend(part for ask in ASKED for part in ask.said())
+    events = sorted({found.decode() for found in re.findall(rb"[0-9]{13}-[a-z2-7]{24}", b"".join(said))})
+    said.extend(part for event in events or ["none"] for ask in asks_of_event(event) for part in ask.said())
+    said.append(run(make, "poll"))
     return said
+
+
+def run(make: Callable[[], Any], use_case: str) -> bytes:
+    """Let a timer fire, a while later: its answer, or what its exception would show."""
+    try:
+        app = make()
+        app.clock.ahead += timedelta(seconds=20)
+        return repr(next(iter(app.pollers.values())).run() if use_case == "poll" else app.purger.run()).encode()
+    except (SettingsError, StoreError) as error:
+        return trace_of(error).encode()
+
+
+def test_every_function_is_asked() -> None:
+    """No route is left out of what these tests call; the dashboard holds no data at all."""
+    asked = {ask.function for ask in (*ASKED, *asks_of_event("x"))}
+    assert asked == {route.function for route in ROUTES} - {"dashboard"}
 
 
 WRONG = {
@@ -239,7 +355,8 @@ def test_errors_of_batch(status: int, *, whole: bool, monkeypatch: pytest.Monkey
         for _ in range(2):
             said += call_everything(monkeypatch, lambda: app)
     nothing_in(stored_text(list(rows_of(table))), *said)
-    nothing_in(*(request.partition(b"\r\n\r\n")[2] for request in receiver.requests))
+    # A pager is known by the key in its messages: that one is not for anybody else.
+    nothing_in(*(request.partition(b"\r\n\r\n")[2].replace(PAGER_KEY.encode(), b"") for request in receiver.requests))
 
 
 @pytest.mark.parametrize(

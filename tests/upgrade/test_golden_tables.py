@@ -199,7 +199,7 @@ def test_rows_of_a_newer_version_are_left_alone() -> None:
     use_everything(app, clock)
     assert contents(table) == before
     assert app.post.sent == []
-    assert app.ask(lambda routes, request: routes.summary(request))["error"]["code"] == "StoreUnavailable"
+    assert app.ask(lambda routes, request: routes.summary(request))["error"]["code"] == "UnreadableRow"
 
 
 @pytest.mark.parametrize(
