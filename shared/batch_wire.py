@@ -68,7 +68,6 @@ class _TaskCountsAnswer(_Counts, frozen=True):
 _PAGE: Final = msgspec.json.Decoder(Page)
 _EMPTY_PAGE: Final = msgspec.json.Decoder(_EmptyPage)
 _ITEMS: Final = msgspec.json.Decoder(list[Raw])
-_IDENTITY: Final = msgspec.json.Decoder(_Identity)
 _IDENTITIES: Final = msgspec.json.Decoder(list[_Identity])
 _STATUS: Final = msgspec.json.Decoder(NodeStatus)
 _JOBS: Final = msgspec.json.Decoder(list[BatchJob])
@@ -116,18 +115,8 @@ def split_statuses(value: bytes) -> list[Raw]:
     return _decode(_ITEMS.decode, value, "a list of statuses")
 
 
-def decode_identity(raw: Raw | bytes) -> tuple[str, str]:
-    """Pool id and node id of an entry and nothing else, for whoever only sorts entries; no pool is `""`.
-
-    Raises:
-        HostileAnswerError: There is no node id, or an id that can't be one.
-    """
-    entry = _decode(_IDENTITY.decode, raw, "a status")
-    return _identity(entry.pool_id, entry.node_id)
-
-
-def decode_identities(entries: Sequence[Raw]) -> list[tuple[str, str]]:
-    """Pool id and node id of each entry, as `decode_identity` gives them one by one.
+def decode_identities(entries: Sequence[Raw | bytes]) -> list[tuple[str, str]]:
+    """Pool id and node id of each entry and nothing else, for whoever only sorts entries; no pool is `""`.
 
     Raises:
         HostileAnswerError: One of the entries has no id that can be one.

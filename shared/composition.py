@@ -250,6 +250,7 @@ def compose(settings: Settings, outside: Outside) -> App:
         table=table,
         clock=clock,
         accounts=tuple(pollers),
+        webhooks=frozenset(webhook.name for webhook in settings.webhooks),
         told=frozenset(webhook.name for webhook in settings.webhooks if webhook.format.tells_state),
         retention=settings.retention,
     )

@@ -12,6 +12,7 @@ while it is attempted:
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from threading import Lock
 
 from msgspec import Struct
@@ -20,7 +21,7 @@ from msgspec.structs import replace
 from shared.errors import StoreError, UnreadableRowError
 from shared.events import Origin
 from shared.formats import Message, render
-from shared.journal import write_line
+from shared.journal import write_defect, write_line
 from shared.ledger import Ledger, Pending
 from shared.outbox import (
     SCHEDULE,
@@ -28,12 +29,15 @@ from shared.outbox import (
     NextStep,
     bury,
     claim,
+    has_lost_an_attempt,
     is_due,
     judge,
+    leave_out,
     next_step,
 )
+from shared.overtaken import end_of
 from shared.ports import Authorize, Clock, Delete, Lanes, Put, Replace, Sender, Table
-from shared.sending import send_authorised, without_token
+from shared.sending import hide_credentials, send_authorised, without_token
 from shared.state import Delivery, DeliveryState
 from shared.table_rows import delivery_key, event_key, from_row, range_of, to_columns, unpack
 from shared.webhook_config import Webhook
@@ -128,13 +132,24 @@ class DeliveryRun:
                 self._with.lanes.join(_lane(name))
         return self._left
 
-    def submit(self, name: str, work: Callable[[], None]) -> None:
-        """Do other work for a webhook in its lane; `finish` waits for it too."""
-        self._with.lanes.submit(_lane(name), IN_FLIGHT, work)
+    def submit(self, name: str, work: Callable[[], None], **about: str | None) -> None:
+        """Do work for a webhook in its lane; `finish` waits for it.
+
+        A defect met in it is logged with what it is `about`, and the other work goes on.
+        """
+        lane = name if name in self._health.names else ""
+        self._with.lanes.submit(_lane(lane), IN_FLIGHT, partial(self._do, name, work, about))
+
+    def _do(self, name: str, work: Callable[[], None], about: Mapping[str, str | None]) -> None:
+        try:
+            work()
+        except Exception as defect:  # noqa: BLE001 - what it held is due again when the lease ends, as after a crash
+            webhook = self._with.webhooks.get(name)
+            hide = partial(hide_credentials, webhook) if webhook else str
+            write_defect("delivery-defect", defect, hide, webhook=name, **about)
 
     def _submit(self, item: Pending) -> None:
-        name = item.delivery.webhook
-        self.submit(name if name in self._health.names else "", lambda: self._take(item))
+        self.submit(item.delivery.webhook, lambda: self._take(item), event=item.delivery.event_id)
 
     def _take(self, item: Pending) -> None:
         now = self._with.clock()
@@ -181,6 +196,12 @@ class DeliveryRun:
         if body is None:
             self._record(held, bury(claimed, "the event is not stored any more", now))
             return
+        end = end_of(self._with.table, item.partition, webhook, body)
+        if end is not None and end.is_known():
+            # Whoever died in an attempt may have told it after its end.
+            if not has_lost_an_attempt(claimed) or end.tell_once_more(now):
+                self._record(held, leave_out(claimed, "it is over, and its end is told", now))
+            return
 
         # render, sign, send
         message = Message(id=claimed.event_id, body=body)
@@ -192,8 +213,9 @@ class DeliveryRun:
         judgement = judge(webhook.format, answer, claimed.tries, ended)
         step = next_step(claimed, judgement, answer, ended)
 
-        # record
-        self._record(held, step)
+        # record; an end that came meanwhile first, for afterwards nobody would look for it
+        if end is None or not end.is_known() or end.tell_once_more(ended):
+            self._record(held, step)
         self.follow(webhook.name, judgement, ended)
         if step.state is DeliveryState.DEAD:
             write_line(

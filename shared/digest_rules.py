@@ -4,7 +4,8 @@ Owns what is news to a webhook that was last told so much, and how fast it may b
 (`digests`) or the words (`notices`). Pure: what was told and the head go in, news with its reason comes out.
 
 Chat gets one message for all jobs of an account, ten seconds after the first news, then with growing pauses while it
-goes on. A pager gets one incident for each job, opened at once, brought up to date now and then, closed at once.
+goes on. A pager gets one incident for each job, opened at once, brought up to date now and then, closed at once. Its
+end carries no words: failures that were counted since the last page get a page before it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -60,6 +61,7 @@ class KnownToWebhook(Struct, frozen=True, kw_only=True):
 class News(Struct, frozen=True, kw_only=True):
     """What a webhook does not know about a job: the `kinds` of news, never none, what the message is named after first.
 
+    `pages` says that it is told to a pager, which hears of beginnings and of the end by messages of their own.
     `preparation` and `release` count the failures since it was last told. `before` is what it knew, `told` what it
     knows after the message, and `generation` up to where. `nodes` are some of the nodes concerned, pool id and node id;
     the rules leave them to whoever may read them.
@@ -74,6 +76,7 @@ class News(Struct, frozen=True, kw_only=True):
     told: Told
     wanted_at: datetime
     generation: int
+    pages: bool = False
     nodes: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -83,8 +86,14 @@ class News(Struct, frozen=True, kw_only=True):
 
     @property
     def can_be_muted(self) -> bool:
-        """Whether mutes hold it back: never the end of what was told."""
-        return NewsKind.RESOLVED not in self.kinds and not _BEGINNINGS.isdisjoint(self.kinds)
+        """Whether mutes hold it back, or what can be told apart from the end of what was told, which they never do."""
+        begins = not _BEGINNINGS.isdisjoint(self.kinds)
+        return begins and (NewsKind.RESOLVED not in self.kinds or self.ends_apart)
+
+    @property
+    def ends_apart(self) -> bool:
+        """Whether it holds the end of what was told, which can be told without the rest."""
+        return self.pages and NewsKind.RESOLVED in self.kinds
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -108,9 +117,10 @@ def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime
     def wants(kind: EventType) -> bool:
         return webhook.wants(kind, job_id=head.job_id, account=account)
 
-    same = told.counted_from == head.first_seen_at
-    preparation = head.preparation_failed_ever - (told.preparation if same else 0)
-    release = head.release_failed_ever - (told.release if same else 0)
+    ever = head.ever
+    same = told.counted_from == ever.since
+    preparation = ever.preparation - (told.preparation if same else 0)
+    release = ever.release - (told.release if same else 0)
     grown = (
         preparation if wants(EventType.PREPARATION_FAILED) else 0,
         release if wants(EventType.RELEASE_FAILED) else 0,
@@ -121,9 +131,9 @@ def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime
     began = after.stuck_since is not None and after.stuck_since != told.stuck_since
     moves = told.stuck_since is not None and after.stuck_since is None and head.preparation.open > 0
     lost = after.unreachable_since is not None and after.unreachable_since != told.unreachable_since
-    found = told.unreachable_since is not None and after.unreachable_since is None and not after.gone
+    found = told.unreachable_since is not None and after.unreachable_since is None and after.gone is None
     holds = {
-        NewsKind.GONE: after.gone and not (same and told.gone),
+        NewsKind.GONE: after.gone is not None and after.gone != told.gone,
         NewsKind.RESOLVED: over,
         NewsKind.STUCK: began,
         NewsKind.FAILED: any(grown),
@@ -134,10 +144,7 @@ def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime
     kinds = tuple(kind for kind, true in holds.items() if true)
     if not kinds:
         return None
-    if pager and not over:
-        # An incident that is over before it could be opened is opened and closed: somebody has to know of it.
-        after = msgspec.structs.replace(after, standing=True)
-    return _news(kinds, head.job_id, known, grown, after)
+    return _news(kinds, head.job_id, known, grown, after, pages=pager)
 
 
 def _as_it_stands(webhook: Webhook, wants: Callable[[EventType], bool], head: JobHead, now: datetime) -> Told:
@@ -152,14 +159,15 @@ def _as_it_stands(webhook: Webhook, wants: Callable[[EventType], bool], head: Jo
     # Nobody is woken for what has no remedy or no end: that is for chat to tell.
     unreachable = trouble if not pager and wants(EventType.JOB_UNREACHABLE) else None
     gone = head.vanished and head.tracking is Tracking.GONE
+    ever = head.ever
     return Told(
         job_id=head.job_id,
-        counted_from=head.first_seen_at,
-        preparation=head.preparation_failed_ever,
-        release=head.release_failed_ever,
+        counted_from=ever.since,
+        preparation=ever.preparation,
+        release=ever.release,
         stuck_since=stuck.since if stuck else None,
         unreachable_since=unreachable.since if unreachable else None,
-        gone=gone and not pager and wants(EventType.JOB_GONE),
+        gone=head.first_seen_at if gone and not pager and wants(EventType.JOB_GONE) else None,
         standing=stands and (pager or wants(EventType.PREPARATION_RESOLVED) or wants(EventType.JOB_RESUMED)),
         at=now,
     )
@@ -171,7 +179,8 @@ def decide(
     """What to send to the webhook now, the worst jobs first; the end of what it was told is never muted."""
     heard = [item for each in known if (item := news_of(webhook, account, each, now)) is not None]
     muted = {item.job_id: until for item in heard if (until := _muted_until(item, mutes, now)) is not None}
-    news = sorted((item for item in heard if item.job_id not in muted), key=_worst_first)
+    ends = (_end_alone(item) for item in heard if item.job_id in muted and item.ends_apart)
+    news = sorted([*(item for item in heard if item.job_id not in muted), *ends], key=_worst_first)
     unmuted_at = min(muted.values(), default=None)
     if not news:
         return Decision(messages=(), pace=msgspec.structs.replace(pace, held_since=None), wake_at=unmuted_at)
@@ -180,7 +189,7 @@ def decide(
     messages: tuple[tuple[News, ...], ...]
     if webhook.format is WebhookFormat.PAGERDUTY:
         ready = {item.job_id: _page_at(item, now) for item in news}
-        messages = tuple((item,) for item in news if ready[item.job_id] <= now)
+        messages = tuple((page,) for item in news if ready[item.job_id] <= now for page in _pages(item))
         held = [at for at in ready.values() if at > now]
     else:
         at = _chat_at(news, pace)
@@ -207,7 +216,15 @@ def after_failing(pace: Pace, identity: str, now: datetime) -> Pace:
     return msgspec.structs.replace(pace, tries=tries, not_before=now + wait)
 
 
-def _news(kinds: tuple[NewsKind, ...], job_id: str, known: KnownToWebhook, grown: tuple[int, int], after: Told) -> News:
+def _news(
+    kinds: tuple[NewsKind, ...],
+    job_id: str,
+    known: KnownToWebhook,
+    grown: tuple[int, int],
+    after: Told,
+    *,
+    pages: bool = False,
+) -> News:
     return News(
         job_id=job_id,
         kinds=kinds,
@@ -218,7 +235,31 @@ def _news(kinds: tuple[NewsKind, ...], job_id: str, known: KnownToWebhook, grown
         told=after,
         wanted_at=known.wanted_at,
         generation=known.head.generation if known.head else known.wanted,
+        pages=pages,
     )
+
+
+def _pages(news: News) -> tuple[News, ...]:
+    """The pages that tell a pager: one that opens the incident or brings it up to date, one that ends it, or both.
+
+    Whoever crashes between them leaves an incident that stands, and is ended next.
+    """
+    begins = tuple(kind for kind in news.kinds if kind is not NewsKind.RESOLVED)
+    if not begins:
+        return (news,)
+    replace = msgspec.structs.replace
+    page = replace(news, kinds=begins, told=replace(news.told, standing=True))
+    if news.told.standing:
+        return (page,)
+    end = replace(news, kinds=(NewsKind.RESOLVED,), preparation=0, release=0, before=page.told)
+    return (page, end)
+
+
+def _end_alone(news: News) -> News:
+    """The end of an incident without the failures counted meanwhile, for which the row goes on asking."""
+    replace = msgspec.structs.replace
+    told = replace(news.before, standing=False, stuck_since=None, at=news.told.at)
+    return replace(news, kinds=(NewsKind.RESOLVED,), preparation=0, release=0, told=told, generation=0)
 
 
 def _muted_until(news: News, mutes: Sequence[Mute], now: datetime) -> datetime | None:
@@ -246,7 +287,7 @@ def _chat_at(news: Sequence[News], pace: Pace) -> datetime:
 
 
 def _page_at(news: News, now: datetime) -> datetime:
-    """When a pager may hear of a job: the first time and of the end at once, else a pause after it last heard."""
-    if NewsKind.RESOLVED in news.kinds or news.before.at is None:
+    """When a pager may hear of a job: the first time and of a mere end at once, else a pause after it last heard."""
+    if news.kinds == (NewsKind.RESOLVED,) or news.before.at is None:
         return now
     return news.before.at + PAUSES[0]

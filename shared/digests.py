@@ -19,12 +19,14 @@ from msgspec.structs import replace
 
 from shared.chunks import decode_chunk, decode_record
 from shared.delivery import Deliverer, DeliveryRun
+from shared.diff import as_utc
 from shared.digest_rows import read_known, telling
 from shared.digest_rules import HOLD, Decision, News, NewsKind, after_failing, after_sending, decide
 from shared.errors import StoreError, UnreadableRowError
 from shared.events import Origin, links_of
 from shared.formats import render_notice
 from shared.job_notices import MAX_NODES, jobs_notice
+from shared.job_titles import concerned
 from shared.journal import write_line
 from shared.model import Phase
 from shared.mutes import read_mutes
@@ -65,7 +67,7 @@ class DigestRun:
         """Begin to tell; the run of deliveries waits for the end."""
         for webhook in self._deliveries.deliverer.webhooks.values():
             if webhook.enabled and webhook.format.tells_state:
-                self._deliveries.submit(webhook.name, partial(self._tell, webhook))
+                self._deliveries.submit(webhook.name, partial(self._tell, webhook), account=self._origin.account)
 
     def _tell(self, webhook: Webhook) -> None:
         desk = _Desk(webhook=webhook, origin=self._origin, deliveries=self._deliveries)
@@ -189,9 +191,9 @@ class _Desk(Struct, kw_only=True):
         self.row, self.pace = Row(key=key, columns=columns, etag=etags[key]), pace
 
     def _with_nodes(self, news: News) -> News:
-        if news.head is None or _NAMES_NODES.isdisjoint(news.kinds) or NewsKind.RESOLVED in news.kinds:
+        phase = concerned(news)
+        if news.head is None or phase is None or _NAMES_NODES.isdisjoint(news.kinds):
             return news
-        phase = Phase.PREPARATION if news.preparation or not news.release else Phase.RELEASE
         try:
             return replace(news, nodes=self._nodes(news.head, phase))
         except UnreadableRowError as error:
@@ -199,18 +201,26 @@ class _Desk(Struct, kw_only=True):
             return news
 
     def _nodes(self, head: JobHead, phase: Phase) -> tuple[tuple[str, str], ...]:
-        found: list[tuple[str, str]] = []
+        """Some of the nodes that failed, the newest failures first."""
+        found: list[NodeRecord] = []
         for prefix in head.chunks[:_CHUNKS_READ]:
             row = self._with.table.get(self._account, chunk_key(head.job_id, head.creation_time, prefix))
             chunk = decode_chunk(unpack(row)) if row else {}
             records = (decode_record(entry.record) for entry in chunk.values())
-            found.extend((record.pool_id, record.node_id) for record in records if _concerned(record, phase))
-            if len(found) >= MAX_NODES:
-                break
-        return tuple(sorted(found)[:MAX_NODES])
+            found.extend(record for record in records if _concerned(record, phase))
+        by_name = sorted(found, key=lambda record: (record.pool_id, record.node_id))
+        newest = sorted(by_name, key=lambda record: _failed_at(record, phase), reverse=True)
+        return tuple((record.pool_id, record.node_id) for record in newest[:MAX_NODES])
 
 
 def _concerned(record: NodeRecord, phase: Phase) -> bool:
     if phase is Phase.PREPARATION:
         return record.open is not None
     return record.release is not None and has_failed(record.release.info)
+
+
+def _failed_at(record: NodeRecord, phase: Phase) -> datetime:
+    if phase is Phase.PREPARATION:
+        return as_utc(record.open.since if record.open else None)
+    info = record.release.info if record.release else None
+    return as_utc((info.end_time or info.start_time) if info else None)

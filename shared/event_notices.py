@@ -34,6 +34,7 @@ def event_notice(body: bytes) -> Notice:
     return Notice(
         heading=heading,
         mood=mood,
+        over=mood is Mood.GOOD,
         subject=f"{kind.partition('.')[0]}:{about}",
         account=one_line(account, limit=NAME_BYTES),
         about=one_line(about, limit=NAME_BYTES),

@@ -1,14 +1,12 @@
 """What receivers are told: structured CloudEvents 1.0, made once and then only copied.
 
-Owns the events' types, ids and bodies. Does not own who receives them (`outbox`) or how they are signed (`signing`).
-An id is derived from the occurrences that an event reports, or from a stored moment, never from a clock: whoever
-decides the same thing again makes the same id. Sources: CloudEvents 1.0.2, Standard Webhooks 1.0.0.
+Owns the events' types and bodies. Does not own their ids (`event_ids`), who receives them (`outbox`) or how they are
+signed (`signing`). Sources: CloudEvents 1.0.2, Standard Webhooks 1.0.0.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from urllib.parse import quote
 
@@ -17,7 +15,8 @@ from msgspec import Struct
 
 from shared.causes import cause_of
 from shared.diff import Change, as_utc, ended_at
-from shared.model import ExecutionInfo, Phase
+from shared.event_ids import event_id, occurrence_id, time_text
+from shared.model import Phase
 from shared.redaction import clean
 from shared.reprs import repr_without
 from shared.state import Cause, JobEnd, JobHead, Reason, Trouble
@@ -30,11 +29,6 @@ HARD_BYTES = 48 * 1024
 
 _TEXT_BYTES_IN_LARGE_NODE = 1024
 _DETAILS_IN_LARGE_NODE = 4
-_LAST_MILLISECOND = 9_999_999_999_999
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
-_BASE32_PAIRS = tuple(first + second for first in _BASE32 for second in _BASE32)
-_PAIR_SHIFTS = range(110, -10, -10)
 
 
 class EventType(StrEnum):
@@ -87,25 +81,6 @@ class Event(Struct, frozen=True, kw_only=True):
     __repr__ = repr_without("body")
 
 
-def event_id(at: datetime | None, *parts: str) -> str:
-    """An id that sorts the newest first and is the same whenever the same parts are told of the same moment.
-
-    It holds no full stop, because Standard Webhooks joins it with one.
-    """
-    milliseconds = (as_utc(at) - _EPOCH) // timedelta(milliseconds=1) if at else 0
-    # A time that no clock of ours shows is cut to what thirteen digits sort.
-    milliseconds = min(max(milliseconds, 0), _LAST_MILLISECOND)
-    return f"{_LAST_MILLISECOND - milliseconds:013d}-{_digest(parts)}"
-
-
-def occurrence_id(account: str, head: JobHead, pool_id: str, node_id: str, phase: Phase, info: ExecutionInfo) -> str:
-    """What identifies one run of a phase on a node, wherever it is told."""
-    created, started = _text(head.creation_time), _text(info.start_time)
-    return "occ-" + _digest(
-        (account, head.job_id.lower(), created, pool_id.lower(), node_id.lower(), phase.value, started)
-    )
-
-
 def change_type(change: Change) -> EventType:
     """The type of event that tells a change."""
     if change.reason is Reason.RESOLVED:
@@ -139,7 +114,7 @@ def node_entry(origin: Origin, head: JobHead, change: Change) -> NodeEntry:
         **msgspec.to_builtins(info),
     }
     if change.opened is not None:
-        entry["failedAt"] = _text(change.opened.since) or None
+        entry["failedAt"] = time_text(change.opened.since) or None
     if change.stderr_tail is not None:
         entry["stderrTail"] = change.stderr_tail
     body = msgspec.json.encode(entry)
@@ -197,14 +172,14 @@ def job_event(origin: Origin, head: JobHead, kind: EventType, since: datetime, n
 
     `since` is the stored moment that makes the id; `data` is added to what every job event says.
     """
-    about = {**_job_data(origin, head), "since": _text(since), "counts": counts(head), **data}
+    about = {**_job_data(origin, head), "since": time_text(since), "counts": counts(head), **data}
     return _job_event(origin, head, kind, since, now, about)
 
 
 def account_event(origin: Origin, kind: EventType, since: datetime, now: datetime, **data: object) -> Event:
     """An event about an account as a whole."""
-    about = {"account": origin.account, "since": _text(since), **data, "links": links_of(origin, None)}
-    identity = event_id(since, kind.value, origin.account or "", _text(since))
+    about = {"account": origin.account, "since": time_text(since), **data, "links": links_of(origin, None)}
+    identity = event_id(since, kind.value, origin.account or "", time_text(since))
     return _event(origin, kind, identity, at=since, now=now, data=about)
 
 
@@ -212,8 +187,8 @@ def webhook_event(
     origin: Origin, kind: EventType, webhook: str, since: datetime, now: datetime, **data: object
 ) -> Event:
     """An event about a webhook, or a ping to it."""
-    about = {"webhook": webhook, "since": _text(since), **data, "links": links_of(origin, None)}
-    identity = event_id(since, kind.value, webhook, _text(since))
+    about = {"webhook": webhook, "since": time_text(since), **data, "links": links_of(origin, None)}
+    identity = event_id(since, kind.value, webhook, time_text(since))
     return _event(origin, kind, identity, at=since, now=now, data=about, subject=f"webhooks/{webhook}")
 
 
@@ -245,7 +220,7 @@ def _job_event(
     origin: Origin, head: JobHead, kind: EventType, since: datetime, now: datetime, data: dict[str, object]
 ) -> Event:
     at = max(as_utc(since), as_utc(head.creation_time))
-    parts = (kind.value, origin.account or "", head.job_id.lower(), _text(head.creation_time), _text(since))
+    parts = (kind.value, origin.account or "", head.job_id.lower(), time_text(head.creation_time), time_text(since))
     return _event(origin, kind, event_id(at, *parts), at=at, now=now, data=data, job=head)
 
 
@@ -267,10 +242,10 @@ def _event(
         "source": origin.source,
         "type": kind.value,
         "subject": f"jobs/{job.job_id}" if job else subject,
-        "time": _text(at),
+        "time": time_text(at),
         "datacontenttype": "application/json",
         "dataschema": f"urn:prepwatch:schema:{kind.value.removeprefix(PREFIX)}:1",
-        "recordedtime": _text(now),
+        "recordedtime": time_text(now),
         "data": data,
     }
     return Event(
@@ -288,7 +263,7 @@ def _job_data(origin: Origin, head: JobHead) -> dict[str, object]:
     return {
         "account": origin.account,
         "jobId": head.job_id,
-        "jobCreationTime": _text(head.creation_time) or None,
+        "jobCreationTime": time_text(head.creation_time) or None,
         "jobState": head.state,
         "links": links_of(origin, head.job_id),
     }
@@ -318,14 +293,3 @@ def _short(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_short(part) for part in value[:_DETAILS_IN_LARGE_NODE]]
     return value
-
-
-def _digest(parts: Iterable[str]) -> str:
-    """What stands for these parts: 24 characters of base32 in lower case (120 bits)."""
-    number = int.from_bytes(hashlib.sha256("\0".join(parts).encode()).digest()[:15])
-    return "".join([_BASE32_PAIRS[number >> shift & 1023] for shift in _PAIR_SHIFTS])
-
-
-def _text(moment: datetime | None) -> str:
-    """A moment as RFC 3339 in UTC, empty when unknown."""
-    return "" if moment is None else str(msgspec.to_builtins(as_utc(moment).astimezone(UTC)))

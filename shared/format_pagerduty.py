@@ -8,7 +8,7 @@ import hashlib
 
 import msgspec
 
-from shared.notices import Mood, Notice
+from shared.notices import Notice
 
 MAX_SUMMARY = 1024
 MAX_DEDUP_KEY = 255
@@ -17,9 +17,9 @@ MAX_DETAILS_BYTES = 32_000
 
 
 def render_pagerduty(notice: Notice, routing_key: str) -> bytes:
-    """The body of the request: `resolve` for what is good again, else `trigger`."""
+    """The body of the request: `resolve` for what is over, else `trigger`."""
     incident = {"routing_key": routing_key, "dedup_key": dedup_key(notice.subject)}
-    if notice.mood is Mood.GOOD:
+    if notice.over:
         return msgspec.json.encode({**incident, "event_action": "resolve"})
     while len(msgspec.json.encode(_details(notice))) > MAX_DETAILS_BYTES:
         notice = notice.shorter()

@@ -19,6 +19,7 @@ MAX_SECTION = 3000
 
 _SIGNS = {Mood.CRITICAL: "\N{POLICE CARS REVOLVING LIGHT}", Mood.ERROR: "\N{LARGE RED CIRCLE}"}
 _SIGNS |= {Mood.WARNING: "\N{LARGE YELLOW CIRCLE}", Mood.GOOD: "\N{LARGE GREEN CIRCLE}"}
+_SIGNS |= {Mood.INFO: "\N{LARGE BLUE CIRCLE}"}
 
 
 def render_slack(notice: Notice) -> bytes:

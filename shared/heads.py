@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from shared.cycle_rules import Choice, KnownJob
 from shared.digest_rows import is_owed
 from shared.errors import StoreError, UnreadableRowError
 from shared.events import Origin
-from shared.job_rules import close, first_sight, is_same_incarnation, stop_listing
+from shared.job_rules import close, first_sight, is_same_incarnation, replacing, stop_listing
 from shared.journal import write_line
 from shared.ledger import Ledger, Pending
 from shared.model import BatchJob
@@ -129,7 +128,7 @@ class HeadKeeper(Struct, frozen=True, kw_only=True):
         else:
             requested = known.head.requested
             new = first_sight(job, requested=requested, last_good=last_good, window=self.window, now=now)
-        new = replace(new, generation=closing.head.generation)
+        new = replacing(closing.head, new)
         written = self.ledger.replace_job(known.row, known.head, Slice(head=new, events=closing.events), now)
         self.offer(written.pending)
         return KnownJob(head=new, row=written.row)

@@ -1,42 +1,35 @@
 """What people are told in chat and by pager about how jobs stand.
 
-Owns the words, and how much is said. Does not own what a message is made of (`notices`), what is news and when it is
-told (`digest_rules`), or the advice on failures (`failure_codes`).
+Owns the facts, and how much is said. Does not own titles and moods (`job_titles`), what a message is made of
+(`notices`), what is news and when it is told (`digest_rules`), or the advice on failures (`failure_codes`).
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from shared.digest_rules import News, NewsKind
 from shared.failure_codes import advice
+from shared.job_titles import begins_anew, concerned, heading_of, held_up, is_looked_at, mood_of, title_of
 from shared.model import Phase
 from shared.notices import NAME_BYTES, TITLE_BYTES, Mood, Notice, Section, fact, moment, plural
 from shared.redaction import one_line
-from shared.state import Cause, JobEnd, JobHead, Tracking, Trouble
+from shared.state import Cause, JobEnd, JobHead, Trouble
 
 MAX_SECTIONS = 20
 MAX_CAUSES = 3
-MAX_NODES = 20
+MAX_NODES = 5
+"""What a person reads; the link leads to all."""
 
-_NODES_BYTES = 2400
+_NODES_BYTES = 800
+_FEW_NODES = 2  # that few can be looked up by their ids as they are
+_LONG_ID, _ID_BEGINS, _ID_ENDS = 32, 14, 10  # of a node's some 70 characters
 _ENDS = {
     JobEnd.ENDED: "the job has ended",
     JobEnd.GONE: "the job is gone",
     JobEnd.REPLACED: "a new job has taken its id",
     JobEnd.UNTRACKED: "the job is not watched any more",
 }
-_COUNTED = {
-    NewsKind.STUCK: "{jobs} stuck",
-    NewsKind.FAILED: "failures in {jobs}",
-    NewsKind.GONE: "{jobs} vanished",
-    NewsKind.UNREACHABLE: "{jobs} can't be looked at",
-    NewsKind.RESUMED: "{jobs} moving again",
-    NewsKind.REACHABLE: "{jobs} in sight again",
-    NewsKind.RESOLVED: "{jobs} resolved",
-}
 _ABOUT_SIGHT = frozenset({NewsKind.UNREACHABLE, NewsKind.REACHABLE})
-_NEEDS_TIME = frozenset({"DeadlineExceeded", "OperationTimedOut"})
 
 
 def jobs_notice(account: str, news: Sequence[News], links: Mapping[str, str]) -> Notice:
@@ -45,9 +38,10 @@ def jobs_notice(account: str, news: Sequence[News], links: Mapping[str, str]) ->
     some = max(1, MAX_NODES // len(shown))
     only = news[0] if len(news) == 1 else None
     return Notice(
-        heading=one_line(_title(only) if only else _heading(account, news), limit=TITLE_BYTES),
-        mood=min((_mood(item) for item in news), key=list(Mood).index),
+        heading=one_line(title_of(only) if only else heading_of(account, news), limit=TITLE_BYTES),
+        mood=min((mood_of(item) for item in news), key=list(Mood).index),
         subject=f"job:{account}:{only.job_id.lower()}" if only else f"jobs:{account}",
+        over=all(item.kind is NewsKind.RESOLVED for item in news),
         account=account,
         about=only.job_id if only else "jobs",
         since=min((since for item in news if (since := _since(item))), default=None),
@@ -55,43 +49,6 @@ def jobs_notice(account: str, news: Sequence[News], links: Mapping[str, str]) ->
         left_out=len(news) - len(shown),
         links=links,
     )
-
-
-def _heading(account: str, news: Sequence[News]) -> str:
-    numbers = Counter(item.kind for item in news)
-    parts = [
-        words.format(jobs=f"{numbers[kind]} {plural('job', numbers[kind])}")
-        for kind, words in _COUNTED.items()
-        if numbers[kind]
-    ]
-    text = f"{', '.join(parts)} on {account}"
-    return text[:1].upper() + text[1:]
-
-
-def _title(news: News) -> str:
-    return f"{news.job_id}: {_what_happened(news)}"
-
-
-def _what_happened(news: News) -> str:
-    head = news.head
-    if head is None:
-        return "resolved"
-    words = {
-        NewsKind.GONE: "vanished before it was seen completed",
-        NewsKind.UNREACHABLE: "can't be looked at",
-        NewsKind.RESUMED: f"moves again, {_held_up(head, 'are still')}",
-        NewsKind.REACHABLE: "can be looked at again" if _is_looked_at(head) else "need not be looked at any more",
-        NewsKind.RESOLVED: "resolved",
-    }
-    return words.get(news.kind) or _what_failed(news, head)
-
-
-def _what_failed(news: News, head: JobHead) -> str:
-    if _is_stuck(head):
-        return f"stuck, preparation failed on all {head.nodes} nodes"
-    if news.preparation or not news.release:
-        return f"preparation failed on {head.preparation.open or news.preparation} of {head.nodes} nodes"
-    return f"release failed on {head.release.failed} of {head.nodes} nodes"
 
 
 def _section(account: str, news: News, max_nodes: int) -> Section:
@@ -107,7 +64,7 @@ def _section(account: str, news: News, max_nodes: int) -> Section:
             *_standing_facts(news, head, max_nodes),
             _job_fact(account, news, head),
         ]
-    return Section(title=one_line(_title(news), limit=TITLE_BYTES), facts=tuple(facts))
+    return Section(title=one_line(title_of(news), limit=TITLE_BYTES), facts=tuple(facts))
 
 
 def _job_fact(account: str, news: News, head: JobHead) -> tuple[str, str]:
@@ -144,7 +101,7 @@ def _trouble_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
 
 
 def _remedy(trouble: Trouble) -> str:
-    if trouble.code in _NEEDS_TIME:
+    if trouble.code == "DeadlineExceeded":  # our own limit; OperationTimedOut is that of Batch
         return "Raise POLL_BUDGET_SECONDS: listing the job takes longer than a cycle has."
     if trouble.code == "UnreadableRow":
         return "Deploy the newest version that has run here: a row of the state was written by it, or is damaged."
@@ -156,7 +113,7 @@ def _sight_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
     since = news.before.unreachable_since
     if NewsKind.REACHABLE not in news.kinds or since is None:
         return []
-    if not _is_looked_at(head):
+    if not is_looked_at(head):
         return [("Why", _ENDS[head.closed] if head.closed else "the job is not watched any more")]
     return [("In sight again", f"it could not be looked at since {moment(since)}")]
 
@@ -164,25 +121,27 @@ def _sight_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
 def _failure_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
     facts: list[tuple[str, str]] = []
     if news.preparation:
-        facts.append(("Preparation", f"{_new(news.preparation)}, {_held_up(head)}"))
+        facts.append(("Preparation", f"{_new(news.preparation)}, {_still_failed(head)}"))
     elif news.kind is NewsKind.UNREACHABLE and head.preparation.open:
-        facts.append(("Preparation", f"{_held_up(head, 'were')} when it was last seen"))
-    elif news.kind is NewsKind.REACHABLE and _is_looked_at(head):
-        facts.append(("Preparation", _held_up(head)))
+        facts.append(("Preparation", f"{held_up(head, 'were')} when it was last seen"))
+    elif news.kind is NewsKind.REACHABLE and is_looked_at(head):
+        facts.append(("Preparation", held_up(head)))
     if news.release:
-        facts.append(("Release", f"{_new(news.release)}, {head.release.failed} of {head.nodes} nodes in all"))
+        failed = head.release.failed
+        where = f"{failed} of {head.nodes} nodes in all" if failed else "before the job began anew"
+        facts.append(("Release", f"{_new(news.release)}, {where}"))
     return facts
 
 
 def _standing_facts(news: News, head: JobHead, max_nodes: int) -> list[tuple[str, str]]:
     facts: list[tuple[str, str]] = []
     if news.kind is NewsKind.RESOLVED:
-        facts.append(("Why", _ENDS[head.closed] if head.closed else "no node is held up any more"))
+        facts.append(("Why", _why_over(news, head)))
     if NewsKind.RESUMED in news.kinds and news.before.stuck_since is not None:
         facts.append(("Moves again", f"it was stuck since {moment(news.before.stuck_since)}"))
     if head.stuck is not None and head.stuck.told:
         facts.append(("Stuck", f"no node can take the job's tasks, since {moment(head.stuck.since)}"))
-    if not {NewsKind.STUCK, NewsKind.FAILED, NewsKind.RESUMED}.isdisjoint(news.kinds) and _is_open(news):
+    if not {NewsKind.STUCK, NewsKind.FAILED, NewsKind.RESUMED}.isdisjoint(news.kinds):
         facts += [each for cause in _causes(news, head) for each in _cause_facts(cause)]
         facts += _node_facts(news, head, max_nodes)
     if (since := _first_failure(head)) is not None and news.kind not in _ABOUT_SIGHT:
@@ -191,8 +150,7 @@ def _standing_facts(news: News, head: JobHead, max_nodes: int) -> list[tuple[str
 
 
 def _causes(news: News, head: JobHead) -> tuple[Cause, ...]:
-    phases = {Phase.PREPARATION} if news.preparation or not news.release else set()
-    phases |= {Phase.RELEASE} if news.release else set()
+    phases = {concerned(news)} | ({Phase.RELEASE} if news.release else set())
     return tuple(cause for cause in head.causes if cause.phase in phases)[:MAX_CAUSES]
 
 
@@ -205,27 +163,24 @@ def _cause_facts(cause: Cause) -> list[tuple[str, str]]:
 
 
 def _node_facts(news: News, head: JobHead, limit: int) -> list[tuple[str, str]]:
-    nodes = news.nodes or tuple(cause.example for cause in _causes(news, head))
-    names = [one_line("/".join(node), limit=NAME_BYTES) for node in list(dict.fromkeys(nodes))[:limit]]
+    phase = concerned(news)
+    if phase is None:
+        return []
+    nodes = news.nodes or tuple(cause.example for cause in _causes(news, head) if cause.phase is phase)
+    number = head.preparation.open if phase is Phase.PREPARATION else head.release.failed
+    names = [_name(node, head, whole=number <= _FEW_NODES) for node in list(dict.fromkeys(nodes))[:limit]]
     if not names:
         return []
-    concerned = head.preparation.open if news.preparation or not news.release else head.release.failed
-    more = max(0, concerned - len(names))
+    more = max(0, number - len(names))
     name, text = fact("Nodes", ", ".join(names), _NODES_BYTES)
     return [(name, f"{text} and {more} more" if more else text)]
 
 
-def _mood(news: News) -> Mood:
-    head = news.head
-    if news.kind is NewsKind.RESOLVED or head is None:
-        return Mood.GOOD
-    if news.kind is NewsKind.REACHABLE:
-        return Mood.WARNING if head.preparation.open else Mood.GOOD
-    if news.kind in {NewsKind.GONE, NewsKind.UNREACHABLE, NewsKind.RESUMED}:
-        return Mood.WARNING
-    if _is_stuck(head):
-        return Mood.CRITICAL
-    return Mood.ERROR if news.preparation or not news.release else Mood.WARNING
+def _name(node: tuple[str, str], head: JobHead, *, whole: bool) -> str:
+    """What a node is called, without the pool that the job runs in; a long id without its middle unless `whole`."""
+    pool_id, node_id = node
+    shown = node_id if whole or len(node_id) <= _LONG_ID else f"{node_id[:_ID_BEGINS]}…{node_id[-_ID_ENDS:]}"
+    return one_line(shown if pool_id == head.pool_id else f"{pool_id}/{shown}", limit=NAME_BYTES)
 
 
 def _since(news: News) -> datetime | None:
@@ -241,27 +196,19 @@ def _first_failure(head: JobHead) -> datetime | None:
     return min((cause.first_seen for cause in head.causes if cause.first_seen), default=None)
 
 
-def _is_open(news: News) -> bool:
-    """Whether the failures are worth their causes: not those that are over with the job."""
-    return NewsKind.RESOLVED not in news.kinds
+def _why_over(news: News, head: JobHead) -> str:
+    if head.closed is not None:
+        return _ENDS[head.closed]
+    if begins_anew(news):
+        return "the job was created or tracked again, and no node is held up since"
+    return "no node is held up any more"
 
 
-def _is_stuck(head: JobHead) -> bool:
-    return head.stuck is not None and head.stuck.told
-
-
-def _is_looked_at(head: JobHead) -> bool:
-    return head.closed not in {JobEnd.UNTRACKED, JobEnd.GONE} and head.tracking not in {
-        Tracking.STOPPED,
-        Tracking.GONE,
-        Tracking.NO_PREPARATION_TASK,
-    }
-
-
-def _held_up(head: JobHead, verb: str = "are") -> str:
-    if not head.preparation.open:
-        return "no node is held up"
-    return f"{head.preparation.open} of {head.nodes} nodes {verb} held up"
+def _still_failed(head: JobHead) -> str:
+    failed = head.preparation.failed
+    if head.closed is not None and failed:
+        return f"{failed} of {head.nodes} nodes had failed in the end"
+    return "over with the job" if head.closed is not None else held_up(head)
 
 
 def _new(number: int) -> str:

@@ -59,6 +59,11 @@ def first_sight(
     return _with_facts(head, job)
 
 
+def replacing(before: JobHead, new: JobHead) -> JobHead:
+    """A new head as it takes another's place: chat and pager go on counting where they were."""
+    return replace(new, generation=before.generation, carried=before.ever)
+
+
 def is_same_incarnation(head: JobHead, job: BatchJob) -> bool:
     """Whether Batch still shows the job that the head is about, and not a new one of the same id."""
     return head.creation_time is None or job.creation_time is None or head.creation_time == job.creation_time
@@ -75,11 +80,15 @@ def take_facts(origin: Origin, head: JobHead, job: BatchJob, now: datetime) -> D
 
 
 def close(origin: Origin, head: JobHead, end: JobEnd, since: datetime, now: datetime) -> Decision:
-    """End all open failures of a job at once, telling it once; those that nobody was told of end in silence."""
+    """End all that stands of a job at once, telling it once: open failures and a standstill, if they were told."""
     if head.closed is not None:
         return Decision(head=head)
+    events = []
     was_open = head.preparation.open > 0
-    was_told = was_open and head.preparation_failed_ever > 0
+    if was_open and head.preparation_failed_ever > 0:
+        events.append(closed_event(origin, head, end, since, now))
+    if head.stuck is not None and head.stuck.told:
+        events.append(job_event(origin, head, EventType.JOB_RESUMED, head.stuck.since, now, reason=end.value))
     closed = replace(
         head,
         closed=end,
@@ -89,7 +98,7 @@ def close(origin: Origin, head: JobHead, end: JobEnd, since: datetime, now: date
         generation=head.generation + (1 if was_open else 0),
         changed_at=now if was_open else head.changed_at,
     )
-    return Decision(head=closed, events=(closed_event(origin, head, end, since, now),) if was_told else ())
+    return Decision(head=closed, events=tuple(events))
 
 
 def lose(origin: Origin, head: JobHead, now: datetime) -> Decision:

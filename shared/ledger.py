@@ -140,7 +140,8 @@ class Ledger(Struct, frozen=True, kw_only=True):
         others.extend(Delete(key=chunk_key(head.job_id, head.creation_time, prefix)) for prefix in step.dropped)
         if before is None or head.generation != before.generation:
             others.extend(self._wanted(head, now))
-        return self._commit(self._swap_head(row, head, others, step.events, now))
+        told = [self._telling(event, now) for event in step.events]
+        return self._commit(self._swap_head(row, head, others, told))
 
     def commit_cycle(self, row: Row | None, cycle: Cycle, events: Sequence[Event], now: datetime) -> Written:
         """Write how a cycle went, with the events that tell of the account.
@@ -192,7 +193,8 @@ class Ledger(Struct, frozen=True, kw_only=True):
             before = replace(before, chunks=())
         head = replace(step.head, commit=self.new_id())
         others = [*self._dropping(before), *self._wanted(head, now)]
-        return self._commit(self._swap_head(row, head, others, step.events, now))
+        told = [self._telling(event, now) for event in step.events]
+        return self._commit(self._swap_head(row, head, others, told))
 
     def remove_chunks(self, row: Row, head: JobHead) -> Row:
         """Drop a job's chunks, as many at a time as fit a transaction, the head always swapped.
@@ -203,9 +205,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
         while head.chunks:
             dropped = replace(head, chunks=head.chunks[: MAX_ROWS - 1])
             head = replace(head, chunks=head.chunks[MAX_ROWS - 1 :], pages=None, commit=self.new_id())
-            others = self._dropping(dropped)
-            columns, commit = to_columns(head), head.commit
-            row = self._commit(_Transaction(key=row.key, row=row, columns=columns, commit=commit, others=others)).row
+            row = self._commit(self._swap_head(row, head, self._dropping(dropped))).row
         return row
 
     def remove_job(self, row: Row, head: JobHead, *, keep_head: bool) -> None:
@@ -239,16 +239,10 @@ class Ledger(Struct, frozen=True, kw_only=True):
                 )
 
     def _swap_head(
-        self, row: Row | None, head: JobHead, others: Sequence[Operation], events: Sequence[Event], now: datetime
+        self, row: Row | None, head: JobHead, others: Sequence[Operation], told: Sequence[_Telling] = ()
     ) -> _Transaction:
-        return _Transaction(
-            key=job_key(head.job_id),
-            row=row,
-            columns=to_columns(head),
-            commit=head.commit,
-            others=others,
-            told=tuple(self._telling(event, now) for event in events),
-        )
+        key, columns, commit = job_key(head.job_id), to_columns(head), head.commit
+        return _Transaction(key=key, row=row, columns=columns, commit=commit, others=others, told=tuple(told))
 
     def _telling(self, event: Event, now: datetime, besides: str | None = None) -> _Telling:
         names = (name for name in recipients(self.webhooks, event) if name != besides)

@@ -39,11 +39,13 @@ class Section(Struct, frozen=True, kw_only=True):
 class Notice(Struct, frozen=True, kw_only=True):
     """A message for people; `subject` is what it is about (a job, an account, a webhook), the same for its end.
 
-    `left_out` counts the sections that there was no room for; `since` is None when nobody knows.
+    `over` says that it ends what was told of the subject, however good or bad its words are: an incident closes by
+    that alone. `left_out` counts the sections that there was no room for; `since` is None when nobody knows.
     """
 
     heading: str
     mood: Mood
+    over: bool = False
     subject: str
     account: str
     about: str

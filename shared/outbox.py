@@ -159,6 +159,17 @@ def bury(delivery: Delivery, reason: str, now: datetime) -> NextStep:
     return NextStep(state=DeliveryState.DEAD, delivery=dead)
 
 
+def has_lost_an_attempt(delivery: Delivery) -> bool:
+    """Whether somebody claimed the delivery before the present holder and never recorded what came of it."""
+    return delivery.tries - 1 > len(delivery.attempts)
+
+
+def leave_out(delivery: Delivery, reason: str, now: datetime) -> NextStep:
+    """A delivery that there is no need to attempt any more, with the reason."""
+    done = replace(delivery, leased_until=None, lease="", ended_at=now, reason=reason)
+    return NextStep(state=DeliveryState.DONE, delivery=done)
+
+
 def wait_before(event_id: str, tries: int) -> timedelta | None:
     """The wait after so many attempts, up to a fifth more or less by the event, or None when no more are made."""
     if tries >= len(SCHEDULE):

@@ -1,4 +1,4 @@
-"""Drops what nobody needs any more: old events and ended deliveries, and what was told to webhooks that are gone.
+"""Drops what nobody needs any more: old events and ended deliveries, and what is remembered of webhooks that are gone.
 
 Owns what old and gone mean. Does not own heads and chunks, which a cycle forgets once a job has settled (`heads`), or
 deliveries due to webhooks that are gone, which a run of deliveries ends (`delivery`).
@@ -23,12 +23,14 @@ _ENDED = (DeliveryState.DONE, DeliveryState.DEAD)
 class Purger(Struct, frozen=True, kw_only=True):
     """Purges every partition; an event goes only when no delivery of it can still be waiting.
 
-    `told` are the configured webhooks that are told how jobs stand: what is remembered of others goes at once.
+    `webhooks` are the configured ones and `told` those of them that are told how jobs stand: what is remembered of
+    others goes at once, so that a webhook which takes an old name later begins with nothing held against it.
     """
 
     table: Table
     clock: Clock
     accounts: Sequence[str]
+    webhooks: Collection[str]
     told: Collection[str]
     retention: timedelta
 
@@ -48,11 +50,16 @@ class Purger(Struct, frozen=True, kw_only=True):
             dropped += self._drop(partition, (row for row in rows if _recorded_before(row, oldest)))
             rows = self.table.query(partition, *range_of("digest"))
             dropped += self._drop(partition, (row for row in rows if self._is_of_nobody(row)))
+        rows = self.table.query(OWN, *range_of("webhook"))
+        dropped += self._drop(OWN, (row for row in rows if self._is_gone(row)))
         write_line("purge", rows=dropped)
         return dropped
 
     def _is_of_nobody(self, row: Row) -> bool:
         return webhook_of_digest(row.key) not in self.told and _is_readable(row)
+
+    def _is_gone(self, row: Row) -> bool:
+        return row.key.partition("|")[2] not in self.webhooks and _is_readable(row)
 
     def _drop(self, partition: str, rows: Iterable[Row]) -> int:
         dropped = 0

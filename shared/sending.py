@@ -45,6 +45,11 @@ def send_authorised(sender: Sender, authorize: Authorize, webhook: Webhook, requ
     return replace(answer, body=_hide(answer.body, _credentials(webhook, granted.values())))
 
 
+def hide_credentials(webhook: Webhook, text: str) -> str:
+    """A text of ours that a log is to keep, without what opens the receiver, however it is spelled there."""
+    return _hide(text.encode(errors="replace"), _credentials(webhook, ())).decode(errors="replace")
+
+
 def without_token(webhook: Webhook) -> Mapping[str, str]:
     """A `ports.Authorize` for installations without Entra ID.
 

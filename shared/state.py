@@ -130,6 +130,17 @@ class Stuck(Struct, frozen=True, kw_only=True, omit_defaults=True):
     told: bool = False
 
 
+class Carried(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Failures that were counted under a job's id before its head began anew, since when the first was seen.
+
+    Chat and pager may not have heard of all of them: they go on counting where they were.
+    """
+
+    since: datetime | None = None
+    preparation: int = 0
+    release: int = 0
+
+
 class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is known of a job as a whole; swapped by ETag in every transaction of the job.
 
@@ -138,6 +149,7 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     half done. `chunks` are the hash prefixes of the node chunks. `generation` grows with whatever is worth telling.
     `closed` says what ended the open failures, None while they count. `wait_for_success` is None until asked for.
     `vanished` says that the job was gone before it was seen completed, with open failures or although asked for.
+    `carried` is what heads before this one under the same id counted, None when this is the first.
     """
 
     job_id: str
@@ -166,7 +178,18 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     stuck: Stuck | None = None
     trouble: Trouble | None = None
     vanished: bool = False
+    carried: Carried | None = None
     commit: str = ""
+
+    @property
+    def ever(self) -> Carried:
+        """All failures under this id, of the heads before too, and since when they are counted."""
+        before = self.carried or Carried(since=self.first_seen_at)
+        return Carried(
+            since=before.since,
+            preparation=before.preparation + self.preparation_failed_ever,
+            release=before.release + self.release_failed_ever,
+        )
 
     def counts_of(self, phase: Phase) -> PhaseCounts:
         """The counts of one phase."""
@@ -255,10 +278,10 @@ class WebhookState(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a chat or pager webhook has been told about a job; written by the holder of the webhook's digest lease only.
 
-    `preparation` and `release` are the failures ever that it knows of, as counted since the job was first seen at
-    `counted_from`: a head that begins anew, with another incarnation or after a while of being left alone, counts anew.
-    `stuck_since`, `unreachable_since` and `gone` are the job's troubles that it knows of. `standing` says that it was
-    last told of failures or a standstill that go on, so that it is owed the end; `at` is when that was.
+    `preparation` and `release` are the failures ever that it knows of, as counted since the job's id was first seen at
+    `counted_from`: an id that was forgotten meanwhile is counted anew. `stuck_since`, `unreachable_since` and `gone`
+    are the job's troubles that it knows of, `gone` by when the head that vanished was first seen. `standing` says that
+    it was last told of failures or a standstill that go on, so that it is owed the end; `at` is when that was.
     """
 
     job_id: str = ""
@@ -267,7 +290,7 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     release: int = 0
     stuck_since: datetime | None = None
     unreachable_since: datetime | None = None
-    gone: bool = False
+    gone: datetime | None = None
     standing: bool = False
     at: datetime | None = None
 

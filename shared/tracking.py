@@ -16,7 +16,7 @@ from shared.cycle_rules import JOB_SELECT
 from shared.errors import JobNotFoundError
 from shared.events import Origin
 from shared.http_api import ApiError, not_found
-from shared.job_rules import close, first_sight
+from shared.job_rules import close, first_sight, replacing
 from shared.ledger import Ledger, LostRaceError
 from shared.model import BatchJob
 from shared.patterns import valid_job_id
@@ -111,7 +111,7 @@ class Tracker(Struct, frozen=True, kw_only=True):
         elif head is not None:
             # What failed while it was to be left alone is history.
             wanted = first_sight(job, requested=True, last_good=now, window=timedelta(0), now=now)
-            ledger.replace_job(row, head, Slice(head=replace(wanted, generation=head.generation)), now)
+            ledger.replace_job(row, head, Slice(head=replacing(head, wanted)), now)
         else:
             cycle_row = self.table.get(account, CYCLE)
             last_good = from_row(cycle_row, Cycle).last_good_at if cycle_row else None

@@ -5,7 +5,6 @@ the delivery of what became due.
 """
 
 import logging
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
@@ -41,13 +40,12 @@ from shared.job_rules import (
     suspect,
     take_facts,
 )
-from shared.journal import write_line
+from shared.journal import write_defect, write_line
 from shared.ledger import Ledger, Pending
 from shared.listing import by_chunk, decide_updates, known_digests, page_digest, read_items
 from shared.model import BatchJob, TaskCounts
 from shared.plan import Layout, Room, Slice, plan_layout, plan_slices
 from shared.ports import BatchService, Clock, ListingOptions, Row, Table
-from shared.redaction import clean
 from shared.reprs import repr_without
 from shared.state import JobHead, Tracking
 from shared.stderr_tails import StderrTails
@@ -57,7 +55,6 @@ from shared.tally import NodeUpdate
 _POINT_READS = 4  # up to so many chunks are read one by one, more with one range query
 _MANY = 8  # nodes a chunk; when so many may be new all chunks are read first, to tell which are known, and where
 _MOST_DECODED = 15_000  # nodes; about 3 KiB of memory each while they are decided
-_MOST_OF_A_TRACE = 16 * 1024
 _WAIT_FOR_SUCCESS = "id,jobPreparationTask"
 _OF_ONE_LISTING = frozenset({"OperationTimedOut", "DeadlineExceeded"})  # a listing too long for the time it had
 
@@ -136,9 +133,8 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
 
     def _own_up(self, progress: _Progress, defect: Exception) -> Look:
         """Make a defect the error of the job that it was met in."""
-        trace = clean("".join(traceback.format_exception(defect)), limit=_MOST_OF_A_TRACE)
         job, account = progress.head.job_id, self.origin.account
-        write_line("job-defect", logging.ERROR, account=account, job=job, traceback=trace)
+        write_defect("job-defect", defect, account=account, job=job)
         look = Look(head=progress.head, row=progress.row, error=DefectError(type(defect).__name__))
         try:
             self.blame(look)

@@ -1,8 +1,12 @@
-"""Fixtures that every test may ask for, and how hard Hypothesis looks."""
+"""Fixtures that every test may ask for, how hard Hypothesis looks, and that no defect goes unnoticed."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
+import pytest
 from hypothesis import settings
+
+from tests.support.defects import Defects
 
 pytest_plugins = ["tests.support.azurite"]
 
@@ -10,3 +14,12 @@ pytest_plugins = ["tests.support.azurite"]
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None, max_examples=60)
 settings.register_profile("thorough", deadline=timedelta(seconds=5), max_examples=3_000)
 settings.load_profile("repeatable")
+
+
+@pytest.fixture(autouse=True)
+def no_defect_is_swallowed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail the test when the app met a defect and went on, as it should: a fake that protests is heard all the same."""
+    with Defects() as defects:
+        yield
+    if request.node.get_closest_marker("defects") is None:
+        assert not defects.lines, "\n".join(defects.lines)

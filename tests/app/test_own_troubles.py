@@ -2,18 +2,23 @@
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
 import pytest
+from msgspec.structs import replace
 
 from shared.ledger import Ledger
 from shared.plan import Slice
-from shared.ports import Column, Delete, ListingOptions, Merge, StatusPage
+from shared.ports import Column, Delete, Lanes, ListingOptions, Merge, StatusPage
 from shared.routes import Routes
 from shared.state import WebhookState
 from shared.table_rows import CYCLE, OWN, to_columns, webhook_key
+from shared.webhook_model import WebhookRequest
+from shared.workers import ThreadLanes
 from tests.support.deployment import ACCOUNT, Deployment, Told, a_job, a_node, a_run, deploy
+from tests.support.fakes import ACCEPTED, InlineLanes
 from tests.support.webhook_settings import SIGNED
 
 FAILED = a_node(preparation=a_run(failed=True))
@@ -42,6 +47,7 @@ def _told(deployment: Deployment, kind: str) -> list[str]:
     return sorted(event["data"]["jobId"] for event in events if event["type"] == f"prepwatch.{kind}")
 
 
+@pytest.mark.defects
 def test_a_defect_in_one_job_is_that_jobs_error(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -64,6 +70,7 @@ def test_a_defect_in_one_job_is_that_jobs_error(
     assert "hunter2" not in caplog.text
 
 
+@pytest.mark.defects
 def test_a_defect_in_the_writing_of_one_job_harms_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even when the job's error can't be written down, the others are told and the cycle counts the error."""
     commit_job = Ledger.commit_job
@@ -78,6 +85,51 @@ def test_a_defect_in_the_writing_of_one_job_harms_no_other(monkeypatch: pytest.M
     deployment.poll()
     assert _told(deployment, "preparation.failed") == ["a", "z"]
     assert deployment.ask(Routes.summary).body["accounts"][0]["lastPoll"]["errors"] == 1
+
+
+ODD = "https://odd.example/a-secret-path"
+HEART = "https://heart.example/beat"
+
+
+@pytest.mark.defects
+@pytest.mark.parametrize("lanes", [InlineLanes, ThreadLanes], ids=["inline", "threads"])
+@pytest.mark.parametrize(
+    ("odd", "tries"),
+    [
+        pytest.param({**SIGNED, "name": "odd", "url": ODD}, 3, id="delivery"),
+        pytest.param({"name": "odd", "format": "slack", "url": ODD}, 2, id="digest, which is held back at first"),
+    ],
+)
+def test_a_defect_in_a_message_harms_no_other(
+    odd: Mapping[str, object], tries: int, lanes: type[Lanes], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others are told, the heart beats, the log has the traceback without secrets; mended, it is told once."""
+
+    def trip(request: WebhookRequest) -> None:
+        if request.url == ODD:
+            raise KeyError(f"{request.url} password=hunter2-and-more")
+
+    def cycles(number: int) -> list[str]:
+        deployment.sender.sent.clear()
+        for _ in range(number):
+            deployment.poll()
+            deployment.clock.advance(seconds=61)
+        return [request.url for request in deployment.sender.sent]
+
+    deployment = deploy(odd, SIGNED, lanes=lanes(), HEARTBEAT_URL=HEART)
+    deployment.sender.answer = replace(ACCEPTED, status=200, body=b"ok")
+    deployment.batch.add(a_job(), FAILED)
+    deployment.sender.during = trip
+    assert Counter(cycles(3)) == {ODD: tries, SIGNED["url"]: 1, HEART: 3}
+    traces = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(traces) == tries
+    assert traces[0].startswith("delivery-defect ")
+    assert '"webhook":"odd"' in traces[0]
+    assert "in trip" in traces[0]
+    assert "hunter2" not in caplog.text
+    assert "a-secret-path" not in caplog.text
+    deployment.sender.during = lambda _request: None
+    assert Counter(cycles(3)) == {ODD: 1, HEART: 3}
 
 
 def _break(deployment: Deployment, partition: str, key: str, columns: Mapping[str, Column]) -> None:

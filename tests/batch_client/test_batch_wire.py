@@ -2,6 +2,7 @@
 
 import gc
 import json
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -49,7 +50,7 @@ def test_the_example_of_the_api_page_is_read_whole() -> None:
     node_url = f"https://account.region.batch.azure.com/pools/poolId/nodes/{node}"
     started, ended = datetime(2015, 5, 1, 10, 20, 31, tzinfo=UTC), datetime(2015, 5, 2, 20, 12, 42, tzinfo=UTC)
 
-    assert wire.decode_identity(raw) == ("poolId", node)
+    assert wire.decode_identities([raw]) == [("poolId", node)]
     assert wire.decode_status(raw) == NodeStatus(
         pool_id="poolId",
         node_id=node,
@@ -149,7 +150,7 @@ def test_only_the_node_id_is_required() -> None:
     nulls = dict.fromkeys(["poolId", "nodeUrl", "jobPreparationTaskExecutionInfo", "jobReleaseTaskExecutionInfo"], None)
 
     assert wire.decode_status(json.dumps({"nodeId": "n", **nulls}).encode()) == NodeStatus(node_id="n")
-    assert wire.decode_identity(b'{"nodeId":"n"}') == ("", "n")
+    assert wire.decode_identities([b'{"nodeId":"n"}']) == [("", "n")]
 
 
 def entry(**fields: Any) -> bytes:
@@ -210,8 +211,8 @@ def test_an_entry_that_breaks_the_contract_names_the_field(raw: bytes, words: st
 @pytest.mark.parametrize(("raw", "words"), BAD_ENTRIES.values(), ids=BAD_ENTRIES.keys())
 def test_the_fast_key_refuses_the_same_ids(raw: bytes, words: str) -> None:
     """Reading only the identity is as strict about it as reading everything."""
-    with pytest.raises(HostileAnswerError, match=words.replace("$", r"\$")):
-        wire.decode_identity(raw)
+    with pytest.raises(HostileAnswerError, match=re.escape(words.replace("$.", "."))):
+        wire.decode_identities([raw])
 
 
 EMPTY = {
@@ -270,8 +271,8 @@ def test_entries_survive_the_page() -> None:
     del page, value, second
     gc.collect()
 
-    assert wire.decode_identity(first) == ("", "a")
-    assert wire.decode_identity(copy) == ("", "b")
+    assert wire.decode_identities([first]) == [("", "a")]
+    assert wire.decode_identities([copy]) == [("", "b")]
 
 
 def test_jobs_are_read() -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from shared.diff import Change, Watch, decide_node
+from shared.event_ids import event_id
 from shared.events import (
     HARD_BYTES,
     Event,
@@ -22,7 +23,6 @@ from shared.events import (
     account_event,
     change_type,
     closed_event,
-    event_id,
     job_event,
     node_entry,
     nodes_event,
@@ -126,6 +126,10 @@ EVENTS: Mapping[str, Event] = {
         Phase.PREPARATION, status(replace(failed(0), start_time=None, end_time=None)), status(succeeded(9))
     ),
     **{f"closed: {end.value}": _closed(end) for end in JobEnd},
+    **{
+        f"resumed: {end.value}": job_event(ORIGIN, head(), EventType.JOB_RESUMED, NOW, NOW, reason=end.value)
+        for end in JobEnd
+    },
     **{kind.value: job_event(ORIGIN, head(), kind, NOW, NOW, **data) for kind, data in _JOB_EVENTS.items()},
     "account.unreachable": account_event(
         ORIGIN, EventType.ACCOUNT_UNREACHABLE, NOW, NOW, error=trouble_data(replace(TROUBLE, request_id=None))

@@ -125,7 +125,7 @@ def test_which_states_close(state: str | None, *, ends: bool) -> None:
 @pytest.mark.parametrize("end", JobEnd)
 def test_closing_says_why_and_how_many(end: JobEnd) -> None:
     """One event carries the reason and the counts and names no nodes; the head forgets the causes of preparation."""
-    decision = close(ORIGIN, _failing(stuck=Stuck(since=NOW, told=True)), end, NOW, NOW)
+    decision = close(ORIGIN, _failing(stuck=Stuck(since=NOW)), end, NOW, NOW)
     (event,) = decision.events
     data = body_of(event)["data"]
 
@@ -134,6 +134,20 @@ def test_closing_says_why_and_how_many(end: JobEnd) -> None:
     assert decision.head.causes == CAUSES[1:]
     assert (decision.head.stuck, decision.head.closed, decision.head.generation) == (None, end, 6)
     assert decision.head.preparation == PhaseCounts(failed=3)
+
+
+@pytest.mark.parametrize("end", JobEnd)
+def test_closing_ends_a_standstill(end: JobEnd) -> None:
+    """Who was told that a job is stuck is told that this is over and why, once, whoever decides it and when."""
+    since = NOW - timedelta(hours=1)
+    stuck = _failing(stuck=Stuck(since=since, told=True))
+    decision, later = (close(ORIGIN, stuck, end, NOW, now) for now in (NOW, NOW + timedelta(minutes=1)))
+    data = body_of(decision.events[1])["data"]
+
+    assert _types(decision) == ["preparation.resolved", "job.resumed"]
+    assert (data["reason"], data["since"]) == (end.value, "2026-11-03T11:00:00Z")
+    assert [event.id for event in decision.events] == [event.id for event in later.events]
+    assert close(ORIGIN, decision.head, JobEnd.GONE, NOW, NOW).events == ()
 
 
 @pytest.mark.parametrize(
@@ -182,6 +196,9 @@ def test_facts() -> None:
     ("before", "told"),
     [
         pytest.param(_failing(), ["preparation.resolved", "job.gone"], id="with open failures"),
+        pytest.param(
+            _failing(stuck=Stuck(since=NOW, told=True)), ["preparation.resolved", "job.resumed", "job.gone"], id="stuck"
+        ),
         pytest.param(head(requested=True), ["job.gone"], id="asked for by a person"),
         pytest.param(head(), [], id="nothing failed, nobody asked"),
         pytest.param(head(requested=True, state="completed"), [], id="deleted after it was completed"),

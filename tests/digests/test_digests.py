@@ -62,7 +62,7 @@ def test_resolved_once(end: JobEnd | None) -> None:
     for chat in CHAT:
         first, last = world.told(chat.value)
         assert "resolved" not in first.text
-        assert "resolved" in last.text
+        assert ("resolved" if end is None else "ended, preparation had failed on 30 of 5000 nodes") in last.text
     assert world.actions() == ["trigger", "resolve"]
     assert len({sent.body["dedup_key"] for sent in world.told("pagerduty")}) == 1
 
@@ -278,6 +278,69 @@ def test_over_before_told() -> None:
     assert "3 newly failed" in world.told("slack")[0].text
     assert len(world.told("slack")) == 1
     assert world.actions() == ["trigger", "resolve"]
+
+
+def _ends_with_more_failures(world: World) -> None:
+    """A job whose failures were told ends a minute after more nodes failed, and a release task with them."""
+    world.fail(3)
+    world.tick()
+    world.fail(2)
+    world.change(
+        "nightly",
+        closed=JobEnd.ENDED,
+        preparation=PhaseCounts(failed=5),
+        release=PhaseCounts(failed=1),
+        release_failed_ever=1,
+        settled_at=world.now,
+    )
+
+
+def test_pager_hears_what_failed_before_the_end() -> None:
+    """The end of an incident carries no words, so what failed since the last page is paged before it, in its turn."""
+    world = World(WebhookFormat.PAGERDUTY)
+    _ends_with_more_failures(world)
+    world.tick(3)
+    assert world.actions() == ["trigger"]
+    world.tick(60)
+    assert world.actions() == ["trigger", "trigger", "resolve"]
+    page = world.told("pagerduty")[1].text
+    assert "2 newly failed, 5 of 5000 nodes had failed in the end" in page
+    assert "1 newly failed, 1 of 5000 nodes in all" in page
+
+
+@pytest.mark.parametrize("lost", [1, 2], ids=["the page", "its end"])
+def test_crash_between_the_last_page_and_the_end(lost: int) -> None:
+    """Whatever record is lost, the incident is closed in the end, after its last page."""
+    world = World(WebhookFormat.PAGERDUTY)
+    _ends_with_more_failures(world)
+    world.now += timedelta(minutes=10)
+    sent = len(world.told("pagerduty"))
+
+    def crash() -> None:
+        if len(world.told("pagerduty")) == sent + lost:
+            world.table.fail_next(Fault.BEFORE)
+
+    world.sender.meanwhile = crash
+    world.tell()
+    world.sender.meanwhile = lambda: None
+    world.tick(30)
+    assert world.actions()[sent + lost :] == (["trigger", "resolve"] if lost == 1 else ["resolve"])
+    assert "2 newly failed" in world.told("pagerduty")[1].text
+
+
+def test_mute_lets_the_end_of_an_incident_pass_alone() -> None:
+    """Under a mute an incident is closed without a page; what failed meanwhile is paged when the mute ends."""
+    world = World(WebhookFormat.PAGERDUTY)
+    world.fail(3)
+    world.tick()
+    _mute(world, hours=8)
+    world.fail(2)
+    world.recover()
+    world.tick(10)
+    assert world.actions() == ["trigger", "resolve"]
+    world.tick(8 * 60)
+    assert world.actions() == ["trigger", "resolve", "trigger", "resolve"]
+    assert "2 newly failed, no node is held up" in world.told("pagerduty")[2].text
 
 
 def test_job_that_begins_anew() -> None:

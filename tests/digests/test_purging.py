@@ -3,11 +3,12 @@
 from collections import Counter
 from datetime import timedelta
 
+from shared.ports import Insert
 from shared.purging import Purger
-from shared.state import DeliveryState
-from shared.table_rows import OWN, digest_key, pace_key, range_of
+from shared.state import DeliveryState, WebhookState
+from shared.table_rows import OWN, digest_key, pace_key, range_of, to_columns, webhook_key
 from shared.webhook_config import WebhookFormat
-from tests.support.deployment import ACCOUNT, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
+from tests.support.deployment import ACCOUNT, NOW, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fake_table import FakeTable
 from tests.support.fakes import refusal
 from tests.support.told_jobs import ACCOUNT as TOLD_ACCOUNT
@@ -32,6 +33,17 @@ def test_webhooks_that_are_gone() -> None:
     assert _digests(after) == [pace_key("chat"), digest_key("chat", "job-1")]
 
 
+def test_a_webhook_that_takes_an_old_name_is_not_held_off() -> None:
+    """That a webhook was switched off or failed goes with its place in the settings; what is known of others stays."""
+    table = FakeTable()
+    deploy(SIGNED, SLACK, table=table)
+    for name in (SIGNED["name"], SLACK["name"]):
+        state = WebhookState(name=str(name), failures=4, disabled_since=NOW)
+        table.transact(OWN, [Insert(key=webhook_key(str(name)), columns=to_columns(state))])
+    deploy(SLACK, table=table).app.purger.run()
+    assert [row.key for row in table.query(OWN, *range_of("webhook"))] == [webhook_key(str(SLACK["name"]))]
+
+
 def test_rows_of_a_newer_version_stay() -> None:
     """A row that only a newer version can read is not judged by this one."""
     world = World(WebhookFormat.SLACK)
@@ -41,6 +53,7 @@ def test_rows_of_a_newer_version_stay() -> None:
         table=world.table,
         clock=lambda: world.now,
         accounts=(TOLD_ACCOUNT,),
+        webhooks=(),
         told=(),
         retention=timedelta(days=30),
     )

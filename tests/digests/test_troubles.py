@@ -35,6 +35,12 @@ def _too_slow(world: World) -> None:
     _unreachable(world, BatchUnavailableError("DeadlineExceeded", "It took too long."))
 
 
+def _slow_batch(world: World) -> None:
+    _unreachable(
+        world, BatchUnavailableError("OperationTimedOut", "The operation could not be completed.", request_id="r-2")
+    )
+
+
 def _unreadable(world: World) -> None:
     _unreachable(world, UnreadableRowError("Row x has schema version 9."))
 
@@ -97,6 +103,7 @@ def _left_alone(world: World) -> None:
             [], _unreachable, "can't be looked at", ["InvalidAnswer: Not JSON.", "r-1", "Azure support"], [], id="lost"
         ),
         pytest.param([], _too_slow, "can't be looked at", ["Raise POLL_BUDGET_SECONDS"], [], id="too slow"),
+        pytest.param([], _slow_batch, "can't be looked at", ["r-2", "Azure support"], [], id="Batch is too slow"),
         pytest.param(
             [], _unreadable, "can't be looked at", ["schema version 9", "newest version"], [], id="unreadable"
         ),
@@ -170,7 +177,9 @@ def _left_alone(world: World) -> None:
         ),
         pytest.param([_stuck], _mended, "resolved", ["no node is held up"], ["trigger", "resolve"], id="mended"),
         pytest.param([_stuck, _moves], _stuck, "stuck", [], ["trigger", "trigger"], id="stuck again"),
-        pytest.param([_fails], _left_alone, "resolved", ["not watched"], ["trigger", "resolve"], id="not tracked"),
+        pytest.param(
+            [_fails], _left_alone, "not watched any more", ["3 of 5000"], ["trigger", "resolve"], id="not tracked"
+        ),
     ],
 )
 def test_every_turn_is_told_once(

@@ -1,14 +1,13 @@
 """What a chat service was told, as people would count it.
 
-Owns the reading of a message of the format `slack`. Does not own its words (`shared.notices`).
+Owns what of a message counts. Does not own how it is read (`tests.simulation.hearing`).
 """
 
-import json
-import re
 from collections import Counter
 from dataclasses import dataclass
 
-_COUNT = re.compile(r"(?P<phase>Preparation|Release): (?P<nodes>\d+) newly failed")
+from shared.webhook_config import WebhookFormat
+from tests.simulation.hearing import PHASES, hear
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -22,14 +21,14 @@ class Said:
 def read_chat(body: str) -> Counter[Said]:
     """How many failures of each job and phase a message tells, and which jobs it says to be over."""
     said: Counter[Said] = Counter()
-    for block in json.loads(body)["blocks"]:
-        if block["type"] != "section":
-            continue
-        title, *facts = block["text"]["text"].split("\n")
-        job, _, state = title.partition(": ")
-        if state == "resolved":
-            said[Said(job, "resolved")] += 1
-        for fact in facts:
-            if (found := _COUNT.match(fact)) is not None:
-                said[Said(job, found["phase"].lower())] += int(found["nodes"])
-    return said
+    hearing = hear(WebhookFormat.SLACK, body.encode())
+    for part in hearing.parts if hearing.about_jobs else ():
+        said.update({Said(part.job, phase): part.newly_failed(phase) for phase in PHASES})
+        said[Said(part.job, "resolved")] += part.resolved
+    return +said
+
+
+def last_trouble(messages: list[str]) -> str | None:
+    """What chat was told last of how the account as a whole stands: the type of that event, None for nothing."""
+    types = (hear(WebhookFormat.SLACK, message.encode()).event_type or "" for message in messages)
+    return next((kind for kind in reversed(list(types)) if kind.startswith("account.")), None)

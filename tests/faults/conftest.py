@@ -8,9 +8,9 @@ import pytest
 from local.azurite import Azurite
 from tests.faults.people import PEOPLE
 from tests.faults.stage import Stage, stage
-from tests.faults.story import CYCLES, Story
+from tests.faults.story import CYCLES, TROUBLE, Story
 
-STORIES = (CYCLES, PEOPLE)
+STORIES = (CYCLES, PEOPLE, TROUBLE)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -15,9 +15,9 @@ from shared.ports import Operation
 from tests.faults.effects import watched
 from tests.faults.people import PEOPLE
 from tests.faults.place import PATIENCE, Place, SerialLanes, SetClock
-from tests.faults.story import CYCLES
+from tests.faults.story import CYCLES, TROUBLE
 
-_STORIES = {story.name: story for story in (CYCLES, PEOPLE)}
+_STORIES = {story.name: story for story in (CYCLES, PEOPLE, TROUBLE)}
 
 _processes = get_context("forkserver")
 # The server imports once; each process is forked from it, which is fifty times as fast as a fresh interpreter.

@@ -10,6 +10,7 @@ from local.batch_simulator.world import World
 from shared.composition import App
 from shared.http_api import Request
 from tests.faults.place import SHAKY, STEADY
+from tests.faults.recorder import CHAT
 from tests.faults.story import NOW, Chapter, Story, deliver, fails, nothing, succeeds
 
 MINUTE = timedelta(minutes=1)
@@ -69,9 +70,13 @@ PEOPLE = Story(
     name="people",
     chats=True,
     small=True,
+    refusals={CHAT: 1},
     chapters=(
         Chapter(name="chat waits", after=timedelta(0), happen=_one_node_fails, breaks=_only("commit", "hold")),
-        Chapter(name="chat is told", after=MINUTE, happen=nothing, act=deliver),
+        Chapter(
+            name="chat refuses", after=MINUTE, happen=nothing, act=deliver, breaks=_only("turn", "hold", "webhook")
+        ),
+        Chapter(name="chat is told", after=10 * MINUTE, happen=nothing, act=deliver),
         Chapter(
             name="a large change",
             after=3 * MINUTE,

@@ -32,8 +32,8 @@ CHAT = "chat"
 class Recorder:
     """Listens on loopback, each webhook at the path of its name; threads may share it.
 
-    `reply` is asked, with the webhook's name, for each message that is verified; others get 401. `chat` holds what was
-    said in chat.
+    `reply` is asked, with the webhook's name, for each message that is verified; others get 401. `chat` holds what chat
+    took over.
     """
 
     def __init__(self, secret: str, clock: Callable[[], datetime]) -> None:
@@ -49,8 +49,11 @@ class Recorder:
     def receive(self, webhook: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Judge and write down one message, before anybody hears of the answer."""
         if webhook == CHAT:
-            self.chat.append(body.decode())
-            return Reply(status=200, body=b"ok")
+            reply = self.reply(webhook)
+            if reply.status < 300:
+                self.chat.append(body.decode())
+                return Reply(status=200, body=b"ok")
+            return reply
         verified = verify(headers, body, key=self._key, now=self._clock()) is Reason.SIGNATURE_MATCHES
         reply = self.reply(webhook) if verified else Reply(status=401)
         receipt = Receipt(

@@ -7,48 +7,36 @@ comes to when nothing goes wrong. Does not own what is wrong in general (`checke
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
 from local.azurite import Azurite
 from local.batch_simulator.server import Simulator
 from shared.composition import App, compose
-from shared.digest_rows import is_owed
+from shared.digest_rows import is_owed, read_known
+from shared.digest_rules import news_of
 from shared.errors import StoreError
-from shared.http_api import ApiError, Request
+from shared.http_api import ApiError
 from shared.ports import Operation, Put, Row
 from shared.state import JobHead
 from shared.table_rows import OWN, from_row, range_of
 from shared.table_store import open_table
-from tests.faults.chat import Said, read_chat
+from tests.faults.chat import last_trouble, read_chat
 from tests.faults.checker import Receipt, Verdict, check
 from tests.faults.effects import Tell, watched
-from tests.faults.place import ACCOUNT, KEY, PATIENCE, SECRET, SHAKY, WEBHOOKS, Place, SerialLanes, SetClock
+from tests.faults.outcome import Outcome, asked_for
+from tests.faults.place import ACCOUNT, KEY, PATIENCE, SECRET, WEBHOOKS, Place, SerialLanes, SetClock
 from tests.faults.recorder import CHAT, Recorder, Reply
-from tests.faults.story import NOW, Story, cycle
+from tests.faults.story import NOW, Act, Story, cycle
 
 LEASE_IS_OVER = timedelta(seconds=110)
 """Longer than any lease: of deliveries, of chat, and of polling on demand."""
 _DRAINING = tuple(timedelta(minutes=minutes) for minutes in (2, 4, 8, 20, 80, 240, 480))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What a chapter has come to when all that was due is delivered.
-
-    `told` are webhook, type and subject of what was taken over, leaving out what depends on how often a webhook failed;
-    `taken` how often each message (webhook, id) was; `said` what chat was told; `asked` what people asked for, as the
-    API shows it.
-    """
-
-    told: frozenset[tuple[str, str, str]]
-    taken: Counter[tuple[str, str]]
-    said: Counter[Said]
-    asked: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +54,7 @@ class _Before:
     rows: dict[str, list[Row]]
     receipts: tuple[Receipt, ...]
     chat: tuple[str, ...]
-    refusals: int
+    refusals: Mapping[str, int]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,7 +71,8 @@ class Stage:
     recorder: Recorder
     clock: SetClock
     place: Place
-    refusals: int = 0
+    refusals: dict[str, int] = field(default_factory=dict)
+    meanwhile: Callable[[], object] | None = None
     points: list[list[str]] = field(default_factory=list)
     writers: dict[str, set[str]] = field(default_factory=dict)
     writes: dict[int, list[str]] = field(default_factory=dict)
@@ -92,19 +81,35 @@ class Stage:
 
     def reply(self, webhook: str) -> Reply:
         """The receiver's answer to the next message."""
-        if webhook == SHAKY and self.refusals:
-            self.refusals -= 1
+        if self.refusals.get(webhook):
+            self.refusals[webhook] -= 1
             return Reply(status=500)
+        if webhook == CHAT and (act := self.meanwhile) is not None:
+            self.meanwhile = None
+            act()
         return Reply()
+
+    def _begin(self, chapter: int) -> None:
+        """Let Batch, and whoever acts meanwhile, be as that chapter has them."""
+        self.simulator.world, self.clock.now = self.story.world(chapter)
+        self.simulator.faults.clear()
+        its = self.story.chapters[chapter]
+        if its.denied:
+            self.simulator.inject("/jobs", 403, "AuthorizationFailure", times=its.denied)
+        self.meanwhile = partial(self._act_beside, its.meanwhile) if its.meanwhile else None
+
+    def _act_beside(self, act: Act) -> None:
+        with self.story.limits():
+            act(self.app())
 
     def set_up(self, chapter: int) -> None:
         """Begin that chapter: a table of its own with what was stored before, Batch and the clock as they are then."""
         before = self._before[chapter]
         self.place = replace(self.place, table=f"t{uuid4().hex}")
-        self.simulator.world, self.clock.now = self.story.world(chapter)
+        self._begin(chapter)
         self.recorder.receipts[:] = before.receipts
         self.recorder.chat[:] = before.chat
-        self.refusals = before.refusals
+        self.refusals = dict(before.refusals)
         table = open_table(self.place.storage, self.place.table)
         for partition, rows in before.rows.items():
             for some in _hundreds(rows):
@@ -112,15 +117,15 @@ class Stage:
 
     def play_all(self) -> None:
         """Play the whole story without a fault, remembering what was before each chapter."""
-        self.refusals = self.story.refusals
+        self.refusals = dict(self.story.refusals)
         for number, chapter in enumerate(self.story.chapters):
-            self.simulator.world, self.clock.now = self.story.world(number)
+            self._begin(number)
             self._before.append(
                 _Before(
                     rows=self._rows(),
                     receipts=tuple(self.recorder.receipts),
                     chat=tuple(self.recorder.chat),
-                    refusals=self.refusals,
+                    refusals=dict(self.refusals),
                 )
             )
             self.points.append([])
@@ -169,6 +174,7 @@ class Stage:
                 message for message, times in expected.taken.items() if times > 1 and outcome.taken[message] < times
             ),
             "not said in chat": sorted((expected.said - outcome.said).items()),
+            "the last word on the account": [outcome.last_trouble] * (outcome.last_trouble != expected.last_trouble),
             "asked in vain": sorted(set(expected.asked) ^ set(outcome.asked)),
         }
         words = "; ".join(f"{name} {what}".strip() for name, what in wrong.items() if what)
@@ -177,7 +183,7 @@ class Stage:
     def _expected_of(self, chapter: int) -> Outcome:
         """What a chapter comes to without a fault; the stage is left as it was."""
         if chapter not in self._expected:
-            place, now, refusals = self.place, self.clock.now, self.refusals
+            place, now, refusals, meanwhile = self.place, self.clock.now, self.refusals, self.meanwhile
             world, receipts, chat = self.simulator.world, list(self.recorder.receipts), list(self.recorder.chat)
             self.set_up(chapter)
             assert self.act(chapter)
@@ -185,7 +191,7 @@ class Stage:
             verdict = self._verdict(Counter())
             assert verdict.good_but_for_duplicates, verdict
             self._expected[chapter] = self._outcome()
-            self.place, self.clock.now, self.refusals = place, now, refusals
+            self.place, self.clock.now, self.refusals, self.meanwhile = place, now, refusals, meanwhile
             self.simulator.world, self.recorder.receipts[:], self.recorder.chat[:] = world, receipts, chat
         return self._expected[chapter]
 
@@ -209,10 +215,15 @@ class Stage:
 
     def _chat_waits(self) -> bool:
         """Whether chat has still to be told something, now or when its pause is over."""
-        table, account = open_table(self.place.storage, self.place.table), self.place.partition
+        table, account, now = open_table(self.place.storage, self.place.table), self.place.partition, self.clock.now
+        chat = next((webhook for webhook in self.place.settings().webhooks if webhook.name == CHAT), None)
+        if chat is None:
+            return False
         heads = [from_row(row, JobHead) for row in table.query(account, *range_of("job"))]
-        chats = [webhook for webhook in self.place.settings().webhooks if webhook.name == CHAT]
-        return any(is_owed(table, account, chat, head, self.clock.now) for chat in chats for head in heads)
+        rows = read_known(table, account, CHAT, now)  # of jobs that are forgotten too
+        return any(is_owed(table, account, chat, head, now) for head in heads) or any(
+            news_of(chat, account, row, now) for row in rows
+        )
 
     def _verdict(self, again: Counter[tuple[str, str]]) -> Verdict:
         truth = [failure.to_json() for failure in self.simulator.world.failures]
@@ -220,23 +231,17 @@ class Stage:
 
     def _outcome(self) -> Outcome:
         accepted = [receipt for receipt in self.recorder.receipts if receipt.accepted]
-        events = [(receipt.webhook, json.loads(receipt.body)) for receipt in accepted]
-        routes = self.app().routes
-        jobs = json.loads(routes.list_jobs(Request()).body)["value"]
-        webhooks = json.loads(routes.webhooks.list_webhooks(Request()).body)["value"]
         return Outcome(
             told=frozenset(
-                (webhook, event["type"], event.get("subject", ""))
-                for webhook, event in events
+                (receipt.webhook, event["type"], event.get("subject", ""))
+                for receipt in accepted
+                for event in [json.loads(receipt.body)]
                 if event.get("subject", "").startswith("jobs/") or event["type"] == "prepwatch.webhook.disabled"
             ),
             taken=Counter((receipt.webhook, receipt.id) for receipt in accepted),
             said=sum(map(read_chat, self.recorder.chat), Counter()),
-            asked=(
-                *(f"job {job['jobId']}: {job['tracking']}, requested {job['requested']}" for job in jobs),
-                *(f"mute {mute['name']}" for mute in json.loads(routes.mutes.list_mutes(Request()).body)["value"]),
-                *(f"webhook {hook['name']} is disabled" for hook in webhooks if hook["state"] == "disabled"),
-            ),
+            last_trouble=last_trouble(self.recorder.chat),
+            asked=asked_for(self.app().routes) if any(chapter.asked for chapter in self.story.chapters) else (),
         )
 
     def _rows(self) -> dict[str, list[Row]]:

@@ -4,9 +4,9 @@ Owns what happens in Batch, what the app then does, and when. Does not own who r
 tests) or how it is judged (`checker`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
@@ -16,6 +16,7 @@ from local.batch_simulator.world import World
 from shared import chunks, ledger, plan, purging
 from shared.composition import App
 from shared.polling import CycleReport
+from tests.faults.place import SHAKY
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 POOL = "pool-1"
@@ -48,8 +49,9 @@ def deliver(app: App) -> None:
 class Chapter:
     """What happens in Batch, how long after the chapter before, and what the app then does.
 
-    Somebody who `asked` for it asks again when he gets no answer. `breaks` names the kinds of write that are broken in
-    this chapter, None for every one: what other chapters break need not be broken again.
+    Somebody who `asked` for it asks again when he gets no answer. Batch is `denied` to so many requests first, and
+    `meanwhile` is what another process does while chat hears of something for the first time. `breaks` names the kinds
+    of write that are broken in this chapter, None for every one: what other chapters break need not be broken again.
     """
 
     name: str
@@ -57,6 +59,8 @@ class Chapter:
     happen: Callable[[World, datetime], None]
     act: Act = cycle
     asked: bool = False
+    denied: int = 0
+    meanwhile: Act | None = None
     breaks: frozenset[str] | None = None
 
     def is_broken(self, point: str) -> bool:
@@ -68,12 +72,12 @@ class Chapter:
 class Story:
     """Its chapters; `chats` says whether a chat service is told, `small` whether all limits are a handful of nodes.
 
-    The webhook SHAKY refuses its first `refusals` messages.
+    The webhooks named in `refusals` refuse so many messages at first.
     """
 
     name: str
     chapters: tuple[Chapter, ...]
-    refusals: int = 0
+    refusals: Mapping[str, int] = field(default_factory=dict)
     chats: bool = False
     small: bool = False
 
@@ -148,7 +152,7 @@ def succeeds(world: World, job: str, node: str, now: datetime) -> None:
 
 CYCLES = Story(
     name="cycles",
-    refusals=3,
+    refusals={SHAKY: 3},
     chapters=(
         Chapter(name="nodes fail", after=timedelta(0), happen=_nodes_fail),
         Chapter(name="only deliveries", after=timedelta(minutes=3), happen=nothing, act=deliver),
@@ -159,3 +163,19 @@ CYCLES = Story(
     ),
 )
 """What cycles and deliveries do; SHAKY fails, is probed and recovers."""
+
+TROUBLE = Story(
+    name="trouble",
+    chats=True,
+    chapters=(
+        Chapter(
+            name="ends while chat is told of it",
+            after=timedelta(0),
+            happen=nothing,
+            denied=1,
+            meanwhile=cycle,
+            breaks=frozenset({"again"}),
+        ),
+    ),
+)
+"""A trouble of the account whose end comes while chat is still being told of it."""

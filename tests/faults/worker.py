@@ -23,6 +23,7 @@ from shared.workers import ThreadLanes
 from tests.faults.effects import held_by, watched
 from tests.faults.exposure import Poll
 from tests.faults.place import FastClock, Place
+from tests.support.defects import Defects
 
 STORAGE_PATIENCE = timedelta(seconds=1)
 SEND_DEADLINE = timedelta(seconds=2)
@@ -79,12 +80,14 @@ def _work(duty: Duty) -> None:
     app = compose(duty.place.settings(), watched(outside, ClaimLog(duty.claims, duty.clock).tell))
     log = PollLog(duty.well_polled, duty.clock)
     owner = parent_process()
-    while owner is not None and owner.is_alive():
-        try:
-            log.note(lambda: run_once(app, polls=duty.polls))
-        except StoreError as error:
-            print(f"a run failed: {error}")
-        time.sleep(_PAUSE_SECONDS)
+    with Defects() as defects:
+        while owner is not None and owner.is_alive() and not defects.lines:
+            try:
+                log.note(lambda: run_once(app, polls=duty.polls))
+            except StoreError as error:
+                print(f"a run failed: {error}")
+            time.sleep(_PAUSE_SECONDS)
+    print(*defects.lines)
 
 
 class PollLog(logging.Handler):

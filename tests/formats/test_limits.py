@@ -173,7 +173,7 @@ def test_small_message_says_it_all() -> None:
     for words in ("40 newly failed, 40 of 5000", "BlobNotFound on 40 nodes: no such blob", "Check the resource file's"):
         assert words in texts
     assert "pool-0/tvm-0000_p, pool-1/tvm-0001_p" in texts
-    assert "and 20 more" in texts
+    assert "and 35 more" in texts
 
 
 def test_many_jobs_say_how_many_are_left_out() -> None:

@@ -97,7 +97,7 @@ def delete(world: ServiceWorld, _bad: Sequence[str]) -> None:
     ("end", "title", "why"),
     [
         pytest.param(recover, "resolved", "no node is held up any more", id="recovery"),
-        pytest.param(complete, "resolved", "the job has ended", id="job end"),
+        pytest.param(complete, "ended, preparation had failed on 200 of 202 nodes", "the job has ended", id="job end"),
         pytest.param(delete, "vanished before", "preparation had failed on 200 of 202 nodes", id="job gone"),
     ],
 )

@@ -482,7 +482,8 @@ class _Broken:
         return len(url) / 0
 
 
-def test_defects(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.defects
+def test_defects(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """An exception that nobody expected is a 500 without details, and its traceback shows no secret either."""
     with account({"job": page(failed_node("n"))}) as batch:
         settings = environment(batch.url, "http://127.0.0.1:9")
@@ -494,6 +495,8 @@ def test_defects(monkeypatch: pytest.MonkeyPatch) -> None:
                 next(iter(app.pollers.values())).run()
             except Exception as error:  # noqa: BLE001 - whatever comes is what is looked at
                 nothing_in(trace_of(error))
+        assert "delivery-defect" in caplog.text
+        nothing_in(caplog.text)
         request = func.HttpRequest(method="GET", url="http://localhost/api/x", params={"maxAge": "0"}, body=b"")
         got = function_app.answer(request, Routes.summary)
     nothing_in(got.get_body())

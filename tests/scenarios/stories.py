@@ -46,7 +46,7 @@ def mass_failure(told: Story) -> None:
     begin(told.plant, "nightly-1", *_nodes(60))
     told.wait(2 * MINUTE)
     succeed(told.plant, "nightly-1", *_nodes(60))
-    told.wait(3 * MINUTE)
+    told.wait(6 * MINUTE)
     told.status()
 
 
@@ -60,7 +60,7 @@ def autoscale_trickle(told: Story) -> None:
         told.say(f"{node} joins and fails")
         fail(told.plant, "render-7", node, FAILURE)
         told.wait(MINUTE)
-    told.wait(2 * MINUTE)
+    told.wait(12 * MINUTE)
     told.status()
 
 
@@ -105,7 +105,7 @@ def delete_during_release(told: Story) -> None:
     told.wait(2 * MINUTE)
     told.say("the job is gone")
     told.plant.world.delete_job("nightly-2")
-    told.wait(2 * MINUTE)
+    told.wait(6 * MINUTE)
     told.status()
 
 
@@ -118,7 +118,7 @@ def vanished_with_open_failures(told: Story) -> None:
     told.wait(2 * MINUTE)
     told.say("the job vanishes")
     told.plant.world.delete_job("nightly-3")
-    told.wait(2 * MINUTE)
+    told.wait(6 * MINUTE)
     told.status()
 
 
@@ -134,7 +134,7 @@ def job_created_again(told: Story) -> None:
     told.wait(2 * MINUTE)
     told.say("n01 fails for the new job")
     fail(told.plant, "nightly-4", "n01", FAILURE)
-    told.wait(2 * MINUTE)
+    told.wait(6 * MINUTE)
 
 
 @story
@@ -251,6 +251,43 @@ def dead_webhook_for_a_day(told: Story) -> None:
     told.say("the receiver is up again")
     told.receiver("night-team").mood = ReceiverMood.WELL
     told.wait(26 * HOUR, every=4 * MINUTE)
+    told.status()
+
+
+@story
+def mute_over_a_night(told: Story) -> None:
+    """Somebody mutes the nightly jobs from 22:00 to 07:00; some fail meanwhile, and what failed before is mended."""
+    told.without_prepwatch(21 * HOUR + 50 * MINUTE)
+    add_job(told.plant, "nightly-9", active=9)
+    add_job(told.plant, "nightly-10", active=9)
+    add_job(told.plant, "render-12", active=9)
+    succeed(told.plant, "nightly-9", "good-1")
+    succeed(told.plant, "nightly-10", "good-1")
+    succeed(told.plant, "render-12", "good-1")
+    told.wait(2 * MINUTE)
+    told.say("a node of nightly-10 fails before the mute")
+    fail(told.plant, "nightly-10", "n10", MISSING_INPUT)
+    told.wait(8 * MINUTE)
+    told.say("nightly* is muted until 07:00")
+    told.mute(["nightly*"], told.plant.now + 9 * HOUR)
+    told.wait(3 * HOUR, every=4 * MINUTE)
+    told.say("01:00, two nodes of nightly-9 fail")
+    fail_all(told.plant, "nightly-9", ["n01", "n02"], FAILURE)
+    told.wait(HOUR, every=4 * MINUTE)
+    told.say("02:00, one of them is mended, and so is nightly-10; a job that is not muted fails")
+    succeed(told.plant, "nightly-9", "n02")
+    succeed(told.plant, "nightly-10", "n10")
+    fail(told.plant, "render-12", "n12", FAILURE)
+    told.wait(HOUR, every=4 * MINUTE)
+    told.say("03:00, another node of nightly-9 fails")
+    fail(told.plant, "nightly-9", "n03", MISSING_INPUT)
+    told.wait(4 * HOUR, every=4 * MINUTE)
+    told.say("07:00, the mute is over")
+    told.wait(20 * MINUTE)
+    told.status()
+    told.say("nightly-9 is mended")
+    succeed(told.plant, "nightly-9", "n01", "n03")
+    told.wait(30 * MINUTE)
     told.status()
 
 

@@ -1,14 +1,16 @@
 """Tells a story on the whole app and writes down what each receiver got.
 
-Owns the people of the stories and the words of a transcript. A new receiver or format is a line in PEOPLE and, if its
-body is no CloudEvent, one in WORDS.
+Owns the people of the stories and the words of a transcript: events in a line, chat messages and pages with their first
+lines. A new receiver is a line in PEOPLE.
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from tests.simulation.batch import ACCOUNT
+from tests.simulation.hearing import Hearing
 from tests.simulation.plant import START, Plant, Process
 from tests.simulation.receivers import Receipt, Receiver
 from tests.simulation.weather import Chance, Weather
@@ -18,10 +20,15 @@ PEOPLE: Mapping[str, Mapping[str, object]] = {
     "ops": {},
     "night-team": {"jobs": ["nightly*"]},
     "on-call": {"events": ["job.*", "account.*", "webhook.*"]},
+    "slack": {"format": "slack"},
+    "teams": {"format": "teams", "jobs": ["nightly*"]},
+    "pager": {"format": "pagerduty"},
 }
-"""Who is told, as webhooks: the name, and what of a plain cloudevents webhook is different."""
+"""Who is told, as webhooks: the name, and what of a plain webhook of its format is different."""
 
 _MOST_NODES_NAMED = 4
+_MOST_PARTS, _MOST_FACTS, _MOST_CHARACTERS = 3, 3, 100
+_INDENT = " " * 30
 
 
 class Story:
@@ -57,6 +64,10 @@ class Story:
         """Change how the outside behaves."""
         self.plant.chance.weather = weather
 
+    def mute(self, globs: Sequence[str], until: datetime) -> None:
+        """Somebody mutes jobs from now on."""
+        self.plant.put_mute(self._process(), "quiet", globs, self.plant.now, until)
+
     def receiver(self, name: str) -> Receiver:
         """One of the people's receivers."""
         return self.plant.receivers[name]
@@ -86,12 +97,33 @@ def tell(story: Callable[[Story], None], webhooks: Mapping[str, Mapping[str, obj
 
 def words_of(receipt: Receipt) -> str:
     """One request in words."""
-    body = json.loads(receipt.body)
+    letter = receipt.letter
+    words = _cloudevent(json.loads(letter.body)) if letter.hearing is None else _message(letter.hearing)
+    first, *rest = words
     answer = "" if receipt.accepted else f"  [{receipt.status or 'no answer'}]"
-    return f"{receipt.webhook:<11} {WORDS['cloudevents'](body)}{answer}"
+    return "\n".join([f"{letter.webhook:<11} {first}{answer}", *(f"{_INDENT}{line}" for line in rest)])
 
 
-def _cloudevent(body: Mapping[str, Any]) -> str:
+def _message(hearing: Hearing) -> list[str]:
+    """What catches the eye: the headline and the first lines."""
+    if hearing.ends:
+        return [f"incident {_short(hearing.incident)} is over"]
+    lines = [f"incident {_short(hearing.incident)}: {hearing.headline}" if hearing.incident else hearing.headline]
+    for part in hearing.parts[:_MOST_PARTS]:
+        if len(hearing.parts) > 1:
+            lines.append(part.title)
+        facts = [f"{name}: {value}" for name, value in part.facts[:_MOST_FACTS]]
+        lines.extend(f"| {fact if len(fact) <= _MOST_CHARACTERS else fact[:_MOST_CHARACTERS] + '…'}" for fact in facts)
+    more = len(hearing.parts) - _MOST_PARTS
+    return [*lines, f"... {more} more"] if more > 0 else lines
+
+
+def _short(incident: str) -> str:
+    """The incident's key without what all have in common."""
+    return incident.removeprefix("prepwatch:").replace(f"{ACCOUNT}:", "")
+
+
+def _cloudevent(body: Mapping[str, Any]) -> list[str]:
     data, kind = body["data"], str(body["type"]).removeprefix("prepwatch.")
     about = data.get("webhook") or data.get("jobId") or data.get("account")
     said = [f"{kind}  {about}"]
@@ -103,11 +135,7 @@ def _cloudevent(body: Mapping[str, Any]) -> str:
     causes = ", ".join(f"{cause['code']} on {cause['nodes']}" for cause in data.get("causes", ()))
     reason = data.get("reason") or (data.get("error") or {}).get("code")
     said.extend(part for part in (causes, reason) if part)
-    return "; ".join(said)
-
-
-WORDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {"cloudevents": _cloudevent}
-"""How a body of each format is put into words."""
+    return ["; ".join(said)]
 
 
 def _clock(at: timedelta) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.scenarios.stories import STORIES
 from tests.scenarios.story import PEOPLE, tell
-from tests.simulation.plant import WEBHOOKS
+from tests.simulation.people import WEBHOOKS
 
 _TRANSCRIPTS = Path(__file__).parent / "transcripts"
 _OTHER_PEOPLE = {"key_rotation": {"rotating": WEBHOOKS["rotating"]}}

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from local.batch_simulator.filters import parse_time
 from local.batch_simulator.statuses import Phase as ListedPhase
 from local.batch_simulator.statuses import is_failed
 from local.batch_simulator.world import Job, NodeStatus
@@ -18,6 +19,7 @@ from shared.model import Phase
 from shared.outcomes import has_failed, outcome_of
 from shared.state import Cycle, Delivery, DeliveryState, JobHead, NodeRecord, Reason
 from shared.table_rows import CYCLE, OWN, chunk_key, event_key, from_row, range_of, unpack
+from shared.webhook_config import Webhook
 from tests.simulation.batch import ACCOUNT
 from tests.simulation.plant import Plant
 from tests.simulation.truth import Incarnation, Occurrence, incarnation_of, occurrence_of
@@ -32,13 +34,14 @@ def check_calm(plant: Plant) -> None:
     Raises:
         BrokenPromiseError: Naming every sentence that does not hold.
     """
-    heads = _heads(plant)
+    heads = stored_heads(plant)
     for head in heads.values():
         _check_counts(plant, head)
     for job in plant.world.jobs():
         _check_job(plant, job, heads.get(job.job_id.lower()))
     _check_deliveries(plant)
     _check_account(plant)
+    _check_standstills(plant, heads)
     _check_summary(plant, heads)
     plant.raise_what_broke()
 
@@ -53,13 +56,14 @@ def check_end(plant: Plant) -> None:
             continue
         for webhook in plant.settings.webhooks:
             place = (webhook.name, event.id)
-            wanted = webhook.wants(
+            wanted = _is_sent_event(webhook, event.type) and webhook.wants(
                 f"prepwatch.{event.type}",
                 job_id=event.data.get("jobId"),
                 account=ACCOUNT,
                 pools=[occurrence.pool for occurrence in event.occurrences],
             )
-            if wanted and place not in plant.witness.accepted and _dead(plant, webhook.name, event.id) is None:
+            reached = place in plant.witness.accepted | plant.witness.left_out
+            if wanted and not reached and _dead(plant, webhook.name, event.id) is None:
                 plant.witness.blame(f"{event.type} {event.id} never reached {webhook.name}")
     plant.raise_what_broke()
 
@@ -182,9 +186,16 @@ def _check_deliveries(plant: Plant) -> None:
         for webhook in plant.settings.webhooks if stored and event.partition == ACCOUNT else ():
             pools = [occurrence.pool for occurrence in event.occurrences]
             job = event.data.get("jobId")
-            wants = webhook.wants(f"prepwatch.{event.type}", job_id=job, account=ACCOUNT, pools=pools)
+            wants = _is_sent_event(webhook, event.type) and webhook.wants(
+                f"prepwatch.{event.type}", job_id=job, account=ACCOUNT, pools=pools
+            )
             if wants is not ((webhook.name, event.id) in states):
                 plant.witness.blame(f"{event.type} {event.id} is {'not ' if wants else ''}owed to {webhook.name}")
+
+
+def _is_sent_event(webhook: Webhook, kind: str) -> bool:
+    """Whether a webhook gets such an event by itself; chat and pager hear how jobs stand instead."""
+    return not webhook.format.tells_state or kind.partition(".")[0] in {"account", "webhook"}
 
 
 def _dead(plant: Plant, webhook: str, event_id: str) -> Delivery | None:
@@ -204,6 +215,20 @@ def _check_account(plant: Plant) -> None:
         plant.witness.blame("the account is told to be unreachable, and is not")
 
 
+def _check_standstills(plant: Plant, heads: Mapping[str, JobHead]) -> None:
+    """Whatever was told to be stuck stands still, or its end was told."""
+    standing: dict[tuple[str, str | None], str] = {}
+    for event in plant.witness.events.values():
+        if event.type in {"job.stuck", "job.resumed"}:
+            standing[event.data["jobId"], event.data["jobCreationTime"]] = event.type
+    for (job, created), kind in standing.items():
+        head = heads.get(job.lower())
+        stuck = head is not None and head.stuck is not None and head.stuck.told
+        same = head is not None and created is not None and head.creation_time == parse_time(created)
+        if kind == "job.stuck" and not (stuck and same):
+            plant.witness.blame(f"{job} was told to be stuck, and nobody was told of the end")
+
+
 def _check_summary(plant: Plant, heads: Mapping[str, JobHead]) -> None:
     summary = plant.ask_summary()
     failing = any(head.preparation.open for head in heads.values())
@@ -215,7 +240,8 @@ def _check_summary(plant: Plant, heads: Mapping[str, JobHead]) -> None:
 # --- the table as it lies there ---
 
 
-def _heads(plant: Plant) -> dict[str, JobHead]:
+def stored_heads(plant: Plant) -> dict[str, JobHead]:
+    """The heads in the table by job id in lower case."""
     rows = plant.table.query(ACCOUNT, *range_of("job"))
     return {head.job_id.lower(): head for head in (from_row(row, JobHead) for row in rows)}
 

@@ -1,6 +1,7 @@
 """Whether a job can still move, as the account itself has it: whoever calls it stuck then cries wolf.
 
-Owns the rule. When it is asked is the witness's: at every `job.stuck`.
+Owns the rule, but for tasks, whose past the world remembers (`truth`). When it is asked is the witness's: at every
+`job.stuck`.
 """
 
 from datetime import datetime, timedelta
@@ -21,8 +22,6 @@ def why_it_moves(job: Job, now: datetime) -> str | None:
         f"it is {job.state}": job.state_transition_time if job.state != "active" else None,
         "its tasks don't wait for the preparation": None if job.wait_for_success else job.creation_time,
         "a node prepares itself, or is ready": _ready_since(job),
-        "its tasks run": job.creation_time if job.tasks.get("running") else None,
-        "no task waits": None if job.tasks.get("active") else job.creation_time,
     }
     return next((why for why, since in reasons.items() if since is not None and since <= now - LAG), None)
 

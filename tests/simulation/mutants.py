@@ -14,6 +14,7 @@ from shared.chunks import Chunk
 from shared.delivery import DeliveryRun
 from shared.diff import Watch, decide_node
 from shared.errors import RowConflictError, StoreError
+from shared.event_ids import event_id
 from shared.job_rules import first_sight
 from shared.ledger import Ledger, LostRaceError, Pending
 from shared.model import NodeStatus, Outcome
@@ -126,9 +127,8 @@ def ids_from_a_clock() -> AbstractContextManager[object]:
 
     def nodes_event(origin: Any, head: Any, changes: Any, entries: Any, now: datetime) -> Any:
         def identity(_at: datetime | None, *parts: str) -> str:
-            return events_id(now, *parts, str(now))
+            return event_id(now, *parts, str(now))
 
-        events_id = events.event_id
         with patch.object(events, "event_id", identity):
             return original(origin, head, changes, entries, now)
 

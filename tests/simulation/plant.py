@@ -4,9 +4,9 @@ Owns building the processes, their deaths and rebirths, and starting their funct
 (`week`, the state machine, the scenarios) or what must hold (`witness`, `checks`).
 """
 
-import base64
+import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -17,7 +17,7 @@ from unittest.mock import patch
 from shared import webhook_health
 from shared.composition import App, Outside, compose
 from shared.errors import StoreError
-from shared.http_api import Answer, Request
+from shared.http_api import Answer, ApiError, Request
 from shared.polling import CycleReport
 from shared.ports import Row
 from shared.settings import load_settings
@@ -25,23 +25,17 @@ from shared.state import DeliveryState
 from shared.table_rows import range_of
 from tests.simulation.batch import ACCOUNT, BASE, SimulatedAccount, SimulatedBatch
 from tests.simulation.baton import Baton, BatonLanes, BatonLock, Stopped
+from tests.simulation.people import WEBHOOKS, Webhooks, environment
 from tests.simulation.receivers import Receiver, SimulatedSender
 from tests.simulation.table import PlannedFaults, SimulatedTable
 from tests.simulation.truth import TrueWorld, incarnation_of
 from tests.simulation.weather import FINE, Chance
 from tests.simulation.witness import BrokenPromiseError, Witness
+from tests.support.defects import Defects
 from tests.support.fake_table import FakeTable
 
 START = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
 DELIVER_FOR = timedelta(seconds=60)
-_NEW, _OLD = (base64.b64encode(letter * 32).decode() for letter in (b"n", b"o"))
-
-WEBHOOKS: Mapping[str, Mapping[str, object]] = {
-    "all": {},
-    "failures": {"events": ["*.failed", "*.resolved"]},
-    "rotating": {"secrets": [f"whsec_{_NEW}", f"whsec_{_OLD}"]},
-}
-"""The webhooks of a plant by name, as far as they differ from a plain cloudevents one; `rotating` knows its old key."""
 
 
 @dataclass(slots=True, eq=False)
@@ -62,7 +56,7 @@ class Plant:
     Args:
         chance: Where every draw comes from.
         settings: App settings beside those that every plant has.
-        webhooks: The webhooks by name, each in a `WEBHOOKS` object's terms; all have receivers.
+        webhooks: The webhooks by name, each as `people` has them; all have receivers.
         names: The processes, all started.
         skew: How far clocks may be off, either way.
         tell: Is handed every line of the trace; None for none.
@@ -73,7 +67,7 @@ class Plant:
         chance: Chance,
         *,
         settings: Mapping[str, str] | None = None,
-        webhooks: Mapping[str, Mapping[str, object]] = WEBHOOKS,
+        webhooks: Webhooks = WEBHOOKS,
         names: str = "AB",
         skew: timedelta = timedelta(0),
         page_size: int = 100,
@@ -84,18 +78,25 @@ class Plant:
         self.world = TrueWorld(now=START)
         self.account = SimulatedAccount(world=self.world, chance=chance, page_size=page_size)
         self.table = FakeTable()
-        self.witness = Witness(ended=self.world.ended, job=self.world.job, clock=lambda: self.baton.now)
+        self.settings = load_settings(environment(webhooks, settings or {}))
+        self.witness = Witness(
+            ended=self.world.ended,
+            job=self.world.job,
+            clock=lambda: self.baton.now,
+            stood_still=self.world.stood_still,
+            webhooks=self.settings.webhooks,
+        )
         self.planned = PlannedFaults()
-        self.settings = load_settings(_environment(webhooks, settings or {}))
         self.receivers = {
-            webhook.name: Receiver(name=webhook.name, secret=webhook.secrets[-1])
+            webhook.name: Receiver(webhook=webhook, secret=webhook.secrets[-1] if webhook.secrets else b"")
             for webhook in self.settings.webhooks
-            if webhook.secrets
         }
+        self.senders: dict[str, SimulatedSender] = {}
         self.processes = [Process(name, chance.between(-1, 1) * skew.total_seconds()) for name in names]
         self._tell = tell
         self._ids = count(1)
         self._lock = patch.object(webhook_health, "Lock", BatonLock)
+        self._defects = Defects()
         for process in self.processes:
             self.start(process)
 
@@ -103,6 +104,7 @@ class Plant:
         """Let the app's lock take part in the turns."""
         BatonLock.baton = self.baton
         self._lock.start()
+        self._defects.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
@@ -111,6 +113,7 @@ class Plant:
             process.alive = False
         self.baton.close()
         self._lock.stop()
+        self._defects.__exit__()
         BatonLock.baton = None
 
     # --- time ---
@@ -130,7 +133,7 @@ class Plant:
 
     def run_until(self, moment: datetime) -> None:
         """Let time pass until a moment; raises as `run_for` does."""
-        self.baton.run(moment, lambda: bool(self.witness.broken or self.baton.failures))
+        self.baton.run(moment, lambda: bool(self.witness.broken or self.baton.failures or self._defects.lines))
         self.account.advance(self.now)
         self.raise_what_broke()
 
@@ -138,6 +141,8 @@ class Plant:
         """Raise what the witness saw, or a defect of the app."""
         if self.baton.failures:
             raise BrokenPromiseError("The app raised what it must not raise.") from self.baton.failures[0]
+        if self._defects.lines:
+            raise BrokenPromiseError(f"The app met a defect of its own: {self._defects.lines[0]}")
         if self.witness.broken:
             raise BrokenPromiseError("; ".join(self.witness.broken))
 
@@ -159,6 +164,15 @@ class Plant:
     def start(self, process: Process) -> None:
         """Let a process begin (again), with nothing in its memory; the dead one's tasks never go on."""
         born = Process(process.name, process.skew, alive=True)
+        self.senders[born.name] = SimulatedSender(
+            receivers=self.receivers,
+            chance=self.chance,
+            baton=self.baton,
+            owner=born,
+            watcher=self.witness,
+            crash=lambda why: self.crash(born, why),
+            tell=self._teller(born.name),
+        )
         outside = Outside(
             table=SimulatedTable(
                 inner=self.table,
@@ -172,15 +186,7 @@ class Plant:
                 can_rewind=self._can_rewind,
             ),
             batch={ACCOUNT: SimulatedBatch(account=self.account, baton=self.baton, tell=self._teller(born.name))},
-            sender=SimulatedSender(
-                receivers=self.receivers,
-                chance=self.chance,
-                baton=self.baton,
-                owner=born,
-                watcher=self.witness,
-                crash=lambda why: self.crash(born, why),
-                tell=self._teller(born.name),
-            ),
+            sender=self.senders[born.name],
             lanes=BatonLanes(self.baton, born),
             clock=lambda: self.now + born.skew,
             pause=self.baton.pause,
@@ -248,6 +254,28 @@ class Plant:
 
         self._spawn(process, "summary", work, timedelta(0))
 
+    def put_mute(self, process: Process, name: str, globs: Sequence[str], starts: datetime, ends: datetime) -> None:
+        """Ask a process to mute jobs."""
+        body = {
+            "jobs": globs,
+            "startsAt": starts.isoformat(),
+            "endsAt": ends.isoformat(),
+            "createdBy": "somebody",
+            "comment": "quiet",
+        }
+        request = Request(url=f"{BASE}/api/mutes/{name}", route={"name": name}, body=json.dumps(body).encode())
+        self._spawn(process, f"mute {name}: {globs}", lambda app: app.routes.mutes.put_mute(request), timedelta(0))
+
+    def delete_mute(self, process: Process, name: str) -> None:
+        """Ask a process to end a mute; that there is none is an answer too."""
+        request = Request(url=f"{BASE}/api/mutes/{name}", route={"name": name})
+
+        def work(app: App) -> None:
+            with contextlib.suppress(ApiError):
+                app.routes.mutes.delete_mute(request)
+
+        self._spawn(process, f"end mute {name}", work, timedelta(0))
+
     def ask_summary(self) -> Mapping[str, object]:
         """The summary as a living process answers now."""
         answers: list[Answer] = []
@@ -300,14 +328,3 @@ class Plant:
 
 def _say_nothing(_: str) -> None:
     """Where lines go that nobody reads."""
-
-
-def _environment(webhooks: Mapping[str, Mapping[str, object]], settings: Mapping[str, str]) -> dict[str, str]:
-    plain = {"format": "cloudevents", "secrets": [f"whsec_{_NEW}"]}
-    listed = [{"name": name, "url": f"https://{name}.example/hook", **plain, **its} for name, its in webhooks.items()]
-    return {
-        "BATCH_ACCOUNT_URLS": BASE,
-        "AzureWebJobsStorage": "UseDevelopmentStorage=true",
-        "WEBHOOKS": json.dumps(listed),
-        **settings,
-    }

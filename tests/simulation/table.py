@@ -16,10 +16,10 @@ _MOST_KEPT = 1000
 class CommitWatcher(Protocol):
     """Whoever watches what is written: the witness."""
 
-    def committed(self, partition: str, operations: Sequence[Operation]) -> None:
+    def committed(self, partition: str, operations: Sequence[Operation], owner: Owner) -> None:
         """A transaction was done."""
 
-    def disturbed(self, operations: Sequence[Operation]) -> None:
+    def disturbed(self, operations: Sequence[Operation], owner: Owner) -> None:
         """A transaction's answer is not what came of it."""
 
 
@@ -71,14 +71,14 @@ class SimulatedTable:
         self.baton.pause(self.chance.between(0.001, 0.05))
         if fault is not None:
             self.tell(f"write {names}: {fault}")
-            self.watcher.disturbed(operations)
+            self.watcher.disturbed(operations, self.owner)
         if fault is WriteFault.BEFORE:
             raise StoreUnavailableError("no answer, and nothing was written")
         if fault is WriteFault.CRASH_BEFORE:
             self.crash("before a write")
         rewound = self._rows_to_restore(partition, operations) if fault is WriteFault.REWIND else ()
         etags = self.inner.transact(partition, operations)
-        self.watcher.committed(partition, operations)
+        self.watcher.committed(partition, operations, self.owner)
         self._after(fault, partition, operations, rewound)
         self.tell(f"wrote {names}")
         self.baton.pause(self.chance.between(0.001, 0.05))

@@ -13,19 +13,24 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tests.simulation.batch import ACCOUNT
 from tests.simulation.checks import check_calm, check_end
-from tests.simulation.mutants import MUTANTS
+from tests.simulation.checks_told import check_all_told
 from tests.simulation.plant import Plant, Process
 from tests.simulation.scripts import FAILURE, RELEASE_FAILURE, add_job, begin, end, fail, release, succeed
+from tests.simulation.told_mutants import MUTANTS
 from tests.simulation.weather import AccountMood, Chance, ReceiverMood, Weather, WriteFault
 from tests.simulation.witness import BrokenPromiseError
 
 _EXAMPLES = int(os.environ.get("SIMULATION_EXAMPLES", "0"))
 _MINUTE = timedelta(minutes=1)
+_TOLD_WITHIN = 4  # rounds of two hours
 _jobs = st.sampled_from(("left", "right"))
 _nodes = st.sampled_from(("n1", "n2", "n3"))
 _processes = st.sampled_from((0, 1))
 _faults = st.sampled_from([fault for fault in WriteFault if fault is not WriteFault.REWIND])
 _moods = st.sampled_from([mood for mood in ReceiverMood if mood is not ReceiverMood.GONE])
+
+
+_PEOPLE = {"all": {}, "chat": {"format": "teams"}, "pager": {"format": "pagerduty"}}
 
 
 class Machine(RuleBasedStateMachine):
@@ -34,7 +39,8 @@ class Machine(RuleBasedStateMachine):
     @initialize(seed=st.integers(0, 1000))
     def start(self, seed: int) -> None:
         """Two jobs begin, and have been seen."""
-        self.plant = Plant(Chance(f"machine {seed}"), settings={"EVENT_MAX_NODES": "1"}).__enter__()
+        chance = Chance(f"machine {seed}")
+        self.plant = Plant(chance, settings={"EVENT_MAX_NODES": "1"}, webhooks=_PEOPLE).__enter__()
         for job in ("left", "right"):
             add_job(self.plant, job)
         self._poll_in_peace()
@@ -94,10 +100,21 @@ class Machine(RuleBasedStateMachine):
         """The n-th write from now goes wrong."""
         self.plant.planned.plan(after, fault)
 
-    @rule(mood=_moods)
-    def receiver_changes(self, mood: ReceiverMood) -> None:
+    @rule(name=st.sampled_from(tuple(_PEOPLE)), mood=_moods)
+    def receiver_changes(self, name: str, mood: ReceiverMood) -> None:
         """A receiver goes down, becomes slow, or recovers."""
-        self.plant.receivers["all"].mood = mood
+        self.plant.receivers[name].mood = mood
+
+    @rule(which=_processes, glob=st.sampled_from(("*", "left")), minutes=st.sampled_from((5, 90)))
+    def mute(self, which: int, glob: str, minutes: int) -> None:
+        """Somebody wants quiet, once more perhaps."""
+        now = self.plant.now
+        self.plant.put_mute(self._process(which), "quiet", [glob], now, now + minutes * _MINUTE)
+
+    @rule(which=_processes)
+    def unmute(self, which: int) -> None:
+        """Somebody has had enough of it."""
+        self.plant.delete_mute(self._process(which), "quiet")
 
     @rule(mood=st.sampled_from(AccountMood), absent=st.booleans())
     def account_changes(self, mood: AccountMood, absent: bool) -> None:  # noqa: FBT001 - hypothesis passes by name
@@ -123,12 +140,15 @@ class Machine(RuleBasedStateMachine):
             for _ in range(6):
                 self._poll_in_peace()
             check_calm(plant)
-            for _ in range(40):
+            for round_ in range(40):
                 self._poll_in_peace()
-                if not any(True for partition in ("_", ACCOUNT) for _ in plant.waiting(partition)):
+                if round_ > _TOLD_WITHIN and not any(
+                    True for partition in ("_", ACCOUNT) for _ in plant.waiting(partition)
+                ):
                     break
                 plant.run_for(timedelta(hours=2))
             check_end(plant)
+            check_all_told(plant)
         finally:
             self.plant.__exit__(None, None, None)
 
@@ -158,7 +178,10 @@ TestAnyOrder.settings = settings(
 )
 
 
-@pytest.mark.parametrize("name", ["delivered_before_it_was_accepted", "event_beside_its_transaction"])
+@pytest.mark.parametrize(
+    "name",
+    ["delivered_before_it_was_accepted", "mute_never_ends"],
+)
 def test_the_machine_finds_a_defect(name: str) -> None:
     """The machine fails when the app is wrong."""
     found = settings(TestAnyOrder.settings, phases=[Phase.generate], report_multiple_bugs=False, max_examples=200)

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from tests.simulation.checks import check_calm
 from tests.simulation.plant import Plant
 from tests.simulation.scripts import FAILURE, add_job, begin, end, fail, fail_all, succeed
 from tests.simulation.weather import Chance
@@ -105,8 +106,30 @@ def test_a_job_that_can_not_move_is_stuck() -> None:
     assert told_in_an_hour(all_fail).count("job.stuck") == 1
 
 
+def test_a_standstill_that_ends_with_its_job_is_told_to_be_over() -> None:
+    """Each job.stuck gets its job.resumed, also when the job is terminated, deleted, or created again."""
+    with Plant(Chance("stuck"), names="A") as plant:
+        for state in ("terminating", None):
+            all_fail(plant)
+            for _ in range(8):
+                plant.poll(plant.processes[0])
+                plant.run_for(MINUTE)
+            if state is not None:
+                end(plant, "nightly", state)
+            else:
+                plant.world.delete_job("nightly")
+            for _ in range(3):
+                plant.poll(plant.processes[0])
+                plant.run_for(MINUTE)
+            if plant.world.job("nightly") is not None:
+                plant.world.delete_job("nightly")
+        check_calm(plant)
+        types = [event.type for event in plant.witness.events.values()]
+        assert (types.count("job.stuck"), types.count("job.resumed")) == (2, 2)
+
+
 def test_the_witness_knows_a_false_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
     """Were a job called stuck that has a node at work, every run of the simulation and every story would say so."""
     monkeypatch.setattr("shared.job_rules.looks_stuck", lambda head: head.preparation.failed > 0)
-    with pytest.raises(BrokenPromiseError, match="job nightly was called stuck, but a node prepares itself"):
+    with pytest.raises(BrokenPromiseError, match="nightly is called stuck, but a node prepares itself"):
         told_in_an_hour(one_is_ready)

@@ -31,6 +31,21 @@ class TrueWorld(World):
     def __init__(self, *, now: datetime) -> None:
         super().__init__(now=now)
         self.ended: dict[Occurrence, bool] = {}
+        self._stood_until: dict[Incarnation, datetime] = {}
+
+    def set_tasks(self, job_id: str, **counts: int) -> None:
+        """Replace the job's task counts, and remember until when it stood still."""
+        job = self.job(job_id)
+        if job is not None and _stands_still(job):
+            self._stood_until[incarnation_of(job)] = self.now
+        super().set_tasks(job_id, **counts)
+
+    def stood_still(self, incarnation: Incarnation, now: datetime) -> datetime | None:
+        """When the job's tasks last waited while none ran, a minute sooner at most; None for never."""
+        job = self.job(incarnation.job)
+        if job is not None and incarnation_of(job) == incarnation and _stands_still(job):
+            return now
+        return self._stood_until.get(incarnation)
 
     def set_status(
         self,
@@ -50,6 +65,10 @@ class TrueWorld(World):
         for phase, info in ((Phase.PREPARATION, preparation), (Phase.RELEASE, release)):
             if info is not None and str(info.get("state")).lower() == "completed":
                 self.ended[occurrence_of(job, pool, node, phase, info)] = is_failed(info)
+
+
+def _stands_still(job: Job) -> bool:
+    return job.state == "active" and job.tasks.get("active", 0) > 0 and not job.tasks.get("running", 0)
 
 
 def incarnation_of(job: Job) -> Incarnation:

@@ -12,11 +12,15 @@ from unittest.mock import patch
 from local.batch_simulator.life import Life, Pace
 from shared import chunks, plan
 from tests.simulation.checks import check_calm, check_end
+from tests.simulation.checks_told import check_all_told, check_ends_told
+from tests.simulation.people import Webhooks, draw_people
 from tests.simulation.plant import START, Plant, Process
 from tests.simulation.weather import FINE, AccountMood, Chance, ReceiverMood, Weather, WriteFault
 
 MINUTE = timedelta(minutes=1)
 _CALM_MINUTES = 6
+_TOLD_WITHIN = 8  # hours: the longest pause, the longest wait after failed attempts, and a poll that finds it over
+_MUTES = ("one", "two")
 _LONGEST_END = 80  # hours: more than the whole retry schedule takes
 
 _LOST = (WriteFault.BEFORE, WriteFault.AFTER, WriteFault.OWN_CONFLICT)
@@ -57,6 +61,7 @@ class Profile:
     """What a run is like, beside its seed.
 
     `storms` are drawn from; `every_minute` False lets the timer fire every fourth minute while nothing is going on.
+    `people` draws who is told. In a minute somebody mutes jobs, or ends a mute, with the chance `mutes`.
     `small` makes rows, transactions and chunks small, so that what takes a thousand nodes outside happens with a few.
     """
 
@@ -69,6 +74,8 @@ class Profile:
     moods: Sequence[ReceiverMood] = _MOODS
     segment: tuple[int, int] = (20, 50)
     outages: float = 0.1
+    people: Callable[[Chance], Webhooks] = draw_people
+    mutes: float = 0.02
 
 
 def run(seed: int, profile: Profile | None = None, tell: Callable[[str], None] | None = None) -> Plant:
@@ -87,7 +94,8 @@ def run(seed: int, profile: Profile | None = None, tell: Callable[[str], None] |
             **profile.settings,
         }
         page_size, skew = chance.pick((3, 7, 100)), chance.pick((timedelta(0), timedelta(seconds=2)))
-        with Plant(chance, settings=settings, page_size=page_size, skew=skew, tell=tell) as plant:
+        people = profile.people(chance)
+        with Plant(chance, settings=settings, webhooks=people, page_size=page_size, skew=skew, tell=tell) as plant:
             Life(plant.world, profile.pace, seed=seed, start=START)
             _Course(plant, profile).live()
             return plant
@@ -150,12 +158,22 @@ class _Course:
         for receiver in plant.receivers.values():
             receiver.mood = ReceiverMood.GONE if receiver.mood is ReceiverMood.GONE else ReceiverMood.WELL
         self._say("--- the end: all well ---")
+        if self.profile.mutes and plant.chance.happens(0.5):
+            plant.put_mute(plant.living()[0], "end", ["*"], plant.now, plant.now + timedelta(hours=_TOLD_WITHIN))
+        self._hours(_TOLD_WITHIN)
+        check_ends_told(plant)
+        self._hours(_TOLD_WITHIN)
         for _ in range(_LONGEST_END):
-            plant.poll(plant.living()[0])
-            plant.run_for(timedelta(hours=1))
             if not any(True for part in ("_", *plant.accounts) for _ in plant.waiting(part)):
                 break
+            self._hours(1)
         check_end(plant)
+        check_all_told(plant)
+
+    def _hours(self, number: int) -> None:
+        for _ in range(number):
+            self.plant.poll(self.plant.living()[0])
+            self.plant.run_for(timedelta(hours=1))
 
     def _one_minute(self, *, steady: bool = False) -> None:
         plant = self.plant
@@ -181,6 +199,20 @@ class _Course:
             plant.summary(chance.pick(living), chance.pick((None, 0, 60)))
         if chance.happens(0.05):
             plant.deliver(chance.pick(living), chance.between(0, 50))
+        if chance.happens(self.profile.mutes):
+            self._mute(chance.pick(living))
+
+    def _mute(self, process: Process) -> None:
+        """Somebody wants quiet for a while, soon or at once, or no longer."""
+        chance, plant = self.plant.chance, self.plant
+        name = chance.pick(_MUTES)
+        if chance.happens(0.3):
+            plant.delete_mute(process, name)
+            return
+        jobs = [job.job_id for job in plant.world.jobs()]
+        glob = chance.pick(("*", "*-00?", *jobs))
+        starts = plant.now + chance.pick((timedelta(0), 7 * MINUTE))
+        plant.put_mute(process, name, [glob], starts, starts + chance.pick((5 * MINUTE, 45 * MINUTE, 300 * MINUTE)))
 
     def _is_due(self) -> bool:
         """Whether the timer fires: each minute, or while nothing is going on every fourth."""
