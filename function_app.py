@@ -266,4 +266,4 @@ def dashboard(req: func.HttpRequest) -> func.HttpResponse:
     """The page for people; it holds no data, so anybody may have it, even while the settings are wrong."""
     from shared import dashboard_page  # reads and hashes ten files: no cycle needs them
 
-    return func.HttpResponse(dashboard_page.PAGE, headers=dashboard_page.HEADERS)
+    return _response(dashboard_page.page_answer(_read(req)))

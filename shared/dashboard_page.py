@@ -1,7 +1,7 @@
 """The dashboard: one page made of the files in `dashboard/`, once, at import.
 
-Owns how the files become a page, and the policy that lets nothing else run in it. Does not own what the page shows: it
-holds no data and asks the API for it, with the reader's key.
+Owns how the files become a page, the policy that lets nothing else run in it, and that whoever has it is not sent it
+again. Does not own what the page shows: it holds no data and asks the API for it, with the reader's key.
 """
 
 import base64
@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 from shared.failure_codes import ADVICE
+from shared.http_api import Answer, Request, tagged
 
 _FILES = Path(__file__).parent / "dashboard"
 _STYLES = ("dashboard.css",)
@@ -56,9 +57,16 @@ PAGE, _POLICY = _build()
 HEADERS = {
     "content-type": "text/html; charset=utf-8",
     "content-security-policy": _POLICY,
-    "cache-control": "no-cache",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
+
+
+def page_answer(request: Request) -> Answer:
+    """The page, or 304 for whoever has it: browsers ask each time, so that none shows an older page to a newer API.
+
+    The policy counts too: with 304 a browser goes on with the headers that it has kept.
+    """
+    return tagged(request, Answer(headers=HEADERS, body=PAGE), json.dumps(HEADERS).encode() + PAGE)

@@ -271,7 +271,7 @@ ROUTES = (
         method="GET",
         template="dashboard",
         summary="The page for people",
-        replies=(Reply(description="A page without data.", media=HTML),),
+        replies=(Reply(description="A page without data.", media=HTML, headers=("etag",)), NOT_MODIFIED),
         errors=(),
         anonymous=True,
     ),

@@ -103,12 +103,16 @@ function clockTime(text) {
 
 const shown = new Map();
 
-/** Put new content into a section, only if what it is made from has changed, and keep the focus where it was. */
+/** Put new content into a section, only if what it is made from has changed. */
 function mount(id, facts, make) {
   const fingerprint = JSON.stringify(facts);
   if (shown.get(id) === fingerprint) return;
   shown.set(id, fingerprint);
-  const section = document.getElementById(id);
+  refill(document.getElementById(id), make);
+}
+
+/** Put new content into an element, and keep the focus and what is unfolded as they were. */
+function refill(section, make) {
   const focused = section.contains(document.activeElement) ? document.activeElement : null;
   const mark = focused?.dataset.focus;
   const selection = focused instanceof HTMLInputElement ? focused.selectionStart : null;
@@ -152,24 +156,26 @@ function link(change, properties, ...children) {
 
 let toastTimer = 0;
 
+/** Say something for a while; in the dialog while one is open, as it hides and mutes everything outside of it. */
 function toast(words) {
-  document.getElementById("toast").textContent = words;
+  (document.querySelector("dialog[open] .toast") ?? document.querySelector("body > .toast")).textContent = words;
   clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => { document.getElementById("toast").textContent = ""; }, 6000);
+  toastTimer = setTimeout(() => { for (const one of document.querySelectorAll(".toast")) one.textContent = ""; }, 6000);
 }
 
-/** A button that says what became of what it did, and can't be pressed twice meanwhile. */
+/** A button that says what became of what it did; it can't be pressed twice meanwhile, and keeps the focus. */
 function act(words, work, properties = {}) {
   const press = async (event) => {
     const button = event.currentTarget;
-    button.disabled = true;
+    if (button.hasAttribute("aria-disabled")) return;
+    button.setAttribute("aria-disabled", "true");
     try {
       const told = await work();
       if (told) toast(told);
     } catch (error) {
       toast(error.message);
     } finally {
-      button.disabled = false;
+      button.removeAttribute("aria-disabled");
     }
   };
   return h("button", { type: "button", class: "small", ...properties, click: press }, words);

@@ -6,7 +6,7 @@ const opened = { what: "" };
 function dialog(title, ...body) {
   const element = document.getElementById("dialog");
   const close = h("button", { type: "button", class: "small", click: () => element.close() }, "Close");
-  element.replaceChildren(h("header", {}, h("h2", { id: "dialog-title", tabindex: -1, autofocus: true }, title), close), h("div", { class: "body" }, ...body));
+  refill(document.getElementById("dialog-content"), () => [h("header", {}, h("h2", { id: "dialog-title", tabindex: -1, autofocus: true }, title), close), h("div", { class: "body" }, ...body)]);
   if (!element.open) element.showModal();
 }
 
@@ -18,6 +18,13 @@ async function showDialog() {
   opened.what = what;
   if (!what) { document.getElementById("dialog").close(); return; }
   dialog(at.event ? "Event" : at.node, h("p", { class: "empty" }, "Asking…"));
+  await fillDialog();
+}
+
+/** Ask for what the address names, be it once more; whoever reads in it stays in place. */
+async function fillDialog() {
+  const at = readAddress();
+  const { what } = opened;
   try {
     const made = at.event ? await eventDialog(at.event) : await nodeDialog(at);
     if (opened.what === what) dialog(...made);
@@ -111,9 +118,10 @@ function againButton(id, webhook) {
   return act("Send again", async () => {
     const told = await post(`events/${encodeURIComponent(id)}/redeliver${query({ webhook })}`);
     const [one] = told.value;
-    setTimeout(() => { opened.what = "again"; showDialog(); reread(); }, 1500);
+    const { what } = opened;
+    setTimeout(() => { if (opened.what === what) fillDialog(); reread(); }, 1500);
     return one?.result === "queued" ? `It is on its way to ${webhook} again.` : `${webhook}: ${one?.reason || "nothing to send"}.`;
-  });
+  }, { "data-focus": `again ${webhook} ${id}` });
 }
 
 function attempts(delivery) {

@@ -10,7 +10,6 @@ async function readList(name, path) {
     delete side.trouble[name];
   } catch (error) {
     side.trouble[name] = error.message;
-    if (error.status === 401) throw error;
   }
 }
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from shared import dashboard_page
+from shared.dashboard_page import HEADERS, PAGE, page_answer
 from shared.event_routes import EventRoutes
 from shared.http_api import Answer, Request
 from shared.mute_routes import MuteRoutes
@@ -96,6 +98,28 @@ def test_the_description_is_sent_once() -> None:
     first = deployment.app.routes.system.openapi(Request())
     again = deployment.app.routes.system.openapi(Request(headers={"if-none-match": first.headers["etag"]}))
     assert (first.headers["content-type"], again.status, again.body) == ("application/json", 304, b"")
+
+
+def test_the_page_is_sent_once() -> None:
+    """Who has this version's dashboard gets 304 without a body; its browser asks each time."""
+    first = page_answer(Request())
+    assert (first.status, first.body, first.headers["cache-control"]) == (200, PAGE, "no-cache")
+    again = page_answer(Request(headers={"if-none-match": first.headers["etag"]}))
+    assert (again.status, again.body, again.headers["etag"]) == (304, b"", first.headers["etag"])
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        pytest.param("PAGE", b"<!doctype html>", id="page"),
+        pytest.param("HEADERS", {**HEADERS, "content-security-policy": "default-src 'none'"}, id="policy"),
+    ],
+)
+def test_another_version_of_the_page_is_sent(monkeypatch: pytest.MonkeyPatch, part: str, value: object) -> None:
+    """Who has an older page or policy gets the new one: a browser keeps the headers that it had when told 304."""
+    known = page_answer(Request()).headers["etag"]
+    monkeypatch.setattr(dashboard_page, part, value)
+    assert page_answer(Request(headers={"if-none-match": known})).status == 200
 
 
 @pytest.mark.parametrize(

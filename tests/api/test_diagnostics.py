@@ -1,5 +1,6 @@
 """GET /api/diagnostics: what is tried, and the remedy for what fails."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -65,6 +66,16 @@ def test_little_is_asked_for() -> None:
     deployment = _deployment()
     _try(deployment)
     assert deployment.batch.options == [(ListingOptions(max_results=1, timeout_seconds=10), None)]
+
+
+def test_nobody_waits_long_for_a_check() -> None:
+    """Each call to Batch has ten seconds, so that a firewall that drops packets is told while somebody still waits."""
+    deployment = _deployment(STDERR_TAIL_BYTES="100")
+    deployment.batch.deadlines.clear()
+    _try(deployment)
+    until = deployment.clock() + timedelta(seconds=10)
+    asked = ("list_jobs", "count_tasks", "read_file_tail")
+    assert {name: deployment.batch.deadlines[name] for name in asked} == dict.fromkeys(asked, until)
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,18 @@ def test_webhooks(deployment: Deployment) -> None:
     assert len(out.get()) == 1
 
 
+def test_the_page_is_there_without_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page asks no app, so it can say what is wrong with its settings; who has it already is not sent it again."""
+    monkeypatch.setattr(function_app, "prepwatch", None)
+    page = function_app.dashboard(_request("GET", "dashboard"))
+    known = func.HttpRequest(
+        "GET", "https://app.example/api/dashboard", headers={"If-None-Match": page.headers["etag"]}, body=b""
+    )
+    again = function_app.dashboard(known)
+    assert (page.status_code, b"<title>" in page.get_body()) == (200, True)
+    assert (again.status_code, again.get_body()) == (304, b"")
+
+
 def test_wrong_settings_fail_each_call_with_all_problems(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings that can't be used are all named in each answer."""
 

@@ -1,7 +1,7 @@
 """GET /api/summary: status and reasons, freshness, nudges, ETag, paging."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -253,8 +253,8 @@ def test_one_poll_at_a_time() -> None:
     inner: list[Told] = []
     ask = deployment.batch._ask
 
-    def look_too(method: str, job_id: str) -> None:
-        ask(method, job_id)
+    def look_too(method: str, job_id: str, deadline: datetime | None = None) -> None:
+        ask(method, job_id, deadline)
         if method == "list_jobs" and not inner:
             inner.append(deployment.ask(Routes.summary, {"maxAge": "0"}))
 
@@ -273,8 +273,8 @@ def test_lease_ends_with_the_poll() -> None:
     ask = deployment.batch._ask
     inner: list[Told] = []
 
-    def look_too(method: str, job_id: str) -> None:
-        ask(method, job_id)
+    def look_too(method: str, job_id: str, deadline: datetime | None = None) -> None:
+        ask(method, job_id, deadline)
         if method == "list_jobs" and not inner:
             inner.append(deployment.ask(Routes.summary))
 
@@ -293,8 +293,8 @@ def test_another_lease_is_left_alone() -> None:
     deployment = deploy()
     ask = deployment.batch._ask
 
-    def outlive(method: str, job_id: str) -> None:
-        ask(method, job_id)
+    def outlive(method: str, job_id: str, deadline: datetime | None = None) -> None:
+        ask(method, job_id, deadline)
         lease = Refresh(leased_until=deployment.clock.now + timedelta(seconds=50))
         deployment.table.transact(ACCOUNT, [Put(key=REFRESH, columns=to_columns(lease))])
 

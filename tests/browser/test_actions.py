@@ -54,6 +54,56 @@ def test_a_job_is_muted_and_unmuted(visit: Visitor, site: Site) -> None:
     expect(page.locator("#told")).to_contain_text("Nothing is muted")
 
 
+def test_sent_again_from_a_dialog(visit: Visitor, site: Site) -> None:
+    """What came of it is said above the dialog, which then shows the new attempt and leaves its reader in place."""
+    page = visit(site.url, site.deployment, "?job=failing&pool=pool-1&node=node-1")
+    page.set_viewport_size({"width": 1280, "height": 420})
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator(".deliveries ol li")).to_have_count(1)
+    again = dialog.get_by_role("button", name="Send again")
+    again.focus()
+    page.keyboard.press("Enter")
+    said = page.get_by_role("status")
+    expect(said).to_have_text("It is on its way to ops again.")
+    assert said.evaluate(
+        """(said) => {
+          const { x, y, width, height } = said.getBoundingClientRect();
+          return document.elementFromPoint(x + width / 2, y + height / 2) === said;
+        }"""
+    )
+    place = dialog.evaluate("(dialog) => dialog.scrollTop")
+    site.deployment.deliver()
+    let_pass(page, site.deployment, seconds=2)
+    expect(dialog.locator(".deliveries ol li")).to_have_count(2)
+    expect(again).to_be_focused()
+    assert 0 < place == dialog.evaluate("(dialog) => dialog.scrollTop")
+
+
+def test_nothing_is_pressed_twice(visit: Visitor, site: Site) -> None:
+    """A press while the last one is under way is none: the webhook is pinged once."""
+    page = visit(site.url, site.deployment)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.method))
+    page.locator("#told").get_by_role("button", name="Ping").evaluate("(ping) => { ping.click(); ping.click(); }")
+    expect(page.get_by_role("status")).to_contain_text("ops took the ping")
+    assert asked.count("POST") == 1
+
+
+def test_another_dialog_stays(visit: Visitor, site: Site) -> None:
+    """Who sends again, leaves and goes on in another dialog is not thrown out of it by the news."""
+    page = visit(site.url, site.deployment, "?job=failing&pool=pool-1&node=node-1")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Send again").click()
+    expect(page.get_by_role("status")).to_have_text("It is on its way to ops again.")
+    page.keyboard.press("Escape")
+    page.locator("#job").get_by_role("button", name="Mute…").click()
+    dialog.get_by_label("Your name").fill("Ann")
+    with page.expect_response(lambda one: "/api/summary" in one.url):
+        let_pass(page, site.deployment, seconds=2)
+    expect(dialog.get_by_label("Your name")).to_have_value("Ann")
+    expect(dialog).to_be_visible()
+
+
 def test_poll_now_looks_at_once(visit: Visitor, site: Site) -> None:
     """What has happened since the last cycle is there after one press, without waiting for the timer."""
     page = visit(site.url, site.deployment)
@@ -77,6 +127,19 @@ def test_only_what_is_in_trouble(visit: Visitor, site: Site) -> None:
     expect(page.locator(".job .since").first).to_have_text("failing for 6 minutes")
     page.get_by_label("Which jobs").select_option("All jobs")
     expect(page.locator(".job .since").last).to_have_text("changed 1 minute ago")
+
+
+def test_the_way_back(visit: Visitor, site: Site) -> None:
+    """The browser's Back shows what was looked at before at once, not only with the next round."""
+    page = visit(site.url, site.deployment)
+    page.locator(".job .name").first.click()
+    expect(page.locator("#job")).to_be_visible()
+    assert page.evaluate(
+        """() => new Promise((done) => {
+          addEventListener("popstate", () => done(document.getElementById("job").hidden));
+          history.back();
+        })"""
+    )
 
 
 def test_a_link_names_the_account_in_any_case(visit: Visitor, site: Site) -> None:

@@ -70,17 +70,21 @@ def test_three_clicks_lead_from_the_first_glance_to_the_delivery_that_told_a_fai
 
     page.get_by_role("button", name=TOLD_WITH_STDERR).click()
     dialog = page.get_by_role("dialog")
+    attempt = dialog.locator(".deliveries li li", has_text="accepted with status 204")
     expect(dialog.locator(".stderr pre")).to_have_text(STDERR)
+    expect(dialog.locator(".stderr pre")).to_be_visible()
     expect(dialog).to_contain_text("This run failed and was not recorded as failed before, so it was announced.")
-    expect(dialog.locator(".deliveries")).to_contain_text("accepted with status 204")
+    expect(attempt).to_be_visible()
 
     dialog.get_by_role("link", name="Preparation failed").click()
-    expect(dialog.locator(".deliveries")).to_contain_text("accepted with status 204")
+    expect(dialog.get_by_role("heading", level=2)).to_have_text("Preparation failed")
+    expect(attempt).to_be_visible()
     sent = json.loads(dialog.locator("details pre").text_content() or "")
     told = [(node["nodeId"], node["stderrTail"]) for node in sent["data"]["nodes"] if "stderrTail" in node]
     assert (TOLD_WITH_STDERR, STDERR) in told
     assert sent["id"] in [identity for identity, _ in scene.receiver.bodies]
     assert page.evaluate("clicks") <= 3
+    assert "node=" not in page.url
 
     page.go_back()
     expect(dialog).to_contain_text("so it was announced")

@@ -33,11 +33,15 @@ AWAY = BatchUnavailableError("ServerBusy", "Batch is busy.", status=503)
 
 
 class TakenAway(FakeTable):
-    """A table that gives no answer while it is away, and makes those who ask wait until it is open."""
+    """A table that gives no answer while it is away, and makes those who ask wait until it is open.
+
+    `kind` names rows that alone are away.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.away = False
+        self.kind: str | None = None
         self.open = threading.Event()
         self.open.set()
 
@@ -49,6 +53,8 @@ class TakenAway(FakeTable):
     def query(self, partition: str, start: str, end: str) -> Iterator[Row]:
         """The rows, if the table is there."""
         self._check()
+        if self.kind is not None and start.startswith(f"{self.kind}|"):
+            raise StoreUnavailableError("away")
         return super().query(partition, start, end)
 
     def _check(self) -> None:
@@ -199,6 +205,21 @@ def test_a_table_out_of_reach(visit: Visitor, url: str, deployment: Deployment, 
     expect(page.locator(".job")).to_contain_text("job-1")
     expect(page.locator("body")).to_have_class("old")
     assert grave_violations(page) == []
+
+
+def test_a_list_out_of_reach(visit: Visitor, url: str, deployment: Deployment, table: TakenAway) -> None:
+    """What alone can't be read says so where it would stand, and everything else is shown."""
+    table.kind = "event"
+    page = visit(url, deployment)
+    _headline(page, "Nodes are failing")
+    expect(page.locator("#timeline .trouble")).to_contain_text("The state can't be read")
+    expect(page.locator("#told")).to_contain_text("ops")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.locator("body")).not_to_have_class("old")
+    table.kind = None
+    let_pass(page, deployment, seconds=6)
+    expect(page.locator("#timeline .event").first).to_be_visible()
+    expect(page.locator("#timeline .trouble")).to_have_count(0)
 
 
 def test_an_app_that_is_gone(visit: Visitor, deployment: Deployment) -> None:

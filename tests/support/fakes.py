@@ -42,7 +42,8 @@ def nobody_waits(duration: timedelta) -> None:
 class FakeBatch:
     """A `shared.ports.BatchService` of jobs and statuses that a test may change at any time.
 
-    `failures` holds by method name the error that it raises; `asked` every call by method name and job.
+    `failures` holds by method name the error that it raises; `asked` every call by method name and job; `deadlines`
+    until when the last call of a method had time, None for ever.
     """
 
     def __init__(self) -> None:
@@ -52,6 +53,7 @@ class FakeBatch:
         self.page: StatusPage | None = None
         self.failures: dict[str, BatchError] = {}
         self.asked: list[tuple[str, str]] = []
+        self.deadlines: dict[str, datetime | None] = {}
         self.options: list[tuple[ListingOptions, str | None]] = []
 
     def add(self, job: BatchJob, *statuses: NodeStatus) -> None:
@@ -63,12 +65,12 @@ class FakeBatch:
         self, *, odata_filter: str | None, select: str | None, deadline: datetime | None = None
     ) -> Iterator[Sequence[BatchJob]]:
         """All jobs as one page, whatever the filter."""
-        self._ask("list_jobs", "")
+        self._ask("list_jobs", "", deadline)
         yield tuple(self.jobs.values())
 
     def get_job(self, job_id: str, *, select: str | None, deadline: datetime | None = None) -> BatchJob:
         """One job, whatever the case of its id."""
-        self._ask("get_job", job_id)
+        self._ask("get_job", job_id, deadline)
         for job in self.jobs.values():
             if job.id.lower() == job_id.lower():
                 return job
@@ -78,7 +80,7 @@ class FakeBatch:
         self, job_id: str, options: ListingOptions, *, deadline: datetime | None = None
     ) -> Iterator[StatusPage]:
         """All statuses of a job as one page."""
-        self._ask("list_statuses", job_id)
+        self._ask("list_statuses", job_id, deadline)
         yield StatusPage(value=msgspec.json.encode(self.statuses[self.get_job(job_id, select=None).id]))
 
     def list_status_page(self, job_id: str, options: ListingOptions, *, link: str | None = None) -> StatusPage:
@@ -90,18 +92,19 @@ class FakeBatch:
 
     def count_tasks(self, job_id: str, *, deadline: datetime | None = None) -> TaskCounts:
         """The counts that the test has set."""
-        self._ask("count_tasks", job_id)
+        self._ask("count_tasks", job_id, deadline)
         return self.counts.get(job_id, TaskCounts())
 
     def read_file_tail(
         self, pool_id: str, node_id: str, path: str, *, max_bytes: int, deadline: datetime | None = None
     ) -> bytes:
         """Nothing."""
-        self._ask("read_file_tail", node_id)
+        self._ask("read_file_tail", node_id, deadline)
         return b""
 
-    def _ask(self, method: str, job_id: str) -> None:
+    def _ask(self, method: str, job_id: str, deadline: datetime | None = None) -> None:
         self.asked.append((method, job_id))
+        self.deadlines[method] = deadline
         if method in self.failures:
             raise self.failures[method]
 
