@@ -36,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     _print_functions(host)
     host.start()
-    print(f"{READY}: http://localhost:{host.port}", flush=True)
+    # In one piece: functions are running and write too, and whoever started us reads this line.
+    sys.stdout.write(f"{READY}: http://localhost:{host.port}\n")
+    sys.stdout.flush()
     ending.wait()
     print("Stopping host...", flush=True)
     if host.stop(_GRACE):
