@@ -139,12 +139,18 @@ def connect(settings: Settings) -> Outside:
     )
 
 
-def _queue_probe(settings: Settings, credential: TokenCredential) -> QueueProbe | None:
+def _queue_probe(settings: Settings, credential: TokenCredential) -> Callable[[str], bool] | None:
     storage = settings.queue_storage
     if storage is None:
         return None
-    transport = HttpTransport(allow_http=storage.url.startswith("http:"), keep_alive=False)
-    return QueueProbe(storage, DELIVERIES_QUEUE, transport=transport, credential=credential, clock=utc_now)
+
+    def put(text: str) -> bool:
+        # A transport loads all certificate authorities: only who asks for the diagnosis pays for that, not each start.
+        transport = HttpTransport(allow_http=storage.url.startswith("http:"), keep_alive=False)
+        probe = QueueProbe(storage, DELIVERIES_QUEUE, transport=transport, credential=credential, clock=utc_now)
+        return probe(text)
+
+    return put
 
 
 def compose(settings: Settings, outside: Outside) -> App:

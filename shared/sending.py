@@ -42,6 +42,8 @@ def send_authorised(sender: Sender, authorize: Authorize, webhook: Webhook, requ
             duration=timedelta(0),
         )
     answer = sender.send(replace(request, headers={**request.headers, **granted}))
+    if not answer.body:
+        return answer
     return replace(answer, body=_hide(answer.body, _credentials(webhook, granted.values())))
 
 
