@@ -21,12 +21,12 @@ from shared.chunks import decode_chunk, decode_record
 from shared.delivery import Deliverer, DeliveryRun
 from shared.diff import as_utc
 from shared.digest_rows import read_known, telling
-from shared.digest_rules import HOLD, Decision, News, NewsKind, after_failing, after_sending, decide
+from shared.digest_rules import HOLD, Decision, News, after_failing, after_sending, decide
 from shared.errors import StoreError, UnreadableRowError
 from shared.events import Origin, links_of
 from shared.formats import render_notice
 from shared.job_notices import MAX_NODES, jobs_notice
-from shared.job_titles import concerned
+from shared.job_titles import concerned, names_nodes
 from shared.journal import write_line
 from shared.model import Phase
 from shared.mutes import read_mutes
@@ -39,7 +39,6 @@ from shared.table_rows import chunk_key, from_row, pace_key, to_columns, unpack
 from shared.webhook_config import Webhook
 
 _JOBS_WITH_NODES = 5
-_NAMES_NODES = frozenset({NewsKind.STUCK, NewsKind.FAILED, NewsKind.RESUMED})
 _CHUNKS_READ = 8  # of each such job; after that the examples of the causes have to do
 
 
@@ -192,7 +191,7 @@ class _Desk(Struct, kw_only=True):
 
     def _with_nodes(self, news: News) -> News:
         phase = concerned(news)
-        if news.head is None or phase is None or _NAMES_NODES.isdisjoint(news.kinds):
+        if news.head is None or phase is None or not names_nodes(news):
             return news
         try:
             return replace(news, nodes=self._nodes(news.head, phase))

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from shared.digest_rules import News, NewsKind
 from shared.failure_codes import advice
-from shared.job_titles import begins_anew, concerned, heading_of, held_up, is_looked_at, mood_of, title_of
+from shared.job_titles import begins_anew, concerned, heading_of, held_up, is_looked_at, mood_of, names_nodes, title_of
 from shared.model import Phase
 from shared.notices import NAME_BYTES, TITLE_BYTES, Mood, Notice, Section, fact, moment, plural
 from shared.redaction import one_line
@@ -141,7 +141,7 @@ def _standing_facts(news: News, head: JobHead, max_nodes: int) -> list[tuple[str
         facts.append(("Moves again", f"it was stuck since {moment(news.before.stuck_since)}"))
     if head.stuck is not None and head.stuck.told:
         facts.append(("Stuck", f"no node can take the job's tasks, since {moment(head.stuck.since)}"))
-    if not {NewsKind.STUCK, NewsKind.FAILED, NewsKind.RESUMED}.isdisjoint(news.kinds):
+    if names_nodes(news):
         facts += [each for cause in _causes(news, head) for each in _cause_facts(cause)]
         facts += _node_facts(news, head, max_nodes)
     if (since := _first_failure(head)) is not None and news.kind not in _ABOUT_SIGHT:

@@ -29,6 +29,7 @@ _COUNTED = {
     NewsKind.RESOLVED: "{jobs} resolved",
 }
 _OVER = "{jobs} over"
+_NAMES_NODES = frozenset({NewsKind.STUCK, NewsKind.FAILED, NewsKind.RESUMED})
 
 
 def title_of(news: News) -> str:
@@ -79,6 +80,11 @@ def concerned(news: News) -> Phase | None:
     if head.preparation.open and (news.preparation or not news.release):
         return Phase.PREPARATION
     return Phase.RELEASE if news.release and head.release.failed else None
+
+
+def names_nodes(news: News) -> bool:
+    """Whether causes and nodes are told with it: not with what is over, or about the sight of the job alone."""
+    return not _NAMES_NODES.isdisjoint(news.kinds)
 
 
 def begins_anew(news: News) -> bool:

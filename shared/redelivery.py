@@ -26,8 +26,8 @@ from shared.http_api import ApiError, not_found
 from shared.ledger import LostRaceError
 from shared.outbox import is_told_by_event, new_delivery, recipients
 from shared.ports import Clock, Delete, Insert, Operation, Row, Table
-from shared.state import Delivery, DeliveryState, WebhookState
-from shared.table_rows import OWN, delivery_key, from_row, to_columns, webhook_key
+from shared.state import Delivery, DeliveryState
+from shared.table_rows import OWN, delivery_key, from_row, read_webhook, to_columns, webhook_key
 from shared.webhook_config import Webhook
 
 MAX_AT_ONCE = 1000
@@ -209,7 +209,7 @@ class Redelivery(Struct, frozen=True, kw_only=True):
         found = {}
         for name, webhook in self.webhooks.items():
             row = self.table.get(OWN, webhook_key(name))
-            state = from_row(row, WebhookState) if row else WebhookState(name=name)
+            state = read_webhook(row, name)
             if not webhook.enabled:
                 found[name] = "is switched off in the settings."
             elif state.disabled_since is not None:

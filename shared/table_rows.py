@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from shared.errors import UnreadableRowError
 from shared.ports import Column, Row
-from shared.state import DeliveryState, JobHead, Tracking, Trouble
+from shared.state import DeliveryState, JobHead, Tracking, Trouble, WebhookState
 
 SCHEMA_VERSION = 1
 OWN = "_"
@@ -114,6 +114,15 @@ def read_head(row: Row, now: datetime) -> JobHead:
         trouble = Trouble(code="UnreadableRow", message=str(error), since=now, times=0)  # no cycle has counted it
         job_id = row.key.removeprefix(job_key(""))
         return JobHead(job_id=job_id, tracking=Tracking.UNREACHABLE, trouble=trouble)
+
+
+def read_webhook(row: Row | None, name: str) -> WebhookState:
+    """How a webhook fares; without a row, like one that nothing is known of.
+
+    Raises:
+        UnreadableRowError: Nobody can tell.
+    """
+    return from_row(row, WebhookState) if row else WebhookState(name=name)
 
 
 def pack(data: bytes) -> dict[str, Column]:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from shared.api_webhooks import PingView, WebhookStanding, WebhookView
 from shared.errors import RowConflictError
-from shared.events import Event, EventType, Origin, webhook_event
+from shared.events import EventType, Origin, webhook_event
 from shared.formats import Message, render
 from shared.http_api import ApiError, not_found
 from shared.journal import write_line
@@ -26,8 +26,9 @@ from shared.ports import Authorize, Clock, Insert, Replace, Row, Sender, Table
 from shared.redaction import clean
 from shared.sending import send_authorised, without_token
 from shared.state import DeliveryState, WebhookState
-from shared.table_rows import END, OWN, delivery_key, from_row, ping_key, to_columns, webhook_key
+from shared.table_rows import END, OWN, delivery_key, from_row, ping_key, read_webhook, to_columns, webhook_key
 from shared.webhook_config import Webhook
+from shared.webhook_health import turn_told
 
 PING_EVERY = timedelta(seconds=10)
 MAX_COUNTED = 1000
@@ -123,22 +124,11 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
             if after == before:
                 return self._view(webhook, before)
             try:
-                self.ledger.commit_webhook(row, after, self._told(before, after, now), now)
+                self.ledger.commit_webhook(row, after, turn_told(self.site, before, after, now), now)
             except LostRaceError:
                 continue
             return self._view(webhook, after)
         raise LostRaceError(f"The state of webhook {webhook.name} is being written by others; try again.")
-
-    def _told(self, before: WebhookState, after: WebhookState, now: datetime) -> tuple[Event, ...]:
-        """What the other webhooks are told of a switch."""
-        name = after.name
-        if before.disabled_since is None and after.disabled_since is not None:
-            since, kind, reason = after.disabled_since, EventType.WEBHOOK_DISABLED, after.reason
-        elif before.disabled_since is not None and after.disabled_since is None:
-            since, kind, reason = before.disabled_since, EventType.WEBHOOK_RECOVERED, "enabled by request"
-        else:
-            return ()
-        return (webhook_event(self.site, kind, name, since, now, reason=reason),)
 
     def _begin_ping(self, name: str) -> datetime:
         """The moment of a ping, once it is certain that no other is made within PING_EVERY."""
@@ -166,7 +156,7 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
 
     def _read(self, name: str) -> tuple[Row | None, WebhookState]:
         row = self.table.get(OWN, webhook_key(name))
-        return row, from_row(row, WebhookState) if row else WebhookState(name=name)
+        return row, read_webhook(row, name)
 
     def _view(self, webhook: Webhook, state: WebhookState) -> WebhookView:
         return WebhookView(

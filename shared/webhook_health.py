@@ -18,7 +18,7 @@ from shared.ledger import Ledger, Pending
 from shared.outbox import Judgement, follow_webhook
 from shared.ports import Row, Table
 from shared.state import WebhookState
-from shared.table_rows import OWN, from_row, range_of, webhook_key
+from shared.table_rows import OWN, range_of, read_webhook, webhook_key
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -92,7 +92,9 @@ class WebhookHealth:
             if after == health.state:
                 return ()
             try:
-                written = self._ledger.commit_webhook(health.row, after, self._told(health.state, after, now), now)
+                written = self._ledger.commit_webhook(
+                    health.row, after, turn_told(self._site, health.state, after, now), now
+                )
             except StoreError as error:
                 write_line("webhook-state-lost", webhook=name, error=str(error))
                 health.row = self._reread(name)
@@ -107,16 +109,22 @@ class WebhookHealth:
         except StoreError:
             return None
 
-    def _told(self, before: WebhookState, after: WebhookState, now: datetime) -> tuple[Event, ...]:
-        if after.disabled_since is not None and before.disabled_since is None:
-            kind, since = EventType.WEBHOOK_DISABLED, after.disabled_since
-        elif after.failing_since is not None and before.failing_since is None:
-            kind, since = EventType.WEBHOOK_FAILING, after.failing_since
-        elif before.failing_since is not None and after.failing_since is None:
-            kind, since = EventType.WEBHOOK_RECOVERED, before.failing_since
-        else:
-            return ()
-        return (webhook_event(self._site, kind, after.name, since, now, reason=after.reason),)
+
+def turn_told(site: Origin, before: WebhookState, after: WebhookState, now: datetime) -> tuple[Event, ...]:
+    """What the other webhooks are told of a turn in how one fares, or of its being switched; nothing for no turn."""
+    reason = after.reason
+    if before.disabled_since is None and after.disabled_since is not None:
+        kind, since = EventType.WEBHOOK_DISABLED, after.disabled_since
+    elif before.disabled_since is not None and after.disabled_since is None:
+        # No attempt does that.
+        kind, since, reason = EventType.WEBHOOK_RECOVERED, before.disabled_since, "enabled by request"
+    elif before.failing_since is None and after.failing_since is not None:
+        kind, since = EventType.WEBHOOK_FAILING, after.failing_since
+    elif before.failing_since is not None and after.failing_since is None:
+        kind, since = EventType.WEBHOOK_RECOVERED, before.failing_since
+    else:
+        return ()
+    return (webhook_event(site, kind, after.name, since, now, reason=reason),)
 
 
 def read_health(table: Table, ledger: Ledger, site: Origin, names: Iterable[str]) -> WebhookHealth:
@@ -132,7 +140,7 @@ def read_health(table: Table, ledger: Ledger, site: Origin, names: Iterable[str]
 
 def _state_of(name: str, row: Row | None) -> WebhookState:
     try:
-        return from_row(row, WebhookState) if row else WebhookState(name=name)
+        return read_webhook(row, name)
     except UnreadableRowError as error:
         # Never taken for a webhook without a past: it is sent nothing, and its row is left as it is.
         write_line("webhook-unreadable", logging.ERROR, webhook=name, error=str(error))

@@ -11,24 +11,10 @@ from shared.routes import Routes
 from tests.support.deployment import ACCOUNT, NOW, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fakes import refusal
 from tests.support.webhook_settings import PAGER, SIGNED, SLACK
+from tests.support.wsgi import Out
 
 MINUTE = timedelta(minutes=1)
 TEAMS = {**SLACK, "name": "team", "format": "teams", "url": "https://x.logic.azure.com/workflows/1"}
-
-
-class Out(func.Out[list[str]]):
-    """A queue output that keeps what was set."""
-
-    def __init__(self) -> None:
-        self.value: list[str] = []
-
-    def set(self, val: list[str]) -> None:
-        """Keep it."""
-        self.value = val
-
-    def get(self) -> list[str]:
-        """What was set."""
-        return self.value
 
 
 class Platform:
