@@ -7,7 +7,6 @@ which has not changed costs one comparison and no decoding.
 """
 
 import hashlib
-import zlib
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
@@ -26,6 +25,7 @@ MAX_CHUNKS_AT_FIRST = 32
 
 _FILL_AT_FIRST = 800  # leaves room for the unevenness of hashes and for some growth before the first split
 _COMPRESSION_LEVEL = 1  # records repeat themselves so much that the fastest level saves nearly as much as the best
+_MAX_UNPACKED_BYTES = 256 * 1024 * 1024  # many times what any chunk holds; a damaged row may promise anything
 _MAX_BITS = 32
 _MAX_LEVELS = 6
 
@@ -41,7 +41,7 @@ Chunk = dict[str, Entry]
 """Entries by node key."""
 
 # Text that is no UTF-8 and nesting without end are raised by msgspec as Python's own errors.
-_UNREADABLE = (zlib.error, msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _encoder = msgspec.msgpack.Encoder()
 _chunk_decoder = msgspec.msgpack.Decoder(dict[str, Entry])
 _record_decoder = msgspec.msgpack.Decoder(NodeRecord)
@@ -149,7 +149,10 @@ def decode_record(raw: Raw) -> NodeRecord:
 
 def encode_chunk(chunk: Chunk) -> bytes:
     """A chunk as stored."""
-    return zlib.compress(_encoder.encode(chunk), _COMPRESSION_LEVEL)
+    import zstandard  # most cycles touch no chunk
+
+    packer = zstandard.ZstdCompressor(level=_COMPRESSION_LEVEL, write_checksum=True)  # not to be shared by threads
+    return packer.compress(_encoder.encode(chunk))
 
 
 def decode_chunk(stored: bytes) -> Chunk:
@@ -158,7 +161,12 @@ def decode_chunk(stored: bytes) -> Chunk:
     Raises:
         UnreadableRowError: The bytes are no chunk.
     """
+    import zstandard
+
     try:
-        return _chunk_decoder.decode(zlib.decompress(stored))
-    except _UNREADABLE as error:
+        promised = zstandard.frame_content_size(stored)
+        if not 0 <= promised <= _MAX_UNPACKED_BYTES:
+            raise UnreadableRowError(f"A chunk of node records can't be read: it would unpack to {promised} bytes")
+        return _chunk_decoder.decode(zstandard.ZstdDecompressor().decompress(stored, allow_extra_data=False))
+    except (zstandard.ZstdError, *_UNREADABLE) as error:
         raise UnreadableRowError(f"A chunk of node records can't be read: {error}") from error

@@ -1,10 +1,10 @@
 """How node records are kept together."""
 
 import contextlib
-import zlib
 from collections.abc import Sequence
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
@@ -124,7 +124,7 @@ def test_keys_and_digests() -> None:
 @given(st.binary(max_size=200))
 def test_bytes_that_are_no_chunk(data: bytes) -> None:
     """Any other bytes, packed or not, are refused as unreadable, never taken for an empty chunk or record."""
-    for stored in (data, zlib.compress(data)):
+    for stored in (data, zstandard.compress(data)):
         try:
             chunk = decode_chunk(stored)
         except UnreadableRowError:
@@ -143,13 +143,37 @@ def test_a_chunk_that_was_cut_is_refused(cut: int) -> None:
         decode_chunk(stored[:cut])
 
 
+def test_a_chunk_that_was_damaged_is_refused() -> None:
+    """One flipped bit, wherever it lies, makes a chunk unreadable or changes nothing: it never makes another record."""
+    chunk = {f"pool/tvm-{number}": Entry(b"12345678", encode_record(record(status(failed(0))))) for number in range(3)}
+    stored = encode_chunk(chunk)
+
+    refused = 0
+    for place in range(8 * len(stored)):
+        damaged = bytearray(stored)
+        damaged[place // 8] ^= 1 << place % 8
+        try:
+            assert decode_chunk(bytes(damaged)) == chunk
+        except UnreadableRowError:
+            refused += 1
+    assert refused > 7 * len(stored)
+
+
+def test_a_chunk_that_promises_too_much_is_refused() -> None:
+    """A chunk whose head speaks of more than any chunk holds is refused before memory is taken for it."""
+    promised = (1 << 40).to_bytes(8, "little")
+
+    with pytest.raises(UnreadableRowError, match=str(1 << 40)):
+        decode_chunk(b"\x28\xb5\x2f\xfd\xe0" + promised)
+
+
 @pytest.mark.parametrize(
     "data", [b"\x81\xa1\xff\x92\xc4\x00\xc0", b"\x91" * 5000], ids=["a key that is no UTF-8", "nested without end"]
 )
 def test_hostile_chunks(data: bytes) -> None:
     """Bytes on which decoders raise errors of their own kinds are refused like all others."""
     with pytest.raises(UnreadableRowError):
-        decode_chunk(zlib.compress(data))
+        decode_chunk(zstandard.compress(data))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ Owns the parts around `composition.compose`. Does not own Batch (`hostile_batch`
 """
 
 import json
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,6 +12,8 @@ from functools import cache
 from itertools import count
 from threading import Lock
 from typing import Any
+
+import zstandard
 
 from shared.batch_auth import SharedKeyAuth
 from shared.batch_client import BatchClient
@@ -184,8 +185,8 @@ def stored_text(rows: Iterator[Row] | Sequence[Row]) -> bytes:
         found.extend(str(value).encode() for value in row.columns.values() if not isinstance(value, bytes))
         packed = b"".join(_pieces(row.columns))
         found.append(packed)
-        with suppress(zlib.error):
-            found.append(zlib.decompress(packed))
+        with suppress(zstandard.ZstdError):
+            found.append(zstandard.decompress(packed))
     return b"\n".join(found)
 
 
