@@ -234,13 +234,12 @@ def _checked(job: BatchJob) -> BatchJob:
 def _in_utc(info: ExecutionInfo | None, path: str) -> ExecutionInfo | None:
     if info is None:
         return None
-    for name, number in (("exitCode", info.exit_code), ("retryCount", info.retry_count)):
-        if number is not None and number not in _NUMBERS:
-            raise HostileAnswerError(
-                "InvalidAnswer", f"Batch's answer is not a status: out of range - at `$.{path}.{name}`"
-            )
-    times = (info.start_time, info.end_time, info.last_retry_time)
-    if all(time is None or time.tzinfo is UTC for time in times):
+    _check_number(info.exit_code, path, "exitCode")
+    _check_number(info.retry_count, path, "retryCount")
+    for time in (info.start_time, info.end_time, info.last_retry_time):
+        if time is not None and time.tzinfo is not UTC:
+            break
+    else:
         return info
     return structs.replace(
         info,
@@ -248,6 +247,13 @@ def _in_utc(info: ExecutionInfo | None, path: str) -> ExecutionInfo | None:
         end_time=_utc(info.end_time, f"{path}.endTime"),
         last_retry_time=_utc(info.last_retry_time, f"{path}.lastRetryTime"),
     )
+
+
+def _check_number(number: int | None, path: str, name: str) -> None:
+    if number is not None and number not in _NUMBERS:
+        raise HostileAnswerError(
+            "InvalidAnswer", f"Batch's answer is not a status: out of range - at `$.{path}.{name}`"
+        )
 
 
 def _utc(time: datetime | None, path: str) -> datetime | None:

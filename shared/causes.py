@@ -35,17 +35,24 @@ _VARIABLE_PARTS = (
 )
 
 
+CauseKey = tuple[Phase, str, str]
+"""What makes failures one cause: their phase, code and normalised message."""
+
+
 def cause_of(info: ExecutionInfo) -> tuple[str, str]:
     """The code and normalised message of a failed run; our own words where Batch gives only an exit code."""
     failure = info.failure_info
-    code = (failure.code if failure else None) or (EXIT_CODE if info.exit_code else UNKNOWN)
-    message = (failure.message if failure else None) or ""
-    if code == EXIT_CODE and info.exit_code is not None:
-        return code, f"The task exited with exit code {info.exit_code}."
-    return code, normalise(message)
+    return _cause(failure and failure.code, failure and failure.message, info.exit_code)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1024)  # a job's nodes fail for few different reasons, thousands of times
+def _cause(code: str | None, message: str | None, exit_code: int | None) -> tuple[str, str]:
+    code = code or (EXIT_CODE if exit_code else UNKNOWN)
+    if code == EXIT_CODE and exit_code is not None:
+        return code, f"The task exited with exit code {exit_code}."
+    return code, normalise(message or "")
+
+
 def normalise(message: str) -> str:
     """A message without what differs from node to node, at most MAX_MESSAGE_CHARACTERS long."""
     message = message[:_LOOKED_AT_CHARACTERS]
@@ -60,17 +67,14 @@ def _variable_parts() -> tuple[tuple[re.Pattern[str], str], ...]:
     return tuple((re.compile(pattern), replacement) for pattern, replacement in _VARIABLE_PARTS)
 
 
-def causes_of(record: NodeRecord) -> tuple[Cause, ...]:
-    """The causes that one node counts towards: its open preparation failure and its failed release."""
-    found = []
-    place = (record.pool_id, record.node_id)
-    if record.open is not None:
-        mark = record.open
-        found.append(_single(Phase.PREPARATION, mark.code, mark.message, place, mark.since))
-    if record.release is not None and has_failed(record.release.info):
-        info = record.release.info
-        found.append(_single(Phase.RELEASE, *cause_of(info), place, info.end_time or info.start_time))
-    return tuple(found)
+def causes_of(record: NodeRecord) -> tuple[tuple[CauseKey, datetime | None], ...]:
+    """The causes that one node counts towards, each with its time: its open preparation failure, its failed release."""
+    found: tuple[tuple[CauseKey, datetime | None], ...] = ()
+    if (mark := record.open) is not None:
+        found = (((Phase.PREPARATION, mark.code, mark.message), mark.since),)
+    if record.release is not None and has_failed(info := record.release.info):
+        found = (*found, ((Phase.RELEASE, *cause_of(info)), info.end_time or info.start_time))
+    return found
 
 
 class CauseTable:
@@ -83,19 +87,19 @@ class CauseTable:
     def __init__(self, causes: Iterable[Cause]) -> None:
         self._table = {_key(cause): _Standing(cause) for cause in causes}
 
-    def remove(self, cause: Cause) -> None:
+    def remove(self, key: CauseKey) -> None:
         """A node no longer has this cause; one that was dropped before is no longer counted anyway."""
-        known = self._table.get(_key(cause))
+        known = self._table.get(key)
         if known is not None:
             known.nodes = max(known.nodes - 1, 0)
 
-    def add(self, cause: Cause) -> None:
+    def add(self, key: CauseKey, pool_id: str, node_id: str, moment: datetime | None) -> None:
         """A node has this cause now."""
-        known = self._table.get(_key(cause))
+        known = self._table.get(key)
         if known is None:
-            self._table[_key(cause)] = _Standing(cause)
-        else:
-            known.join(cause)
+            phase, code, message = key
+            known = self._table[key] = _Standing(Cause(phase=phase, code=code, message=message))
+        known.join(pool_id, node_id, moment)
 
     def causes(self) -> tuple[Cause, ...]:
         """The causes that some node has, most nodes first, at most MAX_CAUSES."""
@@ -117,18 +121,18 @@ class _Standing:
         self._first_seen = cause.first_seen
         self._last_seen = cause.last_seen
 
-    def join(self, other: Cause) -> None:
-        """Count other nodes of the same cause."""
+    def join(self, pool_id: str, node_id: str, moment: datetime | None) -> None:
+        """Count one more node."""
         if self.nodes == 0:
-            self._example = other.example
-        self.nodes += other.nodes
-        for pool in other.pools:
-            if pool not in self._pools and len(self._pools) < MAX_POOLS:
-                self._pools.append(pool)
-        if other.first_seen is not None and (self._first_seen is None or other.first_seen < self._first_seen):
-            self._first_seen = other.first_seen
-        if other.last_seen is not None and (self._last_seen is None or other.last_seen > self._last_seen):
-            self._last_seen = other.last_seen
+            self._example = (pool_id, node_id)
+        self.nodes += 1
+        if pool_id not in self._pools and len(self._pools) < MAX_POOLS:
+            self._pools.append(pool_id)
+        if moment is not None:
+            if self._first_seen is None or moment < self._first_seen:
+                self._first_seen = moment
+            if self._last_seen is None or moment > self._last_seen:
+                self._last_seen = moment
 
     def value(self) -> Cause:
         """The cause as it stands."""
@@ -142,18 +146,5 @@ class _Standing:
         )
 
 
-def _key(cause: Cause) -> tuple[Phase, str, str]:
+def _key(cause: Cause) -> CauseKey:
     return cause.phase, cause.code, cause.message
-
-
-def _single(phase: Phase, code: str, message: str, place: tuple[str, str], moment: datetime | None) -> Cause:
-    return Cause(
-        phase=phase,
-        code=code,
-        message=message,
-        nodes=1,
-        pools=(place[0],),
-        example=place,
-        first_seen=moment,
-        last_seen=moment,
-    )

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from shared.errors import UnreadableRowError
 from shared.state import NodeRecord
@@ -31,10 +32,16 @@ _MAX_LEVELS = 6
 
 
 class Entry(Struct, frozen=True, array_like=True, gc=False):
-    """One node in a chunk; `digest` is empty when the record holds only part of what the listing said."""
+    """One node in a chunk; `digest` is empty when the record holds only part of what the listing said.
+
+    The events that told the record's phases have their place beside it (None: its own `event_id` stands), so that to
+    name them no record is encoded again.
+    """
 
     digest: bytes
     record: Raw
+    preparation_event: str | None = None
+    release_event: str | None = None
 
 
 Chunk = dict[str, Entry]
@@ -135,16 +142,24 @@ def encode_record(record: NodeRecord) -> Raw:
     return Raw(_encoder.encode(record))
 
 
-def decode_record(raw: Raw) -> NodeRecord:
-    """A record out of a chunk.
+def decode_record(entry: Entry) -> NodeRecord:
+    """The record of an entry, its phases naming the events that told them.
 
     Raises:
         UnreadableRowError: The bytes are no record.
     """
     try:
-        return _record_decoder.decode(raw)
+        record = _record_decoder.decode(entry.record)
     except _UNREADABLE as error:
         raise UnreadableRowError(f"A node record can't be read: {error}") from error
+    preparation, release = record.preparation, record.release
+    if entry.preparation_event is not None and preparation is not None:
+        preparation = replace(preparation, event_id=entry.preparation_event)
+    if entry.release_event is not None and release is not None:
+        release = replace(release, event_id=entry.release_event)
+    if preparation is record.preparation and release is record.release:
+        return record
+    return replace(record, preparation=preparation, release=release)
 
 
 def encode_chunk(chunk: Chunk) -> bytes:

@@ -51,24 +51,28 @@ def decide_node(before: NodeRecord | None, status: NodeStatus, watch: Watch) -> 
     """
     known = before or NodeRecord(pool_id=status.pool_id or "", node_id=status.node_id or "")
     silent_before = watch.announce_from if before is None else None
-    preparation = _decide_phase(known.preparation, status.preparation, silent_before)
-    release = _decide_phase(known.release, status.release, silent_before)
+    preparation, has_newly_failed = _decide_phase(known.preparation, status.preparation, silent_before)
+    release, has_release_failed = _decide_phase(known.release, status.release, silent_before)
     opened = known.open if watch.open else None
     changes: list[tuple[Phase, Reason, ExecutionInfo, OpenFailure | None]] = []
 
-    if preparation is not None and preparation is not known.preparation:
-        if _is_other_failure(known.preparation, preparation):
-            announced = preparation.reason is Reason.NEWLY_FAILED
-            if watch.open:
-                opened = _open_failure(preparation.info, announced=announced)
-            if announced:
-                changes.append((Phase.PREPARATION, Reason.NEWLY_FAILED, preparation.info, None))
-        elif opened is not None and outcome_of(preparation.info) is Outcome.SUCCEEDED:
-            preparation = PhaseRecord(info=preparation.info, reason=Reason.RESOLVED)
-            if opened.announced:
-                changes.append((Phase.PREPARATION, Reason.RESOLVED, preparation.info, opened))
-            opened = None
-    if release is not None and _is_other_failure(known.release, release) and release.reason is Reason.NEWLY_FAILED:
+    if preparation is not None and has_newly_failed:
+        announced = preparation.reason is Reason.NEWLY_FAILED
+        if watch.open:
+            opened = _open_failure(preparation.info, announced=announced)
+        if announced:
+            changes.append((Phase.PREPARATION, Reason.NEWLY_FAILED, preparation.info, None))
+    elif (
+        preparation is not None
+        and preparation is not known.preparation
+        and opened is not None
+        and outcome_of(preparation.info) is Outcome.SUCCEEDED
+    ):
+        preparation = PhaseRecord(info=preparation.info, reason=Reason.RESOLVED)
+        if opened.announced:
+            changes.append((Phase.PREPARATION, Reason.RESOLVED, preparation.info, opened))
+        opened = None
+    if release is not None and has_release_failed and release.reason is Reason.NEWLY_FAILED:
         changes.append((Phase.RELEASE, Reason.NEWLY_FAILED, release.info, None))
 
     record = NodeRecord(
@@ -80,8 +84,10 @@ def decide_node(before: NodeRecord | None, status: NodeStatus, watch: Watch) -> 
         open=opened,
     )
     return record, tuple(
-        Change(phase=phase, reason=reason, node=record, occurrence=run, opened=ended)
-        for phase, reason, run, ended in changes
+        [
+            Change(phase=phase, reason=reason, node=record, occurrence=run, opened=ended)
+            for phase, reason, run, ended in changes
+        ]
     )
 
 
@@ -116,38 +122,32 @@ def has_run_since(record: NodeRecord, moment: datetime | None) -> bool:
 
 def _decide_phase(
     before: PhaseRecord | None, info: ExecutionInfo | None, silent_before: datetime | None
-) -> PhaseRecord | None:
-    if info is None or (before is not None and _is_no_news(before.info, info)):
-        return before
-    same_run = before is not None and as_utc(before.info.start_time) == as_utc(info.start_time)
-    if before is not None and same_run and has_failed(before.info) == has_failed(info):
-        return PhaseRecord(info=info, reason=before.reason, event_id=before.event_id)
-    if not has_failed(info):
-        return PhaseRecord(info=info)
+) -> tuple[PhaseRecord | None, bool]:
+    """A phase's record after a status, and whether its run has failed and was not yet recorded as failed."""
+    if info is None:
+        return before, False
+    failed = has_failed(info)
+    if before is not None:
+        started, known_started = as_utc(info.start_time), as_utc(before.info.start_time)
+        # An older run comes from a page older than one already seen.
+        if started < known_started or (started == known_started and _is_no_news(before.info, info)):
+            return before, False
+        if started == known_started and has_failed(before.info) == failed:
+            return PhaseRecord(info=info, reason=before.reason, event_id=before.event_id), False
+    if not failed:
+        return PhaseRecord(info=info), False
     # A failure from before this job was first watched, on a node never seen: history.
     if silent_before is not None and as_utc(ended_at(info)) < silent_before:
-        return PhaseRecord(info=info, reason=Reason.BEFORE_FIRST_SIGHT)
-    return PhaseRecord(info=info, reason=Reason.NEWLY_FAILED)
+        return PhaseRecord(info=info, reason=Reason.BEFORE_FIRST_SIGHT), True
+    return PhaseRecord(info=info, reason=Reason.NEWLY_FAILED), True
 
 
 def _is_no_news(known: ExecutionInfo, info: ExecutionInfo) -> bool:
-    started, known_started = as_utc(info.start_time), as_utc(known.start_time)
-    if started != known_started:
-        # An older run comes from a page older than one already seen.
-        return started < known_started
+    """Whether another look at the same run tells nothing that is newer than what is known of it."""
     # A run can't go back from its end, and its failure is final: what says otherwise is older than what is known.
     goes_back = is_completed(known) and not is_completed(info)
     unfails = has_failed(known) and not has_failed(info)
     return known == info or goes_back or unfails
-
-
-def _is_other_failure(before: PhaseRecord | None, after: PhaseRecord) -> bool:
-    """Whether this run has failed and was not yet recorded as failed."""
-    if not has_failed(after.info):
-        return False
-    if before is None or not has_failed(before.info):
-        return True
-    return as_utc(before.info.start_time) != as_utc(after.info.start_time)
 
 
 def _open_failure(info: ExecutionInfo, *, announced: bool) -> OpenFailure:

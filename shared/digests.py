@@ -205,7 +205,7 @@ class _Desk(Struct, kw_only=True):
         for prefix in head.chunks[:_CHUNKS_READ]:
             row = self._with.table.get(self._account, chunk_key(head.job_id, head.creation_time, prefix))
             chunk = decode_chunk(unpack(row)) if row else {}
-            records = (decode_record(entry.record) for entry in chunk.values())
+            records = (decode_record(entry) for entry in chunk.values())
             found.extend(record for record in records if _concerned(record, phase))
         by_name = sorted(found, key=lambda record: (record.pool_id, record.node_id))
         newest = sorted(by_name, key=lambda record: _failed_at(record, phase), reverse=True)

@@ -7,6 +7,7 @@ a stored moment, never from a clock: whoever decides the same thing again makes 
 import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import msgspec
 
@@ -34,10 +35,13 @@ def event_id(at: datetime | None, *parts: str) -> str:
 
 def occurrence_id(account: str, head: JobHead, pool_id: str, node_id: str, phase: Phase, info: ExecutionInfo) -> str:
     """What identifies one run of a phase on a node, wherever it is told."""
-    created, started = time_text(head.creation_time), time_text(info.start_time)
-    return "occ-" + _digest(
-        (account, head.job_id.lower(), created, pool_id.lower(), node_id.lower(), phase.value, started)
-    )
+    job, started = _incarnation(account, head.job_id, head.creation_time), time_text(info.start_time)
+    return "occ-" + _digest((*job, pool_id.lower(), node_id.lower(), phase, started))
+
+
+@lru_cache(maxsize=64)  # the same for every node of a job
+def _incarnation(account: str, job_id: str, creation_time: datetime | None) -> tuple[str, str, str]:
+    return account, job_id.lower(), time_text(creation_time)
 
 
 def time_text(moment: datetime | None) -> str:

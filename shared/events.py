@@ -88,39 +88,38 @@ def change_type(change: Change) -> EventType:
     return EventType.PREPARATION_FAILED if change.phase is Phase.PREPARATION else EventType.RELEASE_FAILED
 
 
-def change_cause(change: Change) -> tuple[str, str]:
-    """The code and normalised message of the failure that a change reports or ends."""
-    if change.opened is not None:
-        return change.opened.code, change.opened.message
-    return cause_of(change.occurrence)
-
-
 class NodeEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One node of an event's data: what identifies its run, and its JSON."""
+    """One node of an event's data: what identifies its run, the code and message of its cause, and its JSON."""
 
     occurrence_id: str
+    cause: tuple[str, str]
     body: msgspec.Raw
+
+
+class _NodeIdentity(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=False):
+    occurrence_id: str
+    pool_id: str
+    node_id: str
+    node_url: str | None
 
 
 def node_entry(origin: Origin, head: JobHead, change: Change) -> NodeEntry:
     """One node of an event's data, small enough that an event of it alone stays below HARD_BYTES."""
     node, info = change.node, change.occurrence
     occurrence = occurrence_id(origin.account or "", head, node.pool_id, node.node_id, change.phase, info)
-    entry: dict[str, object] = {
-        "occurrenceId": occurrence,
-        "poolId": node.pool_id,
-        "nodeId": node.node_id,
-        "nodeUrl": node.node_url,
-        **msgspec.to_builtins(info),
-    }
+    identity = _NodeIdentity(
+        occurrence_id=occurrence, pool_id=node.pool_id, node_id=node.node_id, node_url=node.node_url
+    )
+    more: dict[str, object] = {}
     if change.opened is not None:
-        entry["failedAt"] = time_text(change.opened.since) or None
+        more["failedAt"] = time_text(change.opened.since) or None
     if change.stderr_tail is not None:
-        entry["stderrTail"] = change.stderr_tail
-    body = msgspec.json.encode(entry)
+        more["stderrTail"] = change.stderr_tail
+    members = (msgspec.json.encode(part)[1:-1] for part in (identity, info, more))
+    body = b"{%b}" % b",".join(filter(None, members))
     if len(body) > BODY_BYTES:
-        body = msgspec.json.encode(_shortened(entry))
-    return NodeEntry(occurrence_id=occurrence, body=msgspec.Raw(body))
+        body = msgspec.json.encode(_shortened(msgspec.json.decode(body)))
+    return NodeEntry(occurrence_id=occurrence, cause=_cause_of(change), body=msgspec.Raw(body))
 
 
 def nodes_event(
@@ -131,7 +130,7 @@ def nodes_event(
     runs = [change.occurrence for change in changes]
     latest = max(as_utc(ended_at(run)) for run in runs)
     at = max(latest, as_utc(head.creation_time))
-    causes = Counter(change_cause(change) for change in changes)
+    causes = Counter(entry.cause for entry in entries)
     data = {
         **_job_data(origin, head),
         "phase": changes[0].phase.value,
@@ -152,6 +151,13 @@ def nodes_event(
         job=head,
         pools=frozenset(change.node.pool_id for change in changes),
     )
+
+
+def _cause_of(change: Change) -> tuple[str, str]:
+    """The code and normalised message of the failure that a change reports or ends."""
+    if change.opened is not None:
+        return change.opened.code, change.opened.message
+    return cause_of(change.occurrence)
 
 
 def closed_event(origin: Origin, head: JobHead, end: JobEnd, since: datetime, now: datetime) -> Event:

@@ -7,7 +7,6 @@ chunks to fit a transaction.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import groupby
 
 import msgspec
 from msgspec import Struct
@@ -20,13 +19,11 @@ from shared.events import (
     EventType,
     NodeEntry,
     Origin,
-    change_cause,
     change_type,
     node_entry,
     nodes_event,
 )
-from shared.model import Phase
-from shared.state import JobHead, NodeRecord
+from shared.state import JobHead
 from shared.tally import NodeUpdate, Tally
 
 _ENVELOPE_BYTES = 2_500  # what an event says beside its nodes and their causes
@@ -38,21 +35,19 @@ _RANK = {EventType.PREPARATION_FAILED: 0, EventType.PREPARATION_RESOLVED: 1, Eve
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """Updates that are written in one transaction, with the event that tells them, if any."""
+    """Updates that one transaction writes, by the prefix of their chunk, with the event that tells them, if any."""
 
-    updates: tuple[NodeUpdate, ...]
+    updates: Mapping[str, Sequence[NodeUpdate]]
     event: Event | None = None
 
 
-class _Told(Struct, frozen=True, kw_only=True, gc=False):
-    """An update that is worth telling, with its place in an event."""
+class _Told(Struct, frozen=True, gc=False):
+    """An update that is worth telling, with its chunk's prefix and its place in an event."""
 
-    order: tuple[int, str, str, str]
+    prefix: str
     update: NodeUpdate
     change: Change
-    prefix: str
     entry: NodeEntry
-    cause: tuple[str, str]
 
 
 def group_updates(
@@ -76,48 +71,39 @@ def group_updates(
         max_nodes: The most nodes of an event.
         now: When the events are recorded.
     """
-    told, quiet = [], []
+    told: dict[tuple[EventType, str], list[_Told]] = {}
+    quiet: dict[str, list[NodeUpdate]] = {}
     tally = Tally(head)
     for update in updates:
         tally.add(update)
         prefix, change = cover.prefix_of(update.key), update.change
         if change is None:
-            quiet.append((prefix, update))
+            quiet.setdefault(prefix, []).append(update)
         else:
-            told.append(
-                _Told(
-                    order=(_RANK[change_type(change)], change.node.pool_id, prefix, update.key),
-                    update=update,
-                    change=change,
-                    prefix=prefix,
-                    entry=node_entry(origin, head, change),
-                    cause=change_cause(change),
-                )
-            )
+            alike = told.setdefault((change_type(change), change.node.pool_id), [])
+            alike.append(_Told(prefix, update, change, node_entry(origin, head, change)))
     shown = tally.head(now)
-    told.sort(key=lambda item: item.order)
-    quiet.sort(key=lambda item: item[0])
-    steps = []
-    told_of_preparation: dict[str, str] = {}
-    for _, alike in groupby(told, key=lambda item: item.order[:2]):
-        for group in _cut(alike, sizes, max_nodes):
+    steps: list[Step] = []
+    for kind, pool_id in sorted(told, key=lambda place: (_RANK[place[0]], place[1])):
+        items = sorted(told[kind, pool_id], key=lambda item: (item.prefix, item.update.key))
+        for group in _cut(items, sizes, max_nodes):
             by_name = sorted(group, key=lambda item: item.update.key)
             event = nodes_event(origin, shown, [item.change for item in by_name], [item.entry for item in by_name], now)
-            updates_told = tuple(_with_event(item, event.id, told_of_preparation) for item in group)
-            steps.append(Step(updates=updates_told, event=event))
-    steps.extend(
-        Step(updates=tuple(update for _, update in group)) for _, group in groupby(quiet, key=lambda item: item[0])
-    )
+            placed: dict[str, list[NodeUpdate]] = {}
+            for item in group:
+                placed.setdefault(item.prefix, []).append(item.update)
+            steps.append(Step(updates=placed, event=event))
+    steps.extend(Step(updates={prefix: quiet[prefix]}) for prefix in sorted(quiet))
     return tuple(steps)
 
 
 def _cut(items: Iterable[_Told], sizes: Mapping[str, int], max_nodes: int) -> Iterator[Sequence[_Told]]:
     filling = _Filling(sizes, max_nodes)
     for item in items:
-        if not filling.has_room(item):
+        if not filling.take(item):
             yield filling.items
             filling = _Filling(sizes, max_nodes)
-        filling.add(item)
+            filling.take(item)
     if filling.items:
         yield filling.items
 
@@ -134,48 +120,24 @@ class _Filling:
         self._prefixes: set[str] = set()
         self._chunk_bytes = 0
 
-    def has_room(self, item: _Told) -> bool:
-        """Whether this fits; the first always does."""
-        size, chunk_size = self._cost(item)
-        return not self.items or (
-            len(self.items) < self._max_nodes
-            and self._bytes + size <= BODY_BYTES
-            and len(self._prefixes | {item.prefix}) <= _MAX_CHUNKS
-            and self._chunk_bytes + chunk_size <= _MAX_CHUNK_BYTES
-        )
-
-    def add(self, item: _Told) -> None:
-        """Put one more in."""
-        size, chunk_size = self._cost(item)
+    def take(self, item: _Told) -> bool:
+        """Put one more in if it fits, and tell whether it did; the first always does."""
+        prefix, cause = item.prefix, item.entry.cause
+        size = self._bytes + len(item.entry.body)
+        if cause not in self._causes:
+            size += _CAUSE_BYTES + len(msgspec.json.encode(cause))
+        chunks, chunk_bytes = len(self._prefixes), self._chunk_bytes
+        if prefix not in self._prefixes:
+            chunks, chunk_bytes = chunks + 1, chunk_bytes + self._sizes[prefix]
+        if self.items and (
+            len(self.items) >= self._max_nodes
+            or size > BODY_BYTES
+            or chunks > _MAX_CHUNKS
+            or chunk_bytes > _MAX_CHUNK_BYTES
+        ):
+            return False
         self.items.append(item)
-        self._bytes += size
-        self._chunk_bytes += chunk_size
-        self._causes.add(item.cause)
-        self._prefixes.add(item.prefix)
-
-    def _cost(self, item: _Told) -> tuple[int, int]:
-        """The bytes that it adds to the event, and to the chunks that go with it."""
-        cause = 0 if item.cause in self._causes else _CAUSE_BYTES + len(msgspec.json.encode(item.cause))
-        return len(item.entry.body) + cause, 0 if item.prefix in self._prefixes else self._sizes[item.prefix]
-
-
-def _with_event(item: _Told, event_id: str, told_of_preparation: dict[str, str]) -> NodeUpdate:
-    """The update, its record naming the events that told it; a node may have both phases to tell, in turn."""
-    update = item.update
-    after, key = update.after, update.key
-    if item.change.phase is Phase.PREPARATION:
-        told_of_preparation[key] = event_id
-    elif key in told_of_preparation:
-        after = _naming(after, Phase.PREPARATION, told_of_preparation[key])
-    after = _naming(after, item.change.phase, event_id)
-    return NodeUpdate(key=key, digest=update.digest, before=update.before, after=after, change=update.change)
-
-
-def _naming(record: NodeRecord, phase: Phase, event_id: str) -> NodeRecord:
-    run = record.record_of(phase)
-    if run is None:
-        return record
-    told = msgspec.structs.replace(run, event_id=event_id)
-    if phase is Phase.PREPARATION:
-        return msgspec.structs.replace(record, preparation=told)
-    return msgspec.structs.replace(record, release=told)
+        self._bytes, self._chunk_bytes = size, chunk_bytes
+        self._causes.add(cause)
+        self._prefixes.add(prefix)
+        return True

@@ -22,7 +22,8 @@ class Item(Struct, frozen=True, gc=False):
     """What a listing says of one node: usually one entry, more when the listing shows the node again."""
 
     digest: bytes
-    entries: tuple[Raw, ...]
+    entry: Raw
+    more: tuple[Raw, ...] = ()
 
     def status(self) -> NodeStatus:
         """The entry decoded, its texts fit to be stored and shown; of several the later run of each phase.
@@ -30,8 +31,8 @@ class Item(Struct, frozen=True, gc=False):
         Raises:
             HostileAnswerError: The entry has the wrong shape.
         """
-        status = decode_status(self.entries[0])
-        for entry in self.entries[1:]:
+        status = decode_status(self.entry)
+        for entry in self.more:
             status = merge_statuses(status, decode_status(entry))
         return clean_status(status)
 
@@ -54,16 +55,15 @@ def read_items(pages: Iterable[bytes], known: frozenset[bytes] = frozenset()) ->
     """
     items: dict[str, Item] = {}
     for page in pages:
-        found = [(entry, entry_digest(entry)) for entry in split_statuses(page)]
-        fresh = [(entry, digest) for entry, digest in found if digest not in known]
+        fresh = [(entry, digest) for entry in split_statuses(page) if (digest := entry_digest(entry)) not in known]
         identities = decode_identities([entry for entry, _ in fresh])
         for (entry, digest), (pool_id, node_id) in zip(fresh, identities, strict=True):
             key = node_key(pool_id, node_id)
             again = items.get(key)
             if again is None:
-                items[key] = Item(digest, (entry,))
+                items[key] = Item(digest, entry)
             else:
-                items[key] = Item(entry_digest(again.digest + digest), (*again.entries, entry))
+                items[key] = Item(entry_digest(again.digest + digest), again.entry, (*again.more, entry))
     return items
 
 
@@ -87,7 +87,7 @@ def decide_updates(items: Mapping[str, Item], chunk: Chunk, watch: Watch) -> lis
         known = chunk.get(key)
         if known is not None and known.digest == item.digest:
             continue
-        before = decode_record(known.record) if known is not None else None
+        before = decode_record(known) if known is not None else None
         updates.extend(_decide(key, item, before, watch))
     return updates
 

@@ -110,7 +110,7 @@ class NodeLister(Struct, frozen=True, kw_only=True):
         for row in self.table.query(origin.account or "", min(keys), max(keys) + "\0"):
             if row.key in keys:
                 for entry in decode_chunk(unpack(row)).values():
-                    yield decode_record(entry.record)
+                    yield decode_record(entry)
 
     def _account(self, job_id: str, account: str | None) -> str:
         if len(self.origins) == 1 and account is None:

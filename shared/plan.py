@@ -7,7 +7,7 @@ what was not written is found again.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct, field
@@ -25,6 +25,7 @@ from shared.chunks import (
 )
 from shared.events import Event
 from shared.grouping import Step
+from shared.model import Phase
 from shared.state import JobHead
 from shared.tally import NodeUpdate, Tally
 
@@ -50,21 +51,13 @@ class Room(Struct, frozen=True, kw_only=True):
     now: datetime
 
 
-def final_chunks(chunks: Mapping[str, Chunk], updates: Iterable[NodeUpdate], cover: Cover) -> dict[str, Chunk]:
-    """The chunks as they will be when every update is written."""
-    final = {prefix: dict(chunk) for prefix, chunk in chunks.items()}
-    for update in updates:
-        final[cover.prefix_of(update.key)][update.key] = Entry(update.digest, encode_record(update.after))
-    return final
-
-
 class Layout(Struct, frozen=True, kw_only=True):
     """Where a job's nodes lie before its updates.
 
     `known` is the head as stored, `head` the one with this cycle's facts; `chunks` are the chunks' contents (of a job
     without stored chunks: all of them, empty), `stored` the prefixes of those that the table has. `plan_layout` adds
-    `splits`, the transactions that lead there, `cover`, which tells each node's chunk then, and `final`, the chunks to
-    write as they will be stored when every update is written, before events have their ids.
+    `splits`, the transactions that lead there, `cover`, which tells each node's chunk then, and of the chunks to write
+    what they will hold when every update is written, before events have their ids: `final`, and `packed` as stored.
     """
 
     known: JobHead
@@ -73,12 +66,13 @@ class Layout(Struct, frozen=True, kw_only=True):
     stored: frozenset[str]
     splits: tuple[Slice, ...] = ()
     cover: Cover = field(default_factory=lambda: Cover(()))
-    final: Mapping[str, bytes] = field(default_factory=dict)
+    final: Mapping[str, Chunk] = field(default_factory=dict)
+    packed: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def sizes(self) -> dict[str, int]:
         """The stored size of each chunk that will be written, when every update is, in bytes."""
-        return {prefix: len(content) for prefix, content in self.final.items()}
+        return {prefix: len(content) for prefix, content in self.packed.items()}
 
 
 def plan_layout(layout: Layout, updates: Sequence[NodeUpdate]) -> Layout:
@@ -99,10 +93,14 @@ def plan_layout(layout: Layout, updates: Sequence[NodeUpdate]) -> Layout:
 
     while True:
         cover = Cover(head.chunks, current)
-        touched = {cover.prefix_of(update.key) for update in updates} | (current.keys() - stored)
-        final = final_chunks({prefix: current[prefix] for prefix in touched}, updates, cover)
-        encoded = {prefix: encode_chunk(chunk) for prefix, chunk in final.items()}
-        levels = {prefix: levels_to_split(len(chunk), len(encoded[prefix])) for prefix, chunk in final.items()}
+        final = {prefix: dict(chunk) for prefix, chunk in current.items() if prefix not in stored}
+        for update in updates:
+            prefix = cover.prefix_of(update.key)
+            if prefix not in final:
+                final[prefix] = dict(current[prefix])
+            final[prefix][update.key] = _entry_of(update)
+        packed = {prefix: encode_chunk(chunk) for prefix, chunk in final.items()}
+        levels = {prefix: levels_to_split(len(chunk), len(packed[prefix])) for prefix, chunk in final.items()}
         full = [prefix for prefix in final if levels[prefix]]
         if not full:
             break
@@ -114,8 +112,15 @@ def plan_layout(layout: Layout, updates: Sequence[NodeUpdate]) -> Layout:
             head = replace(head, chunks=tuple(sorted({*head.chunks, *parts} - {prefix})))
             if prefix in stored:
                 rewrite(parts, dropped=(prefix,))
-    return replace(
-        layout, head=head, chunks=current, stored=frozenset(stored), splits=tuple(slices), cover=cover, final=encoded
+    return Layout(
+        known=layout.known,
+        head=head,
+        chunks=current,
+        stored=frozenset(stored),
+        splits=tuple(slices),
+        cover=cover,
+        final=final,
+        packed=packed,
     )
 
 
@@ -136,91 +141,98 @@ def plan_slices(
         room: What fits.
     """
     head, chunks = layout.head, layout.chunks
-    placed = [[_Placed(layout.cover.prefix_of(update.key), update) for update in step.updates] for step in steps]
-    final = _final_bytes(layout, steps, placed)
-    sizes = {prefix: len(content) for prefix, content in final.items()}
-    left = Counter(item.prefix for items in placed for item in items)
-    working = {prefix: dict(chunk) for prefix, chunk in chunks.items()}
+    entries = list(_entries_of(steps, layout))
+    packed = {**layout.packed, **_with_events(steps, entries, layout)}
+    left = Counter(prefix for step in steps for prefix in step.updates)
+    working = {prefix: dict(chunk) for prefix, chunk in chunks.items() if prefix in packed}
 
     def contents(prefixes: Iterable[str]) -> dict[str, bytes]:
-        return {prefix: encode_chunk(working[prefix]) if left[prefix] else final[prefix] for prefix in prefixes}
+        return {prefix: encode_chunk(working[prefix]) if left[prefix] else packed[prefix] for prefix in prefixes}
 
     slices: list[Slice] = []
     tally = Tally(head)
-    filling = _Filling(room, events)
     # A chunk without nodes is written too: a row that is missing later on is a row that was lost.
     bare = [prefix for prefix, chunk in chunks.items() if prefix not in layout.stored and not chunk]
-    filling.add(None, {prefix: sizes[prefix] for prefix in bare})
-    for step, items in zip(steps, placed, strict=True):
-        touched = {item.prefix: sizes[item.prefix] for item in items}
-        if not filling.has_room(step.event, touched):
+    filling = _Filling(room, events, {prefix: len(packed[prefix]) for prefix in bare})
+    for step, written in zip(steps, entries, strict=True):
+        touched = {prefix: len(packed[prefix]) for prefix in step.updates}
+        if not filling.take(step.event, touched):
             slices.append(filling.slice(replace(tally.head(room.now), pages=None), contents))
-            filling = _Filling(room, ())
-        filling.add(step.event, touched)
-        for item in items:
-            working[item.prefix][item.update.key] = item.entry
-            left[item.prefix] -= 1
-            tally.add(item.update)
+            filling = _Filling(room, (), {})
+            filling.take(step.event, touched)
+        for prefix, updates in step.updates.items():
+            working[prefix].update(written[prefix])
+            left[prefix] -= 1
+            for update in updates:
+                tally.add(update)
     last = tally.head(room.now) if steps else head
     slices.append(filling.slice(replace(last, pages=pages), contents))
     return (*layout.splits, *slices)
 
 
-class _Placed:
-    """An update with the chunk that it goes into and the entry that it leaves there."""
+def _entries_of(steps: Sequence[Step], layout: Layout) -> Iterator[dict[str, Chunk]]:
+    """What each step leaves in its chunks: what the layout encoded, with the events that have told it by then."""
+    told: dict[tuple[str, Phase], str] = {}
+    for step in steps:
+        written: dict[str, Chunk] = {}
+        for prefix, updates in step.updates.items():
+            some = written[prefix] = {}
+            for update in updates:
+                # Without a digest it is the first half of two, and the layout encoded the second.
+                entry = layout.final[prefix][update.key] if update.digest else _entry_of(update)
+                if step.event is not None and update.change is not None:
+                    told[update.key, update.change.phase] = step.event.id
+                    entry = Entry(
+                        entry.digest,
+                        entry.record,
+                        told.get((update.key, Phase.PREPARATION)),
+                        told.get((update.key, Phase.RELEASE)),
+                    )
+                some[update.key] = entry
+        yield written
 
-    __slots__ = ("entry", "prefix", "update")
 
-    def __init__(self, prefix: str, update: NodeUpdate) -> None:
-        self.prefix = prefix
-        self.update = update
-        self.entry = Entry(update.digest, encode_record(update.after))
+def _entry_of(update: NodeUpdate) -> Entry:
+    return Entry(update.digest, encode_record(update.after))
 
 
-def _final_bytes(layout: Layout, steps: Sequence[Step], placed: Sequence[Sequence[_Placed]]) -> dict[str, bytes]:
-    """The layout's final chunks, those anew whose records have come to name an event."""
-    told = {item.prefix for step, items in zip(steps, placed, strict=True) if step.event for item in items}
-    renewed = {prefix: dict(layout.chunks[prefix]) for prefix in told}
-    for items in placed:
-        for item in items:
-            if item.prefix in told:
-                renewed[item.prefix][item.update.key] = item.entry
-    return {**layout.final, **{prefix: encode_chunk(chunk) for prefix, chunk in renewed.items()}}
+def _with_events(steps: Sequence[Step], entries: Sequence[Mapping[str, Chunk]], layout: Layout) -> dict[str, bytes]:
+    """The layout's final chunks whose records have come to name an event, as stored."""
+    told = {prefix for step in steps if step.event is not None for prefix in step.updates}
+    named = {prefix: dict(layout.final[prefix]) for prefix in told}
+    for written in entries:
+        for prefix, some in written.items():
+            if prefix in told:
+                named[prefix].update(some)
+    return {prefix: encode_chunk(chunk) for prefix, chunk in named.items()}
 
 
 class _Filling:
     """The slice that is being filled."""
 
-    def __init__(self, room: Room, events: Iterable[Event]) -> None:
+    def __init__(self, room: Room, events: Sequence[Event], chunks: Mapping[str, int]) -> None:
         self._room = room
-        self._events: list[Event] = []
-        self._chunks: dict[str, int] = {}
-        self._rows = 1 + room.spare_rows
-        self._bytes = 0
-        for event in events:
-            self.add(event, {})
+        self._events = list(events)
+        self._chunks = dict(chunks)
+        self._rows = 1 + room.spare_rows + len(chunks) + sum(map(room.rows_of, events))
+        self._bytes = sum(chunks.values()) + sum(len(event.body) for event in events)
 
-    def has_room(self, event: Event | None, chunks: Mapping[str, int]) -> bool:
-        """Whether these fit; the first ones always do, as whoever grouped them saw to."""
-        if not self._events and not self._chunks:
-            return True
-        rows, weight = self._cost(event, chunks)
-        return self._rows + rows <= MAX_ROWS and self._bytes + weight <= MAX_RAW_BYTES
+    def take(self, event: Event | None, chunks: Mapping[str, int]) -> bool:
+        """Put an event and chunks in if they fit, and tell whether they did; the first ones always do.
 
-    def add(self, event: Event | None, chunks: Mapping[str, int]) -> None:
-        """Put an event and chunks in."""
-        rows, weight = self._cost(event, chunks)
-        self._rows += rows
-        self._bytes += weight
-        self._chunks.update(chunks)
+        Whoever grouped the updates saw to that.
+        """
+        new = {prefix: size for prefix, size in chunks.items() if prefix not in self._chunks}
+        rows = self._rows + len(new) + (self._room.rows_of(event) if event else 0)
+        weight = self._bytes + sum(new.values()) + (len(event.body) if event else 0)
+        if (self._events or self._chunks) and (rows > MAX_ROWS or weight > MAX_RAW_BYTES):
+            return False
+        self._rows, self._bytes = rows, weight
+        self._chunks.update(new)
         if event is not None:
             self._events.append(event)
+        return True
 
     def slice(self, head: JobHead, contents: Callable[[Iterable[str]], Mapping[str, bytes]]) -> Slice:
         """The slice, with its chunks as they are now."""
         return Slice(head=head, chunks=contents(self._chunks), events=tuple(self._events))
-
-    def _cost(self, event: Event | None, chunks: Mapping[str, int]) -> tuple[int, int]:
-        new = {prefix: size for prefix, size in chunks.items() if prefix not in self._chunks}
-        rows = len(new) + (self._room.rows_of(event) if event else 0)
-        return rows, sum(new.values()) + (len(event.body) if event else 0)

@@ -8,6 +8,7 @@ https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-tra
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import quote
 
 import msgspec
@@ -29,6 +30,7 @@ _EARLIEST = datetime(1601, 1, 1, tzinfo=UTC)
 _FORBIDDEN_IN_KEYS = re.compile(r"[/\\#?\x00-\x1f\x7f-\x9f]")
 _NAME = re.compile(r"[^\W\d]\w*")
 _RESERVED = frozenset({"PartitionKey", "RowKey", "Timestamp"})
+_Wrong = tuple[type[Exception], str]
 
 # Boundaries, the part's and the request's headers, URL without row key, partition key in URL and body: 600 bytes
 # were seen with a partition key of 60 characters.
@@ -89,7 +91,9 @@ def check_row(partition: str, key: str, columns: Mapping[str, Column]) -> None:
     if len(columns) > MAX_COLUMNS:
         raise TransactionTooLargeError(f"row {key!r}: {len(columns)} columns, at most {MAX_COLUMNS} fit a row")
     for name, value in columns.items():
-        _check_column(f"row {key!r}, column {name[:MAX_NAME_CHARACTERS]!r}", name, value)
+        if (wrong := _wrong_name(name) or _wrong_value(value)) is not None:
+            kind, words = wrong
+            raise kind(f"row {key!r}, column {name[:MAX_NAME_CHARACTERS]!r}: {words}")
     if (size := stored_bytes(partition, key, columns)) > MAX_ROW_BYTES:
         raise TransactionTooLargeError(f"row {key!r}: {size} bytes as stored, at most {MAX_ROW_BYTES} fit a row")
 
@@ -101,24 +105,35 @@ def _check_key(which: str, key: str) -> None:
         raise TransactionTooLargeError(f"{which} {key!r}: / \\ # ? and control characters are not allowed; encode them")
 
 
-def _check_column(where: str, name: str, value: Column) -> None:
+@lru_cache(maxsize=256)  # the names are few, and the same in every row
+def _wrong_name(name: str) -> _Wrong | None:
     if name in _RESERVED or not _NAME.fullmatch(name):
-        raise ValueError(f"{where}: not a name that a column may have")
+        return ValueError, "not a name that a column may have"
     if len(name) > MAX_NAME_CHARACTERS:
-        raise TransactionTooLargeError(f"{where}...: a name has at most {MAX_NAME_CHARACTERS} characters")
+        return TransactionTooLargeError, f"a name has at most {MAX_NAME_CHARACTERS} characters"
+    return None
+
+
+def _wrong_value(value: Column) -> _Wrong | None:
     match value:
         case str() | bytes():
             if (size := _utf16_bytes(value) if isinstance(value, str) else len(value)) > MAX_COLUMN_BYTES:
-                raise TransactionTooLargeError(f"{where}: {size} bytes as stored, at most {MAX_COLUMN_BYTES} fit")
+                return TransactionTooLargeError, f"{size} bytes as stored, at most {MAX_COLUMN_BYTES} fit"
         case datetime():
             if value.utcoffset() is None or value < _EARLIEST:
-                raise ValueError(f"{where}: {value} needs a time zone and a year from 1601 on")
+                return ValueError, f"{value} needs a time zone and a year from 1601 on"
         case int() if value not in _INT64:
-            raise TransactionTooLargeError(f"{where}: the number does not fit 64 bits")
+            return TransactionTooLargeError, "the number does not fit 64 bits"
+    return None
 
 
 def _encoded_bytes(name: str, value: Column) -> int:
-    return 2 * _json_bytes(name) + _COLUMN_ENVELOPE_BYTES + _encoded_value_bytes(value)
+    return _named_bytes(name) + _encoded_value_bytes(value)
+
+
+@lru_cache(maxsize=256)
+def _named_bytes(name: str) -> int:
+    return 2 * _json_bytes(name) + _COLUMN_ENVELOPE_BYTES
 
 
 def _encoded_value_bytes(value: Column) -> int:

@@ -44,6 +44,7 @@ def _clean_info(info: ExecutionInfo | None) -> ExecutionInfo | None:
     )
 
 
+@lru_cache(maxsize=32)  # of the nodes that fail together most say the same; each may be 80 kB
 def _clean_failure(failure: FailureInfo | None) -> FailureInfo | None:
     if failure is None:
         return None

@@ -9,11 +9,11 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
-from shared.causes import CauseTable, causes_of
+from shared.causes import CauseKey, CauseTable, causes_of
 from shared.diff import Change
 from shared.model import Phase
 from shared.outcomes import outcome_of
-from shared.state import Cause, JobHead, NodeRecord, PhaseCounts, Reason
+from shared.state import JobHead, NodeRecord, PhaseCounts, Reason
 
 
 class NodeUpdate(Struct, frozen=True, kw_only=True, gc=False):
@@ -34,28 +34,32 @@ class Tally:
 
     def __init__(self, head: JobHead) -> None:
         self._head = head
+        self._is_open = head.closed is None
         self._nodes = head.nodes
-        self._preparation = Counter(msgspec.structs.asdict(head.preparation))
-        self._release = Counter(msgspec.structs.asdict(head.release))
+        self._preparation = msgspec.structs.asdict(head.preparation)
+        self._release = msgspec.structs.asdict(head.release)
         self._causes = CauseTable(head.causes)
         self._failed_ever: Counter[Phase] = Counter()
         self._told = 0
 
     def add(self, update: NodeUpdate) -> None:
         """Count one node anew."""
-        if update.before is None:
+        before, after, change = update.before, update.after, update.change
+        if before is None:
             self._nodes += 1
         else:
-            self._count(update.before, -1)
-            for cause in self._causes_of(update.before):
-                self._causes.remove(cause)
-        self._count(update.after, 1)
-        for cause in self._causes_of(update.after):
-            self._causes.add(cause)
-        if update.change is not None:
+            self._count(before, -1)
+            for key, _ in causes_of(before):
+                if self._is_counted(key):
+                    self._causes.remove(key)
+        self._count(after, 1)
+        for key, moment in causes_of(after):
+            if self._is_counted(key):
+                self._causes.add(key, after.pool_id, after.node_id, moment)
+        if change is not None:
             self._told += 1
-            if update.change.reason is Reason.NEWLY_FAILED:
-                self._failed_ever[update.change.phase] += 1
+            if change.reason is Reason.NEWLY_FAILED:
+                self._failed_ever[change.phase] += 1
 
     def head(self, now: datetime) -> JobHead:
         """The head with everything added so far; its generation grows with every change that is worth telling.
@@ -81,11 +85,8 @@ class Tally:
             self._preparation[outcome_of(record.preparation.info)] += step
         if record.release is not None:
             self._release[outcome_of(record.release.info)] += step
-        if record.open is not None and self._head.closed is None:
+        if record.open is not None and self._is_open:
             self._preparation["open"] += step
 
-    def _causes_of(self, record: NodeRecord) -> tuple[Cause, ...]:
-        causes = causes_of(record)
-        if self._head.closed is None:
-            return causes
-        return tuple(cause for cause in causes if cause.phase is not Phase.PREPARATION)
+    def _is_counted(self, cause: CauseKey) -> bool:
+        return self._is_open or cause[0] is not Phase.PREPARATION

@@ -50,9 +50,9 @@ class Webhook(Struct, frozen=True, kw_only=True):
     """Always everything for the formats that tell state."""
     content_type: str
     enabled: bool = True
+    """False keeps the webhook and what it is owed, but nothing is sent."""
 
     __repr__ = repr_without("url", "secrets", "key")
-    """False keeps the webhook and what it is owed, but nothing is sent."""
 
     def wants(
         self,

@@ -87,9 +87,7 @@ class StoredJob:
     def records(self) -> Mapping[str, NodeRecord]:
         """Every node's record by key."""
         return {
-            key: decode_record(entry.record)
-            for stored in self.rows.values()
-            for key, entry in decode_chunk(stored).items()
+            key: decode_record(entry) for stored in self.rows.values() for key, entry in decode_chunk(stored).items()
         }
 
     def assert_true(self) -> None:

@@ -12,13 +12,13 @@ from shared.causes import (
     MAX_MESSAGE_CHARACTERS,
     MAX_POOLS,
     UNKNOWN,
+    CauseKey,
     CauseTable,
     cause_of,
     causes_of,
     normalise,
 )
 from shared.model import ExecutionInfo, FailureInfo, Phase
-from shared.state import Cause
 from tests.support.builders import DISK_FULL, at, failed, record, running, status
 
 
@@ -127,30 +127,21 @@ def test_a_node_counts_towards_its_open_failure_and_its_failed_release() -> None
     """A node that failed and now runs again still counts towards the cause of its open failure."""
     known = record(status(failed(0, DISK_FULL)), status(running(5), failed(6)))
 
-    assert [(cause.phase, cause.code) for cause in causes_of(known)] == [
-        (Phase.PREPARATION, "DiskFull"),
-        (Phase.RELEASE, "BlobNotFound"),
+    assert [(phase, code, moment) for (phase, code, _), moment in causes_of(known)] == [
+        (Phase.PREPARATION, "DiskFull", at(1)),
+        (Phase.RELEASE, "BlobNotFound", at(7)),
     ]
 
 
-def _cause(code: str, *, pool: str = "pool", node: str = "n", minute: float = 0) -> Cause:
-    return Cause(
-        phase=Phase.PREPARATION,
-        code=code,
-        message="",
-        nodes=1,
-        pools=(pool,),
-        example=(pool, node),
-        first_seen=at(minute),
-        last_seen=at(minute),
-    )
+def _key(code: str) -> CauseKey:
+    return Phase.PREPARATION, code, ""
 
 
 def test_joins_nodes_of_a_cause() -> None:
     """A cause knows its nodes' number, first and last time, and the first few of their pools."""
     table = CauseTable(())
     for number in range(8):
-        table.add(_cause("A", pool=f"p{number}", node=f"n{number}", minute=10 - number))
+        table.add(_key("A"), f"p{number}", f"n{number}", at(10 - number))
 
     (cause,) = table.causes()
     assert (cause.nodes, cause.first_seen, cause.last_seen) == (8, at(3), at(10))
@@ -161,11 +152,11 @@ def test_joins_nodes_of_a_cause() -> None:
 def test_a_cause_that_comes_and_goes_leaves_nothing() -> None:
     """A cause that a node takes up and leaves between two commits is not counted."""
     table = CauseTable(())
-    table.add(_cause("A"))
-    table.remove(_cause("A"))
+    table.add(_key("A"), "pool", "n", at(0))
+    table.remove(_key("A"))
     assert table.causes() == ()
 
-    table.add(_cause("A", node="other"))
+    table.add(_key("A"), "pool", "other", at(0))
     (cause,) = table.causes()
     assert (cause.nodes, cause.example) == (1, ("pool", "other"))
 
@@ -175,10 +166,10 @@ def test_is_bounded_by_the_most_frequent() -> None:
     table = CauseTable(())
     for number in range(MAX_CAUSES + 5):
         for _ in range(number + 1):
-            table.add(_cause(f"C{number:02}"))
+            table.add(_key(f"C{number:02}"), "pool", "n", at(0))
     kept = table.causes()
     again = CauseTable(kept)
-    again.remove(_cause("C00"))
+    again.remove(_key("C00"))
 
     assert len(kept) == MAX_CAUSES
     assert kept[0].code == f"C{MAX_CAUSES + 4}"

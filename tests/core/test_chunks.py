@@ -111,7 +111,7 @@ def test_round_trip() -> None:
 
     back = decode_chunk(encode_chunk(chunk))
     assert back == chunk
-    assert decode_record(back["pool/tvm-1"].record) == known
+    assert decode_record(back["pool/tvm-1"]) == known
     assert decode_chunk(encode_chunk({})) == {}
 
 
@@ -131,7 +131,7 @@ def test_bytes_that_are_no_chunk(data: bytes) -> None:
             continue
         assert decode_chunk(encode_chunk(chunk)) == chunk
     with contextlib.suppress(UnreadableRowError):
-        decode_record(Raw(data))
+        decode_record(Entry(b"", Raw(data)))
 
 
 @pytest.mark.parametrize("cut", [0, 1, 10, -1])
@@ -184,4 +184,4 @@ def test_hostile_chunks(data: bytes) -> None:
 def test_hostile_records(data: bytes) -> None:
     """A record of such bytes is refused as well."""
     with pytest.raises(UnreadableRowError):
-        decode_record(Raw(data))
+        decode_record(Entry(b"", Raw(data)))

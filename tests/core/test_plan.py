@@ -102,6 +102,23 @@ def test_a_crash_after_any_slice_loses_and_repeats_nothing(listings: list[list[N
     }
 
 
+def test_records_name_the_events_that_told_them() -> None:
+    """A node that failed in both phases names both events, and goes on doing so when it changes."""
+    job = StoredJob()
+    job.show(status(failed(0), failed(9)))
+    prepared, released = job.events
+    (known,) = job.records().values()
+
+    assert (prepared.type, released.type) == (EventType.PREPARATION_FAILED, EventType.RELEASE_FAILED)
+    assert (known.preparation and known.preparation.event_id) == prepared.id
+    assert (known.release and known.release.event_id) == released.id
+
+    job.show(status(failed(0), failed(19)))
+    (known,) = job.records().values()
+    assert (known.preparation and known.preparation.event_id) == prepared.id
+    assert (known.release and known.release.event_id) == job.events[-1].id != released.id
+
+
 def test_splits_come_first_and_tell_nothing() -> None:
     """A stored chunk that fills up is split by transactions that change and tell nothing else."""
     job = StoredJob()

@@ -36,7 +36,7 @@ def _updates(shown: Sequence[NodeStatus], end: JobEnd | None) -> tuple[list[Node
         for found in decide_updates(read_items([page(one)]), chunk, Watch(announce_from=None, open=end is None)):
             updates.append(found)
             chunk[found.key] = Entry(found.digest, encode_record(found.after))
-    return updates, {key: decode_record(entry.record) for key, entry in chunk.items()}
+    return updates, {key: decode_record(entry) for key, entry in chunk.items()}
 
 
 def _from_scratch(records: Mapping[str, NodeRecord], *, is_open: bool) -> dict[str, object]:
@@ -48,11 +48,7 @@ def _from_scratch(records: Mapping[str, NodeRecord], *, is_open: bool) -> dict[s
             if run is not None:
                 counts[phase][outcome_of(run.info).value] += 1
         counts[Phase.PREPARATION]["open"] += is_open and known.open is not None
-        causes.update(
-            (cause.phase, cause.code, cause.message)
-            for cause in causes_of(known)
-            if is_open or cause.phase is Phase.RELEASE
-        )
+        causes.update(key for key, _ in causes_of(known) if is_open or key[0] is Phase.RELEASE)
     return {"nodes": len(records), "counts": {phase: +counts[phase] for phase in Phase}, "causes": +causes}
 
 

@@ -256,5 +256,5 @@ def _records(plant: Plant, head: JobHead) -> dict[str, NodeRecord]:
         for key, entry in decode_chunk(unpack(row)).items():
             if cover.prefix_of(key) != prefix:
                 plant.witness.blame(f"job {head.job_id}: node {key} lies in chunk {prefix!r}")
-            found[key] = decode_record(entry.record)
+            found[key] = decode_record(entry)
     return found

@@ -64,7 +64,7 @@ def test_every_row_of_an_older_version_is_read(file: Path) -> None:
     nodes = 0
     for row in rows:
         if kind_of(row) == "node":
-            records = [decode_record(entry.record) for entry in decode_chunk(unpack(row)).values()]
+            records = [decode_record(entry) for entry in decode_chunk(unpack(row)).values()]
             nodes += len(records)
             assert all(record.node_id for record in records)
         elif kind_of(row) == "event":
