@@ -17,7 +17,7 @@ from shared.events import Event, EventType
 from shared.journal import write_line
 from shared.ports import Row, Table
 from shared.state import Delivery, DeliveryState
-from shared.table_rows import END, OWN, delivery_key, event_key, from_row, range_of, unpack
+from shared.table_rows import END, OWN, delivery_key, event_key, from_row, range_of, unpack_body
 
 EVENT_ID = re.compile(r"[0-9]{13}-[a-z2-7]{24}")
 _JUST_AFTER = "!"  # sorts before every character of an id, so that id + "!" follows the id and nothing else
@@ -180,7 +180,7 @@ def _event(partition: str, row: Row) -> StoredEvent | None:
 
 
 def _decode(partition: str, row: Row) -> StoredEvent:
-    body = unpack(row)
+    body = unpack_body(row)
     recorded, job = row.columns.get("recordedAt"), row.columns.get("job")
     try:
         said = msgspec.json.decode(body, type=_Body)

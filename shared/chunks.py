@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
+from shared.compression import compress, decompress
 from shared.errors import UnreadableRowError
 from shared.state import NodeRecord
 
@@ -25,8 +26,6 @@ MAX_CHUNKS_AT_FIRST = 32
 """How many chunks a job may begin with: they are all written with its first slice."""
 
 _FILL_AT_FIRST = 800  # leaves room for the unevenness of hashes and for some growth before the first split
-_COMPRESSION_LEVEL = 1  # records repeat themselves so much that the fastest level saves nearly as much as the best
-_MAX_UNPACKED_BYTES = 256 * 1024 * 1024  # many times what any chunk holds; a damaged row may promise anything
 _MAX_BITS = 32
 _MAX_LEVELS = 6
 
@@ -164,10 +163,7 @@ def decode_record(entry: Entry) -> NodeRecord:
 
 def encode_chunk(chunk: Chunk) -> bytes:
     """A chunk as stored."""
-    import zstandard  # most cycles touch no chunk
-
-    packer = zstandard.ZstdCompressor(level=_COMPRESSION_LEVEL, write_checksum=True)  # not to be shared by threads
-    return packer.compress(_encoder.encode(chunk))
+    return compress(_encoder.encode(chunk))
 
 
 def decode_chunk(stored: bytes) -> Chunk:
@@ -176,12 +172,7 @@ def decode_chunk(stored: bytes) -> Chunk:
     Raises:
         UnreadableRowError: The bytes are no chunk.
     """
-    import zstandard
-
     try:
-        promised = zstandard.frame_content_size(stored)
-        if not 0 <= promised <= _MAX_UNPACKED_BYTES:
-            raise UnreadableRowError(f"A chunk of node records can't be read: it would unpack to {promised} bytes")
-        return _chunk_decoder.decode(zstandard.ZstdDecompressor().decompress(stored, allow_extra_data=False))
-    except (zstandard.ZstdError, *_UNREADABLE) as error:
+        return _chunk_decoder.decode(decompress(stored))
+    except (UnreadableRowError, *_UNREADABLE) as error:
         raise UnreadableRowError(f"A chunk of node records can't be read: {error}") from error

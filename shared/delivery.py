@@ -39,7 +39,7 @@ from shared.overtaken import end_of
 from shared.ports import Authorize, Clock, Delete, Lanes, Put, Replace, Sender, Table
 from shared.sending import hide_credentials, send_authorised, without_token
 from shared.state import Delivery, DeliveryState
-from shared.table_rows import delivery_key, event_key, from_row, range_of, to_columns, unpack
+from shared.table_rows import delivery_key, event_key, from_row, range_of, to_columns, unpack_body
 from shared.webhook_config import Webhook
 from shared.webhook_health import WebhookHealth, read_health
 
@@ -237,7 +237,7 @@ class DeliveryRun:
 
     def _body(self, item: Pending) -> bytes | None:
         row = self._with.table.get(item.partition, event_key(item.delivery.event_id))
-        return None if row is None else unpack(row)
+        return None if row is None else unpack_body(row)
 
     def _record(self, item: Pending, step: NextStep) -> None:
         delivery = step.delivery

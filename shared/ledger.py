@@ -39,6 +39,7 @@ from shared.table_rows import (
     from_row,
     job_key,
     pack,
+    pack_body,
     to_columns,
     webhook_key,
 )
@@ -82,7 +83,11 @@ class _Telling(Struct, frozen=True, kw_only=True):
 
     def operations(self) -> list[Operation]:
         event = self.event
-        columns: dict[str, Column] = {**pack(event.body), "type": event.type.value, "recordedAt": event.recorded_at}
+        columns: dict[str, Column] = {
+            **pack_body(event.body),
+            "type": event.type.value,
+            "recordedAt": event.recorded_at,
+        }
         if event.job_id is not None:
             columns["job"] = event.job_id
         rows = [Insert(key=self.key_of(delivery), columns=to_columns(delivery)) for delivery in self.deliveries]

@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
+from shared.compression import compress, decompress
 from shared.errors import UnreadableRowError
 from shared.ports import Column, Row
 from shared.state import DeliveryState, JobHead, Tracking, Trouble, WebhookState
@@ -146,6 +147,23 @@ def unpack(row: Row) -> bytes:
     if not pieces:
         raise UnreadableRowError(f"Row {row.key} holds no data.")
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def pack_body(body: bytes) -> dict[str, Column]:
+    """An event's body as columns; nodes that fail alike make it an eighth of its size."""
+    return pack(compress(body))
+
+
+def unpack_body(row: Row) -> bytes:
+    """The body that `pack_body` laid into columns.
+
+    Raises:
+        UnreadableRowError: The row was written by a newer version, or is damaged.
+    """
+    try:
+        return decompress(unpack(row))
+    except UnreadableRowError as error:
+        raise UnreadableRowError(f"Row {row.key} can't be read: {error}") from error
 
 
 def check_version(key: str, columns: Mapping[str, Column]) -> None:

@@ -10,7 +10,7 @@ from shared.ledger import Ledger
 from shared.outbox import new_delivery
 from shared.ports import Insert
 from shared.state import DeliveryState, WebhookState
-from shared.table_rows import OWN, delivery_key, event_key, pack, to_columns, webhook_key
+from shared.table_rows import OWN, delivery_key, event_key, pack_body, to_columns, webhook_key
 from shared.webhook_model import WebhookAnswer, WebhookRequest
 from tests.faults.place import SerialLanes
 from tests.support.fake_table import FakeTable
@@ -49,7 +49,7 @@ def test_a_run_also_delivers_what_tells_of_a_failing_webhook() -> None:
         OWN,
         [
             Insert(key=webhook_key("other"), columns=to_columns(WebhookState(name="other", failures=2))),
-            Insert(key=event_key(ping.id), columns=pack(ping.body)),
+            Insert(key=event_key(ping.id), columns=pack_body(ping.body)),
             Insert(key=due, columns=to_columns(new_delivery("other", ping, NOW))),
         ],
     )

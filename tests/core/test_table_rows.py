@@ -34,9 +34,11 @@ from shared.table_rows import (
     from_row,
     job_key,
     pack,
+    pack_body,
     range_of,
     to_columns,
     unpack,
+    unpack_body,
     webhook_key,
 )
 from tests.support.builders import CREATED, NOW, head
@@ -92,6 +94,22 @@ def test_bytes_of_any_length(length: int) -> None:
     data = data[:length]
 
     assert unpack(_row(pack(data))) == data
+
+
+def test_a_body_is_stored_small_and_comes_back_byte_for_byte() -> None:
+    """What receivers are sent is kept exactly; of nodes that fail alike hardly more than one is stored."""
+    body = b'{"data":{"nodes":[' + b'{"nodeId":"tvm-1","code":"DiskFull"},' * 500 + b"]}}"
+    columns = pack_body(body)
+
+    assert unpack_body(_row(columns)) == body
+    assert sum(len(column) for column in columns.values() if isinstance(column, bytes)) < len(body) / 20
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", pack_body(b"{}" * 99)["data0"]], ids=["empty", "as it is", "cut"])
+def test_a_body_that_was_damaged_names_its_row(data: bytes) -> None:
+    """A body that can't be read is refused with the row that it lies in."""
+    with pytest.raises(UnreadableRowError, match="Row "):
+        unpack_body(_row(pack(data[:-1])))
 
 
 @pytest.mark.parametrize("version", [SCHEMA_VERSION + 1, 99, 0, -1, None, "1", b"1"])

@@ -9,7 +9,7 @@ from shared import watching
 from shared.chunks import decode_chunk
 from shared.ports import Delete, Operation, Row
 from shared.state import JobHead
-from shared.table_rows import from_row, job_key, unpack
+from shared.table_rows import from_row, job_key, unpack, unpack_body
 from tests.support.batch_values import job, prepared
 from tests.support.fake_app import FakeSender, SerialLanes, fake_app
 from tests.support.fake_batch import FakeBatch, FakeClock
@@ -54,7 +54,7 @@ def head_of(table: FakeTable) -> JobHead:
 
 def told_nodes(table: FakeTable) -> list[str]:
     """Every node that some event tells, as often as it is told."""
-    events = [unpack(row).decode() for row in table.query(ACCOUNT, "event|", "event}")]
+    events = [unpack_body(row).decode() for row in table.query(ACCOUNT, "event|", "event}")]
     return sorted(name for body in events for name in _names(body))
 
 

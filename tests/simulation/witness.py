@@ -15,7 +15,7 @@ from local.batch_simulator.world import Job
 from shared.mute_rules import Mute
 from shared.ports import Clock, Delete, Insert, Merge, Operation, Replace, Row
 from shared.state import Cycle, Delivery
-from shared.table_rows import CYCLE, from_row, unpack
+from shared.table_rows import CYCLE, from_row, unpack_body
 from shared.webhook_config import Webhook
 from tests.simulation.baton import Owner
 from tests.simulation.hearing import Hearing
@@ -139,7 +139,7 @@ class Witness:
             listener.disturbed(owner)
 
     def _see_event(self, partition: str, row: Row) -> None:
-        body = unpack(row)
+        body = unpack_body(row)
         document = json.loads(body)
         event_id, kind, data = document["id"], document["type"].removeprefix("prepwatch."), document["data"]
         if event_id in self.events:

@@ -16,7 +16,7 @@ from shared.mute_rules import Mute
 from shared.ports import Merge, Row
 from shared.state import Cycle, Delivery, JobHead, NodeRecord, Pace, Told, WebhookState
 from shared.summary import Refresh
-from shared.table_rows import SCHEMA_VERSION, digests_of, from_row, pack, unpack
+from shared.table_rows import SCHEMA_VERSION, digests_of, from_row, pack, unpack, unpack_body
 from shared.webhook_admin import Ping
 from tests.support.fake_table import FakeTable
 from tests.support.hostile_batch import failed_node, job_of
@@ -68,7 +68,7 @@ def test_every_row_of_an_older_version_is_read(file: Path) -> None:
             nodes += len(records)
             assert all(record.node_id for record in records)
         elif kind_of(row) == "event":
-            assert json.loads(unpack(row))["id"] == row.key.removeprefix("event|")
+            assert json.loads(unpack_body(row))["id"] == row.key.removeprefix("event|")
         elif row.key in {"digest|chat", "digest|pager"}:
             from_row(row, Pace)
         elif kind_of(row) != "digest":
@@ -117,7 +117,7 @@ def test_it_goes_on_where_the_older_version_stopped(file: Path) -> None:
     """Nothing is told a second time, what was due is sent with its id and bytes, and news are told once."""
     table, clock = load(file), VirtualClock(END)
     _, batch = later()
-    bodies = {row.key.removeprefix("event|"): unpack(row) for row in rows_of(table) if kind_of(row) == "event"}
+    bodies = {row.key.removeprefix("event|"): unpack_body(row) for row in rows_of(table) if kind_of(row) == "event"}
     waiting = {tuple(row.key.split("|")[1:]) for row in rows_of(table) if kind_of(row) == "due"}
     app = app_over(table, clock, batch)
     app.post.by_url.update({f"https://{name}.example": 204 for name in WEBHOOKS})
