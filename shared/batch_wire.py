@@ -130,18 +130,8 @@ def decode_identities(entries: Sequence[Raw | bytes]) -> list[tuple[str, str]]:
 def decode_status(raw: Raw | bytes) -> NodeStatus:
     """One entry with every field of the operation; times without zone are UTC, all others are turned to it.
 
-    Enumerations keep Batch's spelling, unknown fields are passed over, and any field but the node id may be missing.
-
-    Raises:
-        HostileAnswerError: A field has another type, there is no node id, or a number or time is out of any range.
-    """
-    status = decode_part_of_status(raw)
-    _identity(status.pool_id, status.node_id)
-    return status
-
-
-def decode_part_of_status(raw: Raw | bytes) -> NodeStatus:
-    """One entry as `decode_status` reads it, but of a listing whose `$select` may have left out even the node id.
+    Enumerations keep Batch's spelling, unknown fields are passed over, and any field may be missing: whether the ids
+    are there and can be ids is asked by `decode_identities`.
 
     Raises:
         HostileAnswerError: A field has another type, or a number or time is out of any range.
@@ -189,11 +179,6 @@ def decode_task_counts(body: bytes) -> TaskCounts:
         succeeded=counts.succeeded or 0,
         failed=counts.failed or 0,
     )
-
-
-def _identity(pool_id: str | None, node_id: str | None) -> tuple[str, str]:
-    _check_pool(pool_id)
-    return pool_id or "", _checked_node(node_id)
 
 
 def _checked_node(node_id: str | None) -> str:

@@ -84,65 +84,90 @@ class CauseTable:
     size of a head is bounded; the counts of outcomes stay exact.
     """
 
-    def __init__(self, causes: Iterable[Cause]) -> None:
-        self._table = {_key(cause): _Standing(cause) for cause in causes}
+    def __init__(self, causes: Iterable[Cause] = ()) -> None:
+        self.standings: dict[CauseKey, _Standing] = {_key(cause): _Standing(cause) for cause in causes}
 
     def remove(self, key: CauseKey) -> None:
-        """A node no longer has this cause; one that was dropped before is no longer counted anyway."""
-        known = self._table.get(key)
-        if known is not None:
-            known.nodes = max(known.nodes - 1, 0)
+        """A node no longer has this cause; one that is not known here is owed to whatever this is merged into."""
+        known = self._standing(key)
+        if known.nodes > 0:
+            known.nodes -= 1
+        else:
+            known.left += 1
 
     def add(self, key: CauseKey, pool_id: str, node_id: str, moment: datetime | None) -> None:
         """A node has this cause now."""
-        known = self._table.get(key)
+        known = self._standing(key)
+        if known.nodes == 0:
+            known.example = (pool_id, node_id)
+        known.nodes += 1
+        if pool_id not in known.pools or not known.spans(moment):
+            known.join((pool_id,), moment, moment)
+
+    def merge(self, later: "CauseTable") -> None:
+        """Take in what happened later; of a cause that was dropped before no node is counted that leaves it."""
+        for key, other in later.standings.items():
+            known = self._standing(key)
+            known.left += max(other.left - known.nodes, 0)
+            known.nodes = max(known.nodes - other.left, 0)
+            if known.nodes == 0:
+                known.example = other.example
+            known.nodes += other.nodes
+            known.join(other.pools, other.first_seen, other.last_seen)
+
+    def _standing(self, key: CauseKey) -> "_Standing":
+        known = self.standings.get(key)
         if known is None:
             phase, code, message = key
-            known = self._table[key] = _Standing(Cause(phase=phase, code=code, message=message))
-        known.join(pool_id, node_id, moment)
+            known = self.standings[key] = _Standing(Cause(phase=phase, code=code, message=message))
+        return known
 
     def causes(self) -> tuple[Cause, ...]:
         """The causes that some node has, most nodes first, at most MAX_CAUSES."""
-        standing = [cause.value() for cause in self._table.values() if cause.nodes > 0]
+        standing = [cause.value() for cause in self.standings.values() if cause.nodes > 0]
         standing.sort(key=lambda cause: (-cause.nodes, *_key(cause)))
         return tuple(standing[:MAX_CAUSES])
 
 
 class _Standing:
-    """A cause while nodes take it up and leave it."""
+    """A cause while nodes take it up and leave it; `left` are those that left it and were not counted here."""
 
-    __slots__ = ("_cause", "_example", "_first_seen", "_last_seen", "_pools", "nodes")
+    __slots__ = ("_cause", "example", "first_seen", "last_seen", "left", "nodes", "pools")
 
     def __init__(self, cause: Cause) -> None:
         self._cause = cause
         self.nodes = cause.nodes
-        self._pools = list(cause.pools)
-        self._example = cause.example
-        self._first_seen = cause.first_seen
-        self._last_seen = cause.last_seen
+        self.left = 0
+        self.pools = list(cause.pools)
+        self.example = cause.example
+        self.first_seen = cause.first_seen
+        self.last_seen = cause.last_seen
 
-    def join(self, pool_id: str, node_id: str, moment: datetime | None) -> None:
-        """Count one more node."""
-        if self.nodes == 0:
-            self._example = (pool_id, node_id)
-        self.nodes += 1
-        if pool_id not in self._pools and len(self._pools) < MAX_POOLS:
-            self._pools.append(pool_id)
-        if moment is not None:
-            if self._first_seen is None or moment < self._first_seen:
-                self._first_seen = moment
-            if self._last_seen is None or moment > self._last_seen:
-                self._last_seen = moment
+    def spans(self, moment: datetime | None) -> bool:
+        """Whether a moment lies between the first and the last time that it was seen."""
+        if moment is None or self.first_seen is None or self.last_seen is None:
+            return moment is None
+        return self.first_seen <= moment <= self.last_seen
+
+    def join(self, pools: Iterable[str], first: datetime | None, last: datetime | None) -> None:
+        """Take in where and when some more nodes had it."""
+        for pool in pools:
+            if pool not in self.pools and len(self.pools) < MAX_POOLS:
+                self.pools.append(pool)
+        if first is not None and (self.first_seen is None or first < self.first_seen):
+            self.first_seen = first
+        if last is not None and (self.last_seen is None or last > self.last_seen):
+            self.last_seen = last
 
     def value(self) -> Cause:
         """The cause as it stands."""
         return msgspec.structs.replace(
             self._cause,
             nodes=self.nodes,
-            pools=tuple(self._pools),
-            example=self._example,
-            first_seen=self._first_seen,
-            last_seen=self._last_seen,
+            pools=tuple(self.pools),
+            example=self.example,
+            first_seen=self.first_seen,
+            last_seen=self.last_seen,
         )
 
 

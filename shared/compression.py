@@ -3,19 +3,34 @@
 Owns the level, and what a stored text may grow to. Does not own what is stored (`chunks`, `table_rows`).
 """
 
-from typing import Final
+from threading import local
+from typing import TYPE_CHECKING, Final
 
 from shared.errors import UnreadableRowError
+
+if TYPE_CHECKING:
+    from zstandard import ZstdCompressor
 
 _LEVEL: Final = 1  # nodes repeat each other so much that the fastest level saves nearly as much as the best
 _MAX_BYTES: Final = 256 * 1024 * 1024  # many times what any chunk holds; a damaged row may promise anything
 
 
+class _OfThread(local):
+    """A compressor, which threads can't share and which takes longer to make than to compress an event."""
+
+    compressor: "ZstdCompressor | None" = None
+
+
+_of_thread = _OfThread()
+
+
 def compress(data: bytes) -> bytes:
     """The data as stored."""
-    import zstandard  # most cycles store nothing of the kind
+    if _of_thread.compressor is None:
+        from zstandard import ZstdCompressor  # most cycles store nothing of the kind
 
-    return zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(data)  # threads can't share one
+        _of_thread.compressor = ZstdCompressor(level=_LEVEL, write_checksum=True)
+    return _of_thread.compressor.compress(data)
 
 
 def decompress(stored: bytes) -> bytes:

@@ -110,12 +110,11 @@ def node_entry(origin: Origin, head: JobHead, change: Change) -> NodeEntry:
     identity = _NodeIdentity(
         occurrence_id=occurrence, pool_id=node.pool_id, node_id=node.node_id, node_url=node.node_url
     )
-    more: dict[str, object] = {}
+    members = [msgspec.json.encode(identity)[1:-1], msgspec.json.encode(info)[1:-1]]
     if change.opened is not None:
-        more["failedAt"] = time_text(change.opened.since) or None
+        members.append(b'"failedAt":%b' % msgspec.json.encode(time_text(change.opened.since) or None))
     if change.stderr_tail is not None:
-        more["stderrTail"] = change.stderr_tail
-    members = (msgspec.json.encode(part)[1:-1] for part in (identity, info, more))
+        members.append(b'"stderrTail":%b' % msgspec.json.encode(change.stderr_tail))
     body = b"{%b}" % b",".join(filter(None, members))
     if len(body) > BODY_BYTES:
         body = msgspec.json.encode(_shortened(msgspec.json.decode(body)))
@@ -127,8 +126,7 @@ def nodes_event(
 ) -> Event:
     """The event that tells changes of one type; `entries` are their `node_entry`s."""
     kind = change_type(changes[0])
-    runs = [change.occurrence for change in changes]
-    latest = max(as_utc(ended_at(run)) for run in runs)
+    latest = max([as_utc(ended_at(change.occurrence)) for change in changes])
     at = max(latest, as_utc(head.creation_time))
     causes = Counter(entry.cause for entry in entries)
     data = {

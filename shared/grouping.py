@@ -35,9 +35,13 @@ _RANK = {EventType.PREPARATION_FAILED: 0, EventType.PREPARATION_RESOLVED: 1, Eve
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """Updates that one transaction writes, by the prefix of their chunk, with the event that tells them, if any."""
+    """Updates that one transaction writes, by the prefix of their chunk, with the event that tells them, if any.
+
+    `tally` is what they do to the job's counts.
+    """
 
     updates: Mapping[str, Sequence[NodeUpdate]]
+    tally: Tally
     event: Event | None = None
 
 
@@ -71,30 +75,40 @@ def group_updates(
         max_nodes: The most nodes of an event.
         now: When the events are recorded.
     """
+    is_open = head.closed is None
+    total = Tally(is_open=is_open)
     told: dict[tuple[EventType, str], list[_Told]] = {}
     quiet: dict[str, list[NodeUpdate]] = {}
-    tally = Tally(head)
     for update in updates:
-        tally.add(update)
         prefix, change = cover.prefix_of(update.key), update.change
         if change is None:
             quiet.setdefault(prefix, []).append(update)
         else:
             alike = told.setdefault((change_type(change), change.node.pool_id), [])
             alike.append(_Told(prefix, update, change, node_entry(origin, head, change)))
-    shown = tally.head(now)
-    steps: list[Step] = []
+    groups: list[tuple[Sequence[_Told], Tally]] = []
     for kind, pool_id in sorted(told, key=lambda place: (_RANK[place[0]], place[1])):
         items = sorted(told[kind, pool_id], key=lambda item: (item.prefix, item.update.key))
         for group in _cut(items, sizes, max_nodes):
-            by_name = sorted(group, key=lambda item: item.update.key)
-            event = nodes_event(origin, shown, [item.change for item in by_name], [item.entry for item in by_name], now)
-            placed: dict[str, list[NodeUpdate]] = {}
-            for item in group:
-                placed.setdefault(item.prefix, []).append(item.update)
-            steps.append(Step(updates=placed, event=event))
-    steps.extend(Step(updates={prefix: quiet[prefix]}) for prefix in sorted(quiet))
-    return tuple(steps)
+            groups.append((group, Tally(is_open=is_open, updates=(item.update for item in group))))
+            total.merge(groups[-1][1])
+    silent = [
+        Step(updates={prefix: some}, tally=Tally(is_open=is_open, updates=some))
+        for prefix, some in sorted(quiet.items())
+    ]
+    for step in silent:
+        total.merge(step.tally)
+    shown = total.applied_to(head, now)
+    return (*(_telling(origin, shown, group, tally, now) for group, tally in groups), *silent)
+
+
+def _telling(origin: Origin, shown: JobHead, group: Sequence[_Told], tally: Tally, now: datetime) -> Step:
+    by_name = sorted(group, key=lambda item: item.update.key)
+    event = nodes_event(origin, shown, [item.change for item in by_name], [item.entry for item in by_name], now)
+    placed: dict[str, list[NodeUpdate]] = {}
+    for item in group:
+        placed.setdefault(item.prefix, []).append(item.update)
+    return Step(updates=placed, tally=tally, event=event)
 
 
 def _cut(items: Iterable[_Told], sizes: Mapping[str, int], max_nodes: int) -> Iterator[Sequence[_Told]]:

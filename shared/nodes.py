@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.api_model import NodeView, PhaseView
-from shared.batch_wire import decode_part_of_status, split_statuses
+from shared.batch_wire import decode_status, split_statuses
 from shared.chunks import decode_chunk, decode_record
 from shared.events import Origin
 from shared.http_api import ApiError, not_found
@@ -100,7 +100,7 @@ class NodeLister(Struct, frozen=True, kw_only=True):
             message = "link must be the odata.nextLink of an answer of this route."
             raise ApiError(400, "InvalidQueryParameterValue", message, target="link")
         page = self.batch[self._account(job_id, account)].list_status_page(job_id, options, link=link)
-        value = [clean_status(decode_part_of_status(entry)) for entry in split_statuses(page.value)]
+        value = [clean_status(decode_status(entry)) for entry in split_statuses(page.value)]
         return replace(page, value=msgspec.json.encode(value))
 
     def _records(self, origin: Origin, head: JobHead) -> Iterator[NodeRecord]:

@@ -82,6 +82,7 @@ def plan_layout(layout: Layout, updates: Sequence[NodeUpdate]) -> Layout:
     long as the first slice can still write all of them.
     """
     head, current, stored = layout.head, dict(layout.chunks), set(layout.stored)
+    entries = [(update.key, _entry_of(update)) for update in updates]
     slices: list[Slice] = []
 
     def rewrite(prefixes: Iterable[str], dropped: tuple[str, ...] = ()) -> None:
@@ -94,11 +95,11 @@ def plan_layout(layout: Layout, updates: Sequence[NodeUpdate]) -> Layout:
     while True:
         cover = Cover(head.chunks, current)
         final = {prefix: dict(chunk) for prefix, chunk in current.items() if prefix not in stored}
-        for update in updates:
-            prefix = cover.prefix_of(update.key)
+        for key, entry in entries:
+            prefix = cover.prefix_of(key)
             if prefix not in final:
                 final[prefix] = dict(current[prefix])
-            final[prefix][update.key] = _entry_of(update)
+            final[prefix][key] = entry
         packed = {prefix: encode_chunk(chunk) for prefix, chunk in final.items()}
         levels = {prefix: levels_to_split(len(chunk), len(packed[prefix])) for prefix, chunk in final.items()}
         full = [prefix for prefix in final if levels[prefix]]
@@ -150,22 +151,21 @@ def plan_slices(
         return {prefix: encode_chunk(working[prefix]) if left[prefix] else packed[prefix] for prefix in prefixes}
 
     slices: list[Slice] = []
-    tally = Tally(head)
+    tally = Tally(is_open=head.closed is None)
     # A chunk without nodes is written too: a row that is missing later on is a row that was lost.
     bare = [prefix for prefix, chunk in chunks.items() if prefix not in layout.stored and not chunk]
     filling = _Filling(room, events, {prefix: len(packed[prefix]) for prefix in bare})
     for step, written in zip(steps, entries, strict=True):
         touched = {prefix: len(packed[prefix]) for prefix in step.updates}
         if not filling.take(step.event, touched):
-            slices.append(filling.slice(replace(tally.head(room.now), pages=None), contents))
+            slices.append(filling.slice(replace(tally.applied_to(head, room.now), pages=None), contents))
             filling = _Filling(room, (), {})
             filling.take(step.event, touched)
-        for prefix, updates in step.updates.items():
-            working[prefix].update(written[prefix])
+        for prefix, some in written.items():
+            working[prefix].update(some)
             left[prefix] -= 1
-            for update in updates:
-                tally.add(update)
-    last = tally.head(room.now) if steps else head
+        tally.merge(step.tally)
+    last = tally.applied_to(head, room.now) if steps else head
     slices.append(filling.slice(replace(last, pages=pages), contents))
     return (*layout.splits, *slices)
 

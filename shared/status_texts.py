@@ -22,25 +22,29 @@ def clean_status(status: NodeStatus) -> NodeStatus:
 
     Messages, details, the container's error, paths and URLs keep 4 KiB, single words 256 bytes, details 16 pairs.
     """
+    node_url = _text(status.node_url)
     return structs.replace(
         status,
-        node_url=_text(status.node_url),
-        preparation=_clean_info(status.preparation),
-        release=_clean_info(status.release),
+        node_url=node_url,
+        preparation=_clean_info(status.preparation, node_url),
+        release=_clean_info(status.release, node_url),
     )
 
 
-def _clean_info(info: ExecutionInfo | None) -> ExecutionInfo | None:
+def _clean_info(info: ExecutionInfo | None, node_url: str | None) -> ExecutionInfo | None:
     if info is None:
         return None
+    directory, url = _phrase(info.task_root_directory), info.task_root_directory_url
+    # As a rule it is made of two texts that were cleaned before; to see so costs a tenth of cleaning it.
+    is_made_of_clean = url == f"{node_url}/files/{directory}" and len(url) <= TEXT_LIMIT
     return structs.replace(
         info,
         state=clean_word(info.state),
         result=clean_word(info.result),
         failure_info=_clean_failure(info.failure_info),
         container_info=_clean_container(info.container_info),
-        task_root_directory=_phrase(info.task_root_directory),
-        task_root_directory_url=_text(info.task_root_directory_url),
+        task_root_directory=directory,
+        task_root_directory_url=url if is_made_of_clean else _text(url),
     )
 
 

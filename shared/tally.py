@@ -3,7 +3,8 @@
 Owns the arithmetic between a head and its records. Does not own when a node changes (`diff`) or is written (`plan`).
 """
 
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -30,63 +31,82 @@ class NodeUpdate(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Tally:
-    """Adds updates to a head's counts; open marks count only while the head is open."""
+    """What updates do to a job's counts and causes; tallies add up. Open marks count only while the job is open."""
 
-    def __init__(self, head: JobHead) -> None:
-        self._head = head
-        self._is_open = head.closed is None
-        self._nodes = head.nodes
-        self._preparation = msgspec.structs.asdict(head.preparation)
-        self._release = msgspec.structs.asdict(head.release)
-        self._causes = CauseTable(head.causes)
-        self._failed_ever: Counter[Phase] = Counter()
-        self._told = 0
+    def __init__(self, *, is_open: bool, updates: Iterable[NodeUpdate] = ()) -> None:
+        self._is_open = is_open
+        self.nodes = 0
+        self.preparation: defaultdict[str, int] = defaultdict(int)
+        self.release: defaultdict[str, int] = defaultdict(int)
+        self.failed_ever: defaultdict[str, int] = defaultdict(int)
+        self.causes = CauseTable()
+        self.told = 0
+        for update in updates:
+            self.add(update)
 
     def add(self, update: NodeUpdate) -> None:
         """Count one node anew."""
         before, after, change = update.before, update.after, update.change
         if before is None:
-            self._nodes += 1
+            self.nodes += 1
         else:
             self._count(before, -1)
             for key, _ in causes_of(before):
                 if self._is_counted(key):
-                    self._causes.remove(key)
+                    self.causes.remove(key)
         self._count(after, 1)
         for key, moment in causes_of(after):
             if self._is_counted(key):
-                self._causes.add(key, after.pool_id, after.node_id, moment)
+                self.causes.add(key, after.pool_id, after.node_id, moment)
         if change is not None:
-            self._told += 1
+            self.told += 1
             if change.reason is Reason.NEWLY_FAILED:
-                self._failed_ever[change.phase] += 1
+                self.failed_ever[change.phase] += 1
 
-    def head(self, now: datetime) -> JobHead:
-        """The head with everything added so far; its generation grows with every change that is worth telling.
+    def merge(self, later: "Tally") -> None:
+        """Count what later updates do as well."""
+        self.nodes += later.nodes
+        for mine, more in (
+            (self.preparation, later.preparation),
+            (self.release, later.release),
+            (self.failed_ever, later.failed_ever),
+        ):
+            for name, number in more.items():
+                mine[name] += number
+        self.causes.merge(later.causes)
+        self.told += later.told
+
+    def applied_to(self, head: JobHead, now: datetime) -> JobHead:
+        """A head with everything added; its generation grows with every change that is worth telling.
 
         So each of several slices is told to the webhooks that are told how things stand, also when one of them was told
         between two slices.
         """
-        head = self._head
+        causes = CauseTable(head.causes)
+        causes.merge(self.causes)
         return msgspec.structs.replace(
             head,
-            nodes=self._nodes,
-            preparation=PhaseCounts(**self._preparation),
-            release=PhaseCounts(**self._release),
-            preparation_failed_ever=head.preparation_failed_ever + self._failed_ever[Phase.PREPARATION],
-            release_failed_ever=head.release_failed_ever + self._failed_ever[Phase.RELEASE],
-            causes=self._causes.causes(),
-            generation=head.generation + self._told,
+            nodes=head.nodes + self.nodes,
+            preparation=_sum(head.preparation, self.preparation),
+            release=_sum(head.release, self.release),
+            preparation_failed_ever=head.preparation_failed_ever + self.failed_ever[Phase.PREPARATION],
+            release_failed_ever=head.release_failed_ever + self.failed_ever[Phase.RELEASE],
+            causes=causes.causes(),
+            generation=head.generation + self.told,
             changed_at=now,
         )
 
     def _count(self, record: NodeRecord, step: int) -> None:
         if record.preparation is not None:
-            self._preparation[outcome_of(record.preparation.info)] += step
+            self.preparation[outcome_of(record.preparation.info)] += step
         if record.release is not None:
-            self._release[outcome_of(record.release.info)] += step
+            self.release[outcome_of(record.release.info)] += step
         if record.open is not None and self._is_open:
-            self._preparation["open"] += step
+            self.preparation["open"] += step
 
     def _is_counted(self, cause: CauseKey) -> bool:
         return self._is_open or cause[0] is not Phase.PREPARATION
+
+
+def _sum(counts: PhaseCounts, more: Mapping[str, int]) -> PhaseCounts:
+    return PhaseCounts(**{name: number + more.get(name, 0) for name, number in msgspec.structs.asdict(counts).items()})

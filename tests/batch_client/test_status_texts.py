@@ -46,3 +46,21 @@ def test_a_clean_status_stays_and_cleaning_again_changes_nothing() -> None:
 
     assert clean_status(plain) == plain
     assert clean_status(dirty) == dirty
+
+
+def test_a_url_below_the_nodes_is_as_clean_as_its_parts() -> None:
+    """A directory's URL that goes on where the node's ends hides nothing, because its parts are cleaned."""
+    for node_url, directory in (("https://a/nodes/n", "work/x"), ("https://a?sig=canary", "d"), ("https://a", DIRTY)):
+        url = f"{node_url}/files/{directory}"
+        info = ExecutionInfo(task_root_directory=directory, task_root_directory_url=url)
+        told = clean_status(NodeStatus(node_url=node_url, preparation=info)).preparation
+        assert told is not None
+        assert told.task_root_directory_url is not None
+        assert "canary" not in told.task_root_directory_url
+        assert len(told.task_root_directory_url.encode()) <= 4096
+        assert (told.task_root_directory_url == url) is (url == "https://a/nodes/n/files/work/x")
+    long = ExecutionInfo(task_root_directory="d" * 3000, task_root_directory_url="u" * 3000 + "/files/" + "d" * 3000)
+    told = clean_status(NodeStatus(node_url="u" * 3000, preparation=long)).preparation
+    assert told is not None
+    assert told.task_root_directory_url is not None
+    assert len(told.task_root_directory_url) <= 4096

@@ -161,6 +161,25 @@ def test_a_cause_that_comes_and_goes_leaves_nothing() -> None:
     assert (cause.nodes, cause.example) == (1, ("pool", "other"))
 
 
+def test_what_happened_later_is_merged() -> None:
+    """Nodes that leave a cause are taken off what stood before, and of one that was not counted no debt is kept."""
+    table, later = CauseTable(), CauseTable()
+    for node in ("n1", "n2"):
+        table.add(_key("A"), "pool", node, at(5))
+    later.remove(_key("A"))
+    later.remove(_key("A"))
+    later.add(_key("A"), "other", "n3", at(2))
+    later.remove(_key("B"))
+    later.add(_key("C"), "pool", "n1", None)
+    table.merge(later)
+    table.add(_key("B"), "pool", "n1", at(0))
+
+    found = {cause.code: cause for cause in table.causes()}
+    assert {code: cause.nodes for code, cause in found.items()} == {"A": 1, "B": 1, "C": 1}
+    assert (found["A"].example, found["A"].pools) == (("other", "n3"), ("pool", "other"))
+    assert (found["A"].first_seen, found["A"].last_seen) == (at(2), at(5))
+
+
 def test_is_bounded_by_the_most_frequent() -> None:
     """Of too many causes the rarest are dropped, and removing one of those changes nothing."""
     table = CauseTable(())

@@ -63,25 +63,22 @@ def _as_counted(after: JobHead) -> dict[str, object]:
 
 @given(st.lists(_statuses, max_size=20), _ends, st.integers(0, 20))
 def test_counts_are_those_of_all_records(shown: list[NodeStatus], end: JobEnd | None, cut: int) -> None:
-    """After any updates, in one go or in two, counts and causes are what counting every record anew gives."""
+    """After any updates, in one go, in two or added up, counts and causes are what counting every record anew gives."""
     updates, records = _updates(shown, end)
-    halfway = Tally(head(closed=end))
-    for one in updates[:cut]:
-        halfway.add(one)
-    rest = Tally(halfway.head(NOW))
-    for one in updates[cut:]:
-        rest.add(one)
+    first = Tally(is_open=end is None, updates=updates[:cut])
+    rest = Tally(is_open=end is None, updates=updates[cut:])
+    halfway = first.applied_to(head(closed=end), NOW)
 
-    assert _as_counted(rest.head(NOW)) == _from_scratch(records, is_open=end is None)
+    assert _as_counted(rest.applied_to(halfway, NOW)) == _from_scratch(records, is_open=end is None)
+    first.merge(rest)
+    assert _as_counted(first.applied_to(head(closed=end), NOW)) == _from_scratch(records, is_open=end is None)
 
 
 def test_a_node_that_failed_in_both_phases_counts_once() -> None:
     """The two updates of one node count its preparation's cause once."""
     ((key, item),) = read_items([page(status(failed(0), failed(9, DISK_FULL)))]).items()
-    tally = Tally(head())
-    for one in decide_updates({key: item}, {}, Watch(announce_from=None)):
-        tally.add(one)
-    after = tally.head(NOW)
+    updates = decide_updates({key: item}, {}, Watch(announce_from=None))
+    after = Tally(is_open=True, updates=updates).applied_to(head(), NOW)
 
     assert (after.nodes, after.preparation.failed, after.preparation.open, after.release.failed) == (1, 1, 1, 1)
     assert [(cause.phase, cause.nodes) for cause in after.causes] == [(Phase.PREPARATION, 1), (Phase.RELEASE, 1)]
@@ -91,10 +88,8 @@ def test_a_node_that_failed_in_both_phases_counts_once() -> None:
 def test_open_counts_while_it_runs_again() -> None:
     """A node that failed and runs again is running, and still one open failure with its cause."""
     first = update(None, status(failed(0)))
-    tally = Tally(head())
-    tally.add(first)
-    tally.add(update(first.after, status(running(5))))
-    after = tally.head(NOW)
+    again = update(first.after, status(running(5)))
+    after = Tally(is_open=True, updates=(first, again)).applied_to(head(), NOW)
 
     assert (after.preparation.failed, after.preparation.running, after.preparation.open) == (0, 1, 1)
     assert [cause.nodes for cause in after.causes] == [1]
@@ -103,9 +98,8 @@ def test_open_counts_while_it_runs_again() -> None:
 def test_open_marks_of_a_closed_head_count_no_more() -> None:
     """When the job's end has closed all failures, a node that still bears its mark takes nothing off the counts."""
     first = update(None, status(failed(0)))
-    tally = Tally(head(closed=JobEnd.ENDED, nodes=1, preparation=PhaseCounts(failed=1)))
-    tally.add(update(first.after, status(succeeded(5))))
-    after = tally.head(NOW)
+    closed = head(closed=JobEnd.ENDED, nodes=1, preparation=PhaseCounts(failed=1))
+    after = Tally(is_open=False, updates=(update(first.after, status(succeeded(5))),)).applied_to(closed, NOW)
 
     assert (after.preparation.failed, after.preparation.succeeded, after.preparation.open) == (0, 1, 0)
 
@@ -120,11 +114,11 @@ def test_open_marks_of_a_closed_head_count_no_more() -> None:
 )
 def test_the_generation_grows_with_what_is_worth_telling(shown: NodeStatus, *, grows: bool) -> None:
     """A head's generation grows exactly when something is worth telling, also between two slices of one cycle."""
-    tally = Tally(head(generation=7))
+    tally, known = Tally(is_open=True), head(generation=7)
     tally.add(update(None, shown))
-    first = tally.head(NOW)
+    first = tally.applied_to(known, NOW)
     tally.add(update(None, shown, key="pool/other"))
-    second = tally.head(NOW)
+    second = tally.applied_to(known, NOW)
 
     assert (first.generation > 7) is grows
     assert (second.generation > first.generation) is grows
