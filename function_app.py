@@ -18,8 +18,10 @@ from shared.composition import App, build_app
 from shared.http_api import Answer, Request, error_answer
 from shared.messages import DELIVERIES_QUEUE, POLLS_QUEUE, read_message, write_message
 from shared.polling import CycleReport
-from shared.routes import Routes
 from shared.sign_in import check_sign_in, is_required
+
+if typing.TYPE_CHECKING:
+    from shared.routes import Routes
 
 gc.freeze()
 gc.enable()
@@ -41,7 +43,7 @@ def prepwatch() -> App:
     return build_app(os.environ)
 
 
-def answer_anybody(request: func.HttpRequest, handler: Callable[[Routes, Request], Answer]) -> func.HttpResponse:
+def answer_anybody(request: func.HttpRequest, handler: Callable[["Routes", Request], Answer]) -> func.HttpResponse:
     """Let a route answer whoever asks."""
     try:
         told = handler(prepwatch().routes, _read(request))
@@ -52,7 +54,7 @@ def answer_anybody(request: func.HttpRequest, handler: Callable[[Routes, Request
 
 def answer(
     request: func.HttpRequest,
-    handler: Callable[[Routes, Request], Answer],
+    handler: Callable[["Routes", Request], Answer],
     out: func.Out[typing.List[str]] | None = None,
 ) -> func.HttpResponse:
     """Let a route answer; every failure becomes an answer that says what the caller can do."""
@@ -133,32 +135,32 @@ def purge(timer: func.TimerRequest) -> None:
 @app.queue_output(arg_name="nudges", queue_name=DELIVERIES_QUEUE, connection="AzureWebJobsStorage")
 def summary(req: func.HttpRequest, nudges: func.Out[typing.List[str]]) -> func.HttpResponse:
     """How things stand, polled first when what is known is too old."""
-    return answer(req, Routes.summary, nudges)
+    return answer(req, lambda routes, asked: routes.summary(asked), nudges)
 
 
 @app.route(route="jobs", methods=["GET"])
 def list_jobs(req: func.HttpRequest) -> func.HttpResponse:
     """The jobs that are known."""
-    return answer(req, Routes.list_jobs)
+    return answer(req, lambda routes, asked: routes.list_jobs(asked))
 
 
 @app.route(route="jobs/{jobId}", methods=["PUT"])
 def track_job(req: func.HttpRequest) -> func.HttpResponse:
     """Watch a job."""
-    return answer(req, Routes.track_job)
+    return answer(req, lambda routes, asked: routes.track_job(asked))
 
 
 @app.route(route="jobs/{jobId}", methods=["DELETE"])
 @app.queue_output(arg_name="nudges", queue_name=DELIVERIES_QUEUE, connection="AzureWebJobsStorage")
 def untrack_job(req: func.HttpRequest, nudges: func.Out[typing.List[str]]) -> func.HttpResponse:
     """Leave a job alone."""
-    return answer(req, Routes.untrack_job, nudges)
+    return answer(req, lambda routes, asked: routes.untrack_job(asked), nudges)
 
 
 @app.route(route="jobs/{jobId}/nodes", methods=["GET"])
 def list_nodes(req: func.HttpRequest) -> func.HttpResponse:
     """The nodes of a job, as stored or as Batch answers now."""
-    return answer(req, Routes.list_nodes)
+    return answer(req, lambda routes, asked: routes.list_nodes(asked))
 
 
 @app.route(route="jobs/{jobId}/nodes/{nodeId}", methods=["GET"])
@@ -258,7 +260,7 @@ def diagnostics(req: func.HttpRequest) -> func.HttpResponse:
 @app.route(route="health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def health(req: func.HttpRequest) -> func.HttpResponse:
     """Whether the state is fresh."""
-    return answer_anybody(req, Routes.health)
+    return answer_anybody(req, lambda routes, asked: routes.health(asked))
 
 
 @app.route(route="dashboard", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)

@@ -19,7 +19,7 @@ profiler.enable()
 import function_app
 profiler.disable()
 profiler.dump_stats(sys.argv[1])"""
-_REPEATS = 11
+_REPEATS = 21
 
 
 def imports() -> dict[str, float]:

@@ -3,81 +3,58 @@
 Owns which implementation stands behind each port. Does not own any behaviour.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cached_property
 from time import sleep
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from azure.core.credentials import TokenCredential
 from azure.identity import DefaultAzureCredential
-from msgspec import Struct, field
+from msgspec import Struct
 
-from shared.archive import Archive
 from shared.batch_auth import BatchAuth, SharedKeyAuth, TokenAuth
 from shared.batch_client import BatchClient
 from shared.catching_up import CatchUp
 from shared.delivery import Deliverer
-from shared.diagnostics import Diagnostics, Identity
 from shared.event_grid_token import EventGridToken
-from shared.event_routes import EventRoutes
 from shared.events import Origin
-from shared.explaining import Explainer
 from shared.heartbeat import Heartbeat
-from shared.history import History
 from shared.http_transport import HttpTransport
 from shared.ledger import Ledger
 from shared.messages import DELIVERIES_QUEUE, UnusableMessageError
-from shared.metrics import Metrics
-from shared.mute_routes import MuteRoutes
-from shared.mutes import Mutes
-from shared.nodes import NodeLister
+from shared.outside import Outside, Parts
 from shared.polling import Poller, PollSettings
-from shared.ports import Authorize, BatchService, Clock, Lanes, Pause, Sender, Table
+from shared.ports import Clock
 from shared.purging import Purger
 from shared.queue_probe import QueueProbe
-from shared.redelivery import Redelivery
 from shared.request_counter import RequestCounter
-from shared.routes import Routes
-from shared.sending import without_token
 from shared.settings import Settings, load_settings
-from shared.summary import Summary
-from shared.system_routes import SystemRoutes
 from shared.table_rows import OWN
 from shared.table_store import open_table
-from shared.tracking import Tracker
-from shared.webhook_admin import WebhookAdmin
-from shared.webhook_routes import WebhookRoutes
 from shared.webhook_sender import WebhookSender
 from shared.workers import ThreadLanes
 
-
-class Outside(Struct, frozen=True, kw_only=True):
-    """Everything that reaches out of the process; tests bring their own."""
-
-    table: Table
-    batch: Mapping[str, BatchService]
-    sender: Sender
-    lanes: Lanes
-    clock: Clock
-    pause: Pause
-    new_id: Callable[[], str]
-    authorize: Authorize = without_token
-    requests: Mapping[str, RequestCounter] = field(default_factory=lambda: defaultdict(RequestCounter))
-    check_address: Callable[[str], str | None] = lambda _host: None
-    put_nudge: Callable[[str], bool] | None = lambda _text: True
+if TYPE_CHECKING:
+    from shared.routes import Routes
 
 
-class App(Struct, frozen=True, kw_only=True):
+class App(Struct, frozen=True, kw_only=True, dict=True):
     """The use cases, ready to be called."""
 
     pollers: Mapping[str, Poller]
     deliveries: CatchUp
     purger: Purger
-    routes: Routes
+    parts: Parts
     clock: Clock
+
+    @cached_property
+    def routes(self) -> "Routes":
+        """What answers over HTTP; made when it is first asked for: instances that poll and deliver answer nobody."""
+        from shared.route_composition import compose_routes
+
+        return compose_routes(self.parts)
 
     def poller(self, account: str) -> Poller:
         """The poller of an account that a message names.
@@ -208,50 +185,6 @@ def compose(settings: Settings, outside: Outside) -> App:
         )
         for origin in origins
     }
-    webhooks = {webhook.name: webhook for webhook in settings.webhooks}
-    archive = Archive(table=table, accounts=tuple(pollers), webhooks=tuple(webhooks))
-    lister = NodeLister(table=table, origins=origins, batch=outside.batch)
-    routes = Routes(
-        summary_of=Summary(
-            table=table,
-            clock=clock,
-            lanes=lanes,
-            origins=origins,
-            poll={name: partial(_poll, poller) for name, poller in pollers.items()},
-            webhooks=tuple(webhook.name for webhook in settings.webhooks if webhook.enabled),
-            stale_after=settings.stale_after,
-        ),
-        tracker=Tracker(
-            table=table,
-            clock=clock,
-            origins=origins,
-            batch=outside.batch,
-            ledgers=ledgers,
-            window=settings.first_sight,
-        ),
-        lister=lister,
-        events=EventRoutes(
-            history=History(archive=archive),
-            redelivery=Redelivery(table=table, clock=clock, archive=archive, webhooks=webhooks),
-            explainer=Explainer(lister=lister, archive=archive, webhooks=webhooks, clock=clock),
-            accounts=tuple(pollers),
-        ),
-        webhooks=WebhookRoutes(
-            admin=WebhookAdmin(
-                table=table,
-                clock=clock,
-                sender=outside.sender,
-                webhooks=webhooks,
-                accounts=tuple(pollers),
-                ledger=ledgers[OWN],
-                site=site,
-                authorize=outside.authorize,
-            )
-        ),
-        mutes=MuteRoutes(mutes=Mutes(table=table, clock=clock)),
-        system=_system_routes(settings, outside, origins),
-        clock=clock,
-    )
     purger = Purger(
         table=table,
         clock=clock,
@@ -262,36 +195,8 @@ def compose(settings: Settings, outside: Outside) -> App:
     )
     by_name = {origin.account or "": origin for origin in origins}
     deliveries = CatchUp(deliverer=deliverer, origins=by_name, pause=outside.pause)
-    return App(pollers=pollers, deliveries=deliveries, purger=purger, routes=routes, clock=clock)
-
-
-def _poll(poller: Poller) -> bool:
-    return poller.run().nudge
-
-
-def _system_routes(settings: Settings, outside: Outside, origins: Sequence[Origin]) -> SystemRoutes:
-    accounts = tuple(origin.account or "" for origin in origins)
-    storage, queues = settings.state_storage, settings.queue_storage
-    return SystemRoutes(
-        measured=Metrics(table=outside.table, clock=outside.clock, accounts=accounts),
-        tried=Diagnostics(
-            table=outside.table,
-            clock=outside.clock,
-            origins=origins,
-            batch=outside.batch,
-            webhooks={webhook.name: webhook.url for webhook in settings.webhooks},
-            check_address=outside.check_address,
-            put_nudge=outside.put_nudge,
-            queue_account=queues.account if queues is not None and queues.uses_identity else None,
-            identity=Identity(
-                site=settings.site_name,
-                client_id=settings.client_id,
-                uses_key=settings.shared_key is not None,
-            ),
-            storage_account=(urlsplit(storage.table_service_uri or "").hostname or "").split(".")[0] or None,
-            stderr_tail_bytes=settings.stderr_tail_bytes,
-        ),
-    )
+    parts = Parts(settings=settings, outside=outside, site=site, origins=origins, ledgers=ledgers, pollers=pollers)
+    return App(pollers=pollers, deliveries=deliveries, purger=purger, parts=parts, clock=clock)
 
 
 def utc_now() -> datetime:

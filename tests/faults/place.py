@@ -15,8 +15,8 @@ from uuid import uuid4
 
 from shared.batch_auth import SharedKeyAuth
 from shared.batch_client import BatchClient
-from shared.composition import Outside
 from shared.http_transport import HttpTransport
+from shared.outside import Outside
 from shared.ports import Clock, Lanes
 from shared.settings import Settings, load_settings
 from shared.table_store import open_table

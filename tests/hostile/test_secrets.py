@@ -24,11 +24,12 @@ from msgspec.structs import replace
 import function_app
 from shared.batch_auth import TokenAuth
 from shared.batch_client import BatchClient
-from shared.composition import Outside, build_app, compose, utc_now
+from shared.composition import build_app, compose, utc_now
 from shared.errors import SettingsError, StoreError
 from shared.event_grid_token import EventGridToken
 from shared.http_api import Answer, Request
 from shared.http_transport import HttpTransport
+from shared.outside import Outside
 from shared.ports import Put
 from shared.route_table import ROUTES
 from shared.routes import Routes

@@ -15,9 +15,10 @@ from typing import Self
 from unittest.mock import patch
 
 from shared import webhook_health
-from shared.composition import App, Outside, compose
+from shared.composition import App, compose
 from shared.errors import StoreError
 from shared.http_api import Answer, ApiError, Request
+from shared.outside import Outside
 from shared.polling import CycleReport
 from shared.ports import Row
 from shared.settings import load_settings

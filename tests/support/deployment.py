@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from shared.composition import App, Outside, compose
+from shared.composition import App, compose
 from shared.errors import StoreError
 from shared.http_api import Answer, Request, error_answer
 from shared.model import BatchJob, ExecutionInfo, FailureInfo, JobPreparationTask, NodeStatus
+from shared.outside import Outside
 from shared.ports import Lanes, Table
 from shared.request_counter import RequestCounter
 from shared.routes import Routes

@@ -9,7 +9,8 @@ from datetime import timedelta
 from threading import Lock
 from uuid import uuid4
 
-from shared.composition import App, Outside, compose
+from shared.composition import App, compose
+from shared.outside import Outside
 from shared.ports import Clock, Lanes, Table
 from shared.settings import load_settings
 from shared.webhook_model import WebhookAnswer, WebhookRequest

@@ -17,9 +17,10 @@ import zstandard
 
 from shared.batch_auth import SharedKeyAuth
 from shared.batch_client import BatchClient
-from shared.composition import App, Outside, compose, utc_now
+from shared.composition import App, compose, utc_now
 from shared.http_api import Answer, Request, error_answer
 from shared.http_transport import HttpTransport
+from shared.outside import Outside
 from shared.polling import CycleReport
 from shared.ports import BatchService, Row, Sender
 from shared.routes import Routes

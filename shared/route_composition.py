@@ -1,0 +1,107 @@
+"""Builds what answers over HTTP.
+
+Owns which use case stands behind each route. Does not own what it shares with the triggers (`composition`).
+"""
+
+from functools import partial
+from urllib.parse import urlsplit
+
+from shared.archive import Archive
+from shared.diagnostics import Diagnostics, Identity
+from shared.event_routes import EventRoutes
+from shared.explaining import Explainer
+from shared.history import History
+from shared.metrics import Metrics
+from shared.mute_routes import MuteRoutes
+from shared.mutes import Mutes
+from shared.nodes import NodeLister
+from shared.outside import Parts
+from shared.polling import Poller
+from shared.redelivery import Redelivery
+from shared.routes import Routes
+from shared.summary import Summary
+from shared.system_routes import SystemRoutes
+from shared.table_rows import OWN
+from shared.tracking import Tracker
+from shared.webhook_admin import WebhookAdmin
+from shared.webhook_routes import WebhookRoutes
+
+
+def compose_routes(parts: Parts) -> Routes:
+    """The routes over what the triggers use as well."""
+    settings, outside, origins = parts.settings, parts.outside, parts.origins
+    clock, table = outside.clock, outside.table
+    accounts = tuple(parts.pollers)
+    webhooks = {webhook.name: webhook for webhook in settings.webhooks}
+    archive = Archive(table=table, accounts=accounts, webhooks=tuple(webhooks))
+    lister = NodeLister(table=table, origins=origins, batch=outside.batch)
+    return Routes(
+        summary_of=Summary(
+            table=table,
+            clock=clock,
+            lanes=outside.lanes,
+            origins=origins,
+            poll={name: partial(_poll, poller) for name, poller in parts.pollers.items()},
+            webhooks=tuple(webhook.name for webhook in settings.webhooks if webhook.enabled),
+            stale_after=settings.stale_after,
+        ),
+        tracker=Tracker(
+            table=table,
+            clock=clock,
+            origins=origins,
+            batch=outside.batch,
+            ledgers=parts.ledgers,
+            window=settings.first_sight,
+        ),
+        lister=lister,
+        events=EventRoutes(
+            history=History(archive=archive),
+            redelivery=Redelivery(table=table, clock=clock, archive=archive, webhooks=webhooks),
+            explainer=Explainer(lister=lister, archive=archive, webhooks=webhooks, clock=clock),
+            accounts=accounts,
+        ),
+        webhooks=WebhookRoutes(
+            admin=WebhookAdmin(
+                table=table,
+                clock=clock,
+                sender=outside.sender,
+                webhooks=webhooks,
+                accounts=accounts,
+                ledger=parts.ledgers[OWN],
+                site=parts.site,
+                authorize=outside.authorize,
+            )
+        ),
+        mutes=MuteRoutes(mutes=Mutes(table=table, clock=clock)),
+        system=_system_routes(parts),
+        clock=clock,
+    )
+
+
+def _poll(poller: Poller) -> bool:
+    return poller.run().nudge
+
+
+def _system_routes(parts: Parts) -> SystemRoutes:
+    settings, outside, origins = parts.settings, parts.outside, parts.origins
+    storage, queues = settings.state_storage, settings.queue_storage
+    return SystemRoutes(
+        measured=Metrics(table=outside.table, clock=outside.clock, accounts=tuple(parts.pollers)),
+        tried=Diagnostics(
+            table=outside.table,
+            clock=outside.clock,
+            origins=origins,
+            batch=outside.batch,
+            webhooks={webhook.name: webhook.url for webhook in settings.webhooks},
+            check_address=outside.check_address,
+            put_nudge=outside.put_nudge,
+            queue_account=queues.account if queues is not None and queues.uses_identity else None,
+            identity=Identity(
+                site=settings.site_name,
+                client_id=settings.client_id,
+                uses_key=settings.shared_key is not None,
+            ),
+            storage_account=(urlsplit(storage.table_service_uri or "").hostname or "").split(".")[0] or None,
+            stderr_tail_bytes=settings.stderr_tail_bytes,
+        ),
+    )
