@@ -80,15 +80,16 @@ def take_facts(origin: Origin, head: JobHead, job: BatchJob, now: datetime) -> D
 
 
 def close(origin: Origin, head: JobHead, end: JobEnd, since: datetime, now: datetime) -> Decision:
-    """End all that stands of a job at once, telling it once: open failures and a standstill, if they were told."""
+    """End all that stands of a job at once, and tell the end of what was told: failures, a standstill, a trouble."""
+    head, events = _end_trouble(origin, head, end, now)
     if head.closed is not None:
-        return Decision(head=head)
-    events = []
+        return Decision(head=head, events=events)
     was_open = head.preparation.open > 0
     if was_open and head.preparation_failed_ever > 0:
-        events.append(closed_event(origin, head, end, since, now))
+        events = (*events, closed_event(origin, head, end, since, now))
     if head.stuck is not None and head.stuck.told:
-        events.append(job_event(origin, head, EventType.JOB_RESUMED, head.stuck.since, now, reason=end.value))
+        resumed = job_event(origin, head, EventType.JOB_RESUMED, head.stuck.since, now, reason=end.value)
+        events = (*events, resumed)
     closed = replace(
         head,
         closed=end,
@@ -98,7 +99,7 @@ def close(origin: Origin, head: JobHead, end: JobEnd, since: datetime, now: date
         generation=head.generation + (1 if was_open else 0),
         changed_at=now if was_open else head.changed_at,
     )
-    return Decision(head=closed, events=tuple(events))
+    return Decision(head=closed, events=events)
 
 
 def lose(origin: Origin, head: JobHead, now: datetime) -> Decision:
@@ -114,7 +115,6 @@ def lose(origin: Origin, head: JobHead, now: datetime) -> Decision:
     gone = replace(
         closed.head,
         tracking=Tracking.GONE,
-        trouble=None,
         stuck=None,
         vanished=worth_telling,
         settled_at=now,
@@ -143,13 +143,9 @@ def recover(origin: Origin, head: JobHead, now: datetime) -> Decision:
     """A cycle could look at the job (again)."""
     if head.trouble is None:
         return Decision(head=head)
-    trouble = head.trouble
     watching = Tracking.WATCHING if head.tracking is Tracking.UNREACHABLE else head.tracking
-    well = replace(head, trouble=None, tracking=watching, changed_at=now)
-    if trouble.event_id is None:
-        return Decision(head=well)
-    well = replace(well, generation=head.generation + 1)
-    return Decision(head=well, events=(job_event(origin, well, EventType.JOB_REACHABLE, trouble.since, now),))
+    well, events = _end_trouble(origin, replace(head, tracking=watching), None, now)
+    return Decision(head=well, events=events)
 
 
 def settle(head: JobHead, now: datetime) -> JobHead:
@@ -165,7 +161,7 @@ def settle(head: JobHead, now: datetime) -> JobHead:
 
 def stop_listing(head: JobHead, tracking: Tracking, now: datetime) -> JobHead:
     """A job that need not be looked at: it has no preparation task, or nobody tracks it any more."""
-    return replace(head, tracking=tracking, trouble=None, stuck=None, settled_at=now, changed_at=now)
+    return replace(head, tracking=tracking, stuck=None, settled_at=now, changed_at=now)
 
 
 def looks_stuck(head: JobHead) -> bool:
@@ -220,6 +216,19 @@ def _tell(origin: Origin, head: JobHead, stuck: Stuck | None, kind: EventType, n
     since = head.stuck.since if head.stuck else now
     told = replace(head, stuck=stuck, generation=head.generation + 1, changed_at=now)
     return Decision(head=told, events=(job_event(origin, told, kind, since, now),))
+
+
+def _end_trouble(origin: Origin, head: JobHead, end: JobEnd | None, now: datetime) -> tuple[JobHead, tuple[Event, ...]]:
+    """The head without its trouble, and its end if the trouble was told; `end` says why the job itself is over."""
+    trouble = head.trouble
+    if trouble is None:
+        return head, ()
+    well = replace(head, trouble=None, changed_at=now)
+    if trouble.event_id is None:
+        return well, ()
+    well = replace(well, generation=head.generation + 1)
+    why = {"reason": end.value} if end else {}
+    return well, (job_event(origin, well, EventType.JOB_REACHABLE, trouble.since, now, **why),)
 
 
 def _with_facts(head: JobHead, job: BatchJob) -> JobHead:

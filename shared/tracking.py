@@ -90,9 +90,7 @@ class Tracker(Struct, frozen=True, kw_only=True):
                 return _view(origin, head), False
             now = self.clock()
             closing = close(origin, head, JobEnd.UNTRACKED, now, now)
-            stopped = replace(
-                closing.head, tracking=Tracking.STOPPED, requested=False, trouble=None, settled_at=now, changed_at=now
-            )
+            stopped = replace(closing.head, tracking=Tracking.STOPPED, requested=False, settled_at=now, changed_at=now)
             try:
                 written = self.ledgers[origin.account or ""].commit_job(
                     row, head, Slice(head=stopped, events=closing.events), now

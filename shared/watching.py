@@ -122,8 +122,10 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
         except JobNotFoundError:
             self._apply(progress, lose(self.origin, progress.head, self.clock()))
         except NoPreparationTaskError:
-            head = stop_listing(progress.head, Tracking.NO_PREPARATION_TASK, self.clock())
-            self._apply(progress, Decision(head=head))
+            now = self.clock()
+            well = recover(self.origin, progress.head, now)
+            head = stop_listing(well.head, Tracking.NO_PREPARATION_TASK, now)
+            self._apply(progress, Decision(head=head, events=well.events))
         except (BatchError, UnreadableRowError) as error:
             look = Look(head=progress.head, row=progress.row, error=error)
             if not look.may_concern_all:

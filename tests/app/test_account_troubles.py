@@ -302,6 +302,30 @@ def test_a_job_that_vanished_is_told_and_closed(trouble: Trouble) -> None:
     assert (app.job("job-3")["tracking"], app.job("job-3")["preparation"]["open"]) == ("gone", 0)
 
 
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        pytest.param("JobNotFound", {"reason": "jobGone"}, id="gone"),
+        pytest.param("JobPreparationTaskNotSpecified", {}, id="listed, and without a preparation task"),
+    ],
+)
+def test_a_job_that_need_not_be_looked_at_is_no_longer_told_to_be_out_of_reach(
+    trouble: Trouble, code: str, told: dict[str, str]
+) -> None:
+    """Each job.unreachable gets its job.reachable, with the reason when the job is over."""
+    app = trouble.app()
+    app.poll()
+    trouble.plays["job-2"] = says(error_reply(500, "InternalError", "Sorry."))
+    for _ in range(3):
+        trouble.poll_after(app, MINUTE)
+    trouble.plays["job-2"] = says(error_reply(404 if told else 409, code))
+    for _ in range(2):
+        trouble.poll_after(app, MINUTE)
+    ((begun,), (ended,)) = (app.post.events(f"job.{kind}") for kind in ("unreachable", "reachable"))
+    assert begun["data"]["since"] == ended["data"]["since"]
+    assert {name: value for name, value in ended["data"].items() if name == "reason"} == told
+
+
 @pytest.mark.parametrize("code", ["ResourceNotFound", "PoolNotFound"])
 def test_a_job_is_not_given_up_for_any_other_404(trouble: Trouble, code: str) -> None:
     """Only JobNotFound closes a job; another 404 is an error of that job."""

@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from shared.errors import BatchError, RejectedRequestError, UnreadableRowError
+from shared.events import EventType
 from shared.job_rules import (
     SETTLES_AFTER,
     STUCK_AFTER,
@@ -150,6 +151,21 @@ def test_closing_ends_a_standstill(end: JobEnd) -> None:
     assert close(ORIGIN, decision.head, JobEnd.GONE, NOW, NOW).events == ()
 
 
+@pytest.mark.parametrize("end", JobEnd)
+@pytest.mark.parametrize("closed", [None, JobEnd.ENDED])
+def test_closing_ends_being_out_of_reach(end: JobEnd, closed: JobEnd | None) -> None:
+    """Who was told that a job can't be looked at is told that it need not be any more, and why; of closed jobs too."""
+    lost = head(tracking=Tracking.UNREACHABLE, trouble=_trouble(3, told=True), closed=closed)
+    decision = close(ORIGIN, lost, end, NOW, NOW)
+    (event,) = decision.events
+    data = body_of(event)["data"]
+
+    assert (event.type, data["reason"], data["since"]) == (EventType.JOB_REACHABLE, end.value, "2026-11-01T12:00:00Z")
+    assert (decision.head.trouble, decision.head.generation) == (None, lost.generation + 1)
+    assert event.id == recover(ORIGIN, lost, NOW).events[0].id
+    assert close(ORIGIN, replace(lost, trouble=_trouble(2)), end, NOW, NOW).events == ()
+
+
 @pytest.mark.parametrize(
     ("before", "told"),
     [
@@ -210,6 +226,8 @@ def test_facts() -> None:
 )
 def test_a_job_that_is_not_found(before: JobHead, told: list[str]) -> None:
     """A job that vanishes is gone; that is told when somebody has to know, and then chat is told as well."""
+    unreachable = lose(ORIGIN, replace(before, trouble=_trouble(3, told=True)), NOW)
+    assert _types(unreachable) == ["job.reachable", *told]
     decision = lose(ORIGIN, replace(before, trouble=_trouble(1)), NOW)
 
     assert _types(decision) == told
@@ -329,10 +347,10 @@ def test_settling(before: JobHead, *, settles: bool) -> None:
 
 
 def test_a_job_without_preparation_task_is_not_listed() -> None:
-    """Such a job keeps its head and leaves no trouble behind."""
-    after = stop_listing(head(trouble=_trouble(1), stuck=Stuck(since=NOW)), Tracking.NO_PREPARATION_TASK, NOW)
+    """Such a job keeps its head and leaves no suspicion behind."""
+    after = stop_listing(head(stuck=Stuck(since=NOW)), Tracking.NO_PREPARATION_TASK, NOW)
 
-    assert (after.tracking, after.trouble, after.stuck) == (Tracking.NO_PREPARATION_TASK, None, None)
+    assert (after.tracking, after.stuck) == (Tracking.NO_PREPARATION_TASK, None)
     assert after.settled_at == NOW
 
 

@@ -4,7 +4,7 @@ Owns the comparison of the table, the truth and the receivers' log. Reads the ta
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -41,7 +41,7 @@ def check_calm(plant: Plant) -> None:
         _check_job(plant, job, heads.get(job.job_id.lower()))
     _check_deliveries(plant)
     _check_account(plant)
-    _check_standstills(plant, heads)
+    _check_troubles(plant, heads)
     _check_summary(plant, heads)
     plant.raise_what_broke()
 
@@ -215,18 +215,30 @@ def _check_account(plant: Plant) -> None:
         plant.witness.blame("the account is told to be unreachable, and is not")
 
 
-def _check_standstills(plant: Plant, heads: Mapping[str, JobHead]) -> None:
-    """Whatever was told to be stuck stands still, or its end was told."""
-    standing: dict[tuple[str, str | None], str] = {}
+def _check_troubles(plant: Plant, heads: Mapping[str, JobHead]) -> None:
+    """Whatever was told to be stuck or out of reach is so, or its end was told."""
+    _check_ends(plant, heads, "job.stuck", "job.resumed", lambda head: head.stuck is not None and head.stuck.told)
+    _check_ends(
+        plant,
+        heads,
+        "job.unreachable",
+        "job.reachable",
+        lambda head: head.trouble is not None and head.trouble.event_id is not None,
+    )
+
+
+def _check_ends(
+    plant: Plant, heads: Mapping[str, JobHead], trouble: str, end: str, stands: Callable[[JobHead], bool]
+) -> None:
+    told: dict[tuple[str, str | None], str] = {}
     for event in plant.witness.events.values():
-        if event.type in {"job.stuck", "job.resumed"}:
-            standing[event.data["jobId"], event.data["jobCreationTime"]] = event.type
-    for (job, created), kind in standing.items():
+        if event.type in {trouble, end}:
+            told[event.data["jobId"], event.data["jobCreationTime"]] = event.type
+    for (job, created), kind in told.items():
         head = heads.get(job.lower())
-        stuck = head is not None and head.stuck is not None and head.stuck.told
         same = head is not None and created is not None and head.creation_time == parse_time(created)
-        if kind == "job.stuck" and not (stuck and same):
-            plant.witness.blame(f"{job} was told to be stuck, and nobody was told of the end")
+        if kind == trouble and not (head is not None and same and stands(head)):
+            plant.witness.blame(f"{job} was told to be {trouble.removeprefix('job.')}, and nobody was told of the end")
 
 
 def _check_summary(plant: Plant, heads: Mapping[str, JobHead]) -> None:

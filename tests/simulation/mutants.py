@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from msgspec.structs import asdict, replace
 
-from shared import cycle_rules, delivery, events, formats, grouping, heads, listing, polling, watching
+from shared import cycle_rules, delivery, events, formats, grouping, heads, job_rules, listing, polling, watching
 from shared.chunks import Chunk
 from shared.delivery import DeliveryRun
 from shared.diff import Watch, decide_node
@@ -217,3 +217,15 @@ def event_beside_its_transaction() -> AbstractContextManager[object]:
         return written
 
     return patch.object(Ledger, "commit_job", commit)
+
+
+@mutant
+def trouble_of_a_lost_job_never_ends() -> AbstractContextManager[object]:
+    """A job that is over while it can't be looked at leaves a job.unreachable without its end."""
+    original = job_rules._end_trouble
+
+    def end_trouble(origin: Any, head: JobHead, end: Any, now: datetime) -> Any:
+        well, told = original(origin, head, end, now)
+        return well, told if end is None else ()
+
+    return patch.object(job_rules, "_end_trouble", end_trouble)
