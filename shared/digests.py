@@ -34,9 +34,11 @@ from shared.outbox import LEASE, Verdict, judge
 from shared.outcomes import has_failed
 from shared.plan import MAX_ROWS
 from shared.ports import Insert, Operation, Replace, Row
+from shared.sending import send_or_own_up
 from shared.state import JobHead, NodeRecord, Pace
 from shared.table_rows import chunk_key, from_row, pace_key, to_columns, unpack
 from shared.webhook_config import Webhook
+from shared.webhook_model import WebhookAnswer
 
 _JOBS_WITH_NODES = 5
 _CHUNKS_READ = 8  # of each such job; after that the examples of the causes have to do
@@ -146,8 +148,7 @@ class _Desk(Struct, kw_only=True):
     def _send(self, message: Sequence[News]) -> bool:
         # render, send
         news = [self._with_nodes(item) if number < _JOBS_WITH_NODES else item for number, item in enumerate(message)]
-        notice = jobs_notice(self._account, news, links_of(self.origin, news[0].job_id if len(news) == 1 else None))
-        answer = self._with.sender.send(render_notice(self.webhook, notice))
+        answer = send_or_own_up(self.webhook, lambda: self._send_notice(news), account=self._account)
 
         # decide
         now = self._with.clock()
@@ -169,6 +170,10 @@ class _Desk(Struct, kw_only=True):
             reason=judgement.reason,
         )
         return delivered
+
+    def _send_notice(self, news: Sequence[News]) -> WebhookAnswer:
+        links = links_of(self.origin, news[0].job_id if len(news) == 1 else None)
+        return self._with.sender.send(render_notice(self.webhook, jobs_notice(self._account, news, links)))
 
     def _record(self, message: Sequence[News], pace: Pace) -> None:
         pace = replace(pace, leased_until=self._with.clock() + LEASE)

@@ -106,7 +106,8 @@ def judge(webhook_format: WebhookFormat, answer: WebhookAnswer, tries: int, now:
     if answer.failure in _OURS:
         return Judgement(verdict=Verdict.DEAD, reason=answer.reason)
     if answer.failure is not None or status is None:
-        return Judgement(verdict=Verdict.RETRY, reason=answer.reason, counts_as_failure=True)
+        theirs = answer.failure is not SendFailure.DEFECT
+        return Judgement(verdict=Verdict.RETRY, reason=answer.reason, counts_as_failure=theirs)
     if _is_success(webhook_format, status, answer.body):
         return Judgement(verdict=Verdict.DELIVERED, reason=f"accepted with status {status}")
     if status == 410 or (webhook_format is WebhookFormat.SLACK and _slack_is_gone(status, answer.body)):

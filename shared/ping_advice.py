@@ -18,6 +18,7 @@ _BY_FAILURE = {
     SendFailure.BAD_HEADER: "Copy the webhook's key again, without line breaks.",
     SendFailure.CREDENTIAL: "Give the app an identity that may send to the receiver; GET /api/diagnostics says how.",
     SendFailure.PROTOCOL: "See that an HTTP server is at that address, and no other service on the same port.",
+    SendFailure.DEFECT: "Look for the line `delivery-defect` in the app's log, and report it with its traceback.",
 }
 _BY_STATUS = {
     401: "Compare the webhook's secret or key with the receiver's, and see that the machine's clock is right.",

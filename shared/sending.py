@@ -5,14 +5,16 @@ tokens (`ports.Authorize`), requests (`formats`) or the network (`ports.Sender`)
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from urllib.parse import quote, unquote, urlsplit
 
 from msgspec.structs import replace
 
 from shared.errors import CredentialError
 from shared.formats import needs_token
+from shared.journal import write_defect
 from shared.ports import Authorize, Sender
 from shared.redaction import REDACTED
 from shared.webhook_config import Webhook
@@ -33,18 +35,24 @@ def send_authorised(sender: Sender, authorize: Authorize, webhook: Webhook, requ
     try:
         granted = authorize(webhook) if needs_token(webhook) else {}
     except CredentialError as error:
-        return WebhookAnswer(
-            status=None,
-            failure=SendFailure.CREDENTIAL,
-            reason=str(error),
-            retry_after=None,
-            body=b"",
-            duration=timedelta(0),
-        )
+        return _nothing_sent(SendFailure.CREDENTIAL, str(error))
     answer = sender.send(replace(request, headers={**request.headers, **granted}))
     if not answer.body:
         return answer
     return replace(answer, body=_hide(answer.body, _credentials(webhook, granted.values())))
+
+
+def send_or_own_up(webhook: Webhook, send: Callable[[], WebhookAnswer], **about: str | None) -> WebhookAnswer:
+    """What came of an attempt; a defect met in it is logged with what it is `about`, and is an answer too.
+
+    So it is tried again as after any other failure, ever more rarely, and the delivery's history shows why.
+    """
+    try:
+        return send()
+    except Exception as defect:  # noqa: BLE001 - what is told here harms neither other messages nor the cycle
+        write_defect("delivery-defect", defect, partial(hide_credentials, webhook), webhook=webhook.name, **about)
+        reason = f"Prepwatch met a defect ({type(defect).__name__}): its log has the traceback; please report it"
+        return _nothing_sent(SendFailure.DEFECT, reason)
 
 
 def hide_credentials(webhook: Webhook, text: str) -> str:
@@ -59,6 +67,10 @@ def without_token(webhook: Webhook) -> Mapping[str, str]:
         CredentialError: Always.
     """
     raise CredentialError(f"Webhook {webhook.name} needs Entra ID, which this installation was built without.")
+
+
+def _nothing_sent(failure: SendFailure, reason: str) -> WebhookAnswer:
+    return WebhookAnswer(status=None, failure=failure, reason=reason, retry_after=None, body=b"", duration=timedelta(0))
 
 
 def _credentials(webhook: Webhook, granted: Collection[str]) -> set[str]:

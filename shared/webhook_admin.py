@@ -24,7 +24,7 @@ from shared.outbox import Verdict, judge, new_delivery, next_step
 from shared.ping_advice import advice_on
 from shared.ports import Authorize, Clock, Insert, Replace, Row, Sender, Table
 from shared.redaction import clean
-from shared.sending import send_authorised, without_token
+from shared.sending import send_authorised, send_or_own_up, without_token
 from shared.state import DeliveryState, WebhookState
 from shared.table_rows import END, OWN, delivery_key, from_row, ping_key, read_webhook, to_columns, webhook_key
 from shared.webhook_config import Webhook
@@ -74,8 +74,11 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         now = self._begin_ping(name)
         event = webhook_event(self.site, EventType.PING, name, now, now)
         message = Message(id=event.id, body=event.body)
-        request = render(webhook, message, now)
-        answer = send_authorised(self.sender, self.authorize, webhook, request)
+        answer = send_or_own_up(
+            webhook,
+            lambda: send_authorised(self.sender, self.authorize, webhook, render(webhook, message, now)),
+            event=event.id,
+        )
         ended = self.clock()
         judgement = judge(webhook.format, answer, 1, ended)
         step = next_step(new_delivery(name, event, now), judgement, answer, ended)

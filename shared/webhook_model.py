@@ -33,6 +33,8 @@ class SendFailure(StrEnum):
     """No token could be had for the receiver; nothing was sent."""
     PROTOCOL = "protocol"
     """What came back is not HTTP/1, or more of it than a well-meant answer has."""
+    DEFECT = "defect"
+    """Prepwatch itself failed where nobody foresaw it; its log has the traceback."""
 
 
 class WebhookRequest(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ import pytest
 from shared.http_api import Answer, Request
 from shared.routes import Routes
 from shared.table_rows import range_of
-from shared.webhook_model import SendFailure, WebhookAnswer
+from shared.webhook_model import SendFailure, WebhookAnswer, WebhookRequest
 from tests.support.deployment import ACCOUNT, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fakes import ACCEPTED, refusal
 from tests.support.webhook_settings import CANARY, PAGER, SIGNED, SLACK
@@ -131,6 +131,22 @@ def test_ping_without_an_answer(failure: SendFailure) -> None:
     told = _ask(deployment, "ping", "ops").body
     assert (told["delivered"], told["status"], told["reason"], told["durationMs"]) == (False, None, "no answer", 1000)
     assert told["advice"]
+
+
+@pytest.mark.defects
+def test_ping_that_trips_a_defect() -> None:
+    """Whoever pings is told that Prepwatch is to blame, and where to look; the webhook is none the worse."""
+    deployment = deploy()
+
+    def trip(_request: WebhookRequest) -> None:
+        raise KeyError("password=hunter2")
+
+    deployment.sender.during = trip
+    told = _ask(deployment, "ping", "ops").body
+    assert (told["delivered"], told["status"]) == (False, None)
+    assert told["reason"].startswith("Prepwatch met a defect (KeyError)")
+    assert "delivery-defect" in told["advice"]
+    assert "hunter2" not in str(told)
 
 
 def test_ping_shows_no_secret_of_the_answer() -> None:

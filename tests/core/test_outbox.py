@@ -99,12 +99,17 @@ def test_what_the_services_say(webhook_format: WebhookFormat, answered: WebhookA
 @pytest.mark.parametrize("status", [None, 200, 410])
 @pytest.mark.parametrize("failure", SendFailure)
 def test_every_failure(failure: SendFailure, status: int | None) -> None:
-    """A failed exchange is never a success, whatever status line came; only what we may not send is dead."""
+    """A failed exchange is never a success, whatever status line came; only what we may not send is dead.
+
+    What is our own fault does not make the receiver count as failing.
+    """
     judged = _judge(answer(status, failure=failure))
-    ours = failure in {SendFailure.BLOCKED_ADDRESS, SendFailure.BAD_URL, SendFailure.BAD_HEADER}
+    hopeless = failure in {SendFailure.BLOCKED_ADDRESS, SendFailure.BAD_URL, SendFailure.BAD_HEADER}
 
     assert judged == Judgement(
-        verdict=Verdict.DEAD if ours else Verdict.RETRY, reason="as the sender says", counts_as_failure=not ours
+        verdict=Verdict.DEAD if hopeless else Verdict.RETRY,
+        reason="as the sender says",
+        counts_as_failure=not hopeless and failure is not SendFailure.DEFECT,
     )
 
 
