@@ -74,7 +74,9 @@ def _write(name: str, profiler: cProfile.Profile | str) -> None:
         stats = pstats.Stats(profiler, stream=said)
         stats.sort_stats("tottime").print_stats(_LINES)
         stats.sort_stats("cumtime").print_stats("shared/|azure/data/tables", _LINES)
-    lines = (line.rstrip() for line in _PATHS.sub("", said.getvalue()).splitlines())
+    # Of a profile from a file the first line names the file, which says nothing and is another every time.
+    named = (line for line in said.getvalue().splitlines() if not isinstance(profiler, str) or profiler not in line)
+    lines = (_PATHS.sub("", line).rstrip() for line in named)
     (_FOLDER / f"{name}.txt").write_text("\n".join(lines).strip() + "\n")
 
 

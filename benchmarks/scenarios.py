@@ -39,7 +39,7 @@ def listing(stage: Stage) -> Numbers:
     unchanged = counted(app)
     session = requests.Session()
     found = side_by_side(11, unchanged=app.cycle, json=lambda: read_with_json(stage, session, [0]))
-    found |= side_by_side(3, beside_sdk=app.cycle, sdk=lambda: read_with_sdk(stage, 0))
+    found |= side_by_side(7, beside_sdk=app.cycle, sdk=lambda: read_with_sdk(stage, 0))
     changed, beside = [], []
     for version in range(1, 8):
         stage.set_world(World(nodes=NODES, version=version))
@@ -60,7 +60,7 @@ def mass_failure(stage: Stage) -> Numbers:
     failed: list[float] = []
     unchanged: list[float] = []
     transactions, left = 0, 0
-    for _ in range(3):
+    for _ in range(5):
         stage.set_world(World(nodes=NODES, failing=0))
         app = stage.app(lanes=NoSending, webhooks=2)
         app.cycle()
