@@ -1,7 +1,7 @@
 """Why a row of the table misses its target when it does, by the beginning of what the row says.
 
-Owns the reasons, which are for the rows that a busy machine may make miss. Each rests on a profile kept in benchmarks/profiles, made by `python -m benchmarks.profiles`; their
-shares are of wall time, waiting included.
+Owns the reasons, which are for the rows that a busy machine may make miss. Each rests on a profile kept in
+benchmarks/profiles, made by `python -m benchmarks.profiles`; their shares are of wall time, waiting included.
 """
 
 from typing import Final

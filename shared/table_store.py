@@ -1,30 +1,41 @@
 """The table over azure-data-tables: the only module that knows that SDK.
 
-Owns the exchange, the translation of rows and errors, and how long one exchange may take. Does not own how a
-transaction is spelled (`table_wire`), what rows mean, nor the limits of the table (`row_limits`). Signing, retries and
-connections are the SDK's for every request, whoever made its body. No exception of the SDK leaves this module.
+Owns the exchange, the translation of errors, and how long one exchange may take. Does not own how rows and transactions
+are spelled (`table_wire`), what rows mean, nor the limits of the table (`row_limits`). Signing, retries and connections
+are the SDK's. No exception of the SDK leaves this module.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import Enum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 from uuid import uuid4
 
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import HttpResponseError, ResourceExistsError
 from azure.core.rest import HttpRequest
-from azure.data.tables import EntityProperty, TableClient, TableEntity
+from azure.data.tables import TableClient
 from msgspec import Struct
 
 from shared.errors import RowConflictError, StoreError, StoreUnavailableError, TransactionTooLargeError
 from shared.ports import Delete, Operation, Row
 from shared.redaction import one_line
 from shared.row_limits import check_transaction
-from shared.table_wire import Refusal, content_type, decode_answer, decode_refusal, encode_transaction
+from shared.table_wire import (
+    Refusal,
+    content_type,
+    decode_answer,
+    decode_refusal,
+    decode_row,
+    decode_rows,
+    encode_transaction,
+    range_path,
+    row_path,
+)
 
 if TYPE_CHECKING:
     from azure.core.pipeline import PipelineResponse
@@ -33,6 +44,7 @@ _EXISTS = "EntityAlreadyExists"
 _CHANGED = frozenset({"UpdateConditionNotSatisfied", "ConditionNotMet"})
 _GONE = frozenset({"ResourceNotFound", "EntityNotFound"})
 _NO_TABLE = "TableNotFound"
+_DONE = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED})
 _TOO_LARGE = frozenset({"RequestBodyTooLarge", "EntityTooLarge", "PropertyValueTooLarge", "TooManyProperties"})
 _KEPT_MESSAGE_BYTES = 256
 _OPERATION_INDEX = re.compile(r"(\d+):")
@@ -53,19 +65,20 @@ class TableStore(Struct, frozen=True):
     def get(self, partition: str, key: str) -> Row | None:
         """The row, or None when there is none."""
         with _translated_errors():
-            try:
-                return _row(self.client.get_entity(partition, key))
-            except HttpResponseError as error:
-                if _code(error) in _GONE or _code(error) == _NO_TABLE:
-                    return None
-                raise
+            answer = self._ask("GET", row_path(self.client.table_name, partition, key))
+            if not isinstance(answer, Refusal):
+                return decode_row(answer.body)
+        if answer.code in _GONE or answer.code == _NO_TABLE:
+            return None
+        raise _refused(answer)
 
     def query(self, partition: str, start: str, end: str) -> Iterator[Row]:
         """The rows with start <= key < end, in key order, read page by page as they are taken."""
-        condition = f"PartitionKey eq {_quoted(partition)} and RowKey ge {_quoted(start)} and RowKey lt {_quoted(end)}"
-        pages = self.client.query_entities(condition).by_page()
-        while (page := self._next_page(pages)) is not None:
-            yield from map(_row, page)
+        asked = range_path(self.client.table_name, partition, start, end)
+        more: str | None = ""
+        while more is not None:
+            rows, more = self._page(asked + more)
+            yield from rows
 
     def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
         """Do all operations or none; the new ETag of each written row by key.
@@ -100,27 +113,52 @@ class TableStore(Struct, frozen=True):
             raise _refused(answer, operations)
         return answer
 
+    def _page(self, path: str) -> tuple[list[Row], str | None]:
+        """The rows of one page, and what asks for the next, None on the last."""
+        with _translated_errors():
+            answer = self._ask("GET", path)
+            if not isinstance(answer, Refusal):
+                return decode_rows(answer.body), _next_page(answer.headers)
+        if answer.code == _NO_TABLE:
+            return [], None
+        raise _refused(answer)
+
     def _exchange(self, partition: str, operations: Sequence[Operation]) -> dict[str, str] | Refusal:
-        endpoint, boundary = self.client.url.partition("?")[0], str(uuid4())
-        version = self.client.api_version
+        endpoint, boundary = self._endpoint, str(uuid4())
+        body = encode_transaction(
+            endpoint, self.client.table_name, self.client.api_version, partition, operations, boundary
+        )
+        answer = self._ask("POST", "$batch", content_type(boundary), body)
+        if isinstance(answer, Refusal):
+            return answer
+        return decode_answer(answer.headers.get("Content-Type", ""), answer.body, operations)
+
+    @property
+    def _endpoint(self) -> str:
+        return self.client.url.partition("?")[0]
+
+    def _ask(
+        self, method: str, path: str, media_type: str | None = None, content: bytes | None = None
+    ) -> "_Answer | Refusal":
+        """Send a request through the SDK's own pipeline."""
         request = HttpRequest(
-            "POST",
-            f"{endpoint}/$batch",
+            method,
+            f"{self._endpoint}/{path}",
             headers={
-                "x-ms-version": version,
+                "x-ms-version": self.client.api_version,
                 "DataServiceVersion": "3.0",
                 "MaxDataServiceVersion": "3.0;NetFx",
-                "Content-Type": content_type(boundary),
-                "Accept": "application/json",
+                "Accept": "application/json" if content else "application/json;odata=minimalmetadata",
+                **({"Content-Type": media_type} if media_type else {}),
             },
-            content=encode_transaction(endpoint, self.client.table_name, version, partition, operations, boundary),
+            content=content,
         )
-        pipeline = self.client._client  # noqa: SLF001 - its submit_transaction costs ten times as much; nothing public sends
+        pipeline = self.client._client  # noqa: SLF001 - the SDK's own calls cost ten times as much; nothing public sends
         response = pipeline.send_request(request, stream=True)
         body = response.read()
-        if response.status_code != HTTPStatus.ACCEPTED:
+        if response.status_code not in _DONE:
             return decode_refusal(response.status_code, response.headers.get("x-ms-error-code"), body)
-        return decode_answer(response.headers.get("Content-Type", ""), body, operations)
+        return _Answer(headers=response.headers, body=body)
 
     def _create_table(self) -> None:
         try:
@@ -139,15 +177,10 @@ class TableStore(Struct, frozen=True):
             )
         ]
 
-    @staticmethod
-    def _next_page(pages: Iterator[Iterator[TableEntity]]) -> Iterator[TableEntity] | None:
-        with _translated_errors():
-            try:
-                return next(pages, None)
-            except HttpResponseError as error:
-                if _code(error) == _NO_TABLE:
-                    return None
-                raise
+
+class _Answer(Struct, frozen=True):
+    headers: Mapping[str, str]
+    body: bytes
 
 
 def open_table(
@@ -185,30 +218,11 @@ def _ignore_retry_after(response: "PipelineResponse[Any, Any]") -> None:
         response.http_response.headers.pop(name, None)
 
 
-def _row(entity: TableEntity) -> Row:
-    key = entity.pop("RowKey")
-    del entity["PartitionKey"]
-    columns = {
-        name: value if type(value) in _PLAIN else _plain_value(value)  # most columns need no call
-        for name, value in entity.items()
-    }
-    return Row(key=key, columns=columns, etag=str(entity.metadata["etag"]))
-
-
-_PLAIN = frozenset({str, bytes, int, bool})
-
-
-def _plain_value(value: Any) -> Any:
-    """Take the SDK's wrappers off; a type that we never write stays as it is, for whoever decodes the row."""
-    if isinstance(value, EntityProperty):
-        return value.value
-    if isinstance(value, datetime):
-        return datetime.combine(value.date(), value.timetz())
-    return value
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _next_page(headers: Mapping[str, str]) -> str | None:
+    following = {name: headers.get(f"x-ms-continuation-{name}") for name in ("NextPartitionKey", "NextRowKey")}
+    if following["NextPartitionKey"] is None:
+        return None
+    return "".join(f"&{name}={quote(value, safe='')}" for name, value in following.items() if value)
 
 
 def _code(error: HttpResponseError) -> str:
@@ -231,7 +245,7 @@ def _translated_errors(operations: Sequence[Operation] = ()) -> Iterator[None]:
         raise StoreUnavailableError(words) from None
 
 
-def _refused(refusal: Refusal, operations: Sequence[Operation]) -> StoreError:
+def _refused(refusal: Refusal, operations: Sequence[Operation] = ()) -> StoreError:
     code, text = refusal.code, _short(refusal.message)
     if code == _EXISTS or code in _CHANGED or (code in _GONE and operations):
         key = _conflicting_key(refusal.message, operations)

@@ -1,26 +1,29 @@
-"""Spells an entity-group transaction for Table storage, and reads what the service answers to it.
+"""Spells what Table storage is asked, and reads what it answers: rows, ranges of them, and entity-group transactions.
 
-Owns the multipart body, the JSON of a row and the reading of the answer's parts. Does not own the exchange
+Owns the JSON of a row, the multipart body and the reading of the answer's parts. Does not own the exchange
 (`table_store`), what a refusal means there, nor the table's limits (`row_limits`). Parts are spelled as
 azure-data-tables 12.7 spells them, without the dates that the request itself bears.
-Source: https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions.
+Sources: https://learn.microsoft.com/rest/api/storageservices/query-entities and
+https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions.
 """
 
 import re
+from binascii import a2b_base64
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct, field
 
-from shared.ports import Column, Delete, Insert, Merge, Operation, Put, Replace
+from shared.ports import Column, Delete, Insert, Merge, Operation, Put, Replace, Row
 from shared.row_limits import INT32
 
 _ENTITY: Final = msgspec.json.Encoder()
 _NO_CONTENT: Final = "Accept: application/json;odata=minimalmetadata\r\n"
 _PART: Final = "Content-Type: application/http\r\nContent-Transfer-Encoding: binary\r\nContent-ID: "
+_NO_COLUMNS: Final = frozenset({"PartitionKey", "RowKey", "Timestamp"})  # nor is what OData adds, with a full stop
 _BOUNDARY: Final = re.compile(rb'boundary="?([^";\r\n]+)', re.IGNORECASE)
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-5]\d\d)\b")
 _ETAG: Final = re.compile(rb"\r\nETag:[ \t]*([^\r\n]+)", re.IGNORECASE)
@@ -32,6 +35,10 @@ class Refusal(Struct, frozen=True, kw_only=True):
     status: int
     code: str = ""
     message: str = ""
+
+
+class _Page(Struct, frozen=True):
+    value: list[dict[str, Any]]
 
 
 class _Message(Struct, frozen=True):
@@ -48,6 +55,33 @@ class _ErrorBody(Struct, frozen=True):
 
 
 _ERROR: Final = msgspec.json.Decoder(_ErrorBody)
+_ROW: Final = msgspec.json.Decoder(dict[str, Any])
+_PAGE: Final = msgspec.json.Decoder(_Page)
+
+
+def row_path(table: str, partition: str, key: str) -> str:
+    """The path of one row below the endpoint."""
+    return f"{table}(PartitionKey='{_in_url(partition)}',RowKey='{_in_url(key)}')"
+
+
+def range_path(table: str, partition: str, start: str, end: str) -> str:
+    """The path and query of the rows with start <= key < end."""
+    condition = f"PartitionKey eq {_quoted(partition)} and RowKey ge {_quoted(start)} and RowKey lt {_quoted(end)}"
+    return f"{table}()?$filter={quote(condition, safe='')}"
+
+
+def decode_row(body: bytes) -> Row:
+    """The row that the service answers.
+
+    Raises:
+        ValueError, TypeError: No row, or one with a column whose value is not of the type that the service says.
+    """
+    return _row(_ROW.decode(body))
+
+
+def decode_rows(body: bytes) -> list[Row]:
+    """The rows of one page of a range; raises as `decode_row` does."""
+    return [_row(entity) for entity in _PAGE.decode(body).value]
 
 
 def encode_transaction(
@@ -152,6 +186,36 @@ def _typed(value: Column) -> tuple[Column, str | None]:
 
 def _moment(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _row(entity: dict[str, Any]) -> Row:
+    try:
+        key, etag = str(entity["RowKey"]), str(entity["odata.etag"])
+    except KeyError as missing:
+        raise ValueError(f"a row without {missing}") from None
+    columns = {}
+    for name, value in entity.items():
+        if name not in _NO_COLUMNS and "." not in name:
+            kind = entity.get(f"{name}@odata.type")
+            columns[name] = value if kind is None else _value(kind, value)
+    return Row(key=key, columns=columns, etag=etag)
+
+
+def _value(kind: str, value: Any) -> Any:
+    """A value by the type that the service names; what we never write stays text, for whoever decodes the row."""
+    match kind:
+        case "Edm.Binary":
+            return a2b_base64(value, strict_mode=True)
+        case "Edm.Int64":
+            return int(value)
+        case "Edm.DateTime":
+            return msgspec.convert(value, datetime)
+        case _:
+            return value
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _in_url(key: str) -> str:

@@ -1,10 +1,11 @@
-"""How a transaction is spelled and its answer read, beside what azure-data-tables makes of the same."""
+"""How rows and transactions are spelled and answers read, beside what azure-data-tables makes of the same."""
 
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from urllib.parse import unquote_plus
 
 import pytest
 from azure.core import MatchConditions
@@ -17,7 +18,15 @@ from local.azurite import KEY
 from shared.errors import StoreUnavailableError
 from shared.ports import Column, Delete, Insert, Merge, Operation, Put, Replace
 from shared.table_store import TableStore
-from shared.table_wire import Refusal, content_type, decode_answer, decode_refusal, encode_transaction
+from shared.table_wire import (
+    Refusal,
+    content_type,
+    decode_answer,
+    decode_refusal,
+    decode_row,
+    decode_rows,
+    encode_transaction,
+)
 
 ENDPOINT = "https://stored.table.core.windows.net"
 PARTITION = "it's|account.batch.azure.com:8443"
@@ -142,6 +151,107 @@ def test_a_transaction_is_signed_by_the_sdk(credential: Callable[[], Credential]
     request = sent_by(lambda sdk: TableStore(sdk).transact(PARTITION, [Put(key="a", columns={})]), credential())
     assert proof in f"{request.headers.get('Authorization')} {request.url}"
     assert request.headers["x-ms-date"]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        pytest.param(
+            lambda sdk: TableStore(sdk).get(PARTITION, "due|it's/b"),
+            lambda sdk: sdk.get_entity(PARTITION, "due|it's/b"),
+            id="a row",
+        ),
+        pytest.param(
+            lambda sdk: list(TableStore(sdk).query(PARTITION, "it's|", "it's}")),
+            lambda sdk: list(
+                sdk.query_entities(
+                    "PartitionKey eq @p and RowKey ge @start and RowKey lt @end",
+                    parameters={"p": PARTITION, "start": "it's|", "end": "it's}"},
+                )
+            ),
+            id="a range",
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    ("credential", "proof"),
+    [
+        pytest.param(key, "SharedKey stored:", id="account key"),
+        pytest.param(lambda: AzureSasCredential("sv=2026&sig=signed"), "sig=signed", id="shared access signature"),
+        pytest.param(OneToken, "Bearer the-token", id="Entra ID"),
+    ],
+)
+def test_a_read_is_asked_and_signed_as_the_sdk_does(
+    ours: Callable[[TableClient], object],
+    theirs: Callable[[TableClient], object],
+    credential: Callable[[], Credential],
+    proof: str,
+) -> None:
+    """A row and a range are asked for at the address that the SDK asks, with its headers and its signature."""
+    asked, expected = sent_by(ours, credential()), sent_by(theirs, credential())
+    assert (asked.method, unquote_plus(asked.url)) == (expected.method, unquote_plus(expected.url))
+    assert asked.headers["Accept"] == expected.headers["Accept"]
+    assert asked.headers["x-ms-version"] == expected.headers["x-ms-version"]
+    assert proof in f"{asked.headers.get('Authorization')} {asked.url}"
+
+
+def entity(**members: object) -> bytes:
+    """A row as the service answers it."""
+    known = {"odata.metadata": "https://x/$metadata#t/@Element", "odata.etag": ETAG, "PartitionKey": "p", "RowKey": "r"}
+    return json.dumps(known | {"Timestamp": "2026-11-22T23:25:20.2117329Z"} | members).encode()
+
+
+def test_a_row_is_read_by_the_types_that_the_service_names() -> None:
+    """Keys, the service's own time and what OData adds are no columns; what we never write stays as it came."""
+    columns = {
+        "b@odata.type": "Edm.Binary",
+        "b": "AAH/",
+        "i": 7,
+        "yes": True,
+        "text": "Läuft",
+        "none": None,
+        "long@odata.type": "Edm.Int64",
+        "long": "-9223372036854775808",
+        "double": 0.5,
+        "at@odata.type": "Edm.DateTime",
+        "at": "2026-11-22T23:25:20.2117329Z",
+        "id@odata.type": "Edm.Guid",
+        "id": "c9da6455-213d-42c9-9a79-3e9149a57833",
+    }
+    row = decode_row(entity(**columns))
+    assert (row.key, row.etag) == ("r", ETAG)
+    assert row.columns == {
+        "b": b"\x00\x01\xff",
+        "i": 7,
+        "yes": True,
+        "text": "Läuft",
+        "none": None,
+        "long": -(2**63),
+        "double": 0.5,
+        "id": "c9da6455-213d-42c9-9a79-3e9149a57833",
+        "at": datetime(2026, 11, 22, 23, 25, 20, 211733, tzinfo=UTC),
+    }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"[]", id="no object"),
+        pytest.param(b"{}", id="nothing"),
+        pytest.param(entity().replace(b"RowKey", b"Rowkey"), id="no key"),
+        pytest.param(entity().replace(b"odata.etag", b"etag"), id="no ETag"),
+        pytest.param(entity(**{"b@odata.type": "Edm.Binary", "b": "A"}), id="no base64"),
+        pytest.param(entity(**{"b@odata.type": "Edm.Binary", "b": "AA==\n"}), id="base64 with a line break"),
+        pytest.param(entity(**{"b@odata.type": "Edm.Binary", "b": 7}), id="a number for bytes"),
+        pytest.param(entity(**{"i@odata.type": "Edm.Int64", "i": "x"}), id="no number"),
+        pytest.param(entity(**{"t@odata.type": "Edm.DateTime", "t": "yesterday"}), id="no time"),
+    ],
+)
+def test_a_row_that_makes_no_sense_is_refused(body: bytes) -> None:
+    """What is no row, or not of the type that it says, is an error, and never a row with less in it."""
+    for read in (decode_row, lambda row: decode_rows(b'{"value":[%b]}' % row)):
+        with pytest.raises((ValueError, TypeError)):
+            read(body)
 
 
 def answer(*parts: str, of: str = "changesetresponse_c") -> tuple[str, bytes]:
