@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from email.utils import format_datetime
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
@@ -251,6 +252,7 @@ def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
 
 
+@lru_cache(maxsize=4096)  # every cycle asks for the same listings
 def _as_sent(url: str) -> str:
     """The URL as `requests` escapes it, so that what is signed is what is sent."""
     prepared = PreparedRequest()

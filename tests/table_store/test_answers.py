@@ -175,6 +175,14 @@ def page(*keys: str, follow: str | None) -> Answer:
     return Answer(200, json.dumps({"value": rows}).encode(), headers)
 
 
+def test_no_proxy_of_the_environment_is_used(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table is asked directly, as Batch and the webhooks are, whatever the variables say."""
+    for name, value in (("HTTP_PROXY", "http://127.0.0.1:9"), ("NO_PROXY", ""), ("no_proxy", "")):
+        monkeypatch.setenv(name, value)
+    script.answers = [page("a", follow=None)]
+    assert [row.key for row in script.store.query("p", "a", "z")] == ["a"]
+
+
 def test_empty_pages_do_not_end_a_range(script: Script) -> None:
     """The service may answer with no rows and a continuation, at the beginning and in between."""
     script.answers = [page(follow="a"), page("a", follow="b"), page(follow="b"), page("b", follow=None)]
