@@ -126,8 +126,8 @@ def nodes_event(
 ) -> Event:
     """The event that tells changes of one type; `entries` are their `node_entry`s."""
     kind = change_type(changes[0])
-    latest = max([as_utc(ended_at(change.occurrence)) for change in changes])
-    at = max(latest, as_utc(head.creation_time))
+    ends = [ended for change in changes if (ended := ended_at(change.occurrence)) is not None]
+    at = max(as_utc(max(ends, default=None)), as_utc(head.creation_time))
     causes = Counter(entry.cause for entry in entries)
     data = {
         **_job_data(origin, head),
@@ -147,7 +147,7 @@ def nodes_event(
         now=now,
         data=data,
         job=head,
-        pools=frozenset(change.node.pool_id for change in changes),
+        pools=frozenset([change.node.pool_id for change in changes]),
     )
 
 

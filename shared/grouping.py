@@ -5,8 +5,10 @@ tells of one type and one pool, of at most EVENT_MAX_NODES nodes, in at most BOD
 chunks to fit a transaction.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 
 import msgspec
 from msgspec import Struct
@@ -77,18 +79,18 @@ def group_updates(
     """
     is_open = head.closed is None
     total = Tally(is_open=is_open)
-    told: dict[tuple[EventType, str], list[_Told]] = {}
-    quiet: dict[str, list[NodeUpdate]] = {}
+    told: defaultdict[tuple[EventType, str], list[_Told]] = defaultdict(list)
+    quiet: defaultdict[str, list[NodeUpdate]] = defaultdict(list)
     for update in updates:
         prefix, change = cover.prefix_of(update.key), update.change
         if change is None:
-            quiet.setdefault(prefix, []).append(update)
+            quiet[prefix].append(update)
         else:
-            alike = told.setdefault((change_type(change), change.node.pool_id), [])
-            alike.append(_Told(prefix, update, change, node_entry(origin, head, change)))
+            place = change_type(change), change.node.pool_id
+            told[place].append(_Told(prefix, update, change, node_entry(origin, head, change)))
     groups: list[tuple[Sequence[_Told], Tally]] = []
     for kind, pool_id in sorted(told, key=lambda place: (_RANK[place[0]], place[1])):
-        items = sorted(told[kind, pool_id], key=lambda item: (item.prefix, item.update.key))
+        items = sorted(told[kind, pool_id], key=attrgetter("prefix", "update.key"))
         for group in _cut(items, sizes, max_nodes):
             groups.append((group, Tally(is_open=is_open, updates=(item.update for item in group))))
             total.merge(groups[-1][1])
@@ -103,7 +105,7 @@ def group_updates(
 
 
 def _telling(origin: Origin, shown: JobHead, group: Sequence[_Told], tally: Tally, now: datetime) -> Step:
-    by_name = sorted(group, key=lambda item: item.update.key)
+    by_name = sorted(group, key=attrgetter("update.key"))
     event = nodes_event(origin, shown, [item.change for item in by_name], [item.entry for item in by_name], now)
     placed: dict[str, list[NodeUpdate]] = {}
     for item in group:
