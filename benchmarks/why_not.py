@@ -8,9 +8,8 @@ from typing import Final
 
 WHY_NOT: Final[dict[str, str]] = {
     "unchanged cycle of one 10,000-node job: CPU / CPU of the azure-batch SDK": (
-        "the measured cycle is a whole one: more than half of it are the five reads and one write of the table through "
-        "azure-data-tables, which do not grow with the job (see the row of 100,000 nodes); the ten pages take a third "
-        "(profiles/unchanged.txt)."
+        "the measured cycle is a whole one: half of it are the five reads and one write of the table, which do not "
+        "grow with the job (see the row of 100,000 nodes); the ten pages take less (profiles/unchanged.txt)."
     ),
     "cycle with 1 % of the nodes changed": (
         "the 100 changed nodes are spread so that every page and every chunk changes, which is the worst case: a sixth "
