@@ -12,11 +12,11 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
+from shared.delivery_state import Delivery, DeliveryState
 from shared.errors import UnreadableRowError
 from shared.events import Event, EventType
 from shared.journal import write_line
 from shared.ports import Row, Table
-from shared.state import Delivery, DeliveryState
 from shared.table_rows import END, OWN, delivery_key, event_key, from_row, range_of, unpack_body
 
 EVENT_ID = re.compile(r"[0-9]{13}-[a-z2-7]{24}")

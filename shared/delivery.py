@@ -18,6 +18,7 @@ from threading import Lock
 from msgspec import Struct
 from msgspec.structs import replace
 
+from shared.delivery_state import Delivery, DeliveryState
 from shared.errors import StoreError, UnreadableRowError
 from shared.events import Origin
 from shared.formats import Message, render
@@ -38,7 +39,6 @@ from shared.outbox import (
 from shared.overtaken import end_of
 from shared.ports import Authorize, Clock, Delete, Lanes, Put, Replace, Sender, Table
 from shared.sending import hide_credentials, send_authorised, send_or_own_up, without_token
-from shared.state import Delivery, DeliveryState
 from shared.table_rows import delivery_key, event_key, from_row, range_of, to_columns, unpack_body
 from shared.webhook_config import Webhook
 from shared.webhook_health import WebhookHealth, read_health

@@ -8,11 +8,12 @@ from datetime import datetime
 
 import msgspec
 
+from shared.delivery_state import Told
 from shared.digest_rules import KnownToWebhook, News, news_of
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.ports import Column, Merge, Row, Table
-from shared.state import JobHead, Told
+from shared.state import JobHead
 from shared.table_rows import SCHEMA_VERSION, check_version, digest_key, digests_of, from_row, job_key
 from shared.webhook_config import Webhook
 

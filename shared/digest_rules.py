@@ -15,10 +15,11 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
+from shared.delivery_state import Pace, Told
 from shared.events import EventType
 from shared.mute_rules import Mute, muted_until
 from shared.outbox import wait_before
-from shared.state import JobHead, Pace, Told, Tracking
+from shared.state import JobHead, Tracking
 from shared.webhook_config import Webhook, WebhookFormat
 
 HOLD = timedelta(seconds=10)

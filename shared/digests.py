@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from shared.chunks import decode_chunk, decode_record
 from shared.delivery import Deliverer, DeliveryRun
+from shared.delivery_state import Pace
 from shared.diff import as_utc
 from shared.digest_rows import read_known, telling
 from shared.digest_rules import HOLD, Decision, News, after_failing, after_sending, decide
@@ -35,7 +36,7 @@ from shared.outcomes import has_failed
 from shared.plan import MAX_ROWS
 from shared.ports import Insert, Operation, Replace, Row
 from shared.sending import send_or_own_up
-from shared.state import JobHead, NodeRecord, Pace
+from shared.state import JobHead, NodeRecord
 from shared.table_rows import chunk_key, from_row, pace_key, to_columns, unpack
 from shared.webhook_config import Webhook
 from shared.webhook_model import WebhookAnswer

@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from shared.delivery_state import Delivery, DeliveryState
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
 from shared.ports import Clock, Sender, Table
 from shared.reprs import repr_without
-from shared.state import Cycle, Delivery, DeliveryState
+from shared.state import Cycle
 from shared.summary_view import is_stale
 from shared.table_rows import CYCLE, OWN, from_row, range_of
 

@@ -19,9 +19,9 @@ from shared.api_events import (
     ShownState,
 )
 from shared.archive import Archive, StoredDelivery, StoredEvent
+from shared.delivery_state import DeliveryState
 from shared.http_api import not_found
 from shared.redaction import clean
-from shared.state import DeliveryState
 
 MAX_LOOKED_AT = 1000
 """Events that are looked at for one page; filters may let few of them through."""

@@ -21,6 +21,7 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
+from shared.delivery_state import Delivery, DeliveryState, WebhookState
 from shared.errors import RowConflictError, StoreError, StoreUnavailableError, UnreadableRowError
 from shared.events import Event
 from shared.outbox import new_delivery, recipients
@@ -28,7 +29,7 @@ from shared.patterns import matches_any
 from shared.plan import MAX_ROWS, Slice
 from shared.ports import Column, Delete, Insert, Merge, Operation, Put, Replace, Row, Table
 from shared.reprs import repr_without
-from shared.state import Cycle, Delivery, DeliveryState, JobHead, WebhookState
+from shared.state import Cycle, JobHead
 from shared.table_rows import (
     CYCLE,
     SCHEMA_VERSION,

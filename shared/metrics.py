@@ -10,13 +10,14 @@ from typing import TypeVar
 
 from msgspec import Struct
 
+from shared.delivery_state import Delivery, DeliveryState
 from shared.diff import as_utc
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.model import Outcome, Phase
 from shared.openmetrics import Family, Kind, Sample
 from shared.ports import Clock, Row, Table
-from shared.state import Cycle, Delivery, DeliveryState, JobHead
+from shared.state import Cycle, JobHead
 from shared.table_rows import CYCLE, OWN, from_row, range_of
 
 MAX_COUNTED = 10_000

@@ -13,10 +13,10 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
+from shared.delivery_state import Attempt, Delivery, DeliveryState, WebhookState
 from shared.events import PREFIX, Event
 from shared.redaction import clean
 from shared.retry_after import parse_retry_after
-from shared.state import Attempt, Delivery, DeliveryState, WebhookState
 from shared.webhook_config import Webhook, WebhookFormat
 from shared.webhook_model import SendFailure, WebhookAnswer
 

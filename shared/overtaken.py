@@ -12,12 +12,12 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
+from shared.delivery_state import Delivery, DeliveryState
 from shared.errors import StoreError
 from shared.event_ids import event_id
 from shared.events import EventType
 from shared.journal import write_line
 from shared.ports import Delete, Insert, Operation, Replace, Table
-from shared.state import Delivery, DeliveryState
 from shared.table_rows import delivery_key, event_key, to_columns
 from shared.webhook_config import Webhook
 

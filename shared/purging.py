@@ -10,11 +10,11 @@ from itertools import islice
 
 from msgspec import Struct
 
+from shared.delivery_state import Delivery, DeliveryState
 from shared.errors import RowConflictError, UnreadableRowError
 from shared.journal import write_line
 from shared.plan import MAX_ROWS
 from shared.ports import Clock, Delete, Row, Table
-from shared.state import Delivery, DeliveryState
 from shared.table_rows import OWN, check_version, from_row, range_of, webhook_of_digest
 
 _ENDED = (DeliveryState.DONE, DeliveryState.DEAD)

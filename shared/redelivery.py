@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from shared.api_events import RedeliveriesView, RedeliveryResult, RedeliveryState, RedeliveryView
 from shared.archive import Archive, StoredDelivery, StoredEvent
+from shared.delivery_state import Delivery, DeliveryState
 from shared.errors import RowConflictError
 from shared.events import Event
 from shared.history import EventFilter
@@ -26,7 +27,6 @@ from shared.http_api import ApiError, not_found
 from shared.ledger import LostRaceError
 from shared.outbox import is_told_by_event, new_delivery, recipients
 from shared.ports import Clock, Delete, Insert, Operation, Row, Table
-from shared.state import Delivery, DeliveryState
 from shared.table_rows import OWN, delivery_key, from_row, read_webhook, to_columns, webhook_key
 from shared.webhook_config import Webhook
 

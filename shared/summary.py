@@ -11,12 +11,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.api_model import DeliveriesView, SummaryView
+from shared.delivery_state import DeliveryState, WebhookState
 from shared.errors import StoreError, UnreadableRowError
 from shared.events import Origin
 from shared.http_api import not_found
 from shared.journal import write_line
 from shared.ports import Clock, Insert, Lanes, Replace, Row, Table
-from shared.state import Cycle, DeliveryState, Trouble, WebhookState
+from shared.state import Cycle, Trouble
 from shared.summary_view import AccountState, Page, build_summary, is_stale
 from shared.table_rows import CYCLE, OWN, REFRESH, from_row, range_of, read_head, to_columns, webhook_key
 

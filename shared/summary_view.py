@@ -24,9 +24,10 @@ from shared.api_model import (
     TroubleView,
     WebhooksView,
 )
+from shared.delivery_state import WebhookState
 from shared.diff import as_utc
 from shared.model import Phase
-from shared.state import Cycle, JobHead, PhaseCounts, Tracking, Trouble, WebhookState
+from shared.state import Cycle, JobHead, PhaseCounts, Tracking, Trouble
 
 
 class AccountState(Struct, frozen=True, kw_only=True):

@@ -13,9 +13,10 @@ import msgspec
 from msgspec import Struct
 
 from shared.compression import compress, decompress
+from shared.delivery_state import DeliveryState, WebhookState
 from shared.errors import UnreadableRowError
 from shared.ports import Column, Row
-from shared.state import DeliveryState, JobHead, Tracking, Trouble, WebhookState
+from shared.state import JobHead, Tracking, Trouble
 
 SCHEMA_VERSION = 1
 OWN = "_"

@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.api_webhooks import PingView, WebhookStanding, WebhookView
+from shared.delivery_state import DeliveryState, WebhookState
 from shared.errors import RowConflictError
 from shared.events import EventType, Origin, webhook_event
 from shared.formats import Message, render
@@ -25,7 +26,6 @@ from shared.ping_advice import advice_on
 from shared.ports import Authorize, Clock, Insert, Replace, Row, Sender, Table
 from shared.redaction import clean
 from shared.sending import send_authorised, send_or_own_up, without_token
-from shared.state import DeliveryState, WebhookState
 from shared.table_rows import END, OWN, delivery_key, from_row, ping_key, read_webhook, to_columns, webhook_key
 from shared.webhook_config import Webhook
 from shared.webhook_health import turn_told

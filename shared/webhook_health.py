@@ -11,13 +11,13 @@ from threading import Lock
 
 from msgspec import Struct, field
 
+from shared.delivery_state import WebhookState
 from shared.errors import StoreError, UnreadableRowError
 from shared.events import Event, EventType, Origin, webhook_event
 from shared.journal import write_line
 from shared.ledger import Ledger, Pending
 from shared.outbox import Judgement, follow_webhook
 from shared.ports import Row, Table
-from shared.state import WebhookState
 from shared.table_rows import OWN, range_of, read_webhook, webhook_key
 
 _NEVER = datetime.max.replace(tzinfo=UTC)

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from shared.delivery import Deliverer
+from shared.delivery_state import DeliveryState, WebhookState
 from shared.events import EventType, Origin, webhook_event
 from shared.ledger import Ledger
 from shared.outbox import new_delivery
 from shared.ports import Insert
-from shared.state import DeliveryState, WebhookState
 from shared.table_rows import OWN, delivery_key, event_key, pack_body, to_columns, webhook_key
 from shared.webhook_model import WebhookAnswer, WebhookRequest
 from tests.faults.place import SerialLanes

@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 
 from shared import redelivery
+from shared.delivery_state import DeliveryState
 from shared.http_api import Answer, Request
 from shared.ports import Operation, Table
-from shared.state import DeliveryState
 from shared.table_rows import delivery_key, range_of
 from shared.table_store import open_table
 from shared.workers import ThreadLanes

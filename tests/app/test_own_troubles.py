@@ -9,11 +9,11 @@ from datetime import datetime
 import pytest
 from msgspec.structs import replace
 
+from shared.delivery_state import WebhookState
 from shared.ledger import Ledger
 from shared.plan import Slice
 from shared.ports import Column, Delete, Lanes, ListingOptions, Merge, StatusPage
 from shared.routes import Routes
-from shared.state import WebhookState
 from shared.table_rows import CYCLE, OWN, to_columns, webhook_key
 from shared.webhook_model import WebhookRequest
 from shared.workers import ThreadLanes

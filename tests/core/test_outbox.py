@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from shared.delivery_state import Delivery, DeliveryState, WebhookState
 from shared.events import EventType, account_event, job_event, webhook_event
 from shared.outbox import (
     FAILING_AFTER,
@@ -29,7 +30,6 @@ from shared.outbox import (
     recipients,
     wait_before,
 )
-from shared.state import Delivery, DeliveryState, WebhookState
 from shared.webhook_config import WebhookFormat
 from shared.webhook_model import SendFailure, WebhookAnswer
 from tests.support.builders import NOW, ORIGIN, SITE, answer, head, webhook

@@ -7,23 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
+from shared.delivery_state import Attempt, Delivery, DeliveryState, WebhookState
 from shared.errors import UnreadableRowError
 from shared.model import Phase
 from shared.ports import Column, Row
-from shared.state import (
-    Attempt,
-    Cause,
-    Cycle,
-    Delivery,
-    DeliveryState,
-    JobEnd,
-    JobHead,
-    PhaseCounts,
-    Stuck,
-    Tracking,
-    Trouble,
-    WebhookState,
-)
+from shared.state import Cause, Cycle, JobEnd, JobHead, PhaseCounts, Stuck, Tracking, Trouble
 from shared.table_rows import (
     SCHEMA_VERSION,
     check_version,

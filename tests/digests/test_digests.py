@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
+from shared.delivery_state import WebhookState
 from shared.digest_rows import is_owed
 from shared.mute_rules import Mute
 from shared.mutes import Mutes
 from shared.ports import Delete
-from shared.state import JobEnd, PhaseCounts, Stuck, WebhookState
+from shared.state import JobEnd, PhaseCounts, Stuck
 from shared.table_rows import OWN, from_row, job_key, webhook_key
 from shared.webhook_config import WebhookFormat
 from tests.support.fake_table import Fault

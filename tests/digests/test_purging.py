@@ -3,9 +3,9 @@
 from collections import Counter
 from datetime import timedelta
 
+from shared.delivery_state import DeliveryState, WebhookState
 from shared.ports import Insert
 from shared.purging import Purger
-from shared.state import DeliveryState, WebhookState
 from shared.table_rows import OWN, digest_key, pace_key, range_of, to_columns, webhook_key
 from shared.webhook_config import WebhookFormat
 from tests.support.deployment import ACCOUNT, NOW, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy

@@ -6,9 +6,10 @@ Owns the names of the points in docs/crash-table.md. Does not own what happens t
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from shared.delivery_state import Delivery, Pace
 from shared.outside import Outside
 from shared.ports import Delete, Insert, Operation, Put, Replace, Row, Sender, Table
-from shared.state import Delivery, JobHead, Pace
+from shared.state import JobHead
 from shared.table_rows import from_row
 from shared.webhook_model import WebhookAnswer, WebhookRequest
 

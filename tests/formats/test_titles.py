@@ -6,13 +6,14 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from shared.delivery_state import Told
 from shared.digest_rules import KnownToWebhook, News, NewsKind, news_of
 from shared.formats import render_notice
 from shared.job_notices import jobs_notice
 from shared.job_titles import heading_of
 from shared.model import Phase
 from shared.notices import Mood, Notice
-from shared.state import Carried, Cause, JobEnd, JobHead, PhaseCounts, Stuck, Told
+from shared.state import Carried, Cause, JobEnd, JobHead, PhaseCounts, Stuck
 from shared.webhook_config import WebhookFormat
 from tests.support.told_jobs import ACCOUNT, LINKS, NOW, webhook
 

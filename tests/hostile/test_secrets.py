@@ -25,6 +25,7 @@ import function_app
 from shared.batch_auth import TokenAuth
 from shared.batch_client import BatchClient
 from shared.composition import build_app, compose, utc_now
+from shared.delivery_state import DeliveryState
 from shared.errors import SettingsError, StoreError
 from shared.event_grid_token import EventGridToken
 from shared.http_api import Answer, Request
@@ -34,7 +35,6 @@ from shared.ports import Put
 from shared.route_table import ROUTES
 from shared.routes import Routes
 from shared.settings import load_settings
-from shared.state import DeliveryState
 from shared.table_rows import range_of
 from shared.table_store import open_table
 from shared.webhook_model import WebhookAnswer, WebhookRequest

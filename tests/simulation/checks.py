@@ -14,10 +14,11 @@ from local.batch_simulator.statuses import Phase as ListedPhase
 from local.batch_simulator.statuses import is_failed
 from local.batch_simulator.world import Job, NodeStatus
 from shared.chunks import Cover, decode_chunk, decode_record, node_key
+from shared.delivery_state import Delivery, DeliveryState
 from shared.diff import as_utc
 from shared.model import Phase
 from shared.outcomes import has_failed, outcome_of
-from shared.state import Cycle, Delivery, DeliveryState, JobHead, NodeRecord, Reason
+from shared.state import Cycle, JobHead, NodeRecord, Reason
 from shared.table_rows import CYCLE, OWN, chunk_key, event_key, from_row, range_of, unpack
 from shared.webhook_config import Webhook
 from tests.simulation.batch import ACCOUNT

@@ -12,6 +12,7 @@ from msgspec.structs import asdict, replace
 from shared import cycle_rules, delivery, events, formats, grouping, heads, job_rules, listing, polling, watching
 from shared.chunks import Chunk
 from shared.delivery import DeliveryRun
+from shared.delivery_state import Delivery, DeliveryState
 from shared.diff import Watch, decide_node
 from shared.errors import RowConflictError, StoreError
 from shared.event_ids import event_id
@@ -22,7 +23,7 @@ from shared.outbox import NextStep
 from shared.outcomes import outcome_of
 from shared.plan import Slice, plan_slices
 from shared.signing import signing_headers
-from shared.state import Cycle, Delivery, DeliveryState, JobHead, NodeRecord
+from shared.state import Cycle, JobHead, NodeRecord
 from shared.table_rows import job_key
 from shared.watching import JobWatcher
 

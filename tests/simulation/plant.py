@@ -16,13 +16,13 @@ from unittest.mock import patch
 
 from shared import webhook_health
 from shared.composition import App, compose
+from shared.delivery_state import DeliveryState
 from shared.errors import StoreError
 from shared.http_api import Answer, ApiError, Request
 from shared.outside import Outside
 from shared.polling import CycleReport
 from shared.ports import Row
 from shared.settings import load_settings
-from shared.state import DeliveryState
 from shared.table_rows import range_of
 from tests.simulation.batch import ACCOUNT, BASE, SimulatedAccount, SimulatedBatch
 from tests.simulation.baton import Baton, BatonLanes, BatonLock, Stopped

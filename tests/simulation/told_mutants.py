@@ -9,13 +9,14 @@ from unittest.mock import patch
 from msgspec.structs import replace
 
 from shared import delivery, digest_rules, digests, formats, heads, job_rules, watching
+from shared.delivery_state import Pace
 from shared.digest_rules import NewsKind, after_sending
 from shared.format_pagerduty import render_pagerduty
 from shared.job_rules import judge_stuck
 from shared.model import TaskCounts
 from shared.mute_rules import muted_until
 from shared.ports import Column, Put
-from shared.state import JobHead, Pace
+from shared.state import JobHead
 from shared.table_rows import from_row, job_key
 from tests.simulation.mutants import MUTANTS, mutant
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from local.batch_simulator.filters import parse_time
 from local.batch_simulator.world import Job
+from shared.delivery_state import Delivery
 from shared.mute_rules import Mute
 from shared.ports import Clock, Delete, Insert, Merge, Operation, Replace, Row
-from shared.state import Cycle, Delivery
+from shared.state import Cycle
 from shared.table_rows import CYCLE, from_row, unpack_body
 from shared.webhook_config import Webhook
 from tests.simulation.baton import Owner

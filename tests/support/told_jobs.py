@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
+from shared.delivery_state import Told
 from shared.digest_rules import KnownToWebhook, News, news_of
 from shared.model import Phase
-from shared.state import Cause, JobHead, PhaseCounts, Told
+from shared.state import Cause, JobHead, PhaseCounts
 from shared.webhook_config import Webhook, WebhookFormat
 
 NOW = datetime(2026, 11, 5, 22, 0, tzinfo=UTC)

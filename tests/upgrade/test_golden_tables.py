@@ -11,10 +11,11 @@ import pytest
 from msgspec import Struct
 
 from shared.chunks import decode_chunk, decode_record
+from shared.delivery_state import Delivery, Pace, Told, WebhookState
 from shared.errors import StoreError
 from shared.mute_rules import Mute
 from shared.ports import Merge, Row
-from shared.state import Cycle, Delivery, JobHead, NodeRecord, Pace, Told, WebhookState
+from shared.state import Cycle, JobHead, NodeRecord
 from shared.summary import Refresh
 from shared.table_rows import SCHEMA_VERSION, digests_of, from_row, pack, unpack, unpack_body
 from shared.webhook_admin import Ping
