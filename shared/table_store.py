@@ -39,6 +39,7 @@ from shared.table_wire import (
 
 if TYPE_CHECKING:
     from azure.core.pipeline import PipelineResponse
+    from azure.core.rest import HttpResponse
 
 _EXISTS = "EntityAlreadyExists"
 _CHANGED = frozenset({"UpdateConditionNotSatisfied", "ConditionNotMet"})
@@ -154,8 +155,8 @@ class TableStore(Struct, frozen=True):
             content=content,
         )
         pipeline = self.client._client  # noqa: SLF001 - the SDK's own calls cost ten times as much; nothing public sends
-        response = pipeline.send_request(request, stream=True)
-        body = response.read()
+        response = pipeline.send_request(request, stream=True)  # otherwise the SDK decodes it, for nobody
+        body = _read(response)
         if response.status_code not in _DONE:
             return decode_refusal(response.status_code, response.headers.get("x-ms-error-code"), body)
         return _Answer(headers=response.headers, body=body)
@@ -204,7 +205,7 @@ def open_table(
         "timeout": 2 * answer_timeout.total_seconds(),
         "connection_timeout": min(5.0, answer_timeout.total_seconds()),
         "read_timeout": answer_timeout.total_seconds(),
-        "raw_response_hook": _ignore_retry_after,
+        "raw_response_hook": _prepare_retry,
         # Otherwise each request looks through all variables and a .netrc for a proxy and a password; no other call of
         # ours heeds them, and looking takes an eighth of a request.
         "use_env_settings": False,
@@ -215,10 +216,24 @@ def open_table(
     return TableStore(TableClient(endpoint, table_name, credential=credential, **options))
 
 
-def _ignore_retry_after(response: "PipelineResponse[Any, Any]") -> None:
-    """Otherwise the SDK would sleep for as long as whoever answered says, however long that is."""
+def _read(response: "HttpResponse") -> bytes:
+    """The body of an answer that was not read yet; its connection is kept, or closed when the body breaks off."""
+    try:
+        return response.read()
+    finally:
+        response.close()
+
+
+def _prepare_retry(response: "PipelineResponse[Any, Any]") -> None:
+    """Read a refusal before the SDK may try again, which would drop it with its connection open.
+
+    Nor does it hear when to try again: it would sleep for as long as whoever answered says, however long that is.
+    """
+    answer = response.http_response
     for name in ("Retry-After", "retry-after-ms", "x-ms-retry-after-ms"):
-        response.http_response.headers.pop(name, None)
+        answer.headers.pop(name, None)
+    if answer.status_code not in _DONE:
+        _read(answer)
 
 
 def _next_page(headers: Mapping[str, str]) -> str | None:

@@ -1,7 +1,9 @@
 """How the store takes answers of the service that Azurite never gives."""
 
+import gc
 import json
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +16,7 @@ from local.azurite import ACCOUNT, KEY
 from shared.errors import RowConflictError, StoreError, StoreUnavailableError, TransactionTooLargeError
 from shared.ports import Operation, Put, Replace
 from shared.table_store import TableStore, open_table
+from tests.support.receivers import Receiver, says
 
 
 class Answer(NamedTuple):
@@ -34,6 +37,7 @@ class Script(ThreadingHTTPServer):
     def __init__(self, *answers: Answer) -> None:
         self.answers = list(answers)
         self.asked: list[str] = []
+        self.connections = 0
         super().__init__(("127.0.0.1", 0), _Handler)
 
     @property
@@ -46,6 +50,11 @@ class Script(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: Script
+    protocol_version = "HTTP/1.1"
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.connections += 1
 
     def _answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -58,6 +67,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(answer.body)
+        promised = answer.headers.get("Content-Length", str(len(answer.body)))
+        self.close_connection = promised != str(len(answer.body)) or "Transfer-Encoding" in answer.headers
 
     do_GET = do_POST = _answer  # noqa: N815 - http.server's names
 
@@ -173,6 +184,53 @@ def page(*keys: str, follow: str | None) -> Answer:
     if follow:
         headers |= {"x-ms-continuation-NextPartitionKey": "p", "x-ms-continuation-NextRowKey": follow}
     return Answer(200, json.dumps({"value": rows}).encode(), headers)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(b"HTTP/1.1 500 No\r\nContent-Length: 3\r\n\r\nNo.", id="tried again in vain"),
+        pytest.param(b"HTTP/1.1 403 No\r\nContent-Length: 3\r\n\r\nNo.", id="refused"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", id="a broken chunk"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx", id="cut short"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", id="no JSON"),
+    ],
+)
+def test_no_answer_leaves_its_connection_open(said: bytes) -> None:
+    """Whatever is answered to a read or a write, no connection is left behind."""
+    gc.collect()
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always", ResourceWarning)
+        with Receiver(says(said)) as server:
+            ask_in_vain(f"http://127.0.0.1:{server.port}/{ACCOUNT}")
+        gc.collect()
+    assert [str(warning.message) for warning in heard] == []
+
+
+def ask_in_vain(endpoint: str) -> None:
+    """Read a row and a range, and write, each ending in an error."""
+    connection_string = f"AccountName={ACCOUNT};AccountKey={KEY};TableEndpoint={endpoint}"
+    store = open_table(connection_string, "scripted", answer_timeout=timedelta(milliseconds=100))
+    for ask in (
+        lambda: store.get("p", "r"),
+        lambda: list(store.query("p", "a", "z")),
+        lambda: store.transact("p", TWO),
+    ):
+        with pytest.raises(StoreError):
+            ask()
+
+
+def test_a_connection_is_used_again(script: Script) -> None:
+    """A row, a range, a row that is missing and a refusal go over one connection."""
+    missing = refusal(404, "ResourceNotFound", "No.")
+    script.answers = [page("a", follow=None), missing, refusal(403, "AuthorizationFailure", "No."), page(follow=None)]
+    store = script.store
+    assert len(list(store.query("p", "a", "z"))) == 1
+    assert store.get("p", "r") is None
+    with pytest.raises(StoreUnavailableError):
+        store.get("p", "r")
+    assert list(store.query("p", "a", "z")) == []
+    assert script.connections == 1
 
 
 def test_no_proxy_of_the_environment_is_used(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
