@@ -55,7 +55,8 @@ def mood_of(news: News) -> Mood:
     if head is None:
         return Mood.GOOD
     if news.kind is NewsKind.REACHABLE:
-        return Mood.WARNING if head.preparation.open else Mood.GOOD
+        well = Mood.GOOD if is_looked_at(head) else Mood.INFO
+        return Mood.WARNING if head.preparation.open else well
     if news.kind in {NewsKind.GONE, NewsKind.UNREACHABLE, NewsKind.RESUMED}:
         return Mood.WARNING
     if news.kind is NewsKind.RESOLVED:
@@ -122,7 +123,8 @@ def held_up(head: JobHead, verb: str = "are") -> str:
 
 def _counted_as(news: News) -> str:
     if news.kind is not NewsKind.RESOLVED or news.head is None:
-        return _COUNTED[news.kind]
+        is_over = news.kind is NewsKind.REACHABLE and mood_of(news) is Mood.INFO
+        return _OVER if is_over else _COUNTED[news.kind]
     if mood_of(news) is Mood.WARNING:
         return _COUNTED[NewsKind.FAILED]
     return _COUNTED[news.kind] if mood_of(news) is Mood.GOOD else _OVER

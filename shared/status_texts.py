@@ -36,7 +36,7 @@ def _clean_info(info: ExecutionInfo | None, node_url: str | None) -> ExecutionIn
         return None
     directory, url = _phrase(info.task_root_directory), info.task_root_directory_url
     # As a rule it is made of two texts that were cleaned before; to see so costs a tenth of cleaning it.
-    is_made_of_clean = url == f"{node_url}/files/{directory}" and len(url) <= TEXT_LIMIT
+    is_made_of_clean = url == f"{node_url}/files/{directory}" and url.isascii() and len(url) <= TEXT_LIMIT
     return structs.replace(
         info,
         state=clean_word(info.state),
@@ -48,7 +48,6 @@ def _clean_info(info: ExecutionInfo | None, node_url: str | None) -> ExecutionIn
     )
 
 
-@lru_cache(maxsize=32)  # of the nodes that fail together most say the same; each may be 80 kB
 def _clean_failure(failure: FailureInfo | None) -> FailureInfo | None:
     if failure is None:
         return None

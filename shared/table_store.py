@@ -48,7 +48,7 @@ _NO_TABLE = "TableNotFound"
 _DONE = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED})
 _TOO_LARGE = frozenset({"RequestBodyTooLarge", "EntityTooLarge", "PropertyValueTooLarge", "TooManyProperties"})
 _KEPT_MESSAGE_BYTES = 256
-_OPERATION_INDEX = re.compile(r"(\d+):")
+_OPERATION_INDEX = re.compile(r"(\d{1,3}):")
 
 
 class TableStore(Struct, frozen=True):
@@ -205,9 +205,9 @@ def open_table(
         "timeout": 2 * answer_timeout.total_seconds(),
         "connection_timeout": min(5.0, answer_timeout.total_seconds()),
         "read_timeout": answer_timeout.total_seconds(),
-        "raw_response_hook": _prepare_retry,
-        # Otherwise each request looks through all variables and a .netrc for a proxy and a password; no other call of
-        # ours heeds them, and looking takes an eighth of a request.
+        "raw_response_hook": _finish_answer,
+        # Otherwise each request looks through all variables and a .netrc for a proxy, a password and authorities; no
+        # other call of ours heeds them, and looking takes an eighth of a request.
         "use_env_settings": False,
     }
     if isinstance(storage, str):
@@ -217,28 +217,28 @@ def open_table(
 
 
 def _read(response: "HttpResponse") -> bytes:
-    """The body of an answer that was not read yet; its connection is kept, or closed when the body breaks off."""
+    """The body of an answer; its connection is kept, or closed when the body breaks off."""
     try:
         return response.read()
     finally:
         response.close()
 
 
-def _prepare_retry(response: "PipelineResponse[Any, Any]") -> None:
-    """Read a refusal before the SDK may try again, which would drop it with its connection open.
+def _finish_answer(response: "PipelineResponse[Any, Any]") -> None:
+    """Read an answer where the SDK still tries again if it breaks off, or if it is a refusal of the busy.
 
-    Nor does it hear when to try again: it would sleep for as long as whoever answered says, however long that is.
+    Otherwise what is tried again would leave its connection open. Nor does the SDK hear when to try again: it would
+    sleep for as long as whoever answered says, however long that is.
     """
     answer = response.http_response
     for name in ("Retry-After", "retry-after-ms", "x-ms-retry-after-ms"):
         answer.headers.pop(name, None)
-    if answer.status_code not in _DONE:
-        _read(answer)
+    _read(answer)
 
 
 def _next_page(headers: Mapping[str, str]) -> str | None:
     following = {name: headers.get(f"x-ms-continuation-{name}") for name in ("NextPartitionKey", "NextRowKey")}
-    if following["NextPartitionKey"] is None:
+    if not any(following.values()):
         return None
     return "".join(f"&{name}={quote(value, safe='')}" for name, value in following.items() if value)
 

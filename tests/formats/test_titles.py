@@ -13,7 +13,7 @@ from shared.job_notices import jobs_notice
 from shared.job_titles import heading_of
 from shared.model import Phase
 from shared.notices import Mood, Notice
-from shared.state import Carried, Cause, JobEnd, JobHead, PhaseCounts, Stuck
+from shared.state import Carried, Cause, JobEnd, JobHead, PhaseCounts, Stuck, Tracking
 from shared.webhook_config import WebhookFormat
 from tests.support.told_jobs import ACCOUNT, LINKS, NOW, webhook
 
@@ -206,6 +206,15 @@ def test_heading_over_several_jobs() -> None:
     ]
     assert {item.kind for item in several} == {NewsKind.RESOLVED}
     assert heading_of("a", several) == "Failures in 1 job, 1 job resolved, 1 job over on a"
+
+
+def test_jobs_that_are_over_are_not_in_sight_again() -> None:
+    """Of jobs that could not be looked at, one that can be again and one that need not be are counted apart."""
+    lost = Told(unreachable_since=NOW, at=NOW)
+    found, gone = _news(_head(), lost), _news(_head(tracking=Tracking.GONE), lost)
+    assert (found.kind, gone.kind) == (NewsKind.REACHABLE, NewsKind.REACHABLE)
+    assert heading_of("a", [found, gone]) == "1 job in sight again, 1 job over on a"
+    assert (_notice(found).mood, _notice(gone).mood) == (Mood.GOOD, Mood.INFO)
 
 
 def test_nodes_of_a_service_are_told_short() -> None:

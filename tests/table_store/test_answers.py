@@ -181,7 +181,7 @@ def page(*keys: str, follow: str | None) -> Answer:
     """A page of a range; *follow* is the row that the next page begins with."""
     rows = [{"odata.etag": "e", "PartitionKey": "p", "RowKey": key} for key in keys]
     headers = {"Content-Type": "application/json"}
-    if follow:
+    if follow is not None:
         headers |= {"x-ms-continuation-NextPartitionKey": "p", "x-ms-continuation-NextRowKey": follow}
     return Answer(200, json.dumps({"value": rows}).encode(), headers)
 
@@ -248,11 +248,30 @@ def test_empty_pages_do_not_end_a_range(script: Script) -> None:
     assert len(script.asked) == 4
 
 
+def test_an_answer_that_breaks_off_is_asked_for_again(script: Script) -> None:
+    """A read whose answer is cut within its body is tried again as one without an answer is."""
+    row = Answer(200, b'{"odata.etag": "e", "PartitionKey": "p", "RowKey": "r"}', {"Content-Type": "application/json"})
+    script.answers = [Answer(200, b'{"odata.etag"', CUT), row, Answer(200, b'{"value"', CUT), page("a", follow=None)]
+    found = script.store.get("p", "r")
+    assert found is not None
+    assert found.key == "r"
+    assert [row.key for row in script.store.query("p", "a", "z")] == ["a"]
+    assert len(script.asked) == 4
+
+
 def test_a_page_is_asked_for_when_it_is_needed(script: Script) -> None:
     """Who stops early pays for no further page."""
     script.answers = [page("a", follow="b"), page("b", follow=None)]
     assert next(script.store.query("p", "a", "z")).key == "a"
     assert len(script.asked) == 1
+
+
+def test_a_continuation_that_names_nothing_ends_the_range(script: Script) -> None:
+    """Empty headers are no continuation: the first page is not asked for again and again."""
+    last = page("a", follow=None)
+    nothing = {"x-ms-continuation-NextPartitionKey": "", "x-ms-continuation-NextRowKey": ""}
+    script.answers = [Answer(last.status, last.body, last.headers | nothing)]
+    assert [row.key for row in script.store.query("p", "a", "z")] == ["a"]
 
 
 def test_a_page_that_fails_in_between_ends_the_range_with_an_error(script: Script) -> None:
