@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from shared.delivery_state import Delivery, DeliveryState
 from shared.errors import StoreError, UnreadableRowError
 from shared.events import Origin
-from shared.formats import Message, render
+from shared.formats import Message
 from shared.journal import write_defect, write_line
 from shared.ledger import Ledger, Pending
 from shared.outbox import (
@@ -38,11 +38,10 @@ from shared.outbox import (
 )
 from shared.overtaken import end_of
 from shared.ports import Authorize, Clock, Delete, Lanes, Put, Replace, Sender, Table
-from shared.sending import hide_credentials, send_authorised, send_or_own_up, without_token
+from shared.sending import hide_credentials, send_message, without_token
 from shared.table_rows import delivery_key, event_key, from_row, range_of, to_columns, unpack_body
 from shared.webhook_config import Webhook
 from shared.webhook_health import WebhookHealth, read_health
-from shared.webhook_model import WebhookAnswer
 
 IN_FLIGHT = 4
 """Attempts of one webhook at the same time; a slow receiver holds up only itself."""
@@ -206,7 +205,7 @@ class DeliveryRun:
 
         # render, sign, send
         message = Message(id=claimed.event_id, body=body)
-        answer = send_or_own_up(webhook, lambda: self._send(webhook, message, now), event=claimed.event_id)
+        answer = send_message(self._with.sender, self._with.authorize, webhook, message, now)
 
         # decide
         ended = self._with.clock()
@@ -234,9 +233,6 @@ class DeliveryRun:
             reason=judgement.reason,
             durationMs=step.delivery.attempts[-1].duration_ms,
         )
-
-    def _send(self, webhook: Webhook, message: Message, now: datetime) -> WebhookAnswer:
-        return send_authorised(self._with.sender, self._with.authorize, webhook, render(webhook, message, now))
 
     def _body(self, item: Pending) -> bytes | None:
         row = self._with.table.get(item.partition, event_key(item.delivery.event_id))

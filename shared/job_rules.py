@@ -81,9 +81,10 @@ def take_facts(origin: Origin, head: JobHead, job: BatchJob, now: datetime) -> D
 
 def close(origin: Origin, head: JobHead, end: JobEnd, since: datetime, now: datetime) -> Decision:
     """End all that stands of a job at once, and tell the end of what was told: failures, a standstill, a trouble."""
-    head, events = _end_trouble(origin, head, end, now)
+    ended = _end_trouble(origin, head, end, now)
+    head, events = ended.head, ended.events
     if head.closed is not None:
-        return Decision(head=head, events=events)
+        return ended
     was_open = head.preparation.open > 0
     if was_open and head.preparation_failed_ever > 0:
         events = (*events, closed_event(origin, head, end, since, now))
@@ -144,8 +145,7 @@ def recover(origin: Origin, head: JobHead, now: datetime) -> Decision:
     if head.trouble is None:
         return Decision(head=head)
     watching = Tracking.WATCHING if head.tracking is Tracking.UNREACHABLE else head.tracking
-    well, events = _end_trouble(origin, replace(head, tracking=watching), None, now)
-    return Decision(head=well, events=events)
+    return _end_trouble(origin, replace(head, tracking=watching), None, now)
 
 
 def settle(head: JobHead, now: datetime) -> JobHead:
@@ -218,17 +218,17 @@ def _tell(origin: Origin, head: JobHead, stuck: Stuck | None, kind: EventType, n
     return Decision(head=told, events=(job_event(origin, told, kind, since, now),))
 
 
-def _end_trouble(origin: Origin, head: JobHead, end: JobEnd | None, now: datetime) -> tuple[JobHead, tuple[Event, ...]]:
+def _end_trouble(origin: Origin, head: JobHead, end: JobEnd | None, now: datetime) -> Decision:
     """The head without its trouble, and its end if the trouble was told; `end` says why the job itself is over."""
     trouble = head.trouble
     if trouble is None:
-        return head, ()
+        return Decision(head=head)
     well = replace(head, trouble=None, changed_at=now)
     if trouble.event_id is None:
-        return well, ()
+        return Decision(head=well)
     well = replace(well, generation=head.generation + 1)
     why = {"reason": end.value} if end else {}
-    return well, (job_event(origin, well, EventType.JOB_REACHABLE, trouble.since, now, **why),)
+    return Decision(head=well, events=(job_event(origin, well, EventType.JOB_REACHABLE, trouble.since, now, **why),))
 
 
 def _with_facts(head: JobHead, job: BatchJob) -> JobHead:

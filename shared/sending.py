@@ -6,14 +6,14 @@ tokens (`ports.Authorize`), requests (`formats`) or the network (`ports.Sender`)
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from urllib.parse import quote, unquote, urlsplit
 
 from msgspec.structs import replace
 
 from shared.errors import CredentialError
-from shared.formats import needs_token
+from shared.formats import Message, needs_token, render
 from shared.journal import write_defect
 from shared.ports import Authorize, Sender
 from shared.redaction import REDACTED
@@ -40,6 +40,17 @@ def send_authorised(sender: Sender, authorize: Authorize, webhook: Webhook, requ
     if not answer.body:
         return answer
     return replace(answer, body=_hide(answer.body, _credentials(webhook, granted.values())))
+
+
+def send_message(
+    sender: Sender, authorize: Authorize, webhook: Webhook, message: Message, now: datetime
+) -> WebhookAnswer:
+    """Render, sign and send a message once; what came of it, a defect included."""
+    return send_or_own_up(
+        webhook,
+        lambda: send_authorised(sender, authorize, webhook, render(webhook, message, now)),
+        event=message.id,
+    )
 
 
 def send_or_own_up(webhook: Webhook, send: Callable[[], WebhookAnswer], **about: str | None) -> WebhookAnswer:

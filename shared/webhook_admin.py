@@ -17,7 +17,7 @@ from shared.api_webhooks import PingView, WebhookStanding, WebhookView
 from shared.delivery_state import DeliveryState, WebhookState
 from shared.errors import RowConflictError
 from shared.events import EventType, Origin, webhook_event
-from shared.formats import Message, render
+from shared.formats import Message
 from shared.http_api import ApiError, not_found
 from shared.journal import write_line
 from shared.ledger import Ledger, LostRaceError
@@ -25,7 +25,7 @@ from shared.outbox import Verdict, judge, new_delivery, next_step
 from shared.ping_advice import advice_on
 from shared.ports import Authorize, Clock, Insert, Replace, Row, Sender, Table
 from shared.redaction import clean
-from shared.sending import send_authorised, send_or_own_up, without_token
+from shared.sending import send_message, without_token
 from shared.table_rows import END, OWN, delivery_key, from_row, ping_key, read_webhook, to_columns, webhook_key
 from shared.webhook_config import Webhook
 from shared.webhook_health import turn_told
@@ -74,11 +74,7 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         now = self._begin_ping(name)
         event = webhook_event(self.site, EventType.PING, name, now, now)
         message = Message(id=event.id, body=event.body)
-        answer = send_or_own_up(
-            webhook,
-            lambda: send_authorised(self.sender, self.authorize, webhook, render(webhook, message, now)),
-            event=event.id,
-        )
+        answer = send_message(self.sender, self.authorize, webhook, message, now)
         ended = self.clock()
         judgement = judge(webhook.format, answer, 1, ended)
         step = next_step(new_delivery(name, event, now), judgement, answer, ended)

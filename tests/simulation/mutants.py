@@ -226,7 +226,7 @@ def trouble_of_a_lost_job_never_ends() -> AbstractContextManager[object]:
     original = job_rules._end_trouble
 
     def end_trouble(origin: Any, head: JobHead, end: Any, now: datetime) -> Any:
-        well, told = original(origin, head, end, now)
-        return well, told if end is None else ()
+        decision = original(origin, head, end, now)
+        return decision if end is None else replace(decision, events=())
 
     return patch.object(job_rules, "_end_trouble", end_trouble)
