@@ -15,13 +15,13 @@ from functools import cache
 import azure.functions as func
 
 from shared.composition import App, build_app
-from shared.http_api import Answer, Request, error_answer
-from shared.messages import DELIVERIES_QUEUE, POLLS_QUEUE, read_message, write_message
-from shared.polling import CycleReport
-from shared.sign_in import check_sign_in, is_required
+from shared.nudges import DELIVERIES_QUEUE, POLLS_QUEUE, read_message, write_message
+from shared.polling.cycle import CycleReport
+from shared.web.http import Answer, Request, error_answer
+from shared.web.sign_in import check_sign_in, is_required
 
 if typing.TYPE_CHECKING:
-    from shared.routes import Routes
+    from shared.web.routes import Routes
 
 gc.freeze()
 gc.enable()
@@ -266,6 +266,6 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
 @app.route(route="dashboard", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def dashboard(req: func.HttpRequest) -> func.HttpResponse:
     """The page for people; it holds no data, so anybody may have it, even while the settings are wrong."""
-    from shared import dashboard_page  # reads and hashes ten files: no cycle needs them
+    from shared.web import dashboard_page  # reads and hashes ten files: no cycle needs them
 
     return _response(dashboard_page.page_answer(_read(req)))

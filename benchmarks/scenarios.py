@@ -105,7 +105,7 @@ def many_jobs(stage: Stage) -> Numbers:
     import requests
 
     from benchmarks.baselines import query_heads, read_with_json
-    from shared.http_api import Request
+    from shared.web.http import Request
 
     stage.set_world(World(active=JOBS, nodes=SMALL_NODES))
     table = f"b{uuid4().hex}"

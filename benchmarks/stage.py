@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from benchmarks.pages import World
 from shared.composition import App, compose, connect
 from shared.ports import Lanes, Operation, Row, Table
-from shared.settings import load_settings
+from shared.settings.settings import load_settings
 
 ACCOUNT = "bench"
 KEY = "bm90IGEgc2VjcmV0LCBvbmx5IGZvciBiZW5jaG1hcmtz"

@@ -14,30 +14,30 @@ from azure.core.credentials import TokenCredential
 from azure.identity import DefaultAzureCredential
 from msgspec import Struct
 
-from shared.batch_auth import BatchAuth, SharedKeyAuth, TokenAuth
-from shared.batch_client import BatchClient
-from shared.catching_up import CatchUp
-from shared.delivery import Deliverer
-from shared.event_grid_token import EventGridToken
-from shared.events import Origin
-from shared.heartbeat import Heartbeat
-from shared.http_transport import HttpTransport
-from shared.ledger import Ledger
-from shared.messages import DELIVERIES_QUEUE, UnusableMessageError
-from shared.outside import Outside, Parts
-from shared.polling import Poller, PollSettings
+from shared.adapters.batch_auth import BatchAuth, SharedKeyAuth, TokenAuth
+from shared.adapters.batch_client import BatchClient
+from shared.adapters.event_grid_token import EventGridToken
+from shared.adapters.http_transport import HttpTransport
+from shared.adapters.lanes import ThreadLanes
+from shared.adapters.queue_probe import QueueProbe
+from shared.adapters.table_store import open_table
+from shared.adapters.webhook_sender import WebhookSender
+from shared.delivery.run import Deliverer
+from shared.ledger.ledger import Ledger
+from shared.ledger.purging import Purger
+from shared.messages.events import Origin
+from shared.nudges import DELIVERIES_QUEUE, UnusableMessageError
+from shared.parts import Outside, Parts
+from shared.polling.catching_up import CatchUp
+from shared.polling.cycle import Poller, PollSettings
+from shared.polling.heartbeat import Heartbeat
+from shared.polling.request_counter import RequestCounter
 from shared.ports import Clock
-from shared.purging import Purger
-from shared.queue_probe import QueueProbe
-from shared.request_counter import RequestCounter
-from shared.settings import Settings, load_settings
-from shared.table_rows import OWN
-from shared.table_store import open_table
-from shared.webhook_sender import WebhookSender
-from shared.workers import ThreadLanes
+from shared.settings.settings import Settings, load_settings
+from shared.state.rows import OWN
 
 if TYPE_CHECKING:
-    from shared.routes import Routes
+    from shared.web.routes import Routes
 
 
 class App(Struct, frozen=True, kw_only=True, dict=True):

@@ -10,10 +10,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from shared.model import BatchJob, TaskCounts
+from shared.batch.model import BatchJob, TaskCounts
 from shared.reprs import repr_without
-from shared.webhook_config import Webhook
-from shared.webhook_model import WebhookAnswer, WebhookRequest
+from shared.webhook import Webhook, WebhookAnswer, WebhookRequest
 
 
 class Clock(Protocol):

@@ -6,25 +6,25 @@ Owns which use case stands behind each route. Does not own what it shares with t
 from functools import partial
 from urllib.parse import urlsplit
 
-from shared.archive import Archive
-from shared.diagnostics import Diagnostics, Identity
-from shared.event_routes import EventRoutes
-from shared.explaining import Explainer
-from shared.history import History
-from shared.metrics import Metrics
-from shared.mute_routes import MuteRoutes
-from shared.mutes import Mutes
-from shared.nodes import NodeLister
-from shared.outside import Parts
-from shared.polling import Poller
-from shared.redelivery import Redelivery
-from shared.routes import Routes
-from shared.summary import Summary
-from shared.system_routes import SystemRoutes
-from shared.table_rows import OWN
-from shared.tracking import Tracker
-from shared.webhook_admin import WebhookAdmin
-from shared.webhook_routes import WebhookRoutes
+from shared.api.diagnostics import Diagnostics, Identity
+from shared.api.explanation import Explainer
+from shared.api.history import History
+from shared.api.metrics import Metrics
+from shared.api.mutes import Mutes
+from shared.api.nodes import NodeLister
+from shared.api.redelivery import Redelivery
+from shared.api.summary import Summary
+from shared.api.tracking import Tracker
+from shared.api.webhook_admin import WebhookAdmin
+from shared.ledger.archive import Archive
+from shared.parts import Parts
+from shared.polling.cycle import Poller
+from shared.state.rows import OWN
+from shared.web.events import EventRoutes
+from shared.web.mutes import MuteRoutes
+from shared.web.routes import Routes
+from shared.web.system import SystemRoutes
+from shared.web.webhooks import WebhookRoutes
 
 
 def compose_routes(parts: Parts) -> Routes:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings_table import PLATFORM_SETTINGS, SETTINGS
+from shared.settings.catalog import PLATFORM_SETTINGS, SETTINGS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -25,7 +25,7 @@ def test_every_setting_that_the_code_names_is_known() -> None:
     """No module, host.json included, reads a setting that the list does not have."""
     known = {setting.name for setting in SETTINGS} | set(PLATFORM_SETTINGS)
     # Written by the tests for settings that other settings name.
-    files = [*ROOT.glob("shared/*.py"), ROOT / "function_app.py", ROOT / "host.json"]
+    files = [*ROOT.glob("shared/**/*.py"), ROOT / "function_app.py", ROOT / "host.json"]
     named = {
         name
         for file in files
@@ -43,14 +43,26 @@ def test_the_sample_is_the_list_and_what_a_local_host_needs() -> None:
     assert set(values) == {setting.name for setting in SETTINGS} | {"AzureWebJobsStorage", "FUNCTIONS_WORKER_RUNTIME"}
 
 
-def test_the_architecture_page_asks_one_question_of_every_module() -> None:
-    """Every module of the package is in the module map, and every module there exists."""
+def test_the_architecture_page_has_a_line_for_every_module() -> None:
+    """Every module of the package has its line under its folder, and every line there is a module."""
     page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
-    table = page.split("## One question per module")[1].split("\n## ")[0]
-    named = {name for row in table.splitlines() if row.startswith("|") for name in re.findall(r"`(\w+)`", row)}
-    modules = {file.stem for file in ROOT.glob("shared/*.py")} - {"__init__"}
-    assert modules - named == set()
-    assert named - modules == set()
+    section = page.split("## The folders")[1].split("\n## ")[0]
+    named = set()
+    for part in section.split("\n### ")[1:]:
+        folder = part.partition("\n")[0].strip("`/ ")
+        named |= {f"{folder}/{name}" for name in re.findall(r"(?m)^\| `(\w+)` \|", part)}
+    shared = ROOT / "shared"
+    modules = {file.relative_to(shared).with_suffix("").as_posix() for file in shared.glob("**/*.py")}
+    assert {name.removeprefix("shared/") for name in named} == {name for name in modules if "__init__" not in name}
+
+
+def test_every_folder_says_its_question_and_nothing_else() -> None:
+    """An `__init__` of the package holds one line, and nothing is exported again; the map repeats the question."""
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    for file in ROOT.glob("shared/*/__init__.py"):
+        question = file.read_text(encoding="utf-8")
+        assert re.fullmatch(r'"""[^"\n]+\?"""\n', question), file
+        assert question.strip('"\n') in page, file
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,10 @@ import jsonschema  # type: ignore[import-untyped] # its stubs are not worth a de
 import pytest
 
 from local.node import node
-from shared.events import PREFIX, EventType
-from shared.outbox import LONGEST_WAIT, REFUSED_TRIES, Judgement, judge
-from shared.signing import decode_secret, signing_headers
-from shared.webhook_config import WebhookFormat
-from shared.webhook_model import SendFailure
+from shared.delivery.attempts import LONGEST_WAIT, REFUSED_TRIES, Judgement, judge
+from shared.messages.events import PREFIX, EventType
+from shared.messages.signing import decode_secret, signing_headers
+from shared.webhook import SendFailure, WebhookFormat
 from tests.support.builders import answer
 from tests.support.events_page import PAGE, closed_example, examples, parts, parts_of
 from tests.support.needs import need

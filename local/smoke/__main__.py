@@ -21,16 +21,16 @@ from azure.identity import DefaultAzureCredential
 from local.smoke.recording import Recorded, RecordingTransport
 from local.smoke.scrubbing import Scrubber, is_named_in, names_in
 from local.smoke.surprises import surprises
-from shared.batch_auth import BatchAuth, SharedKeyAuth, TokenAuth
-from shared.batch_client import DEFAULT_API_VERSION, BatchClient
-from shared.batch_wire import decode_status, split_statuses
-from shared.cycle_rules import JOB_SELECT, listing_filter
+from shared.adapters.batch_auth import BatchAuth, SharedKeyAuth, TokenAuth
+from shared.adapters.batch_client import DEFAULT_API_VERSION, BatchClient
+from shared.batch.model import NodeStatus
+from shared.batch.wire import decode_status, split_statuses
 from shared.errors import BatchError, JobNotFoundError, NoPreparationTaskError
-from shared.http_address import parse_address
-from shared.model import NodeStatus
+from shared.polling.cycle_rules import JOB_SELECT, listing_filter
 from shared.ports import ListingOptions
-from shared.setting_reader import InvalidValueError
-from shared.settings_table import DEFAULTS
+from shared.settings.address import parse_address
+from shared.settings.catalog import DEFAULTS
+from shared.settings.reader import InvalidValueError
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "tests" / "batch_client" / "recorded"
 _REACH_BACK: Final = timedelta(days=7)

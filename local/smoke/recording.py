@@ -1,6 +1,6 @@
 """Writes down every exchange that the real client has with a Batch account.
 
-Owns nothing but the copy. The exchanges are those of `shared.http_transport`, unchanged.
+Owns nothing but the copy. The exchanges are those of `shared.adapters.http_transport`, unchanged.
 """
 
 import re
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from shared.http_transport import Exchange, HttpTransport
+from shared.adapters.http_transport import Exchange, HttpTransport
 
 _OPERATIONS = (
     ("Job_List", re.compile(r"/jobs/?")),

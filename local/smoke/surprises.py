@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from local.smoke.recording import Recorded
-from shared.model import ContainerInfo, ExecutionInfo, FailureInfo, NodeStatus
+from shared.batch.model import ContainerInfo, ExecutionInfo, FailureInfo, NodeStatus
 
 _STATUSES: Final = "Job_ListPreparationAndReleaseTaskStatus"
 _WORDS: Final[Mapping[str, frozenset[str]]] = {

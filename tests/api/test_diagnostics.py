@@ -12,7 +12,7 @@ from shared.errors import (
     NoPreparationTaskError,
     StoreUnavailableError,
 )
-from shared.messages import read_message
+from shared.nudges import read_message
 from shared.ports import Delete, ListingOptions, Put, StatusPage
 from tests.support.deployment import ACCOUNT, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fake_table import FakeTable, Fault

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from shared import history
-from shared.http_api import Answer, Request
+from shared.api import history
 from shared.ports import Delete, Merge
-from shared.routes import Routes
-from shared.table_rows import event_key
+from shared.state.rows import event_key
+from shared.web.http import Answer, Request
+from shared.web.routes import Routes
 from tests.support.deployment import ACCOUNT, NOW, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fakes import ACCEPTED, refusal
 from tests.support.webhook_settings import SIGNED

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from shared.model import ExecutionInfo
-from shared.routes import Routes
+from shared.batch.model import ExecutionInfo
+from shared.web.routes import Routes
 from tests.support.deployment import ACCOUNT, NOW, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fakes import refusal
 from tests.support.webhook_settings import SIGNED, SLACK

@@ -6,7 +6,7 @@ import pytest
 
 from shared.errors import BatchUnavailableError
 from shared.ports import Operation
-from shared.routes import Routes
+from shared.web.routes import Routes
 from tests.support.deployment import ACCOUNT, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fake_table import FakeTable, Fault
 

@@ -8,14 +8,14 @@ from msgspec.structs import replace
 from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from shared.delivery_state import Delivery, DeliveryState
+from shared.api.metrics import Measured, families
+from shared.api.openmetrics import Family, Kind, Sample, to_text
 from shared.errors import AccountDeniedError, BatchError, ThrottledError
-from shared.http_api import Request
-from shared.metrics import Measured, families
-from shared.openmetrics import Family, Kind, Sample, to_text
 from shared.ports import Merge, Put
-from shared.state import Cycle, JobHead, PhaseCounts, Stuck, Tracking
-from shared.table_rows import CYCLE, OWN, delivery_key, from_row, job_key, to_columns
+from shared.state.jobs import Cycle, JobHead, PhaseCounts, Stuck, Tracking
+from shared.state.rows import CYCLE, OWN, delivery_key, from_row, job_key, to_columns
+from shared.state.telling import Delivery, DeliveryState
+from shared.web.http import Request
 from tests.support.deployment import ACCOUNT, NOW, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fakes import ACCEPTED
 

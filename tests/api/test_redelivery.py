@@ -7,13 +7,13 @@ from uuid import uuid4
 
 import pytest
 
-from shared import redelivery
-from shared.delivery_state import DeliveryState
-from shared.http_api import Answer, Request
+from shared.adapters.lanes import ThreadLanes
+from shared.adapters.table_store import open_table
+from shared.api import redelivery
 from shared.ports import Operation, Table
-from shared.table_rows import delivery_key, range_of
-from shared.table_store import open_table
-from shared.workers import ThreadLanes
+from shared.state.rows import delivery_key, range_of
+from shared.state.telling import DeliveryState
+from shared.web.http import Answer, Request
 from tests.support.deployment import ACCOUNT, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fake_table import FakeTable
 from tests.support.fakes import ACCEPTED, refusal

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from shared.delivery_state import DeliveryState, WebhookState
+from shared.api.summary import Refresh
+from shared.batch.model import TaskCounts
 from shared.errors import AccountDeniedError, HostileAnswerError, StoreUnavailableError, ThrottledError
-from shared.model import TaskCounts
 from shared.ports import Merge, Put
-from shared.routes import Routes
-from shared.summary import Refresh
-from shared.table_rows import OWN, REFRESH, delivery_key, job_key, to_columns, webhook_key
+from shared.state.rows import OWN, REFRESH, delivery_key, job_key, to_columns, webhook_key
+from shared.state.telling import DeliveryState, WebhookState
+from shared.web.routes import Routes
 from tests.support.deployment import ACCOUNT, NOW, OTHER_ACCOUNT, Deployment, Told, a_job, a_node, a_run, deploy
 from tests.support.fake_table import FakeTable
 from tests.support.fakes import refusal

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from shared.http_api import Answer, Request
-from shared.routes import Routes
-from shared.table_rows import range_of
-from shared.webhook_model import SendFailure, WebhookAnswer, WebhookRequest
+from shared.state.rows import range_of
+from shared.web.http import Answer, Request
+from shared.web.routes import Routes
+from shared.webhook import SendFailure, WebhookAnswer, WebhookRequest
 from tests.support.deployment import ACCOUNT, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fakes import ACCEPTED, refusal
 from tests.support.webhook_settings import CANARY, PAGER, SIGNED, SLACK

@@ -4,14 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from shared.delivery_state import WebhookState
-from shared.digest_rows import is_owed
-from shared.mute_rules import Mute
-from shared.mutes import Mutes
+from shared.api.mutes import Mutes
+from shared.digests.mutes import Mute
+from shared.digests.rows import is_owed
 from shared.ports import Delete
-from shared.state import JobEnd, PhaseCounts, Stuck
-from shared.table_rows import OWN, from_row, job_key, webhook_key
-from shared.webhook_config import WebhookFormat
+from shared.state.jobs import JobEnd, PhaseCounts, Stuck
+from shared.state.rows import OWN, from_row, job_key, webhook_key
+from shared.state.telling import WebhookState
+from shared.webhook import WebhookFormat
 from tests.support.fake_table import Fault
 from tests.support.told_jobs import ACCOUNT, CHAT, webhook
 from tests.support.told_world import World

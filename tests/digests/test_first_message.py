@@ -6,8 +6,8 @@ import azure.functions as func
 import pytest
 
 import function_app
-from shared.digest_rules import HOLD
-from shared.routes import Routes
+from shared.digests.rules import HOLD
+from shared.web.routes import Routes
 from tests.support.deployment import ACCOUNT, NOW, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fakes import refusal
 from tests.support.webhook_settings import PAGER, SIGNED, SLACK

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from shared.cycle_rules import KnownJob
-from shared.heads import LONGEST_KEPT_UNTOLD, HeadKeeper
-from shared.state import JobEnd, PhaseCounts, Tracking
-from shared.table_rows import digest_key
-from shared.webhook_config import WebhookFormat
+from shared.polling.cycle_rules import KnownJob
+from shared.polling.heads import LONGEST_KEPT_UNTOLD, HeadKeeper
+from shared.state.jobs import JobEnd, PhaseCounts, Tracking
+from shared.state.rows import digest_key
+from shared.webhook import WebhookFormat
 from tests.support.told_jobs import ACCOUNT
 from tests.support.told_world import World
 

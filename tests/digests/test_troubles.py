@@ -7,14 +7,14 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from shared.digest_rows import is_owed
+from shared.api.mutes import Mutes
+from shared.batch.model import TaskCounts
+from shared.digests.mutes import Mute
+from shared.digests.rows import is_owed
 from shared.errors import BatchUnavailableError, HostileAnswerError, PrepwatchError, UnreadableRowError
-from shared.job_rules import Decision, close, fail, judge_stuck, lose, recover, stop_listing
-from shared.model import TaskCounts
-from shared.mute_rules import Mute
-from shared.mutes import Mutes
-from shared.state import JobEnd, JobHead, PhaseCounts, Stuck, Tracking
-from shared.webhook_config import WebhookFormat
+from shared.polling.job_rules import Decision, close, fail, judge_stuck, lose, recover, stop_listing
+from shared.state.jobs import JobEnd, JobHead, PhaseCounts, Stuck, Tracking
+from shared.webhook import WebhookFormat
 from tests.support.told_jobs import ACCOUNT, CHAT, webhook
 from tests.support.told_world import Sent, World
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
-from shared.batch_client import BatchClient
-from shared.http_transport import HttpTransport
+from shared.adapters.batch_client import BatchClient
+from shared.adapters.http_transport import HttpTransport
 
 NOW: Final = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 ACCOUNT: Final = "myaccount"

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from shared.model import BatchJob, ExecutionInfo, NodeStatus
+from shared.batch.model import BatchJob, ExecutionInfo, NodeStatus
 
 
 def job(name: str, at: datetime, state: str = "active") -> BatchJob:

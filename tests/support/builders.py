@@ -9,13 +9,12 @@ import msgspec
 from msgspec.structs import replace
 
 from local.batch_simulator import statuses
-from shared.diff import Watch, decide_node
-from shared.events import Origin
-from shared.model import BatchJob, ExecutionInfo, FailureInfo, NodeStatus
-from shared.state import JobHead, NodeRecord
-from shared.tally import NodeUpdate
-from shared.webhook_config import Webhook, WebhookFormat
-from shared.webhook_model import SendFailure, WebhookAnswer
+from shared.batch.model import BatchJob, ExecutionInfo, FailureInfo, NodeStatus
+from shared.messages.events import Origin
+from shared.polling.node_rules import Watch, decide_node
+from shared.polling.tally import NodeUpdate
+from shared.state.jobs import JobHead, NodeRecord
+from shared.webhook import SendFailure, Webhook, WebhookAnswer, WebhookFormat
 
 NOW = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
 CREATED = NOW - timedelta(days=2)

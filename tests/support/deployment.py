@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+from shared.batch.model import BatchJob, ExecutionInfo, FailureInfo, JobPreparationTask, NodeStatus
 from shared.composition import App, compose
 from shared.errors import StoreError
-from shared.http_api import Answer, Request, error_answer
-from shared.model import BatchJob, ExecutionInfo, FailureInfo, JobPreparationTask, NodeStatus
-from shared.outside import Outside
+from shared.parts import Outside
+from shared.polling.request_counter import RequestCounter
 from shared.ports import Lanes, Table
-from shared.request_counter import RequestCounter
-from shared.routes import Routes
-from shared.settings import load_settings
+from shared.settings.settings import load_settings
+from shared.web.http import Answer, Request, error_answer
+from shared.web.routes import Routes
 from tests.support.app_settings import LEAST
 from tests.support.fake_table import FakeTable
 from tests.support.fakes import FakeBatch, FakeClock, FakeSender, InlineLanes

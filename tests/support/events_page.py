@@ -11,8 +11,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from shared.diff import Change, Watch, decide_node
-from shared.events import (
+from shared.batch.model import ExecutionInfo, NodeStatus, Phase
+from shared.delivery.attempts import SCHEDULE
+from shared.messages.events import (
     PREFIX,
     Event,
     EventType,
@@ -24,11 +25,10 @@ from shared.events import (
     trouble_data,
     webhook_event,
 )
-from shared.formats import Message, render
-from shared.model import ExecutionInfo, NodeStatus, Phase
-from shared.outbox import SCHEDULE
-from shared.signing import decode_secret
-from shared.state import JobEnd, JobHead, NodeRecord, PhaseCounts, Trouble
+from shared.messages.formats import Message, render
+from shared.messages.signing import decode_secret
+from shared.polling.node_rules import Watch, decide_node
+from shared.state.jobs import Change, JobEnd, JobHead, NodeRecord, PhaseCounts, Trouble
 from tests.support.builders import (
     BLOB_NOT_FOUND,
     CREATED,

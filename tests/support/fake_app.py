@@ -10,10 +10,10 @@ from threading import Lock
 from uuid import uuid4
 
 from shared.composition import App, compose
-from shared.outside import Outside
+from shared.parts import Outside
 from shared.ports import Clock, Lanes, Table
-from shared.settings import load_settings
-from shared.webhook_model import WebhookAnswer, WebhookRequest
+from shared.settings.settings import load_settings
+from shared.webhook import WebhookAnswer, WebhookRequest
 from tests.support.fake_batch import FakeBatch
 from tests.support.fakes import nobody_waits
 

@@ -12,8 +12,8 @@ from threading import Lock
 import msgspec
 
 from local.batch_simulator.filters import JOB_PROPERTIES, parse_filter
+from shared.batch.model import BatchJob, NodeStatus, TaskCounts
 from shared.errors import JobNotFoundError
-from shared.model import BatchJob, NodeStatus, TaskCounts
 from shared.ports import ListingOptions, StatusPage
 
 

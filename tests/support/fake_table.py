@@ -7,9 +7,9 @@ from enum import StrEnum
 from itertools import count
 from threading import Lock
 
+from shared.adapters.table_limits import check_row, check_transaction
 from shared.errors import RowConflictError, StoreUnavailableError
 from shared.ports import Column, Delete, Insert, Merge, Operation, Replace, Row
-from shared.row_limits import check_row, check_transaction
 
 
 class Fault(StrEnum):

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from shared.batch.model import BatchJob, NodeStatus, TaskCounts
 from shared.errors import BatchError, JobNotFoundError
-from shared.model import BatchJob, NodeStatus, TaskCounts
 from shared.ports import ListingOptions, StatusPage
-from shared.webhook_model import WebhookAnswer, WebhookRequest
+from shared.webhook import WebhookAnswer, WebhookRequest
 
 ACCEPTED = WebhookAnswer(
     status=204, failure=None, reason="204", retry_after=None, body=b"", duration=timedelta(milliseconds=7)

@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from shared.batch_wire import decode_jobs
+from shared.batch.model import BatchJob, TaskCounts
+from shared.batch.wire import decode_jobs
 from shared.errors import BatchError, JobNotFoundError, NoPreparationTaskError
-from shared.model import BatchJob, TaskCounts
 from shared.ports import ListingOptions, StatusPage
 
 

@@ -12,7 +12,7 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Self
 
-from shared.bounded_socket import AddressInfo
+from shared.adapters.sockets import AddressInfo
 
 Script = Callable[[socket.socket, bytes, Event], None]
 """Gets the connection, the request as it arrived, and the event that ends every wait."""

@@ -20,8 +20,8 @@ from local.webhook_receiver.service import Request, Service, Verdict
 from local.webhook_receiver.signed import SignedWebhook, key_of
 from local.webhook_receiver.slack import SlackWebhook
 from local.webhook_receiver.teams import TeamsWorkflow
-from shared.model import TaskCounts
-from shared.webhook_model import WebhookAnswer, WebhookRequest
+from shared.batch.model import TaskCounts
+from shared.webhook import WebhookAnswer, WebhookRequest
 from tests.support.memory_batch import MemoryBatch
 from tests.support.stack import SECRET
 from tests.support.whole_app import START, VirtualClock, whole_app

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
-from shared.delivery_state import Told
-from shared.digest_rules import KnownToWebhook, News, news_of
-from shared.model import Phase
-from shared.state import Cause, JobHead, PhaseCounts
-from shared.webhook_config import Webhook, WebhookFormat
+from shared.batch.model import Phase
+from shared.digests.rules import KnownToWebhook, News, news_of
+from shared.state.jobs import Cause, JobHead, PhaseCounts
+from shared.state.telling import Told
+from shared.webhook import Webhook, WebhookFormat
 
 NOW = datetime(2026, 11, 5, 22, 0, tzinfo=UTC)
 ACCOUNT = "acc.westeurope.batch.azure.com"

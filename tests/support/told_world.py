@@ -8,17 +8,16 @@ from itertools import count
 
 from msgspec.structs import replace
 
-from shared.delivery import Deliverer
-from shared.digests import DigestRun
-from shared.events import Origin
-from shared.job_rules import Decision
-from shared.ledger import Ledger
-from shared.plan import Slice
+from shared.delivery.run import Deliverer
+from shared.digests.run import DigestRun
+from shared.ledger.ledger import Ledger
+from shared.ledger.slice import Slice
+from shared.messages.events import Origin
+from shared.polling.job_rules import Decision
 from shared.ports import Column, Put, Row
-from shared.state import JobHead, PhaseCounts
-from shared.table_rows import OWN, from_row, job_key
-from shared.webhook_config import Webhook, WebhookFormat
-from shared.webhook_model import SendFailure, WebhookAnswer, WebhookRequest
+from shared.state.jobs import JobHead, PhaseCounts
+from shared.state.rows import OWN, from_row, job_key
+from shared.webhook import SendFailure, Webhook, WebhookAnswer, WebhookFormat, WebhookRequest
 from tests.support.fake_table import FakeTable
 from tests.support.told_jobs import ACCOUNT, NOW, head, webhook
 

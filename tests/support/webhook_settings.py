@@ -3,9 +3,9 @@
 import base64
 import json
 
-from shared.setting_reader import SettingReader
-from shared.webhook_config import Webhook
-from shared.webhook_settings import load_webhooks
+from shared.settings.reader import SettingReader
+from shared.settings.webhooks import load_webhooks
+from shared.webhook import Webhook
 
 CANARY = "canary0000secret"
 SECRET = "whsec_" + base64.b64encode(b"n" * 24).decode()

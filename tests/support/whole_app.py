@@ -15,18 +15,18 @@ from typing import Any
 
 import zstandard
 
-from shared.batch_auth import SharedKeyAuth
-from shared.batch_client import BatchClient
+from shared.adapters.batch_auth import SharedKeyAuth
+from shared.adapters.batch_client import BatchClient
+from shared.adapters.http_transport import HttpTransport
+from shared.adapters.lanes import ThreadLanes
 from shared.composition import App, compose, utc_now
-from shared.http_api import Answer, Request, error_answer
-from shared.http_transport import HttpTransport
-from shared.outside import Outside
-from shared.polling import CycleReport
+from shared.parts import Outside
+from shared.polling.cycle import CycleReport
 from shared.ports import BatchService, Row, Sender
-from shared.routes import Routes
-from shared.settings import load_settings
-from shared.webhook_model import WebhookAnswer, WebhookRequest
-from shared.workers import ThreadLanes
+from shared.settings.settings import load_settings
+from shared.web.http import Answer, Request, error_answer
+from shared.web.routes import Routes
+from shared.webhook import WebhookAnswer, WebhookRequest
 from tests.support.fake_table import FakeTable
 from tests.support.fakes import nobody_waits
 from tests.support.stack import app_environment

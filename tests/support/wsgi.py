@@ -9,8 +9,8 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 import azure.functions as func
 
-from shared.route_model import Route
-from shared.route_table import ROUTES
+from shared.web.operation import Route
+from shared.web.operations import ROUTES
 
 
 class Out(func.Out[list[str]]):

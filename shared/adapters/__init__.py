@@ -1,0 +1,1 @@
+"""How do bytes leave the process, and what comes back?"""

@@ -1,0 +1,38 @@
+"""Entra tokens for Event Grid topics.
+
+Owns the scope, and that no other host ever sees such a token. Does not own the credential (`composition`).
+"""
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from azure.core.credentials import TokenCredential
+
+from shared.errors import CredentialError
+from shared.webhook import EVENT_GRID_SUFFIX, Webhook
+
+SCOPE: Final = "https://eventgrid.azure.net/.default"
+
+
+class EventGridToken:
+    """A `shared.ports.Authorize` for topics that take Entra ID; the role is EventGrid Data Sender."""
+
+    def __init__(self, credential: TokenCredential) -> None:
+        self._credential = credential
+
+    def __call__(self, webhook: Webhook) -> Mapping[str, str]:
+        """The header with a token, which the credential keeps until it has to be renewed.
+
+        Raises:
+            CredentialError: No token can be had now, or none may be shown to this host.
+        """
+        address = urlsplit(webhook.url)
+        if address.scheme != "https" or not (address.hostname or "").endswith(EVENT_GRID_SUFFIX):
+            raise CredentialError(f"Webhook {webhook.name} is no Event Grid topic; only those are shown a token.")
+        try:
+            token = self._credential.get_token(SCOPE)
+        except Exception as error:  # noqa: BLE001 - identities raise what they like
+            # Their words name endpoints and tenants, and may quote secrets; the SDK's own log has them.
+            raise CredentialError(f"No Entra token for Event Grid: {type(error).__name__}.") from None
+        return {"authorization": f"Bearer {token.token}"}

@@ -1,0 +1,229 @@
+"""Tries what Prepwatch needs, with its own identity, and says what is missing in words that can be acted upon.
+
+Owns which things are tried and the remedy for each failure. Does not own the calls themselves (`ports`) or HTTP.
+Nothing is changed but a row of its own in the table, and a nudge is put on the queue of deliveries.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+
+from msgspec import Struct
+
+from shared.errors import AccountDeniedError, BatchError, NoPreparationTaskError, StoreError
+from shared.messages.events import Origin
+from shared.nudges import DELIVERIES_QUEUE, write_message
+from shared.ports import BatchService, Clock, Delete, ListingOptions, Put, Table
+from shared.reprs import repr_without
+from shared.state.rows import OWN
+
+DIAGNOSTICS = "diagnostics"
+"""The row that is written and deleted again."""
+NO_TOKEN = "CredentialUnavailable"  # noqa: S105 - an error's code
+TRY_WITHIN = timedelta(seconds=10)
+
+_BATCH_ROLE = "Azure Batch Account Reader"
+_TABLE_ROLE = "Storage Table Data Contributor"
+_QUEUE_ROLE = "Storage Queue Data Contributor"
+
+
+class Check(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Something that was tried; `remedy` is what to do, null when there is nothing to do."""
+
+    name: str
+    ok: bool
+    message: str
+    remedy: str | None = None
+
+
+class DiagnosticsView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The answer of GET /api/diagnostics."""
+
+    value: tuple[Check, ...]
+
+
+class Identity(Struct, frozen=True, kw_only=True):
+    """Whom roles are assigned to: the app's name and, for a user-assigned identity, its client id.
+
+    `uses_key` says that Batch is asked with the account's key; no role helps there.
+    """
+
+    site: str
+    client_id: str | None
+    uses_key: bool
+
+    @property
+    def assignee(self) -> str:
+        """What `az role assignment create --assignee` takes."""
+        return self.client_id or f"\"$(az ad sp list --display-name {self.site} --query '[0].id' --output tsv)\""
+
+
+class Diagnostics(Struct, frozen=True, kw_only=True):
+    """Tries everything; `webhooks` are addresses by name, `check_address` says why one can't be called.
+
+    `put_nudge` is None when no queue is configured, and False when there is no such queue yet. `storage_account` and
+    `queue_account` are those whose roles decide about table and queues, None where a key or a signature does.
+    """
+
+    table: Table
+    clock: Clock
+    origins: Sequence[Origin]
+    batch: Mapping[str, BatchService]
+    webhooks: Mapping[str, str]
+    check_address: Callable[[str], str | None]
+    put_nudge: Callable[[str], bool] | None
+    queue_account: str | None
+    identity: Identity
+    storage_account: str | None
+    stderr_tail_bytes: int
+
+    __repr__ = repr_without("webhooks")
+
+    def run(self) -> tuple[Check, ...]:
+        """What was tried, in the order in which one thing needs another; never raises for what is found."""
+        return tuple(self._checks())
+
+    def _checks(self) -> Iterator[Check]:
+        for origin in self.origins:
+            yield from self._account(origin)
+        yield self._state()
+        yield self._queue()
+        for name, url in self.webhooks.items():
+            trouble = self.check_address(url)
+            remedy = None if trouble is None else "Mend the webhook's address, or the network's name resolution."
+            yield Check(
+                name=f"webhook {name}",
+                ok=trouble is None,
+                message=trouble or "Its name is resolved and its address may be called; nothing was sent.",
+                remedy=remedy,
+            )
+        if not self.webhooks:
+            yield Check(
+                name="webhooks",
+                ok=False,
+                message="No webhook is configured: nobody is told of failures.",
+                remedy="Set WEBHOOK_URL and WEBHOOK_SECRET, or WEBHOOKS.",
+            )
+
+    def _account(self, origin: Origin) -> Iterator[Check]:
+        account = origin.account or ""
+        batch = self.batch[account]
+        deadline = self.clock() + TRY_WITHIN
+        try:
+            page = next(batch.list_jobs(odata_filter=None, select="id", deadline=deadline), ())
+        except BatchError as error:
+            if error.code == NO_TOKEN:
+                yield self._refused(f"token for {account}", account, error)
+                return
+            yield self._token(account)
+            yield self._refused(f"job listing of {account}", account, error)
+            return
+        yield self._token(account)
+        yield Check(
+            name=f"job listing of {account}", ok=True, message=f"It may be asked; jobs on its first page: {len(page)}."
+        )
+        if not page:
+            yield Check(name=f"jobs of {account}", ok=True, message="There is no job to try anything else on.")
+            return
+        job = page[0].id
+
+        def list_statuses() -> str:
+            try:
+                batch.list_status_page(job, ListingOptions(max_results=1, timeout_seconds=10))
+            except NoPreparationTaskError:
+                return f"It may be asked; job {job} has no preparation task."
+            return f"The statuses of job {job} can be listed."
+
+        def count_tasks() -> str:
+            batch.count_tasks(job, deadline=deadline)
+            return f"The tasks of job {job} can be counted."
+
+        yield self._tried(f"status listing of {account}", account, list_statuses)
+        yield self._tried(f"task counts of {account}", account, count_tasks)
+        if self.stderr_tail_bytes > 0:
+            yield self._tried(f"file read of {account}", account, lambda: self._read_file(batch))
+
+    def _read_file(self, batch: BatchService) -> str:
+        """Reading a file that is not there is as good a proof: a refused caller is told so first."""
+        try:
+            batch.read_file_tail(
+                DIAGNOSTICS, DIAGNOSTICS, "stderr.txt", max_bytes=1, deadline=self.clock() + TRY_WITHIN
+            )
+        except BatchError as error:
+            if error.status != 404:
+                raise
+        return "Files of nodes may be read: a node that does not exist was said not to exist, not to be forbidden."
+
+    def _token(self, account: str) -> Check:
+        words = "None is needed, the account's key signs." if self.identity.uses_key else "Entra ID gave one."
+        return Check(name=f"token for {account}", ok=True, message=words)
+
+    def _tried(self, name: str, account: str, work: Callable[[], str]) -> Check:
+        try:
+            return Check(name=name, ok=True, message=work())
+        except BatchError as error:
+            return self._refused(name, account, error)
+
+    def _refused(self, name: str, account: str, error: BatchError) -> Check:
+        request = f" (request {error.request_id})" if error.request_id else ""
+        return Check(
+            name=name, ok=False, message=f"{error.message}{request}", remedy=self._batch_remedy(account, error)
+        )
+
+    def _batch_remedy(self, account: str, error: BatchError) -> str:
+        if error.code == NO_TOKEN:
+            return "Give the app an identity, and set AZURE_CLIENT_ID when it is a user-assigned one."
+        if not isinstance(error, AccountDeniedError):
+            return "Check BATCH_ACCOUNT_URLS, the account's firewall and the app's network."
+        if self.identity.uses_key:
+            return "Check BATCH_ACCOUNT_KEY and BATCH_ACCOUNT_NAME, and that the account allows shared keys."
+        resource = _resource_id("Microsoft.Batch/batchAccounts", account.split(".", maxsplit=1)[0])
+        return _role_assignment(_BATCH_ROLE, self.identity, resource)
+
+    def _state(self) -> Check:
+        name = "table write"
+        now = self.clock()
+        try:
+            self.table.transact(OWN, [Put(key=DIAGNOSTICS, columns={"at": now})])
+            self.table.transact(OWN, [Delete(key=DIAGNOSTICS)])
+        except StoreError as error:
+            return Check(name=name, ok=False, message=str(error), remedy=self._table_remedy())
+        return Check(name=name, ok=True, message="A row was written and deleted again.")
+
+    def _queue(self) -> Check:
+        name = "queue write"
+        if self.put_nudge is None:
+            return Check(
+                name=name,
+                ok=False,
+                message="AzureWebJobsStorage names no queue service.",
+                remedy="Set AzureWebJobsStorage to a connection string, or AzureWebJobsStorage__accountName.",
+            )
+        account = self.origins[0].account or ""
+        try:
+            taken = self.put_nudge(write_message(account, self.clock()))
+        except StoreError as error:
+            return Check(name=name, ok=False, message=str(error), remedy=self._queue_remedy())
+        words = f"A nudge was put on the queue {DELIVERIES_QUEUE}."
+        if not taken:
+            words = f"Messages may be written; the platform makes the queue {DELIVERIES_QUEUE} with the first."
+        return Check(name=name, ok=True, message=words)
+
+    def _queue_remedy(self) -> str:
+        if self.queue_account is None:
+            return "Check the connection string in AzureWebJobsStorage, and the account's firewall."
+        resource = _resource_id("Microsoft.Storage/storageAccounts", self.queue_account)
+        return _role_assignment(_QUEUE_ROLE, self.identity, resource)
+
+    def _table_remedy(self) -> str:
+        if self.storage_account is None:
+            return "Check the connection string in STATE_STORAGE or AzureWebJobsStorage, and the account's firewall."
+        resource = _resource_id("Microsoft.Storage/storageAccounts", self.storage_account)
+        return _role_assignment(_TABLE_ROLE, self.identity, resource)
+
+
+def _resource_id(kind: str, name: str) -> str:
+    return f"\"$(az resource list --resource-type {kind} --name {name} --query '[0].id' --output tsv)\""
+
+
+def _role_assignment(role: str, identity: Identity, scope: str) -> str:
+    return f'az role assignment create --role "{role}" --assignee {identity.assignee} --scope {scope}'

@@ -1,0 +1,191 @@
+"""What the HTTP functions about events, deliveries and explanations take and answer: the bodies, field by field.
+
+Owns the shapes that callers rely on; the OpenAPI document is made from them. Does not own how they are filled
+(`api.history`, `api.redelivery`, `api.explanation`). Names are camelCase on the wire, times RFC 3339 in UTC.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Raw, Struct
+
+from shared.api.job_views import NodeView
+
+_Moment = Annotated[datetime, Meta(tz=True)]
+
+
+class ShownState(StrEnum):
+    """Where a delivery stands, in the words of the API."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+
+
+class AttemptView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One try: `status` is null when no answer came, `answer` the beginning of what the receiver said."""
+
+    at: datetime
+    status: int | None
+    reason: str
+    duration_ms: int
+    answer: str
+
+
+class DeliveryView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """An event on its way to one webhook; `nextAttemptAt` while it is pending, `endedAt` after."""
+
+    webhook: str
+    state: ShownState
+    tries: int
+    reason: str
+    created_at: datetime
+    next_attempt_at: datetime | None
+    ended_at: datetime | None
+
+
+class DeliveryHistoryView(DeliveryView, frozen=True, kw_only=True, rename="camel"):
+    """A delivery with its last ten attempts, the oldest first."""
+
+    attempts: tuple[AttemptView, ...]
+
+
+class EventView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """An event in a list; `nodes` counts those that it names, `account` and `jobId` are null when it concerns none."""
+
+    id: str
+    type: str
+    account: str | None
+    job_id: str | None
+    phase: str | None
+    nodes: int
+    time: datetime | None
+    recorded_at: datetime
+    deliveries: tuple[DeliveryView, ...]
+
+
+class EventsView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The answer of GET /api/events; a page may hold less than `top`, even nothing, and yet not be the last."""
+
+    value: tuple[EventView, ...]
+    next_link: str | None = None
+
+
+class EventHistoryView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The answer of GET /api/events/{eventId}: the event as it is sent, and how each delivery went."""
+
+    id: str
+    recorded_at: datetime
+    event: Raw
+    deliveries: tuple[DeliveryHistoryView, ...]
+
+
+class RedeliveryState(StrEnum):
+    """Which deliveries of a range are sent again."""
+
+    DEAD = "dead"
+    ALL = "all"
+
+
+class RedeliveriesRequest(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """The body of POST /api/redeliveries: what was recorded from `since` until before `until`.
+
+    `all` needs a `since`. `skipToken` is that of the answer before, to go on with the same range.
+    """
+
+    state: RedeliveryState
+    since: _Moment | None = None
+    until: _Moment | None = None
+    webhook: str | None = None
+    skip_token: str | None = None
+
+
+class RedeliveryResult(StrEnum):
+    """What became of a delivery that was asked for again."""
+
+    QUEUED = "queued"
+    ALREADY_PENDING = "alreadyPending"
+    SKIPPED = "skipped"
+
+
+class RedeliveryView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What became of one webhook's delivery, and why."""
+
+    webhook: str
+    result: RedeliveryResult
+    reason: str
+
+
+class RedeliveredView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The answer of POST /api/events/{eventId}/redeliver."""
+
+    event_id: str
+    value: tuple[RedeliveryView, ...]
+
+
+class RedeliveriesView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The answer of POST /api/redeliveries; with `more`, send the same body with this `skipToken` to go on."""
+
+    queued: int
+    already_pending: int
+    skipped: int
+    more: bool
+    skip_token: str | None
+
+
+class Matching(StrEnum):
+    """How a webhook relates to an event."""
+
+    OWED = "owed"
+    FILTERED = "filtered"
+    SWITCHED_OFF = "switchedOff"
+    TOLD_AS_STATE = "toldAsState"
+    MUTED = "muted"
+    NOT_OWED = "notOwed"
+
+
+class WebhookMatchView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Why a webhook was, or was not, sent an event; `delivery` when it was.
+
+    `toldAt` is when a chat or pager webhook was last told how the job stands, null for never and for other webhooks.
+    """
+
+    webhook: str
+    matching: Matching
+    explanation: str
+    told_at: datetime | None
+    delivery: DeliveryHistoryView | None
+
+
+class ExplainedEventView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """An event that names the node, and what every webhook had to do with it."""
+
+    id: str
+    type: str
+    time: datetime | None
+    recorded_at: datetime
+    webhooks: tuple[WebhookMatchView, ...]
+
+
+class PhaseExplanationView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What was decided about the newest run of one phase on the node, and why."""
+
+    phase: str
+    outcome: str
+    reason: str
+    explanation: str
+    event_id: str | None
+
+
+class ExplanationView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The answer of GET /api/jobs/{jobId}/nodes/{nodeId}: what Batch said, what was decided, who was told."""
+
+    account: str
+    job_id: str
+    tracking: str
+    tracking_explanation: str
+    announce_from: datetime | None
+    node: NodeView
+    phases: tuple[PhaseExplanationView, ...]
+    events: tuple[ExplainedEventView, ...]

@@ -1,0 +1,128 @@
+"""Answers why somebody was, or was not, told about a node.
+
+Owns what is gathered for that: the node's record, the events that name it, their deliveries, what chat was told. Does
+not own the reasons in words (`api.reasons`).
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+from msgspec import Struct
+
+from shared.api.event_views import ExplainedEventView, ExplanationView, PhaseExplanationView, WebhookMatchView
+from shared.api.history import MAX_LOOKED_AT, delivery_history
+from shared.api.nodes import NodeLister, node_view
+from shared.api.reasons import explain_phase, explain_tracking, match, match_as_state
+from shared.batch.model import Phase
+from shared.batch.outcomes import outcome_of
+from shared.digests.mutes import Mute, last_mute, read_mutes
+from shared.digests.rows import read_known_job
+from shared.digests.rules import news_of
+from shared.ledger.archive import Archive, StoredDelivery, StoredEvent
+from shared.ledger.owed import is_told_by_event
+from shared.ports import Clock
+from shared.state.jobs import JobHead, NodeRecord
+from shared.webhook import Webhook
+
+MAX_EVENTS = 20
+
+
+class Explainer(Struct, frozen=True, kw_only=True):
+    """Explains nodes of all accounts."""
+
+    lister: NodeLister
+    archive: Archive
+    webhooks: Mapping[str, Webhook]
+    clock: Clock
+
+    def explain(self, job_id: str, node_id: str, account: str | None, pool: str | None) -> ExplanationView:
+        """What is known of a node, what was decided about it and why, and who was told what.
+
+        Shows the newest MAX_EVENTS events that name the node, among the MAX_LOOKED_AT newest of its account.
+
+        Raises:
+            ApiError: The job or node is not known, or several have that id and the account or pool must be named.
+            StoreError: The table can't be read.
+        """
+        origin, head, record = self.lister.find_node(job_id, node_id, account, pool)
+        partition = origin.account or ""
+        return ExplanationView(
+            account=partition,
+            job_id=head.job_id,
+            tracking=head.tracking.value,
+            tracking_explanation=explain_tracking(head),
+            announce_from=head.announce_from,
+            node=node_view(record),
+            phases=tuple(_phases(head, record)),
+            events=tuple(self._event_view(head, stored) for stored in self._events(partition, head, record)),
+        )
+
+    def _events(self, partition: str, head: JobHead, record: NodeRecord) -> list[StoredEvent]:
+        """The events that the record names, and the others that name the node."""
+        named = {run.event_id for run in (record.preparation, record.release) if run is not None and run.event_id}
+        found = {name: stored for name in named if (stored := self.archive.event(name, [partition])) is not None}
+        for stored in islice(self.archive.events([partition]), MAX_LOOKED_AT):
+            if len(found) >= MAX_EVENTS:
+                break
+            if (stored.event.job_id or "").lower() == head.job_id.lower() and _names(stored, record):
+                found[stored.event.id] = stored
+        return [found[name] for name in sorted(found)]
+
+    def _event_view(self, head: JobHead, stored: StoredEvent) -> ExplainedEventView:
+        return ExplainedEventView(
+            id=stored.event.id,
+            type=stored.event.type.value,
+            time=stored.time,
+            recorded_at=stored.event.recorded_at,
+            webhooks=tuple(self._matches(head, stored, self.archive.of_event(stored))),
+        )
+
+    def _matches(
+        self, head: JobHead, stored: StoredEvent, owed: Mapping[str, StoredDelivery]
+    ) -> Iterator[WebhookMatchView]:
+        mutes = read_mutes(self.archive.table)
+        for name, webhook in self.webhooks.items():
+            delivery = owed.get(name)
+            if delivery is None and not is_told_by_event(webhook, stored.event):
+                yield self._state_match(webhook, head, stored, mutes)
+                continue
+            matching, explanation = match(webhook, stored.event, owed=delivery is not None)
+            yield WebhookMatchView(
+                webhook=name,
+                matching=matching,
+                explanation=explanation,
+                told_at=None,
+                delivery=delivery_history(delivery) if delivery else None,
+            )
+
+    def _state_match(
+        self, webhook: Webhook, head: JobHead, stored: StoredEvent, mutes: Mapping[str, Mute]
+    ) -> WebhookMatchView:
+        account, now = stored.partition, self.clock()
+        known = read_known_job(self.archive.table, account, webhook.name, head, now)
+        news = news_of(webhook, account, known, now) if known else None
+        name = last_mute(mutes, head.job_id, now)
+        mute = None if name is None else (name, mutes[name])
+        matching, explanation = match_as_state(webhook, stored.event, known, news, mute)
+        told_at = known.told.at if known else None
+        return WebhookMatchView(
+            webhook=webhook.name, matching=matching, explanation=explanation, told_at=told_at, delivery=None
+        )
+
+
+def _phases(head: JobHead, record: NodeRecord) -> Iterator[PhaseExplanationView]:
+    for phase in Phase:
+        run = record.record_of(phase)
+        if run is not None:
+            yield PhaseExplanationView(
+                phase=phase.value,
+                outcome=outcome_of(run.info).value,
+                reason=run.reason.value,
+                explanation=explain_phase(head, record, phase, run),
+                event_id=run.event_id,
+            )
+
+
+def _names(stored: StoredEvent, record: NodeRecord) -> bool:
+    place = (record.pool_id.lower(), record.node_id.lower())
+    return any((pool.lower(), node.lower()) == place for pool, node in stored.nodes)

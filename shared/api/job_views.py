@@ -1,0 +1,166 @@
+"""What the HTTP functions answer: the bodies, field by field.
+
+Owns the shapes that callers rely on; the OpenAPI document is made from them. Does not own how they are filled
+(`api.summary_rules`, `api.nodes`, `api.tracking`). Names are camelCase on the wire, times RFC 3339 in UTC.
+"""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from shared.batch.model import ExecutionInfo
+from shared.state.jobs import PhaseCounts
+
+
+class KeyValue(Struct, frozen=True, kw_only=True, rename="camel"):
+    """An additional detail of an error, as Batch gives it."""
+
+    key: str
+    value: str
+
+
+class TroubleView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """An error of an account or a job: Batch's code and words, and the request-id to quote to support."""
+
+    code: str
+    message: str
+    request_id: str | None = None
+    values: tuple[KeyValue, ...] = ()
+
+
+class LastPollView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """How the last cycle of an account went."""
+
+    started_at: datetime
+    finished_at: datetime
+    jobs: int
+    not_looked_at: int
+    errors: int
+
+
+class AccountView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A watched account; `stale` when its last good cycle is too old."""
+
+    account: str
+    url: str
+    last_good_poll: datetime | None
+    last_poll: LastPollView | None
+    stale: bool
+    error: TroubleView | None
+
+
+class CauseView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Why nodes fail, and how many have that cause now."""
+
+    phase: str
+    code: str
+    message: str
+    nodes: int
+
+
+class TotalsView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Sums over all jobs of the answer, also those on later pages."""
+
+    jobs: int
+    nodes: int
+    preparation: PhaseCounts
+    release: PhaseCounts
+
+
+class JobView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A job as the summary shows it; `error` is why it could not be looked at, null when it could.
+
+    `since` is when the worst of this began: stuck, open failures, `error`, failed releases; null when there is none of
+    it, or nobody knows.
+    """
+
+    account: str
+    job_id: str
+    state: str | None
+    tracking: str
+    nodes: int
+    preparation: PhaseCounts
+    release: PhaseCounts
+    stuck: bool
+    since: datetime | None
+    causes: tuple[CauseView, ...]
+    changed_at: datetime | None
+    error: TroubleView | None
+
+
+class DeliveriesView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Deliveries that are waiting, and that were given up."""
+
+    due: int
+    dead: int
+
+
+class WebhooksView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Names of the webhooks that are failing or disabled."""
+
+    failing: tuple[str, ...]
+    disabled: tuple[str, ...]
+
+
+class SummaryView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The answer of GET /api/summary."""
+
+    status: str
+    reasons: tuple[str, ...]
+    generated_at: datetime
+    accounts: tuple[AccountView, ...]
+    totals: TotalsView
+    value: tuple[JobView, ...]
+    deliveries: DeliveriesView
+    webhooks: WebhooksView
+    next_link: str | None = None
+
+
+class TrackedJobView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A job as GET /api/jobs shows it; `requested` when somebody asked for it by PUT."""
+
+    account: str
+    job_id: str
+    tracking: str
+    requested: bool
+    state: str | None
+    creation_time: datetime | None
+    announce_from: datetime | None
+    changed_at: datetime | None
+    settled_at: datetime | None
+
+
+class TrackedJobsView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The answer of GET /api/jobs."""
+
+    value: tuple[TrackedJobView, ...]
+    next_link: str | None = None
+
+
+class PhaseView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One phase on one node: what it has come to, why it was (not) announced, and every field that Batch gave."""
+
+    outcome: str
+    reason: str
+    event_id: str | None
+    execution: ExecutionInfo
+
+
+class NodeView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """One node of a job; `open` while a preparation failure keeps it from the job's tasks."""
+
+    pool_id: str
+    node_id: str
+    node_url: str | None
+    open: bool
+    preparation: PhaseView | None
+    release: PhaseView | None
+
+
+class NodesView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The answer of GET /api/jobs/{jobId}/nodes."""
+
+    account: str
+    job_id: str
+    value: tuple[NodeView, ...]
+    next_link: str | None = None

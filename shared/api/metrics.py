@@ -1,0 +1,187 @@
+"""Answers how things stand in numbers, all from the table, so that they are true with many instances of the app.
+
+Owns which metrics there are and what they count. Does not own their text form (`api.openmetrics`) or the counting
+itself.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from msgspec import Struct
+
+from shared.api.openmetrics import Family, Kind, Sample
+from shared.batch.model import Outcome, Phase
+from shared.errors import UnreadableRowError
+from shared.journal import write_line
+from shared.moments import as_utc
+from shared.ports import Clock, Row, Table
+from shared.state.jobs import Cycle, JobHead
+from shared.state.rows import CYCLE, OWN, from_row, range_of
+from shared.state.telling import Delivery, DeliveryState
+
+MAX_COUNTED = 10_000
+"""Deliveries of one state and account are counted up to this, so that a scrape's cost is bounded."""
+
+_T = TypeVar("_T", bound=Struct)
+_RESULTS = {DeliveryState.DUE: "pending", DeliveryState.DONE: "delivered", DeliveryState.DEAD: "dead"}
+
+
+class Measured(Struct, frozen=True, kw_only=True):
+    """What was read of one partition; `oldest_due` is when the oldest waiting delivery was made, None without any."""
+
+    account: str
+    cycle: Cycle | None
+    heads: tuple[JobHead, ...]
+    deliveries: Mapping[tuple[str, str], int]
+    oldest_due: datetime | None
+
+
+class Metrics(Struct, frozen=True, kw_only=True):
+    """Measures all accounts; deliveries that belong to no account are counted under an empty one."""
+
+    table: Table
+    clock: Clock
+    accounts: Sequence[str]
+
+    def run(self) -> tuple[Family, ...]:
+        """The metrics as of now.
+
+        Raises:
+            StoreError: The table can't be read.
+        """
+        return families([self._measure(account) for account in (*self.accounts, OWN)], self.clock())
+
+    def _measure(self, partition: str) -> Measured:
+        row = self.table.get(partition, CYCLE)
+        deliveries: Counter[tuple[str, str]] = Counter()
+        for state, result in _RESULTS.items():
+            rows = self.table.query(partition, *range_of(state.value))
+            deliveries.update((row.key.split("|")[1], result) for _, row in zip(range(MAX_COUNTED), rows, strict=False))
+        waiting = zip(range(MAX_COUNTED), self.table.query(partition, *range_of(DeliveryState.DUE.value)), strict=False)
+        made = [delivery.created_at for _, row in waiting if (delivery := _readable(row, Delivery))]
+        heads = self.table.query(partition, *range_of("job"))
+        return Measured(
+            account="" if partition == OWN else partition,
+            cycle=_readable(row, Cycle) if row else None,
+            heads=tuple(head for row in heads if (head := _readable(row, JobHead))),
+            deliveries=deliveries,
+            oldest_due=min(map(as_utc, made), default=None),
+        )
+
+
+def families(measured: Sequence[Measured], now: datetime) -> tuple[Family, ...]:
+    """The metrics of what was measured. Pure."""
+    accounts = [one for one in measured if one.account]
+    cycles = [(one.account, one.cycle) for one in accounts if one.cycle is not None]
+    jobs = Counter((one.account, head.tracking.value) for one in accounts for head in one.heads)
+    return (
+        _gauge(
+            "prepwatch_jobs",
+            "Jobs that are known, by how they are tracked.",
+            [
+                Sample(labels={"account": account, "tracking": tracking}, value=number)
+                for (account, tracking), number in sorted(jobs.items())
+            ],
+        ),
+        _gauge(
+            "prepwatch_nodes",
+            "Nodes of known jobs by what a phase has come to on them.",
+            [
+                Sample(
+                    labels={"account": one.account, "phase": phase, "outcome": outcome},
+                    value=sum(head.counts_of(phase).of(outcome) for head in one.heads),
+                )
+                for one in accounts
+                for phase in Phase
+                for outcome in Outcome
+            ],
+        ),
+        _gauge(
+            "prepwatch_open_failures",
+            "Nodes that take none of their job's tasks because preparation failed.",
+            [_of(one.account, sum(head.preparation.open for head in one.heads)) for one in accounts],
+        ),
+        _gauge(
+            "prepwatch_stuck_jobs",
+            "Jobs none of whose nodes can take their tasks.",
+            [
+                _of(one.account, sum(head.stuck is not None and head.stuck.told for head in one.heads))
+                for one in accounts
+            ],
+        ),
+        _counter("prepwatch_cycles", "Cycles that ended.", [_of(name, cycle.cycles) for name, cycle in cycles]),
+        _counter(
+            "prepwatch_good_cycles",
+            "Cycles that listed every job without an error of the whole account.",
+            [_of(name, cycle.good_cycles) for name, cycle in cycles],
+        ),
+        _counter(
+            "prepwatch_throttles",
+            "Cycles that Batch ended by asking for patience.",
+            [_of(name, cycle.throttled) for name, cycle in cycles],
+        ),
+        _counter(
+            "prepwatch_batch_requests",
+            "Requests to Batch by the status of the answer, none without one.",
+            [
+                Sample(labels={"account": name, "code": code}, value=number)
+                for name, cycle in cycles
+                for code, number in sorted(cycle.requests.items())
+            ],
+        ),
+        _gauge(
+            "prepwatch_deliveries",
+            "Deliveries kept in the table by webhook and result.",
+            [
+                Sample(labels={"account": one.account, "webhook": webhook, "result": result}, value=number)
+                for one in measured
+                for (webhook, result), number in sorted(one.deliveries.items())
+            ],
+        ),
+        _gauge(
+            "prepwatch_oldest_due_delivery_age_seconds",
+            "How long ago the oldest delivery that still waits was made, 0 without any.",
+            [_of(one.account, (now - one.oldest_due).total_seconds() if one.oldest_due else 0) for one in measured],
+            unit="seconds",
+        ),
+        _gauge(
+            "prepwatch_last_good_poll_timestamp_seconds",
+            "When the last good cycle began, 0 before the first.",
+            [
+                _of(
+                    one.account,
+                    as_utc(one.cycle.last_good_at).timestamp() if one.cycle and one.cycle.last_good_at else 0,
+                )
+                for one in accounts
+            ],
+            unit="seconds",
+        ),
+        _gauge(
+            "prepwatch_jobs_not_looked_at",
+            "Jobs that the last cycle had no time for.",
+            [_of(name, cycle.not_looked_at) for name, cycle in cycles],
+        ),
+    )
+
+
+def _gauge(name: str, words: str, samples: Iterable[Sample], unit: str = "") -> Family:
+    return Family(name=name, kind=Kind.GAUGE, help=words, unit=unit, samples=tuple(samples))
+
+
+def _counter(name: str, words: str, samples: Iterable[Sample]) -> Family:
+    return Family(name=name, kind=Kind.COUNTER, help=words, samples=tuple(samples))
+
+
+def _of(account: str, value: float) -> Sample:
+    return Sample(labels={"account": account}, value=value)
+
+
+def _readable(row: Row, kind: type[_T]) -> _T | None:
+    """What a row holds, or None, with a line in the log, when it can't be read: the others still count."""
+    try:
+        return from_row(row, kind)
+    except UnreadableRowError as error:
+        write_line("row-unreadable", error=str(error))
+        return None

@@ -1,0 +1,158 @@
+"""Answers what is known of a job's nodes, or what Batch says of them right now.
+
+Owns reading node records for people. Does not own writing them (`polling.job`).
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.api.job_views import NodeView, PhaseView
+from shared.api.refusals import ApiError, not_found
+from shared.batch.model import Outcome, Phase
+from shared.batch.outcomes import outcome_of
+from shared.batch.texts import clean_status
+from shared.batch.wire import decode_status, split_statuses
+from shared.messages.events import Origin
+from shared.patterns import valid_job_id
+from shared.ports import BatchService, ListingOptions, StatusPage, Table
+from shared.state.chunks import decode_chunk, decode_record
+from shared.state.jobs import JobHead, NodeRecord, PhaseRecord
+from shared.state.rows import chunk_key, from_row, job_key, unpack
+
+# Batch's own links name the operation in a second way.
+_STATUS_LINK = re.compile(r"/jobs/[^/]+/jobpreparationandrelease(?:task)?status$", re.IGNORECASE)
+
+
+class NodeFilter(Struct, frozen=True, kw_only=True):
+    """Which nodes are wanted; None lets all through. An outcome without a phase may be of either."""
+
+    phase: Phase | None = None
+    outcome: Outcome | None = None
+
+    def wants(self, record: NodeRecord) -> bool:
+        """Whether a record is wanted."""
+        phases = [self.phase] if self.phase else list(Phase)
+        runs = [run for run in map(record.record_of, phases) if run is not None]
+        return any(self.outcome is None or outcome_of(run.info) is self.outcome for run in runs)
+
+
+class NodeLister(Struct, frozen=True, kw_only=True):
+    """Lists the nodes of jobs of all accounts."""
+
+    table: Table
+    origins: Sequence[Origin]
+    batch: Mapping[str, BatchService]
+
+    def list_stored(
+        self, job_id: str, account: str | None, wanted: NodeFilter
+    ) -> tuple[Origin, JobHead, list[NodeView]]:
+        """The nodes as of the last cycle, by pool and node.
+
+        Raises:
+            ApiError: The job is not known, or several accounts have one of that id and none was named.
+            StoreError: The table can't be read.
+        """
+        origin, head = self._find(job_id, account)
+        records = [record for record in self._records(origin, head) if wanted.wants(record)]
+        records.sort(key=lambda record: (record.pool_id.lower(), record.node_id.lower()))
+        return origin, head, [node_view(record) for record in records]
+
+    def find_node(
+        self, job_id: str, node_id: str, account: str | None, pool: str | None
+    ) -> tuple[Origin, JobHead, NodeRecord]:
+        """One node as of the last cycle.
+
+        Raises:
+            ApiError: The job or node is not known, or several have that id and the account or pool must be named.
+            StoreError: The table can't be read.
+        """
+        origin, head = self._find(job_id, account)
+        found = [
+            record
+            for record in self._records(origin, head)
+            if record.node_id.lower() == node_id.lower() and (pool is None or record.pool_id.lower() == pool.lower())
+        ]
+        if not found:
+            raise not_found("node", node_id)
+        if len(found) > 1:
+            pools = ", ".join(sorted(record.pool_id for record in found))
+            message = f"Several pools of the job have a node {node_id!r}: name one by ?pool= ({pools})."
+            raise ApiError(400, "MissingRequiredQueryParameter", message, target="pool")
+        return origin, head, found[0]
+
+    def list_live(self, job_id: str, account: str | None, options: ListingOptions, link: str | None) -> StatusPage:
+        """One page as Batch answers now, with the caller's own options; nothing is stored.
+
+        `link` is the `odata.nextLink` of the page before. Texts are redacted like stored ones.
+
+        Raises:
+            ApiError: The id or the link is impossible, or the account must be named.
+            BatchError: What Batch says, to be passed on.
+        """
+        if not valid_job_id(job_id):
+            raise not_found("job", job_id)
+        if link is not None and not _STATUS_LINK.search(urlsplit(link).path):
+            message = "link must be the odata.nextLink of an answer of this route."
+            raise ApiError(400, "InvalidQueryParameterValue", message, target="link")
+        page = self.batch[self._account(job_id, account)].list_status_page(job_id, options, link=link)
+        value = [clean_status(decode_status(entry)) for entry in split_statuses(page.value)]
+        return replace(page, value=msgspec.json.encode(value))
+
+    def _records(self, origin: Origin, head: JobHead) -> Iterator[NodeRecord]:
+        if not head.chunks:
+            return
+        keys = {chunk_key(head.job_id, head.creation_time, prefix) for prefix in head.chunks}
+        for row in self.table.query(origin.account or "", min(keys), max(keys) + "\0"):
+            if row.key in keys:
+                for entry in decode_chunk(unpack(row)).values():
+                    yield decode_record(entry)
+
+    def _account(self, job_id: str, account: str | None) -> str:
+        if len(self.origins) == 1 and account is None:
+            return self.origins[0].account or ""
+        return self._find(job_id, account)[0].account or ""
+
+    def _find(self, job_id: str, account: str | None) -> tuple[Origin, JobHead]:
+        found = [
+            (origin, from_row(row, JobHead))
+            for origin in self._named(account)
+            if valid_job_id(job_id) and (row := self.table.get(origin.account or "", job_key(job_id))) is not None
+        ]
+        if not found:
+            raise not_found("job", job_id)
+        if len(found) > 1:
+            names = ", ".join(origin.account or "" for origin, _ in found)
+            message = f"Several accounts have a job {job_id!r}: name one by ?account= ({names})."
+            raise ApiError(400, "MissingRequiredQueryParameter", message, target="account")
+        return found[0]
+
+    def _named(self, account: str | None) -> Iterable[Origin]:
+        named = [origin for origin in self.origins if account in {None, origin.account}]
+        if not named:
+            raise not_found("account", account or "")
+        return named
+
+
+def node_view(record: NodeRecord) -> NodeView:
+    """A record as answers show it."""
+    return NodeView(
+        pool_id=record.pool_id,
+        node_id=record.node_id,
+        node_url=record.node_url,
+        open=record.open is not None,
+        preparation=_phase_view(record.preparation),
+        release=_phase_view(record.release),
+    )
+
+
+def _phase_view(run: PhaseRecord | None) -> PhaseView | None:
+    if run is None:
+        return None
+    return PhaseView(
+        outcome=outcome_of(run.info).value, reason=run.reason.value, event_id=run.event_id, execution=run.info
+    )

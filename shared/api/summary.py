@@ -1,0 +1,225 @@
+"""Answers how things stand; polls first when what is remembered is too old.
+
+Owns reading the state of all accounts, the lease for polling on demand, and the nudge for due deliveries. Does not own
+the answer's content (`api.summary_rules`) or the cycle (`polling.cycle`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.api.job_views import DeliveriesView, SummaryView
+from shared.api.refusals import not_found
+from shared.api.summary_rules import AccountState, Page, build_summary
+from shared.errors import StoreError, UnreadableRowError
+from shared.journal import write_line
+from shared.messages.events import Origin
+from shared.polling.cycle_rules import is_stale
+from shared.ports import Clock, Insert, Lanes, Replace, Row, Table
+from shared.state.jobs import Cycle, Trouble
+from shared.state.rows import CYCLE, OWN, REFRESH, from_row, range_of, read_head, to_columns, webhook_key
+from shared.state.telling import DeliveryState, WebhookState
+
+ANSWER_WITHIN = timedelta(seconds=100)
+NUDGE_EVERY = timedelta(seconds=10)
+_TRIES = 3
+_MEND = "If nothing else helps, delete that row from partition {partition}:"
+MAX_COUNTED = 1000
+"""Waiting and dead deliveries are counted up to this, so that an answer's cost is bounded."""
+
+
+class Refresh(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who polls on demand until when, and when deliveries were last nudged."""
+
+    leased_until: datetime | None = None
+    nudged_at: datetime | None = None
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """What a caller wants to know; `max_age` None for the app's own measure of freshness."""
+
+    page: Page
+    max_age: timedelta | None = None
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """The summary, whether more jobs follow, and the partitions whose deliveries are to be nudged."""
+
+    summary: SummaryView
+    more: bool
+    nudges: tuple[str, ...]
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """Summarises all accounts; `poll` runs one account's cycle and says whether its deliveries are to be nudged."""
+
+    table: Table
+    clock: Clock
+    lanes: Lanes
+    origins: Sequence[Origin]
+    poll: Mapping[str, Callable[[], bool]]
+    webhooks: Sequence[str]
+    stale_after: timedelta
+
+    def run(self, asked: Asked) -> Told:
+        """How things stand now.
+
+        Raises:
+            ApiError: No such account or job is known.
+            StoreError: The table can't be read.
+        """
+        # gather
+        wanted = asked.page.account
+        origins = [origin for origin in self.origins if wanted is None or origin.account == wanted]
+        if not origins:
+            raise not_found("account", wanted or "")
+        states = [self._read(origin) for origin in origins]
+        max_age = self.stale_after if asked.max_age is None else asked.max_age
+        old = [state for state in states if is_stale(state.cycle, max_age, self.clock())]
+        polled = self._refresh([state for state in old if not self._must_wait(state)])
+        states = [self._read(_origin(origins, state)) if state.account in polled else state for state in states]
+        own = DeliveriesView(due=self._count(OWN, DeliveryState.DUE), dead=self._count(OWN, DeliveryState.DEAD))
+
+        # decide
+        now = self.clock()
+        job = asked.page.job
+        if job is not None and not any(head.job_id.lower() == job.lower() for state in states for head in state.heads):
+            raise not_found("job", job)
+        webhooks, unreadable = self._read_webhooks()
+        summary, more = build_summary(
+            states,
+            webhooks,
+            asked.page,
+            own=own,
+            unreadable=unreadable,
+            stale_after=self.stale_after,
+            has_webhooks=bool(self.webhooks),
+            now=now,
+        )
+
+        # apply
+        waiting = [state.account for state in states if state.due or polled.get(state.account)]
+        waiting += [OWN] if own.due else []
+        nudges = tuple(partition for partition in waiting if self._may_nudge(partition, now))
+        return Told(summary=summary, more=more, nudges=nudges)
+
+    def is_stale(self) -> bool:
+        """Whether any account has had no good cycle for too long.
+
+        Raises:
+            StoreError: The table can't be read.
+        """
+        rows = [self.table.get(origin.account or "", CYCLE) for origin in self.origins]
+        now = self.clock()
+        return any(is_stale(from_row(row, Cycle) if row else None, self.stale_after, now) for row in rows)
+
+    def _read(self, origin: Origin) -> AccountState:
+        account = origin.account or ""
+        row = self.table.get(account, CYCLE)
+        now = self.clock()
+        cycle, trouble = None, None
+        try:
+            cycle = from_row(row, Cycle) if row else None
+        except UnreadableRowError as error:
+            mend = f"{_MEND.format(partition=account)} the next cycle then begins anew, and tells nothing twice."
+            trouble = Trouble(code="UnreadableRow", message=f"No cycle can run. {error} {mend}", since=now)
+        heads = tuple(read_head(head, now) for head in self.table.query(account, *range_of("job")))
+        return AccountState(
+            account=account,
+            url=origin.url or "",
+            cycle=cycle,
+            trouble=trouble,
+            heads=heads,
+            due=self._count(account, DeliveryState.DUE),
+            dead=self._count(account, DeliveryState.DEAD),
+        )
+
+    def _count(self, partition: str, state: DeliveryState) -> int:
+        rows = self.table.query(partition, *range_of(state.value))
+        return sum(1 for _, _ in zip(range(MAX_COUNTED), rows, strict=False))
+
+    def _read_webhooks(self) -> tuple[list[WebhookState], dict[str, str]]:
+        """How the webhooks fare, and what is wrong with the rows of the others, by name."""
+        states, unreadable = [], {}
+        for row in self.table.query(OWN, *range_of("webhook")):
+            name = row.key.removeprefix(webhook_key(""))
+            if name not in self.webhooks:
+                continue
+            try:
+                states.append(from_row(row, WebhookState))
+            except UnreadableRowError as error:
+                unreadable[name] = f"{error} {_MEND.format(partition=OWN)} the webhook then begins anew."
+        return states, unreadable
+
+    def _must_wait(self, state: AccountState) -> bool:
+        cycle = state.cycle
+        return cycle is not None and cycle.not_before is not None and self.clock() < cycle.not_before
+
+    def _refresh(self, states: Sequence[AccountState]) -> dict[str, bool]:
+        """Poll these accounts side by side, each under its lease; those polled in time, and which are to be nudged."""
+        until = self.clock() + ANSWER_WITHIN
+        held = [state.account for state in states if self._lease(state.account, until)]
+        done: dict[str, bool] = {}
+        for account in held:
+            self.lanes.submit("refresh", len(held), self._polling(account, until, done))
+        if held:
+            self.lanes.join("refresh", ANSWER_WITHIN)
+        return dict(done)
+
+    def _polling(self, account: str, until: datetime, done: dict[str, bool]) -> Callable[[], None]:
+        def work() -> None:
+            try:
+                done[account] = self.poll[account]()
+            except StoreError as error:
+                write_line("refresh-failed", account=account, error=str(error))
+            finally:
+                self._release(account, until)
+
+        return work
+
+    def _lease(self, account: str, until: datetime) -> bool:
+        row, refresh = self._read_refresh(account)
+        if refresh.leased_until is not None and refresh.leased_until > self.clock():
+            return False
+        return self._swap(account, row, replace(refresh, leased_until=until))
+
+    def _release(self, account: str, until: datetime) -> None:
+        """Give our own lease back; nudges are noted in the same row meanwhile."""
+        for _ in range(_TRIES):
+            try:
+                row, refresh = self._read_refresh(account)
+            except StoreError:
+                return  # it ends by itself
+            ours = refresh.leased_until == until
+            if not ours or self._swap(account, row, replace(refresh, leased_until=None)):
+                return
+
+    def _may_nudge(self, account: str, now: datetime) -> bool:
+        row, refresh = self._read_refresh(account)
+        if refresh.nudged_at is not None and now - refresh.nudged_at < NUDGE_EVERY:
+            return False
+        return self._swap(account, row, replace(refresh, nudged_at=now))
+
+    def _read_refresh(self, account: str) -> tuple[Row | None, Refresh]:
+        row = self.table.get(account, REFRESH)
+        return row, from_row(row, Refresh) if row else Refresh()
+
+    def _swap(self, account: str, row: Row | None, refresh: Refresh) -> bool:
+        """Whether the row has its new content now; not when somebody else was first or the table is away."""
+        columns = to_columns(refresh)
+        operation = (
+            Insert(key=REFRESH, columns=columns)
+            if row is None
+            else Replace(key=REFRESH, columns=columns, etag=row.etag)
+        )
+        try:
+            self.table.transact(account, [operation])
+        except StoreError:
+            return False
+        return True
+
+
+def _origin(origins: Sequence[Origin], state: AccountState) -> Origin:
+    return next(origin for origin in origins if origin.account == state.account)

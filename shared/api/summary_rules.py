@@ -1,0 +1,242 @@
+"""How things stand, said from what is remembered.
+
+Owns the summary's status, its reasons in words, and the order of jobs. Does not own reading (`api.summary`) or the
+shape of the answer (`api.job_views`). Pure.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+import msgspec
+from msgspec import Struct
+
+from shared.api.job_views import (
+    AccountView,
+    CauseView,
+    DeliveriesView,
+    JobView,
+    KeyValue,
+    LastPollView,
+    SummaryView,
+    TotalsView,
+    TroubleView,
+    WebhooksView,
+)
+from shared.batch.model import Phase
+from shared.moments import as_utc
+from shared.polling.cycle_rules import is_stale
+from shared.state.jobs import Cycle, JobHead, PhaseCounts, Tracking, Trouble
+from shared.state.telling import WebhookState
+
+
+class AccountState(Struct, frozen=True, kw_only=True):
+    """What is remembered of one account; `cycle` is None before the first one.
+
+    `trouble` is why nobody can tell how the last cycle went, None when the cycle itself says what is wrong.
+    """
+
+    account: str
+    url: str
+    cycle: Cycle | None
+    trouble: Trouble | None = None
+    heads: tuple[JobHead, ...] = ()
+    due: int = 0
+    dead: int = 0
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    """Which of the jobs are shown; `job` and `account` None for all."""
+
+    job: str | None = None
+    account: str | None = None
+    skip: int = 0
+    top: int
+
+
+def build_summary(
+    accounts: Sequence[AccountState],
+    webhooks: Sequence[WebhookState],
+    page: Page,
+    *,
+    own: DeliveriesView,
+    unreadable: Mapping[str, str] = MappingProxyType({}),
+    stale_after: timedelta,
+    has_webhooks: bool,
+    now: datetime,
+) -> tuple[SummaryView, bool]:
+    """The summary, and whether jobs are left for another page.
+
+    `own` are the deliveries that concern no account, such as news of webhooks: they count whatever the page.
+    `unreadable` says what is wrong with the webhooks of which nobody can tell how they fare: they are sent nothing.
+    """
+    shown = [state for state in accounts if page.account is None or state.account == page.account]
+    views = tuple(_account(state, stale_after, now) for state in shown)
+    heads = [
+        (state.account, head)
+        for state in shown
+        for head in state.heads
+        if page.job is None or head.job_id.lower() == page.job.lower()
+    ]
+    heads.sort(key=lambda item: _worst_first(*item))
+    refused = [state.name for state in webhooks if state.failing_since and not state.disabled_since]
+    failing = tuple(sorted([*refused, *unreadable]))
+    disabled = tuple(sorted(state.name for state in webhooks if state.disabled_since))
+    deliveries = DeliveriesView(
+        due=own.due + sum(state.due for state in shown), dead=own.dead + sum(state.dead for state in shown)
+    )
+    totals = TotalsView(
+        jobs=len(heads),
+        nodes=sum(head.nodes for _, head in heads),
+        preparation=_sum(head.preparation for _, head in heads),
+        release=_sum(head.release for _, head in heads),
+    )
+    stale = [f"{view.account} has had no good poll for too long" for view in views if view.stale]
+    degraded = [
+        *(f"{view.account}: {view.error.code}: {view.error.message}" for view in views if view.error),
+        *_job_troubles([head for _, head in heads]),
+        *(f"webhook {name} is failing" for name in sorted(refused)),
+        *(f"webhook {name} is sent nothing: {what}" for name, what in sorted(unreadable.items())),
+        *(f"webhook {name} is disabled" for name in disabled),
+        *([_given_up(deliveries.dead)] if deliveries.dead else []),
+        *([] if has_webhooks else ["no webhook is configured, so nobody is told of failures"]),
+    ]
+    wrong = _failures([head for _, head in heads])
+    status = "stale" if stale else "degraded" if degraded else "failing" if wrong else "ok"
+    cut = heads[page.skip : page.skip + page.top]
+    summary = SummaryView(
+        status=status,
+        reasons=(*stale, *degraded, *wrong),
+        generated_at=now,
+        accounts=views,
+        totals=totals,
+        value=tuple(_job(account, head) for account, head in cut),
+        deliveries=deliveries,
+        webhooks=WebhooksView(failing=failing, disabled=disabled),
+    )
+    return summary, page.skip + page.top < len(heads)
+
+
+def trouble_view(trouble: Trouble | None) -> TroubleView | None:
+    """An error as answers show it, None for none."""
+    if trouble is None:
+        return None
+    return TroubleView(
+        code=trouble.code,
+        message=trouble.message,
+        request_id=trouble.request_id,
+        values=tuple(KeyValue(key=key, value=value) for key, value in trouble.values),
+    )
+
+
+def _account(state: AccountState, stale_after: timedelta, now: datetime) -> AccountView:
+    cycle = state.cycle
+    last = None
+    if cycle is not None:
+        last = LastPollView(
+            started_at=cycle.started_at,
+            finished_at=cycle.finished_at,
+            jobs=cycle.jobs,
+            not_looked_at=cycle.not_looked_at,
+            errors=cycle.errors,
+        )
+    return AccountView(
+        account=state.account,
+        url=state.url,
+        last_good_poll=cycle.last_good_at if cycle else None,
+        last_poll=last,
+        stale=is_stale(cycle, stale_after, now),
+        error=trouble_view(cycle.trouble if cycle else state.trouble),
+    )
+
+
+def _job(account: str, head: JobHead) -> JobView:
+    return JobView(
+        account=account,
+        job_id=head.job_id,
+        state=head.state,
+        tracking=head.tracking.value,
+        nodes=head.nodes,
+        preparation=head.preparation,
+        release=head.release,
+        stuck=is_stuck(head),
+        since=trouble_since(head),
+        causes=tuple(
+            CauseView(phase=cause.phase.value, code=cause.code, message=cause.message, nodes=cause.nodes)
+            for cause in head.causes
+        ),
+        changed_at=head.changed_at,
+        error=trouble_view(head.trouble),
+    )
+
+
+def is_stuck(head: JobHead) -> bool:
+    """Whether the job was told to be stuck."""
+    return head.stuck is not None and head.stuck.told
+
+
+def trouble_since(head: JobHead) -> datetime | None:
+    """When the worst of what is wrong with a job began, in the order in which jobs are listed.
+
+    Failures begin with the first run that had one of the causes that stand. None when nothing is wrong, or when it is
+    not known since when: a row that can't be read does not say, and Batch may give a run no times.
+    """
+    if head.stuck is not None and head.stuck.told:
+        return head.stuck.since
+    if head.preparation.open:
+        return _first_failed(head, Phase.PREPARATION)
+    if head.trouble is not None:
+        return head.trouble.since if head.trouble.times else None
+    return _first_failed(head, Phase.RELEASE)
+
+
+def _first_failed(head: JobHead, phase: Phase) -> datetime | None:
+    times = [cause.first_seen for cause in head.causes if cause.phase is phase and cause.first_seen is not None]
+    return min(map(as_utc, times), default=None)
+
+
+def _worst_first(account: str, head: JobHead) -> tuple[object, ...]:
+    return (
+        not is_stuck(head),
+        -head.preparation.open,
+        head.trouble is None,
+        -head.release.failed,
+        head.tracking in {Tracking.SETTLED, Tracking.NO_PREPARATION_TASK, Tracking.STOPPED, Tracking.GONE},
+        account,
+        head.job_id.lower(),
+    )
+
+
+def _job_troubles(heads: Sequence[JobHead]) -> list[str]:
+    unreachable = sum(head.tracking is Tracking.UNREACHABLE for head in heads)
+    return [f"{_jobs(unreachable)} can't be looked at"] if unreachable else []
+
+
+def _failures(heads: Sequence[JobHead]) -> list[str]:
+    stuck = sum(map(is_stuck, heads))
+    open_heads = [head for head in heads if head.preparation.open]
+    nodes = sum(head.preparation.open for head in open_heads)
+    words = [f"{_jobs(stuck)} can't go on: preparation failed on every node"] if stuck else []
+    if open_heads:
+        words.append(f"preparation failed on {_nodes(nodes)} of {_jobs(len(open_heads))}")
+    return words
+
+
+def _given_up(number: int) -> str:
+    return "1 delivery was given up" if number == 1 else f"{number} deliveries were given up"
+
+
+def _jobs(number: int) -> str:
+    return f"{number} job" if number == 1 else f"{number} jobs"
+
+
+def _nodes(number: int) -> str:
+    return f"{number} node" if number == 1 else f"{number} nodes"
+
+
+def _sum(counts: Iterable[PhaseCounts]) -> PhaseCounts:
+    total: Counter[str] = Counter()
+    for one in counts:
+        total.update(msgspec.structs.asdict(one))
+    return PhaseCounts(**total)

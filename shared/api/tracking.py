@@ -1,0 +1,156 @@
+"""Which jobs people asked to be watched, or to be left alone.
+
+Owns the requests PUT and DELETE /api/jobs/{jobId}. Does not own the patterns in the settings (`patterns`) or how a
+watched job fares (`polling.job`). A request is kept in the job's head: `requested` outlives the job, a stopped head
+holds the exclusion.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.api.job_views import TrackedJobView
+from shared.api.refusals import ApiError, not_found
+from shared.batch.model import BatchJob
+from shared.errors import JobNotFoundError
+from shared.ledger.ledger import Ledger, LostRaceError
+from shared.ledger.slice import Slice
+from shared.messages.events import Origin
+from shared.patterns import valid_job_id
+from shared.polling.cycle_rules import JOB_SELECT
+from shared.polling.job_rules import close, first_sight, replacing
+from shared.ports import BatchService, Clock, Row, Table
+from shared.state.jobs import Cycle, JobEnd, JobHead, Tracking
+from shared.state.rows import CYCLE, from_row, job_key, range_of, read_head
+
+_TRIES = 3
+
+
+class Tracker(Struct, frozen=True, kw_only=True):
+    """Tracks jobs of all accounts; `window` is how far back a failure is news when a job is first seen."""
+
+    table: Table
+    clock: Clock
+    origins: Sequence[Origin]
+    batch: Mapping[str, BatchService]
+    ledgers: Mapping[str, Ledger]
+    window: timedelta
+
+    def list_jobs(self) -> list[TrackedJobView]:
+        """Every job that is known, by account and id.
+
+        Raises:
+            StoreError: The table can't be read.
+        """
+        now = self.clock()
+        return [
+            _view(origin, read_head(row, now))
+            for origin in self.origins
+            for row in self.table.query(origin.account or "", *range_of("job"))
+        ]
+
+    def track(self, job_id: str, account: str | None) -> tuple[TrackedJobView, bool]:
+        """Watch this very job from now on; the job, and whether that is new.
+
+        Raises:
+            ApiError: The id is impossible, no such job exists, or the account must be named.
+            BatchError: Batch can't be asked whether the job exists.
+            StoreError: The request could not be written.
+        """
+        origin = self._origin(job_id, account)
+        job = self._find(origin, job_id)
+        for _ in range(_TRIES):
+            row, head = self._read(origin, job.id)
+            if head is not None and head.requested:
+                return _view(origin, head), False
+            try:
+                wanted = self._request(origin, row, head, job)
+            except LostRaceError:
+                continue
+            return _view(origin, wanted), head is None or head.tracking is Tracking.STOPPED
+        raise LostRaceError(f"Job {job_id} is being written by somebody else; try again.")
+
+    def untrack(self, job_id: str, account: str | None) -> tuple[TrackedJobView, bool]:
+        """Leave this job alone until it is asked for again, whatever the patterns say.
+
+        The job, and whether that made something due: whoever asked should nudge the deliveries then.
+
+        Raises:
+            ApiError: The id is impossible, the job is not known, or the account must be named.
+            StoreError: The request could not be written.
+        """
+        origin = self._origin(job_id, account)
+        for _ in range(_TRIES):
+            row, head = self._read(origin, job_id)
+            if head is None:
+                raise not_found("tracked job", job_id)
+            if head.tracking is Tracking.STOPPED:
+                return _view(origin, head), False
+            now = self.clock()
+            closing = close(origin, head, JobEnd.UNTRACKED, now, now)
+            stopped = replace(closing.head, tracking=Tracking.STOPPED, requested=False, settled_at=now, changed_at=now)
+            try:
+                written = self.ledgers[origin.account or ""].commit_job(
+                    row, head, Slice(head=stopped, events=closing.events), now
+                )
+            except LostRaceError:
+                continue
+            return _view(origin, stopped), bool(written.pending)
+        raise LostRaceError(f"Job {job_id} is being written by somebody else; try again.")
+
+    def _request(self, origin: Origin, row: Row | None, head: JobHead | None, job: BatchJob) -> JobHead:
+        account, now = origin.account or "", self.clock()
+        ledger = self.ledgers[account]
+        if head is not None and head.tracking is not Tracking.STOPPED:
+            wanted = replace(head, requested=True)
+            ledger.commit_job(row, head, Slice(head=wanted), now)
+        elif head is not None:
+            # What failed while it was to be left alone is history.
+            wanted = first_sight(job, requested=True, last_good=now, window=timedelta(0), now=now)
+            ledger.replace_job(row, head, Slice(head=replacing(head, wanted)), now)
+        else:
+            cycle_row = self.table.get(account, CYCLE)
+            last_good = from_row(cycle_row, Cycle).last_good_at if cycle_row else None
+            wanted = first_sight(job, requested=True, last_good=last_good, window=self.window, now=now)
+            ledger.commit_job(None, None, Slice(head=wanted), now)
+        return wanted
+
+    def _origin(self, job_id: str, account: str | None) -> Origin:
+        if not valid_job_id(job_id):
+            message = "A job id has 1 to 128 letters, digits, '-', '_' and ':'."
+            raise ApiError(400, "InvalidInput", message, target="jobId")
+        if account is None and len(self.origins) > 1:
+            names = ", ".join(origin.account or "" for origin in self.origins)
+            message = f"Several accounts are watched: name one by ?account= ({names})."
+            raise ApiError(400, "MissingRequiredQueryParameter", message, target="account")
+        for origin in self.origins:
+            if account in {None, origin.account}:
+                return origin
+        raise not_found("account", account or "")
+
+    def _find(self, origin: Origin, job_id: str) -> BatchJob:
+        try:
+            return self.batch[origin.account or ""].get_job(job_id, select=JOB_SELECT)
+        except JobNotFoundError as error:
+            message = f"Batch account {origin.account} has no job {job_id!r}."
+            raise ApiError(404, "JobNotFound", message, target="jobId") from error
+
+    def _read(self, origin: Origin, job_id: str) -> tuple[Row | None, JobHead | None]:
+        row = self.table.get(origin.account or "", job_key(job_id))
+        return row, from_row(row, JobHead) if row else None
+
+
+def _view(origin: Origin, head: JobHead) -> TrackedJobView:
+    return TrackedJobView(
+        account=origin.account or "",
+        job_id=head.job_id,
+        tracking=head.tracking.value,
+        requested=head.requested,
+        state=head.state,
+        creation_time=head.creation_time,
+        announce_from=head.announce_from,
+        changed_at=head.changed_at,
+        settled_at=head.settled_at,
+    )

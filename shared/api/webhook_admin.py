@@ -1,0 +1,209 @@
+"""Shows, tries and switches webhooks, for the people who run them.
+
+Owns what is shown of a webhook, pings, and the switch by hand. Does not own what the settings say of it (`webhook`),
+nor how it fares under deliveries (`delivery.attempts`). A ping is no delivery: it is sent once, at once, also to a
+webhook that is switched off, and its answer is only shown.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import chain, islice
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.api.ping_advice import advice_on
+from shared.api.refusals import ApiError, not_found
+from shared.api.webhook_views import PingView, WebhookStanding, WebhookView
+from shared.delivery.attempts import Verdict, judge, next_step
+from shared.delivery.health import turn_told
+from shared.delivery.sending import send_message, without_token
+from shared.errors import RowConflictError
+from shared.journal import write_line
+from shared.ledger.ledger import Ledger, LostRaceError
+from shared.ledger.owed import new_delivery
+from shared.messages.events import EventType, Origin, webhook_event
+from shared.messages.formats import Message
+from shared.ports import Authorize, Clock, Insert, Replace, Row, Sender, Table
+from shared.redaction import clean
+from shared.state.rows import END, OWN, delivery_key, from_row, ping_key, read_webhook, to_columns, webhook_key
+from shared.state.telling import DeliveryState, WebhookState
+from shared.webhook import Webhook
+
+PING_EVERY = timedelta(seconds=10)
+MAX_COUNTED = 1000
+_TRIES = 3
+_SHOWN_OF_URL = 4
+_BY_HAND = "switched off by request"
+
+
+class Ping(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """When a webhook was last pinged."""
+
+    at: datetime
+
+
+class WebhookAdmin(Struct, frozen=True, kw_only=True):
+    """Administers the configured webhooks; `ledger` is that of the partition OWN."""
+
+    table: Table
+    clock: Clock
+    sender: Sender
+    webhooks: Mapping[str, Webhook]
+    accounts: Sequence[str]
+    ledger: Ledger
+    site: Origin
+    authorize: Authorize = without_token
+
+    def list_webhooks(self) -> list[WebhookView]:
+        """Every configured webhook, in the order of the settings.
+
+        Raises:
+            StoreError: The table can't be read.
+        """
+        return [self._view(webhook, self._read(name)[1]) for name, webhook in self.webhooks.items()]
+
+    def ping(self, name: str) -> PingView:
+        """Send a ping at once and say what came of it.
+
+        Raises:
+            ApiError: No such webhook, or it was pinged within the last ten seconds.
+            StoreError: The table is away; nothing was sent.
+        """
+        webhook = self._known(name)
+        now = self._begin_ping(name)
+        event = webhook_event(self.site, EventType.PING, name, now, now)
+        message = Message(id=event.id, body=event.body)
+        answer = send_message(self.sender, self.authorize, webhook, message, now)
+        ended = self.clock()
+        judgement = judge(webhook.format, answer, 1, ended)
+        step = next_step(new_delivery(name, event, now), judgement, answer, ended)
+        attempt = step.delivery.attempts[-1]
+        delivered = judgement.verdict is Verdict.DELIVERED
+        write_line("ping", webhook=name, event=event.id, verdict=judgement.verdict.value, reason=judgement.reason)
+        return PingView(
+            webhook=name,
+            event_id=event.id,
+            at=now,
+            delivered=delivered,
+            status=attempt.status,
+            reason=attempt.reason,
+            duration_ms=attempt.duration_ms,
+            answer=clean(attempt.answer),
+            advice=None if delivered else advice_on(answer),
+        )
+
+    def enable(self, name: str) -> WebhookView:
+        """Let a disabled webhook be sent events again, and a failing one be tried at once.
+
+        Raises:
+            ApiError: No such webhook, or the settings switch it off.
+            StoreError: The change could not be written.
+        """
+        webhook = self._known(name)
+        if not webhook.enabled:
+            message = f"Webhook {name!r} is switched off in the settings: set its enabled to true there."
+            raise ApiError(409, "WebhookSwitchedOff", message, target="name")
+        return self._change(webhook, _enabled)
+
+    def disable(self, name: str) -> WebhookView:
+        """Send a webhook nothing more until it is enabled; what is due for it is given up, and can be sent again then.
+
+        Raises:
+            ApiError: No such webhook.
+            StoreError: The change could not be written.
+        """
+        return self._change(self._known(name), _disabled)
+
+    def _change(self, webhook: Webhook, decide: Callable[[WebhookState, datetime], WebhookState]) -> WebhookView:
+        for _ in range(_TRIES):
+            row, before = self._read(webhook.name)
+            now = self.clock()
+            after = decide(before, now)
+            if after == before:
+                return self._view(webhook, before)
+            try:
+                self.ledger.commit_webhook(row, after, turn_told(self.site, before, after, now), now)
+            except LostRaceError:
+                continue
+            return self._view(webhook, after)
+        raise LostRaceError(f"The state of webhook {webhook.name} is being written by others; try again.")
+
+    def _begin_ping(self, name: str) -> datetime:
+        """The moment of a ping, once it is certain that no other is made within PING_EVERY."""
+        row = self.table.get(OWN, ping_key(name))
+        now = self.clock()
+        ready = from_row(row, Ping).at + PING_EVERY if row else now
+        columns = to_columns(Ping(at=now))
+        operation = (
+            Insert(key=ping_key(name), columns=columns)
+            if row is None
+            else Replace(key=ping_key(name), columns=columns, etag=row.etag)
+        )
+        if now < ready:
+            raise _too_soon(name, ready - now)
+        try:
+            self.table.transact(OWN, [operation])
+        except RowConflictError as error:
+            raise _too_soon(name, PING_EVERY) from error
+        return now
+
+    def _known(self, name: str) -> Webhook:
+        if name not in self.webhooks:
+            raise not_found("webhook", name)
+        return self.webhooks[name]
+
+    def _read(self, name: str) -> tuple[Row | None, WebhookState]:
+        row = self.table.get(OWN, webhook_key(name))
+        return row, read_webhook(row, name)
+
+    def _view(self, webhook: Webhook, state: WebhookState) -> WebhookView:
+        return WebhookView(
+            name=webhook.name,
+            format=webhook.format.value,
+            host=urlsplit(webhook.url).netloc,
+            url_ends_with=webhook.url[-_SHOWN_OF_URL:],
+            events=webhook.events,
+            jobs=webhook.jobs,
+            accounts=webhook.accounts,
+            pools=webhook.pools,
+            enabled=webhook.enabled,
+            state=_standing(webhook, state),
+            failing_since=state.failing_since,
+            disabled_since=state.disabled_since,
+            not_before=state.not_before,
+            reason=state.reason,
+            due=self._count(DeliveryState.DUE, webhook.name),
+            dead=self._count(DeliveryState.DEAD, webhook.name),
+        )
+
+    def _count(self, state: DeliveryState, name: str) -> int:
+        start = delivery_key(state, name, "")
+        end = start.removesuffix("|") + END
+        rows = chain.from_iterable(self.table.query(partition, start, end) for partition in (*self.accounts, OWN))
+        return sum(1 for _ in islice(rows, MAX_COUNTED))
+
+
+def _standing(webhook: Webhook, state: WebhookState) -> WebhookStanding:
+    if not webhook.enabled:
+        return WebhookStanding.OFF
+    if state.disabled_since is not None:
+        return WebhookStanding.DISABLED
+    return WebhookStanding.OK if state.failing_since is None else WebhookStanding.FAILING
+
+
+def _enabled(state: WebhookState, now: datetime) -> WebhookState:  # noqa: ARG001 - one signature with _disabled
+    if state.disabled_since is not None:
+        return WebhookState(name=state.name)
+    # A failing webhook stays so until it takes something: only the pause before the next probe ends.
+    return replace(state, not_before=None)
+
+
+def _disabled(state: WebhookState, now: datetime) -> WebhookState:
+    return state if state.disabled_since is not None else replace(state, disabled_since=now, reason=_BY_HAND)
+
+
+def _too_soon(name: str, wait: timedelta) -> ApiError:
+    message = f"Webhook {name!r} was pinged a moment ago: one ping in {PING_EVERY.seconds} seconds is sent."
+    return ApiError(429, "TooManyRequests", message, target="name", retry_after=wait)

@@ -1,0 +1,61 @@
+"""What the HTTP functions about webhooks answer: the bodies, field by field.
+
+Owns the shapes that callers rely on; the OpenAPI document is made from them. Does not own how they are filled
+(`api.webhook_admin`). No field can hold a secret: of the URL only the host and the last four characters are shown.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class WebhookStanding(StrEnum):
+    """How a webhook fares; `off` is switched off in the settings, `disabled` by a person or by its receiver."""
+
+    OK = "ok"
+    FAILING = "failing"
+    DISABLED = "disabled"
+    OFF = "off"
+
+
+class PingView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What came of a ping: `status` is null when no answer came, `advice` null when there is nothing to mend."""
+
+    webhook: str
+    event_id: str
+    at: datetime
+    delivered: bool
+    status: int | None
+    reason: str
+    duration_ms: int
+    answer: str
+    advice: str | None
+
+
+class WebhookView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A webhook and how it fares; `due` and `dead` are counted up to 1,000."""
+
+    name: str
+    format: str
+    host: str
+    url_ends_with: str
+    events: tuple[str, ...]
+    jobs: tuple[str, ...]
+    accounts: tuple[str, ...]
+    pools: tuple[str, ...]
+    enabled: bool
+    state: WebhookStanding
+    failing_since: datetime | None
+    disabled_since: datetime | None
+    not_before: datetime | None
+    reason: str
+    due: int
+    dead: int
+
+
+class WebhooksListView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The answer of GET /api/webhooks."""
+
+    value: tuple[WebhookView, ...]
+    next_link: str | None = None

@@ -1,0 +1,1 @@
+"""How does a message reach its webhook, and what does an answer mean?"""

@@ -1,0 +1,167 @@
+"""What an answer makes of a delivery.
+
+Owns the retry schedule and the response classes. Does not own sending (`delivery.run`), recipients (`ledger.owed`) or
+how a webhook fares (`delivery.health`). Pure: an answer goes in, the delivery's next state comes out with its reason.
+Sources: Standard Webhooks 1.0.0, CloudEvents http-webhook 1.0.2.
+"""
+
+import hashlib
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.redaction import clean
+from shared.retry_after import parse_retry_after
+from shared.state.telling import Attempt, Delivery, DeliveryState
+from shared.webhook import SendFailure, WebhookAnswer, WebhookFormat
+
+SCHEDULE = (
+    timedelta(0),
+    *(timedelta(minutes=minutes) for minutes in (1, 2, 5, 15)),
+    *(timedelta(hours=hours) for hours in (1, 3, 6, 12, 24, 24)),
+)
+"""The wait before each attempt, counted from the one before; an attempt more than these is not made."""
+LEASE = timedelta(seconds=60)
+"""How long an attempt holds its delivery: the sender's deadline, and half a minute to record what came of it."""
+LONGEST_WAIT = timedelta(hours=24)
+MAX_KEPT_ATTEMPTS = 10
+MAX_KEPT_ANSWER = 1024
+REFUSED_TRIES = 3
+"""A body that a receiver calls wrong is tried this often: a deployment of theirs may be under way."""
+
+_REFUSED = frozenset({400, 413, 415, 422})
+_THROTTLED = frozenset({429, 503})
+_OURS = frozenset({SendFailure.BLOCKED_ADDRESS, SendFailure.BAD_URL, SendFailure.BAD_HEADER})
+
+
+class Verdict(StrEnum):
+    """What an answer means for its delivery."""
+
+    DELIVERED = "delivered"
+    RETRY = "retry"
+    DEAD = "dead"
+    DISABLE = "disable"
+
+
+class Judgement(Struct, frozen=True, kw_only=True):
+    """What an answer means, why in words, and when the receiver asks to be tried again (None: it did not)."""
+
+    verdict: Verdict
+    reason: str
+    asked_wait: timedelta | None = None
+    counts_as_failure: bool = False
+
+
+class NextStep(Struct, frozen=True, kw_only=True):
+    """A delivery after an attempt, and the state that its row moves to."""
+
+    state: DeliveryState
+    delivery: Delivery
+
+
+def is_due(delivery: Delivery, now: datetime) -> bool:
+    """Whether a delivery may be attempted: its time has come and nobody holds it."""
+    return delivery.next_attempt_at <= now and (delivery.leased_until is None or delivery.leased_until <= now)
+
+
+def claim(delivery: Delivery, lease: str, now: datetime) -> Delivery:
+    """The delivery as held by whoever swaps it in; the attempt counts from here on, even if it is never made."""
+    return replace(delivery, leased_until=now + LEASE, lease=lease, tries=delivery.tries + 1)
+
+
+def judge(webhook_format: WebhookFormat, answer: WebhookAnswer, tries: int, now: datetime) -> Judgement:
+    """What an answer means for a delivery that has been tried so often, this time included."""
+    status = answer.status
+    if answer.failure in _OURS:
+        return Judgement(verdict=Verdict.DEAD, reason=answer.reason)
+    if answer.failure is not None or status is None:
+        theirs = answer.failure is not SendFailure.DEFECT
+        return Judgement(verdict=Verdict.RETRY, reason=answer.reason, counts_as_failure=theirs)
+    if _is_success(webhook_format, status, answer.body):
+        return Judgement(verdict=Verdict.DELIVERED, reason=f"accepted with status {status}")
+    if status == 410 or (webhook_format is WebhookFormat.SLACK and _slack_is_gone(status, answer.body)):
+        return Judgement(verdict=Verdict.DISABLE, reason=f"status {status}: the receiver is gone for good")
+    if status in _REFUSED:
+        verdict = Verdict.DEAD if webhook_format.tells_state or tries >= REFUSED_TRIES else Verdict.RETRY
+        return Judgement(verdict=verdict, reason=f"status {status}: the receiver calls the message wrong")
+    wait = parse_retry_after(answer.retry_after, now=now) if status in _THROTTLED else None
+    if 300 <= status < 400:
+        reason = f"status {status}: redirects are not followed"
+    elif status == 429 or wait is not None:
+        reason = f"status {status}: the receiver asks for patience"
+    else:
+        reason = f"status {status}"
+    return Judgement(verdict=Verdict.RETRY, reason=reason, asked_wait=wait, counts_as_failure=status >= 500)
+
+
+def next_step(delivery: Delivery, judgement: Judgement, answer: WebhookAnswer, now: datetime) -> NextStep:
+    """Where a claimed delivery stands after an attempt: done, dead, or due again."""
+    attempt = Attempt(
+        at=now,
+        status=answer.status,
+        reason=judgement.reason,
+        duration_ms=round(answer.duration / timedelta(milliseconds=1)),
+        answer=_printable(answer.body),
+    )
+    after = replace(
+        delivery,
+        leased_until=None,
+        lease="",
+        attempts=(*delivery.attempts, attempt)[-MAX_KEPT_ATTEMPTS:],
+        reason=judgement.reason,
+    )
+    if judgement.verdict is Verdict.DELIVERED:
+        return NextStep(state=DeliveryState.DONE, delivery=replace(after, ended_at=now))
+    if judgement.verdict is not Verdict.RETRY:
+        return NextStep(state=DeliveryState.DEAD, delivery=replace(after, ended_at=now))
+    wait = wait_before(delivery.event_id, delivery.tries)
+    if wait is None:
+        tired = replace(after, ended_at=now, reason=f"given up after {delivery.tries} attempts: {judgement.reason}")
+        return NextStep(state=DeliveryState.DEAD, delivery=tired)
+    if judgement.asked_wait is not None:
+        wait = min(max(wait, judgement.asked_wait), LONGEST_WAIT)
+    return NextStep(state=DeliveryState.DUE, delivery=replace(after, next_attempt_at=now + wait))
+
+
+def bury(delivery: Delivery, reason: str, now: datetime) -> NextStep:
+    """A delivery that can't be attempted any more, with the reason."""
+    dead = replace(delivery, leased_until=None, lease="", ended_at=now, reason=reason)
+    return NextStep(state=DeliveryState.DEAD, delivery=dead)
+
+
+def has_lost_an_attempt(delivery: Delivery) -> bool:
+    """Whether somebody claimed the delivery before the present holder and never recorded what came of it."""
+    return delivery.tries - 1 > len(delivery.attempts)
+
+
+def leave_out(delivery: Delivery, reason: str, now: datetime) -> NextStep:
+    """A delivery that there is no need to attempt any more, with the reason."""
+    done = replace(delivery, leased_until=None, lease="", ended_at=now, reason=reason)
+    return NextStep(state=DeliveryState.DONE, delivery=done)
+
+
+def wait_before(event_id: str, tries: int) -> timedelta | None:
+    """The wait after so many attempts, up to a fifth more or less by the event, or None when no more are made."""
+    if tries >= len(SCHEDULE):
+        return None
+    share = int.from_bytes(hashlib.sha256(f"{event_id}/{tries}".encode()).digest()[:4]) / 2**32
+    return SCHEDULE[tries] * (0.8 + 0.4 * share)
+
+
+def _is_success(webhook_format: WebhookFormat, status: int, body: bytes) -> bool:
+    if webhook_format is WebhookFormat.SLACK:
+        return status == 200 and body.strip() == b"ok"
+    if webhook_format is WebhookFormat.PAGERDUTY:
+        return status == 202
+    return 200 <= status < 300
+
+
+def _slack_is_gone(status: int, body: bytes) -> bool:
+    return status == 404 or (status == 400 and body.strip() == b"invalid_token")
+
+
+def _printable(body: bytes) -> str:
+    text = clean(body.decode("utf-8", "replace"), limit=MAX_KEPT_ANSWER)
+    return "".join(character if character.isprintable() else " " for character in text)

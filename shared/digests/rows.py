@@ -1,0 +1,103 @@
+"""What lies in the table about chat and pager webhooks, and how it is read.
+
+Owns the columns of a job's digest row, which two writers share: commits merge `wanted` and `wantedAt` without looking,
+the holder of the webhook's digest lease merges `told` and `said`. Does not own what is news (`digests.rules`).
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from shared.digests.rules import KnownToWebhook, News, news_of
+from shared.errors import UnreadableRowError
+from shared.journal import write_line
+from shared.ports import Column, Merge, Row, Table
+from shared.state.jobs import JobHead
+from shared.state.rows import SCHEMA_VERSION, check_version, digest_key, digests_of, from_row, job_key
+from shared.state.telling import Told
+from shared.webhook import Webhook
+
+
+def telling(webhook: str, news: News) -> Merge:
+    """The operation that records that a webhook has been told."""
+    said = msgspec.msgpack.encode(news.told)
+    columns: dict[str, Column] = {"v": SCHEMA_VERSION, "told": news.generation, "said": said}
+    return Merge(key=digest_key(webhook, news.job_id), columns=columns)
+
+
+def read_known(table: Table, account: str, webhook: str, now: datetime) -> list[KnownToWebhook]:
+    """The jobs that a webhook may have to be told about: their rows first, then their heads.
+
+    So a head is never older than what its row asks for. Rows that can't be read are left out and logged.
+
+    Raises:
+        StoreUnavailableError: The table gave no answer.
+    """
+    start, end = digests_of(webhook)
+    waiting: list[tuple[Row, Told]] = []
+    for row in table.query(account, start, end):
+        try:
+            told = _told_of(row, row.key.removeprefix(start))
+        except UnreadableRowError as error:
+            write_line("digest-unreadable", account=account, error=str(error))
+            continue
+        if told.owes_an_end or _generation(row, "wanted") != _generation(row, "told"):
+            waiting.append((row, told))
+    known = []
+    for row, told in waiting:
+        try:
+            known.append(_known(table, account, row, told, now))
+        except UnreadableRowError as error:
+            write_line("head-unreadable", account=account, error=str(error))
+    return known
+
+
+def is_owed(table: Table, account: str, webhook: Webhook, head: JobHead, now: datetime) -> bool:
+    """Whether a webhook has still to be told something about a job, now or when a mute or a pause ends.
+
+    Raises:
+        StoreUnavailableError: The table gave no answer.
+        UnreadableRowError: Nobody can tell.
+    """
+    known = read_known_job(table, account, webhook.name, head, now)
+    return known is not None and news_of(webhook, account, known, now) is not None
+
+
+def read_known_job(table: Table, account: str, webhook: str, head: JobHead, now: datetime) -> KnownToWebhook | None:
+    """What a webhook was told about one job, None when it was never to be told anything.
+
+    Raises:
+        StoreUnavailableError: The table gave no answer.
+        UnreadableRowError: Nobody can tell.
+    """
+    row = table.get(account, digest_key(webhook, head.job_id))
+    if row is None:
+        return None
+    return KnownToWebhook(told=_told_of(row, head.job_id), head=head, wanted=head.generation, wanted_at=now)
+
+
+def _known(table: Table, account: str, row: Row, told: Told, now: datetime) -> KnownToWebhook:
+    found = table.get(account, job_key(told.job_id))
+    wanted_at = row.columns.get("wantedAt")
+    return KnownToWebhook(
+        told=told,
+        head=from_row(found, JobHead) if found else None,
+        wanted=_generation(row, "wanted"),
+        wanted_at=wanted_at if isinstance(wanted_at, datetime) else now,
+    )
+
+
+def _generation(row: Row, column: str) -> int:
+    value = row.columns.get(column)
+    return value if isinstance(value, int) else 0
+
+
+def _told_of(row: Row, job_id: str) -> Told:
+    check_version(row.key, row.columns)
+    said = row.columns.get("said")
+    if not isinstance(said, bytes):
+        return Told(job_id=job_id)
+    try:
+        return msgspec.msgpack.decode(said, type=Told)
+    except msgspec.MsgspecError as error:
+        raise UnreadableRowError(f"Row {row.key} can't be read: {error}") from error

@@ -1,0 +1,230 @@
+"""Tells chat and pager how the jobs of one account stand.
+
+Owns the walk of a digest and its lease. Does not own what is news and when it is told (`digests.rules`), the words
+(`digests.words`), or how a webhook fares (`delivery.health`). Of several who try, only the holder of the webhook's
+lease sends:
+
+    news? --claim (ETag)--> read rows, then heads --> render, send --> merge `told` (ETag of the lease)
+                                                                         ^
+                           a crash before this line repeats the message, and never loses one
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from threading import Lock
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from shared.batch.model import Phase
+from shared.batch.outcomes import has_failed
+from shared.delivery.attempts import LEASE, Verdict, judge
+from shared.delivery.run import Deliverer, DeliveryRun
+from shared.delivery.sending import send_or_own_up
+from shared.digests.mutes import read_mutes
+from shared.digests.rows import read_known, telling
+from shared.digests.rules import HOLD, Decision, News, after_failing, after_sending, decide
+from shared.digests.titles import concerned, names_nodes
+from shared.digests.words import MAX_NODES, jobs_notice
+from shared.errors import StoreError, UnreadableRowError
+from shared.journal import write_line
+from shared.ledger.slice import MAX_ROWS
+from shared.messages.events import Origin, links_of
+from shared.messages.formats import render_notice
+from shared.moments import as_utc
+from shared.ports import Insert, Operation, Replace, Row
+from shared.state.chunks import decode_chunk, decode_record
+from shared.state.jobs import JobHead, NodeRecord
+from shared.state.rows import chunk_key, from_row, pace_key, to_columns, unpack
+from shared.state.telling import Pace
+from shared.webhook import Webhook, WebhookAnswer
+
+_JOBS_WITH_NODES = 5
+_CHUNKS_READ = 8  # of each such job; after that the examples of the causes have to do
+
+
+class DigestRun:
+    """Tells everybody who has to be told, each webhook in its own lane beside a run of deliveries."""
+
+    def __init__(self, origin: Origin, deliveries: DeliveryRun) -> None:
+        self._origin = origin
+        self._deliveries = deliveries
+        self._lock = Lock()
+        self._wake_at: list[datetime] = []
+
+    @property
+    def wake_at(self) -> datetime | None:
+        """When something may have to be told next, None when more has to happen first; right after the run's end."""
+        with self._lock:
+            return min(self._wake_at, default=None)
+
+    def due_soon(self) -> datetime | None:
+        """When what is only held back for its like may be told; None when nothing is, or when that takes longer."""
+        wake_at = self.wake_at
+        return wake_at if wake_at is not None and wake_at - self._deliveries.deliverer.clock() <= HOLD else None
+
+    def start(self) -> None:
+        """Begin to tell; the run of deliveries waits for the end."""
+        for webhook in self._deliveries.deliverer.webhooks.values():
+            if webhook.enabled and webhook.format.tells_state:
+                self._deliveries.submit(webhook.name, partial(self._tell, webhook), account=self._origin.account)
+
+    def _tell(self, webhook: Webhook) -> None:
+        desk = _Desk(webhook=webhook, origin=self._origin, deliveries=self._deliveries)
+        try:
+            wake_at = desk.tell()
+        except (StoreError, UnreadableRowError) as error:
+            # Whatever was sent and not recorded is sent again when the lease has expired.
+            write_line("digest-postponed", webhook=webhook.name, account=self._origin.account, error=str(error))
+            return
+        if wake_at is not None:
+            with self._lock:
+                self._wake_at.append(wake_at)
+
+
+class _Desk(Struct, kw_only=True):
+    """One webhook and one account: the pace's row as last read or written, and what is done at it."""
+
+    webhook: Webhook
+    origin: Origin
+    deliveries: DeliveryRun
+    row: Row | None = None
+    pace: Pace = field(default_factory=Pace)
+
+    @property
+    def _with(self) -> Deliverer:
+        return self.deliveries.deliverer
+
+    @property
+    def _account(self) -> str:
+        return self.origin.account or ""
+
+    def tell(self) -> datetime | None:
+        """Send what is due; when something may be due next."""
+        decision = self._look(self._with.clock())
+        if decision is None:
+            return None
+        now = self._with.clock()
+        if self.pace.leased_until is not None and now < self.pace.leased_until:
+            return self.pace.leased_until
+        if not decision.messages:
+            self._write(decision.pace)
+            return decision.wake_at
+        if now >= self.deliveries.deadline:
+            return now
+        if not self.deliveries.health.admits(self.webhook.name, now):
+            return None
+        try:
+            # claim; what was decided before may have been told meanwhile
+            self._write(replace(decision.pace, lease=self._with.new_id(), leased_until=now + LEASE))
+            return self._tell_claimed()
+        finally:
+            self.deliveries.release(self.webhook.name)
+
+    def _tell_claimed(self) -> datetime | None:
+        decision = self._look(self._with.clock())
+        wake_at = decision.wake_at if decision else None
+        for message in decision.messages if decision else ():
+            if self._with.clock() >= self.deliveries.deadline:
+                wake_at = self._with.clock()
+                break
+            if not self._send(message):
+                wake_at = self.pace.not_before
+                break
+        self._write(replace(self.pace, lease="", leased_until=None))
+        return wake_at
+
+    def _look(self, now: datetime) -> Decision | None:
+        """Gather and decide; None when nobody waits to be told anything, which costs one query."""
+        known = read_known(self._with.table, self._account, self.webhook.name, now)
+        if not known:
+            return None
+        self.row = self._with.table.get(self._account, pace_key(self.webhook.name))
+        self.pace = from_row(self.row, Pace) if self.row else Pace()
+        mutes = read_mutes(self._with.table)
+        return decide(self.webhook, self._account, known, self.pace, tuple(mutes.values()), now)
+
+    def _send(self, message: Sequence[News]) -> bool:
+        # render, send
+        news = [self._with_nodes(item) if number < _JOBS_WITH_NODES else item for number, item in enumerate(message)]
+        answer = send_or_own_up(self.webhook, lambda: self._send_notice(news), account=self._account)
+
+        # decide
+        now = self._with.clock()
+        judgement = judge(self.webhook.format, answer, self.pace.tries + 1, now)
+        delivered = judgement.verdict is Verdict.DELIVERED
+
+        # record
+        if delivered:
+            self._record(message, after_sending(self.pace, now))
+        else:
+            self._write(after_failing(self.pace, f"{self._account}/{self.webhook.name}", now))
+        self.deliveries.follow(self.webhook.name, judgement, now)
+        write_line(
+            "digest",
+            webhook=self.webhook.name,
+            account=self._account,
+            jobs=len(news),
+            verdict=judgement.verdict.value,
+            reason=judgement.reason,
+        )
+        return delivered
+
+    def _send_notice(self, news: Sequence[News]) -> WebhookAnswer:
+        links = links_of(self.origin, news[0].job_id if len(news) == 1 else None)
+        return self._with.sender.send(render_notice(self.webhook, jobs_notice(self._account, news, links)))
+
+    def _record(self, message: Sequence[News], pace: Pace) -> None:
+        pace = replace(pace, leased_until=self._with.clock() + LEASE)
+        for start in range(0, len(message), MAX_ROWS - 1):
+            some = message[start : start + MAX_ROWS - 1]
+            self._write(pace, [telling(self.webhook.name, item) for item in some])
+
+    def _write(self, pace: Pace, others: Sequence[Operation] = ()) -> None:
+        """Swap the pace's row, which shows that the lease is still ours, and do the rest with it."""
+        if pace == self.pace and not others:
+            return
+        key, columns = pace_key(self.webhook.name), to_columns(pace)
+        swap = (
+            Insert(key=key, columns=columns)
+            if self.row is None
+            else Replace(key=key, columns=columns, etag=self.row.etag)
+        )
+        etags = self._with.table.transact(self._account, [swap, *others])
+        self.row, self.pace = Row(key=key, columns=columns, etag=etags[key]), pace
+
+    def _with_nodes(self, news: News) -> News:
+        phase = concerned(news)
+        if news.head is None or phase is None or not names_nodes(news):
+            return news
+        try:
+            return replace(news, nodes=self._nodes(news.head, phase))
+        except UnreadableRowError as error:
+            write_line("nodes-unreadable", account=self._account, job=news.job_id, error=str(error))
+            return news
+
+    def _nodes(self, head: JobHead, phase: Phase) -> tuple[tuple[str, str], ...]:
+        """Some of the nodes that failed, the newest failures first."""
+        found: list[NodeRecord] = []
+        for prefix in head.chunks[:_CHUNKS_READ]:
+            row = self._with.table.get(self._account, chunk_key(head.job_id, head.creation_time, prefix))
+            chunk = decode_chunk(unpack(row)) if row else {}
+            records = (decode_record(entry) for entry in chunk.values())
+            found.extend(record for record in records if _concerned(record, phase))
+        by_name = sorted(found, key=lambda record: (record.pool_id, record.node_id))
+        newest = sorted(by_name, key=lambda record: _failed_at(record, phase), reverse=True)
+        return tuple((record.pool_id, record.node_id) for record in newest[:MAX_NODES])
+
+
+def _concerned(record: NodeRecord, phase: Phase) -> bool:
+    if phase is Phase.PREPARATION:
+        return record.open is not None
+    return record.release is not None and has_failed(record.release.info)
+
+
+def _failed_at(record: NodeRecord, phase: Phase) -> datetime:
+    if phase is Phase.PREPARATION:
+        return as_utc(record.open.since if record.open else None)
+    info = record.release.info if record.release else None
+    return as_utc((info.end_time or info.start_time) if info else None)

@@ -1,0 +1,197 @@
+"""How a job fares in a few words: what stands over the facts that people are told of it, and how bad that is.
+
+Owns titles, the heading over several jobs, moods, and whose nodes are spoken of. Does not own the facts
+(`digests.words`) or what is news (`digests.rules`). A number of nodes is one that the head holds: failures are runs,
+and one node may have had several.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from shared.batch.model import Phase
+from shared.digests.rules import News, NewsKind
+from shared.messages.notices import Mood, plural
+from shared.state.jobs import JobEnd, JobHead, Tracking
+
+_ENDED = {
+    JobEnd.ENDED: "ended",
+    JobEnd.GONE: "gone",
+    JobEnd.REPLACED: "replaced",
+    JobEnd.UNTRACKED: "not watched any more",
+}
+_COUNTED = {
+    NewsKind.STUCK: "{jobs} stuck",
+    NewsKind.FAILED: "failures in {jobs}",
+    NewsKind.GONE: "{jobs} vanished",
+    NewsKind.UNREACHABLE: "{jobs} can't be looked at",
+    NewsKind.RESUMED: "{jobs} moving again",
+    NewsKind.REACHABLE: "{jobs} in sight again",
+    NewsKind.RESOLVED: "{jobs} resolved",
+}
+_OVER = "{jobs} over"
+_NAMES_NODES = frozenset({NewsKind.STUCK, NewsKind.FAILED, NewsKind.RESUMED})
+
+
+def title_of(news: News) -> str:
+    """What has happened to a job, in one line that begins with its id."""
+    return f"{news.job_id}: {_what_happened(news)}"
+
+
+def heading_of(account: str, news: Sequence[News]) -> str:
+    """What has happened to several jobs, by number."""
+    numbers = Counter(map(_counted_as, news))
+    parts = [
+        words.format(jobs=f"{numbers[words]} {plural('job', numbers[words])}")
+        for words in (*_COUNTED.values(), _OVER)
+        if numbers[words]
+    ]
+    text = f"{', '.join(parts)} on {account}"
+    return text[:1].upper() + text[1:]
+
+
+def mood_of(news: News) -> Mood:
+    """How bad it is: good only when nothing is left of what was wrong, never for what is merely over with its job."""
+    head = news.head
+    if head is None:
+        return Mood.GOOD
+    if news.kind is NewsKind.REACHABLE:
+        well = Mood.GOOD if is_looked_at(head) else Mood.INFO
+        return Mood.WARNING if head.preparation.open else well
+    if news.kind in {NewsKind.GONE, NewsKind.UNREACHABLE, NewsKind.RESUMED}:
+        return Mood.WARNING
+    if news.kind is NewsKind.RESOLVED:
+        return _mood_of_the_end(news, head)
+    if is_stuck(head):
+        return Mood.CRITICAL
+    return Mood.ERROR if concerned(news) is Phase.PREPARATION else _mood_of_the_end(news, head)
+
+
+def _mood_of_the_end(news: News, head: JobHead) -> Mood:
+    if news.release or (news.preparation and head.closed is not None):
+        return Mood.WARNING
+    mended = news.kind is NewsKind.RESOLVED and head.closed is None and not begins_anew(news)
+    return Mood.GOOD if mended else Mood.INFO
+
+
+def concerned(news: News) -> Phase | None:
+    """The phase whose failed nodes the news is about: None when all that it tells of is over."""
+    head = news.head
+    if head is None:
+        return None
+    if head.preparation.open and (news.preparation or not news.release):
+        return Phase.PREPARATION
+    return Phase.RELEASE if news.release and head.release.failed else None
+
+
+def names_nodes(news: News) -> bool:
+    """Whether causes and nodes are told with it: not with what is over, or about the sight of the job alone."""
+    return not _NAMES_NODES.isdisjoint(news.kinds)
+
+
+def begins_anew(news: News) -> bool:
+    """Whether what the webhook was told is about a head before this one, of another job or of the same one."""
+    head, at = news.head, news.before.at
+    return (
+        head is not None
+        and head.carried is not None
+        and at is not None
+        and head.first_seen_at is not None
+        and head.first_seen_at >= at
+    )
+
+
+def is_stuck(head: JobHead) -> bool:
+    """Whether people are to know that no node can take the job's tasks."""
+    return head.stuck is not None and head.stuck.told
+
+
+def is_looked_at(head: JobHead) -> bool:
+    """Whether cycles go on looking at the job."""
+    return head.closed not in {JobEnd.UNTRACKED, JobEnd.GONE} and head.tracking not in {
+        Tracking.STOPPED,
+        Tracking.GONE,
+        Tracking.NO_PREPARATION_TASK,
+    }
+
+
+def held_up(head: JobHead, verb: str = "are") -> str:
+    """On how many nodes preparation has failed and not succeeded since."""
+    if not head.preparation.open:
+        return "no node is held up"
+    return f"{head.preparation.open} of {head.nodes} nodes {verb} held up"
+
+
+def _counted_as(news: News) -> str:
+    if news.kind is not NewsKind.RESOLVED or news.head is None:
+        is_over = news.kind is NewsKind.REACHABLE and mood_of(news) is Mood.INFO
+        return _OVER if is_over else _COUNTED[news.kind]
+    if mood_of(news) is Mood.WARNING:
+        return _COUNTED[NewsKind.FAILED]
+    return _COUNTED[news.kind] if mood_of(news) is Mood.GOOD else _OVER
+
+
+def _what_happened(news: News) -> str:
+    head = news.head
+    if head is None:
+        return "resolved"
+    words = {
+        NewsKind.GONE: "vanished before it was seen completed",
+        NewsKind.UNREACHABLE: "can't be looked at",
+        NewsKind.RESUMED: f"moves again, {held_up(head, 'are still')}",
+        NewsKind.REACHABLE: "can be looked at again" if is_looked_at(head) else "need not be looked at any more",
+    }
+    if news.kind is NewsKind.RESOLVED:
+        return _how_it_ended(news, head)
+    return words.get(news.kind) or _what_failed(news, head)
+
+
+def _how_it_ended(news: News, head: JobHead) -> str:
+    if news.release:
+        return f"{_release_failed(news, head)}; preparation is over{' with the job' if head.closed else ''}"
+    if head.closed is not None:
+        return _ended(head, head.closed)
+    return "over, the job has begun anew" if begins_anew(news) else "resolved"
+
+
+def _what_failed(news: News, head: JobHead) -> str:
+    opened = head.preparation.open
+    if is_stuck(head):
+        return f"stuck, preparation failed on {_all_of(opened, head.nodes)}"
+    parts = []
+    if concerned(news) is Phase.PREPARATION:
+        parts.append(f"preparation failed on {opened} of {head.nodes} nodes")
+    elif news.preparation:
+        parts.append(_ended(head, head.closed) if head.closed else _mended(news, head))
+    if news.release:
+        parts.append(_release_failed(news, head))
+    return "; ".join(parts)
+
+
+def _ended(head: JobHead, end: JobEnd) -> str:
+    failed = head.preparation.failed
+    where = f"on {failed} of {head.nodes} nodes" if failed else "before"
+    return f"{_ENDED[end]}, preparation had failed {where}"
+
+
+def _mended(news: News, head: JobHead) -> str:
+    if news.preparation > head.preparation_failed_ever:
+        return f"preparation failed {_times(news.preparation)}, over since the job began anew"
+    where = f"on 1 of {head.nodes} nodes" if news.preparation == 1 else _times(news.preparation)
+    return f"preparation failed {where}, mended since"
+
+
+def _release_failed(news: News, head: JobHead) -> str:
+    failed = head.release.failed
+    if failed:
+        return f"release failed on {failed} of {head.nodes} nodes"
+    return f"release failed {_times(news.release)} before the job began anew"
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
+
+
+def _all_of(number: int, nodes: int) -> str:
+    if number < nodes:
+        return f"{number} of {nodes} nodes"
+    return "its only node" if nodes == 1 else f"all {nodes} nodes"

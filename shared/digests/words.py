@@ -1,0 +1,224 @@
+"""What people are told in chat and by pager about how jobs stand.
+
+Owns the facts, and how much is said. Does not own titles and moods (`digests.titles`), what a message is made of
+(`messages.notices`), what is news and when it is told (`digests.rules`), or the advice on failures (`batch.advice`).
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from shared.batch.advice import advice
+from shared.batch.model import Phase
+from shared.digests.rules import News, NewsKind
+from shared.digests.titles import (
+    begins_anew,
+    concerned,
+    heading_of,
+    held_up,
+    is_looked_at,
+    mood_of,
+    names_nodes,
+    title_of,
+)
+from shared.messages.notices import NAME_BYTES, TITLE_BYTES, Mood, Notice, Section, fact, moment, plural
+from shared.redaction import one_line
+from shared.state.jobs import Cause, JobEnd, JobHead, Trouble
+
+MAX_SECTIONS = 20
+MAX_CAUSES = 3
+MAX_NODES = 5
+"""What a person reads; the link leads to all."""
+
+_NODES_BYTES = 800
+_FEW_NODES = 2  # that few can be looked up by their ids as they are
+_LONG_ID, _ID_BEGINS, _ID_ENDS = 32, 14, 10  # of a node's some 70 characters
+_ENDS = {
+    JobEnd.ENDED: "the job has ended",
+    JobEnd.GONE: "the job is gone",
+    JobEnd.REPLACED: "a new job has taken its id",
+    JobEnd.UNTRACKED: "the job is not watched any more",
+}
+_ABOUT_SIGHT = frozenset({NewsKind.UNREACHABLE, NewsKind.REACHABLE})
+
+
+def jobs_notice(account: str, news: Sequence[News], links: Mapping[str, str]) -> Notice:
+    """The notice that tells how jobs stand, the first ones in full."""
+    shown = news[:MAX_SECTIONS]
+    some = max(1, MAX_NODES // len(shown))
+    only = news[0] if len(news) == 1 else None
+    return Notice(
+        heading=one_line(title_of(only) if only else heading_of(account, news), limit=TITLE_BYTES),
+        mood=min((mood_of(item) for item in news), key=list(Mood).index),
+        subject=f"job:{account}:{only.job_id.lower()}" if only else f"jobs:{account}",
+        over=all(item.kind is NewsKind.RESOLVED for item in news),
+        account=account,
+        about=only.job_id if only else "jobs",
+        since=min((since for item in news if (since := _since(item))), default=None),
+        sections=tuple(_section(account, item, some) for item in shown),
+        left_out=len(news) - len(shown),
+        links=links,
+    )
+
+
+def _section(account: str, news: News, max_nodes: int) -> Section:
+    head = news.head
+    if head is None:
+        facts = [("Why", "nothing is known of the job any more")]
+    else:
+        facts = [
+            *_vanished_facts(news, head),
+            *_trouble_facts(news, head),
+            *_sight_facts(news, head),
+            *_failure_facts(news, head),
+            *_standing_facts(news, head, max_nodes),
+            _job_fact(account, news, head),
+        ]
+    return Section(title=one_line(title_of(news), limit=TITLE_BYTES), facts=tuple(facts))
+
+
+def _job_fact(account: str, news: News, head: JobHead) -> tuple[str, str]:
+    state = head.state or "of unknown state"
+    if not {NewsKind.GONE, NewsKind.UNREACHABLE}.isdisjoint(news.kinds):
+        state = f"last seen {state}"
+    return fact("Job", f"{state}, pool {head.pool_id or 'unknown'} on {account}")
+
+
+def _vanished_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
+    if NewsKind.GONE not in news.kinds:
+        return []
+    before = "Batch does not know the job any more"
+    failed = head.preparation.failed
+    if failed:
+        before += f"; preparation had failed on {failed} of {head.nodes} nodes"
+    return [
+        ("Vanished", f"{before}."),
+        ("What to do", "Ask whoever deletes jobs here whether that was meant. Nothing is left to mend in the job."),
+    ]
+
+
+def _trouble_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
+    trouble = head.trouble
+    if trouble is None or news.kind is NewsKind.REACHABLE:
+        return []
+    facts = [fact("Not seen", f"since {moment(trouble.since)}: {trouble.code}: {trouble.message}")]
+    if NewsKind.UNREACHABLE in news.kinds:
+        if trouble.request_id:
+            facts.append(fact("Request id", trouble.request_id))
+        facts.append(("Until then", "what fails there is not seen, and is told as soon as it is"))
+        facts.append(("What to do", _remedy(trouble)))
+    return facts
+
+
+def _remedy(trouble: Trouble) -> str:
+    if trouble.code == "DeadlineExceeded":  # our own limit; OperationTimedOut is that of Batch
+        return "Raise POLL_BUDGET_SECONDS: listing the job takes longer than a cycle has."
+    if trouble.code == "UnreadableRow":
+        return "Deploy the newest version that has run here: a row of the state was written by it, or is damaged."
+    support = "quote the request id to Azure support" if trouble.request_id else "run the diagnostics"
+    return f"Prepwatch tries again in every cycle. If it stays so, {support}."
+
+
+def _sight_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
+    since = news.before.unreachable_since
+    if NewsKind.REACHABLE not in news.kinds or since is None:
+        return []
+    if not is_looked_at(head):
+        return [("Why", _ENDS[head.closed] if head.closed else "the job is not watched any more")]
+    return [("In sight again", f"it could not be looked at since {moment(since)}")]
+
+
+def _failure_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
+    facts: list[tuple[str, str]] = []
+    if news.preparation:
+        facts.append(("Preparation", f"{_new(news.preparation)}, {_still_failed(head)}"))
+    elif news.kind is NewsKind.UNREACHABLE and head.preparation.open:
+        facts.append(("Preparation", f"{held_up(head, 'were')} when it was last seen"))
+    elif news.kind is NewsKind.REACHABLE and is_looked_at(head):
+        facts.append(("Preparation", held_up(head)))
+    if news.release:
+        failed = head.release.failed
+        where = f"{failed} of {head.nodes} nodes in all" if failed else "before the job began anew"
+        facts.append(("Release", f"{_new(news.release)}, {where}"))
+    return facts
+
+
+def _standing_facts(news: News, head: JobHead, max_nodes: int) -> list[tuple[str, str]]:
+    facts: list[tuple[str, str]] = []
+    if news.kind is NewsKind.RESOLVED:
+        facts.append(("Why", _why_over(news, head)))
+    if NewsKind.RESUMED in news.kinds and news.before.stuck_since is not None:
+        facts.append(("Moves again", f"it was stuck since {moment(news.before.stuck_since)}"))
+    if head.stuck is not None and head.stuck.told:
+        facts.append(("Stuck", f"no node can take the job's tasks, since {moment(head.stuck.since)}"))
+    if names_nodes(news):
+        facts += [each for cause in _causes(news, head) for each in _cause_facts(cause)]
+        facts += _node_facts(news, head, max_nodes)
+    if (since := _first_failure(head)) is not None and news.kind not in _ABOUT_SIGHT:
+        facts.append(("Since", moment(since)))
+    return facts
+
+
+def _causes(news: News, head: JobHead) -> tuple[Cause, ...]:
+    phases = {concerned(news)} | ({Phase.RELEASE} if news.release else set())
+    return tuple(cause for cause in head.causes if cause.phase in phases)[:MAX_CAUSES]
+
+
+def _cause_facts(cause: Cause) -> list[tuple[str, str]]:
+    where = f"{cause.code} on {cause.nodes} {plural('node', cause.nodes)}"
+    facts = [fact("Cause", f"{where}: {cause.message}" if cause.message else where)]
+    if (what := advice(cause.code)) is not None:
+        facts.append(("What to do", what))
+    return facts
+
+
+def _node_facts(news: News, head: JobHead, limit: int) -> list[tuple[str, str]]:
+    phase = concerned(news)
+    if phase is None:
+        return []
+    nodes = news.nodes or tuple(cause.example for cause in _causes(news, head) if cause.phase is phase)
+    number = head.preparation.open if phase is Phase.PREPARATION else head.release.failed
+    names = [_name(node, head, whole=number <= _FEW_NODES) for node in list(dict.fromkeys(nodes))[:limit]]
+    if not names:
+        return []
+    more = max(0, number - len(names))
+    name, text = fact("Nodes", ", ".join(names), _NODES_BYTES)
+    return [(name, f"{text} and {more} more" if more else text)]
+
+
+def _name(node: tuple[str, str], head: JobHead, *, whole: bool) -> str:
+    """What a node is called, without the pool that the job runs in; a long id without its middle unless `whole`."""
+    pool_id, node_id = node
+    shown = node_id if whole or len(node_id) <= _LONG_ID else f"{node_id[:_ID_BEGINS]}…{node_id[-_ID_ENDS:]}"
+    return one_line(shown if pool_id == head.pool_id else f"{pool_id}/{shown}", limit=NAME_BYTES)
+
+
+def _since(news: News) -> datetime | None:
+    head = news.head
+    if head is None or news.kind in {NewsKind.RESOLVED, NewsKind.REACHABLE, NewsKind.GONE}:
+        return None
+    if news.kind is NewsKind.UNREACHABLE and head.trouble is not None:
+        return head.trouble.since
+    return _first_failure(head)
+
+
+def _first_failure(head: JobHead) -> datetime | None:
+    return min((cause.first_seen for cause in head.causes if cause.first_seen), default=None)
+
+
+def _why_over(news: News, head: JobHead) -> str:
+    if head.closed is not None:
+        return _ENDS[head.closed]
+    if begins_anew(news):
+        return "the job was created or tracked again, and no node is held up since"
+    return "no node is held up any more"
+
+
+def _still_failed(head: JobHead) -> str:
+    failed = head.preparation.failed
+    if head.closed is not None and failed:
+        return f"{failed} of {head.nodes} nodes had failed in the end"
+    return "over with the job" if head.closed is not None else held_up(head)
+
+
+def _new(number: int) -> str:
+    return f"{number} newly failed"

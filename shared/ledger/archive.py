@@ -1,0 +1,203 @@
+"""Finds events and their deliveries in the table, the newest events first.
+
+Owns which rows are read for that, and that a row which can't be read is passed over with a line in the log. Does not
+own what is looked for (`api.history`, `api.redelivery`, `api.explanation`) or any writing. A partition is an account,
+or OWN.
+"""
+
+import heapq
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+
+from shared.errors import UnreadableRowError
+from shared.journal import write_line
+from shared.messages.events import Event, EventType
+from shared.ports import Row, Table
+from shared.state.rows import END, OWN, delivery_key, event_key, from_row, range_of, unpack_body
+from shared.state.telling import Delivery, DeliveryState
+
+EVENT_ID = re.compile(r"[0-9]{13}-[a-z2-7]{24}")
+_JUST_AFTER = "!"  # sorts before every character of an id, so that id + "!" follows the id and nothing else
+
+
+class StoredEvent(Struct, frozen=True, kw_only=True):
+    """An event as it lies in a partition; `nodes` are pool and node id of those that it names."""
+
+    partition: str
+    event: Event
+    time: datetime | None
+    phase: str | None
+    nodes: tuple[tuple[str, str], ...]
+
+
+class StoredDelivery(Struct, frozen=True, kw_only=True):
+    """A delivery as it lies in a partition, with its row."""
+
+    partition: str
+    state: DeliveryState
+    delivery: Delivery
+    row: Row
+
+
+class _Node(Struct, frozen=True, rename="camel"):
+    pool_id: str = ""
+    node_id: str = ""
+
+
+class _Data(Struct, frozen=True):
+    phase: str | None = None
+    nodes: tuple[_Node, ...] = ()
+
+
+class _Body(Struct, frozen=True):
+    """What is read again of an event's own bytes."""
+
+    type: str
+    time: datetime | None = None
+    data: _Data = _Data()
+
+
+class Archive(Struct, frozen=True, kw_only=True):
+    """Reads what was told; `webhooks` are the names of those configured, others are found by their deliveries."""
+
+    table: Table
+    accounts: Sequence[str]
+    webhooks: Sequence[str]
+
+    @property
+    def partitions(self) -> tuple[str, ...]:
+        """Every partition that may hold events."""
+        return (*self.accounts, OWN)
+
+    def event(self, event_id: str, partitions: Iterable[str] | None = None) -> StoredEvent | None:
+        """One event, or None when no partition holds a readable one.
+
+        Raises:
+            StoreUnavailableError: The table gave no answer.
+        """
+        if not EVENT_ID.fullmatch(event_id):
+            return None
+        for partition in partitions or self.partitions:
+            row = self.table.get(partition, event_key(event_id))
+            if row is not None:
+                return _event(partition, row)
+        return None
+
+    def events(self, partitions: Iterable[str], *, after: str | None = None) -> Iterator[StoredEvent]:
+        """The events that follow the id `after` (None: all), the newest first.
+
+        Raises:
+            StoreUnavailableError: The table gave no answer.
+        """
+        start, end = range_of("event")
+        start = event_key(after + _JUST_AFTER) if after else start
+        found = [self._events(partition, start, end) for partition in partitions]
+        return heapq.merge(*found, key=lambda stored: stored.event.id)
+
+    def in_state(
+        self, state: DeliveryState, partitions: Iterable[str], *, after: str | None = None, webhook: str | None = None
+    ) -> Iterator[StoredDelivery]:
+        """The deliveries in a state of the events that follow the id `after`, those of the newest event first.
+
+        `webhook` None means of every webhook, also of those that are not configured any more.
+
+        Raises:
+            StoreUnavailableError: The table gave no answer.
+        """
+        found = [
+            self._deliveries(partition, state, name, after + _JUST_AFTER if after else "")
+            for partition in partitions
+            for name in ([webhook] if webhook else self._names(partition, state))
+        ]
+        return heapq.merge(*found, key=lambda stored: stored.delivery.event_id)
+
+    def between(self, partition: str, first: str, last: str) -> Mapping[str, Mapping[str, StoredDelivery]]:
+        """The deliveries of the events from id `first` to id `last`, by event and webhook.
+
+        Raises:
+            StoreUnavailableError: The table gave no answer.
+        """
+        found: dict[str, dict[str, StoredDelivery]] = {}
+        for state in DeliveryState:
+            for name in self._names(partition, state):
+                for stored in self._deliveries(partition, state, name, first, last):
+                    # One that moves on while it is read is met twice: the later state counts.
+                    found.setdefault(stored.delivery.event_id, {})[name] = stored
+        return found
+
+    def of_event(self, stored: StoredEvent) -> Mapping[str, StoredDelivery]:
+        """The deliveries of one event, by webhook.
+
+        Raises:
+            StoreUnavailableError: The table gave no answer.
+        """
+        return self.between(stored.partition, stored.event.id, stored.event.id).get(stored.event.id, {})
+
+    def _events(self, partition: str, start: str, end: str) -> Iterator[StoredEvent]:
+        for row in self.table.query(partition, start, end):
+            stored = _event(partition, row)
+            if stored is not None:
+                yield stored
+
+    def _deliveries(
+        self, partition: str, state: DeliveryState, name: str, first: str = "", last: str | None = None
+    ) -> Iterator[StoredDelivery]:
+        end = delivery_key(state, name, last + _JUST_AFTER) if last else f"{state.value}|{name}{END}"
+        for row in self.table.query(partition, delivery_key(state, name, first), end):
+            try:
+                delivery = from_row(row, Delivery)
+            except UnreadableRowError as error:
+                write_line("delivery-unreadable", error=str(error))
+                continue
+            yield StoredDelivery(partition=partition, state=state, delivery=delivery, row=row)
+
+    def _names(self, partition: str, state: DeliveryState) -> Iterator[str]:
+        """The configured webhooks, and whoever else has deliveries in this state.
+
+        The others are looked for only between the configured ones' ranges, so that it costs no reading of deliveries.
+        """
+        start, end = range_of(state.value)
+        for name in (*sorted(self.webhooks, key=lambda name: f"{name}|"), None):
+            stop = end if name is None else delivery_key(state, name, "")
+            while (row := next(iter(self.table.query(partition, start, stop)), None)) is not None:
+                other = row.key.split("|")[1]
+                yield other
+                start = f"{state.value}|{other}{END}"
+            if name is not None:
+                yield name
+                start = f"{state.value}|{name}{END}"
+
+
+def _event(partition: str, row: Row) -> StoredEvent | None:
+    try:
+        return _decode(partition, row)
+    except UnreadableRowError as error:
+        write_line("event-unreadable", error=str(error))
+        return None
+
+
+def _decode(partition: str, row: Row) -> StoredEvent:
+    body = unpack_body(row)
+    recorded, job = row.columns.get("recordedAt"), row.columns.get("job")
+    try:
+        said = msgspec.json.decode(body, type=_Body)
+        kind = EventType(said.type)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise UnreadableRowError(f"Row {row.key} can't be read: {error}") from error
+    if not isinstance(recorded, datetime):
+        raise UnreadableRowError(f"Row {row.key} does not say when it was recorded.")
+    nodes = tuple((node.pool_id, node.node_id) for node in said.data.nodes)
+    event = Event(
+        id=row.key.removeprefix(event_key("")),
+        type=kind,
+        recorded_at=recorded,
+        job_id=job if isinstance(job, str) else None,
+        account=None if partition == OWN else partition,
+        pools=frozenset(pool for pool, _ in nodes),
+        body=body,
+    )
+    return StoredEvent(partition=partition, event=event, time=said.time, phase=said.data.phase, nodes=nodes)

@@ -1,0 +1,301 @@
+"""Writes decisions into the table: one entity-group transaction each, settled when its answer is lost.
+
+Owns how a slice becomes operations and how doubt about a write is resolved. Does not own what is decided
+(`polling.slicing`, `polling.job_rules`, `polling.cycle_rules`) or rows' encoding (`state.rows`).
+
+Every transaction swaps its head by ETag and carries a fresh commit id in it:
+
+    transact --ok-----------------------------------> written
+        | conflict, or no answer
+        v
+    read the head --- its commit id is ours --------> written; only the answer was lost
+        | not ours
+        |--- an event of ours was there before -----> told before: leave it and its deliveries out, once more
+        v
+    lost: another writer was first, or nothing is known; this cycle says no more about the job
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.errors import RowConflictError, StoreError, StoreUnavailableError, UnreadableRowError
+from shared.ledger.owed import new_delivery, recipients
+from shared.ledger.slice import MAX_ROWS, Slice
+from shared.messages.events import Event
+from shared.patterns import matches_any
+from shared.ports import Column, Delete, Insert, Merge, Operation, Put, Replace, Row, Table
+from shared.reprs import repr_without
+from shared.state.jobs import Cycle, JobHead
+from shared.state.rows import (
+    CYCLE,
+    SCHEMA_VERSION,
+    chunk_key,
+    delivery_key,
+    digest_key,
+    event_key,
+    from_row,
+    job_key,
+    pack,
+    pack_body,
+    to_columns,
+    webhook_key,
+)
+from shared.state.telling import Delivery, DeliveryState, WebhookState
+from shared.webhook import Webhook
+
+_MAX_CHUNKS_IN_SWAP = 50  # more are dropped before a job begins anew, so that the swap stays one transaction
+
+
+class LostRaceError(StoreError):
+    """Another writer was first, or it is not known whether this one was written; drop the decision and look again."""
+
+
+class Pending(Struct, frozen=True, kw_only=True):
+    """A delivery that somebody should attempt: where it lies, its row's ETag, and the event's body if it is at hand."""
+
+    partition: str
+    delivery: Delivery
+    etag: str
+    body: bytes | None = None
+
+    __repr__ = repr_without("body")
+
+    @property
+    def place(self) -> str:
+        """What tells it from every other delivery."""
+        return f"{self.partition}/{delivery_key(DeliveryState.DUE, self.delivery.webhook, self.delivery.event_id)}"
+
+
+class Written(Struct, frozen=True, kw_only=True):
+    """What a transaction left: the head's row as it now stands, and the deliveries that it made due."""
+
+    row: Row
+    pending: tuple[Pending, ...] = ()
+
+
+class _Telling(Struct, frozen=True, kw_only=True):
+    """An event with the deliveries that it is owed to."""
+
+    event: Event
+    deliveries: tuple[Delivery, ...]
+
+    def operations(self) -> list[Operation]:
+        event = self.event
+        columns: dict[str, Column] = {
+            **pack_body(event.body),
+            "type": event.type.value,
+            "recordedAt": event.recorded_at,
+        }
+        if event.job_id is not None:
+            columns["job"] = event.job_id
+        rows = [Insert(key=self.key_of(delivery), columns=to_columns(delivery)) for delivery in self.deliveries]
+        return [Insert(key=event_key(event.id), columns=columns), *rows]
+
+    def key_of(self, delivery: Delivery) -> str:
+        return delivery_key(DeliveryState.DUE, delivery.webhook, delivery.event_id)
+
+
+class _Transaction(Struct, frozen=True, kw_only=True):
+    """One row swapped, with all that goes with it: `row` as it was read (None: not there), `columns` with `commit`."""
+
+    key: str
+    row: Row | None
+    columns: Mapping[str, Column]
+    commit: str
+    others: Sequence[Operation] = ()
+    told: tuple[_Telling, ...] = ()
+
+    def operations(self) -> list[Operation]:
+        swap: Operation = Insert(key=self.key, columns=self.columns)
+        if self.row is not None:
+            swap = Replace(key=self.key, columns=self.columns, etag=self.row.etag)
+        return [swap, *self.others, *(operation for telling in self.told for operation in telling.operations())]
+
+
+class Ledger(Struct, frozen=True, kw_only=True):
+    """Commits one account's decisions; `new_id` makes commit ids."""
+
+    table: Table
+    account: str
+    webhooks: tuple[Webhook, ...]
+    new_id: Callable[[], str]
+
+    def rows_of(self, event: Event) -> int:
+        """How many rows an event takes, with all that is owed for it."""
+        return 1 + len(recipients(self.webhooks, event))
+
+    @property
+    def spare_rows(self) -> int:
+        """How many rows a job's transaction needs for the webhooks that are told how things stand."""
+        return sum(1 for webhook in self.webhooks if webhook.enabled and webhook.format.tells_state)
+
+    def commit_job(self, row: Row | None, before: JobHead | None, step: Slice, now: datetime) -> Written:
+        """Write one slice of a job; `row` is the head's row as it was read or last written, None for a new job.
+
+        Raises:
+            LostRaceError: Nothing of the slice may be taken as written.
+        """
+        head = replace(step.head, commit=self.new_id())
+        others: list[Operation] = [
+            Put(key=chunk_key(head.job_id, head.creation_time, prefix), columns=pack(content))
+            for prefix, content in step.chunks.items()
+        ]
+        others.extend(Delete(key=chunk_key(head.job_id, head.creation_time, prefix)) for prefix in step.dropped)
+        if before is None or head.generation != before.generation:
+            others.extend(self._wanted(head, now))
+        told = [self._telling(event, now) for event in step.events]
+        return self._commit(self._swap_head(row, head, others, told))
+
+    def commit_cycle(self, row: Row | None, cycle: Cycle, events: Sequence[Event], now: datetime) -> Written:
+        """Write how a cycle went, with the events that tell of the account.
+
+        Raises:
+            LostRaceError: Another cycle of the account ended meanwhile; read its row and decide again.
+        """
+        cycle = replace(cycle, commit=self.new_id())
+        told = tuple(self._telling(event, now) for event in events)
+        columns = to_columns(cycle)
+        return self._commit(_Transaction(key=CYCLE, row=row, columns=columns, commit=cycle.commit, told=told))
+
+    def commit_webhook(self, row: Row | None, state: WebhookState, events: Sequence[Event], now: datetime) -> Written:
+        """Write how a webhook fares, with the events that tell the others of it; only for the partition OWN.
+
+        Raises:
+            LostRaceError: Somebody else wrote its state meanwhile.
+        """
+        state = replace(state, commit=self.new_id())
+        told = tuple(self._telling(event, now, besides=state.name) for event in events)
+        key, columns = webhook_key(state.name), to_columns(state)
+        return self._commit(_Transaction(key=key, row=row, columns=columns, commit=state.commit, told=told))
+
+    def insert_jobs(self, heads: Sequence[JobHead]) -> list[Row]:
+        """Store the heads of jobs seen for the first time, a hundred at a time, before any of their nodes is listed.
+
+        Heads that somebody else stored meanwhile are left out, with those of the same transaction: they are seen again.
+        """
+        rows: list[Row] = []
+        for start in range(0, len(heads), MAX_ROWS):
+            columns = {job_key(head.job_id): to_columns(head) for head in heads[start : start + MAX_ROWS]}
+            try:
+                etags = self.table.transact(
+                    self.account, [Insert(key=key, columns=new) for key, new in columns.items()]
+                )
+            except RowConflictError:
+                continue
+            rows.extend(Row(key=key, columns=columns[key], etag=etag) for key, etag in etags.items())
+        return rows
+
+    def replace_job(self, row: Row | None, before: JobHead, step: Slice, now: datetime) -> Written:
+        """Swap a job's head for one that begins anew, dropping the chunks of the one before.
+
+        Raises:
+            LostRaceError: Somebody else wrote the job meanwhile.
+        """
+        if row is not None and len(before.chunks) > _MAX_CHUNKS_IN_SWAP:
+            row = self.remove_chunks(row, before)
+            before = replace(before, chunks=())
+        head = replace(step.head, commit=self.new_id())
+        others = [*self._dropping(before), *self._wanted(head, now)]
+        told = [self._telling(event, now) for event in step.events]
+        return self._commit(self._swap_head(row, head, others, told))
+
+    def remove_chunks(self, row: Row, head: JobHead) -> Row:
+        """Drop a job's chunks, as many at a time as fit a transaction, the head always swapped.
+
+        Raises:
+            LostRaceError: Somebody else wrote the job meanwhile; it is not to be dropped then.
+        """
+        while head.chunks:
+            dropped = replace(head, chunks=head.chunks[: MAX_ROWS - 1])
+            head = replace(head, chunks=head.chunks[MAX_ROWS - 1 :], pages=None, commit=self.new_id())
+            row = self._commit(self._swap_head(row, head, self._dropping(dropped))).row
+        return row
+
+    def remove_job(self, row: Row, head: JobHead, *, keep_head: bool) -> None:
+        """Drop a job's chunks and, unless it must stay, its head with what chat and pager were told of it.
+
+        Raises:
+            LostRaceError: Somebody else wrote the job meanwhile; it is not to be dropped then.
+        """
+        row = self.remove_chunks(row, head)
+        if not keep_head:
+            told = [
+                Delete(key=digest_key(webhook.name, head.job_id))
+                for webhook in self.webhooks
+                if webhook.format.tells_state
+            ]
+            try:
+                self.table.transact(self.account, [Delete(key=row.key, etag=row.etag), *told])
+            except RowConflictError as error:
+                raise LostRaceError(f"Job {head.job_id} was written by somebody else.") from error
+
+    def _dropping(self, head: JobHead) -> list[Operation]:
+        return [Delete(key=chunk_key(head.job_id, head.creation_time, prefix)) for prefix in head.chunks]
+
+    def _wanted(self, head: JobHead, now: datetime) -> Iterable[Operation]:
+        for webhook in self.webhooks:
+            of_interest = matches_any(webhook.jobs, head.job_id) and matches_any(webhook.accounts, self.account)
+            if webhook.enabled and webhook.format.tells_state and of_interest:
+                yield Merge(
+                    key=digest_key(webhook.name, head.job_id),
+                    columns={"v": SCHEMA_VERSION, "wanted": head.generation, "wantedAt": now},
+                )
+
+    def _swap_head(
+        self, row: Row | None, head: JobHead, others: Sequence[Operation], told: Sequence[_Telling] = ()
+    ) -> _Transaction:
+        key, columns, commit = job_key(head.job_id), to_columns(head), head.commit
+        return _Transaction(key=key, row=row, columns=columns, commit=commit, others=others, told=tuple(told))
+
+    def _telling(self, event: Event, now: datetime, besides: str | None = None) -> _Telling:
+        names = (name for name in recipients(self.webhooks, event) if name != besides)
+        owed = tuple(new_delivery(name, event, now) for name in names)
+        return _Telling(event=event, deliveries=owed)
+
+    def _commit(self, work: _Transaction) -> Written:
+        try:
+            etags = self.table.transact(self.account, work.operations())
+        except (RowConflictError, StoreUnavailableError) as error:
+            return self._settle(work, error)
+        pending = tuple(
+            Pending(
+                partition=self.account, delivery=delivery, etag=etags[telling.key_of(delivery)], body=telling.event.body
+            )
+            for telling in work.told
+            for delivery in telling.deliveries
+        )
+        return Written(row=Row(key=work.key, columns=work.columns, etag=etags[work.key]), pending=pending)
+
+    def _settle(self, work: _Transaction, error: StoreError) -> Written:
+        try:
+            found = self.table.get(self.account, work.key)
+        except StoreUnavailableError as unknown:
+            raise LostRaceError(f"It is not known whether {work.key} was written.") from unknown
+        if found is not None and _commit_of(found) == work.commit:
+            # Written, and only the answer was lost: what it made due is found by whoever delivers next.
+            return Written(row=found)
+        untouched = (found.etag if found else None) == (work.row.etag if work.row else None)
+        if isinstance(error, RowConflictError) and error.exists and untouched:
+            new = tuple(
+                telling for telling in work.told if self.table.get(self.account, event_key(telling.event.id)) is None
+            )
+            if len(new) < len(work.told):
+                return self._commit(replace(work, told=new))
+        raise LostRaceError(f"{work.key} was written by somebody else, or could not be written.") from error
+
+
+def _commit_of(row: Row) -> str:
+    """The commit id of a head or cycle row; rows of other versions are nobody's."""
+    try:
+        return from_row(row, _Committed).commit
+    except UnreadableRowError:
+        return ""
+
+
+class _Committed(Struct):
+    """What heads and cycles have in common."""
+
+    commit: str = ""

@@ -1,0 +1,101 @@
+"""Drops what nobody needs any more: old events and ended deliveries, and what is remembered of webhooks that are gone.
+
+Owns what old and gone mean. Does not own heads and chunks, which a cycle forgets once a job has settled
+(`polling.heads`), or deliveries due to webhooks that are gone, which a run of deliveries ends (`delivery.run`).
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+
+from msgspec import Struct
+
+from shared.errors import RowConflictError, UnreadableRowError
+from shared.journal import write_line
+from shared.ledger.slice import MAX_ROWS
+from shared.ports import Clock, Delete, Row, Table
+from shared.state.rows import OWN, check_version, from_row, range_of, webhook_of_digest
+from shared.state.telling import Delivery, DeliveryState
+
+_ENDED = (DeliveryState.DONE, DeliveryState.DEAD)
+
+
+class Purger(Struct, frozen=True, kw_only=True):
+    """Purges every partition; an event goes only when no delivery of it can still be waiting.
+
+    `webhooks` are the configured ones and `told` those of them that are told how jobs stand: what is remembered of
+    others goes at once, so that a webhook which takes an old name later begins with nothing held against it.
+    """
+
+    table: Table
+    clock: Clock
+    accounts: Sequence[str]
+    webhooks: Collection[str]
+    told: Collection[str]
+    retention: timedelta
+
+    def run(self) -> int:
+        """Drop what is old; how many rows went.
+
+        Raises:
+            StoreUnavailableError: The table is away; the rest goes tomorrow.
+        """
+        oldest = self.clock() - self.retention
+        dropped = 0
+        for partition in (*self.accounts, OWN):
+            for state in _ENDED:
+                rows = self.table.query(partition, *range_of(state.value))
+                dropped += self._drop(partition, (row for row in rows if _ended_before(row, oldest)))
+            rows = self.table.query(partition, *range_of("event"))
+            dropped += self._drop(partition, (row for row in rows if _recorded_before(row, oldest)))
+            rows = self.table.query(partition, *range_of("digest"))
+            dropped += self._drop(partition, (row for row in rows if self._is_of_nobody(row)))
+        rows = self.table.query(OWN, *range_of("webhook"))
+        dropped += self._drop(OWN, (row for row in rows if self._is_gone(row)))
+        write_line("purge", rows=dropped)
+        return dropped
+
+    def _is_of_nobody(self, row: Row) -> bool:
+        return webhook_of_digest(row.key) not in self.told and _is_readable(row)
+
+    def _is_gone(self, row: Row) -> bool:
+        return row.key.partition("|")[2] not in self.webhooks and _is_readable(row)
+
+    def _drop(self, partition: str, rows: Iterable[Row]) -> int:
+        dropped = 0
+        for some in _batches(rows):
+            try:
+                self.table.transact(partition, [Delete(key=row.key, etag=row.etag) for row in some])
+                dropped += len(some)
+            except RowConflictError as error:
+                # One was written meanwhile, by a redelivery for instance: these are looked at again tomorrow.
+                write_line("purge-conflict", error=str(error))
+        return dropped
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    iterator = iter(rows)
+    while some := list(islice(iterator, MAX_ROWS)):
+        yield some
+
+
+def _ended_before(row: Row, oldest: datetime) -> bool:
+    try:
+        delivery = from_row(row, Delivery)
+    except UnreadableRowError:
+        return False
+    return (delivery.ended_at or delivery.created_at) < oldest
+
+
+def _recorded_before(row: Row, oldest: datetime) -> bool:
+    recorded = row.columns.get("recordedAt")
+    return _is_readable(row) and isinstance(recorded, datetime) and recorded < oldest
+
+
+def _is_readable(row: Row) -> bool:
+    """Whether this version may judge the row; one of a newer version is left alone."""
+    try:
+        check_version(row.key, row.columns)
+    except UnreadableRowError:
+        return False
+    return True

@@ -1,0 +1,78 @@
+"""What people are told in chat and by pager of an event that comes by itself: of an account, a webhook, or a ping.
+
+Owns the words. Does not own what a message is made of (`messages.notices`), or how jobs are told (`digests.words`).
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+
+from shared.messages.events import EventType
+from shared.messages.notices import NAME_BYTES, TITLE_BYTES, Mood, Notice, Section, fact
+from shared.redaction import one_line
+
+
+def event_notice(body: bytes) -> Notice:
+    """The notice that tells an event as it comes.
+
+    Raises:
+        msgspec.MsgspecError: The bytes are no event of ours; a defect.
+    """
+    event = msgspec.json.decode(body, type=_Event)
+    data = event.data
+    kind = event.type.removeprefix("prepwatch.")
+    words, mood = _EVENTS.get(event.type, (kind + ": {about}", Mood.WARNING))
+    account = data.account or event.source
+    about = data.webhook or data.job_id or account
+    heading = one_line(words.format(about=one_line(about, limit=NAME_BYTES)), limit=TITLE_BYTES)
+    facts = [fact("Since", data.since), fact("Reason", data.reason)]
+    if data.error is not None:
+        facts += [fact("Error", data.error.code), fact("Message", data.error.message)]
+        facts += [fact("Request id", data.error.request_id or "")]
+    return Notice(
+        heading=heading,
+        mood=mood,
+        over=mood is Mood.GOOD,
+        subject=f"{kind.partition('.')[0]}:{about}",
+        account=one_line(account, limit=NAME_BYTES),
+        about=one_line(about, limit=NAME_BYTES),
+        since=event.time,
+        sections=(Section(title=event.type, facts=tuple(each for each in facts if each[1])),),
+        links=data.links,
+    )
+
+
+class _Error(Struct, frozen=True, rename="camel"):
+    code: str = ""
+    message: str = ""
+    request_id: str | None = None
+
+
+class _Data(Struct, frozen=True, rename="camel"):
+    account: str | None = None
+    webhook: str | None = None
+    job_id: str | None = None
+    since: str = ""
+    reason: str = ""
+    error: _Error | None = None
+    links: dict[str, str] = {}
+
+
+class _Event(Struct, frozen=True):
+    type: str
+    source: str
+    data: _Data
+    subject: str | None = None
+    time: datetime | None = None
+
+
+_EVENTS: Mapping[str, tuple[str, Mood]] = {
+    EventType.ACCOUNT_UNREACHABLE: ("Prepwatch can't watch Batch account {about}", Mood.CRITICAL),
+    EventType.ACCOUNT_REACHABLE: ("Prepwatch watches Batch account {about} again", Mood.GOOD),
+    EventType.WEBHOOK_FAILING: ("Webhook {about} does not answer as it should", Mood.ERROR),
+    EventType.WEBHOOK_RECOVERED: ("Webhook {about} works again", Mood.GOOD),
+    EventType.WEBHOOK_DISABLED: ("Webhook {about} is switched off: its receiver is gone for good", Mood.ERROR),
+    EventType.PING: ("Prepwatch reaches you here (webhook {about})", Mood.INFO),
+}

@@ -1,0 +1,300 @@
+"""What receivers are told: structured CloudEvents 1.0, made once and then only copied.
+
+Owns the events' types and bodies. Does not own their ids (`messages.ids`), who receives them (`delivery.attempts`) or
+how they are signed (`messages.signing`). Sources: CloudEvents 1.0.2, Standard Webhooks 1.0.0.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Struct
+
+from shared.batch.causes import cause_of
+from shared.batch.model import Phase
+from shared.batch.outcomes import ended_at
+from shared.messages.ids import event_id, occurrence_id
+from shared.moments import as_utc, time_text
+from shared.redaction import clean
+from shared.reprs import repr_without
+from shared.state.jobs import Cause, Change, JobEnd, JobHead, Reason, Trouble
+
+PREFIX = "prepwatch."
+BODY_BYTES = 20_000
+"""What an event of several nodes keeps below; Standard Webhooks asks for it."""
+HARD_BYTES = 48 * 1024
+"""What no event exceeds, however much one node has to say."""
+
+_TEXT_BYTES_IN_LARGE_NODE = 1024
+_DETAILS_IN_LARGE_NODE = 4
+
+
+class EventType(StrEnum):
+    """The types of events, as CloudEvents' `type`."""
+
+    PREPARATION_FAILED = PREFIX + "preparation.failed"
+    PREPARATION_RESOLVED = PREFIX + "preparation.resolved"
+    RELEASE_FAILED = PREFIX + "release.failed"
+    JOB_STUCK = PREFIX + "job.stuck"
+    JOB_RESUMED = PREFIX + "job.resumed"
+    JOB_UNREACHABLE = PREFIX + "job.unreachable"
+    JOB_REACHABLE = PREFIX + "job.reachable"
+    JOB_GONE = PREFIX + "job.gone"
+    ACCOUNT_UNREACHABLE = PREFIX + "account.unreachable"
+    ACCOUNT_REACHABLE = PREFIX + "account.reachable"
+    WEBHOOK_FAILING = PREFIX + "webhook.failing"
+    WEBHOOK_RECOVERED = PREFIX + "webhook.recovered"
+    WEBHOOK_DISABLED = PREFIX + "webhook.disabled"
+    PING = PREFIX + "ping"
+
+
+class Origin(Struct, frozen=True, kw_only=True):
+    """Where events come from: the account's host and URL (both None for what concerns no account), and our own address.
+
+    `site` names this installation; `public_url` is where people reach it, None when nobody has said.
+    """
+
+    account: str | None
+    url: str | None
+    site: str
+    public_url: str | None = None
+
+    @property
+    def source(self) -> str:
+        """CloudEvents' `source`."""
+        return self.url or f"urn:prepwatch:{self.site}"
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """An event ready to be stored and sent: `body` is what every receiver gets, byte for byte."""
+
+    id: str
+    type: EventType
+    recorded_at: datetime
+    job_id: str | None = None
+    account: str | None = None
+    pools: frozenset[str] = frozenset()
+    body: bytes
+
+    __repr__ = repr_without("body")
+
+
+def change_type(change: Change) -> EventType:
+    """The type of event that tells a change."""
+    if change.reason is Reason.RESOLVED:
+        return EventType.PREPARATION_RESOLVED
+    return EventType.PREPARATION_FAILED if change.phase is Phase.PREPARATION else EventType.RELEASE_FAILED
+
+
+class NodeEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One node of an event's data: what identifies its run, the code and message of its cause, and its JSON."""
+
+    occurrence_id: str
+    cause: tuple[str, str]
+    body: msgspec.Raw
+
+
+class _NodeIdentity(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=False):
+    occurrence_id: str
+    pool_id: str
+    node_id: str
+    node_url: str | None
+
+
+def node_entry(origin: Origin, head: JobHead, change: Change) -> NodeEntry:
+    """One node of an event's data, small enough that an event of it alone stays below HARD_BYTES."""
+    node, info = change.node, change.occurrence
+    occurrence = occurrence_id(origin.account or "", head, node.pool_id, node.node_id, change.phase, info)
+    identity = _NodeIdentity(
+        occurrence_id=occurrence, pool_id=node.pool_id, node_id=node.node_id, node_url=node.node_url
+    )
+    members = [msgspec.json.encode(identity)[1:-1], msgspec.json.encode(info)[1:-1]]
+    if change.opened is not None:
+        members.append(b'"failedAt":%b' % msgspec.json.encode(time_text(change.opened.since) or None))
+    if change.stderr_tail is not None:
+        members.append(b'"stderrTail":%b' % msgspec.json.encode(change.stderr_tail))
+    body = b"{%b}" % b",".join(filter(None, members))
+    if len(body) > BODY_BYTES:
+        body = msgspec.json.encode(_shortened(msgspec.json.decode(body)))
+    return NodeEntry(occurrence_id=occurrence, cause=_cause_of(change), body=msgspec.Raw(body))
+
+
+def nodes_event(
+    origin: Origin, head: JobHead, changes: Sequence[Change], entries: Sequence[NodeEntry], now: datetime
+) -> Event:
+    """The event that tells changes of one type; `entries` are their `node_entry`s."""
+    kind = change_type(changes[0])
+    ends = [ended for change in changes if (ended := ended_at(change.occurrence)) is not None]
+    at = max(as_utc(max(ends, default=None)), as_utc(head.creation_time))
+    causes = Counter(entry.cause for entry in entries)
+    data = {
+        **_job_data(origin, head),
+        "phase": changes[0].phase.value,
+        "nodes": [entry.body for entry in entries],
+        "counts": counts(head),
+        "causes": [
+            {"phase": changes[0].phase.value, "code": code, "message": message, "nodes": number}
+            for (code, message), number in causes.most_common()
+        ],
+    }
+    return _event(
+        origin,
+        kind,
+        event_id(at, kind.value, *sorted(entry.occurrence_id for entry in entries)),
+        at=at,
+        now=now,
+        data=data,
+        job=head,
+        pools=frozenset([change.node.pool_id for change in changes]),
+    )
+
+
+def _cause_of(change: Change) -> tuple[str, str]:
+    """The code and normalised message of the failure that a change reports or ends."""
+    if change.opened is not None:
+        return change.opened.code, change.opened.message
+    return cause_of(change.occurrence)
+
+
+def closed_event(origin: Origin, head: JobHead, end: JobEnd, since: datetime, now: datetime) -> Event:
+    """`preparation.resolved` for all open failures at once, because the job is over; `head` still counts them."""
+    data = {
+        **_job_data(origin, head),
+        "phase": Phase.PREPARATION.value,
+        "nodes": [],
+        "reason": end.value,
+        "counts": counts(head),
+        "causes": [cause_data(cause) for cause in head.causes if cause.phase is Phase.PREPARATION],
+    }
+    return _job_event(origin, head, EventType.PREPARATION_RESOLVED, since, now, data)
+
+
+def job_event(origin: Origin, head: JobHead, kind: EventType, since: datetime, now: datetime, **data: object) -> Event:
+    """An event about a job as a whole: stuck, resumed, gone, unreachable, reachable.
+
+    `since` is the stored moment that makes the id; `data` is added to what every job event says.
+    """
+    about = {**_job_data(origin, head), "since": time_text(since), "counts": counts(head), **data}
+    return _job_event(origin, head, kind, since, now, about)
+
+
+def account_event(origin: Origin, kind: EventType, since: datetime, now: datetime, **data: object) -> Event:
+    """An event about an account as a whole."""
+    about = {"account": origin.account, "since": time_text(since), **data, "links": links_of(origin, None)}
+    identity = event_id(since, kind.value, origin.account or "", time_text(since))
+    return _event(origin, kind, identity, at=since, now=now, data=about)
+
+
+def webhook_event(
+    origin: Origin, kind: EventType, webhook: str, since: datetime, now: datetime, **data: object
+) -> Event:
+    """An event about a webhook, or a ping to it."""
+    about = {"webhook": webhook, "since": time_text(since), **data, "links": links_of(origin, None)}
+    identity = event_id(since, kind.value, webhook, time_text(since))
+    return _event(origin, kind, identity, at=since, now=now, data=about, subject=f"webhooks/{webhook}")
+
+
+def trouble_data(trouble: Trouble) -> dict[str, object]:
+    """An error as events and answers show it."""
+    return {
+        "code": trouble.code,
+        "message": trouble.message,
+        "requestId": trouble.request_id,
+        "values": [{"key": key, "value": value} for key, value in trouble.values],
+    }
+
+
+def cause_data(cause: Cause) -> dict[str, object]:
+    """A cause as events and answers show it."""
+    return {"phase": cause.phase.value, "code": cause.code, "message": cause.message, "nodes": cause.nodes}
+
+
+def counts(head: JobHead) -> dict[str, object]:
+    """The counts of a job as events and answers show them."""
+    return {
+        "nodes": head.nodes,
+        "preparation": msgspec.structs.asdict(head.preparation),
+        "release": msgspec.structs.asdict(head.release),
+    }
+
+
+def _job_event(
+    origin: Origin, head: JobHead, kind: EventType, since: datetime, now: datetime, data: dict[str, object]
+) -> Event:
+    at = max(as_utc(since), as_utc(head.creation_time))
+    parts = (kind.value, origin.account or "", head.job_id.lower(), time_text(head.creation_time), time_text(since))
+    return _event(origin, kind, event_id(at, *parts), at=at, now=now, data=data, job=head)
+
+
+def _event(
+    origin: Origin,
+    kind: EventType,
+    identity: str,
+    *,
+    at: datetime,
+    now: datetime,
+    data: dict[str, object],
+    job: JobHead | None = None,
+    pools: Iterable[str] = (),
+    subject: str | None = None,
+) -> Event:
+    body = {
+        "specversion": "1.0",
+        "id": identity,
+        "source": origin.source,
+        "type": kind.value,
+        "subject": f"jobs/{job.job_id}" if job else subject,
+        "time": time_text(at),
+        "datacontenttype": "application/json",
+        "dataschema": f"urn:prepwatch:schema:{kind.value.removeprefix(PREFIX)}:1",
+        "recordedtime": time_text(now),
+        "data": data,
+    }
+    return Event(
+        id=identity,
+        type=kind,
+        recorded_at=now,
+        job_id=job.job_id if job else None,
+        account=origin.account,
+        pools=frozenset(pools),
+        body=msgspec.json.encode({name: value for name, value in body.items() if value is not None}),
+    )
+
+
+def _job_data(origin: Origin, head: JobHead) -> dict[str, object]:
+    return {
+        "account": origin.account,
+        "jobId": head.job_id,
+        "jobCreationTime": time_text(head.creation_time) or None,
+        "jobState": head.state,
+        "links": links_of(origin, head.job_id),
+    }
+
+
+def links_of(origin: Origin, job_id: str | None) -> dict[str, str]:
+    """Addresses of ours that say more about a job (None: the account); none when nobody has said our own."""
+    if origin.public_url is None:
+        return {}
+    query = "&".join(
+        f"{name}={quote(value, safe='')}" for name, value in (("account", origin.account), ("job", job_id)) if value
+    )
+    suffix = f"?{query}" if query else ""
+    return {name: f"{origin.public_url}/api/{name}{suffix}" for name in ("dashboard", "summary")}
+
+
+def _shortened(value: dict[str, object]) -> dict[str, object]:
+    """The same entry with every text cut and few details: what no webhook could carry is left to `list_nodes`."""
+    return {name: _short(part) for name, part in value.items()}
+
+
+def _short(value: object) -> object:
+    if isinstance(value, str):
+        return clean(value, limit=_TEXT_BYTES_IN_LARGE_NODE)
+    if isinstance(value, Mapping):
+        return {name: _short(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_short(part) for part in value[:_DETAILS_IN_LARGE_NODE]]
+    return value

@@ -1,0 +1,48 @@
+"""What identifies an event, and one run of a phase on a node.
+
+Owns the ids. Does not own what is told (`messages.events`). An id is derived from the occurrences that an event
+reports, or from a stored moment, never from a clock: whoever decides the same thing again makes the same id.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from shared.batch.model import ExecutionInfo, Phase
+from shared.moments import as_utc, time_text
+from shared.state.jobs import JobHead
+
+_LAST_MILLISECOND = 9_999_999_999_999
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+_BASE32_PAIRS = tuple(first + second for first in _BASE32 for second in _BASE32)
+_PAIR_SHIFTS = range(110, -10, -10)
+
+
+def event_id(at: datetime | None, *parts: str) -> str:
+    """An id that sorts the newest first and is the same whenever the same parts are told of the same moment.
+
+    It holds no full stop, because Standard Webhooks joins it with one.
+    """
+    milliseconds = (as_utc(at) - _EPOCH) // timedelta(milliseconds=1) if at else 0
+    # A time that no clock of ours shows is cut to what thirteen digits sort.
+    milliseconds = min(max(milliseconds, 0), _LAST_MILLISECOND)
+    return f"{_LAST_MILLISECOND - milliseconds:013d}-{_digest(parts)}"
+
+
+def occurrence_id(account: str, head: JobHead, pool_id: str, node_id: str, phase: Phase, info: ExecutionInfo) -> str:
+    """What identifies one run of a phase on a node, wherever it is told."""
+    job, started = _incarnation(account, head.job_id, head.creation_time), time_text(info.start_time)
+    return "occ-" + _digest((*job, pool_id.lower(), node_id.lower(), phase, started))
+
+
+@lru_cache(maxsize=64)  # the same for every node of a job
+def _incarnation(account: str, job_id: str, creation_time: datetime | None) -> tuple[str, str, str]:
+    return account, job_id.lower(), time_text(creation_time)
+
+
+def _digest(parts: Iterable[str]) -> str:
+    """What stands for these parts: 24 characters of base32 in lower case (120 bits)."""
+    number = int.from_bytes(hashlib.sha256("\0".join(parts).encode()).digest()[:15])
+    return "".join([_BASE32_PAIRS[number >> shift & 1023] for shift in _PAIR_SHIFTS])

@@ -1,0 +1,82 @@
+"""What a message to people is made of: a heading, how bad it is, and sections of facts in plain words.
+
+Owns the values and the caps on their texts. Does not own what is said about jobs (`digests.words`) or of an event
+(`messages.event_notices`), nor how a service wants it written (`messages.teams`, `messages.slack`,
+`messages.pagerduty`). All text is plain and cleaned: no control characters, no secrets, one line, bounded.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.redaction import one_line
+
+TITLE_BYTES = 400
+VALUE_BYTES = 600
+NAME_BYTES = 160
+
+
+class Mood(StrEnum):
+    """How bad what a notice tells is."""
+
+    CRITICAL = "critical"
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+    GOOD = "good"
+
+
+class Section(Struct, frozen=True, kw_only=True):
+    """Something that a notice tells, the most important facts first; each a name and a value."""
+
+    title: str
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+class Notice(Struct, frozen=True, kw_only=True):
+    """A message for people; `subject` is what it is about (a job, an account, a webhook), the same for its end.
+
+    `over` says that it ends what was told of the subject, however good or bad its words are: an incident closes by
+    that alone. `left_out` counts the sections that there was no room for; `since` is None when nobody knows.
+    """
+
+    heading: str
+    mood: Mood
+    over: bool = False
+    subject: str
+    account: str
+    about: str
+    since: datetime | None = None
+    sections: tuple[Section, ...] = ()
+    left_out: int = 0
+    links: Mapping[str, str]
+
+    @property
+    def rest(self) -> str:
+        """What to say about the sections left out, empty for none."""
+        return f"and {self.left_out} more; the summary has them all" if self.left_out else ""
+
+    def shorter(self) -> "Notice":
+        """The notice without its last section; one that has a single section left, without its last fact."""
+        *others, last = self.sections
+        if others or not last.facts:
+            return replace(self, sections=tuple(others), left_out=self.left_out + 1)
+        return replace(self, sections=(replace(last, facts=last.facts[:-1]),))
+
+
+def fact(name: str, text: str, limit: int = VALUE_BYTES) -> tuple[str, str]:
+    """A fact in words that may be somebody else's, cleaned and cut to `limit` bytes."""
+    return name, one_line(text, limit=limit)
+
+
+def moment(at: datetime) -> str:
+    """A time as people read it."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def plural(word: str, number: int) -> str:
+    """A noun after a number."""
+    return word if number == 1 else f"{word}s"

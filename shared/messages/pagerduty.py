@@ -1,0 +1,57 @@
+"""How a notice is written for PagerDuty: one event of the Events API v2.
+
+Owns the event, its limits and the incident's key. Does not own the words (`messages.notices`) or when an incident
+opens and ends (`digests.rules`). Source: https://developer.pagerduty.com/docs/events-api-v2-overview.
+"""
+
+import hashlib
+
+import msgspec
+
+from shared.messages.notices import Notice
+
+MAX_SUMMARY = 1024
+MAX_DEDUP_KEY = 255
+MAX_DETAILS_BYTES = 32_000
+"""PagerDuty takes 512 KB; nobody reads that at night."""
+
+
+def render_pagerduty(notice: Notice, routing_key: str) -> bytes:
+    """The body of the request: `resolve` for what is over, else `trigger`."""
+    incident = {"routing_key": routing_key, "dedup_key": dedup_key(notice.subject)}
+    if notice.over:
+        return msgspec.json.encode({**incident, "event_action": "resolve"})
+    while len(msgspec.json.encode(_details(notice))) > MAX_DETAILS_BYTES:
+        notice = notice.shorter()
+    payload: dict[str, object] = {
+        "summary": notice.heading[:MAX_SUMMARY],
+        "source": notice.account,
+        "severity": notice.mood.value,
+        "component": notice.about,
+        "group": notice.account,
+        "class": notice.subject.partition(":")[0],
+        "custom_details": _details(notice),
+    }
+    if notice.since is not None:
+        payload["timestamp"] = notice.since
+    links = [{"href": url, "text": title} for title, url in notice.links.items()]
+    client = {"client": "Prepwatch"} | (
+        {"client_url": notice.links["dashboard"]} if "dashboard" in notice.links else {}
+    )
+    return msgspec.json.encode({**incident, "event_action": "trigger", "payload": payload, "links": links, **client})
+
+
+def dedup_key(subject: str) -> str:
+    """The key of the incident about a subject: equal subjects, equal keys, never longer than PagerDuty allows."""
+    key = f"prepwatch:{subject}"
+    if len(key) <= MAX_DEDUP_KEY:
+        return key
+    digest = hashlib.sha256(key.encode()).hexdigest()[:32]
+    return f"{key[: MAX_DEDUP_KEY - len(digest) - 1]}:{digest}"
+
+
+def _details(notice: Notice) -> dict[str, object]:
+    details: dict[str, object] = {
+        section.title: [f"{name}: {value}" for name, value in section.facts] for section in notice.sections
+    }
+    return details | ({"more": notice.rest} if notice.rest else {})

@@ -1,0 +1,20 @@
+"""Moments as they are compared and written.
+
+Owns the one comparable form and the one text of a time. Does not own durations.
+"""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+
+def as_utc(moment: datetime | None) -> datetime:
+    """A comparable moment; a missing one is before every other, one without a zone is taken for UTC."""
+    if moment is None:
+        return datetime.min.replace(tzinfo=UTC)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def time_text(moment: datetime | None) -> str:
+    """A moment as RFC 3339 in UTC, empty when unknown."""
+    return "" if moment is None else str(msgspec.to_builtins(as_utc(moment).astimezone(UTC)))

@@ -1,0 +1,130 @@
+"""A job's causes while its nodes change theirs.
+
+Owns which causes a node counts towards and how a job's table of causes follows its nodes. Does not own what a cause is
+(`batch.causes`).
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from shared.batch.causes import cause_of
+from shared.batch.model import Phase
+from shared.batch.outcomes import has_failed
+from shared.state.jobs import Cause, NodeRecord
+
+MAX_CAUSES = 20
+MAX_POOLS = 5
+
+
+CauseKey = tuple[Phase, str, str]
+"""What makes failures one cause: their phase, code and normalised message."""
+
+
+def causes_of(record: NodeRecord) -> tuple[tuple[CauseKey, datetime | None], ...]:
+    """The causes that one node counts towards, each with its time: its open preparation failure, its failed release."""
+    found: tuple[tuple[CauseKey, datetime | None], ...] = ()
+    if (mark := record.open) is not None:
+        found = (((Phase.PREPARATION, mark.code, mark.message), mark.since),)
+    if record.release is not None and has_failed(info := record.release.info):
+        found = (*found, ((Phase.RELEASE, *cause_of(info)), info.end_time or info.start_time))
+    return found
+
+
+class CauseTable:
+    """A job's causes while its nodes change theirs, one node after the other.
+
+    With more than MAX_CAUSES different causes the rarest are dropped and counted anew if they come again, so that the
+    size of a head is bounded; the counts of outcomes stay exact.
+    """
+
+    def __init__(self, causes: Iterable[Cause] = ()) -> None:
+        self.standings: dict[CauseKey, _Standing] = {_key(cause): _Standing(cause) for cause in causes}
+
+    def remove(self, key: CauseKey) -> None:
+        """A node no longer has this cause; one that is not known here is owed to whatever this is merged into."""
+        known = self._standing(key)
+        if known.nodes > 0:
+            known.nodes -= 1
+        else:
+            known.left += 1
+
+    def add(self, key: CauseKey, pool_id: str, node_id: str, moment: datetime | None) -> None:
+        """A node has this cause now."""
+        known = self._standing(key)
+        if known.nodes == 0:
+            known.example = (pool_id, node_id)
+        known.nodes += 1
+        if pool_id not in known.pools or not known.spans(moment):
+            known.join((pool_id,), moment, moment)
+
+    def merge(self, later: "CauseTable") -> None:
+        """Take in what happened later; of a cause that was dropped before no node is counted that leaves it."""
+        for key, other in later.standings.items():
+            known = self._standing(key)
+            known.left += max(other.left - known.nodes, 0)
+            known.nodes = max(known.nodes - other.left, 0)
+            if known.nodes == 0:
+                known.example = other.example
+            known.nodes += other.nodes
+            known.join(other.pools, other.first_seen, other.last_seen)
+
+    def _standing(self, key: CauseKey) -> "_Standing":
+        known = self.standings.get(key)
+        if known is None:
+            phase, code, message = key
+            known = self.standings[key] = _Standing(Cause(phase=phase, code=code, message=message))
+        return known
+
+    def causes(self) -> tuple[Cause, ...]:
+        """The causes that some node has, most nodes first, at most MAX_CAUSES."""
+        standing = [cause.value() for cause in self.standings.values() if cause.nodes > 0]
+        standing.sort(key=lambda cause: (-cause.nodes, *_key(cause)))
+        return tuple(standing[:MAX_CAUSES])
+
+
+class _Standing:
+    """A cause while nodes take it up and leave it; `left` are those that left it and were not counted here."""
+
+    __slots__ = ("_cause", "example", "first_seen", "last_seen", "left", "nodes", "pools")
+
+    def __init__(self, cause: Cause) -> None:
+        self._cause = cause
+        self.nodes = cause.nodes
+        self.left = 0
+        self.pools = list(cause.pools)
+        self.example = cause.example
+        self.first_seen = cause.first_seen
+        self.last_seen = cause.last_seen
+
+    def spans(self, moment: datetime | None) -> bool:
+        """Whether a moment lies between the first and the last time that it was seen."""
+        if moment is None or self.first_seen is None or self.last_seen is None:
+            return moment is None
+        return self.first_seen <= moment <= self.last_seen
+
+    def join(self, pools: Iterable[str], first: datetime | None, last: datetime | None) -> None:
+        """Take in where and when some more nodes had it."""
+        for pool in pools:
+            if pool not in self.pools and len(self.pools) < MAX_POOLS:
+                self.pools.append(pool)
+        if first is not None and (self.first_seen is None or first < self.first_seen):
+            self.first_seen = first
+        if last is not None and (self.last_seen is None or last > self.last_seen):
+            self.last_seen = last
+
+    def value(self) -> Cause:
+        """The cause as it stands."""
+        return msgspec.structs.replace(
+            self._cause,
+            nodes=self.nodes,
+            pools=tuple(self.pools),
+            example=self.example,
+            first_seen=self.first_seen,
+            last_seen=self.last_seen,
+        )
+
+
+def _key(cause: Cause) -> CauseKey:
+    return cause.phase, cause.code, cause.message

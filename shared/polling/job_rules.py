@@ -1,0 +1,249 @@
+"""What a job as a whole goes through: first sight, end, loss, trouble, standstill.
+
+Owns every decision about a head that does not look at nodes. Does not own nodes (`polling.node_rules`) or which jobs
+are looked at (`polling.cycle_rules`). Pure: a head and facts go in, the next head and the events that tell of it come
+out.
+"""
+
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.batch.model import BatchJob, Phase, TaskCounts
+from shared.errors import BatchError, PrepwatchError
+from shared.messages.events import Event, EventType, Origin, closed_event, job_event, trouble_data
+from shared.moments import as_utc
+from shared.state.jobs import Cause, JobEnd, JobHead, Stuck, Tracking, Trouble
+
+SETTLES_AFTER = timedelta(hours=24)
+"""A completed job is settled then, even if Batch goes on showing a phase as running."""
+STUCK_AFTER = timedelta(minutes=5)
+UNREACHABLE_AFTER_CYCLES = 3
+
+COMPLETED = "completed"
+_ENDING = frozenset({"terminating", "deleting"})
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """The next head of a job, and the events that tell what led to it."""
+
+    head: JobHead
+    events: tuple[Event, ...] = ()
+
+
+def is_ending(state: str | None) -> bool:
+    """Whether release tasks run now and the job may be gone soon."""
+    return (state or "").lower() in _ENDING
+
+
+def is_completed(state: str | None) -> bool:
+    """Whether the job is over and may be listed until it is deleted."""
+    return (state or "").lower() == COMPLETED
+
+
+def first_sight(
+    job: BatchJob, *, requested: bool, last_good: datetime | None, window: timedelta, now: datetime
+) -> JobHead:
+    """The head of an incarnation that is seen for the first time, before its nodes are.
+
+    Failures that ended before the last good cycle (before now, if there was none) minus `window` are history.
+    """
+    head = JobHead(
+        job_id=job.id,
+        requested=requested,
+        creation_time=job.creation_time,
+        announce_from=(last_good or now) - window,
+        first_seen_at=now,
+        changed_at=now,
+    )
+    return _with_facts(head, job)
+
+
+def replacing(before: JobHead, new: JobHead) -> JobHead:
+    """A new head as it takes another's place: chat and pager go on counting where they were."""
+    return replace(new, generation=before.generation, carried=before.ever)
+
+
+def is_same_incarnation(head: JobHead, job: BatchJob) -> bool:
+    """Whether Batch still shows the job that the head is about, and not a new one of the same id."""
+    return head.creation_time is None or job.creation_time is None or head.creation_time == job.creation_time
+
+
+def take_facts(origin: Origin, head: JobHead, job: BatchJob, now: datetime) -> Decision:
+    """The head with what Batch says of the job; an ended job closes its open failures."""
+    facts = _with_facts(head, job)
+    if facts.state != head.state:
+        facts = replace(facts, changed_at=now)
+    if facts.closed is None and (is_ending(facts.state) or is_completed(facts.state)):
+        return close(origin, facts, JobEnd.ENDED, facts.state_transition_time or now, now)
+    return Decision(head=facts)
+
+
+def close(origin: Origin, head: JobHead, end: JobEnd, since: datetime, now: datetime) -> Decision:
+    """End all that stands of a job at once, and tell the end of what was told: failures, a standstill, a trouble."""
+    ended = _end_trouble(origin, head, end, now)
+    head, events = ended.head, ended.events
+    if head.closed is not None:
+        return ended
+    was_open = head.preparation.open > 0
+    if was_open and head.preparation_failed_ever > 0:
+        events = (*events, closed_event(origin, head, end, since, now))
+    if head.stuck is not None and head.stuck.told:
+        resumed = job_event(origin, head, EventType.JOB_RESUMED, head.stuck.since, now, reason=end.value)
+        events = (*events, resumed)
+    closed = replace(
+        head,
+        closed=end,
+        stuck=None,
+        preparation=replace(head.preparation, open=0),
+        causes=_without_preparation(head.causes),
+        generation=head.generation + (1 if was_open else 0),
+        changed_at=now if was_open else head.changed_at,
+    )
+    return Decision(head=closed, events=events)
+
+
+def lose(origin: Origin, head: JobHead, now: datetime) -> Decision:
+    """The job is not found any more.
+
+    It is told if failures were open, or if somebody asked for this very job, and it was never seen completed.
+    """
+    worth_telling = (head.preparation.open > 0 or head.requested) and not is_completed(head.state)
+    closed = close(origin, head, JobEnd.GONE, now, now)
+    events = closed.events
+    if worth_telling:
+        events = (*events, job_event(origin, head, EventType.JOB_GONE, now, now))
+    gone = replace(
+        closed.head,
+        tracking=Tracking.GONE,
+        stuck=None,
+        vanished=worth_telling,
+        settled_at=now,
+        changed_at=now,
+        generation=closed.head.generation + (1 if worth_telling else 0),
+    )
+    return Decision(head=gone, events=events)
+
+
+def fail(origin: Origin, head: JobHead, error: PrepwatchError, now: datetime) -> Decision:
+    """A cycle could not look at the job, for a reason of the job's own; told once, after three cycles in a row."""
+    known = head.trouble
+    if known is not None and known.event_id is not None:
+        return Decision(head=head)
+    trouble = trouble_of(error, since=known.since if known else now, times=known.times + 1 if known else 1)
+    failing = replace(head, trouble=trouble, changed_at=now)
+    if trouble.times < UNREACHABLE_AFTER_CYCLES:
+        return Decision(head=failing)
+    event = job_event(origin, failing, EventType.JOB_UNREACHABLE, trouble.since, now, error=trouble_data(trouble))
+    told = replace(trouble, event_id=event.id)
+    unreachable = replace(failing, trouble=told, tracking=Tracking.UNREACHABLE, generation=head.generation + 1)
+    return Decision(head=unreachable, events=(event,))
+
+
+def recover(origin: Origin, head: JobHead, now: datetime) -> Decision:
+    """A cycle could look at the job (again)."""
+    if head.trouble is None:
+        return Decision(head=head)
+    watching = Tracking.WATCHING if head.tracking is Tracking.UNREACHABLE else head.tracking
+    return _end_trouble(origin, replace(head, tracking=watching), None, now)
+
+
+def settle(head: JobHead, now: datetime) -> JobHead:
+    """A completed job whose phases have all ended need not be listed again."""
+    if head.tracking is not Tracking.WATCHING or not is_completed(head.state):
+        return head
+    running = sum(counts.running + counts.retrying + counts.unknown for counts in map(head.counts_of, Phase))
+    waited = now - as_utc(head.state_transition_time or head.first_seen_at)
+    if running and waited < SETTLES_AFTER:
+        return head
+    return replace(head, tracking=Tracking.SETTLED, settled_at=now)
+
+
+def stop_listing(head: JobHead, tracking: Tracking, now: datetime) -> JobHead:
+    """A job that need not be looked at: it has no preparation task, or nobody tracks it any more."""
+    return replace(head, tracking=tracking, stuck=None, settled_at=now, changed_at=now)
+
+
+def looks_stuck(head: JobHead) -> bool:
+    """Whether no node that was tried can take a task of the job, as far as the listing shows."""
+    counts = head.preparation
+    moving = counts.running + counts.retrying + counts.succeeded + counts.unknown
+    active = (head.state or "").lower() == "active"
+    return active and head.closed is None and head.wait_for_success is not False and counts.failed > 0 and moving == 0
+
+
+def suspect(head: JobHead, now: datetime) -> JobHead:
+    """Begin to suspect that a job is stuck, or stop when it was not told yet."""
+    if looks_stuck(head):
+        return head if head.stuck else replace(head, stuck=Stuck(since=now))
+    return head if head.stuck is None or head.stuck.told else replace(head, stuck=None)
+
+
+def must_count_tasks(head: JobHead, now: datetime) -> bool:
+    """Whether the suspicion is old enough to ask Batch for the job's tasks."""
+    return head.stuck is not None and looks_stuck(head) and now - head.stuck.since >= STUCK_AFTER
+
+
+def judge_stuck(origin: Origin, head: JobHead, tasks: TaskCounts | None, now: datetime) -> Decision:
+    """Tell that a job is stuck, or moves again; `tasks` are its tasks if they were counted."""
+    if head.stuck is None:
+        return Decision(head=head)
+    waits = tasks is not None and tasks.active > 0 and tasks.running == 0
+    if head.stuck.told:
+        if looks_stuck(head) and (tasks is None or waits):
+            return Decision(head=head)
+        return _tell(origin, head, None, EventType.JOB_RESUMED, now)
+    if not waits:
+        return Decision(head=head)
+    return _tell(origin, head, replace(head.stuck, told=True), EventType.JOB_STUCK, now)
+
+
+def trouble_of(error: PrepwatchError, *, since: datetime, times: int = 1) -> Trouble:
+    """An error as it is remembered and shown."""
+    if isinstance(error, BatchError):
+        return Trouble(
+            code=error.code,
+            message=error.message,
+            since=since,
+            request_id=error.request_id,
+            values=error.values,
+            times=times,
+        )
+    return Trouble(code=type(error).__name__.removesuffix("Error"), message=str(error), since=since, times=times)
+
+
+def _tell(origin: Origin, head: JobHead, stuck: Stuck | None, kind: EventType, now: datetime) -> Decision:
+    since = head.stuck.since if head.stuck else now
+    told = replace(head, stuck=stuck, generation=head.generation + 1, changed_at=now)
+    return Decision(head=told, events=(job_event(origin, told, kind, since, now),))
+
+
+def _end_trouble(origin: Origin, head: JobHead, end: JobEnd | None, now: datetime) -> Decision:
+    """The head without its trouble, and its end if the trouble was told; `end` says why the job itself is over."""
+    trouble = head.trouble
+    if trouble is None:
+        return Decision(head=head)
+    well = replace(head, trouble=None, changed_at=now)
+    if trouble.event_id is None:
+        return Decision(head=well)
+    well = replace(well, generation=head.generation + 1)
+    why = {"reason": end.value} if end else {}
+    return Decision(head=well, events=(job_event(origin, well, EventType.JOB_REACHABLE, trouble.since, now, **why),))
+
+
+def _with_facts(head: JobHead, job: BatchJob) -> JobHead:
+    execution = job.execution_info
+    return replace(
+        head,
+        job_id=job.id,
+        creation_time=head.creation_time or job.creation_time,
+        state=job.state,
+        state_transition_time=job.state_transition_time,
+        pool_id=execution.pool_id if execution else None,
+        terminate_reason=execution.terminate_reason if execution else None,
+    )
+
+
+def _without_preparation(causes: tuple[Cause, ...]) -> tuple[Cause, ...]:
+    return tuple(cause for cause in causes if cause.phase is not Phase.PREPARATION)

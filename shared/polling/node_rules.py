@@ -1,0 +1,139 @@
+"""What a node's new status means, given what is known of the node: the heart of Prepwatch.
+
+Owns the rules for newly failed, resolved and what is to be ignored. Does not own grouping into events
+(`messages.events`) or the job as a whole (`polling.job_rules`). Pure: a status and a record go in, a new record and
+its changes come out, each with its reason. A listing is not a snapshot (nodes come and go from it, pages of different
+age mix), so the run's startTime, not the order of arrival, says which of two statuses is the newer.
+"""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from shared.batch.causes import cause_of
+from shared.batch.model import ExecutionInfo, NodeStatus, Outcome, Phase
+from shared.batch.outcomes import ended_at, has_failed, is_completed, outcome_of
+from shared.moments import as_utc
+from shared.state.jobs import Change, NodeRecord, OpenFailure, PhaseRecord, Reason
+
+
+class Watch(Struct, frozen=True, kw_only=True):
+    """What of the job a node's decision depends on.
+
+    Failures that ended before `announce_from` on nodes never seen are recorded in silence (None: announce all); on a
+    node that is known, whatever is new is news.
+    `open` is False once the job's end has closed its open failures: then no mark is set and none is resolved.
+    """
+
+    announce_from: datetime | None
+    open: bool = True
+
+
+def decide_node(before: NodeRecord | None, status: NodeStatus, watch: Watch) -> tuple[NodeRecord, tuple[Change, ...]]:
+    """The record that follows from a status, and the changes worth telling.
+
+    `before` is None for a node that this incarnation of the job has not shown yet. A phase missing from the status
+    keeps its record.
+    """
+    known = before or NodeRecord(pool_id=status.pool_id or "", node_id=status.node_id or "")
+    silent_before = watch.announce_from if before is None else None
+    preparation, has_newly_failed = _decide_phase(known.preparation, status.preparation, silent_before)
+    release, has_release_failed = _decide_phase(known.release, status.release, silent_before)
+    opened = known.open if watch.open else None
+    changes: list[tuple[Phase, Reason, ExecutionInfo, OpenFailure | None]] = []
+
+    if preparation is not None and has_newly_failed:
+        announced = preparation.reason is Reason.NEWLY_FAILED
+        if watch.open:
+            opened = _open_failure(preparation.info, announced=announced)
+        if announced:
+            changes.append((Phase.PREPARATION, Reason.NEWLY_FAILED, preparation.info, None))
+    elif (
+        preparation is not None
+        and preparation is not known.preparation
+        and opened is not None
+        and outcome_of(preparation.info) is Outcome.SUCCEEDED
+    ):
+        preparation = PhaseRecord(info=preparation.info, reason=Reason.RESOLVED)
+        if opened.announced:
+            changes.append((Phase.PREPARATION, Reason.RESOLVED, preparation.info, opened))
+        opened = None
+    if release is not None and has_release_failed and release.reason is Reason.NEWLY_FAILED:
+        changes.append((Phase.RELEASE, Reason.NEWLY_FAILED, release.info, None))
+
+    record = NodeRecord(
+        pool_id=status.pool_id or known.pool_id,
+        node_id=status.node_id or known.node_id,
+        node_url=status.node_url or known.node_url,
+        preparation=preparation,
+        release=release,
+        open=opened,
+    )
+    return record, tuple(
+        [
+            Change(phase=phase, reason=reason, node=record, occurrence=run, opened=ended)
+            for phase, reason, run, ended in changes
+        ]
+    )
+
+
+def merge_statuses(first: NodeStatus, second: NodeStatus) -> NodeStatus:
+    """One status of a node that a listing shows twice: of each phase the run that started later."""
+    return NodeStatus(
+        pool_id=second.pool_id or first.pool_id,
+        node_id=second.node_id or first.node_id,
+        node_url=second.node_url or first.node_url,
+        preparation=_later(first.preparation, second.preparation),
+        release=_later(first.release, second.release),
+    )
+
+
+def has_run_since(record: NodeRecord, moment: datetime | None) -> bool:
+    """Whether a phase last started on this node at or after a moment."""
+    runs = (record.preparation, record.release)
+    return any(as_utc(run.info.start_time) >= as_utc(moment) for run in runs if run is not None)
+
+
+def _decide_phase(
+    before: PhaseRecord | None, info: ExecutionInfo | None, silent_before: datetime | None
+) -> tuple[PhaseRecord | None, bool]:
+    """A phase's record after a status, and whether its run has failed and was not yet recorded as failed."""
+    if info is None:
+        return before, False
+    failed = has_failed(info)
+    if before is not None:
+        started, known_started = as_utc(info.start_time), as_utc(before.info.start_time)
+        # An older run comes from a page older than one already seen.
+        if started < known_started or (started == known_started and _is_no_news(before.info, info)):
+            return before, False
+        if started == known_started and has_failed(before.info) == failed:
+            return PhaseRecord(info=info, reason=before.reason, event_id=before.event_id), False
+    if not failed:
+        return PhaseRecord(info=info), False
+    # A failure from before this job was first watched, on a node never seen: history.
+    if silent_before is not None and as_utc(ended_at(info)) < silent_before:
+        return PhaseRecord(info=info, reason=Reason.BEFORE_FIRST_SIGHT), True
+    return PhaseRecord(info=info, reason=Reason.NEWLY_FAILED), True
+
+
+def _is_no_news(known: ExecutionInfo, info: ExecutionInfo) -> bool:
+    """Whether another look at the same run tells nothing that is newer than what is known of it."""
+    # A run can't go back from its end, and its failure is final: what says otherwise is older than what is known.
+    goes_back = is_completed(known) and not is_completed(info)
+    unfails = has_failed(known) and not has_failed(info)
+    return known == info or goes_back or unfails
+
+
+def _open_failure(info: ExecutionInfo, *, announced: bool) -> OpenFailure:
+    code, message = cause_of(info)
+    return OpenFailure(since=ended_at(info), code=code, message=message, announced=announced)
+
+
+def _later(first: ExecutionInfo | None, second: ExecutionInfo | None) -> ExecutionInfo | None:
+    if first is None or second is None:
+        return first or second
+    started, other = as_utc(first.start_time), as_utc(second.start_time)
+    if started != other:
+        return first if started > other else second
+    # The same run: its end is newer than its running, a failure is final.
+    return max(first, second, key=lambda info: (is_completed(info), has_failed(info)))

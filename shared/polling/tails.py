@@ -1,0 +1,87 @@
+"""Fetches the end of what a failed task wrote to stderr, so that the event says why.
+
+Owns how many are fetched and how long that may take. Does not own reading a file (`ports.BatchService`) or the event.
+A failure is told with or without its tail: whatever goes wrong here becomes words in its place.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.batch.causes import cause_of
+from shared.errors import BatchError, ThrottledError
+from shared.polling.tally import NodeUpdate
+from shared.ports import BatchService, Clock
+from shared.redaction import clean
+from shared.state.jobs import Change, Reason
+
+MAX_FILES = 10
+"""Files fetched for one job in one cycle; causes come before further nodes of the same cause."""
+TIME_LIMIT = timedelta(seconds=5)
+"""How long a commit waits for all of them together."""
+_FILE = "stderr.txt"
+# Batch's own words are missing: a file's length is asked for by HEAD, whose answer has no body.
+_WORDS = {
+    403: "the app's role does not allow it",
+    404: "the file or its node does not exist any more",
+    409: "the node is not ready",
+}
+
+
+class StderrTails(Struct, frozen=True, kw_only=True):
+    """Fetches tails of at most `max_bytes`; 0 fetches none."""
+
+    batch: BatchService
+    clock: Clock
+    max_bytes: int
+
+    def add(self, updates: Sequence[NodeUpdate]) -> list[NodeUpdate]:
+        """The updates, the first few newly failed ones of every cause with their tails."""
+        if self.max_bytes == 0:
+            return list(updates)
+        chosen = set(_one_of_each_cause_first(updates)[:MAX_FILES])
+        deadline = self.clock() + TIME_LIMIT
+        told = []
+        for number, update in enumerate(updates):
+            if number in chosen and update.change is not None and self.clock() < deadline:
+                try:
+                    tail = self._tail(update.change, deadline)
+                except BatchError as error:
+                    tail = _words(error)
+                    if isinstance(error, ThrottledError):
+                        chosen.clear()
+                told.append(replace(update, change=replace(update.change, stderr_tail=tail)))
+            else:
+                told.append(update)
+        return told
+
+    def _tail(self, change: Change, deadline: datetime) -> str:
+        directory = change.occurrence.task_root_directory
+        if not directory:
+            return "[Batch names no directory of the task]"
+        node = change.node
+        content = self.batch.read_file_tail(
+            node.pool_id, node.node_id, f"{directory}/{_FILE}", max_bytes=self.max_bytes, deadline=deadline
+        )
+        return clean(content.decode("utf-8", "replace")) or f"[{_FILE} is empty]"
+
+
+def _words(error: BatchError) -> str:
+    words = _WORDS.get(error.status or 0, f"{error.code}: {error.message}")
+    return clean(f"[{_FILE} can't be read: {words}]")
+
+
+def _one_of_each_cause_first(updates: Iterable[NodeUpdate]) -> list[int]:
+    seen: set[tuple[str, str]] = set()
+    first: list[int] = []
+    more: list[int] = []
+    for number, update in enumerate(updates):
+        change = update.change
+        if change is None or change.reason is not Reason.NEWLY_FAILED:
+            continue
+        cause = cause_of(change.occurrence)
+        (more if cause in seen else first).append(number)
+        seen.add(cause)
+    return first + more

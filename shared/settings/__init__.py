@@ -1,0 +1,1 @@
+"""What is set, and what is wrong with it?"""

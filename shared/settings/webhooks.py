@@ -1,0 +1,267 @@
+"""Owns how `WEBHOOK_URL`, `WEBHOOK_SECRET` and the JSON of `WEBHOOKS` become webhooks.
+
+It reads from the environment that it is given, and does not decide what a webhook then does.
+"""
+
+import json
+import re
+from collections import Counter
+
+from msgspec import Struct
+
+from shared.messages.signing import decode_secret
+from shared.settings.address import HttpAddress, parse_address
+from shared.settings.reader import InvalidValueError, SettingReader
+from shared.webhook import EVENT_GRID_SUFFIX, EVENT_TYPE_PREFIX, EVERYTHING, Webhook, WebhookFormat
+
+DEFAULT_NAME = "default"
+MAX_WEBHOOKS = 20
+PAGERDUTY_URL = "https://events.pagerduty.com/v2/enqueue"
+
+_FILTERS = ("events", "jobs", "accounts", "pools")
+_MEMBERS = {
+    *("name", "format", "url", "urlSetting", "secrets", "secretSettings", "keySetting"),
+    *("contentType", "enabled"),
+    *_FILTERS,
+}
+_CONTENT_TYPES = {
+    WebhookFormat.CLOUDEVENTS: "application/cloudevents+json",
+    WebhookFormat.EVENTGRID: "application/cloudevents-batch+json; charset=utf-8",
+}
+_PLAIN_JSON = "application/json"
+_NAME = re.compile(r"[a-z0-9-]{1,40}")
+_MEMBER_NAME = re.compile(r"[A-Za-z_]{1,20}")
+# Short words only: a secret that was put in the place of the setting's name is then never repeated.
+_SETTING_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,19}(_{1,2}[A-Za-z0-9]{1,20})*")
+_GLOB = re.compile(r"[A-Za-z0-9_.:*?\[\]-]{1,256}")
+_JSON_TYPE = re.compile(r"application/([a-z0-9.-]+\+)?json(; ?charset=utf-8)?", re.IGNORECASE)
+_KEY = re.compile(r"[!-~]{1,256}")
+
+
+def load_webhooks(reader: SettingReader, *, allow_http: bool) -> tuple[Webhook, ...]:
+    """The usable webhooks, first the one named `default`; what is wrong with the others stays with the reader."""
+    single = _single_webhook(reader, allow_http=allow_http)
+    listed = _listed_objects(reader)
+    several = [
+        _Object(reader=reader, path=f"WEBHOOKS[{index}]", members=members).webhook(allow_http=allow_http)
+        for index, members in enumerate(listed)
+    ]
+    names = Counter(str(members["name"]) for members in listed if "name" in members)
+    if reader.given("WEBHOOK_URL"):
+        names[DEFAULT_NAME] += 1
+    if any(count > 1 for count in names.values()):
+        reader.refuse(
+            "WEBHOOKS", "has a name twice", f"give each webhook its own name; WEBHOOK_URL's is {DEFAULT_NAME}"
+        )
+    return tuple(webhook for webhook in (single, *several) if webhook is not None)
+
+
+def _single_webhook(reader: SettingReader, *, allow_http: bool) -> Webhook | None:
+    if not reader.given("WEBHOOK_URL"):
+        if reader.given("WEBHOOK_SECRET"):
+            reader.refuse("WEBHOOK_URL", "is missing beside WEBHOOK_SECRET", "set both, or neither")
+        return None
+    if not reader.given("WEBHOOK_SECRET"):
+        reader.refuse(
+            "WEBHOOK_SECRET", "is missing beside WEBHOOK_URL", "set it: every event to this webhook is signed"
+        )
+    address = reader.optional("WEBHOOK_URL", lambda text: _address(text, allow_http=allow_http))
+    secret = reader.optional("WEBHOOK_SECRET", _secret)
+    if address is None or secret is None:
+        return None
+    kind = WebhookFormat.CLOUDEVENTS
+    content_type = _CONTENT_TYPES[kind]
+    return Webhook(name=DEFAULT_NAME, format=kind, url=address.url, secrets=(secret,), content_type=content_type)
+
+
+def _listed_objects(reader: SettingReader) -> list[dict[str, object]]:
+    mend = 'write a JSON array of objects, for example [{"name":"ops","format":"slack","urlSetting":"OPS_URL"}]'
+    text = reader.text("WEBHOOKS")
+    if text is None:
+        return []
+    try:
+        listed = json.loads(text)
+    except (ValueError, RecursionError):
+        reader.refuse("WEBHOOKS", "is not JSON", mend)
+        return []
+    if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
+        reader.refuse("WEBHOOKS", "is not an array of objects", mend)
+        return []
+    if len(listed) > MAX_WEBHOOKS:
+        reader.refuse("WEBHOOKS", f"has {len(listed)} webhooks", f"leave at most {MAX_WEBHOOKS}")
+    return listed
+
+
+class _Object(Struct, frozen=True, kw_only=True):
+    """One object of the array, with the way to it for the problems found in it."""
+
+    reader: SettingReader
+    path: str
+    members: dict[str, object]
+
+    def webhook(self, *, allow_http: bool) -> Webhook | None:
+        """The webhook, or None when the object has any problem."""
+        problems_before = len(self.reader.problems)
+        self._refuse_unknown_members()
+        name = self._name()
+        kind = self._format()
+        filters = {member: self._filter(member) for member in _FILTERS}
+        enabled = self._enabled()
+        if kind is None:
+            return None
+        address = self._address(kind, allow_http=allow_http)
+        secrets = self._secrets(kind)
+        key = self._key(kind, address)
+        content_type = self._content_type(kind)
+        if kind.tells_state and filters["pools"] != EVERYTHING:
+            self._refuse("pools", f"can't filter {kind}, which tells the state of whole jobs", "leave it out")
+        if address is None or len(self.reader.problems) > problems_before:
+            return None
+        return Webhook(
+            name=name, format=kind, url=address.url, secrets=secrets, key=key, content_type=content_type,
+            enabled=enabled, **filters,
+        )  # fmt: skip
+
+    def _refuse(self, member: str, wrong: str, mend: str) -> None:
+        self.reader.refuse(f"{self.path}.{member}" if member else self.path, wrong, mend)
+
+    def _refuse_unknown_members(self) -> None:
+        for member in self.members.keys() - _MEMBERS:
+            shown = member if _MEMBER_NAME.fullmatch(member) else "(a name that is not shown)"
+            self._refuse(shown, "is unknown", f"use only {', '.join(sorted(_MEMBERS))}")
+
+    def _name(self) -> str:
+        name = self.members.get("name")
+        if isinstance(name, str) and _NAME.fullmatch(name):
+            return name
+        self._refuse("name", "is missing or unusable", "write 1 to 40 of a-z, 0-9 and -")
+        return ""
+
+    def _format(self) -> WebhookFormat | None:
+        kind = self.members.get("format", WebhookFormat.CLOUDEVENTS)
+        if isinstance(kind, str) and kind in set(WebhookFormat):
+            return WebhookFormat(kind)
+        self._refuse("format", "is unknown", f"write one of {', '.join(WebhookFormat)}")
+        return None
+
+    def _filter(self, member: str) -> tuple[str, ...]:
+        globs = self._strings(member) if member in self.members else EVERYTHING
+        if globs is None:
+            return EVERYTHING
+        if not all(_GLOB.fullmatch(glob) for glob in globs):
+            self._refuse(member, "has a pattern that matches nothing", "use letters, digits, _ . : - and * and ?")
+        return tuple(glob.removeprefix(EVENT_TYPE_PREFIX) for glob in globs) if member == "events" else globs
+
+    def _enabled(self) -> bool:
+        enabled = self.members.get("enabled", True)
+        if not isinstance(enabled, bool):
+            self._refuse("enabled", "is neither on nor off", "write true or false, without quotes")
+        return enabled is True
+
+    def _address(self, kind: WebhookFormat, *, allow_http: bool) -> HttpAddress | None:
+        chosen = self.members.keys() & {"url", "urlSetting"}
+        if not chosen and kind is WebhookFormat.PAGERDUTY:
+            return parse_address(PAGERDUTY_URL)
+        if len(chosen) != 1:
+            self._refuse("", "needs either url or urlSetting", "write one of them")
+            return None
+        if "urlSetting" in chosen:
+            where, text = self._named_setting("urlSetting", self.members["urlSetting"])
+        else:
+            where, text = f"{self.path}.url", self._text("url")
+        if text is None:
+            return None
+        return self.reader.parsed(where, text, lambda url: _address(url, allow_http=allow_http))
+
+    def _secrets(self, kind: WebhookFormat) -> tuple[bytes, ...]:
+        chosen = sorted(self.members.keys() & {"secrets", "secretSettings"})
+        if kind is not WebhookFormat.CLOUDEVENTS:
+            if chosen:
+                self._refuse(chosen[0], f"has no use with {kind}, which is not signed", "leave it out")
+            return ()
+        if len(chosen) != 1:
+            self._refuse("", "needs either secrets or secretSettings", "write one of them: every event is signed")
+            return ()
+        (member,) = chosen
+        texts: list[tuple[str, str | None]] = [
+            (f"{self.path}.{member}[{index}]", text.strip())
+            if member == "secrets"
+            else self._named_setting(f"{member}[{index}]", text)
+            for index, text in enumerate(self._strings(member) or ())
+        ]
+        secrets = [self.reader.parsed(where, text, _secret) for where, text in texts if text is not None]
+        return tuple(secret for secret in secrets if secret is not None)
+
+    def _key(self, kind: WebhookFormat, address: HttpAddress | None) -> str | None:
+        if "keySetting" in self.members:
+            if kind not in {WebhookFormat.PAGERDUTY, WebhookFormat.EVENTGRID}:
+                self._refuse("keySetting", f"has no use with {kind}", "leave it out")
+                return None
+            where, text = self._named_setting("keySetting", self.members["keySetting"])
+            return None if text is None else self.reader.parsed(where, text, _key)
+        if kind is WebhookFormat.PAGERDUTY:
+            self._refuse("keySetting", "is missing", "name the app setting that holds the routing key")
+        elif kind is WebhookFormat.EVENTGRID and address is not None and not _is_event_grid(address):
+            # An Entra token shown to any other host could be used there against the real topics.
+            self._refuse("keySetting", f"is missing for a host outside *{EVENT_GRID_SUFFIX}", "name the key's setting")
+        return None
+
+    def _content_type(self, kind: WebhookFormat) -> str:
+        default = _CONTENT_TYPES.get(kind, _PLAIN_JSON)
+        chosen = self.members.get("contentType", default)
+        if chosen != default and kind is not WebhookFormat.CLOUDEVENTS:
+            self._refuse("contentType", f"is fixed with {kind}", "leave it out")
+        elif not isinstance(chosen, str) or _JSON_TYPE.fullmatch(chosen) is None:
+            self._refuse("contentType", "is not a JSON media type", f"write {default} or {_PLAIN_JSON}")
+        else:
+            return chosen
+        return default
+
+    def _text(self, member: str) -> str | None:
+        text = self.members[member]
+        if isinstance(text, str):
+            return text.strip()
+        self._refuse(member, "is not text", "write it in quotes")
+        return None
+
+    def _strings(self, member: str) -> tuple[str, ...] | None:
+        items = self.members.get(member)
+        if isinstance(items, list) and items and all(isinstance(item, str) and item.strip() for item in items):
+            return tuple(items)
+        self._refuse(member, "is not a list of texts", "write a JSON array with at least one text")
+        return None
+
+    def _named_setting(self, member: str, name: object) -> tuple[str, str | None]:
+        """The name and text of the app setting that a member names; None after a problem."""
+        if not isinstance(name, str) or _SETTING_NAME.fullmatch(name) is None:
+            mend = "write its name: words of at most 20 letters and digits, joined by _"
+            self._refuse(member, "does not name an app setting", mend)
+            return member, None
+        if not self.reader.given(name):
+            self._refuse(member, f"names the app setting {name}, which is missing", f"set {name}")
+        return name, self.reader.text(name)
+
+
+def _address(text: str, *, allow_http: bool) -> HttpAddress:
+    address = parse_address(text, allow_query=True, allow_http=allow_http)
+    if address.origin.startswith("http:") and not allow_http:
+        raise InvalidValueError("is http", "write https://, or set WEBHOOK_ALLOW_HTTP=true for local use")
+    return address
+
+
+def _is_event_grid(address: HttpAddress) -> bool:
+    return address.origin.startswith("https:") and address.host.endswith(EVENT_GRID_SUFFIX)
+
+
+def _secret(text: str) -> bytes:
+    try:
+        return decode_secret(text)
+    except ValueError:
+        wrong, mend = "is not a signing secret", "write whsec_ and the base64 of 24 to 64 random bytes"
+        raise InvalidValueError(wrong, mend) from None
+
+
+def _key(text: str) -> str:
+    if _KEY.fullmatch(text) is None:
+        raise InvalidValueError("is not a key", "copy it again, without white space")
+    return text

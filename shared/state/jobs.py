@@ -1,0 +1,238 @@
+"""What Prepwatch remembers of jobs, their nodes and accounts: the values behind the table's rows.
+
+Owns the shapes of heads, node records and cycles. Does not own what was told to whom (`state.telling`), their row
+keys or encoding (`state.rows`) or how they change (`polling.node_rules`, `polling.job_rules`, `polling.cycle_rules`).
+Everything is frozen; a change makes a new value.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+from shared.batch.model import ExecutionInfo, Outcome, Phase
+
+
+class Tracking(StrEnum):
+    """Why a job is, or is not, looked at in a cycle."""
+
+    WATCHING = "watching"
+    SETTLED = "settled"
+    NO_PREPARATION_TASK = "noPreparationTask"
+    GONE = "gone"
+    UNREACHABLE = "unreachable"
+    STOPPED = "stopped"
+
+
+class Reason(StrEnum):
+    """Why a phase's status led to an event, or to none."""
+
+    NOT_FAILED = "notFailed"
+    NEWLY_FAILED = "newlyFailed"
+    RESOLVED = "resolved"
+    BEFORE_FIRST_SIGHT = "beforeFirstSight"
+
+
+class JobEnd(StrEnum):
+    """What closed a job's open failures; `untracked` means that the settings no longer name the job."""
+
+    ENDED = "jobEnded"
+    GONE = "jobGone"
+    REPLACED = "jobReplaced"
+    UNTRACKED = "untracked"
+
+
+class OpenFailure(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A preparation failure that keeps a node from the job's tasks until its preparation succeeds.
+
+    `since` is when the failed run ended, or started when Batch gave no end.
+    """
+
+    since: datetime | None = None
+    code: str = ""
+    message: str = ""
+    announced: bool = True
+
+
+class PhaseRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """The newest known run of a phase on a node, why it was (not) announced, and the event that told it."""
+
+    info: ExecutionInfo
+    reason: Reason = Reason.NOT_FAILED
+    event_id: str | None = None
+
+
+class NodeRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """All that is known of one node of a job."""
+
+    pool_id: str = ""
+    node_id: str = ""
+    node_url: str | None = None
+    preparation: PhaseRecord | None = None
+    release: PhaseRecord | None = None
+    open: OpenFailure | None = None
+
+    def record_of(self, phase: Phase) -> PhaseRecord | None:
+        """The record of one phase, or None when it has not run here."""
+        return self.preparation if phase is Phase.PREPARATION else self.release
+
+
+class PhaseCounts(Struct, frozen=True, kw_only=True):
+    """Nodes of a job by outcome of one phase; `open` counts open failures, whatever runs there now.
+
+    Zeros are spelled out, because callers of the API rely on every count being there.
+    """
+
+    running: int = 0
+    retrying: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    unknown: int = 0
+    open: int = 0
+
+    def of(self, outcome: Outcome) -> int:
+        """The number of nodes with that outcome."""
+        return int(getattr(self, outcome.value))
+
+
+class Cause(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Failures of one phase that have the same code and the same normalised message.
+
+    `nodes` counts the nodes that have the cause now; `pools` and `example` (pool id, node id) show where.
+    """
+
+    phase: Phase
+    code: str
+    message: str
+    nodes: int = 0
+    pools: tuple[str, ...] = ()
+    example: tuple[str, str] = ("", "")
+    first_seen: datetime | None = None
+    last_seen: datetime | None = None
+
+
+class Trouble(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An error that stands: what Batch said, since when, in how many cycles, and the event that told it."""
+
+    code: str
+    message: str
+    since: datetime
+    request_id: str | None = None
+    values: tuple[tuple[str, str], ...] = ()
+    times: int = 1
+    event_id: str | None = None
+
+
+class Stuck(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A job none of whose nodes can take its tasks: suspected `since`, told once it is confirmed."""
+
+    since: datetime
+    told: bool = False
+
+
+class Carried(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Failures that were counted under a job's id before its head began anew, since when the first was seen.
+
+    Chat and pager may not have heard of all of them: they go on counting where they were.
+    """
+
+    since: datetime | None = None
+    preparation: int = 0
+    release: int = 0
+
+
+class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known of a job as a whole; swapped by ETag in every transaction of the job.
+
+    `creation_time` names the incarnation (None until Batch has shown one). Failures that ended before `announce_from`
+    are recorded in silence. `pages` are the digests of the last wholly committed listing, None when a commit is only
+    half done. `chunks` are the hash prefixes of the node chunks. `generation` grows with whatever is worth telling.
+    `closed` says what ended the open failures, None while they count. `wait_for_success` is None until asked for.
+    `vanished` says that the job was gone before it was seen completed, with open failures or although asked for.
+    `carried` is what heads before this one under the same id counted, None when this is the first.
+    """
+
+    job_id: str
+    tracking: Tracking = Tracking.WATCHING
+    requested: bool = False
+    creation_time: datetime | None = None
+    announce_from: datetime | None = None
+    first_seen_at: datetime | None = None
+    changed_at: datetime | None = None
+    settled_at: datetime | None = None
+    state: str | None = None
+    state_transition_time: datetime | None = None
+    pool_id: str | None = None
+    terminate_reason: str | None = None
+    nodes: int = 0
+    preparation: PhaseCounts = PhaseCounts()
+    release: PhaseCounts = PhaseCounts()
+    preparation_failed_ever: int = 0
+    release_failed_ever: int = 0
+    causes: tuple[Cause, ...] = ()
+    generation: int = 0
+    pages: tuple[bytes, ...] | None = None
+    chunks: tuple[str, ...] = ()
+    closed: JobEnd | None = None
+    wait_for_success: bool | None = None
+    stuck: Stuck | None = None
+    trouble: Trouble | None = None
+    vanished: bool = False
+    carried: Carried | None = None
+    commit: str = ""
+
+    @property
+    def ever(self) -> Carried:
+        """All failures under this id, of the heads before too, and since when they are counted."""
+        before = self.carried or Carried(since=self.first_seen_at)
+        return Carried(
+            since=before.since,
+            preparation=before.preparation + self.preparation_failed_ever,
+            release=before.release + self.release_failed_ever,
+        )
+
+    def counts_of(self, phase: Phase) -> PhaseCounts:
+        """The counts of one phase."""
+        return self.preparation if phase is Phase.PREPARATION else self.release
+
+
+class Cycle(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How the last cycle of an account went, and when it was last good.
+
+    `listed_from` is the moment from which on the next job listing must show completed jobs, None before the first
+    complete one. `waiting` says for each job that was due and not looked at when it last was. No request goes to Batch
+    before `not_before`, which `throttles` in a row have pushed on. `cycles`, `good_cycles`, `throttled` and `requests`
+    (by the code of the answer) only ever grow.
+    """
+
+    started_at: datetime
+    finished_at: datetime
+    last_good_at: datetime | None = None
+    listed_from: datetime | None = None
+    not_before: datetime | None = None
+    throttles: int = 0
+    jobs: int = 0
+    not_looked_at: int = 0
+    errors: int = 0
+    waiting: dict[str, datetime] = {}
+    trouble: Trouble | None = None
+    cycles: int = 0
+    good_cycles: int = 0
+    throttled: int = 0
+    requests: dict[str, int] = {}
+    commit: str = ""
+
+
+class Change(Struct, frozen=True, kw_only=True, gc=False):
+    """Something worth telling about one phase on one node: newly failed or resolved.
+
+    `occurrence` is the run that it is about; `opened` is the failure that a resolution ends, None for failures;
+    `stderr_tail` is the end of what the task wrote, None when it was not asked for.
+    """
+
+    phase: Phase
+    reason: Reason
+    node: NodeRecord
+    occurrence: ExecutionInfo
+    opened: OpenFailure | None = None
+    stderr_tail: str | None = None

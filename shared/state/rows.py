@@ -1,0 +1,183 @@
+"""How what Prepwatch remembers lies in the table: row keys and columns.
+
+Owns the mapping between `state` and rows, and the schema version. Does not own when a row is written. Each account is a
+partition; the partition OWN holds what belongs to no account. Values travel as msgpack in binary columns of at most
+64 KiB (`data0`, `data1`, ...), so that a row's size follows its content and not the number of its fields.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from shared.errors import UnreadableRowError
+from shared.ports import Column, Row
+from shared.state.compression import compress, decompress
+from shared.state.jobs import JobHead, Tracking, Trouble
+from shared.state.telling import DeliveryState, WebhookState
+
+SCHEMA_VERSION = 1
+OWN = "_"
+CYCLE = "cycle"
+REFRESH = "refresh"
+END = "}"
+"""Sorts directly after the separator: `job}` ends the range of the keys that begin with `job|`."""
+
+_PIECE = 64 * 1024
+_T = TypeVar("_T", bound=Struct)
+_encoder = msgspec.msgpack.Encoder()
+
+
+def job_key(job_id: str) -> str:
+    """The row key of a job's head; Batch's ids are case-insensitive."""
+    return f"job|{job_id.lower()}"
+
+
+def chunk_key(job_id: str, creation_time: datetime | None, prefix: str) -> str:
+    """The row key of a chunk of an incarnation's nodes."""
+    created = creation_time.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ") if creation_time else "unknown"
+    return f"node|{job_id.lower()}|{created}|{prefix}"
+
+
+def event_key(event_id: str) -> str:
+    """The row key of an event."""
+    return f"event|{event_id}"
+
+
+def delivery_key(state: DeliveryState, webhook: str, event_id: str) -> str:
+    """The row key of a delivery in that state."""
+    return f"{state.value}|{webhook}|{event_id}"
+
+
+def digest_key(webhook: str, job_id: str) -> str:
+    """The row key of what a chat or pager webhook is owed about one job."""
+    return f"digest|{webhook}|{job_id.lower()}"
+
+
+def pace_key(webhook: str) -> str:
+    """The row key of how fast a chat or pager webhook may be told, and of the lease of whoever tells it."""
+    return f"digest|{webhook}"
+
+
+def digests_of(webhook: str) -> tuple[str, str]:
+    """Start and end of the keys of what a chat or pager webhook is owed about jobs."""
+    return range_of(pace_key(webhook))
+
+
+def webhook_of_digest(key: str) -> str:
+    """The webhook that a row of `digest_key` or `pace_key` is about."""
+    return key.split("|")[1]
+
+
+def mute_key(name: str) -> str:
+    """The row key, in partition OWN, of a mute."""
+    return f"mute|{name}"
+
+
+def webhook_key(name: str) -> str:
+    """The row key, in partition OWN, of a webhook's state."""
+    return f"webhook|{name}"
+
+
+def ping_key(name: str) -> str:
+    """The row key, in partition OWN, of when a webhook was last pinged."""
+    return f"ping|{name}"
+
+
+def range_of(kind: str) -> tuple[str, str]:
+    """Start and end of the keys of one kind, such as `job` or `due`."""
+    return f"{kind}|", f"{kind}{END}"
+
+
+def to_columns(value: Struct) -> dict[str, Column]:
+    """The columns of a value."""
+    return pack(_encoder.encode(value))
+
+
+def from_row(row: Row, kind: type[_T]) -> _T:
+    """The value of a row.
+
+    Raises:
+        UnreadableRowError: The row was written by a newer version, or is damaged.
+    """
+    try:
+        return msgspec.msgpack.decode(unpack(row), type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableRowError(f"Row {row.key} can't be read: {error}") from error
+
+
+def read_head(row: Row, now: datetime) -> JobHead:
+    """A job's head for showing it; one that can't be read becomes a job that can't be looked at, with the reason."""
+    try:
+        return from_row(row, JobHead)
+    except UnreadableRowError as error:
+        trouble = Trouble(code="UnreadableRow", message=str(error), since=now, times=0)  # no cycle has counted it
+        job_id = row.key.removeprefix(job_key(""))
+        return JobHead(job_id=job_id, tracking=Tracking.UNREACHABLE, trouble=trouble)
+
+
+def read_webhook(row: Row | None, name: str) -> WebhookState:
+    """How a webhook fares; without a row, like one that nothing is known of.
+
+    Raises:
+        UnreadableRowError: Nobody can tell.
+    """
+    return from_row(row, WebhookState) if row else WebhookState(name=name)
+
+
+def pack(data: bytes) -> dict[str, Column]:
+    """Bytes of any length as columns, with the schema version beside them."""
+    columns: dict[str, Column] = {"v": SCHEMA_VERSION}
+    for number, start in enumerate(range(0, max(len(data), 1), _PIECE)):
+        columns[f"data{number}"] = data[start : start + _PIECE]
+    return columns
+
+
+def unpack(row: Row) -> bytes:
+    """The bytes that `pack` laid into columns.
+
+    Raises:
+        UnreadableRowError: The row was written by a newer version, or is damaged.
+    """
+    check_version(row.key, row.columns)
+    pieces: list[bytes] = []
+    while isinstance(piece := row.columns.get(f"data{len(pieces)}"), bytes):
+        pieces.append(piece)
+    if not pieces:
+        raise UnreadableRowError(f"Row {row.key} holds no data.")
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def pack_body(body: bytes) -> dict[str, Column]:
+    """An event's body as columns; nodes that fail alike make it an eighth of its size."""
+    return pack(compress(body))
+
+
+def unpack_body(row: Row) -> bytes:
+    """The body that `pack_body` laid into columns.
+
+    Raises:
+        UnreadableRowError: The row was written by a newer version, or is damaged.
+    """
+    try:
+        return decompress(unpack(row))
+    except UnreadableRowError as error:
+        raise UnreadableRowError(f"Row {row.key} can't be read: {error}") from error
+
+
+def check_version(key: str, columns: Mapping[str, Column]) -> None:
+    """Refuse a row that this version can't understand.
+
+    Raises:
+        UnreadableRowError: The schema version is newer than this program's, or missing.
+    """
+    version = columns.get("v")
+    if not isinstance(version, int) or version < 1:
+        raise UnreadableRowError(f"Row {key} has no schema version.")
+    if version > SCHEMA_VERSION:
+        raise UnreadableRowError(
+            f"Row {key} has schema version {version}; this version of Prepwatch reads up to {SCHEMA_VERSION}. "
+            "Deploy the newer version again."
+        )

@@ -1,0 +1,103 @@
+"""What Prepwatch remembers of telling: deliveries, what chat and pager know, and how webhooks fare.
+
+Owns these shapes. Does not own their row keys or encoding (`state.rows`) or how they change (`delivery.attempts`,
+`digests.rules`). Everything is frozen; a change makes a new value.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands; it is the prefix of its row key."""
+
+    DUE = "due"
+    DEAD = "dead"
+    DONE = "done"
+
+
+class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One try of a delivery: when, what came back, and in words why it counts as it does.
+
+    `status` is None when no answer came; `answer` is the beginning of what the receiver said, at most 1 KiB.
+    """
+
+    at: datetime
+    status: int | None = None
+    reason: str = ""
+    duration_ms: int = 0
+    answer: str = ""
+
+
+class Delivery(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One event on its way to one webhook.
+
+    Due at `next_attempt_at`, unless somebody holds it until `leased_until`. `tries` counts attempts, claimed ones too;
+    `attempts` keeps the last ten.
+    """
+
+    webhook: str
+    event_id: str
+    created_at: datetime
+    next_attempt_at: datetime
+    leased_until: datetime | None = None
+    lease: str = ""
+    tries: int = 0
+    attempts: tuple[Attempt, ...] = ()
+    ended_at: datetime | None = None
+    reason: str = ""
+
+
+class WebhookState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a webhook fares: failures in a row, failing and disabled since when, and when it may next be tried."""
+
+    name: str
+    failures: int = 0
+    failing_since: datetime | None = None
+    disabled_since: datetime | None = None
+    not_before: datetime | None = None
+    reason: str = ""
+    commit: str = ""
+
+
+class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a chat or pager webhook has been told about a job; written by the holder of the webhook's digest lease only.
+
+    `preparation` and `release` are the failures ever that it knows of, as counted since the job's id was first seen at
+    `counted_from`: an id that was forgotten meanwhile is counted anew. `stuck_since`, `unreachable_since` and `gone`
+    are the job's troubles that it knows of, `gone` by when the head that vanished was first seen. `standing` says that
+    it was last told of failures or a standstill that go on, so that it is owed the end; `at` is when that was.
+    """
+
+    job_id: str = ""
+    counted_from: datetime | None = None
+    preparation: int = 0
+    release: int = 0
+    stuck_since: datetime | None = None
+    unreachable_since: datetime | None = None
+    gone: datetime | None = None
+    standing: bool = False
+    at: datetime | None = None
+
+    @property
+    def owes_an_end(self) -> bool:
+        """Whether it was told of something whose end it has not heard of."""
+        return self.standing or self.unreachable_since is not None
+
+
+class Pace(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How fast a chat or pager webhook may be told of one account, and who is telling it.
+
+    `held_since` is when the oldest news that waits came, None when none does. `step` counts the messages since the last
+    quiet hour, the last sent at `sent_at`. After `tries` failed attempts none is made before `not_before`.
+    """
+
+    lease: str = ""
+    leased_until: datetime | None = None
+    held_since: datetime | None = None
+    sent_at: datetime | None = None
+    step: int = 0
+    tries: int = 0
+    not_before: datetime | None = None

@@ -1,0 +1,1 @@
+"""How is that asked over HTTP: by a program, in a browser?"""

@@ -1,0 +1,119 @@
+"""What the HTTP functions about events and explanations answer: parses, calls the use case, forms the answer.
+
+Owns the translation between HTTP and use cases, route by route. Does not own the other routes (`web.routes`,
+`web.webhooks`) or any rule.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.api.event_views import (
+    EventsView,
+    RedeliveredView,
+    RedeliveriesRequest,
+    RedeliveriesView,
+    RedeliveryResult,
+    RedeliveryState,
+    ShownState,
+)
+from shared.api.explanation import Explainer
+from shared.api.history import EventFilter, History
+from shared.api.redelivery import Range, Redelivery
+from shared.api.refusals import ApiError
+from shared.ledger.archive import EVENT_ID
+from shared.state.rows import OWN
+from shared.web.http import (
+    DEFAULT_TOP,
+    MAX_TOP,
+    Answer,
+    Query,
+    Request,
+    json_answer,
+    next_token_link,
+    read_body,
+    tagged_answer,
+)
+
+_TOKEN = "skip-token"  # noqa: S105 - a parameter's name
+
+
+class EventRoutes(Struct, frozen=True, kw_only=True):
+    """The handlers of the HTTP functions about events, by function name."""
+
+    history: History
+    redelivery: Redelivery
+    explainer: Explainer
+    accounts: Sequence[str]
+
+    def explain_node(self, request: Request) -> Answer:
+        """GET /api/jobs/{jobId}/nodes/{nodeId}."""
+        query = Query(request, ("account", "pool"))
+        job_id, node_id = request.route["jobId"], request.route["nodeId"]
+        explained = self.explainer.explain(job_id, node_id, query.host("account"), query.text("pool"))
+        return tagged_answer(request, explained)
+
+    def list_events(self, request: Request) -> Answer:
+        """GET /api/events."""
+        query = Query(request, ("state", "job", "account", "since", "until", "top", _TOKEN))
+        wanted = EventFilter(
+            state=query.choice("state", ShownState),
+            job=query.text("job"),
+            account=query.host("account"),
+            since=query.moment("since"),
+            until=query.moment("until"),
+        )
+        top = query.number("top", least=1, most=MAX_TOP, default=DEFAULT_TOP)
+        token = query.text(_TOKEN)
+        if not _is_token(token):
+            message = f"The query parameter {_TOKEN!r} must be what a nextLink holds."
+            raise ApiError(400, "InvalidQueryParameterValue", message, target=_TOKEN)
+        value, more = self.history.list_events(wanted, top=top, after=token)
+        view = EventsView(value=value, next_link=next_token_link(request, more) if more else None)
+        return tagged_answer(request, view)
+
+    def get_event(self, request: Request) -> Answer:
+        """GET /api/events/{eventId}."""
+        Query(request, ())
+        return tagged_answer(request, self.history.get_event(request.route["eventId"]))
+
+    def redeliver_event(self, request: Request) -> Answer:
+        """POST /api/events/{eventId}/redeliver."""
+        query = Query(request, ("webhook",))
+        event_id = request.route["eventId"]
+        done = self.redelivery.redeliver(event_id, query.text("webhook"))
+        queued = [one.partition for one in done if one.view.result is RedeliveryResult.QUEUED]
+        return self._accepted(RedeliveredView(event_id=event_id, value=tuple(one.view for one in done)), queued)
+
+    def redeliver_events(self, request: Request) -> Answer:
+        """POST /api/redeliveries."""
+        Query(request, ())
+        asked = read_body(request, RedeliveriesRequest)
+        if asked.state is RedeliveryState.ALL and asked.since is None:
+            raise _wrong("since", "must be given with state all, so that not the whole history is sent again")
+        if asked.since is not None and asked.until is not None and asked.since >= asked.until:
+            raise _wrong("until", "must be later than since")
+        if not _is_token(asked.skip_token):
+            raise _wrong("skipToken", "must be that of an answer before, or null")
+        wanted = Range(
+            state=asked.state,
+            events=EventFilter(since=asked.since, until=asked.until),
+            webhook=asked.webhook,
+            after=asked.skip_token,
+        )
+        view, queued = self.redelivery.redeliver_range(wanted)
+        return self._accepted(view, queued)
+
+    def _accepted(self, body: RedeliveredView | RedeliveriesView, queued: Iterable[str]) -> Answer:
+        # What belongs to no account is delivered with any of them.
+        nudges = {self.accounts[0] if partition == OWN else partition for partition in queued}
+        return replace(json_answer(body, status=202), nudges=tuple(sorted(nudges)))
+
+
+def _is_token(text: str | None) -> bool:
+    return text is None or EVENT_ID.fullmatch(text) is not None
+
+
+def _wrong(name: str, mend: str) -> ApiError:
+    return ApiError(400, "InvalidRequestBody", f"The body's {name!r} {mend}.", target=name)

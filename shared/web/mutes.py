@@ -1,0 +1,33 @@
+"""What the HTTP functions about mutes answer: parses, calls the use case, forms the answer.
+
+Owns the translation between HTTP and use cases, route by route. Does not own the other routes or any rule.
+"""
+
+from msgspec import Struct
+
+from shared.api.mutes import Mutes, MutesView
+from shared.digests.mutes import Mute
+from shared.web.http import Answer, Query, Request, json_answer, read_body, read_paging, tagged_answer
+
+
+class MuteRoutes(Struct, frozen=True, kw_only=True):
+    """The handlers of the HTTP functions about mutes, by function name."""
+
+    mutes: Mutes
+
+    def list_mutes(self, request: Request) -> Answer:
+        """GET /api/mutes."""
+        paging = read_paging(Query(request, ("top", "skip")))
+        value, more = paging.cut(request, self.mutes.list_mutes())
+        return tagged_answer(request, MutesView(value=value, next_link=more))
+
+    def put_mute(self, request: Request) -> Answer:
+        """PUT /api/mutes/{name}."""
+        Query(request, ())
+        return json_answer(self.mutes.put_mute(request.route["name"], read_body(request, Mute)))
+
+    def delete_mute(self, request: Request) -> Answer:
+        """DELETE /api/mutes/{name}."""
+        Query(request, ())
+        self.mutes.delete_mute(request.route["name"])
+        return Answer(status=204, headers={"cache-control": "no-store"})

@@ -1,0 +1,122 @@
+"""What can be asked of the app, as an OpenAPI document.
+
+Owns the form of the document; it is made from the table of routes and the shapes that answers are made of. Does not own
+either (`web.operations`, `api.job_views` and its siblings).
+"""
+
+from collections.abc import Iterable
+from functools import cache
+
+import msgspec
+
+from shared.api.openmetrics import CONTENT_TYPE as METRICS_TYPE
+from shared.api.refusals import ErrorBody
+from shared.web.operation import BODILESS, HTML, METRICS, Parameter, Reply, Route
+from shared.web.operations import ROUTES
+
+_REFERENCE = "#/components/schemas/{name}"
+_DESCRIPTION = """\
+Tells when a job preparation or release task fails on a node of Azure Batch.
+
+Lists are `{"value": [...], "nextLink": ...}`; follow `nextLink` as it is. Errors are `{"error": {...}}`, and the header
+`x-ms-error-code` repeats their code. Times are RFC 3339 in UTC."""
+_ERRORS = {
+    400: "A parameter or the body is wrong; the message names it and how to mend it.",
+    401: "The function key is missing or wrong. The platform says so, without a body.",
+    404: "There is no such thing.",
+    409: "Batch refuses the request as things stand, or it is in conflict with what is there.",
+    429: "Too soon: wait as long as Retry-After says.",
+    500: "The settings are not usable, or something went wrong that the app's log explains.",
+    503: "Batch or the table can't be asked right now; try again.",
+}
+
+
+@cache
+def document() -> bytes:
+    """The document as JSON."""
+    return msgspec.json.format(msgspec.json.encode(_document()), indent=1)
+
+
+def _document() -> dict[str, object]:
+    shapes = {shape for route in ROUTES for shape in _shapes(route)} | {ErrorBody}
+    _, schemas = msgspec.json.schema_components(
+        sorted(shapes, key=lambda shape: shape.__name__), ref_template=_REFERENCE
+    )
+    paths: dict[str, dict[str, object]] = {}
+    for route in ROUTES:
+        paths.setdefault(f"/{route.template}", {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Prepwatch", "version": "1", "description": _DESCRIPTION, "license": {"name": "MIT"}},
+        "servers": [{"url": "/api"}],
+        "security": [{"key": []}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "x-functions-key"}},
+        },
+    }
+
+
+def _shapes(route: Route) -> Iterable[type]:
+    if route.body is not None:
+        yield route.body
+    for reply in route.replies:
+        yield from reply.shapes
+
+
+def _operation(route: Route) -> dict[str, object]:
+    operation: dict[str, object] = {
+        "operationId": route.function,
+        "summary": route.summary,
+        "parameters": [_parameter(parameter) for parameter in route.parameters],
+        "responses": {
+            **{str(reply.status): _reply(reply) for reply in route.replies},
+            **{str(status): _error(status) for status in route.errors},
+        },
+    }
+    if route.anonymous:
+        operation["security"] = []
+    if route.body is not None:
+        content = {"application/json": {"schema": _schema([route.body])}}
+        operation["requestBody"] = {"required": True, "content": content}
+    return operation
+
+
+def _parameter(parameter: Parameter) -> dict[str, object]:
+    where = "path" if parameter.in_path else "query"
+    return {
+        "name": parameter.name,
+        "in": where,
+        "required": parameter.in_path,
+        "description": parameter.description,
+        "schema": dict(parameter.schema),
+    }
+
+
+def _reply(reply: Reply) -> dict[str, object]:
+    said: dict[str, object] = {"description": reply.description}
+    if reply.headers:
+        said["headers"] = {name: {"schema": {"type": "string"}} for name in reply.headers}
+    if reply.media == METRICS:
+        said["content"] = {METRICS_TYPE: {"schema": {"type": "string"}}}
+    elif reply.media == HTML:
+        said["content"] = {"text/html; charset=utf-8": {"schema": {"type": "string"}}}
+    elif reply.media != BODILESS:
+        said["content"] = {
+            "application/json": {"schema": _schema(reply.shapes) if reply.shapes else {"type": "object"}}
+        }
+    return said
+
+
+def _error(status: int) -> dict[str, object]:
+    said: dict[str, object] = {"description": _ERRORS[status]}
+    if status != 401:
+        said["headers"] = {"x-ms-error-code": {"schema": {"type": "string"}}}
+        said["content"] = {"application/json": {"schema": _schema([ErrorBody])}}
+    return said
+
+
+def _schema(shapes: Iterable[type]) -> dict[str, object]:
+    references = [{"$ref": _REFERENCE.format(name=shape.__name__)} for shape in shapes]
+    return dict(references[0]) if len(references) == 1 else {"anyOf": references}

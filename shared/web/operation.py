@@ -1,0 +1,85 @@
+"""What the description of an HTTP route is made of.
+
+Owns the words for parameters, answers and routes. Does not own any route (`web.operations`) or the document that is
+made of them (`web.openapi`).
+"""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+JSON, METRICS, HTML, BODILESS = "json", "metrics", "html", ""
+
+
+class Parameter(Struct, frozen=True, kw_only=True):
+    """A parameter of the query, or of the path; `schema` is its JSON Schema."""
+
+    name: str
+    description: str
+    schema: Mapping[str, object]
+    in_path: bool = False
+
+
+class Reply(Struct, frozen=True, kw_only=True):
+    """An answer that is not an error; without `shapes` a JSON body is just some object."""
+
+    status: int = 200
+    description: str
+    shapes: tuple[type[Struct], ...] = ()
+    media: str = JSON
+    headers: tuple[str, ...] = ()
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """A function, how it is called, and every status that it may answer."""
+
+    function: str
+    method: str
+    template: str
+    summary: str
+    parameters: tuple[Parameter, ...] = ()
+    body: type[Struct] | None = None
+    replies: tuple[Reply, ...]
+    errors: tuple[int, ...] = (400, 401, 404, 500, 503)
+    anonymous: bool = False
+
+    @property
+    def query_names(self) -> frozenset[str]:
+        """The parameters of the query."""
+        return frozenset(parameter.name for parameter in self.parameters if not parameter.in_path)
+
+
+def text(name: str, description: str, **more: object) -> Parameter:
+    """A parameter of the query that is a text; `more` is JSON Schema."""
+    return Parameter(name=name, description=description, schema={"type": "string", **more})
+
+
+def whole(name: str, description: str, least: int, most: int) -> Parameter:
+    """A parameter of the query that is a whole number within bounds."""
+    return Parameter(name=name, description=description, schema={"type": "integer", "minimum": least, "maximum": most})
+
+
+def path(name: str, description: str) -> Parameter:
+    """A part of the path."""
+    schema = {"type": "string", "minLength": 1}
+    return Parameter(name=name, description=description, schema=schema, in_path=True)
+
+
+def moment(name: str, description: str) -> Parameter:
+    """A parameter of the query that is a time with its zone."""
+    return text(name, description, format="date-time")
+
+
+def answers(shape: type[Struct], description: str, status: int = 200, headers: tuple[str, ...] = ()) -> Reply:
+    """An answer with a JSON body of that shape."""
+    return Reply(status=status, description=description, shapes=(shape,), headers=headers)
+
+
+NOT_MODIFIED = Reply(
+    status=304, description="Nothing has changed since If-None-Match.", media=BODILESS, headers=("etag",)
+)
+
+
+def tagged(*shapes: type[Struct], description: str) -> tuple[Reply, ...]:
+    """An answer with a JSON body of one of those shapes and its ETag, and none to whoever has it already."""
+    return Reply(description=description, shapes=shapes, headers=("etag",)), NOT_MODIFIED

@@ -1,0 +1,154 @@
+"""What each HTTP function answers: parses the request, calls the use case, forms the answer.
+
+Owns the translation between HTTP and use cases, route by route. Does not own the platform's types (`function_app`) or
+any rule.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from threading import Lock
+
+import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from shared.api.job_views import NodesView, TrackedJobsView
+from shared.api.nodes import NodeFilter, NodeLister
+from shared.api.refusals import ApiError
+from shared.api.summary import Asked, Summary
+from shared.api.summary_rules import Page
+from shared.api.tracking import Tracker
+from shared.batch.model import Outcome, Phase
+from shared.errors import StoreError
+from shared.ports import Clock, ListingOptions, StatusPage
+from shared.web.events import EventRoutes
+from shared.web.http import MAX_TOP, Answer, Query, Request, json_answer, next_link, read_paging, tagged_answer
+from shared.web.mutes import MuteRoutes
+from shared.web.system import SystemRoutes
+from shared.web.webhooks import WebhookRoutes
+
+_HEALTH_KEPT = timedelta(seconds=10)
+_LIVE = ("$filter", "$select", "maxresults", "timeout")
+
+
+class _Health:
+    """The last answer to whether all is well, kept for a moment, because asking is free for everybody."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._known: tuple[datetime, int] | None = None
+
+    def status(self, now: datetime, check: Callable[[], int]) -> int:
+        """The kept status, or a new one when it is too old."""
+        with self._lock:
+            if self._known is None or not now - _HEALTH_KEPT < self._known[0] <= now:
+                self._known = (now, check())
+            return self._known[1]
+
+
+class Routes(Struct, frozen=True, kw_only=True):
+    """The handlers of the HTTP functions, by function name; those beyond jobs and nodes have siblings of their own."""
+
+    summary_of: Summary
+    tracker: Tracker
+    lister: NodeLister
+    events: EventRoutes
+    webhooks: WebhookRoutes
+    mutes: MuteRoutes
+    system: SystemRoutes
+    clock: Clock
+    _health: _Health = field(default_factory=_Health)
+
+    def summary(self, request: Request) -> Answer:
+        """GET /api/summary."""
+        query = Query(request, ("maxAge", "job", "account", "top", "skip"))
+        max_age = query.number("maxAge", least=0, most=86_400, default=-1)
+        paging = read_paging(query, default=MAX_TOP)
+        page = Page(job=query.text("job"), account=query.host("account"), skip=paging.skip, top=paging.top)
+        told = self.summary_of.run(Asked(page=page, max_age=None if max_age < 0 else timedelta(seconds=max_age)))
+        summary = told.summary
+        if told.more:
+            summary = replace(summary, next_link=next_link(request, skip=page.skip + page.top))
+        timeless = replace(summary, generated_at=datetime.min)  # noqa: DTZ901 - never shown
+        answer = tagged_answer(request, summary, timeless)
+        return replace(answer, nudges=told.nudges)
+
+    def list_jobs(self, request: Request) -> Answer:
+        """GET /api/jobs."""
+        query = Query(request, ("top", "skip"))
+        paging = read_paging(query)
+        value, more = paging.cut(request, self.tracker.list_jobs())
+        return tagged_answer(request, TrackedJobsView(value=value, next_link=more))
+
+    def track_job(self, request: Request) -> Answer:
+        """PUT /api/jobs/{jobId}."""
+        query = Query(request, ("account",))
+        job, new = self.tracker.track(request.route["jobId"], query.host("account"))
+        return json_answer(job, status=201 if new else 200)
+
+    def untrack_job(self, request: Request) -> Answer:
+        """DELETE /api/jobs/{jobId}."""
+        query = Query(request, ("account",))
+        job, made_due = self.tracker.untrack(request.route["jobId"], query.host("account"))
+        return replace(json_answer(job), nudges=(job.account,) if made_due else ())
+
+    def list_nodes(self, request: Request) -> Answer:
+        """GET /api/jobs/{jobId}/nodes."""
+        query = Query(request, ("account", "phase", "outcome", "top", "skip", "live", "link", *_LIVE))
+        job_id, account = request.route["jobId"], query.host("account")
+        if query.flag("live"):
+            return self._live_nodes(query, job_id, account)
+        if wrong := [name for name in (*_LIVE, "link") if query.text(name) is not None]:
+            message = f"{wrong[0]!r} is an option of Batch and goes with live=true only."
+            raise ApiError(400, "UnsupportedQueryParameter", message, target=wrong[0])
+        wanted = NodeFilter(phase=query.choice("phase", Phase), outcome=query.choice("outcome", Outcome))
+        paging = read_paging(query)
+        origin, head, nodes = self.lister.list_stored(job_id, account, wanted)
+        value, more = paging.cut(request, nodes)
+        view = NodesView(account=origin.account or "", job_id=head.job_id, value=value, next_link=more)
+        return tagged_answer(request, view)
+
+    def health(self, request: Request) -> Answer:  # noqa: ARG002 - every route has one signature
+        """GET /api/health: 200, or 503 when stale; nothing else, because anybody may ask."""
+        status = self._health.status(self.clock(), self._check_health)
+        return Answer(status=status, headers={"cache-control": "no-store"})
+
+    def _check_health(self) -> int:
+        try:
+            return 503 if self.summary_of.is_stale() else 200
+        except StoreError:
+            return 503
+
+    def _live_nodes(self, query: Query, job_id: str, account: str | None) -> Answer:
+        if wrong := [name for name in ("phase", "outcome", "top", "skip") if query.text(name) is not None]:
+            message = f"{wrong[0]!r} does not go with live=true; Batch's own options are {', '.join(_LIVE)}."
+            raise ApiError(400, "UnsupportedQueryParameter", message, target=wrong[0])
+        options = ListingOptions(
+            filter=query.text("$filter"),
+            select=query.text("$select"),
+            max_results=_optional(query, "maxresults", 1000),
+            timeout_seconds=_optional(query, "timeout", 30),
+        )
+        page = self.lister.list_live(job_id, account, options, query.text("link"))
+        return _as_batch_answered(page)
+
+
+def _optional(query: Query, name: str, most: int) -> int | None:
+    return query.number(name, least=1, most=most, default=0) or None
+
+
+def _as_batch_answered(page: StatusPage) -> Answer:
+    headers = {
+        "content-type": "application/json",
+        "cache-control": "no-store",
+        "request-id": page.request_id,
+        "client-request-id": page.client_request_id,
+        "etag": page.etag,
+        "last-modified": page.last_modified,
+    }
+    body: dict[str, object] = {"value": msgspec.Raw(page.value)}
+    if page.next_link is not None:
+        body["odata.nextLink"] = page.next_link
+    return Answer(
+        headers={name: value for name, value in headers.items() if value is not None}, body=msgspec.json.encode(body)
+    )

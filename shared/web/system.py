@@ -1,0 +1,36 @@
+"""What the HTTP functions about Prepwatch itself answer: its metrics, its description, its diagnostics.
+
+Owns the translation between HTTP and use cases, route by route. Does not own the other routes or any rule.
+"""
+
+from msgspec import Struct
+
+from shared.api.diagnostics import Diagnostics, DiagnosticsView
+from shared.api.metrics import Metrics
+from shared.api.openmetrics import CONTENT_TYPE, to_text
+from shared.web.http import Answer, Query, Request, json_answer, tagged
+
+
+class SystemRoutes(Struct, frozen=True, kw_only=True):
+    """The handlers of the HTTP functions about the app, by function name."""
+
+    measured: Metrics
+    tried: Diagnostics
+
+    def metrics(self, request: Request) -> Answer:
+        """GET /api/metrics."""
+        Query(request, ())
+        headers = {"content-type": CONTENT_TYPE, "cache-control": "no-store"}
+        return Answer(headers=headers, body=to_text(self.measured.run()))
+
+    def openapi(self, request: Request) -> Answer:
+        """GET /api/openapi.json."""
+        from shared.web.openapi import document  # and the table of routes: no cycle needs them
+
+        Query(request, ())
+        return tagged(request, Answer(headers={"content-type": "application/json"}, body=document()), document())
+
+    def diagnostics(self, request: Request) -> Answer:
+        """GET /api/diagnostics."""
+        Query(request, ())
+        return json_answer(DiagnosticsView(value=self.tried.run()))

@@ -1,0 +1,41 @@
+"""What the HTTP functions about webhooks answer: parses, calls the use case, forms the answer.
+
+Owns the translation between HTTP and use cases, route by route. Does not own the other routes (`web.routes`,
+`web.events`) or any rule.
+"""
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.api.webhook_admin import WebhookAdmin
+from shared.api.webhook_views import WebhooksListView
+from shared.web.http import Answer, Query, Request, json_answer, read_paging, tagged_answer
+
+
+class WebhookRoutes(Struct, frozen=True, kw_only=True):
+    """The handlers of the HTTP functions about webhooks, by function name."""
+
+    admin: WebhookAdmin
+
+    def list_webhooks(self, request: Request) -> Answer:
+        """GET /api/webhooks."""
+        paging = read_paging(Query(request, ("top", "skip")))
+        value, more = paging.cut(request, self.admin.list_webhooks())
+        return tagged_answer(request, WebhooksListView(value=value, next_link=more))
+
+    def ping_webhook(self, request: Request) -> Answer:
+        """POST /api/webhooks/{name}/ping."""
+        Query(request, ())
+        return json_answer(self.admin.ping(request.route["name"]))
+
+    def enable_webhook(self, request: Request) -> Answer:
+        """POST /api/webhooks/{name}/enable; what waits for it is then tried soon."""
+        Query(request, ())
+        answer = json_answer(self.admin.enable(request.route["name"]))
+        return replace(answer, nudges=tuple(self.admin.accounts))
+
+    def disable_webhook(self, request: Request) -> Answer:
+        """POST /api/webhooks/{name}/disable; the others are told soon."""
+        Query(request, ())
+        answer = json_answer(self.admin.disable(request.route["name"]))
+        return replace(answer, nudges=tuple(self.admin.accounts[:1]))

@@ -1,0 +1,133 @@
+"""What a configured webhook is, which events it wants, and what enters and leaves the sending of one message.
+
+Owns these values. Does not read settings, judge an answer, or know a webhook's state (failing, disabled).
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+from enum import StrEnum
+
+from msgspec import Struct
+
+from shared.patterns import matches_any
+from shared.reprs import repr_without
+
+EVENT_TYPE_PREFIX = "prepwatch."
+EVERYTHING = ("*",)
+
+
+class WebhookFormat(StrEnum):
+    """What a webhook is sent, and how."""
+
+    CLOUDEVENTS = "cloudevents"
+    TEAMS = "teams"
+    SLACK = "slack"
+    PAGERDUTY = "pagerduty"
+    EVENTGRID = "eventgrid"
+
+    @property
+    def tells_state(self) -> bool:
+        """Whether the receiver is told how things stand (chat and pager) instead of every event by itself."""
+        return self in {WebhookFormat.TEAMS, WebhookFormat.SLACK, WebhookFormat.PAGERDUTY}
+
+
+class Webhook(Struct, frozen=True, kw_only=True):
+    """One receiver; all globs are matched whatever the case."""
+
+    name: str
+    format: WebhookFormat
+    url: str
+    """Chat services put the credential into it."""
+    secrets: tuple[bytes, ...] = ()
+    """Every one signs, so that receivers can change from one to the next; empty unless `cloudevents`."""
+    key: str | None = None
+    """PagerDuty's routing key or Event Grid's access key; None with Event Grid means Entra ID."""
+    events: tuple[str, ...] = EVERYTHING
+    """Event types without `prepwatch.`."""
+    jobs: tuple[str, ...] = EVERYTHING
+    accounts: tuple[str, ...] = EVERYTHING
+    """Hosts of account URLs, with the port if it is not the default."""
+    pools: tuple[str, ...] = EVERYTHING
+    """Always everything for the formats that tell state."""
+    content_type: str
+    enabled: bool = True
+    """False keeps the webhook and what it is owed, but nothing is sent."""
+
+    __repr__ = repr_without("url", "secrets", "key")
+
+    def wants(
+        self,
+        event_type: str,
+        *,
+        job_id: str | None = None,
+        account: str | None = None,
+        pools: Collection[str] = (),
+    ) -> bool:
+        """Whether the filters let an event pass.
+
+        A filter lets pass what it can't judge: an event without a job (None), an account (None) or pools
+        (empty) is about something larger, which must not be missed. Of several pools one is enough.
+        """
+        return (
+            matches_any(self.events, event_type.removeprefix(EVENT_TYPE_PREFIX))
+            and (job_id is None or matches_any(self.jobs, job_id))
+            and (account is None or matches_any(self.accounts, account))
+            and (not pools or any(matches_any(self.pools, pool) for pool in pools))
+        )
+
+
+class SendFailure(StrEnum):
+    """Why an HTTP exchange ended without a complete answer."""
+
+    TIMEOUT = "timeout"
+    """The deadline passed, wherever: name resolution, connecting, TLS, sending, headers or body."""
+    CONNECTION = "connection"
+    """Refused, unreachable, reset, or closed before the answer was complete."""
+    DNS = "dns"
+    """The host name could not be resolved."""
+    TLS = "tls"
+    """No TLS session, or a certificate that is not trusted for this host."""
+    BLOCKED_ADDRESS = "blockedAddress"
+    """The host resolves to an address that may not be called; nothing was sent."""
+    BAD_URL = "badUrl"
+    """Not an absolute URL of an allowed scheme; nothing was sent."""
+    BAD_HEADER = "badHeader"
+    """A request header that HTTP does not allow, such as one with a line break; nothing was sent."""
+    CREDENTIAL = "credential"
+    """No token could be had for the receiver; nothing was sent."""
+    PROTOCOL = "protocol"
+    """What came back is not HTTP/1, or more of it than a well-meant answer has."""
+    DEFECT = "defect"
+    """Prepwatch itself failed where nobody foresaw it; its log has the traceback."""
+
+
+class WebhookRequest(Struct, frozen=True, kw_only=True):
+    """One rendered and signed message; the URL and the headers may hold credentials and are never shown."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    __repr__ = repr_without("url", "headers", "body")
+
+
+class WebhookAnswer(Struct, frozen=True, kw_only=True):
+    """What came of one attempt, reported without judging it.
+
+    *status* is None when no status line came. *failure* is None when the answer is complete (its body may
+    be cut); both are set when a status line came but the rest did not, and then the failure decides.
+    *reason* is for people and holds neither a secret nor a part of the URL behind the host.
+    *retry_after* is the raw header, None if absent. *body* holds at most 8 KiB and is empty for redirects.
+    """
+
+    status: int | None
+    failure: SendFailure | None
+    reason: str
+    retry_after: str | None
+    body: bytes
+    duration: timedelta
+
+    __repr__ = repr_without("body")
+
+
+EVENT_GRID_SUFFIX = ".eventgrid.azure.net"

@@ -1,0 +1,387 @@
+"""Who is owed what, and what an answer makes of it."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from shared.delivery.attempts import (
+    LEASE,
+    LONGEST_WAIT,
+    MAX_KEPT_ANSWER,
+    MAX_KEPT_ATTEMPTS,
+    REFUSED_TRIES,
+    SCHEDULE,
+    Judgement,
+    NextStep,
+    Verdict,
+    bury,
+    claim,
+    is_due,
+    judge,
+    next_step,
+    wait_before,
+)
+from shared.delivery.health import FAILING_AFTER, follow_webhook
+from shared.ledger.owed import new_delivery, recipients
+from shared.messages.events import EventType, account_event, job_event, webhook_event
+from shared.state.telling import Delivery, DeliveryState, WebhookState
+from shared.webhook import SendFailure, WebhookAnswer, WebhookFormat
+from tests.support.builders import NOW, ORIGIN, SITE, answer, head, webhook
+
+MACHINES = (WebhookFormat.CLOUDEVENTS, WebhookFormat.EVENTGRID)
+PEOPLE = (WebhookFormat.TEAMS, WebhookFormat.SLACK, WebhookFormat.PAGERDUTY)
+EVENT = job_event(ORIGIN, head(), EventType.JOB_STUCK, NOW, NOW)
+
+
+def _judge(
+    answered: WebhookAnswer, webhook_format: WebhookFormat = WebhookFormat.CLOUDEVENTS, tries: int = 1
+) -> Judgement:
+    return judge(webhook_format, answered, tries, NOW)
+
+
+# --- every status -------------------------------------------------------------------------------------------------
+
+
+def _expected(webhook_format: WebhookFormat, status: int, tries: int) -> Verdict:
+    """The table of response classes, row by row, for an answer with an empty body."""
+    accepted = {
+        WebhookFormat.SLACK: range(0),  # needs the body "ok" as well
+        WebhookFormat.PAGERDUTY: range(202, 203),
+    }.get(webhook_format, range(200, 300))
+    if status in accepted:
+        return Verdict.DELIVERED
+    if status == 410 or (status == 404 and webhook_format is WebhookFormat.SLACK):
+        return Verdict.DISABLE
+    if status in {400, 413, 415, 422}:
+        return Verdict.DEAD if webhook_format in PEOPLE or tries >= 3 else Verdict.RETRY
+    return Verdict.RETRY
+
+
+@pytest.mark.parametrize("tries", [1, 2, 3, 11])
+@pytest.mark.parametrize("webhook_format", WebhookFormat)
+def test_every_status(webhook_format: WebhookFormat, tries: int) -> None:
+    """Every HTTP status from 100 to 599 has the table's verdict, a reason that names it, and counts from 500 on."""
+    for status in range(100, 600):
+        judged = _judge(answer(status), webhook_format, tries)
+
+        assert judged.verdict is _expected(webhook_format, status, tries), status
+        assert str(status) in judged.reason
+        assert judged.counts_as_failure is (status >= 500)
+        assert judged.asked_wait is None
+
+
+@pytest.mark.parametrize(
+    ("webhook_format", "answered", "verdict"),
+    [
+        (WebhookFormat.SLACK, answer(200, body=b"ok"), Verdict.DELIVERED),
+        (WebhookFormat.SLACK, answer(200, body=b"ok\n"), Verdict.DELIVERED),
+        (WebhookFormat.SLACK, answer(200, body=b"<html>ok"), Verdict.RETRY),
+        (WebhookFormat.SLACK, answer(201, body=b"ok"), Verdict.RETRY),
+        (WebhookFormat.SLACK, answer(400, body=b"invalid_token"), Verdict.DISABLE),
+        (WebhookFormat.SLACK, answer(400, body=b"invalid_payload"), Verdict.DEAD),
+        (WebhookFormat.TEAMS, answer(400, body=b"invalid_token"), Verdict.DEAD),
+        (WebhookFormat.TEAMS, answer(404), Verdict.RETRY),
+        (WebhookFormat.PAGERDUTY, answer(200), Verdict.RETRY),
+        (WebhookFormat.CLOUDEVENTS, answer(204), Verdict.DELIVERED),
+    ],
+)
+def test_what_the_services_say(webhook_format: WebhookFormat, answered: WebhookAnswer, verdict: Verdict) -> None:
+    """Slack accepts only with `ok` in the body, PagerDuty only with 202; a dead token disables."""
+    assert _judge(answered, webhook_format).verdict is verdict
+
+
+@pytest.mark.parametrize("status", [None, 200, 410])
+@pytest.mark.parametrize("failure", SendFailure)
+def test_every_failure(failure: SendFailure, status: int | None) -> None:
+    """A failed exchange is never a success, whatever status line came; only what we may not send is dead.
+
+    What is our own fault does not make the receiver count as failing.
+    """
+    judged = _judge(answer(status, failure=failure))
+    hopeless = failure in {SendFailure.BLOCKED_ADDRESS, SendFailure.BAD_URL, SendFailure.BAD_HEADER}
+
+    assert judged == Judgement(
+        verdict=Verdict.DEAD if hopeless else Verdict.RETRY,
+        reason="as the sender says",
+        counts_as_failure=not hopeless and failure is not SendFailure.DEFECT,
+    )
+
+
+# --- Retry-After --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("header", "wait"),
+    [
+        pytest.param("120", timedelta(minutes=2), id="seconds"),
+        pytest.param("Tue, 03 Nov 2026 12:10:00 GMT", timedelta(minutes=10), id="a date"),
+        pytest.param("Tue, 03 Nov 2020 12:10:00 GMT", timedelta(0), id="a date in the past"),
+        pytest.param("-5", timedelta(0), id="negative"),
+        pytest.param("9" * 5000, LONGEST_WAIT, id="huge"),
+        pytest.param("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST_WAIT, id="a date in the far future"),
+        pytest.param(None, None, id="absent"),
+        pytest.param("", None, id="empty"),
+        pytest.param("soon", None, id="garbage"),
+        pytest.param("1e3", None, id="no whole number"),
+        pytest.param("٣", None, id="digits of another script"),
+    ],
+)
+def test_retry_after(status: int, header: str | None, wait: timedelta | None) -> None:
+    """What a throttling receiver asks for is honoured, between our schedule and a day; garbage is passed over."""
+    answered = answer(status, retry_after=header)
+    judged = _judge(answered)
+    step = next_step(_claimed(1), judged, answered, NOW)
+    ours = wait_before(EVENT.id, 1)
+
+    assert ours is not None
+    assert (judged.asked_wait is None) is (wait is None)
+    assert step.state is DeliveryState.DUE
+    assert step.delivery.next_attempt_at == NOW + max(ours, min(wait or ours, LONGEST_WAIT))
+
+
+def test_retry_after_of_others_is_not_read() -> None:
+    """Only 429 and 503 speak of patience; a Retry-After beside another status changes nothing."""
+    for status in (200, 301, 400, 404, 500, 502):
+        assert _judge(answer(status, retry_after="500")).asked_wait is None
+
+
+# --- a delivery's way ---------------------------------------------------------------------------------------------
+
+
+def _claimed(tries: int) -> Delivery:
+    """A delivery that is being attempted for the n-th time."""
+    delivery = replace(new_delivery("ops", EVENT, NOW), tries=tries - 1)
+    return claim(delivery, "lease", NOW)
+
+
+def test_a_new_delivery_is_due_and_held_while_it_is_attempted() -> None:
+    """A delivery is due at once; whoever claims it has it until the lease expires, and the attempt counts."""
+    delivery = new_delivery("ops", EVENT, NOW)
+    held = claim(delivery, "mine", NOW)
+
+    assert is_due(delivery, NOW)
+    assert not is_due(delivery, NOW - timedelta(seconds=1))
+    assert (held.tries, held.lease, held.leased_until) == (1, "mine", NOW + LEASE)
+    assert not is_due(held, NOW + LEASE - timedelta(seconds=1))
+    assert is_due(held, NOW + LEASE)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "state"),
+    [
+        (Verdict.DELIVERED, DeliveryState.DONE),
+        (Verdict.DEAD, DeliveryState.DEAD),
+        (Verdict.DISABLE, DeliveryState.DEAD),
+        (Verdict.RETRY, DeliveryState.DUE),
+    ],
+)
+def test_what_follows_from_a_verdict(verdict: Verdict, state: DeliveryState) -> None:
+    """Each verdict moves the delivery to its state, frees it, and is kept with its reason and the answer."""
+    judged = Judgement(verdict=verdict, reason="why")
+    step = next_step(_claimed(1), judged, answer(503, body=b"busy\x00\n"), NOW)
+    (attempt,) = step.delivery.attempts
+
+    assert step.state is state
+    assert (step.delivery.lease, step.delivery.leased_until, step.delivery.reason) == ("", None, "why")
+    assert (step.delivery.ended_at is None) is (state is DeliveryState.DUE)
+    assert (attempt.at, attempt.status, attempt.reason, attempt.duration_ms) == (NOW, 503, "why", 20)
+    assert attempt.answer == "busy "
+
+
+@given(st.binary(max_size=3000))
+def test_what_is_kept_of_an_answer(body: bytes) -> None:
+    """At most 1 KiB of an answer is kept, on one line and printable, whatever its bytes."""
+    step = next_step(_claimed(1), _judge(answer(500)), answer(500, body=body), NOW)
+
+    kept = step.delivery.attempts[0].answer
+    assert len(kept) <= MAX_KEPT_ANSWER
+    assert kept.isprintable()
+
+
+def _delivered_by(answers: list[WebhookAnswer], webhook_format: WebhookFormat) -> tuple[NextStep, list[timedelta]]:
+    """Where a delivery ends with these answers, the last one again and again, and how long it waited each time."""
+    delivery, now = new_delivery("ops", EVENT, NOW), NOW
+    waits: list[timedelta] = []
+    for number in range(100):
+        answered = answers[min(number, len(answers) - 1)]
+        claimed = claim(delivery, "lease", now)
+        step = next_step(claimed, judge(webhook_format, answered, claimed.tries, now), answered, now)
+        delivery = step.delivery
+        if step.state is not DeliveryState.DUE:
+            return step, waits
+        waits.append(delivery.next_attempt_at - now)
+        now = delivery.next_attempt_at
+    raise AssertionError("the delivery never ends")
+
+
+_answers = st.builds(
+    answer,
+    st.one_of(st.none(), st.integers(100, 599)),
+    failure=st.one_of(st.none(), st.sampled_from(SendFailure)),
+    retry_after=st.one_of(st.none(), st.text(max_size=5), st.integers(-1, 10**9).map(str)),
+)
+
+
+@given(st.lists(_answers, min_size=1, max_size=15), st.sampled_from(WebhookFormat))
+def test_every_delivery_ends(answers: list[WebhookAnswer], webhook_format: WebhookFormat) -> None:
+    """Whatever a receiver answers, a delivery is done or dead after at most eleven attempts and bounded waits."""
+    step, waits = _delivered_by(answers, webhook_format)
+
+    assert step.state in {DeliveryState.DONE, DeliveryState.DEAD}
+    assert step.delivery.ended_at is not None
+    assert step.delivery.tries <= len(SCHEDULE)
+    assert len(step.delivery.attempts) == min(step.delivery.tries, MAX_KEPT_ATTEMPTS)
+    assert all(timedelta(0) < wait <= LONGEST_WAIT * 1.2 for wait in waits)
+
+
+def test_the_schedule() -> None:
+    """A receiver that is down is tried eleven times within three days, each wait within a fifth of the schedule's."""
+    step, waits = _delivered_by([answer(500)], WebhookFormat.CLOUDEVENTS)
+
+    assert [round(wait.total_seconds() / 60) for wait in SCHEDULE] == [0, 1, 2, 5, 15, 60, 180, 360, 720, 1440, 1440]
+    assert all(0.8 * plan <= wait <= 1.2 * plan for plan, wait in zip(SCHEDULE[1:], waits, strict=True))
+    assert step.delivery.reason == "given up after 11 attempts: status 500"
+
+
+def test_jitter() -> None:
+    """The waits of many events spread over the whole fifth on either side, and are the same at every telling."""
+    waits = [wait_before(f"event-{number}", 1) for number in range(500)]
+    shares = sorted(wait / SCHEDULE[1] for wait in waits if wait is not None)
+
+    assert len(shares) == 500
+    assert 0.8 <= shares[0] < 0.83
+    assert 1.17 < shares[-1] <= 1.2
+    assert waits == [wait_before(f"event-{number}", 1) for number in range(500)]
+    assert wait_before("event-1", len(SCHEDULE)) is None
+
+
+@pytest.mark.parametrize("webhook_format", WebhookFormat)
+def test_a_refused_body_ends_soon(webhook_format: WebhookFormat) -> None:
+    """What the receiver calls wrong is tried three times by machines, once by chat and pager."""
+    step, _ = _delivered_by([answer(422)], webhook_format)
+
+    assert (step.state, step.delivery.tries) == (DeliveryState.DEAD, REFUSED_TRIES if webhook_format in MACHINES else 1)
+
+
+def test_burying() -> None:
+    """What can't be attempted any more is dead with its reason and held by nobody."""
+    step = bury(_claimed(2), "not configured any more", NOW)
+
+    assert (step.state, step.delivery.reason, step.delivery.ended_at) == (
+        DeliveryState.DEAD,
+        "not configured any more",
+        NOW,
+    )
+    assert (step.delivery.lease, step.delivery.leased_until) == ("", None)
+
+
+# --- how a webhook fares ------------------------------------------------------------------------------------------
+
+FAILED = _judge(answer(500))
+DELIVERED = _judge(answer(200))
+REFUSED = _judge(answer(404))
+PATIENCE = _judge(answer(429, retry_after="120"))
+GONE = _judge(answer(410))
+
+
+def _fare(*judged: Judgement) -> WebhookState:
+    state = WebhookState(name="ops")
+    for one in judged:
+        state = follow_webhook(state, one, NOW)
+    return state
+
+
+@pytest.mark.parametrize(
+    ("judged", "failing"),
+    [
+        pytest.param([FAILED] * (FAILING_AFTER - 1), False, id="two failures"),
+        pytest.param([FAILED] * FAILING_AFTER, True, id="three failures"),
+        pytest.param([FAILED, FAILED, DELIVERED, FAILED, FAILED], False, id="sporadic failures"),
+        pytest.param([FAILED] * 9 + [DELIVERED], False, id="recovered"),
+        pytest.param([_judge(answer(None, failure=SendFailure.TIMEOUT))] * 3, True, id="timeouts"),
+        pytest.param([REFUSED] * 9, False, id="refusals are for operators to mend"),
+        pytest.param([_judge(answer(None, failure=SendFailure.BLOCKED_ADDRESS))] * 9, False, id="never sent"),
+        pytest.param([PATIENCE] * 9, False, id="throttled"),
+    ],
+)
+def test_when_a_webhook_is_failing(judged: list[Judgement], *, failing: bool) -> None:
+    """Three connection errors, timeouts or 5xx in a row make a webhook failing; a success ends that."""
+    state = _fare(*judged)
+
+    assert (state.failing_since == NOW) is failing
+    assert state.disabled_since is None
+
+
+def test_a_failing_webhook_is_probed_with_growing_pauses() -> None:
+    """Each failed probe of a failing webhook puts off the next one, up to a quarter of an hour; success ends it all."""
+    pauses = []
+    for failures in range(1, 9):
+        state = _fare(*[FAILED] * failures)
+        pauses.append(None if state.not_before is None else (state.not_before - NOW) // timedelta(minutes=1))
+
+    assert pauses == [None, None, 1, 2, 5, 15, 15, 15]
+    assert _fare(*[FAILED] * 8, DELIVERED) == WebhookState(name="ops")
+
+
+def test_failing_since_stays() -> None:
+    """A webhook is failing since its third failure, however many follow."""
+    state = _fare(*[FAILED] * 3)
+
+    assert follow_webhook(state, FAILED, NOW + timedelta(hours=1)).failing_since == NOW
+
+
+def test_patience_holds_back_the_whole_webhook() -> None:
+    """A throttling receiver is left alone by all its deliveries, no longer than a day."""
+    assert _fare(PATIENCE).not_before == NOW + timedelta(minutes=2)
+    assert _fare(_judge(answer(429, retry_after="9" * 9))).not_before == NOW + LONGEST_WAIT
+    assert _fare(_judge(answer(503, retry_after="600"))).not_before == NOW + timedelta(minutes=10)
+    assert _fare(PATIENCE, DELIVERED).not_before is None
+
+
+def test_only_410_disables() -> None:
+    """A receiver that says it is gone is disabled since then; a later answer changes nothing of it."""
+    state = _fare(GONE)
+
+    assert (state.disabled_since, state.reason) == (NOW, GONE.reason)
+    assert follow_webhook(state, GONE, NOW + timedelta(hours=1)).disabled_since == NOW
+    assert follow_webhook(state, DELIVERED, NOW + timedelta(hours=1)).disabled_since == NOW
+
+
+# --- recipients ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("webhook_format", WebhookFormat)
+@pytest.mark.parametrize("kind", EventType)
+def test_who_gets_which_event(kind: EventType, webhook_format: WebhookFormat) -> None:
+    """Machines get every event; chat and pager one by one only those that concern no job."""
+    if kind.startswith("prepwatch.account."):
+        event = account_event(ORIGIN, kind, NOW, NOW)
+    elif kind.startswith(("prepwatch.webhook.", "prepwatch.ping")):
+        event = webhook_event(SITE, kind, "other", NOW, NOW)
+    else:
+        event = job_event(ORIGIN, head(), kind, NOW, NOW)
+    owed = webhook_format in MACHINES or event.job_id is None
+
+    assert recipients([webhook("ops", webhook_format)], event) == ("ops",) * owed
+
+
+@pytest.mark.parametrize(
+    ("hook", "owed"),
+    [
+        (webhook(), True),
+        (webhook(enabled=False), False),
+        (webhook(events=("job.*",)), True),
+        (webhook(events=("preparation.*",)), False),
+        (webhook(jobs=("JOB-?",)), True),
+        (webhook(jobs=("other",)), False),
+        (webhook(accounts=("other.*",)), False),
+        (webhook(pools=("other",)), True),
+    ],
+)
+def test_filters(hook: object, *, owed: bool) -> None:
+    """A webhook's filters hold back what they can judge; a job event names no pool and passes a pool's filter."""
+    assert recipients([hook], EVENT) == ("ops",) * owed  # type: ignore[list-item] # parametrize knows no types

@@ -1,1 +1,0 @@
-"""What chat, pager and Event Grid are sent."""

@@ -1,0 +1,83 @@
+"""Events about accounts and webhooks reach chat and pager as they come."""
+
+import json
+
+import pytest
+
+from shared.messages.events import Event, EventType, Origin, account_event, trouble_data, webhook_event
+from shared.messages.formats import Message, render
+from shared.state.jobs import Trouble
+from shared.webhook import WebhookFormat
+from tests.support.told_jobs import ACCOUNT, CHAT, NOW, webhook
+
+ORIGIN = Origin(account=ACCOUNT, url=f"https://{ACCOUNT}", site="s", public_url="https://p.example")
+TROUBLE = trouble_data(Trouble(code="AuthorizationFailure", message="no *access* <!here>", since=NOW, request_id="r-1"))
+
+
+def _account(kind: EventType) -> Event:
+    return account_event(
+        ORIGIN, kind, NOW, NOW, **({"error": TROUBLE} if kind is EventType.ACCOUNT_UNREACHABLE else {})
+    )
+
+
+def _webhook(kind: EventType) -> Event:
+    return webhook_event(ORIGIN, kind, "ops", NOW, NOW, reason="status 500")
+
+
+def _sent(kind: WebhookFormat, event: Event) -> dict[str, object]:
+    body = json.loads(render(webhook(kind), Message(id=event.id, body=event.body), NOW).body)
+    assert isinstance(body, dict)
+    return body
+
+
+@pytest.mark.parametrize(
+    ("event", "action", "severity"),
+    [
+        (_account(EventType.ACCOUNT_UNREACHABLE), "trigger", "critical"),
+        (_account(EventType.ACCOUNT_REACHABLE), "resolve", None),
+        (_webhook(EventType.WEBHOOK_FAILING), "trigger", "error"),
+        (_webhook(EventType.WEBHOOK_DISABLED), "trigger", "error"),
+        (_webhook(EventType.WEBHOOK_RECOVERED), "resolve", None),
+        (_webhook(EventType.PING), "trigger", "info"),
+    ],
+    ids=lambda value: value.type.value if isinstance(value, Event) else str(value),
+)
+def test_pager(event: Event, action: str, severity: str | None) -> None:
+    """Trouble opens an incident as severe as it is, and its end resolves it."""
+    body = _sent(WebhookFormat.PAGERDUTY, event)
+    assert body["event_action"] == action
+    payload = body.get("payload")
+    assert (payload["severity"] if isinstance(payload, dict) else None) == severity
+
+
+@pytest.mark.parametrize(
+    ("began", "ended"),
+    [
+        (_account(EventType.ACCOUNT_UNREACHABLE), _account(EventType.ACCOUNT_REACHABLE)),
+        (_webhook(EventType.WEBHOOK_FAILING), _webhook(EventType.WEBHOOK_RECOVERED)),
+    ],
+    ids=["account", "webhook"],
+)
+def test_the_end_closes_the_same_incident(began: Event, ended: Event) -> None:
+    """An incident is resolved under the key that opened it."""
+    keys = {str(_sent(WebhookFormat.PAGERDUTY, event)["dedup_key"]) for event in (began, ended)}
+    assert len(keys) == 1
+
+
+@pytest.mark.parametrize("chat", CHAT, ids=str)
+@pytest.mark.parametrize("kind", [kind for kind in EventType if kind.startswith(("prepwatch.acc", "prepwatch.web"))])
+def test_chat(chat: WebhookFormat, kind: EventType) -> None:
+    """Chat is told in words which account or webhook is concerned, and why."""
+    about_account = kind.startswith("prepwatch.account")
+    text = json.dumps(_sent(chat, _account(kind) if about_account else _webhook(kind)))
+    assert (ACCOUNT if about_account else "ops") in text
+    if kind is EventType.ACCOUNT_UNREACHABLE:
+        assert "AuthorizationFailure" in text
+        assert "r-1" in text
+    assert chat is WebhookFormat.TEAMS or "<!here>" not in text
+
+
+def test_braces_in_a_name() -> None:
+    """A name that looks like a placeholder is shown as it is."""
+    event = webhook_event(ORIGIN, EventType.PING, "{0}{about}", NOW, NOW)
+    assert "webhook {0}{about}" in json.dumps(_sent(WebhookFormat.SLACK, event))

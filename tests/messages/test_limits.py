@@ -1,0 +1,214 @@
+"""Messages stay within each service's limits, and other people's text stays text."""
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from shared.digests.words import jobs_notice
+from shared.messages.formats import render_notice
+from shared.messages.pagerduty import dedup_key
+from shared.messages.slack import escape
+from shared.state.jobs import Trouble
+from shared.webhook import WebhookFormat
+from tests.support.told_jobs import ACCOUNT, CHAT, LINKS, NOW, head, news, webhook
+
+STATE_FORMATS = (*CHAT, WebhookFormat.PAGERDUTY)
+NODES = tuple((f"pool-{number % 7}", f"tvm-{number:04}_p") for number in range(200))
+# What breaks out of markup, of mentions and of a line, or takes more room than it shows.
+HOSTILE = (
+    "*bold* _it_ `code` ```block``` ~s~ [x](https://evil.example) <https://evil.example|x> <!channel> <@U1> @here "
+    '<at>all</at> {{DATE(2026-01-01,SHORT)}} ${expr} :fire: "\\ </script>\r\n\x00\x1b[31m\u202egnp.exe\u2066\u200b '
+)
+
+
+_LIVE = {WebhookFormat.TEAMS: ("<at>", "{{", "${"), WebhookFormat.SLACK: ("<!channel>", "<@U1>", "<https", "</script>")}
+
+
+def _messages(kind: WebhookFormat, jobs: int, failed: int, text: str) -> dict[str, object]:
+    several = [news(head(f"job-{number:04}", failed=failed, text=text), nodes=NODES) for number in range(jobs)]
+    request = render_notice(webhook(kind), jobs_notice(ACCOUNT, several, LINKS))
+    _check(kind, request.body)
+    body = json.loads(request.body)
+    assert isinstance(body, dict)
+    return body
+
+
+def _check(kind: WebhookFormat, body: bytes) -> None:
+    _CHECKS[kind](json.loads(body), len(body))
+
+
+def _check_teams(body: dict[str, object], size: int) -> None:
+    assert size <= 18_000
+    assert body["type"] == "message"
+    attachments = body["attachments"]
+    assert isinstance(attachments, list)
+    (attachment,) = attachments
+    assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
+    card = attachment["content"]
+    assert (card["type"], card["version"]) == ("AdaptiveCard", "1.2")
+    assert {part["type"] for part in card["body"]} == {"RichTextBlock"}
+    runs = [run for part in card["body"] for run in part["inlines"]]
+    assert {run["type"] for run in runs} == {"TextRun"}
+    assert all(run["text"] for run in runs)
+    assert all(action["type"] == "Action.OpenUrl" for action in card.get("actions", []))
+    assert "entities" not in card["msteams"]
+
+
+def _check_slack(body: dict[str, object], size: int) -> None:
+    assert size < 13_200
+    blocks = body["blocks"]
+    assert isinstance(blocks, list)
+    assert 1 <= len(blocks) <= 50
+    for block in blocks:
+        if block["type"] == "context":
+            assert len(block["elements"]) <= 10
+            continue
+        text = block["text"]
+        assert text["type"] == "plain_text"
+        assert 1 <= len(text["text"]) <= {"header": 150, "section": 3000}[block["type"]]
+        _check_escaped(text["text"])
+    _check_escaped(str(body["text"]))
+
+
+def _check_escaped(text: str) -> None:
+    rest = text.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "")
+    assert not set(rest) & set("&<>")
+
+
+def _check_pagerduty(body: dict[str, object], size: int) -> None:
+    assert size <= 512_000
+    assert len(str(body["routing_key"])) == 32
+    assert 1 <= len(str(body["dedup_key"])) <= 255
+    assert body["event_action"] in {"trigger", "resolve"}
+    payload = body.get("payload")
+    if isinstance(payload, dict):
+        assert 1 <= len(payload["summary"]) <= 1024
+        assert payload["severity"] in {"critical", "error", "warning", "info"}
+        assert payload["source"]
+
+
+_CHECKS: dict[WebhookFormat, Callable[[dict[str, object], int], None]] = {
+    WebhookFormat.TEAMS: _check_teams,
+    WebhookFormat.SLACK: _check_slack,
+    WebhookFormat.PAGERDUTY: _check_pagerduty,
+}
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from _texts(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts(part)
+
+
+@pytest.mark.parametrize("text", ["no such blob", HOSTILE, HOSTILE * 40, "&" * 5000, "\U0001f525" * 5000, '"\\' * 3000])
+@pytest.mark.parametrize(("jobs", "failed"), [(1, 1), (1, 5000), (3, 40), (1000, 5000)])
+@pytest.mark.parametrize("kind", STATE_FORMATS, ids=str)
+def test_limits(kind: WebhookFormat, jobs: int, failed: int, text: str) -> None:
+    """However many nodes and jobs fail, and whatever Batch says, a message keeps to the documented limits."""
+    body = _messages(kind, jobs, failed, text)
+    assert any("newly failed" in text for text in _texts(body))
+
+
+@pytest.mark.parametrize("text", [HOSTILE, HOSTILE * 40, "&" * 5000, "\U0001f525" * 5000])
+@pytest.mark.parametrize("chat", CHAT, ids=str)
+def test_limits_of_troubles(chat: WebhookFormat, text: str) -> None:
+    """Why a job can't be looked at is told within the limits too, and nothing in it comes alive."""
+    trouble = Trouble(code=text, message=text, since=NOW, request_id=text, event_id="e")
+    lost = [news(replace(head(f"job-{number}", failed=0), trouble=trouble)) for number in range(30)]
+    for some in (lost[:1], lost):
+        body = render_notice(webhook(chat), jobs_notice(ACCOUNT, some, LINKS)).body
+        _check(chat, body)
+        texts = list(_texts(json.loads(body)))
+        assert any("can't be looked at" in said for said in texts)
+        assert all(said.replace("\n", "").isprintable() for said in texts)
+        assert not [said for said in texts for tag in _LIVE[chat] if tag in said and "//prepwatch.example/" not in said]
+
+
+@pytest.mark.parametrize(("job_id", "times"), [("nightly", 1), ("n" * 128, 2)], ids=["fits", "cut"])
+def test_slack_says_a_title_again_only_where_its_header_is_cut(job_id: str, times: int) -> None:
+    """A single job's title stands once in the blocks, and once more in full when the header had no room for it."""
+    words = "preparation failed on 7 of 5000 nodes"
+    body = render_notice(webhook(WebhookFormat.SLACK), jobs_notice(ACCOUNT, [news(head(job_id, failed=7))], LINKS)).body
+    blocks = list(_texts(json.loads(body)["blocks"]))
+    assert sum(said.partition("\n")[0].endswith((words, "…")) for said in blocks) == times
+    assert any(f"{job_id}: {words}" in said for said in blocks)
+
+
+@settings(max_examples=40, deadline=None)
+@given(text=st.text(max_size=3000), jobs=st.integers(1, 4))
+@pytest.mark.parametrize("kind", STATE_FORMATS, ids=str)
+def test_any_text(kind: WebhookFormat, text: str, jobs: int) -> None:
+    """No text that anybody can think of breaks a limit, a structure or an escape."""
+    _messages(kind, jobs, 7, text)
+
+
+@pytest.mark.parametrize("kind", STATE_FORMATS, ids=str)
+def test_nothing_breaks_out(kind: WebhookFormat) -> None:
+    """Control characters, reordering marks, mentions and functions of a card reach nobody alive."""
+    texts = list(_texts(_messages(kind, 2, 5, HOSTILE)))
+    said = [text for text in texts if "bold" in text]
+    assert said, "the message of Batch is shown"
+    ours = tuple(f"{opening}https://prepwatch.example/" for opening in ("", "<"))
+    for text in texts:
+        if text.startswith(ours):
+            continue
+        lines = text.replace("\n", "")
+        assert lines.isprintable()
+        if kind is not WebhookFormat.PAGERDUTY:
+            assert not any(tag in text for tag in _LIVE[kind])
+
+
+def test_small_message_says_it_all() -> None:
+    """What fits is told whole: how many of how many, why, what to do, where, and what was left out."""
+    texts = "\n".join(_texts(_messages(WebhookFormat.SLACK, 1, 40, "no such blob")))
+    for words in ("40 newly failed, 40 of 5000", "BlobNotFound on 40 nodes: no such blob", "Check the resource file's"):
+        assert words in texts
+    assert "pool-0/tvm-0000_p, pool-1/tvm-0001_p" in texts
+    assert "and 35 more" in texts
+
+
+def test_many_jobs_say_how_many_are_left_out() -> None:
+    """With a thousand jobs the worst are told and the rest counted."""
+    for kind in CHAT:
+        texts = list(_texts(_messages(kind, 1000, 5, "no such blob")))
+        shown = sum(": preparation failed on" in text for text in texts)
+        assert 3 <= shown <= 20
+        assert any(f"and {1000 - shown} more" in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "escaped"),
+    [
+        pytest.param("a & b", 150, "a &amp; b", id="ampersand"),
+        pytest.param("<!channel>", 150, "&lt;!channel&gt;", id="mention"),
+        pytest.param("&lt;", 150, "&amp;lt;", id="escaped before"),
+        pytest.param("plain", 5, "plain", id="just fits"),
+        pytest.param("plainly", 5, "plai…", id="cut"),
+        pytest.param("ab<cd", 6, "ab…", id="no escape is cut through"),
+        pytest.param("ab<", 6, "ab&lt;", id="an escape that fits"),
+        pytest.param("ab<", 5, "ab…", id="last escape does not fit"),
+        pytest.param("", 5, "", id="empty"),
+    ],
+)
+def test_slack_escapes(text: str, limit: int, escaped: str) -> None:
+    """Slack's three characters are escaped, once, and within the limit."""
+    assert escape(text, limit) == escaped
+    assert len(escape(text, limit)) <= limit
+
+
+def test_dedup_keys() -> None:
+    """Incidents of different long subjects stay apart, and equal subjects share one."""
+    one, other = "job:" + "a" * 300 + "1", "job:" + "a" * 300 + "2"
+    assert len(dedup_key(one)) == 255
+    assert dedup_key(one) != dedup_key(other)
+    assert dedup_key(one) == dedup_key(one)
+    assert dedup_key("job:acc:nightly") == "prepwatch:job:acc:nightly"

@@ -1,0 +1,400 @@
+"""Which jobs a cycle looks at, and what a finished cycle says about its account."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local.batch_simulator.filters import JOB_PROPERTIES, parse_filter
+from shared.batch.model import BatchJob
+from shared.errors import AccountDeniedError, BatchUnavailableError, HostileAnswerError, PrepwatchError, ThrottledError
+from shared.patterns import JobPatterns
+from shared.polling.cycle_rules import (
+    JOB_SELECT,
+    LISTING_OVERLAP,
+    LONGEST_PATIENCE,
+    NOT_POLLED,
+    THROTTLE_STEPS,
+    Choice,
+    CycleResult,
+    KnownJob,
+    choose_jobs,
+    finish_cycle,
+    listing_filter,
+    listing_start,
+)
+from shared.state.jobs import Cycle, JobHead, Tracking
+from tests.support.builders import CREATED, NOW, ORIGIN, batch_job, head
+
+EVERY_JOB = JobPatterns()
+MINUTE = timedelta(minutes=1)
+STALE_AFTER = timedelta(minutes=5)
+DENIED = AccountDeniedError("AuthenticationFailed", "No.", status=403)
+THROTTLED = ThrottledError("TooManyRequests", "Later.", status=429)
+DOWN = BatchUnavailableError("InternalError", "Oops.", status=500)
+
+
+def _known(*heads: JobHead) -> dict[str, KnownJob]:
+    return {one.job_id.lower(): KnownJob(head=one, row=None) for one in heads}
+
+
+def _names(choice: Choice) -> list[str]:
+    return [due.job_id for due in choice.due]
+
+
+def _cycle(**values: object) -> Cycle:
+    given_values: dict[str, object] = {"started_at": NOW, "finished_at": NOW}
+    return Cycle(**(given_values | values))  # type: ignore[arg-type] # tests name fields, Cycle checks none
+
+
+def _result(
+    minute: float = 0,
+    *,
+    error: PrepwatchError | None = None,
+    listed: bool | None = None,
+    looked_at: Sequence[str] = (),
+    waiting: Sequence[str] = (),
+) -> CycleResult:
+    started = NOW + minute * MINUTE
+    return CycleResult(
+        started_at=started,
+        finished_at=started + timedelta(seconds=20),
+        listed=error is None if listed is None else listed,
+        looked_at=frozenset(looked_at),
+        waiting=frozenset(waiting),
+        job_errors=0,
+        error=error,
+    )
+
+
+# --- the job listing ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cycle", "start"),
+    [
+        pytest.param(None, NOW - timedelta(hours=1), id="the first cycle ever: as far back as failures are news"),
+        pytest.param(_cycle(), NOW - timedelta(hours=1), id="no complete listing yet"),
+        pytest.param(_cycle(listed_from=CREATED), CREATED, id="since the last complete listing, however long ago"),
+    ],
+)
+def test_from_when_on_completed_jobs_are_listed(cycle: Cycle | None, start: datetime) -> None:
+    """Completed jobs are listed from where the last complete listing ended."""
+    assert listing_start(cycle, timedelta(hours=1), NOW) == start
+
+
+def test_the_listing_overlaps_the_last_complete_one() -> None:
+    """A complete listing moves the start to ten minutes before its own; a failed or interrupted one leaves it."""
+    good, _ = finish_cycle(ORIGIN, None, _result(0), STALE_AFTER)
+    for error in (DENIED, THROTTLED, DOWN):
+        for listed in (True, False):
+            bad, _ = finish_cycle(ORIGIN, good, _result(5, error=error, listed=listed), STALE_AFTER)
+            assert bad.listed_from == good.listed_from == NOW - LISTING_OVERLAP
+
+
+@pytest.mark.parametrize(
+    ("state", "changed", "shown"),
+    [
+        ("active", -99, True),
+        ("disabling", -99, True),
+        ("disabled", -99, True),
+        ("enabling", -99, True),
+        ("terminating", -99, True),
+        ("deleting", -99, True),
+        ("completed", -99, False),
+        ("completed", 0, True),
+        ("completed", 1, True),
+        ("hibernating", 1, True),
+    ],
+)
+def test_the_filter_leaves_out_what_completed_before(state: str, changed: int, *, shown: bool) -> None:
+    """Every job that lives is listed, completed ones from the start on, by a filter that Batch would take."""
+    wire = {
+        "id": "j",
+        "state": state,
+        "stateTransitionTime": (NOW + changed * MINUTE).isoformat().replace("+00:00", "Z"),
+    }
+    assert parse_filter(listing_filter(NOW), JOB_PROPERTIES)(wire) is shown
+    assert JOB_SELECT.split(",")[0] == "id"
+
+
+# --- the choice ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("known", "job", "due"),
+    [
+        pytest.param(None, batch_job(), True, id="never seen"),
+        pytest.param(head(), batch_job(), True, id="watched"),
+        pytest.param(head(job_id="JOB-1"), batch_job(id="job-1"), True, id="spelt otherwise"),
+        pytest.param(head(tracking=Tracking.SETTLED), batch_job(state="completed"), False, id="settled"),
+        pytest.param(head(tracking=Tracking.SETTLED), batch_job(state="Completed"), False, id="settled, other casing"),
+        pytest.param(head(tracking=Tracking.SETTLED), batch_job(state="active"), True, id="settled, active again"),
+        pytest.param(
+            head(tracking=Tracking.SETTLED), batch_job(state="completed", creation_time=NOW), True, id="created again"
+        ),
+        pytest.param(head(tracking=Tracking.NO_PREPARATION_TASK), batch_job(), False, id="nothing to watch"),
+        pytest.param(
+            head(tracking=Tracking.NO_PREPARATION_TASK), batch_job(creation_time=NOW), True, id="may have one now"
+        ),
+        pytest.param(head(tracking=Tracking.GONE), batch_job(), True, id="was gone, is there"),
+        pytest.param(head(tracking=Tracking.UNREACHABLE), batch_job(), True, id="unreachable"),
+        pytest.param(head(tracking=Tracking.STOPPED), batch_job(), False, id="stopped by a person"),
+        pytest.param(
+            head(tracking=Tracking.STOPPED, requested=True), batch_job(creation_time=NOW), False, id="stopped for good"
+        ),
+    ],
+)
+def test_a_listed_job(known: JobHead | None, job: BatchJob, *, due: bool) -> None:
+    """A job of the listing is looked at unless there can be nothing new, or somebody said no."""
+    choice = choose_jobs(_known(known) if known else {}, [job], EVERY_JOB, None)
+
+    assert _names(choice) == [job.id] * due
+    assert choice.untracked == ()
+    if due and known:
+        assert choice.due[0].known is not None
+
+
+@pytest.mark.parametrize(
+    ("tracking", "asked"),
+    [
+        (Tracking.WATCHING, True),
+        (Tracking.UNREACHABLE, True),
+        (Tracking.SETTLED, False),
+        (Tracking.NO_PREPARATION_TASK, False),
+        (Tracking.GONE, False),
+        (Tracking.STOPPED, False),
+    ],
+)
+def test_a_job_that_the_listing_leaves_out(tracking: Tracking, *, asked: bool) -> None:
+    """A head that is not settled is asked for singly: only Batch's own answer makes a job gone."""
+    choice = choose_jobs(_known(head(tracking=tracking)), [], EVERY_JOB, None)
+
+    assert [(due.job_id, due.job) for due in choice.due] == [("Job-1", None)] * asked
+
+
+@pytest.mark.parametrize(
+    ("requested", "patterns", "tracked"),
+    [
+        (False, "*", True),
+        (False, "job-*", True),
+        (False, "other", False),
+        (False, "*,!job-1", False),
+        (True, "other", True),
+        (True, "*,!job-1", True),
+    ],
+)
+@pytest.mark.parametrize("listed", [False, True], ids=["left out", "listed"])
+def test_what_the_settings_name(patterns: str, *, requested: bool, tracked: bool, listed: bool) -> None:
+    """A watched job that the settings no longer name is closed, listed or not, unless a person asked for it."""
+    known = _known(head(requested=requested))
+    choice = choose_jobs(known, [batch_job()] if listed else [], JobPatterns.parse(patterns), None)
+
+    assert bool(choice.due) is tracked
+    assert choice.untracked == (() if tracked else tuple(known.values()))
+
+
+def test_order() -> None:
+    """Ending jobs come first, then those that wait, longest first, then the rest in the listing's order."""
+    known = _known(*(head(job_id=name) for name in ("calm", "long", "short", "ending", "gone")))
+    listed = [batch_job(id=name) for name in ("new", "calm", "short", "LONG")]
+    listed.append(batch_job(id="ending", state="Terminating"))
+    known["gone"] = KnownJob(head=head(job_id="gone", state="deleting"), row=None)
+    waiting = {"long": NOW - 9 * MINUTE, "short": NOW - 2 * MINUTE}
+
+    choice = choose_jobs(known, listed, EVERY_JOB, _cycle(waiting=waiting))
+    assert _names(choice) == ["ending", "gone", "LONG", "short", "new", "calm"]
+
+
+@given(
+    st.integers(1, 4),
+    st.integers(1, 12),
+    st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=8, max_size=24),
+)
+def test_carry_over_never_starves(room: int, standing: int, course: list[tuple[int, bool]]) -> None:
+    """However few jobs a cycle has time for and however many new ones come, every job's turn comes.
+
+    A job waits no longer than it takes to look at all jobs that were there in the cycle after its last turn.
+    """
+    jobs = [f"j{number}" for number in range(standing)]
+    turn_of = dict.fromkeys(jobs, 0)
+    population = [len(jobs)]
+    heads: dict[str, KnownJob] = {}
+    cycle: Cycle | None = None
+    for minute, (new, listed) in enumerate(course):
+        result = _result(minute, error=DOWN)
+        if listed:
+            fresh = [f"n{minute}-{number}" for number in range(new)]
+            jobs = fresh + jobs
+            population.append(len(jobs))
+            turn = len(population) - 1
+            turn_of |= dict.fromkeys(fresh, turn)
+            names = _names(choose_jobs(heads, [batch_job(id=name) for name in jobs], EVERY_JOB, cycle))
+            turn_of |= dict.fromkeys(names[:room], turn)
+            for name in names[room:]:
+                there = population[min(turn_of[name] + 1, turn)]
+                assert turn - turn_of[name] <= there // room + 1, name
+            heads = _known(*(head(job_id=name) for name in jobs))
+            result = _result(minute, looked_at=names[:room], waiting=names[room:])
+        cycle, _ = finish_cycle(ORIGIN, cycle, result, STALE_AFTER)
+
+
+# --- how a cycle went ---------------------------------------------------------------------------------------------
+
+
+def _run(*results: CycleResult) -> tuple[Cycle, list[str]]:
+    """The cycle's row after these results, and what was told."""
+    cycle: Cycle | None = None
+    told: dict[str, str] = {}
+    for result in results:
+        cycle, events = finish_cycle(ORIGIN, cycle, result, STALE_AFTER)
+        assert not told.keys() & {event.id for event in events}
+        told |= {event.id: event.type.value.removeprefix("prepwatch.account.") for event in events}
+    assert cycle is not None
+    return cycle, list(told.values())
+
+
+def test_a_good_cycle() -> None:
+    """A complete listing without an account-wide error is good, whatever jobs had to wait; their waiting is stored."""
+    cycle, told = _run(_result(0, looked_at=["a"], waiting=["b"]), _result(1, looked_at=["b"], waiting=["a"]))
+
+    assert cycle == Cycle(
+        started_at=NOW + MINUTE,
+        finished_at=NOW + MINUTE + timedelta(seconds=20),
+        last_good_at=NOW + MINUTE,
+        listed_from=NOW + MINUTE - LISTING_OVERLAP,
+        jobs=2,
+        not_looked_at=1,
+        waiting={"a": NOW},
+        cycles=2,
+        good_cycles=2,
+    )
+    assert told == []
+
+
+def test_how_long_a_job_waits_is_kept() -> None:
+    """A job that waits on and on keeps the moment it was last looked at, also over cycles that failed."""
+    waits = [_result(minute, waiting=["a"]) for minute in (1, 2)]
+    cycle, _ = _run(_result(0, looked_at=["a"]), *waits, _result(3, error=DOWN), _result(4, waiting=["a"]))
+
+    assert cycle.waiting == {"a": NOW}
+
+
+@pytest.mark.parametrize(
+    ("results", "told"),
+    [
+        pytest.param([_result(0), _result(1, error=DENIED)], ["unreachable"], id="refused: at once"),
+        pytest.param([_result(0, error=DENIED)], ["unreachable"], id="refused from the start"),
+        pytest.param([_result(0), *(_result(m, error=DENIED) for m in range(1, 9))], ["unreachable"], id="once"),
+        pytest.param([_result(0), _result(1, error=THROTTLED)], [], id="throttled"),
+        pytest.param([_result(0), _result(1, error=DOWN), _result(4, error=DOWN)], [], id="down for four minutes"),
+        pytest.param([_result(0), _result(1, error=DOWN), _result(5, error=DOWN)], ["unreachable"], id="five minutes"),
+        pytest.param(
+            [_result(0, error=DOWN), _result(4, error=DOWN)], [], id="down since the first cycle, four minutes"
+        ),
+        pytest.param(
+            [_result(0, error=DOWN), _result(6, error=DOWN)],
+            ["unreachable"],
+            id="down since the first cycle, six minutes",
+        ),
+        pytest.param(
+            [_result(0), _result(4, error=THROTTLED), _result(5, error=THROTTLED)], ["unreachable"], id="throttled long"
+        ),
+        pytest.param(
+            [_result(0), _result(9, error=HostileAnswerError("InvalidAnswer", "x"))], ["unreachable"], id="nonsense"
+        ),
+        pytest.param([_result(0, error=DENIED), _result(1)], ["unreachable", "reachable"], id="back"),
+        pytest.param([_result(0, error=DENIED), _result(1), _result(2)], ["unreachable", "reachable"], id="back once"),
+        pytest.param([_result(0), _result(1, error=DOWN), _result(2)], [], id="a short fault"),
+        pytest.param(
+            [_result(0, error=DENIED), _result(1), _result(2, error=DENIED), _result(3)],
+            ["unreachable", "reachable"] * 2,
+            id="again",
+        ),
+        pytest.param(
+            [_result(0), _result(1, error=DOWN), _result(2, error=DENIED), _result(9, error=DOWN)],
+            ["unreachable"],
+            id="another error while told",
+        ),
+    ],
+)
+def test_account_trouble(results: list[CycleResult], told: list[str]) -> None:
+    """A refused credential is told at once, other faults when no cycle was good for long; each once, and its end."""
+    cycle, found = _run(*results)
+
+    assert found == told
+    assert (cycle.trouble is not None) is (results[-1].error is not None)
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.sampled_from([None, DENIED, THROTTLED, DOWN])), max_size=20))
+def test_the_last_good_time_never_goes_back(course: list[tuple[int, PrepwatchError | None]]) -> None:
+    """Whatever overlapping cycles end in whatever order, neither the last good time nor the last start goes back."""
+    cycle: Cycle | None = None
+    for minute, error in course:
+        after, _ = finish_cycle(ORIGIN, cycle, _result(minute, error=error), STALE_AFTER)
+        if cycle is not None:
+            assert after.started_at >= cycle.started_at
+            assert cycle.last_good_at is None or (
+                after.last_good_at is not None and after.last_good_at >= cycle.last_good_at
+            )
+        cycle = after
+
+
+# --- throttling ---------------------------------------------------------------------------------------------------
+
+
+def _throttled(asked: timedelta | None) -> ThrottledError:
+    return ThrottledError("TooManyRequests", "Later.", status=429, retry_after=asked)
+
+
+def test_back_off_grows_and_ends() -> None:
+    """Every throttled cycle in a row waits longer, up to five minutes; any other cycle begins anew."""
+    cycle: Cycle | None = None
+    waits = []
+    for minute in range(7):
+        cycle, _ = finish_cycle(ORIGIN, cycle, _result(minute * 10, error=_throttled(None)), STALE_AFTER)
+        assert cycle.not_before is not None
+        waits.append(cycle.not_before - cycle.finished_at)
+    assert waits == [*THROTTLE_STEPS, THROTTLE_STEPS[-1], THROTTLE_STEPS[-1]]
+
+    for error in (None, DOWN, DENIED):
+        after, _ = finish_cycle(ORIGIN, cycle, _result(99, error=error), STALE_AFTER)
+        assert (after.not_before, after.throttles) == (None, 0)
+
+
+@pytest.mark.parametrize(
+    ("throttles", "asked", "waited"),
+    [
+        pytest.param(0, timedelta(seconds=3), timedelta(seconds=3), id="at first what Batch asks"),
+        pytest.param(0, timedelta(seconds=90), timedelta(seconds=90), id="at first what Batch asks, longer"),
+        pytest.param(0, timedelta(0), timedelta(seconds=15), id="zero is no answer"),
+        pytest.param(2, timedelta(seconds=3), timedelta(seconds=60), id="later no less than our own step"),
+        pytest.param(2, timedelta(seconds=90), timedelta(seconds=90), id="later no less than what Batch asks"),
+        pytest.param(0, timedelta(days=365), LONGEST_PATIENCE, id="never so long that we are blind"),
+        pytest.param(9, timedelta(days=365), LONGEST_PATIENCE, id="never so long that we are blind, later"),
+    ],
+)
+def test_retry_after(throttles: int, asked: timedelta, waited: timedelta) -> None:
+    """Batch's Retry-After is honoured within our own steps and a bound."""
+    cycle, _ = finish_cycle(ORIGIN, _cycle(throttles=throttles), _result(0, error=_throttled(asked)), STALE_AFTER)
+
+    assert cycle.not_before == cycle.finished_at + waited
+
+
+# --- nobody polls -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("last_good", "told"), [(NOW, False), (NOW - STALE_AFTER + timedelta(seconds=1), False), (NOW - STALE_AFTER, True)]
+)
+def test_a_timer_that_stopped(last_good: datetime, *, told: bool) -> None:
+    """That no cycle ended well for too long is told, with its end, by the first good cycle."""
+    cycle = _cycle(started_at=last_good, last_good_at=last_good)
+    after, events = finish_cycle(ORIGIN, cycle, _result(0), STALE_AFTER)
+
+    kinds = ["prepwatch.account.unreachable", "prepwatch.account.reachable"] if told else []
+    assert [event.type.value for event in events] == kinds
+    assert all(NOT_POLLED.encode() in event.body for event in events[:1])
+    assert after.trouble is None

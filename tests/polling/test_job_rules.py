@@ -1,0 +1,452 @@
+"""What a job as a whole goes through."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from shared.batch.model import BatchJob, JobExecutionInfo, Phase, TaskCounts
+from shared.errors import BatchError, RejectedRequestError, UnreadableRowError
+from shared.messages.events import EventType
+from shared.polling.job_rules import (
+    SETTLES_AFTER,
+    STUCK_AFTER,
+    UNREACHABLE_AFTER_CYCLES,
+    Decision,
+    close,
+    fail,
+    first_sight,
+    is_completed,
+    is_ending,
+    is_same_incarnation,
+    judge_stuck,
+    looks_stuck,
+    lose,
+    must_count_tasks,
+    recover,
+    settle,
+    stop_listing,
+    suspect,
+    take_facts,
+    trouble_of,
+)
+from shared.state.jobs import Cause, JobEnd, JobHead, PhaseCounts, Stuck, Tracking, Trouble
+from tests.polling.pipeline import body_of
+from tests.support.builders import CREATED, NOW, ORIGIN, batch_job, head
+
+WINDOW = timedelta(hours=1)
+ERROR = RejectedRequestError("InvalidInput", "No.", status=400, request_id="r-1", values=(("Reason", "x"),))
+CAUSES = (
+    Cause(phase=Phase.PREPARATION, code="DiskFull", message="", nodes=3),
+    Cause(phase=Phase.RELEASE, code="DiskFull", message="", nodes=1),
+)
+
+
+def _failing(**values: object) -> JobHead:
+    """A job with three open failures that were told."""
+    given: dict[str, object] = {
+        "preparation": PhaseCounts(failed=3, open=3),
+        "preparation_failed_ever": 3,
+        "causes": CAUSES,
+        "generation": 5,
+    }
+    return head(**(given | values))
+
+
+def _types(decision: Decision) -> list[str]:
+    return [event.type.value.removeprefix("prepwatch.") for event in decision.events]
+
+
+# --- first sight and incarnations ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("last_good", "announce_from"),
+    [
+        pytest.param(None, NOW - WINDOW, id="the first cycle ever: an hour back"),
+        pytest.param(NOW - timedelta(minutes=1), NOW - timedelta(minutes=61), id="an hour before the last good cycle"),
+        pytest.param(NOW - timedelta(days=3), NOW - timedelta(days=3, hours=1), id="an outage loses nothing"),
+    ],
+)
+def test_first_sight(last_good: datetime | None, announce_from: datetime) -> None:
+    """A new job's failures are news from an hour before the account's last good cycle on."""
+    job = batch_job(execution_info=JobExecutionInfo(pool_id="pool"))
+    sighted = first_sight(job, requested=True, last_good=last_good, window=WINDOW, now=NOW)
+
+    assert sighted == JobHead(
+        job_id="Job-1",
+        requested=True,
+        creation_time=CREATED,
+        announce_from=announce_from,
+        first_seen_at=NOW,
+        changed_at=NOW,
+        state="active",
+        pool_id="pool",
+    )
+
+
+@pytest.mark.parametrize(
+    ("known", "shown", "same"),
+    [(CREATED, CREATED, True), (CREATED, NOW, False), (None, NOW, True), (CREATED, None, True), (None, None, True)],
+)
+def test_incarnations(known: datetime | None, shown: datetime | None, *, same: bool) -> None:
+    """Another creation time is another job; one that is not known tells nothing."""
+    assert is_same_incarnation(head(creation_time=known), batch_job(creation_time=shown)) is same
+
+
+# --- the end ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "ends"),
+    [
+        ("active", False),
+        ("disabling", False),
+        ("disabled", False),
+        ("enabling", False),
+        ("terminating", True),
+        ("Deleting", True),
+        ("completed", True),
+        ("COMPLETED", True),
+        ("hibernating", False),
+        (None, False),
+    ],
+)
+def test_which_states_close(state: str | None, *, ends: bool) -> None:
+    """A job that ends or has ended closes its open failures, in one event; other and unknown states do not."""
+    decision = take_facts(ORIGIN, _failing(), batch_job(state=state, state_transition_time=NOW), NOW)
+
+    assert (is_ending(state) or is_completed(state)) is ends
+    assert (decision.head.closed is JobEnd.ENDED) is ends
+    assert _types(decision) == ["preparation.resolved"] * ends
+    assert decision.head.preparation.open == (0 if ends else 3)
+
+
+@pytest.mark.parametrize("end", JobEnd)
+def test_closing_says_why_and_how_many(end: JobEnd) -> None:
+    """One event carries the reason and the counts and names no nodes; the head forgets the causes of preparation."""
+    decision = close(ORIGIN, _failing(stuck=Stuck(since=NOW)), end, NOW, NOW)
+    (event,) = decision.events
+    data = body_of(event)["data"]
+
+    assert (data["reason"], data["nodes"], data["counts"]["preparation"]["open"]) == (end.value, [], 3)
+    assert [cause["phase"] for cause in data["causes"]] == ["preparation"]
+    assert decision.head.causes == CAUSES[1:]
+    assert (decision.head.stuck, decision.head.closed, decision.head.generation) == (None, end, 6)
+    assert decision.head.preparation == PhaseCounts(failed=3)
+
+
+@pytest.mark.parametrize("end", JobEnd)
+def test_closing_ends_a_standstill(end: JobEnd) -> None:
+    """Who was told that a job is stuck is told that this is over and why, once, whoever decides it and when."""
+    since = NOW - timedelta(hours=1)
+    stuck = _failing(stuck=Stuck(since=since, told=True))
+    decision, later = (close(ORIGIN, stuck, end, NOW, now) for now in (NOW, NOW + timedelta(minutes=1)))
+    data = body_of(decision.events[1])["data"]
+
+    assert _types(decision) == ["preparation.resolved", "job.resumed"]
+    assert (data["reason"], data["since"]) == (end.value, "2026-11-03T11:00:00Z")
+    assert [event.id for event in decision.events] == [event.id for event in later.events]
+    assert close(ORIGIN, decision.head, JobEnd.GONE, NOW, NOW).events == ()
+
+
+@pytest.mark.parametrize("end", JobEnd)
+@pytest.mark.parametrize("closed", [None, JobEnd.ENDED])
+def test_closing_ends_being_out_of_reach(end: JobEnd, closed: JobEnd | None) -> None:
+    """Who was told that a job can't be looked at is told that it need not be any more, and why; of closed jobs too."""
+    lost = head(tracking=Tracking.UNREACHABLE, trouble=_trouble(3, told=True), closed=closed)
+    decision = close(ORIGIN, lost, end, NOW, NOW)
+    (event,) = decision.events
+    data = body_of(event)["data"]
+
+    assert (event.type, data["reason"], data["since"]) == (EventType.JOB_REACHABLE, end.value, "2026-11-01T12:00:00Z")
+    assert (decision.head.trouble, decision.head.generation) == (None, lost.generation + 1)
+    assert event.id == recover(ORIGIN, lost, NOW).events[0].id
+    assert close(ORIGIN, replace(lost, trouble=_trouble(2)), end, NOW, NOW).events == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [
+        pytest.param(_failing(), True, id="told failures are open"),
+        pytest.param(_failing(preparation=PhaseCounts(succeeded=3)), False, id="all were resolved"),
+        pytest.param(_failing(preparation_failed_ever=0), False, id="only failures from before first sight"),
+        pytest.param(_failing(closed=JobEnd.ENDED, preparation=PhaseCounts(failed=3)), False, id="closed before"),
+        pytest.param(head(), False, id="nothing ever failed"),
+    ],
+)
+def test_closing_tells_only_of_what_was_told(before: JobHead, *, told: bool) -> None:
+    """The end of failures that nobody heard of, or that were closed before, is not told."""
+    decision = close(ORIGIN, before, JobEnd.ENDED, NOW, NOW)
+
+    assert _types(decision) == ["preparation.resolved"] * told
+    assert decision.head.closed is not None
+    assert decision.head.preparation.open == 0
+
+
+def test_closing_twice_changes_nothing() -> None:
+    """Who decides the end again finds nothing to do."""
+    once = close(ORIGIN, _failing(), JobEnd.ENDED, NOW, NOW)
+
+    assert close(ORIGIN, once.head, JobEnd.GONE, NOW, NOW) == Decision(head=once.head)
+
+
+def test_facts() -> None:
+    """What Batch says of a job is taken over; the incarnation stays, and a new state is a change."""
+    job = BatchJob(
+        id="JOB-1",
+        state="disabled",
+        creation_time=CREATED,
+        state_transition_time=NOW,
+        execution_info=JobExecutionInfo(pool_id="p", terminate_reason="why"),
+    )
+    taken = take_facts(ORIGIN, head(changed_at=CREATED), job, NOW).head
+
+    assert (taken.job_id, taken.state, taken.pool_id, taken.terminate_reason) == ("JOB-1", "disabled", "p", "why")
+    assert (taken.creation_time, taken.state_transition_time, taken.changed_at) == (CREATED, NOW, NOW)
+    assert take_facts(ORIGIN, taken, job, NOW + WINDOW) == Decision(head=taken)
+
+
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [
+        pytest.param(_failing(), ["preparation.resolved", "job.gone"], id="with open failures"),
+        pytest.param(
+            _failing(stuck=Stuck(since=NOW, told=True)), ["preparation.resolved", "job.resumed", "job.gone"], id="stuck"
+        ),
+        pytest.param(head(requested=True), ["job.gone"], id="asked for by a person"),
+        pytest.param(head(), [], id="nothing failed, nobody asked"),
+        pytest.param(head(requested=True, state="completed"), [], id="deleted after it was completed"),
+        pytest.param(head(requested=True, state="Completed"), [], id="deleted after it was Completed"),
+        pytest.param(
+            _failing(state="deleting", closed=JobEnd.ENDED, preparation=PhaseCounts(failed=3)), [], id="closed"
+        ),
+    ],
+)
+def test_a_job_that_is_not_found(before: JobHead, told: list[str]) -> None:
+    """A job that vanishes is gone; that is told when somebody has to know, and then chat is told as well."""
+    unreachable = lose(ORIGIN, replace(before, trouble=_trouble(3, told=True)), NOW)
+    assert _types(unreachable) == ["job.reachable", *told]
+    decision = lose(ORIGIN, replace(before, trouble=_trouble(1)), NOW)
+
+    assert _types(decision) == told
+    assert (decision.head.tracking, decision.head.settled_at, decision.head.trouble) == (Tracking.GONE, NOW, None)
+    assert decision.head.closed is not None
+    assert (decision.head.generation > before.generation) is bool(told)
+
+
+# --- trouble ------------------------------------------------------------------------------------------------------
+
+
+def _trouble(times: int, *, told: bool = False) -> Trouble:
+    return Trouble(code="X", message="x", since=CREATED, times=times, event_id="told" if told else None)
+
+
+def test_unreachable_after_three_cycles_once() -> None:
+    """The third failed cycle in a row tells job.unreachable, a fourth tells nothing, a good one tells job.reachable."""
+    current, told = head(), []
+    for cycle in range(5):
+        decision = fail(ORIGIN, current, ERROR, NOW + cycle * WINDOW)
+        told.append(_types(decision))
+        assert (decision.head.generation > current.generation) is bool(decision.events)
+        current = decision.head
+
+    assert told == [[], [], ["job.unreachable"], [], []]
+    assert current.tracking is Tracking.UNREACHABLE
+    assert current.trouble is not None
+    assert (current.trouble.since, current.trouble.times) == (NOW, UNREACHABLE_AFTER_CYCLES)
+
+    back = recover(ORIGIN, current, NOW + 9 * WINDOW)
+    assert _types(back) == ["job.reachable"]
+    assert (back.head.tracking, back.head.trouble) == (Tracking.WATCHING, None)
+    assert back.head.generation == current.generation + 1
+    assert recover(ORIGIN, back.head, NOW) == Decision(head=back.head)
+
+
+def test_the_event_carries_the_error() -> None:
+    """job.unreachable says what Batch said, with the request id to quote."""
+    (event,) = fail(ORIGIN, head(trouble=_trouble(2)), ERROR, NOW).events
+    data = body_of(event)["data"]
+
+    assert data["since"] == CREATED.isoformat().replace("+00:00", "Z")
+    assert data["error"] == {
+        "code": "InvalidInput",
+        "message": "No.",
+        "requestId": "r-1",
+        "values": [{"key": "Reason", "value": "x"}],
+    }
+
+
+def test_one_good_cycle_ends_the_row() -> None:
+    """Two failed cycles, a good one and two failed ones again are not three in a row; nothing is told."""
+    current = head()
+    for error in (ERROR, ERROR, None, ERROR, ERROR):
+        decision = fail(ORIGIN, current, error, NOW) if error else recover(ORIGIN, current, NOW)
+        assert decision.events == ()
+        current = decision.head
+
+    assert current.tracking is Tracking.WATCHING
+
+
+def test_errors_that_are_not_of_batch() -> None:
+    """A damaged row is a job's trouble as well, under a code of our own."""
+    trouble = trouble_of(UnreadableRowError("Row x can't be read"), since=NOW)
+
+    assert (trouble.code, trouble.message) == ("UnreadableRow", "Row x can't be read")
+    assert trouble_of(BatchError("A", "b"), since=NOW).code == "A"
+
+
+# --- settled ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "settles"),
+    [
+        pytest.param(head(state="completed"), True, id="completed, no node"),
+        pytest.param(head(state="Completed", release=PhaseCounts(failed=1, succeeded=2)), True, id="all ended"),
+        pytest.param(head(state="active"), False, id="active"),
+        pytest.param(head(state="terminating"), False, id="release tasks may run"),
+        pytest.param(head(state=None), False, id="no state"),
+        *(
+            pytest.param(
+                head(state="completed", state_transition_time=NOW, **{phase: PhaseCounts(**{outcome: 1})}),
+                False,
+                id=f"{phase} {outcome}",
+            )
+            for phase in ("preparation", "release")
+            for outcome in ("running", "retrying", "unknown")
+        ),
+        pytest.param(
+            head(state="completed", state_transition_time=NOW - SETTLES_AFTER, release=PhaseCounts(running=1)),
+            True,
+            id="running for ever: 24 hours",
+        ),
+        pytest.param(
+            head(
+                state="completed",
+                state_transition_time=NOW - SETTLES_AFTER + timedelta(seconds=1),
+                release=PhaseCounts(running=1),
+            ),
+            False,
+            id="running, not yet 24 hours",
+        ),
+        pytest.param(
+            head(state="completed", first_seen_at=NOW - SETTLES_AFTER, release=PhaseCounts(running=1)),
+            True,
+            id="without a transition time first sight counts",
+        ),
+        pytest.param(head(state="completed", tracking=Tracking.UNREACHABLE), False, id="not seen just now"),
+    ],
+)
+def test_settling(before: JobHead, *, settles: bool) -> None:
+    """A job is settled when it is completed and every phase has ended, or after 24 hours."""
+    after = settle(before, NOW)
+
+    assert after == (replace(before, tracking=Tracking.SETTLED, settled_at=NOW) if settles else before)
+
+
+def test_a_job_without_preparation_task_is_not_listed() -> None:
+    """Such a job keeps its head and leaves no suspicion behind."""
+    after = stop_listing(head(stuck=Stuck(since=NOW)), Tracking.NO_PREPARATION_TASK, NOW)
+
+    assert (after.tracking, after.stuck) == (Tracking.NO_PREPARATION_TASK, None)
+    assert after.settled_at == NOW
+
+
+# --- stuck --------------------------------------------------------------------------------------------------------
+
+WAITING = TaskCounts(active=5, running=0)
+
+
+@pytest.mark.parametrize(
+    ("before", "looks"),
+    [
+        pytest.param(_failing(), True, id="all failed"),
+        pytest.param(_failing(wait_for_success=True), True, id="all failed, tasks wait for success"),
+        pytest.param(_failing(wait_for_success=False), False, id="tasks do not wait for success"),
+        pytest.param(head(), False, id="nothing failed"),
+        *(
+            pytest.param(_failing(preparation=PhaseCounts(failed=3, **{outcome: 1})), False, id=f"one is {outcome}")
+            for outcome in ("running", "retrying", "succeeded", "unknown")
+        ),
+        *(
+            pytest.param(_failing(state=state), looks, id=f"job {state}")
+            for state, looks in (("Active", True), ("disabled", False), ("terminating", False), (None, False))
+        ),
+        pytest.param(_failing(closed=JobEnd.ENDED), False, id="closed"),
+    ],
+)
+def test_what_looks_stuck(before: JobHead, *, looks: bool) -> None:
+    """A job looks stuck when it is active, waits for success, and every node that was tried has failed."""
+    assert looks_stuck(before) is looks
+    assert (suspect(before, NOW).stuck == Stuck(since=NOW)) is looks
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Step:
+    """A moment, what the head then shows, and the tasks if they are counted."""
+
+    minute: int
+    moving: bool = False
+    tasks: TaskCounts = WAITING
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        pytest.param([_Step(minute=0)], [], id="just begun"),
+        pytest.param([_Step(minute=0), _Step(minute=4)], [], id="not yet five minutes"),
+        pytest.param([_Step(minute=0), _Step(minute=5)], ["job.stuck"], id="five minutes"),
+        pytest.param([_Step(minute=0), _Step(minute=5), _Step(minute=6), _Step(minute=60)], ["job.stuck"], id="once"),
+        pytest.param([_Step(minute=0), _Step(minute=3, moving=True), _Step(minute=5)], [], id="moved in between"),
+        pytest.param([_Step(minute=0), _Step(minute=5, tasks=TaskCounts(active=5, running=1))], [], id="a task runs"),
+        pytest.param([_Step(minute=0), _Step(minute=5, tasks=TaskCounts(active=0))], [], id="no task waits"),
+        pytest.param(
+            [_Step(minute=0), _Step(minute=5), _Step(minute=9, moving=True)], ["job.stuck", "job.resumed"], id="moves"
+        ),
+        pytest.param(
+            [_Step(minute=0), _Step(minute=5), _Step(minute=9, tasks=TaskCounts(active=4, running=1))],
+            ["job.stuck", "job.resumed"],
+            id="a task runs again",
+        ),
+        pytest.param(
+            [_Step(minute=0), _Step(minute=5), _Step(minute=9, moving=True), _Step(minute=10), _Step(minute=15)],
+            ["job.stuck", "job.resumed", "job.stuck"],
+            id="stuck again",
+        ),
+    ],
+)
+def test_stuck_and_resumed(steps: list[_Step], told: list[str]) -> None:
+    """Stuck is told once after five minutes, if tasks wait and none runs; resumed once when anything moves."""
+    current, found, ids = _failing(), [], set()
+    for step in steps:
+        now = NOW + timedelta(minutes=step.minute)
+        counts = PhaseCounts(failed=3, open=3, succeeded=int(step.moving))
+        current = suspect(replace(current, preparation=counts), now)
+        decision = judge_stuck(ORIGIN, current, step.tasks if must_count_tasks(current, now) else None, now)
+        assert (decision.head.generation > current.generation) is bool(decision.events)
+        found.extend(_types(decision))
+        ids |= {event.id for event in decision.events}
+        current = decision.head
+
+    assert found == told
+    assert len(ids) == len(told)
+
+
+def test_tasks_are_counted_only_for_an_old_suspicion() -> None:
+    """Batch is asked for the tasks only when the suspicion is five minutes old and stands."""
+    suspected = suspect(_failing(), NOW)
+
+    assert not must_count_tasks(_failing(), NOW + STUCK_AFTER)
+    assert not must_count_tasks(suspected, NOW + STUCK_AFTER - timedelta(seconds=1))
+    assert must_count_tasks(suspected, NOW + STUCK_AFTER)
+    assert not must_count_tasks(replace(suspected, wait_for_success=False), NOW + STUCK_AFTER)
+
+
+def test_a_suspicion_ends_in_silence() -> None:
+    """Learning that the tasks do not wait for success ends a suspicion without a word."""
+    learnt = suspect(replace(suspect(_failing(), NOW), wait_for_success=False), NOW + STUCK_AFTER)
+
+    assert learnt.stuck is None
+    assert judge_stuck(ORIGIN, learnt, None, NOW) == Decision(head=learnt)

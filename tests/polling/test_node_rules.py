@@ -1,0 +1,561 @@
+"""What a node's new status means, given what is known of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from shared.batch.model import ExecutionInfo, FailureInfo, NodeStatus, Outcome, Phase
+from shared.batch.outcomes import has_failed, outcome_of
+from shared.polling.node_rules import Watch, decide_node, merge_statuses
+from shared.state.jobs import Change, NodeRecord, Reason
+from tests.polling.oracle import EVERY_RUN, expected_outcome
+from tests.support.builders import DISK_FULL, at, failed, running, status, succeeded
+
+ALL = Watch(announce_from=None)
+CLOSED = Watch(announce_from=None, open=False)
+PREPARATION_FAILED = (Phase.PREPARATION, Reason.NEWLY_FAILED)
+PREPARATION_RESOLVED = (Phase.PREPARATION, Reason.RESOLVED)
+RELEASE_FAILED = (Phase.RELEASE, Reason.NEWLY_FAILED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """Statuses seen before, the one shown now, and what follows from it."""
+
+    id: str
+    seen: Sequence[NodeStatus] = ()
+    shown: NodeStatus
+    watch: Watch = ALL
+    told: Sequence[tuple[Phase, Reason]] = ()
+    open: bool = False
+    outcome: Outcome | None = None
+
+
+def _without_start(info: ExecutionInfo) -> ExecutionInfo:
+    return replace(info, start_time=None)
+
+
+CASES = (
+    # --- first sight
+    Case(id="first seen running", shown=status(running(0)), outcome=Outcome.RUNNING),
+    Case(id="first seen retrying: not failed yet", shown=status(running(0, retries=3)), outcome=Outcome.RETRYING),
+    Case(id="first seen succeeded", shown=status(succeeded(0)), outcome=Outcome.SUCCEEDED),
+    Case(id="first seen failed", shown=status(failed(0)), told=[PREPARATION_FAILED], open=True, outcome=Outcome.FAILED),
+    Case(id="first seen with neither phase", shown=status()),
+    Case(
+        id="first seen failed in both phases",
+        shown=status(failed(0), failed(9)),
+        told=[PREPARATION_FAILED, RELEASE_FAILED],
+        open=True,
+    ),
+    Case(
+        id="failed during an outage, after the last good cycle: told",
+        shown=status(failed(100)),
+        watch=Watch(announce_from=at(50)),
+        told=[PREPARATION_FAILED],
+        open=True,
+    ),
+    Case(
+        id="ended exactly at announceFrom: told",
+        shown=status(failed(49)),
+        watch=Watch(announce_from=at(50)),
+        told=[PREPARATION_FAILED],
+        open=True,
+    ),
+    Case(
+        id="failed before announceFrom: recorded and open, in silence",
+        shown=status(failed(0)),
+        watch=Watch(announce_from=at(50)),
+        open=True,
+        outcome=Outcome.FAILED,
+    ),
+    Case(
+        id="without an end the start decides: before announceFrom",
+        shown=status(replace(failed(0), end_time=None)),
+        watch=Watch(announce_from=at(50)),
+        open=True,
+    ),
+    Case(
+        id="preparation is history, release is news",
+        shown=status(failed(0), failed(60)),
+        watch=Watch(announce_from=at(50)),
+        told=[RELEASE_FAILED],
+        open=True,
+    ),
+    Case(
+        id="history resolves in silence",
+        seen=[status(failed(0))],
+        shown=status(succeeded(60)),
+        watch=Watch(announce_from=at(50)),
+        outcome=Outcome.SUCCEEDED,
+    ),
+    Case(
+        id="a node of history that fails again is told",
+        seen=[status(failed(0))],
+        shown=status(failed(60)),
+        watch=Watch(announce_from=at(50)),
+        told=[PREPARATION_FAILED],
+        open=True,
+    ),
+    Case(
+        id="the same failure of history seen again stays silent",
+        seen=[status(failed(0))],
+        shown=status(replace(failed(0), exit_code=7)),
+        watch=Watch(announce_from=at(50)),
+        open=True,
+    ),
+    Case(
+        id="a known node's failure is told, however early it ended",
+        seen=[status(running(0))],
+        shown=status(failed(0)),
+        watch=Watch(announce_from=at(50)),
+        told=[PREPARATION_FAILED],
+        open=True,
+    ),
+    Case(
+        id="a known node's release failure is told, however early it ended",
+        seen=[status(succeeded(0))],
+        shown=status(succeeded(0), failed(10)),
+        watch=Watch(announce_from=at(50)),
+        told=[RELEASE_FAILED],
+    ),
+    # --- one run
+    Case(
+        id="running, then failed",
+        seen=[status(running(0))],
+        shown=status(failed(0)),
+        told=[PREPARATION_FAILED],
+        open=True,
+    ),
+    Case(
+        id="retrying, then failed",
+        seen=[status(running(0, retries=1))],
+        shown=status(failed(0)),
+        told=[PREPARATION_FAILED],
+        open=True,
+    ),
+    Case(
+        id="every retry has its startTime: the last one's failure is the failure",
+        seen=[status(running(0)), status(running(3, retries=1)), status(running(6, retries=2))],
+        shown=status(failed(6)),
+        told=[PREPARATION_FAILED],
+        open=True,
+    ),
+    Case(
+        id="running, then succeeded", seen=[status(running(0))], shown=status(succeeded(0)), outcome=Outcome.SUCCEEDED
+    ),
+    Case(id="seen failed once more", seen=[status(failed(0))], shown=status(failed(0)), open=True),
+    Case(
+        id="the same failure with more said of it",
+        seen=[status(replace(failed(0), failure_info=None))],
+        shown=status(failed(0)),
+        open=True,
+        outcome=Outcome.FAILED,
+    ),
+    Case(
+        id="first succeeded, then failure information in the same run",
+        seen=[status(succeeded(0))],
+        shown=status(replace(succeeded(0), failure_info=FailureInfo(code="FileUpload"))),
+        told=[PREPARATION_FAILED],
+        open=True,
+    ),
+    # --- open and resolved
+    Case(
+        id="failed, then another run succeeded",
+        seen=[status(failed(0))],
+        shown=status(succeeded(10)),
+        told=[PREPARATION_RESOLVED],
+        outcome=Outcome.SUCCEEDED,
+    ),
+    Case(
+        id="failed, running again after a reimage: still open",
+        seen=[status(failed(0))],
+        shown=status(running(10)),
+        open=True,
+        outcome=Outcome.RUNNING,
+    ),
+    Case(
+        id="failed, seen running, then succeeded: resolved",
+        seen=[status(failed(0)), status(running(10))],
+        shown=status(succeeded(10)),
+        told=[PREPARATION_RESOLVED],
+    ),
+    Case(
+        id="failed, seen running, failed again: told again",
+        seen=[status(failed(0)), status(running(10))],
+        shown=status(failed(10)),
+        told=[PREPARATION_FAILED],
+        open=True,
+    ),
+    Case(
+        id="failed again without being seen in between",
+        seen=[status(failed(0))],
+        shown=status(failed(10)),
+        told=[PREPARATION_FAILED],
+        open=True,
+    ),
+    Case(
+        id="resolved, seen once more with another detail: nothing",
+        seen=[status(failed(0)), status(succeeded(10))],
+        shown=status(replace(succeeded(10), task_root_directory_url="https://elsewhere/")),
+        outcome=Outcome.SUCCEEDED,
+    ),
+    Case(
+        id="resolved, then failed after a reboot",
+        seen=[status(failed(0)), status(succeeded(10))],
+        shown=status(failed(20)),
+        told=[PREPARATION_FAILED],
+        open=True,
+    ),
+    Case(
+        id="resolved, then failure information in the same run",
+        seen=[status(failed(0)), status(succeeded(10))],
+        shown=status(replace(succeeded(10), failure_info=FailureInfo(code="FileUpload"))),
+        told=[PREPARATION_FAILED],
+        open=True,
+    ),
+    Case(
+        id="succeeded, run again after a reboot, failed",
+        seen=[status(succeeded(0)), status(running(10))],
+        shown=status(failed(10)),
+        told=[PREPARATION_FAILED],
+        open=True,
+    ),
+    Case(
+        id="failed, then a run of unknown result: still open",
+        seen=[status(failed(0))],
+        shown=status(replace(succeeded(10), result="skipped")),
+        open=True,
+        outcome=Outcome.UNKNOWN,
+    ),
+    Case(
+        id="resolved and release failed at once",
+        seen=[status(failed(0))],
+        shown=status(succeeded(10), failed(20)),
+        told=[PREPARATION_RESOLVED, RELEASE_FAILED],
+    ),
+    # --- release
+    Case(
+        id="release failed", seen=[status(succeeded(0))], shown=status(succeeded(0), failed(9)), told=[RELEASE_FAILED]
+    ),
+    Case(
+        id="release failed, is no open failure",
+        seen=[status(succeeded(0), failed(9))],
+        shown=status(succeeded(0), succeeded(20)),
+    ),
+    Case(
+        id="release failed twice",
+        seen=[status(succeeded(0), failed(9))],
+        shown=status(succeeded(0), failed(20)),
+        told=[RELEASE_FAILED],
+    ),
+    # --- listings are not snapshots
+    Case(
+        id="an older run from a stale page",
+        seen=[status(succeeded(10))],
+        shown=status(failed(0)),
+        outcome=Outcome.SUCCEEDED,
+    ),
+    Case(
+        id="running from a page before its end",
+        seen=[status(failed(0))],
+        shown=status(running(0)),
+        open=True,
+        outcome=Outcome.FAILED,
+    ),
+    Case(
+        id="succeeded, then running from a stale page",
+        seen=[status(succeeded(0))],
+        shown=status(running(0)),
+        outcome=Outcome.SUCCEEDED,
+    ),
+    Case(
+        id="a failure is final: the same run as succeeded is stale",
+        seen=[status(failed(0))],
+        shown=status(succeeded(0)),
+        open=True,
+        outcome=Outcome.FAILED,
+    ),
+    Case(
+        id="a phase that is missing keeps its record",
+        seen=[status(failed(0))],
+        shown=status(None, succeeded(9)),
+        open=True,
+        outcome=Outcome.FAILED,
+    ),
+    # --- the job is over
+    Case(id="fails after the end: told, not open", shown=status(failed(0)), watch=CLOSED, told=[PREPARATION_FAILED]),
+    Case(
+        id="succeeds after the end: nothing to resolve",
+        seen=[status(failed(0))],
+        shown=status(succeeded(9)),
+        watch=CLOSED,
+    ),
+    Case(
+        id="release fails after the end",
+        seen=[status(failed(0))],
+        shown=status(failed(0), failed(9)),
+        watch=CLOSED,
+        told=[RELEASE_FAILED],
+    ),
+    # --- what Batch may leave out, spell otherwise, or add
+    Case(id="no startTime, failed", shown=status(_without_start(failed(0))), told=[PREPARATION_FAILED], open=True),
+    Case(
+        id="no startTime, failed, again",
+        seen=[status(_without_start(failed(0)))],
+        shown=status(_without_start(failed(0))),
+        open=True,
+    ),
+    Case(
+        id="no startTime, failed, then a run with startTime succeeded",
+        seen=[status(_without_start(failed(0)))],
+        shown=status(succeeded(9)),
+        told=[PREPARATION_RESOLVED],
+    ),
+    Case(
+        id="no startTime is older than any",
+        seen=[status(succeeded(9))],
+        shown=status(_without_start(failed(20))),
+        outcome=Outcome.SUCCEEDED,
+    ),
+    Case(
+        id="no startTime, history at first sight by its end",
+        shown=status(_without_start(failed(0))),
+        watch=Watch(announce_from=at(50)),
+        open=True,
+    ),
+    Case(
+        id="other casing",
+        shown=status(replace(failed(0), state="Completed", result="Failure")),
+        told=[PREPARATION_FAILED],
+        open=True,
+    ),
+    Case(
+        id="FORWARD COMPATIBILITY: an unknown state",
+        seen=[status(running(0))],
+        shown=status(replace(running(10), state="suspended")),
+        outcome=Outcome.UNKNOWN,
+    ),
+    Case(
+        id="FORWARD COMPATIBILITY: an unknown result, then failed",
+        seen=[status(replace(succeeded(0), result="pending"))],
+        shown=status(failed(0)),
+        told=[PREPARATION_FAILED],
+        open=True,
+    ),
+)
+
+
+def _last(case: Case) -> tuple[NodeRecord, tuple[Change, ...]]:
+    known: NodeRecord | None = None
+    for seen in case.seen:
+        known, _ = decide_node(known, seen, replace_open(case.watch))
+    return decide_node(known, case.shown, case.watch)
+
+
+def replace_open(watch: Watch) -> Watch:
+    """The same watch before the job's end."""
+    return Watch(announce_from=watch.announce_from)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_decision(case: Case) -> None:
+    """A status tells, opens and resolves exactly what the table says."""
+    known, changes = _last(case)
+
+    assert [(change.phase, change.reason) for change in changes] == list(case.told)
+    assert (known.open is not None) is case.open
+    if case.outcome is not None:
+        assert known.preparation is not None
+        assert outcome_of(known.preparation.info) is case.outcome
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_the_same_again_is_no_news(case: Case) -> None:
+    """Whatever was decided, the same status once more changes nothing and tells nothing."""
+    known, _ = _last(case)
+
+    assert decide_node(known, case.shown, case.watch) == (known, ())
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_every_combination_at_first_sight(phase: Phase) -> None:
+    """Of every combination of state, result, exit code, failure information and retries exactly the failed are told."""
+    for run in EVERY_RUN:
+        shown = status(run) if phase is Phase.PREPARATION else status(None, run)
+        known, changes = decide_node(None, shown, ALL)
+        is_failure = expected_outcome(run) is Outcome.FAILED
+
+        assert [change.phase for change in changes] == [phase] * is_failure, run
+        assert (known.open is not None) is (is_failure and phase is Phase.PREPARATION), run
+
+
+def test_every_combination_after_a_failure() -> None:
+    """Of every later run exactly the succeeded resolve, the failed are told again, and all others leave it open."""
+    known, _ = decide_node(None, status(failed(0)), ALL)
+    told = {Outcome.FAILED: [Reason.NEWLY_FAILED], Outcome.SUCCEEDED: [Reason.RESOLVED]}
+    for run in EVERY_RUN:
+        after, changes = decide_node(known, status(replace(run, start_time=at(5))), ALL)
+
+        assert [change.reason for change in changes] == told.get(expected_outcome(run), []), run
+        assert (after.open is None) is (expected_outcome(run) is Outcome.SUCCEEDED), run
+
+
+def test_a_resolution_names_the_failure_that_it_ends() -> None:
+    """A resolution carries since when and why the node was failing, and the run that ended it."""
+    known, _ = decide_node(None, status(failed(0, DISK_FULL)), ALL)
+    known, _ = decide_node(known, status(running(10)), ALL)
+    known, (change,) = decide_node(known, status(succeeded(10)), ALL)
+
+    assert change.opened is not None
+    assert (change.opened.since, change.opened.code) == (at(1), "DiskFull")
+    assert change.occurrence == succeeded(10)
+    assert change.node == known
+
+
+def test_the_telling_event_stays_with_the_run() -> None:
+    """The id of the event that told a failure outlasts later words about the same run, and only those."""
+    known, _ = decide_node(None, status(replace(failed(0), failure_info=None)), ALL)
+    assert known.preparation is not None
+    known = replace(known, preparation=replace(known.preparation, event_id="told"))
+
+    again, _ = decide_node(known, status(failed(0)), ALL)
+    later, _ = decide_node(again, status(failed(5)), ALL)
+
+    assert again.preparation is not None
+    assert later.preparation is not None
+    assert (again.preparation.event_id, again.preparation.info) == ("told", failed(0))
+    assert later.preparation.event_id is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "kept"),
+    [
+        pytest.param(failed(0), succeeded(5), succeeded(5), id="the later start"),
+        pytest.param(running(0), failed(0), failed(0), id="the end of the same run"),
+        pytest.param(succeeded(0), failed(0), failed(0), id="a failure is final"),
+        pytest.param(None, running(0), running(0), id="the only one"),
+        pytest.param(_without_start(failed(0)), running(5), running(5), id="the one that has started"),
+        pytest.param(None, None, None, id="none"),
+    ],
+)
+@pytest.mark.parametrize("swapped", [False, True], ids=["in order", "swapped"])
+def test_the_same_node_twice(
+    one: ExecutionInfo | None, other: ExecutionInfo | None, kept: ExecutionInfo | None, *, swapped: bool
+) -> None:
+    """A node that a listing shows twice has, of each phase, the run that started later, whatever the order."""
+    first, second = (other, one) if swapped else (one, other)
+
+    assert merge_statuses(status(first), status(second)).preparation == kept
+    assert merge_statuses(status(None, first), status(None, second)).release == kept
+
+
+# --- properties -------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def _histories(draw: st.DrawFn) -> list[NodeStatus]:
+    """What Batch holds of one node, moment by moment: each phase only goes forward."""
+    moments: list[NodeStatus] = []
+    runs: dict[Phase, ExecutionInfo | None] = dict.fromkeys(Phase)
+    for minute in range(draw(st.integers(1, 12))):
+        phase = draw(st.sampled_from(Phase))
+        run = runs[phase]
+        if run is None or outcome_of(run) not in {Outcome.RUNNING, Outcome.RETRYING} or draw(st.booleans()):
+            runs[phase] = running(minute * 10, retries=draw(st.integers(0, 2)))
+        else:
+            assert run.start_time is not None
+            start = (run.start_time - at(0)) / timedelta(minutes=1)
+            runs[phase] = draw(st.sampled_from([succeeded(start), failed(start), failed(start, DISK_FULL)]))
+        moments.append(status(runs[Phase.PREPARATION], runs[Phase.RELEASE]))
+    return moments
+
+
+@st.composite
+def _listings(draw: st.DrawFn) -> list[tuple[int, NodeStatus]]:
+    """Pages of that history in any order and number, some with one phase missing."""
+    history = draw(_histories())
+    order = draw(st.lists(st.integers(0, len(history) - 1), min_size=1, max_size=25))
+    return [(moment, history[moment]) for moment in order]
+
+
+def _feed(listings: Sequence[NodeStatus], watch: Watch) -> tuple[NodeRecord, list[Change]]:
+    known: NodeRecord | None = None
+    told: list[Change] = []
+    for shown in listings:
+        known, changes = decide_node(known, shown, watch)
+        told.extend(changes)
+    assert known is not None
+    return known, told
+
+
+_starts = st.one_of(st.none(), st.integers(0, 120).map(at))
+
+
+@given(_listings(), _starts)
+def test_an_occurrence_is_told_at_most_once(listings: list[tuple[int, NodeStatus]], announce_from: datetime) -> None:
+    """Whatever the order and number of the listings, no run of a phase is told twice as failed or as resolved."""
+    _, told = _feed([shown for _, shown in listings], Watch(announce_from=announce_from))
+    occurrences = [(change.phase, change.reason, change.occurrence.start_time) for change in told]
+
+    assert len(occurrences) == len(set(occurrences))
+    assert all(has_failed(change.occurrence) is (change.reason is Reason.NEWLY_FAILED) for change in told)
+
+
+@given(_listings(), _starts)
+def test_stale_pages_change_nothing(listings: list[tuple[int, NodeStatus]], announce_from: datetime) -> None:
+    """A page older than one already seen changes neither the record nor what is told."""
+    newest, fresh = -1, []
+    for moment, shown in listings:
+        if moment >= newest:
+            newest = moment
+            fresh.append(shown)
+    watch = Watch(announce_from=announce_from)
+
+    assert _feed([shown for _, shown in listings], watch) == _feed(fresh, watch)
+
+
+@given(_listings(), _starts)
+def test_resolved_only_after_an_open_failure_was_told(
+    listings: list[tuple[int, NodeStatus]], announce_from: datetime
+) -> None:
+    """Between two resolutions of a node, and before the first, a failure was told; release failures never resolve."""
+    _, told = _feed([shown for _, shown in listings], Watch(announce_from=announce_from))
+    is_told_open = False
+    for change in told:
+        if change.phase is Phase.RELEASE:
+            assert change.reason is Reason.NEWLY_FAILED
+        elif change.reason is Reason.RESOLVED:
+            assert is_told_open
+            is_told_open = False
+        else:
+            is_told_open = True
+
+
+@given(_histories())
+def test_nothing_that_is_shown_is_missed(history: list[NodeStatus]) -> None:
+    """Who sees every moment is told every failure, and knows in the end what Batch shows."""
+    known, told = _feed(history, ALL)
+    shown = {
+        (phase, run.start_time)
+        for moment in history
+        for phase, run in ((Phase.PREPARATION, moment.preparation), (Phase.RELEASE, moment.release))
+        if run is not None and has_failed(run)
+    }
+
+    assert {(c.phase, c.occurrence.start_time) for c in told if c.reason is Reason.NEWLY_FAILED} == shown
+    assert known.preparation is None or known.preparation.info == history[-1].preparation
+
+
+@given(_listings())
+def test_after_the_end_nothing_is_open(listings: list[tuple[int, NodeStatus]]) -> None:
+    """A closed head's nodes have no open failure and nothing to resolve."""
+    known, told = _feed([shown for _, shown in listings], CLOSED)
+
+    assert known.open is None
+    assert all(change.reason is Reason.NEWLY_FAILED for change in told)

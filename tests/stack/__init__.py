@@ -1,0 +1,1 @@
+"""The app with the parts around it."""

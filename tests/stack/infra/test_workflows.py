@@ -1,0 +1,134 @@
+"""The files that GitHub and azd read are well formed and say what they must."""
+
+import json
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+# Major versions that exist; another one is looked up before it is added here.
+ACTIONS = {
+    "Azure/setup-azd@v2",
+    "actions/attest-build-provenance@v2",
+    "actions/attest-sbom@v2",
+    "actions/checkout@v4",
+    "actions/setup-python@v5",
+    "azure/login@v2",
+}
+
+each_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+
+
+def _read(path: Path) -> dict[Any, Any]:
+    """The YAML of a file."""
+    read: dict[Any, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return read
+
+
+def _steps(path: Path) -> list[dict[str, Any]]:
+    """The steps of all jobs."""
+    return [step for job in _read(path)["jobs"].values() for step in job["steps"]]
+
+
+def test_the_three_workflows_are_there() -> None:
+    """There is one for checking, one for deploying, one for releasing."""
+    assert [path.stem for path in WORKFLOWS] == ["ci", "deploy", "release"]
+
+
+@each_workflow
+def test_workflows_may_only_read_unless_they_say_more(path: Path) -> None:
+    """Each workflow states its permissions, and only those of a deployment or a release go beyond reading."""
+    permissions = _read(path)["permissions"]
+
+    assert permissions["contents"] == "read"
+    assert set(permissions) == ({"contents", "id-token"} if path.stem == "deploy" else {"contents"})
+
+
+@each_workflow
+def test_every_job_ends(path: Path) -> None:
+    """No job can run for hours."""
+    assert [name for name, job in _read(path)["jobs"].items() if not job.get("timeout-minutes")] == []
+
+
+@each_workflow
+def test_actions_are_known(path: Path) -> None:
+    """Only actions in versions that are known to exist are used."""
+    assert {step["uses"] for step in _steps(path) if "uses" in step} <= ACTIONS
+
+
+@each_workflow
+def test_shell_steps_parse_and_take_no_outside_text(path: Path) -> None:
+    """Each script is valid for bash, and nothing of an event is pasted into one."""
+    bash = shutil.which("bash")
+    for script in (step["run"] for step in _steps(path) if "run" in step):
+        assert "${{" not in script
+        if bash:
+            done = subprocess.run([bash, "-n"], input=script, text=True, capture_output=True, check=False)
+            assert done.stderr == ""
+
+
+def test_every_supported_python_is_tested() -> None:
+    """CI tests from the lowest version that pyproject.toml allows to the one that is deployed."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    tested = _read(ROOT / ".github" / "workflows" / "ci.yml")["jobs"]["test"]["strategy"]["matrix"]["python"]
+
+    assert project["requires-python"] == f">={tested[0]}"
+    assert tested == ["3.11", "3.12", "3.13"]
+    assert f"version: '{tested[-1]}'" in (ROOT / "infra" / "app" / "function-app.bicep").read_text(encoding="utf-8")
+
+
+def test_dependabot_watches_what_is_locked() -> None:
+    """Python packages, npm packages and actions are each watched."""
+    updates = _read(ROOT / ".github" / "dependabot.yml")["updates"]
+
+    assert {update["package-ecosystem"] for update in updates} == {"pip", "npm", "github-actions"}
+
+
+def test_azd_finds_the_app_and_its_hook() -> None:
+    """azure.yaml deploys the root to the site with that tag, and its hook exists for both kinds of system."""
+    azure = _read(ROOT / "azure.yaml")
+    (service,) = azure["services"]
+
+    assert azure["services"][service] == {"project": ".", "language": "python", "host": "function"}
+    assert f"'azd-service-name': '{service}'" in (ROOT / "infra" / "app" / "function-app.bicep").read_text(
+        encoding="utf-8"
+    )
+    for hook in azure["hooks"]["postdeploy"].values():
+        (script,) = re.findall(r"\S+\.py", hook["run"])
+        assert (ROOT / script).is_file()
+        assert hook["continueOnError"] is True
+
+
+def test_azd_is_new_enough_to_spare_batch_accounts() -> None:
+    """No azd is let in whose `down` deletes the resource groups of the watched accounts."""
+    required = _read(ROOT / "azure.yaml")["requiredVersions"]["azd"]
+    version = tuple(map(int, required.removeprefix(">= ").split(".")))
+
+    assert version >= (1, 24, 1)
+
+
+@pytest.mark.parametrize(
+    "path", [*(ROOT / ".vscode").glob("*.json"), *(ROOT / ".devcontainer").glob("*.json")], ids=lambda path: path.name
+)
+def test_editor_files_are_json(path: Path) -> None:
+    """What editors read is plain JSON."""
+    assert json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_f5_starts_a_task_that_exists() -> None:
+    """The task that a debugging session starts first, and those that it waits for, are defined."""
+    launch, tasks = (
+        json.loads((ROOT / ".vscode" / f"{name}.json").read_text(encoding="utf-8")) for name in ("launch", "tasks")
+    )
+    labels = {task["label"] for task in tasks["tasks"]}
+    wanted = {one["preLaunchTask"] for one in launch["configurations"] if "preLaunchTask" in one}
+    wanted |= {label for task in tasks["tasks"] for label in task.get("dependsOn", [])}
+
+    assert wanted <= labels

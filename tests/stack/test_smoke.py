@@ -1,0 +1,239 @@
+"""The look at a real account, tried on the simulated one."""
+
+import json
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dev
+from local.batch_simulator.server import Simulator
+from local.batch_simulator.statuses import Cause, Phase, failed, succeeded
+from local.batch_simulator.world import World
+from local.smoke.__main__ import main
+from local.smoke.recording import Recorded
+from local.smoke.scrubbing import Scrubber
+from local.smoke.surprises import surprises
+from tests.support.stack import ACCOUNT, KEY, running_account
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = ("contoso-nightly", "contoso-pool", "tvm-contoso-0", "contoso-secret", "contoso")
+NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+
+
+def furnish(world: World) -> None:
+    """Put into an account whatever a recording should show; every name of it has `contoso` in it."""
+    began = world.now
+    cause = Cause(
+        category="UserError",
+        code="BlobNotFound",
+        message="Blob https://contoso.blob.core.windows.net/c?sig=contoso-secret is not there.",
+        details=(("FilePath", "contoso-secret.txt"),),
+    )
+    world.add_job("contoso-nightly", pool="contoso-pool", tasks={"active": 3, "running": 1})
+    ended = began + timedelta(seconds=20)
+    for number in range(7):
+        build = failed if number % 3 == 0 else succeeded
+        how: Any = {"cause": cause} if number % 3 == 0 else {}
+        run = build("contoso-nightly", Phase.PREPARATION, start=began, end=ended, **how)
+        node = f"tvm-contoso-{number}"
+        world.set_status("contoso-nightly", "contoso-pool", node, preparation=run)
+        world.set_file("contoso-pool", node, f"{run['taskRootDirectory']}/stderr.txt", "contoso-secret: no such file\n")
+    world.add_job("contoso-plain", has_preparation=False, has_release=False)
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
+    """A furnished account, its key where the smoke finds it."""
+    monkeypatch.setenv("BATCH_ACCOUNT_NAME", ACCOUNT)
+    monkeypatch.setenv("BATCH_ACCOUNT_KEY", KEY)
+    with running_account() as (world, simulator):
+        furnish(world)
+        yield simulator
+
+
+def test_every_read_is_tried_and_fits(account: Simulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On an account that behaves as documented all reads fit, and each operation is recorded; nothing is changed."""
+    assert main(["--account", account.url, "--record", str(tmp_path), "--name", "sim"]) == 0
+    said = capsys.readouterr().out
+    assert "FAILS" not in said
+    recorded = sorted(file.stem for file in (tmp_path / "sim").glob("*.json"))
+    assert recorded == [
+        "File_GetFromComputeNode-200",
+        "File_GetPropertiesFromComputeNode-200",
+        "File_GetPropertiesFromComputeNode-404",
+        "Job_Get-200",
+        "Job_Get-404",
+        "Job_GetTaskCounts-200",
+        "Job_List-200",
+        "Job_ListPreparationAndReleaseTaskStatus-200",
+        "Job_ListPreparationAndReleaseTaskStatus-200-link",
+        "Job_ListPreparationAndReleaseTaskStatus-409",
+    ]
+    assert {request.method for request in account.requests} == {"GET", "HEAD"}
+
+
+def test_nothing_of_the_account_is_recorded_or_said(
+    account: Simulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No name, id, address, text or secret of the account is in a recording or on the screen."""
+    main(["--account", account.url, "--record", str(tmp_path)])
+    output = capsys.readouterr()
+    said = output.out.replace(str(tmp_path), "") + output.err
+    for text in (said, *(file.read_text() for file in tmp_path.rglob("*.json"))):
+        for name in (*NAMES, ACCOUNT, KEY, account.url.removeprefix("http://")):
+            assert name not in text
+
+
+def test_a_read_that_fails_is_said(account: Simulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A refused read is named with Batch's code, the others are tried all the same, and the exit code is 1."""
+    account.inject("Job_GetTaskCounts", 403, "InsufficientAccountPermissions", times=None)
+    assert main(["--account", account.url, "--record", str(tmp_path)]) == 1
+    said = capsys.readouterr().out
+    assert "FAILS  count tasks of job 1: InsufficientAccountPermissions" in said
+    assert "fits   read the end of stderr.txt" in said
+
+
+def test_the_command_line_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`dev.py smoke --account URL` and what `make smoke ARGS=...` calls hand the account on; no other command does."""
+    called: list[tuple[str, ...]] = []
+
+    def call(*arguments: str) -> int:
+        called.append(arguments)
+        return 0
+
+    monkeypatch.setattr(dev, "make_venv", lambda: None)
+    monkeypatch.setattr(dev, "call", call)
+    for between in ((), ("--",)):
+        monkeypatch.setattr(sys, "argv", ["dev.py", "smoke", *between, "--account", "https://a.example"])
+        assert dev.main() == 0
+    assert called == [("local.smoke", "--account", "https://a.example")] * 2
+    monkeypatch.setattr(sys, "argv", ["dev.py", "test-fast", "--account", "https://a.example"])
+    with pytest.raises(SystemExit):
+        dev.main()
+    assert "smoke" in (ROOT / "Makefile").read_text(encoding="utf-8").split("lock:")[0]
+
+
+@pytest.mark.parametrize("url", ["batch.example", "http://a.westeurope.batch.azure.com", "https://a.example/jobs"])
+def test_a_wrong_address_is_refused(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is sent to what is no account's address."""
+    assert main(["--account", url, "--record", str(tmp_path)]) == 2
+    assert "--account" in capsys.readouterr().err
+
+
+def exchange(body: Any, *, headers: dict[str, str] | None = None, kind: str = "statuses") -> Recorded:
+    """An answered listing."""
+    path = {"statuses": "/jobs/j/jobpreparationandreleasetaskstatus", "jobs": "/jobs"}[kind]
+    usual = {"request-id": "r", "client-request-id": "c", "date": "Sun, 01 Nov 2026 12:00:00 GMT"}
+    return Recorded(
+        method="GET",
+        url=f"https://a.example{path}?%24filter=x&api-version=2024-07-01.20.0",
+        status=200,
+        headers=usual if headers is None else headers,
+        body=json.dumps(body).encode(),
+    )
+
+
+def run(**changes: Any) -> Any:
+    """A status whose preparation ended well, with changes."""
+    info = {"startTime": "2026-11-01T11:00:00Z", "state": "completed", "result": "success", "exitCode": 0}
+    whole = info | {"taskRootDirectory": "wd"} | changes
+    shown = {name: value for name, value in whole.items() if value is not None}
+    return {"poolId": "p", "nodeId": "n", "nodeUrl": "u", "jobPreparationTaskExecutionInfo": shown}
+
+
+STATUSES = "Job_ListPreparationAndReleaseTaskStatus"
+LINK = "https://a.example/jobs/j/jobpreparationandreleasetaskstatus?$skipToken=n&$filter=x"
+PREPARATION = "jobPreparationTaskExecutionInfo"
+
+
+@pytest.mark.parametrize(
+    ("recorded", "said"),
+    [
+        pytest.param(exchange({"value": [run()], "odata.nextLink": LINK}), [], id="as expected"),
+        pytest.param(
+            exchange({"value": [run(result="Success")]}),
+            [f"{PREPARATION}: result is spelled Success (1x)"],
+            id="case",
+        ),
+        pytest.param(
+            exchange({"value": [run(result="exploded")] * 2}),
+            [f"{PREPARATION}: result is a word that Prepwatch does not know; it is counted as unknown (2x)"],
+            id="unknown word",
+        ),
+        pytest.param(
+            exchange({"value": [run(result=None)]}),
+            [f"{PREPARATION} is completed without result (1x)"],
+            id="no result",
+        ),
+        pytest.param(
+            exchange({"value": [run(result="failure")]}),
+            [f"{PREPARATION} has failed without failureInfo (1x)"],
+            id="no info",
+        ),
+        pytest.param(
+            exchange({"value": [run(waitReason="x")]}),
+            [f"{PREPARATION} has a field that Prepwatch does not know: waitReason (1x)"],
+            id="new field",
+        ),
+        pytest.param(
+            exchange({"value": [], "odata.nextLink": LINK.replace("a.example", "b.example")}),
+            [f"{STATUSES}: odata.nextLink leads to another origin; it is not followed (1x)"],
+            id="foreign link",
+        ),
+        pytest.param(
+            exchange({"value": [], "odata.nextLink": LINK.replace("taskstatus", "status")}),
+            [f"{STATUSES}: odata.nextLink names another path; it is followed (1x)"],
+            id="other path",
+        ),
+        pytest.param(
+            exchange({"value": [], "odata.nextLink": LINK.replace("$filter=x", "")}),
+            [f"{STATUSES}: odata.nextLink has lost $filter (1x)"],
+            id="lost filter",
+        ),
+        pytest.param(
+            exchange({"value": [{"id": "j", "state": "Active"}]}, kind="jobs"),
+            [
+                "a job has no creationTime (1x)",
+                "a job has no stateTransitionTime (1x)",
+                "a job's state is a word, or a spelling, that Prepwatch does not know (1x)",
+            ],
+            id="job",
+        ),
+        pytest.param(
+            exchange({"value": []}, headers={"date": "Sun, 01 Nov 2026 12:09:00 GMT"}),
+            [
+                f"{STATUSES}: no header client-request-id (1x)",
+                f"{STATUSES}: no header request-id (1x)",
+                "this machine's clock and Batch's differ by minutes: SharedKey fails beyond fifteen (1x)",
+            ],
+            id="headers",
+        ),
+    ],
+)
+def test_surprises_are_said(recorded: Recorded, said: list[str]) -> None:
+    """What is not as expected is said in words, with how often, and nothing else is."""
+    assert surprises([recorded], NOW) == said
+
+
+def test_scrubbing_keeps_what_a_parser_needs() -> None:
+    """Field names, numbers, times and words of the API stay; the same name stays the same; everything else goes."""
+    status = run(failureInfo={"category": "UserError", "code": "BlobNotFound", "message": "contoso is not there"})
+    recorded = exchange(
+        {"value": [status, status | {"nodeId": "N"}], "odata.metadata": "https://a.example/$metadata#x"}
+    )
+    body = Scrubber().scrub(recorded)["body"]
+    first, second = body["value"]
+    assert (first["poolId"], first["nodeId"], second["nodeId"]) == ("pool-1", "node-1", "node-1")
+    info = first[PREPARATION]
+    assert (info["startTime"], info["state"], info["exitCode"]) == ("2026-11-01T11:00:00Z", "completed", 0)
+    assert info["failureInfo"] == {
+        "category": "UserError",
+        "code": "BlobNotFound",
+        "message": "text of 20 characters",
+    }
+    assert first["nodeUrl"] == "text of 1 characters"
+    assert body["odata.metadata"] == "https://account.region.batch.azure.com/$metadata#x"

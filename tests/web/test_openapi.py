@@ -1,0 +1,77 @@
+"""openapi.json says what is served."""
+
+import json
+import re
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.web.http import Answer, Request
+from shared.web.openapi import document
+from shared.web.operation import Route
+from shared.web.operations import ROUTES
+from tests.support.deployment import Deployment, deploy
+
+ROOT = Path(__file__).resolve().parents[2]
+BY_NAME = {route.function: route for route in ROUTES}
+
+
+@pytest.fixture(scope="module")
+def deployment() -> Deployment:
+    """An app that knows nothing yet."""
+    return deploy()
+
+
+def test_every_function_is_described() -> None:
+    """The document has exactly the routes that the host is told of, with their methods."""
+    served = {}
+    # A copy of its own: an app tells its functions only once.
+    for function in runpy.run_path(str(ROOT / "function_app.py"))["app"].get_functions():
+        trigger = function.get_trigger()
+        assert trigger is not None
+        said = trigger.get_dict_repr()
+        if said["type"] == "httpTrigger":
+            served[function.get_function_name()] = (said["methods"][0].name, said["route"], said["authLevel"].name)
+    described = {
+        route.function: (route.method, route.template, "ANONYMOUS" if route.anonymous else "FUNCTION")
+        for route in ROUTES
+    }
+    assert described == served
+
+
+def _handlers(deployment: Deployment) -> dict[str, Callable[[Request], Answer]]:
+    routes = deployment.app.routes
+    return {
+        name: getattr(owner, name)
+        for owner in (routes, routes.events, routes.webhooks, routes.mutes, routes.system)
+        for name in BY_NAME
+        if hasattr(type(owner), name)
+    }
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if not route.anonymous], ids=lambda route: route.function)
+def test_every_parameter_is_described(deployment: Deployment, route: Route) -> None:
+    """A parameter that is not known is refused, and what is said to be known is what the document says."""
+    handler = _handlers(deployment)[route.function]
+    parts: dict[str, Any] = dict.fromkeys(re.findall(r"{(\w+)}", route.template), "x")
+    told = deployment.ask(lambda _routes, asked: handler(asked), {"nope": "1"}, **parts)
+    assert (told.status, told.body["error"]["target"]) == (400, "nope")
+    known = told.body["error"]["message"].partition("known are: ")[2].removesuffix(".")
+    assert frozenset(known.split(", ")) - {"none"} == route.query_names
+
+
+def test_it_is_served(deployment: Deployment) -> None:
+    """The route answers the document."""
+    answer = deployment.app.routes.system.openapi(Request())
+    assert answer.body == document()
+    assert json.loads(answer.body)["openapi"] == "3.1.0"
+
+
+def test_every_reference_leads_somewhere() -> None:
+    """No shape is named that the document does not hold, and none is held that nothing names."""
+    text = document().decode()
+    named = set(re.findall(r'"#/components/schemas/(\w+)"', text))
+    assert named == set(json.loads(text)["components"]["schemas"])

@@ -1,0 +1,39 @@
+"""The stages of these tests: each built once for a process, set up anew for each fault."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from local.azurite import Azurite
+from tests.whole.faults.people import PEOPLE
+from tests.whole.faults.stage import Stage, stage
+from tests.whole.faults.story import CYCLES, TROUBLE, Story
+
+STORIES = (CYCLES, PEOPLE, TROUBLE)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what asks for a `scene` with each chapter of each story in which something is broken."""
+    if "scene" in metafunc.fixturenames:
+        scenes = [
+            pytest.param((story, number), id=f"{story.name}-{chapter.name}")
+            for story in STORIES
+            for number, chapter in enumerate(story.chapters)
+            if chapter.breaks is None or chapter.breaks
+        ]
+        metafunc.parametrize("scene", scenes)
+
+
+@pytest.fixture(scope="package")
+def played(azurite: Azurite) -> Iterator[Callable[[Story], Stage]]:
+    """Gives the stage of a story that was played once without a fault."""
+    stages: dict[str, Stage] = {}
+    with ExitStack() as stack:
+
+        def stage_of(story: Story) -> Stage:
+            if story.name not in stages:
+                stages[story.name] = stack.enter_context(stage(story, azurite))
+            return stages[story.name]
+
+        yield stage_of

@@ -1,0 +1,346 @@
+"""The whole app against a Batch account that lies, breaks off, floods and never ends, in one job among good ones."""
+
+import json
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from shared.adapters.batch_client import PAGE_LIMIT
+from shared.web.routes import Routes
+from tests.support.hostile_batch import (
+    JSON,
+    Play,
+    account,
+    error_reply,
+    failed_node,
+    json_reply,
+    page,
+    says,
+)
+from tests.support.scripted_http import Asked, Reply, ScriptedServer
+from tests.support.stack import KEY
+from tests.support.whole_app import WholeApp, stored_text, whole_app
+
+MEBI = 1024 * 1024
+SECRET = "5ecr3tC4n4ryV4lu3"
+
+
+@pytest.fixture
+def stranger() -> Iterator[ScriptedServer]:
+    """A server that is not the account's, and must never hear of it."""
+    with ScriptedServer(json_reply({"value": [failed_node("n-stranger")]})) as server:
+        yield server
+
+
+def raw(body: bytes, **changes: Any) -> Play:
+    """Answers with these bytes, as JSON."""
+    return says(Reply(**{"headers": JSON, "body": body, **changes}))
+
+
+def changed(**changes: Any) -> Play:
+    """A page of one node, with changes in its execution info."""
+    return page(failed_node("n-1", **changes))
+
+
+def endless(asked: Asked) -> Reply:
+    """A page that names another page, always another."""
+    number = int(urlsplit(asked.target).query.rpartition("skip=")[2] or 0) + 1 if "skip=" in asked.target else 1
+    return page(link=f"http://{asked.headers['host']}/jobs/bad/jobpreparationandreleasetaskstatus?skip={number}")(asked)
+
+
+def looping(asked: Asked) -> Reply:
+    """A page that names itself."""
+    return page(link=f"http://{asked.headers['host']}/jobs/bad/jobpreparationandreleasetaskstatus?skip=1")(asked)
+
+
+def to_stranger(stranger: str) -> Play:
+    """A page that names a page of somebody else."""
+    return page(failed_node("n-9"), link=f"{stranger}/jobs/bad/jobpreparationandreleasetaskstatus?sig={SECRET}")
+
+
+def redirect(stranger: str) -> Play:
+    """Sends the caller elsewhere."""
+    return says(Reply(status=307, headers={"Location": f"{stranger}/?sig={SECRET}"}))
+
+
+def as_user_info(stranger: str) -> Play:
+    """A link whose user part looks like the account's host."""
+
+    def play(asked: Asked) -> Reply:
+        return page(link=f"http://{asked.headers['host']}@{stranger.removeprefix('http://')}/jobs")(asked)
+
+    return play
+
+
+HTML = b"<html><title>502</title>password=" + SECRET.encode()
+WHOLE = json.dumps({"value": [failed_node("n-1"), failed_node("n-2")]}).encode()
+
+HOSTILE: list[Any] = [
+    pytest.param(to_stranger, "ForeignLink", id="link to another host"),
+    pytest.param(as_user_info, "ForeignLink", id="link with a user part"),
+    pytest.param(lambda _: page(link="/jobs/bad"), "ForeignLink", id="relative link"),
+    pytest.param(lambda _: page(link="file:///etc/passwd"), "ForeignLink", id="file link"),
+    pytest.param(lambda _: page(link="http://["), "ForeignLink", id="link that is none"),
+    pytest.param(lambda _: looping, "LoopingLink", id="looping link"),
+    pytest.param(lambda _: endless, "TooManyPages", id="endless pages"),
+    pytest.param(redirect, "Http307", id="redirect"),
+    pytest.param(lambda _: raw(WHOLE[:-40]), "InvalidAnswer", id="truncated JSON"),
+    pytest.param(
+        lambda _: raw(WHOLE, headers={"Content-Length": str(len(WHOLE) + 9)}, hang_up=True),
+        "ConnectionFailed",
+        id="cut short",
+    ),
+    pytest.param(lambda _: says(Reply(status=0, hang_up=True)), "ConnectionFailed", id="no answer"),
+    pytest.param(lambda _: raw(b""), "InvalidAnswer", id="empty"),
+    pytest.param(lambda _: raw(b"[]"), "InvalidAnswer", id="no object"),
+    pytest.param(lambda _: raw(b'{"value":7}'), "InvalidAnswer", id="value is a number"),
+    pytest.param(lambda _: raw(b'{"value":[7]}'), "InvalidAnswer", id="entry is a number"),
+    pytest.param(lambda _: raw(b'{"values":[]}'), "InvalidAnswer", id="another object"),
+    pytest.param(lambda _: raw(b'{"value":' + b"[" * 200_000), "InvalidAnswer", id="nested without end"),
+    pytest.param(
+        lambda _: raw(b'{"value":[' + b'{"nodeId":"n","x":' * 50_000 + b"1" + b"}" * 50_000 + b"]}"),
+        "InvalidAnswer",
+        id="nested deeply",
+    ),
+    pytest.param(lambda _: raw(b'{"value":[{"nodeId":"\xff\xfe"}]}'), "InvalidAnswer", id="no UTF-8"),
+    pytest.param(lambda _: raw(HTML, headers={"Content-Type": "text/html"}), "InvalidAnswer", id="HTML"),
+    pytest.param(lambda _: raw(HTML, status=404), "Http404", id="404 that is not Batch's"),
+    pytest.param(lambda _: raw(HTML, status=500), "Http500", id="500 in HTML"),
+    pytest.param(lambda _: raw(HTML, status=418), "Http418", id="418"),
+    pytest.param(lambda _: raw(b"", status=204), "Http204", id="204"),
+    pytest.param(lambda _: says(error_reply(400, "InvalidInput")), "InvalidInput", id="400"),
+    pytest.param(lambda _: says(error_reply(500, f"sig={SECRET}")), "sig=[redacted]", id="secret as code"),
+    pytest.param(lambda _: changed(startTime=7), "InvalidAnswer", id="time is a number"),
+    pytest.param(lambda _: changed(startTime="yesterday"), "InvalidAnswer", id="time is a word"),
+    pytest.param(lambda _: changed(startTime="9999-12-31T23:59:59-14:00"), "InvalidAnswer", id="time beyond time"),
+    pytest.param(lambda _: changed(exitCode="1"), "InvalidAnswer", id="exit code is a text"),
+    pytest.param(lambda _: changed(exitCode=2**80), "InvalidAnswer", id="exit code beyond bounds"),
+    pytest.param(lambda _: changed(retryCount=1e300), "InvalidAnswer", id="retries beyond bounds"),
+    pytest.param(lambda _: changed(failureInfo=[1]), "InvalidAnswer", id="failure is a list"),
+    pytest.param(lambda _: changed(state={"x": 1}), "InvalidAnswer", id="state is an object"),
+    pytest.param(lambda _: page({"poolId": "p"}), "InvalidAnswer", id="no node id"),
+    pytest.param(lambda _: page({"poolId": "p", "nodeId": "n\x00"}), "InvalidAnswer", id="control character in an id"),
+    pytest.param(lambda _: page({"poolId": "p", "nodeId": "n" * 5000}), "InvalidAnswer", id="endless id"),
+]
+
+
+def looked_at(app: WholeApp) -> None:
+    """Poll, and see that no unknown error ended the cycle."""
+    assert app.poll().skipped is None
+
+
+@pytest.mark.parametrize(("make", "code"), HOSTILE)
+def test_a_hostile_listing_harms_its_own_job_only(
+    make: Callable[[str], Play], code: str, stranger: ScriptedServer
+) -> None:
+    """The job shows the error, keeps its last good nodes, and recovers; other jobs go on; no stranger is asked."""
+    good = page(failed_node("n-1"))
+    plays: dict[str, Play] = {"bad": good, "other": good}
+    with account(plays) as batch:
+        app = whole_app(batch.url)
+        looked_at(app)
+        before = app.nodes("bad")
+        plays["bad"] = make(stranger.url)
+        plays["other"] = page(failed_node("n-1"), failed_node("n-2"))
+        report = app.poll()
+        bad, stored = app.job("bad"), stored_text(list(app.rows()))
+        assert (report.good, report.errors, bad["error"]["code"]) == (True, 1, code)
+        assert app.nodes("bad") == before
+        assert app.job("other")["error"] is None
+        assert {node["nodeId"] for node in app.nodes("other")} == {"n-1", "n-2"}
+        plays["bad"] = page(failed_node("n-3"))
+        looked_at(app)
+
+    assert app.job("bad")["error"] is None
+    assert {node["nodeId"] for node in app.nodes("bad")} == {"n-1", "n-3"}
+    told = {(event["data"]["jobId"], node["nodeId"]) for event in app.post.events() for node in event["data"]["nodes"]}
+    assert told == {("bad", "n-1"), ("bad", "n-3"), ("other", "n-1"), ("other", "n-2")}
+    assert stranger.log == []
+    assert SECRET.encode() not in stored
+    assert KEY.encode() not in stored
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        pytest.param({"startTime": "0001-01-01T00:00:00Z", "endTime": "0001-01-01T00:00:00Z"}, id="the year one"),
+        pytest.param({"endTime": "9999-12-31T23:59:59Z"}, id="the year 9999"),
+        pytest.param({"startTime": None, "endTime": None}, id="no times"),
+        pytest.param({"result": "Exploded", "failureInfo": None, "exitCode": 1}, id="a result that nobody knows"),
+        pytest.param({"failureInfo": {}}, id="a failure without words"),
+        pytest.param({"failureInfo": {"code": "x" * 100_000, "message": "\U0001f4a5" * 100_000}}, id="endless texts"),
+        pytest.param(
+            {"failureInfo": {"code": "C", "details": [{"name": "n" * 9999, "value": "v" * 9999}] * 999}},
+            id="endless details",
+        ),
+        pytest.param({"exitCode": -2147483648, "retryCount": 4294967295}, id="numbers at the bounds"),
+        pytest.param({"futureField": {"a": [1, 2, {"b": None}]}}, id="fields of a later version"),
+    ],
+)
+def test_what_is_odd_but_readable_is_no_error(info: dict[str, Any]) -> None:
+    """Values that no sane service gives are stored and shown as far as they can be, and told once at most."""
+    with account({"odd": page(failed_node("n-1", **info)), "other": page(failed_node("n-1"))}) as batch:
+        app = whole_app(batch.url)
+        assert [app.poll().errors for _ in range(3)] == [0, 0, 0]
+
+    assert app.job("odd")["error"] is None
+    assert [node["nodeId"] for node in app.nodes("odd")] == ["n-1"]
+    told = [event["data"]["jobId"] for event in app.post.events("preparation.failed")]
+    assert told.count("other") == 1
+    assert told.count("odd") <= 1
+    assert all(len(request.body) <= 48 * 1024 for request in app.post.sent)
+
+
+def test_the_same_node_twice_is_one_node() -> None:
+    """Of several entries for a node the later run counts, whatever their order and the case of their ids."""
+    ended = datetime.now(UTC)
+    earlier = failed_node("n-1", now=ended - timedelta(minutes=5), result="success", failureInfo=None, exitCode=0)
+    later = failed_node("N-1", now=ended)
+    with account({"job": page(later, earlier, later), "mirrored": page(earlier, later)}) as batch:
+        app = whole_app(batch.url)
+        looked_at(app)
+        looked_at(app)
+
+    for job in ("job", "mirrored"):
+        assert (app.job(job)["nodes"], app.job(job)["preparation"]["failed"]) == (1, 1)
+    assert app.post.types() == ["preparation.failed"] * 2
+
+
+def test_a_page_of_a_gigabyte_is_not_read() -> None:
+    """An answer without end is cut off at the limit for a page: in bytes taken, in memory and in time."""
+    sent = 0
+
+    def flood() -> Iterator[bytes]:
+        nonlocal sent
+        yield b'{"value":["'
+        for _ in range(1024):
+            sent += MEBI
+            yield b"x" * MEBI
+
+    def gigabyte(_: Asked) -> Reply:
+        return Reply(headers=JSON, body=flood())
+
+    with account({"bad": gigabyte, "other": page(failed_node("n-1"))}) as batch:
+        app = whole_app(batch.url)
+        started = time.monotonic()
+        tracemalloc.start()
+        report = app.poll()
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+    assert time.monotonic() - started < 30
+    assert (report.good, app.job("bad")["error"]["code"]) == (True, "AnswerTooLarge")
+    assert sent < 3 * PAGE_LIMIT  # what the sockets on both sides hold is sent, but not read
+    assert peak < 2.5 * PAGE_LIMIT
+    assert app.post.types() == ["preparation.failed"]
+
+
+def test_a_listing_that_fills_the_memory_page_by_page_is_given_up() -> None:
+    """Pages that are each within bounds and never end are not collected beyond the limit for a listing."""
+    filler = b"x" * (60 * MEBI)
+
+    def heap(asked: Asked) -> Reply:
+        number = asked.target.count("z")
+        link = f"http://{asked.headers['host']}/jobs/bad/jobpreparationandreleasetaskstatus?skip={'z' * (number + 1)}"
+        entry = b'{"nodeId":"n-%d","filler":"%b"}' % (number, filler)
+        return Reply(headers=JSON, body=b'{"value":[%b],"odata.nextLink":"%b"}' % (entry, link.encode()))
+
+    with account({"bad": heap, "other": page(failed_node("n-1"))}) as batch:
+        app = whole_app(batch.url)
+        report = app.poll()
+        asked = sum("/bad/" in request.target for request in batch.log)
+
+    assert (report.good, app.job("bad")["error"]["code"]) == (True, "ListingTooLarge")
+    assert asked == 5
+    assert app.post.types() == ["preparation.failed"]
+
+
+def test_a_slow_drip_ends_with_its_deadline() -> None:
+    """An answer that comes byte by byte for ever holds up its own job, for twice the budget at most."""
+    closing: list[ScriptedServer] = []
+
+    def drip() -> Iterator[bytes]:
+        yield b'{"value":['
+        while not closing[0].closing.wait(0.05):
+            yield b" "
+
+    plays = {"bad": lambda _: Reply(headers=JSON, body=drip()), "other": page(failed_node("n-1"))}
+    with account(plays) as batch:
+        closing.append(batch)
+        app = whole_app(batch.url, POLL_BUDGET_SECONDS="1")
+        started = time.monotonic()
+        report = app.poll()
+        assert time.monotonic() - started < 10
+
+    assert (report.good, app.job("bad")["error"]["code"]) == (True, "DeadlineExceeded")
+    assert app.post.types() == ["preparation.failed"]
+
+
+def test_secrets_and_control_characters_in_texts_are_not_kept() -> None:
+    """Whatever a text of Batch holds, no secret and no control character is stored, told or shown."""
+    words = [
+        f"https://x.blob.core.windows.net/c/f?sv=1&sig={SECRET}%3D",
+        f"DefaultEndpointsProtocol=https;AccountName=x;AccountKey={SECRET}==;EndpointSuffix=core.windows.net",
+        f"Authorization: Bearer {SECRET}",
+        f"https://user:{SECRET}@registry.example/image",
+        f'{{"password": "{SECRET}", "client_secret":"{SECRET}"}}',
+        f"SharedAccessSignature sr=x&sig={SECRET}&se=1",
+        "\x00\x07\x1b[2J\x7f\x9b31m\u202e\u200b\u2028 all red",
+    ]
+    text = " | ".join(words)
+    changes: dict[str, Any] = {
+        "state": "completed",
+        "failureInfo": {
+            "category": "UserError",
+            "code": text,
+            "message": text,
+            "details": [{"name": "n", "value": text}],
+        },
+        "containerInfo": {"containerId": text, "state": text, "error": text},
+        "taskRootDirectory": text,
+        "taskRootDirectoryUrl": text,
+    }
+    node = failed_node("n-1", **changes) | {"nodeUrl": text}
+
+    def hear(asked: Asked) -> Reply:
+        if asked.method == "HEAD":
+            return Reply(headers={"Content-Length": str(len(text.encode()))})
+        return Reply(body=text.encode())
+
+    plays = {"job": page(node), "broken": says(error_reply(500, text, text)), "slow": says(error_reply(400, "X", text))}
+    with account(plays, other=hear) as batch:
+        app = whole_app(batch.url, STDERR_TAIL_BYTES="4096")
+        for _ in range(3):
+            looked_at(app)
+        shown = [
+            app.answer(Routes.summary).body,
+            app.answer(Routes.list_jobs).body,
+            app.answer(Routes.list_nodes, route={"jobId": "job"}).body,
+            app.answer(Routes.list_nodes, route={"jobId": "job"}, query={"live": "true"}).body,
+            app.answer(Routes.list_nodes, route={"jobId": "broken"}, query={"live": "true"}).body,
+        ]
+
+    assert {asked.method for asked in batch.log} == {"GET", "HEAD"}
+    told = [request.body for request in app.post.sent]
+    assert set(app.post.types()) == {"preparation.failed", "job.unreachable"}
+    (node_told,) = app.post.events("preparation.failed")[0]["data"]["nodes"]
+    assert "all red" in node_told["stderrTail"]
+    for place in (stored_text(list(app.rows())), *shown, *told):
+        assert SECRET.encode() not in place
+    for body in (*shown, *told):
+        assert not {character for character in _texts(json.loads(body)) if _controls(character)}
+
+
+def _texts(value: Any) -> str:
+    if isinstance(value, dict):
+        return "".join(map(_texts, value.values()))
+    return "".join(map(_texts, value)) if isinstance(value, list) else str(value)
+
+
+def _controls(character: str) -> bool:
+    return (ord(character) < 32 and character not in "\t\n") or character in "\x7f\x9b\u202e\u200b\u2028"

@@ -1,0 +1,29 @@
+"""A job of more chunks than a transaction has rows."""
+
+from datetime import UTC, datetime
+
+from shared.ledger.slice import MAX_ROWS
+from shared.polling.slicing import Layout, Room, plan_layout, plan_slices
+from shared.state.chunks import decode_chunk, first_prefixes
+from shared.state.jobs import JobHead
+
+NOW = datetime(2026, 11, 5, 12, 0, tzinfo=UTC)
+
+
+def test_a_head_names_only_chunks_that_are_written() -> None:
+    """At the first sight of 100,000 nodes every slice fits a transaction, and no head names a row that is not there."""
+    known = JobHead(job_id="job-1")
+    head = JobHead(job_id="job-1", chunks=first_prefixes(100_000))
+    layout = Layout(known=known, head=head, chunks={prefix: {} for prefix in head.chunks}, stored=frozenset())
+    room = Room(rows_of=lambda _event: 1, spare_rows=0, now=NOW)
+
+    slices = plan_slices(plan_layout(layout, ()), (), (b"page",), (), room)
+
+    written: dict[str, bytes] = {}
+    for step in slices:
+        written |= step.chunks
+        assert 1 + len(step.chunks) <= MAX_ROWS
+        assert set(step.head.chunks) <= set(written)
+    assert set(written) == set(head.chunks)
+    assert {content for prefix in written for content in decode_chunk(written[prefix])} == set()
+    assert slices[-1].head.pages == (b"page",)

@@ -1,0 +1,141 @@
+"""What a person makes of a chat message or a page: the bodies of the formats that tell how things stand, read back.
+
+Owns the reading, by the services' formats and the words in them. Does not own what should have been said (`listeners`).
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shared.webhook import WebhookFormat
+
+PHASES = ("preparation", "release")
+_NEWLY = re.compile(r"(\d+) newly failed")
+_HELD_UP = re.compile(r"[1-9]\d* of \d+ nodes (are|were)( still)? held up")
+_JOB_KEY = "prepwatch:job:"
+_WORDS = "preparation|release|stuck|moves|vanished|can|need|resolved|ended|gone|not|over"
+_JOB_TITLE = re.compile(rf"(?<!\S)[\w-]+: ({_WORDS}).*\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What a message says about one thing: a title and named facts."""
+
+    title: str
+    facts: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def job(self) -> str:
+        """The job that it is about, in lower case."""
+        return self.title.partition(": ")[0].lower()
+
+    @property
+    def resolved(self) -> bool:
+        """Whether it says that what was wrong is over."""
+        return self.title.endswith(": resolved") or "Why" in dict(self.facts)
+
+    @property
+    def vanished(self) -> bool:
+        """Whether it says that the job is not there any more."""
+        return "vanished" in self.title
+
+    @property
+    def tells_of_failures(self) -> bool:
+        """Whether it says that something has gone wrong with the job's tasks."""
+        return any(map(self.newly_failed, PHASES)) or any(word in self.title for word in ("failed", "stuck"))
+
+    @property
+    def fails(self) -> bool | None:
+        """Whether whoever reads it takes the job for one that is held up now; None when it does not say."""
+        if self.resolved or self.vanished:
+            return False
+        if "stuck" in self.title:
+            return True
+        said = dict(self.facts).get("Preparation")
+        return None if said is None else _HELD_UP.search(said) is not None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it says that something lasts, whatever else is over: nobody sees how the job fares."""
+        return "Not seen" in dict(self.facts)
+
+    def newly_failed(self, phase: str) -> int:
+        """How many nodes it says have failed since the last message."""
+        found = _NEWLY.match(dict(self.facts).get(phase.capitalize(), ""))
+        return int(found[1]) if found else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hearing:
+    """A message as it is read; `incident` is a page's key and `ends` says that the page closes it."""
+
+    headline: str
+    parts: tuple[Part, ...]
+    incident: str = ""
+    ends: bool = False
+
+    @property
+    def event_type(self) -> str | None:
+        """The type of the event that it tells by itself, None for how jobs stand and for the end of an incident."""
+        title = self.parts[0].title if self.parts else ""
+        return title.removeprefix("prepwatch.") if title.startswith("prepwatch.") else None
+
+    @property
+    def about_jobs(self) -> bool:
+        """Whether it tells how jobs stand."""
+        return self.incident.startswith(_JOB_KEY) if self.incident else self.event_type is None
+
+
+def hear(webhook_format: WebhookFormat, body: bytes) -> Hearing:
+    """Read a request to a webhook of a format that tells how things stand."""
+    document = json.loads(body)
+    if webhook_format is WebhookFormat.SLACK:
+        return _slack(document)
+    if webhook_format is WebhookFormat.TEAMS:
+        return _teams(document)
+    return _page(document)
+
+
+def _slack(document: Mapping[str, Any]) -> Hearing:
+    headline, *sections = (block["text"]["text"] for block in document["blocks"] if "text" in block)
+    return Hearing(headline=headline, parts=_parts(headline, [section.split("\n") for section in sections]))
+
+
+def _teams(document: Mapping[str, Any]) -> Hearing:
+    (attachment,) = document["attachments"]
+    heading, *blocks = attachment["content"]["body"]
+    groups: list[list[str]] = []
+    for block in blocks:
+        if not groups or block.get("separator") or "spacing" not in block:
+            groups.append([])
+        groups[-1].append(_text(block))
+    return Hearing(headline=_text(heading), parts=_parts(_text(heading), groups))
+
+
+def _parts(headline: str, groups: Sequence[Sequence[str]]) -> tuple[Part, ...]:
+    """The parts of a message: the only job of one may have its title in the headline alone, behind a sign."""
+    titled = _JOB_TITLE.search(headline)
+    if titled is not None and groups and _JOB_TITLE.match(groups[0][0]) is None:
+        groups = [[titled[0], *groups[0]], *groups[1:]]
+    return tuple(_part(*group) for group in groups)
+
+
+def _text(block: Mapping[str, Any]) -> str:
+    return "".join(run["text"] for run in block["inlines"])
+
+
+def _page(document: Mapping[str, Any]) -> Hearing:
+    key, ends = document["dedup_key"], document["event_action"] == "resolve"
+    if ends:
+        job = key.rpartition(":")[2]
+        parts: Iterator[Part] | Sequence[Part] = [Part(title=f"{job}: resolved")] if key.startswith(_JOB_KEY) else []
+        return Hearing(headline="resolved", parts=tuple(parts), incident=key, ends=True)
+    payload = document["payload"]
+    parts = (_part(title, *facts) for title, facts in payload["custom_details"].items() if title != "more")
+    return Hearing(headline=payload["summary"], parts=tuple(parts), incident=key)
+
+
+def _part(title: str, *facts: str) -> Part:
+    return Part(title=title, facts=tuple((name, value) for name, _, value in (fact.partition(": ") for fact in facts)))

@@ -1,0 +1,237 @@
+"""Defects that somebody might bring in one day, each applied to the app as it is."""
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any
+from unittest.mock import patch
+
+from msgspec.structs import asdict, replace
+
+from shared.batch.model import NodeStatus, Outcome
+from shared.batch.outcomes import outcome_of
+from shared.delivery import run as delivery
+from shared.delivery.attempts import NextStep
+from shared.delivery.run import DeliveryRun
+from shared.errors import RowConflictError, StoreError
+from shared.ledger.ledger import Ledger, LostRaceError, Pending
+from shared.ledger.slice import Slice
+from shared.messages import events, formats
+from shared.messages.ids import event_id
+from shared.messages.signing import signing_headers
+from shared.polling import cycle as polling
+from shared.polling import cycle_rules, grouping, heads, job_rules, listing
+from shared.polling import job as watching
+from shared.polling.job import JobWatcher
+from shared.polling.job_rules import first_sight
+from shared.polling.node_rules import Watch, decide_node
+from shared.polling.slicing import plan_slices
+from shared.state.chunks import Chunk
+from shared.state.jobs import Cycle, JobHead, NodeRecord
+from shared.state.rows import job_key
+from shared.state.telling import Delivery, DeliveryState
+
+Mutant = Callable[[], AbstractContextManager[object]]
+MUTANTS: dict[str, Mutant] = {}
+
+
+def mutant(make: Mutant) -> Mutant:
+    """Name a mutant after its function."""
+    MUTANTS[make.__name__] = make
+    return make
+
+
+@mutant
+def digests_kept_after_half_a_commit() -> AbstractContextManager[object]:
+    """Every slice claims the whole listing, so whoever dies in between leaves the rest unseen."""
+
+    def plan(layout: Any, steps: Any, pages: Any, *rest: Any) -> tuple[Slice, ...]:
+        slices = plan_slices(layout, steps, pages, *rest)
+        return tuple(replace(each, head=replace(each.head, pages=pages)) for each in slices)
+
+    return patch.object(watching, "plan_slices", plan)
+
+
+@mutant
+def one_commit_id_per_process() -> AbstractContextManager[object]:
+    """A slice that was never written is taken for written, because the one before it bears the same id."""
+    original = Ledger.commit_job
+
+    def commit(self: Ledger, *arguments: Any) -> Any:
+        return original(replace(self, new_id=lambda: "always the same"), *arguments)
+
+    return patch.object(Ledger, "commit_job", commit)
+
+
+@mutant
+def loser_writes_over_the_winner() -> AbstractContextManager[object]:
+    """Whoever loses a race reads the head's new ETag and writes what it had decided all the same."""
+    original = Ledger.commit_job
+
+    def commit(self: Ledger, row: Any, before: Any, step: Slice, now: datetime) -> Any:
+        try:
+            return original(self, row, before, step, now)
+        except LostRaceError:
+            return original(self, self.table.get(self.account, job_key(step.head.job_id)), before, step, now)
+
+    return patch.object(Ledger, "commit_job", commit)
+
+
+@mutant
+def absent_node_forgotten() -> AbstractContextManager[object]:
+    """What a listing leaves out is dropped from the snapshot."""
+    original = listing.decide_updates
+
+    def decide(items: Mapping[str, Any], chunk: Chunk, watch: Watch) -> Any:
+        for key in [key for key in chunk if key not in items]:
+            del chunk[key]
+        return original(items, chunk, watch)
+
+    return patch.object(watching, "decide_updates", decide)
+
+
+@mutant
+def open_mark_dropped_when_it_runs_again() -> AbstractContextManager[object]:
+    """Resolution looks at the last outcome, so failed, running, succeeded resolves nothing."""
+
+    def decide(before: NodeRecord | None, status: NodeStatus, watch: Watch) -> Any:
+        record, changes = decide_node(before, status, watch)
+        runs = record.preparation is not None and outcome_of(record.preparation.info) is Outcome.RUNNING
+        return (replace(record, open=None) if runs else record), changes
+
+    return patch.object(listing, "decide_node", decide)
+
+
+@mutant
+def delivered_before_it_was_accepted() -> AbstractContextManager[object]:
+    """The row is moved to done, and then the request is sent."""
+    original = DeliveryRun._attempt
+
+    def attempt(self: DeliveryRun, webhook: Any, item: Pending, now: datetime) -> None:
+        done = NextStep(state=DeliveryState.DONE, delivery=replace(item.delivery, ended_at=now))
+        self._record(item, done)
+        original(self, webhook, item, now)
+
+    return patch.object(DeliveryRun, "_attempt", attempt)
+
+
+@mutant
+def lease_ignored() -> AbstractContextManager[object]:
+    """Whatever is due by time is taken, whoever holds it."""
+
+    def is_due(item: Delivery, now: datetime) -> bool:
+        return item.next_attempt_at <= now
+
+    return patch.object(delivery, "is_due", is_due)
+
+
+@mutant
+def ids_from_a_clock() -> AbstractContextManager[object]:
+    """The same decision made again gets another id."""
+    original = events.nodes_event
+
+    def nodes_event(origin: Any, head: Any, changes: Any, entries: Any, now: datetime) -> Any:
+        def identity(_at: datetime | None, *parts: str) -> str:
+            return event_id(now, *parts, str(now))
+
+        with patch.object(events, "event_id", identity):
+            return original(origin, head, changes, entries, now)
+
+    return patch.object(grouping, "nodes_event", nodes_event)
+
+
+@mutant
+def known_event_spoils_the_whole_transaction() -> AbstractContextManager[object]:
+    """An event row that exists already makes the writer give up, now and for ever."""
+    original = Ledger._settle
+
+    def settle(self: Ledger, *arguments: Any) -> Any:
+        error = arguments[-1]
+        if isinstance(error, RowConflictError):
+            error = RowConflictError(str(error), row_key=error.row_key, exists=False)
+        return original(self, *arguments[:-1], error)  # type: ignore[call-arg]  # handed on as they came
+
+    return patch.object(Ledger, "_settle", settle)
+
+
+class _Forgetful(Ledger, frozen=True):
+    """Stores no head by itself."""
+
+    def insert_jobs(self, heads: Sequence[JobHead]) -> list[Any]:
+        return []
+
+
+@mutant
+def first_sight_not_stored() -> AbstractContextManager[object]:
+    """A new job's head is first written with its nodes, so from when on failures are news is decided each time anew."""
+    original = heads.HeadKeeper.sight
+
+    def sight(self: Any, choice: Any, last_good: datetime | None) -> Any:
+        forgetful = _Forgetful(**asdict(self.ledger))
+        ready = original(replace(self, ledger=forgetful), choice, last_good)
+        for due in choice.due:
+            if due.known is None and due.job is not None:
+                head = first_sight(due.job, requested=False, last_good=last_good, window=self.window, now=self.clock())
+                ready[due.job_id.lower()] = cycle_rules.KnownJob(head=head, row=None)
+        return ready
+
+    return patch.object(heads.HeadKeeper, "sight", sight)
+
+
+@mutant
+def last_good_time_goes_back() -> AbstractContextManager[object]:
+    """A slow cycle that ends last writes its own start over a later one's."""
+    original = cycle_rules.finish_cycle
+
+    def finish(origin: Any, before: Cycle | None, result: Any, stale_after: Any) -> Any:
+        cycle, told = original(origin, before, result, stale_after)
+        good = result.listed and result.error is None
+        return (replace(cycle, last_good_at=result.started_at) if good else cycle), told
+
+    return patch.object(polling, "finish_cycle", finish)
+
+
+@mutant
+def old_secret_not_signed_with() -> AbstractContextManager[object]:
+    """Only the newest secret signs, so receivers must change at the same moment."""
+    original = signing_headers
+
+    def sign(*, secrets: Sequence[bytes], **rest: Any) -> dict[str, str]:
+        return original(secrets=secrets[:1], **rest)
+
+    return patch.object(formats, "signing_headers", sign)
+
+
+@mutant
+def incarnation_not_asked_for_again() -> AbstractContextManager[object]:
+    """Statuses of a job created again in the middle of a cycle are taken for those of the job before."""
+    return patch.object(JobWatcher, "_without_next_incarnation", lambda _self, _head, updates, _deadline: updates)
+
+
+@mutant
+def event_beside_its_transaction() -> AbstractContextManager[object]:
+    """The snapshot is written first, and what is owed for it in a second write."""
+    original = Ledger.commit_job
+
+    def commit(self: Ledger, row: Any, before: Any, step: Slice, now: datetime) -> Any:
+        written = original(self, row, before, replace(step, events=()), now)
+        if not step.events:
+            return written
+        with contextlib.suppress(StoreError):
+            return original(self, written.row, step.head, Slice(head=step.head, events=step.events), now)
+        return written
+
+    return patch.object(Ledger, "commit_job", commit)
+
+
+@mutant
+def trouble_of_a_lost_job_never_ends() -> AbstractContextManager[object]:
+    """A job that is over while it can't be looked at leaves a job.unreachable without its end."""
+    original = job_rules._end_trouble
+
+    def end_trouble(origin: Any, head: JobHead, end: Any, now: datetime) -> Any:
+        decision = original(origin, head, end, now)
+        return decision if end is None else replace(decision, events=())
+
+    return patch.object(job_rules, "_end_trouble", end_trouble)

@@ -1,0 +1,121 @@
+"""The simulation can fail: every defect that matters is found, and only when it is there."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from local.batch_simulator.life import Pace
+from tests.whole.simulation.people import WEBHOOKS, draw_people
+from tests.whole.simulation.plant import Plant
+from tests.whole.simulation.scripts import FAILURE, add_job, fail
+from tests.whole.simulation.told_mutants import MUTANTS
+from tests.whole.simulation.weather import Chance, ReceiverMood
+from tests.whole.simulation.week import Profile, run
+from tests.whole.simulation.witness import BrokenPromiseError
+
+pytestmark = pytest.mark.defects
+_SEEDS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hunt:
+    """Where a mutant is looked for: in runs of this profile, from this seed on; without one, in a play by hand."""
+
+    profile: Profile | None = None
+    seed: int = 0
+
+    def play(self, seed: int) -> None:
+        """Let it happen.
+
+        Raises:
+            BrokenPromiseError: It was found.
+        """
+        if self.profile is None:
+            _tasks_run_beside_failures(seed)
+        else:
+            run(seed, self.profile)
+
+
+def _tasks_run_beside_failures(seed: int) -> None:
+    """A job on whose listed nodes preparation has failed, while its tasks run on nodes that are not listed."""
+    with Plant(Chance(f"moves {seed}"), names="A") as plant:
+        add_job(plant, "moves", active=5, running=2)
+        fail(plant, "moves", "n1", FAILURE)
+        for _ in range(9):
+            plant.poll(plant.processes[0])
+            plant.run_for(timedelta(minutes=1))
+
+
+def _in(*storms: str, seed: int = 0, hours: float = 1.5, **rest: object) -> Hunt:
+    """Among signed webhooks alone, because that is faster."""
+    among = {"people": lambda _chance: WEBHOOKS, "mutes": 0, **rest}
+    return Hunt(profile=Profile(hours=hours, storms=storms, outages=0, **among), seed=seed)  # type: ignore[arg-type]
+
+
+def _told(*storms: str, seed: int = 0, mutes: float = 0.0, hours: float = 1.5, **rest: object) -> Hunt:
+    """Among webhooks of all formats."""
+    return _in(*storms, seed=seed, hours=hours, people=draw_people, mutes=mutes, **rest)
+
+
+HUNTS = {
+    "digests_kept_after_half_a_commit": _in("deaths", "lost writes", seed=5),
+    "one_commit_id_per_process": _in("lost writes", seed=2),
+    "loser_writes_over_the_winner": _in("slow Batch"),
+    "absent_node_forgotten": _in("bad pages"),
+    "open_mark_dropped_when_it_runs_again": _in("fine"),
+    "delivered_before_it_was_accepted": _in("deaths"),
+    "lease_ignored": _in("lost writes"),
+    "ids_from_a_clock": _in("restores"),
+    "known_event_spoils_the_whole_transaction": _in("restores"),
+    "first_sight_not_stored": Hunt(
+        profile=Profile(
+            hours=1.5,
+            storms=("slow Batch",),
+            outages=0.4,
+            settings={"FIRST_SIGHT_SECONDS": "0", "POLL_BUDGET_SECONDS": "5", "POLL_CONCURRENCY": "1"},
+            people=lambda _chance: WEBHOOKS,
+            mutes=0,
+        ),
+        seed=3,
+    ),
+    "last_good_time_goes_back": _in("slow Batch"),
+    "old_secret_not_signed_with": _in("fine"),
+    "incarnation_not_asked_for_again": _in("slow Batch", pace=Pace(jobs=8, nodes=3, fail_rate=0.5, speed=0.5)),
+    "event_beside_its_transaction": _in("lost writes", seed=1),
+    "trouble_of_a_lost_job_never_ends": _in("fine"),
+    "told_without_a_lease": _told("slow Batch"),
+    "told_as_the_job_stands_when_it_is_recorded": _told(
+        "slow Batch", seed=1, hours=1, moods=(ReceiverMood.SLOW,), pace=Pace(jobs=6, nodes=9, fail_rate=0.6, speed=0.5)
+    ),
+    "told_before_it_is_sent": _told("fine"),
+    "mute_never_ends": _told("fine", mutes=0.1),
+    "mute_holds_nothing_back": _told("fine", mutes=0.1),
+    "mute_holds_back_the_end": _told("fine", mutes=0.1),
+    "pause_never_grows": _told("fine"),
+    "end_not_told_by_itself": _told("fine"),
+    "end_swallows_the_counts": _told("fine"),
+    "incident_for_each_message": _told("fine"),
+    "counts_begin_anew_with_a_new_job": _told("fine"),
+    "trouble_told_after_its_end": _told("denied"),
+    "stuck_without_asking_for_tasks": Hunt(),
+    "stuck_at_once": _told("fine"),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_defect_is_found(name: str) -> None:
+    """The simulation breaks with the defect in place, and the very same run keeps every promise without it."""
+    hunt = HUNTS[name]
+    seed = next((seed for seed in range(hunt.seed, hunt.seed + _SEEDS) if _is_found(name, seed, hunt)), None)
+    assert seed is not None, f"{name} survives {_SEEDS} seeds"
+    hunt.play(seed)
+
+
+def _is_found(name: str, seed: int, hunt: Hunt) -> bool:
+    with MUTANTS[name]():
+        try:
+            hunt.play(seed)
+        except BrokenPromiseError:
+            return True
+    return False

@@ -1,0 +1,124 @@
+"""Seeds that run in every build, and what a replay rests on.
+
+More seeds: `python -m tests.whole.simulation --seeds 0:500`.
+"""
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from local.batch_simulator.life import Pace
+from tests.whole.simulation.plant import START, Plant
+from tests.whole.simulation.scripts import FAILURE, add_job, fail, fail_all
+from tests.whole.simulation.weather import Chance, WriteFault
+from tests.whole.simulation.week import STORMS, Profile, run
+
+_ROOT = Path(__file__).parents[3]
+_WEEK = Profile(
+    hours=168,
+    every_minute=False,
+    pace=Pace(jobs=2, nodes=2, fail_rate=0.3, speed=0.004),
+    segment=(100, 400),
+)
+_TRACE = """
+import hashlib, sys
+from tests.whole.simulation.week import Profile, run
+lines = hashlib.sha256()
+run(int(sys.argv[1]), Profile(hours=0.8), lambda line: lines.update(line.encode()))
+print(lines.hexdigest())
+"""
+
+
+@pytest.mark.parametrize("storm", STORMS)
+def test_each_kind_of_trouble_alone(storm: str) -> None:
+    """Two instances keep every promise through any one kind of trouble."""
+    run(100, Profile(hours=1.5, storms=(storm, "fine")))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_all_troubles_in_turn(seed: int) -> None:
+    """Two instances keep every promise through half a day of troubles drawn from a seed."""
+    run(seed, Profile(hours=6))
+
+
+def test_a_week_of_operation() -> None:
+    """A week of polls, deliveries, summaries and purges, with troubles for hours, loses and invents nothing."""
+    plant = run(1, _WEEK)
+    assert plant.now - START >= timedelta(days=7)
+    assert len(plant.witness.events) > 50
+
+
+@pytest.mark.parametrize("seed", [7])
+def test_a_seed_is_the_same_run_in_every_process(seed: int) -> None:
+    """A trace depends on nothing but its seed, so that a failing run can be replayed elsewhere."""
+    traces = {
+        subprocess.run(
+            [sys.executable, "-c", _TRACE, str(seed)],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            cwd=_ROOT,
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        for hash_seed in ("1", "2")
+    }
+    assert len(traces) == 1
+
+
+def test_a_new_job_whose_head_could_not_be_stored_is_news_in_the_next_cycle_too() -> None:
+    """A cycle that could not store a new job's head is not good, or it would make history of the job's failures."""
+    with Plant(Chance("head lost"), names="A", settings={"FIRST_SIGHT_SECONDS": "0"}) as plant:
+        add_job(plant, "again")
+        plant.poll(plant.processes[0])
+        plant.run_for(timedelta(minutes=1))
+        plant.world.delete_job("again")
+        add_job(plant, "again")
+        fail(plant, "again", "n1", FAILURE)
+        plant.run_for(timedelta(minutes=1))
+        plant.planned.plan(0, WriteFault.BEFORE)
+        for _ in range(2):
+            plant.poll(plant.processes[0])
+            plant.run_for(timedelta(minutes=1))
+        assert [event.type for event in plant.witness.events.values()] == ["preparation.failed"]
+
+
+def test_an_event_counts_the_nodes_that_it_tells_of() -> None:
+    """The counts in an event are those after what it tells, for every event of a large change."""
+    with Plant(Chance("counts"), names="A", settings={"EVENT_MAX_NODES": "2"}) as plant:
+        add_job(plant, "counted")
+        fail_all(plant, "counted", [f"n{number}" for number in range(5)], FAILURE)
+        plant.poll(plant.processes[0])
+        plant.run_for(timedelta(minutes=1))
+        told = [event.data["counts"] for event in plant.witness.events.values()]
+        assert [(counts["nodes"], counts["preparation"]["failed"]) for counts in told] == [(5, 5)] * 3
+
+
+def test_a_job_created_again_between_its_listings_is_not_taken_for_the_one_before() -> None:
+    """Failures of a job created again while a cycle lists it are told of the new incarnation, and once."""
+    swap_at_next_listing = False
+
+    def tell(line: str) -> None:
+        nonlocal swap_at_next_listing
+        if swap_at_next_listing and "statuses of again" in line:
+            swap_at_next_listing = False
+            plant.world.delete_job("again")
+            add_job(plant, "again")
+            fail(plant, "again", "n1", FAILURE)
+
+    with Plant(Chance("created again"), names="A", tell=tell) as plant:
+        add_job(plant, "again")
+        plant.poll(plant.processes[0])
+        plant.run_for(timedelta(minutes=1))
+        swap_at_next_listing = True
+        for _ in range(3):
+            plant.poll(plant.processes[0])
+            plant.run_for(timedelta(minutes=1))
+        (event,) = plant.witness.events.values()
+        (occurrence,) = event.occurrences
+        job = plant.world.job("again")
+        assert job is not None
+        assert occurrence.incarnation.created == job.creation_time

@@ -1,0 +1,531 @@
+"""What an account in trouble costs and says: patience, one event, one recovery, and a heartbeat that tells."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+
+from shared.adapters.webhook_sender import WebhookSender
+from shared.batch.model import ExecutionInfo, Phase
+from shared.polling.tails import TIME_LIMIT, StderrTails
+from shared.polling.tally import NodeUpdate
+from shared.state.jobs import Change, Cycle, NodeRecord, Reason
+from shared.state.rows import CYCLE, from_row
+from tests.support.hostile_batch import Play, account, error_reply, failed_node, json_reply, page, says
+from tests.support.receivers import Receiver, answer
+from tests.support.receivers import says as receiver_says
+from tests.support.scripted_http import Asked, Reply, ScriptedServer
+from tests.support.whole_app import START, Postbox, VirtualClock, WholeApp, whole_app
+
+SECONDS = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+STALE_AFTER = timedelta(seconds=300)
+JOBS = [f"job-{number}" for number in range(6)]
+BEAT = "https://beat.example/abc"
+
+
+class Trouble:
+    """A Batch account of six jobs with one failed node each, and what it answers instead while `reply` is set."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.listing: Reply | None = None
+        self.statuses: Reply | None = None
+        good = page(failed_node("n-1", now=START))
+
+        def play(asked: Asked) -> Reply:
+            return good(asked) if self.statuses is None else self.statuses
+
+        self.plays: dict[str, Play] = dict.fromkeys(JOBS, play)
+        self.server: ScriptedServer = account(self.plays, jobs=lambda: self.listing or self._jobs())
+
+    def _jobs(self) -> Reply:
+        created = "2026-11-01T11:00:00Z"
+        shown = [{"id": name, "state": "active", "creationTime": created} for name in self.plays]
+        return json_reply({"value": shown})
+
+    @property
+    def asked(self) -> int:
+        """How many requests came."""
+        return len(self.server.log)
+
+    def app(self, **more: Any) -> WholeApp:
+        """An app that lists one job after the other."""
+        return whole_app(self.server.url, clock=self.clock, POLL_CONCURRENCY="1", **more)
+
+    def poll_after(self, app: WholeApp, wait: timedelta) -> None:
+        """Let time pass, then run a cycle."""
+        self.clock.pass_by(wait)
+        app.poll()
+
+
+@pytest.fixture
+def trouble() -> Iterator[Trouble]:
+    """An account that is well at first."""
+    made = Trouble()
+    with made.server:
+        yield made
+
+
+def codes(app: WholeApp) -> list[tuple[str, str]]:
+    """Type and error code of every event about the account."""
+    return [
+        (event["type"].removeprefix("prepwatch."), event["data"].get("error", {}).get("code", ""))
+        for event in app.post.events()
+        if ".account." in event["type"]
+    ]
+
+
+# --- patience ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "retry_after", "wait"),
+    [
+        pytest.param(429, "TooManyRequests", "40", 40, id="429"),
+        pytest.param(503, "ServerBusy", "40", 40, id="503"),
+        pytest.param(429, "TooManyRequests", None, 15, id="without Retry-After"),
+        pytest.param(429, "TooManyRequests", "soon", 15, id="garbage"),
+        pytest.param(429, "TooManyRequests", "Sun, 01 Nov 2026 12:02:00 GMT", 120, id="a date"),
+        pytest.param(429, "TooManyRequests", "86400", 900, id="no longer than a quarter of an hour"),
+    ],
+)
+@pytest.mark.parametrize("place", ["listing", "statuses"])
+def test_nobody_asks_before_batch_wants_to_be_asked(
+    trouble: Trouble, status: int, code: str, retry_after: str | None, wait: int, place: str
+) -> None:
+    """After 429 and 503 no cycle and no summary sends a request before Retry-After has passed; then one does."""
+    app = trouble.app()
+    headers = {} if retry_after is None else {"Retry-After": retry_after}
+    setattr(trouble, place, error_reply(status, code, **headers))
+    app.poll()
+    asked = trouble.asked
+    assert asked == (1 if place == "listing" else 2)  # the other jobs are not asked for either
+
+    trouble.clock.pass_by((wait - 1) * SECONDS)
+    assert app.poll().skipped is not None
+    body = app.summary(maxAge="0")
+    assert (trouble.asked, body["accounts"][0]["error"]["code"]) == (asked, code)
+
+    setattr(trouble, place, None)
+    trouble.clock.pass_by(SECONDS)
+    assert app.summary(maxAge="0")["accounts"][0]["error"] is None
+    assert trouble.asked > asked
+
+
+def test_patience_grows_while_batch_throttles(trouble: Trouble) -> None:
+    """Each throttled cycle waits longer, up to five minutes; a longer Retry-After wins; one good cycle forgets it."""
+    app = trouble.app()
+
+    def wait(**headers: str) -> float:
+        trouble.listing = error_reply(429, "TooManyRequests", **headers)
+        assert app.poll().skipped is None
+        not_before = cycle_of(app).not_before
+        assert not_before is not None
+        waited, trouble.clock.now = not_before - trouble.clock.now, not_before
+        return waited.total_seconds()
+
+    assert [wait() for _ in range(6)] == [15, 30, 60, 120, 300, 300]
+    assert wait(**{"Retry-After": "700"}) == 700
+    assert wait(**{"Retry-After": "1"}) == 300
+    trouble.listing = None
+    app.poll()
+    assert wait() == 15
+
+
+def cycle_of(app: WholeApp) -> Cycle:
+    """How the last cycle went."""
+    (row,) = [row for row in app.rows() if row.key == CYCLE]
+    return from_row(row, Cycle)
+
+
+# --- one event ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        pytest.param(401, "Unauthorized", id="401"),
+        pytest.param(403, "AuthenticationFailed", id="403"),
+        pytest.param(403, "InsufficientAccountPermissions", id="no role"),
+        pytest.param(403, "AccountIsDisabled", id="account disabled"),
+    ],
+)
+@pytest.mark.parametrize("place", ["listing", "statuses"])
+def test_a_refused_credential_is_told_once(trouble: Trouble, status: int, code: str, place: str) -> None:
+    """The first refusal ends the cycle and makes one event for the account, none for its jobs; so does its end."""
+    app = trouble.app()
+    app.poll()
+    failures = len(app.post.events("preparation.failed"))
+    assert failures == len(JOBS)
+    setattr(trouble, place, error_reply(status, code, "Who are you?"))
+    asked = trouble.asked
+    trouble.poll_after(app, MINUTE)
+    assert trouble.asked - asked == (1 if place == "listing" else 2)
+    assert codes(app) == [("account.unreachable", code)]
+    body = app.summary()
+    assert (body["status"], body["accounts"][0]["error"]["code"]) == ("degraded", code)
+    assert [job["error"] for job in body["value"]] == [None] * len(JOBS)
+
+    for _ in range(10):
+        trouble.poll_after(app, MINUTE)
+    assert codes(app) == [("account.unreachable", code)]
+    assert app.summary()["status"] == "stale"
+
+    setattr(trouble, place, None)
+    trouble.poll_after(app, MINUTE)
+    trouble.poll_after(app, MINUTE)
+    assert codes(app) == [("account.unreachable", code), ("account.reachable", "")]
+    assert len(app.post.events("preparation.failed")) == failures
+    assert app.post.types().count("job.unreachable") == 0
+
+
+def test_a_second_outage_is_another(trouble: Trouble) -> None:
+    """Every outage has events of its own."""
+    app = trouble.app()
+    for _ in range(3):
+        trouble.listing = error_reply(403, "AuthenticationFailed")
+        trouble.poll_after(app, MINUTE)
+        trouble.listing = None
+        trouble.poll_after(app, MINUTE)
+    assert [kind for kind, _ in codes(app)] == ["account.unreachable", "account.reachable"] * 3
+    assert len({event["id"] for event in app.post.events()}) == len(app.post.events())
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param(error_reply(500, "InternalError"), id="500"),
+        pytest.param(error_reply(429, "TooManyRequests", **{"Retry-After": "1"}), id="429"),
+        pytest.param(error_reply(503, "ServerBusy", **{"Retry-After": "1"}), id="503"),
+        pytest.param(Reply(body=b"{"), id="no JSON"),
+        pytest.param(Reply(status=0, hang_up=True), id="no answer"),
+    ],
+)
+def test_a_listing_that_fails_is_told_when_the_account_is_stale(trouble: Trouble, reply: Reply) -> None:
+    """Faults of the service are told after STALE_AFTER_SECONDS without a good cycle, not before, and once."""
+    app = trouble.app()
+    app.poll()
+    trouble.listing = reply
+    for _ in range(4):
+        trouble.poll_after(app, MINUTE)
+    assert codes(app) == []
+    assert app.summary()["accounts"][0]["error"] is not None
+    for _ in range(12):
+        trouble.poll_after(app, MINUTE)
+    assert [kind for kind, _ in codes(app)] == ["account.unreachable"]
+    trouble.listing = None
+    trouble.clock.pass_by(10 * MINUTE)
+    app.poll()
+    assert [kind for kind, _ in codes(app)] == ["account.unreachable", "account.reachable"]
+
+
+def poll(app: WholeApp) -> None:
+    """The timer fires."""
+    app.poll()
+
+
+def look(app: WholeApp) -> None:
+    """Somebody opens the summary."""
+    app.summary()
+
+
+@pytest.mark.parametrize("first", [poll, look])
+def test_that_nothing_ran_is_told_by_whatever_runs_first(trouble: Trouble, first: Callable[[WholeApp], None]) -> None:
+    """After hours without a cycle the next one, or the next look at the summary, tells that nobody was watching."""
+    app = trouble.app()
+    app.poll()
+    trouble.clock.pass_by(3 * 60 * MINUTE)
+    first(app)
+    app.poll()
+    assert sorted(codes(app)) == [("account.reachable", ""), ("account.unreachable", "NotPolled")]
+    (lost, found) = [event for event in app.post.events() if ".account." in event["type"]]  # in any order
+    assert lost["data"]["since"] == found["data"]["since"] == "2026-11-01T12:00:00Z"
+
+
+def test_an_outage_that_ends_in_a_refusal_is_told_as_the_refusal(trouble: Trouble) -> None:
+    """When the first cycle after hours is refused, the refusal is told; its end is told as one recovery."""
+    app = trouble.app()
+    app.poll()
+    trouble.clock.pass_by(60 * MINUTE)
+    trouble.listing = error_reply(403, "AuthenticationFailed")
+    app.poll()
+    trouble.listing = None
+    trouble.poll_after(app, MINUTE)
+    assert codes(app) == [("account.unreachable", "AuthenticationFailed"), ("account.reachable", "")]
+
+
+def test_a_first_deployment_is_no_outage(trouble: Trouble) -> None:
+    """Nothing is told of the time before the first cycle."""
+    app = trouble.app()
+    app.poll()
+    assert codes(app) == []
+
+
+# --- one job ----------------------------------------------------------------------------------------------------
+
+
+def test_a_job_that_cannot_be_looked_at_is_told_after_three_cycles(trouble: Trouble) -> None:
+    """Two bad cycles are weather, the third is told once, and the first good one is told as its end."""
+    app = trouble.app()
+    app.poll()
+    trouble.plays["job-2"] = says(error_reply(500, "InternalError", "Sorry."))
+    for expected in ([], [], ["job.unreachable"], ["job.unreachable"]):
+        trouble.poll_after(app, MINUTE)
+        assert [kind for kind in app.post.types() if kind.startswith("job.")] == expected
+    job = app.job("job-2")
+    assert (job["tracking"], job["error"]["code"], job["preparation"]["open"]) == ("unreachable", "InternalError", 1)
+    assert "1 job can't be looked at" in app.summary()["reasons"]
+    trouble.plays["job-2"] = page(failed_node("n-1", now=START))
+    trouble.poll_after(app, MINUTE)
+    trouble.poll_after(app, MINUTE)
+    told = [event for event in app.post.events() if ".job." in event["type"]]
+    assert [event["type"] for event in told] == ["prepwatch.job.unreachable", "prepwatch.job.reachable"]
+    assert {event["data"]["jobId"] for event in told} == {"job-2"}
+    assert app.job("job-2")["tracking"] == "watching"
+    assert len(app.post.events("preparation.failed")) == len(JOBS)
+
+
+def test_a_job_that_vanished_is_told_and_closed(trouble: Trouble) -> None:
+    """A job whose own answer is JobNotFound is told as gone, its open failure ends with it, and both only once."""
+    app = trouble.app()
+    app.poll()
+    del trouble.plays["job-3"]
+    for _ in range(4):
+        trouble.poll_after(app, MINUTE)
+    told = [kind for kind in app.post.types() if kind != "preparation.failed"]
+    assert sorted(told) == ["job.gone", "preparation.resolved"]
+    assert app.post.events("preparation.resolved")[0]["data"]["reason"] == "jobGone"
+    assert (app.job("job-3")["tracking"], app.job("job-3")["preparation"]["open"]) == ("gone", 0)
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        pytest.param("JobNotFound", {"reason": "jobGone"}, id="gone"),
+        pytest.param("JobPreparationTaskNotSpecified", {}, id="listed, and without a preparation task"),
+    ],
+)
+def test_a_job_that_need_not_be_looked_at_is_no_longer_told_to_be_out_of_reach(
+    trouble: Trouble, code: str, told: dict[str, str]
+) -> None:
+    """Each job.unreachable gets its job.reachable, with the reason when the job is over."""
+    app = trouble.app()
+    app.poll()
+    trouble.plays["job-2"] = says(error_reply(500, "InternalError", "Sorry."))
+    for _ in range(3):
+        trouble.poll_after(app, MINUTE)
+    trouble.plays["job-2"] = says(error_reply(404 if told else 409, code))
+    for _ in range(2):
+        trouble.poll_after(app, MINUTE)
+    ((begun,), (ended,)) = (app.post.events(f"job.{kind}") for kind in ("unreachable", "reachable"))
+    assert begun["data"]["since"] == ended["data"]["since"]
+    assert {name: value for name, value in ended["data"].items() if name == "reason"} == told
+
+
+@pytest.mark.parametrize("code", ["ResourceNotFound", "PoolNotFound"])
+def test_a_job_is_not_given_up_for_any_other_404(trouble: Trouble, code: str) -> None:
+    """Only JobNotFound closes a job; another 404 is an error of that job."""
+    app = trouble.app()
+    app.poll()
+    trouble.plays["job-3"] = says(error_reply(404, code))
+    trouble.poll_after(app, MINUTE)
+    job = app.job("job-3")
+    assert (job["tracking"], job["error"]["code"], job["preparation"]["open"]) == ("watching", code, 1)
+
+
+# --- the heartbeat ----------------------------------------------------------------------------------------------
+
+
+def test_the_heart_beats_after_every_good_cycle(trouble: Trouble) -> None:
+    """A good cycle calls the heartbeat's URL; an account that is blind for too long calls /fail, until it is well."""
+    app = trouble.app(HEARTBEAT_URL=f"{BEAT}/")
+    app.poll()
+    trouble.listing = error_reply(500, "InternalError")
+    trouble.poll_after(app, MINUTE)
+    assert app.post.fetched == [BEAT, BEAT]
+    trouble.poll_after(app, STALE_AFTER)
+    assert app.post.fetched[2:] == [f"{BEAT}/fail"]
+    trouble.listing = None
+    trouble.poll_after(app, MINUTE)
+    assert app.post.fetched[3:] == [BEAT]
+
+
+def test_a_dead_delivery_fails_the_heartbeat_for_a_day(trouble: Trouble) -> None:
+    """A delivery that was given up within a day is told to the switch; a day later it is history."""
+    post = Postbox(status=400)
+    app = trouble.app(post=post, HEARTBEAT_URL=BEAT)
+    for _ in range(10):
+        trouble.poll_after(app, 2 * MINUTE)
+    assert app.summary()["deliveries"]["dead"] == len(JOBS)
+    post.status = 204
+    post.fetched.clear()
+    trouble.poll_after(app, 22 * 60 * MINUTE)
+    trouble.poll_after(app, 3 * 60 * MINUTE)
+    assert post.fetched == [f"{BEAT}/fail", BEAT]
+
+
+def test_the_heartbeat_obeys_the_guard_of_webhooks(trouble: Trouble) -> None:
+    """The heartbeat's URL reaches no address that a webhook may not reach, and its failure harms no cycle."""
+    with Receiver(receiver_says(answer(200))) as private:
+        for cidrs, reached in ((), 0), ((ip_network("127.0.0.0/8"),), 1):
+            sender = WebhookSender(allowed_cidrs=cidrs, allow_http=True, deadline=timedelta(seconds=2))
+            app = trouble.app(sender=sender, HEARTBEAT_URL=private.url("/beat"), TRACKED_JOBS="none")
+            assert app.poll().good
+            assert private.connections == reached
+
+
+# --- the ends of stderr -------------------------------------------------------------------------------------------
+
+
+class Files:
+    """What the nodes' stderr.txt hold, by node; a reply stands for itself."""
+
+    def __init__(self, files: dict[str, bytes | Reply]) -> None:
+        self.files = files
+        self.fetched: list[str] = []
+
+    def __call__(self, asked: Asked) -> Reply:
+        """Play the operations on files."""
+        node = asked.target.split("/nodes/")[1].split("/")[0]
+        found = self.files.get(node, error_reply(404, "FileNotFound", "The specified file does not exist."))
+        if isinstance(found, Reply):
+            self.fetched.append(node)
+            return found
+        if asked.method == "HEAD":
+            return Reply(headers={"Content-Length": str(len(found))})
+        self.fetched.append(node)
+        first, last = asked.headers["ocp-range"].removeprefix("bytes=").split("-")
+        return Reply(status=206, body=found[int(first) : int(last) + 1])
+
+
+def tails(
+    nodes: dict[str, dict[str, Any]], files: Files, max_bytes: int = 64
+) -> tuple[WholeApp, dict[str, str | None]]:
+    """The tails that were told of these nodes (None: told without)."""
+    clock = VirtualClock()
+    entries = [failed_node(name, now=START, **changes) for name, changes in nodes.items()]
+    with account({"job": page(*entries)}, other=files) as batch:
+        app = whole_app(batch.url, clock=clock, STDERR_TAIL_BYTES=str(max_bytes))
+        report = app.poll()
+    assert (report.good, report.errors) == (True, 0)
+    told = [node for event in app.post.events("preparation.failed") for node in event["data"]["nodes"]]
+    return app, {node["nodeId"]: node.get("stderrTail") for node in told}
+
+
+def cause(code: str) -> dict[str, Any]:
+    """A failure of its own cause."""
+    return {"failureInfo": {"category": "UserError", "code": code, "message": code}}
+
+
+def test_the_tail_is_the_end_of_the_file() -> None:
+    """At most STDERR_TAIL_BYTES from the end, cleaned; a short file is told whole, an empty one in words."""
+    files = Files(
+        {
+            "long": b"x" * 5000 + b"the end",
+            "short": b"one line\n",
+            "empty": b"",
+            "dirty": b"\x1b[31mpassword=hunter22\xff",
+        }
+    )
+    _, told = tails({name: cause(name) for name in files.files}, files)
+    assert told == {
+        "long": "x" * 57 + "the end",
+        "short": "one line\n",
+        "empty": "[stderr.txt is empty]",
+        "dirty": "password=[redacted]",
+    }
+
+
+def test_a_tail_that_cannot_be_had_is_said_in_words() -> None:
+    """A missing file or node, a refusal and a broken answer become words; every failure is told all the same."""
+    files = Files(
+        {
+            "node": error_reply(404, "NodeNotFound", "The node is gone."),
+            "state": error_reply(409, "NodeNotReady", "Not now."),
+            "role": error_reply(403, "AuthorizationPermissionMismatch", "No role."),
+            "cut": Reply(status=0, hang_up=True),
+        }
+    )
+    names = ("file", *files.files)
+    app, told = tails(
+        {**{name: cause(name) for name in names}, "rootless": cause("r") | {"taskRootDirectory": None}}, files
+    )
+    assert told["rootless"] == "[Batch names no directory of the task]"
+    gone = "[stderr.txt can't be read: the file or its node does not exist any more]"
+    assert (told["file"], told["node"]) == (gone, gone)
+    assert told["state"] == "[stderr.txt can't be read: the node is not ready]"
+    assert told["role"] == "[stderr.txt can't be read: the app's role does not allow it]"
+    assert str(told["cut"]).startswith("[stderr.txt can't be read: ConnectionFailed")
+    assert codes(app) == []
+
+
+def test_few_files_are_fetched_one_of_each_cause_first() -> None:
+    """Of a mass failure ten files are fetched: one of each cause, then more of those; all nodes are told."""
+    nodes = {f"a-{number:03}": cause("Common") for number in range(60)} | {"z-rare": cause("Rare")}
+    files = Files(dict.fromkeys(nodes, b"why"))
+    _, told = tails(nodes, files)
+    assert set(told) == set(nodes)
+    assert len(files.fetched) == 10
+    assert "z-rare" in files.fetched
+    assert sum(tail is not None for tail in told.values()) == 10
+
+
+def test_no_file_is_fetched_unless_asked_for() -> None:
+    """Without STDERR_TAIL_BYTES no file is asked for."""
+    files = Files({"n": b"why"})
+    _, told = tails({"n": {}}, files, max_bytes=0)
+    assert (told, files.fetched) == ({"n": None}, [])
+
+
+def test_throttling_ends_the_fetching_of_files_and_nothing_else() -> None:
+    """When Batch asks for patience no further file is fetched; the failures are told without."""
+    names = [f"n-{number}" for number in range(5)]
+    files = Files(dict.fromkeys(names, error_reply(429, "TooManyRequests")))
+    _, told = tails({name: cause(name) for name in names}, files)
+    assert set(told) == set(names)
+    assert len(files.fetched) == 1
+
+
+class SlowFiles:
+    """A Batch account whose files take four seconds each."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self.clock = clock
+        self.deadlines: list[datetime | None] = []
+
+    def read_file_tail(
+        self, pool_id: str, node_id: str, path: str, *, max_bytes: int, deadline: datetime | None = None
+    ) -> bytes:
+        """Take four seconds, or end with the deadline."""
+        self.deadlines.append(deadline)
+        self.clock.pass_by(min(4 * SECONDS, (deadline or datetime.max.replace(tzinfo=UTC)) - self.clock.now))
+        return b"why"
+
+
+def test_all_files_together_take_no_longer_than_their_limit() -> None:
+    """A commit waits five seconds for tails at most, however many files are slow."""
+    clock = VirtualClock()
+    slow = SlowFiles(clock)
+    files: Any = slow
+    updates = [
+        NodeUpdate(
+            key=name,
+            digest=b"",
+            before=None,
+            after=NodeRecord(node_id=name),
+            change=Change(
+                phase=Phase.PREPARATION,
+                node=NodeRecord(pool_id="p", node_id=name),
+                occurrence=ExecutionInfo(exit_code=number, task_root_directory="wd"),
+                reason=Reason.NEWLY_FAILED,
+            ),
+        )
+        for number, name in enumerate(JOBS)
+    ]
+    told = StderrTails(batch=files, clock=clock, max_bytes=10).add(updates)
+    assert clock.now - START == TIME_LIMIT
+    assert set(slow.deadlines) == {START + TIME_LIMIT}
+    assert [update.change.stderr_tail for update in told if update.change] == ["why", "why", *[None] * 4]
