@@ -210,7 +210,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
         """
         while head.chunks:
             dropped = replace(head, chunks=head.chunks[: MAX_ROWS - 1])
-            head = replace(head, chunks=head.chunks[MAX_ROWS - 1 :], pages=None, commit=self.new_id())
+            head = replace(head, chunks=head.chunks[MAX_ROWS - 1 :], page_fingerprints=None, commit=self.new_id())
             row = self._commit(self._swap_head(row, head, self._dropping(dropped))).row
         return row
 

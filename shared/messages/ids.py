@@ -28,13 +28,13 @@ def event_id(at: datetime | None, *parts: str) -> str:
     milliseconds = (as_utc(at) - _EPOCH) // timedelta(milliseconds=1) if at else 0
     # A time that no clock of ours shows is cut to what thirteen digits sort.
     milliseconds = min(max(milliseconds, 0), _LAST_MILLISECOND)
-    return f"{_LAST_MILLISECOND - milliseconds:013d}-{_digest(parts)}"
+    return f"{_LAST_MILLISECOND - milliseconds:013d}-{_fingerprint(parts)}"
 
 
 def occurrence_id(account: str, head: JobHead, pool_id: str, node_id: str, phase: Phase, info: ExecutionInfo) -> str:
     """What identifies one run of a phase on a node, wherever it is told."""
     job, started = _incarnation(account, head.job_id, head.creation_time), time_text(info.start_time)
-    return "occ-" + _digest((*job, pool_id.lower(), node_id.lower(), phase, started))
+    return "occ-" + _fingerprint((*job, pool_id.lower(), node_id.lower(), phase, started))
 
 
 @lru_cache(maxsize=64)  # the same for every node of a job
@@ -42,7 +42,7 @@ def _incarnation(account: str, job_id: str, creation_time: datetime | None) -> t
     return account, job_id.lower(), time_text(creation_time)
 
 
-def _digest(parts: Iterable[str]) -> str:
+def _fingerprint(parts: Iterable[str]) -> str:
     """What stands for these parts: 24 characters of base32 in lower case (120 bits)."""
     number = int.from_bytes(hashlib.sha256("\0".join(parts).encode()).digest()[:15])
     return "".join([_BASE32_PAIRS[number >> shift & 1023] for shift in _PAIR_SHIFTS])

@@ -46,8 +46,8 @@ def dedup_key(subject: str) -> str:
     key = f"prepwatch:{subject}"
     if len(key) <= MAX_DEDUP_KEY:
         return key
-    digest = hashlib.sha256(key.encode()).hexdigest()[:32]
-    return f"{key[: MAX_DEDUP_KEY - len(digest) - 1]}:{digest}"
+    fingerprint = hashlib.sha256(key.encode()).hexdigest()[:32]
+    return f"{key[: MAX_DEDUP_KEY - len(fingerprint) - 1]}:{fingerprint}"
 
 
 def _details(notice: Notice) -> dict[str, object]:

@@ -42,7 +42,7 @@ from shared.polling.job_rules import (
     suspect,
     take_facts,
 )
-from shared.polling.listing import by_chunk, decide_updates, known_digests, page_digest, read_items
+from shared.polling.listing import by_chunk, decide_updates, known_fingerprints, page_fingerprint, read_items
 from shared.polling.node_rules import Watch, has_run_since
 from shared.polling.slicing import Layout, Room, plan_layout, plan_slices
 from shared.polling.tails import StderrTails
@@ -81,7 +81,7 @@ class Look(Struct, frozen=True, kw_only=True):
 
 
 class _Listing(Struct, frozen=True):
-    pages: tuple[bytes, ...]
+    fingerprints: tuple[bytes, ...]
     fresh: tuple[bytes, ...]
 
     __repr__ = repr_without("fresh")
@@ -168,7 +168,7 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
         facts = take_facts(self.origin, replace(well.head, wait_for_success=wait_for_success), job, now)
         events = (*well.events, *facts.events)
         if not listing.fresh:
-            head = settle(suspect(replace(facts.head, pages=listing.pages), now), now)
+            head = settle(suspect(replace(facts.head, page_fingerprints=listing.fingerprints), now), now)
             slices: Iterable[Slice] = (Slice(head=head, events=events),) if head != progress.head else ()
         else:
             slices = self._decide_nodes(progress.head, facts.head, listing, events, now, deadline)
@@ -179,14 +179,14 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
         self._apply(progress, judge_stuck(self.origin, progress.head, tasks, now))
 
     def _list(self, head: JobHead, deadline: datetime) -> _Listing:
-        known = frozenset(head.pages or ())
-        pages, fresh = [], []
+        known = frozenset(head.page_fingerprints or ())
+        fingerprints, fresh = [], []
         for page in self.batch.list_statuses(head.job_id, ListingOptions(), deadline=deadline):
-            digest = page_digest(page.value)
-            pages.append(digest)
-            if digest not in known:
+            fingerprint = page_fingerprint(page.value)
+            fingerprints.append(fingerprint)
+            if fingerprint not in known:
                 fresh.append(page.value)
-        return _Listing(tuple(pages), tuple(fresh))
+        return _Listing(tuple(fingerprints), tuple(fresh))
 
     def _decide_nodes(
         self,
@@ -200,9 +200,9 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
         """The slices that write what the listing changed, each batch decided when the one before is written."""
         # gather
         stored = frozenset(head.chunks)
-        shown = head.nodes * len(listing.fresh) // len(listing.pages)
+        shown = head.nodes * len(listing.fresh) // len(listing.fingerprints)
         chunks = self._read_chunks(head, head.chunks) if stored and shown > _MANY * len(stored) else {}
-        items = read_items(listing.fresh, known_digests(chunks))
+        items = read_items(listing.fresh, known_fingerprints(chunks))
         if items and not stored:
             head = replace(head, chunks=first_prefixes(len(items)))
         grouped = by_chunk(items, Cover(head.chunks, chunks))
@@ -223,7 +223,7 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
             layout = plan_layout(Layout(known=known, head=head, chunks=chunks, stored=stored), updates)
             cover, sizes = layout.cover, layout.sizes
             steps = group_updates(self.origin, layout.head, updates, cover, sizes, max_nodes=self.max_nodes, now=now)
-            slices = plan_slices(layout, steps, listing.pages if last else None, events, room)
+            slices = plan_slices(layout, steps, listing.fingerprints if last else None, events, room)
             head = settle(suspect(slices[-1].head, now), now) if last else slices[-1].head
 
             # apply

@@ -1,6 +1,6 @@
 """From the pages of a listing to the nodes that differ from what is known.
 
-Owns reading entries, spotting unchanged ones by digest, and deciding the others. Does not own decoding an entry
+Owns reading entries, spotting unchanged ones by fingerprint, and deciding the others. Does not own decoding an entry
 (`batch.wire`) or the rule for one node (`polling.node_rules`). Pure.
 """
 
@@ -14,14 +14,14 @@ from shared.batch.texts import clean_status
 from shared.batch.wire import decode_identities, decode_status, split_statuses
 from shared.polling.node_rules import Watch, decide_node, merge_statuses
 from shared.polling.tally import NodeUpdate
-from shared.state.chunks import Chunk, Cover, decode_record, entry_digest, node_key
+from shared.state.chunks import Chunk, Cover, decode_record, entry_fingerprint, node_key
 from shared.state.jobs import Change, NodeRecord
 
 
 class Item(Struct, frozen=True, gc=False):
     """What a listing says of one node: usually one entry, more when the listing shows the node again."""
 
-    digest: bytes
+    fingerprint: bytes
     entry: Raw
     more: tuple[Raw, ...] = ()
 
@@ -37,33 +37,37 @@ class Item(Struct, frozen=True, gc=False):
         return clean_status(status)
 
 
-def page_digest(value: bytes) -> bytes:
-    """The digest of a page's entries."""
+def page_fingerprint(value: bytes) -> bytes:
+    """The fingerprint of a page's entries."""
     return hashlib.sha256(value).digest()[:16]
 
 
-def known_digests(chunks: Mapping[str, Chunk]) -> frozenset[bytes]:
-    """The digests of the entries that the records of these chunks were decided from."""
-    return frozenset(entry.digest for chunk in chunks.values() for entry in chunk.values())
+def known_fingerprints(chunks: Mapping[str, Chunk]) -> frozenset[bytes]:
+    """The fingerprints of the entries that the records of these chunks were decided from."""
+    return frozenset(entry.fingerprint for chunk in chunks.values() for entry in chunk.values())
 
 
 def read_items(pages: Iterable[bytes], known: frozenset[bytes] = frozenset()) -> dict[str, Item]:
-    """The entries of pages by node key, without those whose digest is known.
+    """The entries of pages by node key, without those whose fingerprint is known.
 
     Raises:
         HostileAnswerError: An entry is no object, or names no node.
     """
     items: dict[str, Item] = {}
     for page in pages:
-        fresh = [(entry, digest) for entry in split_statuses(page) if (digest := entry_digest(entry)) not in known]
+        fresh = [
+            (entry, fingerprint)
+            for entry in split_statuses(page)
+            if (fingerprint := entry_fingerprint(entry)) not in known
+        ]
         identities = decode_identities([entry for entry, _ in fresh])
-        for (entry, digest), (pool_id, node_id) in zip(fresh, identities, strict=True):
+        for (entry, fingerprint), (pool_id, node_id) in zip(fresh, identities, strict=True):
             key = node_key(pool_id, node_id)
             again = items.get(key)
             if again is None:
-                items[key] = Item(digest, entry)
+                items[key] = Item(fingerprint, entry)
             else:
-                items[key] = Item(entry_digest(again.digest + digest), again.entry, (*again.more, entry))
+                items[key] = Item(entry_fingerprint(again.fingerprint + fingerprint), again.entry, (*again.more, entry))
     return items
 
 
@@ -85,7 +89,7 @@ def decide_updates(items: Mapping[str, Item], chunk: Chunk, watch: Watch) -> lis
     updates: list[NodeUpdate] = []
     for key, item in items.items():
         known = chunk.get(key)
-        if known is not None and known.digest == item.digest:
+        if known is not None and known.fingerprint == item.fingerprint:
             continue
         before = decode_record(known) if known is not None else None
         updates.extend(_decide(key, item, before, watch))
@@ -98,17 +102,19 @@ def _decide(key: str, item: Item, before: NodeRecord | None, watch: Watch) -> Se
     if after == before:
         return ()
     if len(changes) < 2:
-        return (_update(key, item.digest, before, after, changes),)
+        return (_update(key, item.fingerprint, before, after, changes),)
     # Each transaction tells one event: first the preparation alone, then the release on top of it.
     prepared = NodeStatus(
         pool_id=status.pool_id, node_id=status.node_id, node_url=status.node_url, preparation=status.preparation
     )
     halfway, first = decide_node(before, prepared, watch)
     second = tuple(change for change in changes if change.phase is Phase.RELEASE)
-    return _update(key, b"", before, halfway, first), _update(key, item.digest, halfway, after, second)
+    return _update(key, b"", before, halfway, first), _update(key, item.fingerprint, halfway, after, second)
 
 
 def _update(
-    key: str, digest: bytes, before: NodeRecord | None, after: NodeRecord, changes: Sequence[Change]
+    key: str, fingerprint: bytes, before: NodeRecord | None, after: NodeRecord, changes: Sequence[Change]
 ) -> NodeUpdate:
-    return NodeUpdate(key=key, digest=digest, before=before, after=after, change=changes[0] if changes else None)
+    return NodeUpdate(
+        key=key, fingerprint=fingerprint, before=before, after=after, change=changes[0] if changes else None
+    )

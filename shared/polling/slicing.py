@@ -2,8 +2,8 @@
 
 Owns slicing and the splitting of chunks. Does not own how changes become events (`polling.grouping`), rows
 (`state.rows`) or the sending of a transaction (`polling.job`). Every slice carries a head that counts exactly what
-has been written up to it, so that a crash between two slices leaves a true picture; only the last sets the digests of
-the listing, so that what was not written is found again.
+has been written up to it, so that a crash between two slices leaves a true picture; only the last sets the listing's
+fingerprints, so that what was not written is found again.
 """
 
 from collections import Counter
@@ -75,7 +75,7 @@ def plan_layout(layout: Layout, updates: Sequence[NodeUpdate]) -> Layout:
 
     def rewrite(prefixes: Iterable[str], dropped: tuple[str, ...] = ()) -> None:
         # Nothing but the chunks changes here: what else this cycle decided is told by the slices that follow.
-        known = replace(layout.known, pages=None, chunks=head.chunks)
+        known = replace(layout.known, page_fingerprints=None, chunks=head.chunks)
         written = {prefix: encode_chunk(current[prefix]) for prefix in prefixes}
         slices.append(Slice(head=known, chunks=written, dropped=dropped))
         stored.update(written)
@@ -116,7 +116,7 @@ def plan_layout(layout: Layout, updates: Sequence[NodeUpdate]) -> Layout:
 def plan_slices(
     layout: Layout,
     steps: Sequence[Step],
-    pages: tuple[bytes, ...] | None,
+    page_fingerprints: tuple[bytes, ...] | None,
     events: Sequence[Event],
     room: Room,
 ) -> tuple[Slice, ...]:
@@ -125,7 +125,7 @@ def plan_slices(
     Args:
         layout: The head with this cycle's facts about the job before any of the updates, and every chunk they touch.
         steps: The updates, grouped; of two updates of one node the earlier comes first.
-        pages: The digests of the whole listing.
+        page_fingerprints: The fingerprints of the whole listing.
         events: Events about the job itself, told with the first slice.
         room: What fits.
     """
@@ -146,7 +146,7 @@ def plan_slices(
     for step, written in zip(steps, entries, strict=True):
         touched = {prefix: len(packed[prefix]) for prefix in step.updates}
         if not filling.take(step.event, touched):
-            slices.append(filling.slice(replace(tally.applied_to(head, room.now), pages=None), contents))
+            slices.append(filling.slice(replace(tally.applied_to(head, room.now), page_fingerprints=None), contents))
             filling = _Filling(room, (), {})
             filling.take(step.event, touched)
         for prefix, some in written.items():
@@ -154,7 +154,7 @@ def plan_slices(
             left[prefix] -= 1
         tally.merge(step.tally)
     last = tally.applied_to(head, room.now) if steps else head
-    slices.append(filling.slice(replace(last, pages=pages), contents))
+    slices.append(filling.slice(replace(last, page_fingerprints=page_fingerprints), contents))
     return (*layout.splits, *slices)
 
 
@@ -166,12 +166,12 @@ def _entries_of(steps: Sequence[Step], layout: Layout) -> Iterator[dict[str, Chu
         for prefix, updates in step.updates.items():
             some = written[prefix] = {}
             for update in updates:
-                # Without a digest it is the first half of two, and the layout encoded the second.
-                entry = layout.final[prefix][update.key] if update.digest else _entry_of(update)
+                # Without a fingerprint it is the first half of two, and the layout encoded the second.
+                entry = layout.final[prefix][update.key] if update.fingerprint else _entry_of(update)
                 if step.event is not None and update.change is not None:
                     told[update.key, update.change.phase] = step.event.id
                     entry = Entry(
-                        entry.digest,
+                        entry.fingerprint,
                         entry.record,
                         told.get((update.key, Phase.PREPARATION)),
                         told.get((update.key, Phase.RELEASE)),
@@ -181,7 +181,7 @@ def _entries_of(steps: Sequence[Step], layout: Layout) -> Iterator[dict[str, Chu
 
 
 def _entry_of(update: NodeUpdate) -> Entry:
-    return Entry(update.digest, encode_record(update.after))
+    return Entry(update.fingerprint, encode_record(update.after))
 
 
 def _with_events(steps: Sequence[Step], entries: Sequence[Mapping[str, Chunk]], layout: Layout) -> dict[str, bytes]:

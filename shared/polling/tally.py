@@ -20,11 +20,11 @@ from shared.state.jobs import Change, JobHead, NodeRecord, PhaseCounts, Reason
 class NodeUpdate(Struct, frozen=True, kw_only=True, gc=False):
     """A node's record before (None: not seen yet) and after, and the change that it makes worth telling, if any.
 
-    `digest` is the listing entry's; empty when another update of the same entry follows.
+    `fingerprint` is the listing entry's; empty when another update of the same entry follows.
     """
 
     key: str
-    digest: bytes
+    fingerprint: bytes
     before: NodeRecord | None
     after: NodeRecord
     change: Change | None = None

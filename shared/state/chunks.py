@@ -2,7 +2,7 @@
 
 Owns prefixes, splitting and the encoding of a chunk. Does not own row keys (`state.rows`) or what a record says
 (`polling.node_rules`). A chunk holds the nodes whose hash begins with its prefix of bits; the prefixes of a job cover
-every hash exactly once. Beside each record lies the digest of the listing entry that it was last decided from, so
+every hash exactly once. Beside each record lies the fingerprint of the listing entry that it was last decided from, so
 that an entry which has not changed costs one comparison and no decoding.
 """
 
@@ -31,13 +31,13 @@ _MAX_LEVELS = 6
 
 
 class Entry(Struct, frozen=True, array_like=True, gc=False):
-    """One node in a chunk; `digest` is empty when the record holds only part of what the listing said.
+    """One node in a chunk; `fingerprint` is empty when the record holds only part of what the listing said.
 
     The events that told the record's phases have their place beside it (None: its own `event_id` stands), so that to
     name them no record is encoded again.
     """
 
-    digest: bytes
+    fingerprint: bytes
     record: Raw
     preparation_event: str | None = None
     release_event: str | None = None
@@ -58,8 +58,8 @@ def node_key(pool_id: str, node_id: str) -> str:
     return f"{pool_id}/{node_id}".lower()
 
 
-def entry_digest(entry: bytes | Raw) -> bytes:
-    """The digest of a listing entry's bytes."""
+def entry_fingerprint(entry: bytes | Raw) -> bytes:
+    """The fingerprint of a listing entry's bytes."""
     return hashlib.sha256(entry).digest()[:8]
 
 

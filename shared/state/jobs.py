@@ -8,7 +8,7 @@ Everything is frozen; a change makes a new value.
 from datetime import datetime
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from shared.batch.model import ExecutionInfo, Outcome, Phase
 
@@ -145,8 +145,8 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is known of a job as a whole; swapped by ETag in every transaction of the job.
 
     `creation_time` names the incarnation (None until Batch has shown one). Failures that ended before `announce_from`
-    are recorded in silence. `pages` are the digests of the last wholly committed listing, None when a commit is only
-    half done. `chunks` are the hash prefixes of the node chunks. `generation` grows with whatever is worth telling.
+    are recorded in silence. `page_fingerprints` are those of the last wholly committed listing, None when a commit is
+    only half done. `chunks` are the hash prefixes of the node chunks. `generation` grows with what is worth telling.
     `closed` says what ended the open failures, None while they count. `wait_for_success` is None until asked for.
     `vanished` says that the job was gone before it was seen completed, with open failures or although asked for.
     `carried` is what heads before this one under the same id counted, None when this is the first.
@@ -171,7 +171,7 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     release_failed_ever: int = 0
     causes: tuple[Cause, ...] = ()
     generation: int = 0
-    pages: tuple[bytes, ...] | None = None
+    page_fingerprints: tuple[bytes, ...] | None = field(name="pages", default=None)
     chunks: tuple[str, ...] = ()
     closed: JobEnd | None = None
     wait_for_success: bool | None = None

@@ -23,8 +23,8 @@ def _read(name: str) -> str:
 
 
 def _hashes(sources: list[str]) -> str:
-    digests = (base64.b64encode(hashlib.sha256(source.encode()).digest()).decode() for source in sources)
-    return " ".join(f"'sha256-{digest}'" for digest in digests)
+    hashes = (base64.b64encode(hashlib.sha256(source.encode()).digest()).decode() for source in sources)
+    return " ".join(f"'sha256-{one}'" for one in hashes)
 
 
 def _build() -> tuple[bytes, str]:

@@ -329,7 +329,7 @@ _moments = st.datetimes(datetime(1970, 1, 1), datetime(2286, 1, 1), timezones=st
 
 @pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
 def test_the_form_of_an_id(event: Event) -> None:
-    """An id is a sortable number and a digest: no full stop, nothing that a row key refuses."""
+    """An id is a sortable number and a fingerprint: no full stop, nothing that a row key refuses."""
     assert re.fullmatch(r"\d{13}-[a-z2-7]{24}", event.id)
 
 

@@ -14,7 +14,7 @@ from shared.batch.outcomes import outcome_of
 from shared.ledger.slice import MAX_ROWS, Slice
 from shared.messages.events import Event
 from shared.polling.grouping import group_updates
-from shared.polling.listing import by_chunk, decide_updates, known_digests, page_digest, read_items
+from shared.polling.listing import by_chunk, decide_updates, known_fingerprints, page_fingerprint, read_items
 from shared.polling.node_rules import Watch
 from shared.polling.slicing import Layout, Room, plan_layout, plan_slices
 from shared.state.chunks import Cover, decode_chunk, decode_record, first_prefixes
@@ -42,7 +42,7 @@ class StoredJob:
         value = page(*shown)
         current, stored = self.head, frozenset(self.head.chunks)
         chunks = {prefix: decode_chunk(self.rows[prefix]) for prefix in current.chunks}
-        items = read_items([value], known_digests(chunks))
+        items = read_items([value], known_fingerprints(chunks))
         if items and not stored:
             current = msgspec.structs.replace(current, chunks=first_prefixes(len(items)))
         grouped = by_chunk(items, Cover(current.chunks))
@@ -53,7 +53,7 @@ class StoredJob:
         cover, sizes = layout.cover, layout.sizes
         steps = group_updates(ORIGIN, layout.head, updates, cover, sizes, max_nodes=self.max_nodes, now=NOW)
         room = Room(rows_of=lambda _: 1 + self.receivers, spare_rows=self.told_state, now=NOW)
-        return plan_slices(layout, steps, (page_digest(value),), told, room)
+        return plan_slices(layout, steps, (page_fingerprint(value),), told, room)
 
     def write(self, step: Slice) -> None:
         """Do one transaction, within the limits of the table service."""

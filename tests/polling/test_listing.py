@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from shared.batch.model import FailureInfo, NodeStatus, Phase
 from shared.errors import HostileAnswerError, UnreadableRowError
-from shared.polling.listing import by_chunk, decide_updates, known_digests, page_digest, read_items
+from shared.polling.listing import by_chunk, decide_updates, known_fingerprints, page_fingerprint, read_items
 from shared.polling.node_rules import Watch
 from shared.polling.tally import NodeUpdate
 from shared.state.chunks import Chunk, Cover, Entry, encode_record
@@ -21,7 +21,7 @@ def _listed(chunk: Chunk, *shown: NodeStatus, watch: Watch = ALL) -> list[NodeUp
     """What a listing of one page changes; the chunk is brought up to date."""
     updates = decide_updates(read_items([page(*shown)]), chunk, watch)
     for update in updates:
-        chunk[update.key] = Entry(update.digest, encode_record(update.after))
+        chunk[update.key] = Entry(update.fingerprint, encode_record(update.after))
     return updates
 
 
@@ -31,7 +31,7 @@ def test_unchanged_entries_are_not_decoded() -> None:
     chunk: Chunk = {}
     _listed(chunk, shown)
     (key,) = chunk
-    chunk[key] = Entry(chunk[key].digest, Raw(b"\xff no record"))
+    chunk[key] = Entry(chunk[key].fingerprint, Raw(b"\xff no record"))
 
     assert _listed(chunk, shown) == []
     with pytest.raises(UnreadableRowError):
@@ -53,7 +53,7 @@ def test_both_phases_to_tell_give_two_updates() -> None:
     assert first.change is not None
     assert second.change is not None
     assert (first.change.phase, second.change.phase) == (Phase.PREPARATION, Phase.RELEASE)
-    assert (first.before, first.digest) == (None, b"")
+    assert (first.before, first.fingerprint) == (None, b"")
     assert first.after.release is None
     assert second.before == first.after
     assert second.after.preparation == first.after.preparation
@@ -64,7 +64,7 @@ def test_a_crash_between_both_phases_tells_the_release_later() -> None:
     shown = status(failed(0), failed(9))
     chunk: Chunk = {}
     first, _ = _listed(chunk, shown)
-    chunk[first.key] = Entry(first.digest, encode_record(first.after))
+    chunk[first.key] = Entry(first.fingerprint, encode_record(first.after))
 
     (late,) = _listed(chunk, shown)
     assert late.change is not None
@@ -154,15 +154,15 @@ def test_fields_that_are_not_known_yet() -> None:
     assert read_items([b"[]"]) == {}
     (update,) = decide_updates(read_items([b'[{"nodeId":"n","new":{"a":[1]}}]']), {}, ALL)
     assert update.change is None
-    assert page_digest(b"[]") != page_digest(b"[ ]")
+    assert page_fingerprint(b"[]") != page_fingerprint(b"[ ]")
 
 
 def test_an_entry_that_is_known_is_not_looked_into() -> None:
     """Entries that some record was decided from are left out, in whatever chunk it lies; all others are there."""
     seen, fresh = status(succeeded(0), node_id="seen"), status(succeeded(0), node_id="fresh")
     (update,) = decide_updates(read_items([page(seen)]), {}, ALL)
-    chunks: dict[str, Chunk] = {"0": {}, "1": {update.key: Entry(update.digest, encode_record(update.after))}}
+    chunks: dict[str, Chunk] = {"0": {}, "1": {update.key: Entry(update.fingerprint, encode_record(update.after))}}
 
-    assert read_items([page(seen, fresh)], known_digests(chunks)).keys() == {"pool/fresh"}
-    assert read_items([page(seen)], known_digests(chunks)) == {}
-    assert read_items([page(status(succeeded(1), node_id="seen"))], known_digests(chunks)).keys() == {"pool/seen"}
+    assert read_items([page(seen, fresh)], known_fingerprints(chunks)).keys() == {"pool/fresh"}
+    assert read_items([page(seen)], known_fingerprints(chunks)) == {}
+    assert read_items([page(status(succeeded(1), node_id="seen"))], known_fingerprints(chunks)).keys() == {"pool/seen"}

@@ -75,7 +75,7 @@ def test_every_slice_is_complete_in_itself(
             job.write(step)
             job.assert_true()
             assert (step.head.generation > generation) is bool(step.events)
-        assert [step.head.pages is None for step in slices] == [True] * (len(slices) - 1) + [False]
+        assert [step.head.page_fingerprints is None for step in slices] == [True] * (len(slices) - 1) + [False]
 
     records, told = _expected(listings)
     assert {key: _forgetting_events(known) for key, known in job.records().items()} == records
@@ -132,7 +132,7 @@ def test_splits_come_first_and_tell_nothing() -> None:
     assert tuple(splits) == slices[: len(splits)]
     for step in splits:
         assert step.events == ()
-        assert step.head == replace(before, pages=None, chunks=step.head.chunks)
+        assert step.head == replace(before, page_fingerprints=None, chunks=step.head.chunks)
         parts = {key for content in step.chunks.values() for key in decode_chunk(content)}
         assert len(parts) == 50
 
@@ -212,7 +212,7 @@ def test_a_small_change_is_one_transaction() -> None:
     (step,) = job.plan([*shown[1:], status(failed(10), node_id="tvm-0")])
 
     assert (len(step.chunks), len(step.events)) == (1, 1)
-    assert step.head.pages is not None
+    assert step.head.page_fingerprints is not None
 
 
 def test_nothing_new_keeps_the_counts_and_sets_the_digests() -> None:
@@ -222,7 +222,7 @@ def test_nothing_new_keeps_the_counts_and_sets_the_digests() -> None:
     before = job.head
     (step,) = job.plan([status(running(0))])
 
-    assert step == Slice(head=replace(before, pages=step.head.pages))
+    assert step == Slice(head=replace(before, page_fingerprints=step.head.page_fingerprints))
 
 
 def test_an_empty_listing_at_first_sight() -> None:
@@ -231,7 +231,7 @@ def test_an_empty_listing_at_first_sight() -> None:
     (step,) = job.show()
 
     assert (step.chunks, step.head.chunks, step.head.nodes) == ({}, (), 0)
-    assert step.head.pages is not None
+    assert step.head.page_fingerprints is not None
 
 
 def test_a_chunk_without_nodes_is_written_too() -> None:

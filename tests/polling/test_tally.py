@@ -35,7 +35,7 @@ def _updates(shown: Sequence[NodeStatus], end: JobEnd | None) -> tuple[list[Node
     for one in shown:
         for found in decide_updates(read_items([page(one)]), chunk, Watch(announce_from=None, open=end is None)):
             updates.append(found)
-            chunk[found.key] = Entry(found.digest, encode_record(found.after))
+            chunk[found.key] = Entry(found.fingerprint, encode_record(found.after))
     return updates, {key: decode_record(entry) for key, entry in chunk.items()}
 
 

@@ -20,7 +20,7 @@ from shared.state.chunks import (
     decode_record,
     encode_chunk,
     encode_record,
-    entry_digest,
+    entry_fingerprint,
     first_prefixes,
     hash_bits,
     levels_to_split,
@@ -70,7 +70,11 @@ def test_a_damaged_head_is_named(prefixes: Sequence[str]) -> None:
 @given(st.dictionaries(_keys, st.binary(max_size=9), max_size=40), st.integers(0, 6), st.sampled_from(["", "0", "101"]))
 def test_a_split_keeps_every_node_where_its_hash_says(entries: dict[str, bytes], levels: int, prefix: str) -> None:
     """The parts of a chunk are all of the prefix's continuations, and hold each entry once, where it belongs."""
-    chunk = {key: Entry(digest, Raw(b"\xc0")) for key, digest in entries.items() if hash_bits(key).startswith(prefix)}
+    chunk = {
+        key: Entry(fingerprint, Raw(b"\xc0"))
+        for key, fingerprint in entries.items()
+        if hash_bits(key).startswith(prefix)
+    }
     parts = split(prefix, chunk, levels)
 
     assert len(parts) == 1 << levels
@@ -107,7 +111,7 @@ def test_first_prefixes(nodes: int, chunks: int) -> None:
 def test_round_trip() -> None:
     """A chunk and its records come back as they were."""
     known = record(status(failed(0), failed(9)), status(succeeded(10)))
-    chunk = {"pool/tvm-1": Entry(entry_digest(b"{}"), encode_record(known))}
+    chunk = {"pool/tvm-1": Entry(entry_fingerprint(b"{}"), encode_record(known))}
 
     back = decode_chunk(encode_chunk(chunk))
     assert back == chunk
@@ -118,7 +122,7 @@ def test_round_trip() -> None:
 def test_keys_and_digests() -> None:
     """A node is the same whatever the case of its ids; an entry differs by its bytes."""
     assert node_key("Pool", "TVM-1_A") == node_key("pool", "tvm-1_a")
-    assert entry_digest(b'{"a":1}') == entry_digest(Raw(b'{"a":1}')) != entry_digest(b'{"a":2}')
+    assert entry_fingerprint(b'{"a":1}') == entry_fingerprint(Raw(b'{"a":1}')) != entry_fingerprint(b'{"a":2}')
 
 
 @given(st.binary(max_size=200))

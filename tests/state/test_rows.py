@@ -39,7 +39,7 @@ VALUES: tuple[Struct, ...] = (
         settled_at=NOW,
         preparation=PhaseCounts(failed=2, open=1),
         causes=(Cause(phase=Phase.RELEASE, code="c", message="é" * 200, nodes=1, pools=("p",), example=("p", "n")),),
-        pages=(b"0" * 16,) * 1000,
+        page_fingerprints=(b"0" * 16,) * 1000,
         chunks=("0", "10", "11"),
         closed=JobEnd.GONE,
         wait_for_success=False,

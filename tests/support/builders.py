@@ -90,7 +90,7 @@ def record(*seen: NodeStatus, watch: Watch | None = None) -> NodeRecord:
 def update(before: NodeRecord | None, shown: NodeStatus, *, key: str = "pool/tvm-1") -> NodeUpdate:
     """What a status makes of a node that is watched."""
     after, changes = decide_node(before, shown, Watch(announce_from=None))
-    return NodeUpdate(key=key, digest=b"d", before=before, after=after, change=changes[0] if changes else None)
+    return NodeUpdate(key=key, fingerprint=b"d", before=before, after=after, change=changes[0] if changes else None)
 
 
 def head(**values: object) -> JobHead:

@@ -513,7 +513,7 @@ def test_all_files_together_take_no_longer_than_their_limit() -> None:
     updates = [
         NodeUpdate(
             key=name,
-            digest=b"",
+            fingerprint=b"",
             before=None,
             after=NodeRecord(node_id=name),
             change=Change(

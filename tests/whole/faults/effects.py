@@ -117,8 +117,8 @@ def _kind_of_swap(swap: Replace, operations: Sequence[Operation]) -> str:
     puts = any(isinstance(other, Put) for other in operations)
     drops = any(isinstance(other, Delete) for other in operations)
     if puts:
-        return "split" if drops else "commit" if head.pages is not None else "slice"
-    if head.nodes == 0 and head.pages is None and head.closed is None:
+        return "split" if drops else "commit" if head.page_fingerprints is not None else "slice"
+    if head.nodes == 0 and head.page_fingerprints is None and head.closed is None:
         return "replace"
     return "drop" if drops else "commit"
 

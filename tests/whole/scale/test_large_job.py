@@ -26,4 +26,4 @@ def test_a_head_names_only_chunks_that_are_written() -> None:
         assert set(step.head.chunks) <= set(written)
     assert set(written) == set(head.chunks)
     assert {content for prefix in written for content in decode_chunk(written[prefix])} == set()
-    assert slices[-1].head.pages == (b"page",)
+    assert slices[-1].head.page_fingerprints == (b"page",)

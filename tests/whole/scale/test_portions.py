@@ -82,7 +82,7 @@ def test_every_portion_leaves_a_true_picture(large_job: FakeBatch) -> None:
         head = from_row(rows[HEAD], JobHead)
         stored = [decode_chunk(unpack(row)) for key, row in rows.items() if key.startswith("node|")]
         assert (head.nodes, len(head.chunks)) == (sum(map(len, stored)), len(stored))
-        assert (head.pages is not None) == (head.nodes == NODES)
+        assert (head.page_fingerprints is not None) == (head.nodes == NODES)
     assert portions > 3
     assert told_nodes(table) == EXPECTED
     assert (head_of(table).nodes, head_of(table).preparation.open) == (NODES, FAILED)
@@ -105,5 +105,5 @@ def test_a_portion_that_is_lost_is_made_good(large_job: FakeBatch, portion: int,
 
     assert told_nodes(table) == EXPECTED
     head = head_of(table)
-    assert (head.nodes, head.preparation.open, head.pages is not None) == (NODES, FAILED, True)
+    assert (head.nodes, head.preparation.open, head.page_fingerprints is not None) == (NODES, FAILED, True)
     assert len(first.ids + second.ids) == len(set(first.ids + second.ids))

@@ -48,7 +48,7 @@ def digests_kept_after_half_a_commit() -> AbstractContextManager[object]:
 
     def plan(layout: Any, steps: Any, pages: Any, *rest: Any) -> tuple[Slice, ...]:
         slices = plan_slices(layout, steps, pages, *rest)
-        return tuple(replace(each, head=replace(each.head, pages=pages)) for each in slices)
+        return tuple(replace(each, head=replace(each.head, page_fingerprints=pages)) for each in slices)
 
     return patch.object(watching, "plan_slices", plan)
 
