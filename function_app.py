@@ -15,7 +15,7 @@ from functools import cache
 import azure.functions as func
 
 from shared.composition import App, build_app
-from shared.nudges import DELIVERIES_QUEUE, POLLS_QUEUE, read_message, write_message
+from shared.nudges import DELIVERIES_QUEUE, POLLS_QUEUE, read_nudge, write_nudge
 from shared.polling.cycle import CycleReport
 from shared.web.http import Answer, Request, error_answer
 from shared.web.sign_in import check_sign_in, is_required
@@ -33,7 +33,7 @@ DELIVER_FOR = timedelta(seconds=60)
 logging.getLogger("azure").setLevel(logging.WARNING)
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
-# With the platform's sign-in in front, no key is asked for: `answer` looks at who has signed in.
+# With the platform's sign-in in front, no key is asked for: `serve` looks at who has signed in.
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS if is_required(os.environ) else func.AuthLevel.FUNCTION)
 
 
@@ -43,16 +43,16 @@ def prepwatch() -> App:
     return build_app(os.environ)
 
 
-def answer_anybody(request: func.HttpRequest, handler: Callable[["Routes", Request], Answer]) -> func.HttpResponse:
+def serve_anybody(request: func.HttpRequest, handler: Callable[["Routes", Request], Answer]) -> func.HttpResponse:
     """Let a route answer whoever asks."""
     try:
-        told = handler(prepwatch().routes, _read(request))
+        answer = handler(prepwatch().routes, _read(request))
     except Exception as error:
-        told = _failed(error)
-    return _response(told)
+        answer = _failed(error)
+    return _response(answer)
 
 
-def answer(
+def serve(
     request: func.HttpRequest,
     handler: Callable[["Routes", Request], Answer],
     out: func.Out[typing.List[str]] | None = None,
@@ -61,23 +61,23 @@ def answer(
     try:
         read = _read(request)
         check_sign_in(os.environ, read.headers)
-        told = handler(prepwatch().routes, read)
-        if out is not None and told.nudges:
-            out.set([write_message(account, prepwatch().clock()) for account in told.nudges])
+        answer = handler(prepwatch().routes, read)
+        if out is not None and answer.nudges:
+            out.set([write_nudge(account, prepwatch().clock()) for account in answer.nudges])
     except Exception as error:
-        told = _failed(error)
-    return _response(told)
+        answer = _failed(error)
+    return _response(answer)
 
 
 def _failed(error: Exception) -> Answer:
-    told = error_answer(error)
-    if told.status >= 500:
+    answer = error_answer(error)
+    if answer.status >= 500:
         logging.getLogger("prepwatch").error("A request failed.", exc_info=error)
-    return told
+    return answer
 
 
-def _response(told: Answer) -> func.HttpResponse:
-    return func.HttpResponse(told.body, status_code=told.status, headers=dict(told.headers))
+def _response(answer: Answer) -> func.HttpResponse:
+    return func.HttpResponse(answer.body, status_code=answer.status, headers=dict(answer.headers))
 
 
 def _read(request: func.HttpRequest) -> Request:
@@ -93,7 +93,7 @@ def _read(request: func.HttpRequest) -> Request:
 def nudge(report: CycleReport, out: func.Out[typing.List[str]]) -> None:
     """Have the deliveries looked after when a cycle leaves what can't wait for the next."""
     if report.nudge:
-        out.set([write_message(report.account, prepwatch().clock())])
+        out.set([write_nudge(report.account, prepwatch().clock())])
 
 
 @app.timer_trigger(arg_name="timer", schedule="%POLL_SCHEDULE%")
@@ -105,14 +105,14 @@ def poll(timer: func.TimerRequest, polls: func.Out[typing.List[str]], nudges: fu
     if len(pollers) == 1:
         nudge(next(iter(pollers.values())).run(), nudges)
     else:
-        polls.set([write_message(account, prepwatch().clock()) for account in pollers])
+        polls.set([write_nudge(account, prepwatch().clock()) for account in pollers])
 
 
 @app.queue_trigger(arg_name="message", queue_name=POLLS_QUEUE, connection="AzureWebJobsStorage")
 @app.queue_output(arg_name="nudges", queue_name=DELIVERIES_QUEUE, connection="AzureWebJobsStorage")
 def poll_account(message: func.QueueMessage, nudges: func.Out[typing.List[str]]) -> None:
     """Run the cycle of one account, unless a later one has begun since it was asked for."""
-    asked = read_message(message.get_body())
+    asked = read_nudge(message.get_body())
     nudge(prepwatch().poller(asked.account).run(asked.created_at), nudges)
 
 
@@ -120,9 +120,9 @@ def poll_account(message: func.QueueMessage, nudges: func.Out[typing.List[str]])
 @app.queue_output(arg_name="again", queue_name=DELIVERIES_QUEUE, connection="AzureWebJobsStorage")
 def deliver(message: func.QueueMessage, again: func.Out[typing.List[str]]) -> None:
     """Deliver what is due of one account, and ask for another go when the time was too short."""
-    account = read_message(message.get_body()).account
+    account = read_nudge(message.get_body()).account
     if prepwatch().deliveries.run(account, DELIVER_FOR) > 0:
-        again.set([write_message(account, prepwatch().clock())])
+        again.set([write_nudge(account, prepwatch().clock())])
 
 
 @app.timer_trigger(arg_name="timer", schedule="0 17 3 * * *")
@@ -135,132 +135,132 @@ def purge(timer: func.TimerRequest) -> None:
 @app.queue_output(arg_name="nudges", queue_name=DELIVERIES_QUEUE, connection="AzureWebJobsStorage")
 def summary(req: func.HttpRequest, nudges: func.Out[typing.List[str]]) -> func.HttpResponse:
     """How things stand, polled first when what is known is too old."""
-    return answer(req, lambda routes, asked: routes.summary(asked), nudges)
+    return serve(req, lambda routes, asked: routes.summary(asked), nudges)
 
 
 @app.route(route="jobs", methods=["GET"])
 def list_jobs(req: func.HttpRequest) -> func.HttpResponse:
     """The jobs that are known."""
-    return answer(req, lambda routes, asked: routes.list_jobs(asked))
+    return serve(req, lambda routes, asked: routes.list_jobs(asked))
 
 
 @app.route(route="jobs/{jobId}", methods=["PUT"])
 def track_job(req: func.HttpRequest) -> func.HttpResponse:
     """Watch a job."""
-    return answer(req, lambda routes, asked: routes.track_job(asked))
+    return serve(req, lambda routes, asked: routes.track_job(asked))
 
 
 @app.route(route="jobs/{jobId}", methods=["DELETE"])
 @app.queue_output(arg_name="nudges", queue_name=DELIVERIES_QUEUE, connection="AzureWebJobsStorage")
 def untrack_job(req: func.HttpRequest, nudges: func.Out[typing.List[str]]) -> func.HttpResponse:
     """Leave a job alone."""
-    return answer(req, lambda routes, asked: routes.untrack_job(asked), nudges)
+    return serve(req, lambda routes, asked: routes.untrack_job(asked), nudges)
 
 
 @app.route(route="jobs/{jobId}/nodes", methods=["GET"])
 def list_nodes(req: func.HttpRequest) -> func.HttpResponse:
     """The nodes of a job, as stored or as Batch answers now."""
-    return answer(req, lambda routes, asked: routes.list_nodes(asked))
+    return serve(req, lambda routes, asked: routes.list_nodes(asked))
 
 
 @app.route(route="jobs/{jobId}/nodes/{nodeId}", methods=["GET"])
 def explain_node(req: func.HttpRequest) -> func.HttpResponse:
     """Why somebody was, or was not, told about a node."""
-    return answer(req, lambda routes, asked: routes.events.explain_node(asked))
+    return serve(req, lambda routes, asked: routes.events.explain_node(asked))
 
 
 @app.route(route="events", methods=["GET"])
 def list_events(req: func.HttpRequest) -> func.HttpResponse:
     """What was told, newest first."""
-    return answer(req, lambda routes, asked: routes.events.list_events(asked))
+    return serve(req, lambda routes, asked: routes.events.list_events(asked))
 
 
 @app.route(route="events/{eventId}", methods=["GET"])
 def get_event(req: func.HttpRequest) -> func.HttpResponse:
     """One event, and how its deliveries went."""
-    return answer(req, lambda routes, asked: routes.events.get_event(asked))
+    return serve(req, lambda routes, asked: routes.events.get_event(asked))
 
 
 @app.route(route="events/{eventId}/redeliver", methods=["POST"])
 @app.queue_output(arg_name="nudges", queue_name=DELIVERIES_QUEUE, connection="AzureWebJobsStorage")
 def redeliver_event(req: func.HttpRequest, nudges: func.Out[typing.List[str]]) -> func.HttpResponse:
     """Send one event again."""
-    return answer(req, lambda routes, asked: routes.events.redeliver_event(asked), nudges)
+    return serve(req, lambda routes, asked: routes.events.redeliver_event(asked), nudges)
 
 
 @app.route(route="redeliveries", methods=["POST"])
 @app.queue_output(arg_name="nudges", queue_name=DELIVERIES_QUEUE, connection="AzureWebJobsStorage")
 def redeliver_events(req: func.HttpRequest, nudges: func.Out[typing.List[str]]) -> func.HttpResponse:
     """Send a range of events again, or all that were given up."""
-    return answer(req, lambda routes, asked: routes.events.redeliver_events(asked), nudges)
+    return serve(req, lambda routes, asked: routes.events.redeliver_events(asked), nudges)
 
 
 @app.route(route="webhooks", methods=["GET"])
 def list_webhooks(req: func.HttpRequest) -> func.HttpResponse:
     """The webhooks and how they fare."""
-    return answer(req, lambda routes, asked: routes.webhooks.list_webhooks(asked))
+    return serve(req, lambda routes, asked: routes.webhooks.list_webhooks(asked))
 
 
 @app.route(route="webhooks/{name}/ping", methods=["POST"])
 def ping_webhook(req: func.HttpRequest) -> func.HttpResponse:
     """Send a webhook a ping, and show its answer."""
-    return answer(req, lambda routes, asked: routes.webhooks.ping_webhook(asked))
+    return serve(req, lambda routes, asked: routes.webhooks.ping_webhook(asked))
 
 
 @app.route(route="webhooks/{name}/enable", methods=["POST"])
 @app.queue_output(arg_name="nudges", queue_name=DELIVERIES_QUEUE, connection="AzureWebJobsStorage")
 def enable_webhook(req: func.HttpRequest, nudges: func.Out[typing.List[str]]) -> func.HttpResponse:
     """Let a webhook be sent events again."""
-    return answer(req, lambda routes, asked: routes.webhooks.enable_webhook(asked), nudges)
+    return serve(req, lambda routes, asked: routes.webhooks.enable_webhook(asked), nudges)
 
 
 @app.route(route="webhooks/{name}/disable", methods=["POST"])
 @app.queue_output(arg_name="nudges", queue_name=DELIVERIES_QUEUE, connection="AzureWebJobsStorage")
 def disable_webhook(req: func.HttpRequest, nudges: func.Out[typing.List[str]]) -> func.HttpResponse:
     """Send a webhook nothing until it is enabled."""
-    return answer(req, lambda routes, asked: routes.webhooks.disable_webhook(asked), nudges)
+    return serve(req, lambda routes, asked: routes.webhooks.disable_webhook(asked), nudges)
 
 
 @app.route(route="mutes", methods=["GET"])
 def list_mutes(req: func.HttpRequest) -> func.HttpResponse:
     """What chat and pager are not told."""
-    return answer(req, lambda routes, asked: routes.mutes.list_mutes(asked))
+    return serve(req, lambda routes, asked: routes.mutes.list_mutes(asked))
 
 
 @app.route(route="mutes/{name}", methods=["PUT"])
 def put_mute(req: func.HttpRequest) -> func.HttpResponse:
     """Keep chat and pager quiet for a while."""
-    return answer(req, lambda routes, asked: routes.mutes.put_mute(asked))
+    return serve(req, lambda routes, asked: routes.mutes.put_mute(asked))
 
 
 @app.route(route="mutes/{name}", methods=["DELETE"])
 def delete_mute(req: func.HttpRequest) -> func.HttpResponse:
     """Let chat and pager be told again."""
-    return answer(req, lambda routes, asked: routes.mutes.delete_mute(asked))
+    return serve(req, lambda routes, asked: routes.mutes.delete_mute(asked))
 
 
 @app.route(route="metrics", methods=["GET"])
 def metrics(req: func.HttpRequest) -> func.HttpResponse:
     """How things stand in numbers."""
-    return answer(req, lambda routes, asked: routes.system.metrics(asked))
+    return serve(req, lambda routes, asked: routes.system.metrics(asked))
 
 
 @app.route(route="openapi.json", methods=["GET"])
 def openapi(req: func.HttpRequest) -> func.HttpResponse:
     """What can be asked, for programs."""
-    return answer(req, lambda routes, asked: routes.system.openapi(asked))
+    return serve(req, lambda routes, asked: routes.system.openapi(asked))
 
 
 @app.route(route="diagnostics", methods=["GET"])
 def diagnostics(req: func.HttpRequest) -> func.HttpResponse:
     """Whether the app may do what it needs to do."""
-    return answer(req, lambda routes, asked: routes.system.diagnostics(asked))
+    return serve(req, lambda routes, asked: routes.system.diagnostics(asked))
 
 
 @app.route(route="health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def health(req: func.HttpRequest) -> func.HttpResponse:
     """Whether the state is fresh."""
-    return answer_anybody(req, lambda routes, asked: routes.health(asked))
+    return serve_anybody(req, lambda routes, asked: routes.health(asked))
 
 
 @app.route(route="dashboard", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)

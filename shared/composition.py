@@ -26,7 +26,7 @@ from shared.delivery.run import Deliverer
 from shared.ledger.ledger import Ledger
 from shared.ledger.purging import Purger
 from shared.messages.events import Origin
-from shared.nudges import DELIVERIES_QUEUE, UnusableMessageError
+from shared.nudges import DELIVERIES_QUEUE, UnusableNudgeError
 from shared.parts import Outside, Parts
 from shared.polling.catching_up import CatchUp
 from shared.polling.cycle import Poller, PollSettings
@@ -57,13 +57,13 @@ class App(Struct, frozen=True, kw_only=True, dict=True):
         return compose_routes(self.parts)
 
     def poller(self, account: str) -> Poller:
-        """The poller of an account that a message names.
+        """The poller of an account that a nudge names.
 
         Raises:
-            UnusableMessageError: No such account is configured any more.
+            UnusableNudgeError: No such account is configured any more.
         """
         if account not in self.pollers:
-            raise UnusableMessageError(f"No account {account!r} is configured; the message is of an older deployment.")
+            raise UnusableNudgeError(f"No account {account!r} is configured; the nudge is of an older deployment.")
         return self.pollers[account]
 
 

@@ -36,7 +36,7 @@ def compose_routes(parts: Parts) -> Routes:
     archive = Archive(table=table, accounts=accounts, webhooks=tuple(webhooks))
     lister = NodeLister(table=table, origins=origins, batch=outside.batch)
     return Routes(
-        summary_of=Summary(
+        summaries=Summary(
             table=table,
             clock=clock,
             lanes=outside.lanes,
@@ -86,8 +86,8 @@ def _system_routes(parts: Parts) -> SystemRoutes:
     settings, outside, origins = parts.settings, parts.outside, parts.origins
     storage, queues = settings.state_storage, settings.queue_storage
     return SystemRoutes(
-        measured=Metrics(table=outside.table, clock=outside.clock, accounts=tuple(parts.pollers)),
-        tried=Diagnostics(
+        metrics_source=Metrics(table=outside.table, clock=outside.clock, accounts=tuple(parts.pollers)),
+        checks=Diagnostics(
             table=outside.table,
             clock=outside.clock,
             origins=origins,

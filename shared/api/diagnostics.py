@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from shared.errors import AccountDeniedError, BatchError, NoPreparationTaskError, StoreError
 from shared.messages.events import Origin
-from shared.nudges import DELIVERIES_QUEUE, write_message
+from shared.nudges import DELIVERIES_QUEUE, write_nudge
 from shared.ports import BatchService, Clock, Delete, ListingOptions, Put, Table
 from shared.reprs import repr_without
 from shared.state.rows import OWN
@@ -200,7 +200,7 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
             )
         account = self.origins[0].account or ""
         try:
-            taken = self.put_nudge(write_message(account, self.clock()))
+            taken = self.put_nudge(write_nudge(account, self.clock()))
         except StoreError as error:
             return Check(name=name, ok=False, message=str(error), remedy=self._queue_remedy())
         words = f"A nudge was put on the queue {DELIVERIES_QUEUE}."

@@ -37,14 +37,14 @@ class Refresh(Struct, frozen=True, kw_only=True, omit_defaults=True):
     nudged_at: datetime | None = None
 
 
-class Asked(Struct, frozen=True, kw_only=True):
+class SummaryQuery(Struct, frozen=True, kw_only=True):
     """What a caller wants to know; `max_age` None for the app's own measure of freshness."""
 
     page: Page
     max_age: timedelta | None = None
 
 
-class Told(Struct, frozen=True, kw_only=True):
+class SummaryResult(Struct, frozen=True, kw_only=True):
     """The summary, whether more jobs follow, and the partitions whose deliveries are to be nudged."""
 
     summary: SummaryView
@@ -63,7 +63,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     webhooks: Sequence[str]
     stale_after: timedelta
 
-    def run(self, asked: Asked) -> Told:
+    def run(self, wanted: SummaryQuery) -> SummaryResult:
         """How things stand now.
 
         Raises:
@@ -71,12 +71,12 @@ class Summary(Struct, frozen=True, kw_only=True):
             StoreError: The table can't be read.
         """
         # gather
-        wanted = asked.page.account
-        origins = [origin for origin in self.origins if wanted is None or origin.account == wanted]
+        account = wanted.page.account
+        origins = [origin for origin in self.origins if account is None or origin.account == account]
         if not origins:
-            raise not_found("account", wanted or "")
+            raise not_found("account", account or "")
         states = [self._read(origin) for origin in origins]
-        max_age = self.stale_after if asked.max_age is None else asked.max_age
+        max_age = self.stale_after if wanted.max_age is None else wanted.max_age
         old = [state for state in states if is_stale(state.cycle, max_age, self.clock())]
         polled = self._refresh([state for state in old if not self._must_wait(state)])
         states = [self._read(_origin(origins, state)) if state.account in polled else state for state in states]
@@ -84,14 +84,14 @@ class Summary(Struct, frozen=True, kw_only=True):
 
         # decide
         now = self.clock()
-        job = asked.page.job
+        job = wanted.page.job
         if job is not None and not any(head.job_id.lower() == job.lower() for state in states for head in state.heads):
             raise not_found("job", job)
         webhooks, unreadable = self._read_webhooks()
         summary, more = build_summary(
             states,
             webhooks,
-            asked.page,
+            wanted.page,
             own=own,
             unreadable=unreadable,
             stale_after=self.stale_after,
@@ -103,7 +103,7 @@ class Summary(Struct, frozen=True, kw_only=True):
         waiting = [state.account for state in states if state.due or polled.get(state.account)]
         waiting += [OWN] if own.due else []
         nudges = tuple(partition for partition in waiting if self._may_nudge(partition, now))
-        return Told(summary=summary, more=more, nudges=nudges)
+        return SummaryResult(summary=summary, more=more, nudges=nudges)
 
     def is_stale(self) -> bool:
         """Whether any account has had no good cycle for too long.

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from shared.api.job_views import NodesView, TrackedJobsView
 from shared.api.nodes import NodeFilter, NodeLister
 from shared.api.refusals import ApiError
-from shared.api.summary import Asked, Summary
+from shared.api.summary import Summary, SummaryQuery
 from shared.api.summary_rules import Page
 from shared.api.tracking import Tracker
 from shared.batch.model import Outcome, Phase
@@ -49,7 +49,7 @@ class _Health:
 class Routes(Struct, frozen=True, kw_only=True):
     """The handlers of the HTTP functions, by function name; those beyond jobs and nodes have siblings of their own."""
 
-    summary_of: Summary
+    summaries: Summary
     tracker: Tracker
     lister: NodeLister
     events: EventRoutes
@@ -65,13 +65,15 @@ class Routes(Struct, frozen=True, kw_only=True):
         max_age = query.number("maxAge", least=0, most=86_400, default=-1)
         paging = read_paging(query, default=MAX_TOP)
         page = Page(job=query.text("job"), account=query.host("account"), skip=paging.skip, top=paging.top)
-        told = self.summary_of.run(Asked(page=page, max_age=None if max_age < 0 else timedelta(seconds=max_age)))
-        summary = told.summary
-        if told.more:
+        result = self.summaries.run(
+            SummaryQuery(page=page, max_age=None if max_age < 0 else timedelta(seconds=max_age))
+        )
+        summary = result.summary
+        if result.more:
             summary = replace(summary, next_link=next_link(request, skip=page.skip + page.top))
         timeless = replace(summary, generated_at=datetime.min)  # noqa: DTZ901 - never shown
         answer = tagged_answer(request, summary, timeless)
-        return replace(answer, nudges=told.nudges)
+        return replace(answer, nudges=result.nudges)
 
     def list_jobs(self, request: Request) -> Answer:
         """GET /api/jobs."""
@@ -115,7 +117,7 @@ class Routes(Struct, frozen=True, kw_only=True):
 
     def _check_health(self) -> int:
         try:
-            return 503 if self.summary_of.is_stale() else 200
+            return 503 if self.summaries.is_stale() else 200
         except StoreError:
             return 503
 

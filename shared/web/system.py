@@ -14,14 +14,14 @@ from shared.web.http import Answer, Query, Request, json_answer, tagged
 class SystemRoutes(Struct, frozen=True, kw_only=True):
     """The handlers of the HTTP functions about the app, by function name."""
 
-    measured: Metrics
-    tried: Diagnostics
+    metrics_source: Metrics
+    checks: Diagnostics
 
     def metrics(self, request: Request) -> Answer:
         """GET /api/metrics."""
         Query(request, ())
         headers = {"content-type": CONTENT_TYPE, "cache-control": "no-store"}
-        return Answer(headers=headers, body=to_text(self.measured.run()))
+        return Answer(headers=headers, body=to_text(self.metrics_source.run()))
 
     def openapi(self, request: Request) -> Answer:
         """GET /api/openapi.json."""
@@ -33,4 +33,4 @@ class SystemRoutes(Struct, frozen=True, kw_only=True):
     def diagnostics(self, request: Request) -> Answer:
         """GET /api/diagnostics."""
         Query(request, ())
-        return json_answer(DiagnosticsView(value=self.tried.run()))
+        return json_answer(DiagnosticsView(value=self.checks.run()))

@@ -12,7 +12,7 @@ from shared.errors import (
     NoPreparationTaskError,
     StoreUnavailableError,
 )
-from shared.nudges import read_message
+from shared.nudges import read_nudge
 from shared.ports import Delete, ListingOptions, Put, StatusPage
 from tests.support.deployment import ACCOUNT, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fake_table import FakeTable, Fault
@@ -181,7 +181,7 @@ def test_the_nudge_is_one_that_is_understood() -> None:
     deployment = _deployment()
     _try(deployment)
     (text,) = deployment.queue.texts
-    assert read_message(text.encode()).account == ACCOUNT
+    assert read_nudge(text.encode()).account == ACCOUNT
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def test_every_function_succeeds_with_the_data_of_the_host(run: WorkerRun) -> No
 
 def test_a_message_that_is_none_goes_to_the_poison_queue(run: WorkerRun) -> None:
     """A message that nobody understands fails its function, so that the host sets it aside."""
-    assert "UnusableMessageError" in (run.results[3].error or "")
+    assert "UnusableNudgeError" in (run.results[3].error or "")
 
 
 def test_what_a_request_makes_due_is_nudged(run: WorkerRun) -> None:

@@ -229,7 +229,7 @@ class Ask:
         request = func.HttpRequest(
             method="GET", url="http://localhost/api/x", params=self.query, route_params=self.route, body=self.body
         )
-        got = function_app.answer(request, self.handler)
+        got = function_app.serve(request, self.handler)
         return got.get_body(), str(dict(got.headers)).encode()
 
 
@@ -437,7 +437,7 @@ def test_errors_of_the_store(scheme: str, script: Script, credential: str, monke
         app = compose(load_settings(settings), replace(outside, table=table))
         monkeypatch.setattr(function_app, "prepwatch", lambda: app)
         request = func.HttpRequest(method="GET", url="http://localhost/api/x", params={}, body=b"")
-        got = function_app.answer(request, Routes.summary)
+        got = function_app.serve(request, Routes.summary)
         nothing_in(got.get_body())
         for call in (
             lambda: table.transact("p", [Put(key="k", columns={"v": 1})]),
@@ -499,7 +499,7 @@ def test_defects(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixtu
         assert "delivery-defect" in caplog.text
         nothing_in(caplog.text)
         request = func.HttpRequest(method="GET", url="http://localhost/api/x", params={"maxAge": "0"}, body=b"")
-        got = function_app.answer(request, Routes.summary)
+        got = function_app.serve(request, Routes.summary)
     nothing_in(got.get_body())
     assert (got.status_code, json.loads(got.get_body())["error"]["code"]) == (500, "InternalError")
 
