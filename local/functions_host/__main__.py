@@ -19,7 +19,10 @@ _GRACE = timedelta(seconds=10)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the host until SIGINT or SIGTERM; 0 after a clean end, 1 when it can't start or functions did not end."""
+    """Run the host until SIGINT or SIGTERM, or until it can't go on, which the real host calls a clean end as well.
+
+    0 after a clean end, 1 when it can't start or functions did not end.
+    """
     options = _parser().parse_args(arguments)
     app_dir = options.app_dir.resolve()
     state_dir = options.state_dir or app_dir / ".local" / "functions_host"
@@ -30,7 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for name in apply_local_settings(app_dir, os.environ):
             print(f"Skipping '{name}' from local settings as it's already defined in current environment variables.")
-        host = build(app_dir, os.environ, port=options.port, state_dir=state_dir, check_keys=options.keys)
+        host = build(
+            app_dir,
+            os.environ,
+            port=options.port,
+            state_dir=state_dir,
+            check_keys=options.keys,
+            ending=ending,
+            group=options.group,
+        )
     except (SettingError, AppError, OSError) as exc:
         print(f"The host can't start: {exc}", file=sys.stderr)
         return 1
@@ -53,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--app-dir", type=Path, default=Path(), help="where host.json and function_app.py lie")
     parser.add_argument("--state-dir", type=Path, help="timer status and keys (default APP_DIR/.local/functions_host)")
     parser.add_argument("--keys", action="store_true", help="check function keys, kept in keys.json of the state dir")
+    parser.add_argument("--group", help="run as an instance of Flex Consumption: http, or a function's name")
     return parser
 
 

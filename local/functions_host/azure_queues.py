@@ -9,10 +9,18 @@ from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsE
 from azure.storage.queue import QueueClient, QueueServiceClient
 from azure.storage.queue import QueueMessage as SdkMessage
 
-from local.functions_host.queue_port import Message, MessageGoneError, Queue, QueueMissingError, QueueUnavailableError
+from local.functions_host.queue_port import (
+    Message,
+    MessageGoneError,
+    Queue,
+    QueueMissingError,
+    QueueRefusedError,
+    QueueUnavailableError,
+    QueueUnreachableError,
+)
 
 _API_VERSION = "2025-07-05"  # Azurite refuses newer ones unless started with --skipApiVersionCheck
-_MISSING = {"QueueNotFound", "QueueBeingDeleted"}
+_MISSING = {"QueueNotFound", "QueueBeingDeleted", "QueueDisabled"}
 _GONE = {"MessageNotFound", "PopReceiptMismatch"}
 
 
@@ -91,9 +99,10 @@ def _translated() -> Iterator[None]:
             raise QueueMissingError(code) from exc
         if code in _GONE:
             raise MessageGoneError(code) from exc
-        raise QueueUnavailableError(f"{exc.status_code} {code}") from exc
+        failed = exc.status_code is not None and exc.status_code >= 500
+        raise (QueueUnavailableError if failed else QueueRefusedError)(f"{exc.status_code} {code}".strip()) from exc
     except AzureError as exc:
-        raise QueueUnavailableError(type(exc).__name__) from exc
+        raise QueueUnreachableError("no answer") from exc
 
 
 def _message(received: SdkMessage) -> Message:

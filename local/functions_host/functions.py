@@ -18,6 +18,7 @@ _TRIGGERS = {"timerTrigger", "queueTrigger", "httpTrigger"}
 _OUTPUTS = {"queue", "http"}
 _APP = "function_app"
 RETURN = "$return"
+HTTP_GROUP = "http"
 
 
 class AppError(Exception):
@@ -48,10 +49,15 @@ class Function:
     outputs: tuple[Binding, ...]
     takes_context: bool
 
+    @property
+    def group(self) -> str:
+        """Which instances of Flex Consumption run it: those of http run all HTTP functions, any other has its own."""
+        return HTTP_GROUP if self.trigger.type == "httpTrigger" else self.name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """The functions of an app in registration order, those switched off, and what is wrong with the others."""
+    """The functions of an app from A to Z, those switched off, and what is wrong with the others."""
 
     functions: tuple[Function, ...]
     disabled: tuple[str, ...]
@@ -65,10 +71,10 @@ def index_app(app_dir: Path, environment: Mapping[str, str]) -> Index:
         AppError: importing fails, there is not exactly one FunctionApp, or two functions have one name.
     """
     functions, disabled, errors = [], [], {}
-    for indexed in _load(app_dir):
-        name = str(indexed.get_function_name())
+    loaded = {str(indexed.get_function_name()): indexed for indexed in _load(app_dir)}
+    for name in sorted(loaded, key=str.upper):
         try:
-            function = _function(name, indexed, app_dir, environment)
+            function = _function(name, loaded[name], app_dir, environment)
         except (FunctionError, SettingError) as exc:
             errors[name] = str(exc)
             continue

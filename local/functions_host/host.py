@@ -14,14 +14,15 @@ from threading import Event, Thread
 
 from azure.functions.meta import Datum
 
+from local.functions_host.admin import Admin
 from local.functions_host.azure_queues import AzureQueues
 from local.functions_host.clock import Clock, SystemClock
-from local.functions_host.functions import Binding, Function, Index, index_app
+from local.functions_host.functions import HTTP_GROUP, Binding, Function, Index, index_app
 from local.functions_host.http_front import HttpFront, serve
 from local.functions_host.invoker import Invoker, thread_count
 from local.functions_host.keys import load_keys
 from local.functions_host.ncrontab import Schedule, ScheduleError
-from local.functions_host.queue_listener import Backoff, QueueListener, poison_queue_name
+from local.functions_host.queue_listener import Backoff, ListenerError, QueueListener, poison_queue_name
 from local.functions_host.queue_port import Message, QueueService, append, encode
 from local.functions_host.routing import Route, RouteError
 from local.functions_host.settings import HostOptions, SettingError, connection_string, read_host_json
@@ -29,20 +30,26 @@ from local.functions_host.timer_status import StatusFile
 from local.functions_host.timers import Timer
 
 _LOG = logging.getLogger(__name__)
+_ASKED_FOR = "This function was programmatically called via the host APIs."
 _HOST_TIME = "%Y-%m-%dT%H:%M:%S.%f%z"
 
 
 @dataclass(slots=True, kw_only=True)
 class Host:
-    """A host that listens already and runs functions once started."""
+    """A host that listens already and runs functions once started.
+
+    Only the triggers of *group* are started, all when it is None. *ending* is set when the host can't go on.
+    """
 
     index: Index
+    group: str | None
     timers: Mapping[str, Timer]
     listeners: Mapping[str, QueueListener]
     routes: Sequence[Route]
     server: ThreadingHTTPServer
     pool: ThreadPoolExecutor
     stopping: Event
+    ending: Event
     threads: list[Thread]
 
     @property
@@ -50,15 +57,27 @@ class Host:
         """The port on loopback that answers HTTP."""
         return self.server.server_port
 
+    def triggers(self) -> Mapping[str, Callable[[], None]]:
+        """What start() runs: HTTP, which every instance answers, and the other triggers of the group."""
+        others = {name: timer.run for name, timer in self.timers.items()}
+        others |= {name: listener.run for name, listener in self.listeners.items()}
+        mine = {name: run for name, run in others.items() if self.group in {None, name}}
+        return {**mine, HTTP_GROUP: self.server.serve_forever}
+
     def start(self) -> None:
-        """Start every trigger, each in its own thread."""
-        runs = {name: timer.run for name, timer in self.timers.items()}
-        runs |= {name: listener.run for name, listener in self.listeners.items()}
-        runs["http"] = self.server.serve_forever
-        for name, run in runs.items():
-            thread = Thread(target=run, name=name, daemon=True)
+        """Start every trigger of the group, each in its own thread."""
+        for name, run in self.triggers().items():
+            thread = Thread(target=self._run, args=(run,), name=name, daemon=True)
             thread.start()
             self.threads.append(thread)
+
+    def _run(self, trigger: Callable[[], None]) -> None:
+        try:
+            trigger()
+        except Exception as exc:  # noqa: BLE001 - whatever a trigger can't go on with ends the real host, too
+            expected = isinstance(exc, ListenerError)
+            _LOG.critical("An unhandled exception has occurred. Host is shutting down: %s", exc, exc_info=not expected)
+            self.ending.set()
 
     def stop(self, grace: timedelta) -> bool:
         """Stop every trigger and wait up to *grace* for functions that are running; whether all have ended."""
@@ -82,12 +101,17 @@ def build(
     port: int,
     state_dir: Path,
     check_keys: bool,
+    ending: Event,
+    group: str | None = None,
     connect: Callable[[str], QueueService] = AzureQueues.connect,
 ) -> Host:
-    """The host of the app in *app_dir*; *connect* gives the queues of a connection string.
+    """The host of the app in *app_dir*, running the triggers of *group* only; *ending* is set if it can't go on.
+
+    *connect* gives the queues of a connection string.
 
     Raises:
-        SettingError: host.json or a connection is wrong. AppError: the app can't be indexed. Both say how to mend it.
+        SettingError: host.json, a connection or the group is wrong. AppError: the app can't be indexed. Both say how
+            to mend it.
     """
     options = read_host_json(app_dir)
     index = index_app(app_dir, environment)
@@ -105,7 +129,7 @@ def build(
         timers={},
         routes=[],
         errors=dict(index.errors),
-    ).host(port=port, check_keys=check_keys)
+    ).host(port=port, check_keys=check_keys, group=group, ending=ending)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +148,7 @@ class _Builder:
     routes: list[Route]
     errors: dict[str, str]
 
-    def host(self, *, port: int, check_keys: bool) -> Host:
+    def host(self, *, port: int, check_keys: bool, group: str | None, ending: Event) -> Host:
         invoker = Invoker(pool=self.pool, send=self._send)
         for function in self.index.functions:
             try:
@@ -132,26 +156,38 @@ class _Builder:
             except (SettingError, ScheduleError, RouteError) as exc:
                 self.errors[function.name] = str(exc)
         sound = tuple(function for function in self.index.functions if function.name not in self.errors)
-        http = {function.name: function for function in sound if function.trigger.type == "httpTrigger"}
+        index = Index(functions=sound, disabled=self.index.disabled, errors=self.errors)
+        http = {function.name: function for function in sound if function.group == HTTP_GROUP}
         front = HttpFront(
             routes=tuple(self.routes),
             functions=http,
             keys=load_keys(self.state_dir / "keys.json", list(http)) if check_keys else None,
-            run=lambda function, data: invoker.submit(
-                function, data=data, metadata={}, reason="This function was programmatically called via the host APIs."
+            run=lambda function, data: invoker.submit(function, data=data, metadata={}, reason=_ASKED_FOR),
+            admin=Admin(
+                index=index,
+                addresses={route.function: route.template for route in self.routes},
+                run=partial(self._run_by_name, invoker, {function.name: function for function in sound}),
             ),
-            run_by_name=partial(self._run_by_name, invoker, {function.name: function for function in sound}),
+            homepage=self.environment.get("AzureWebJobsDisableHomepage", "").lower() != "true",
         )
         return Host(
-            index=Index(functions=sound, disabled=self.index.disabled, errors=self.errors),
+            index=index,
+            group=self._checked_group(group),
             timers=self.timers,
             listeners=self.listeners,
             routes=self.routes,
             server=serve(front, port),
             pool=self.pool,
             stopping=self.stopping,
+            ending=ending,
             threads=[],
         )
+
+    def _checked_group(self, group: str | None) -> str | None:
+        groups = {function.group for function in self.index.functions}
+        if group is not None and group not in groups:
+            raise SettingError(f"no function is in the group {group!r}, there are: {', '.join(sorted(groups))}")
+        return group
 
     def _bind(self, function: Function, invoker: Invoker) -> None:
         for output in function.outputs:
@@ -230,15 +266,10 @@ class _Builder:
                 raise SettingError(message) from exc
         return self.accounts[connection]
 
-    def _run_by_name(self, invoker: Invoker, functions: Mapping[str, Function], name: str, text: str) -> bool:
-        function = functions.get(name)
-        if function is None:
-            return False
+    def _run_by_name(self, invoker: Invoker, functions: Mapping[str, Function], name: str, text: str) -> None:
         timer = self.timers.get(name)
         data = Datum(text, "string") if timer is None else Datum(timer.payload(), "json")
-        reason = "This function was programmatically called via the host APIs."
-        invoker.submit(function, data=data, metadata={}, reason=reason)
-        return True
+        invoker.submit(functions[name], data=data, metadata={}, reason=_ASKED_FOR)
 
 
 def void(_: object) -> None:

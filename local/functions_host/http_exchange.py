@@ -6,6 +6,8 @@ from urllib.parse import parse_qsl
 
 from azure.functions.meta import Datum
 
+from local.functions_host.routing import encode_path
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -29,7 +31,12 @@ class Request:
 
     def header(self, name: str) -> str | None:
         """The first header called *name*, without case; None when there is none."""
-        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+        return _first(self.headers, name)
+
+    def key(self) -> str | None:
+        """The key it shows: the header x-functions-key, even an empty one, before the first ?code=."""
+        shown = self.header("x-functions-key")
+        return _first(parse_qsl(self.target.partition("?")[2]), "code") if shown is None else shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +48,17 @@ class Response:
     body: bytes = b""
 
 
-def trigger_data(request: Request, route_parameters: Mapping[str, str]) -> Datum:
-    """What the host sends to the worker: lower-case header names, empty values dropped, no body is b''."""
-    headers = _joined((name.lower(), value) for name, value in request.headers if value)
+def trigger_data(request: Request, path: str, route_parameters: Mapping[str, str]) -> Datum:
+    """What the host sends to the worker of a request for the decoded *path*.
+
+    Header names are lower case; empty query values are dropped, empty headers are not; no body is b''.
+    """
+    headers = _joined((name.lower(), value) for name, value in request.headers)
+    address = request.scheme_and_host + encode_path(path) + request.target[len(request.path) :]
     return Datum(
         {
             "method": Datum(request.method, "string"),
-            "url": Datum(request.scheme_and_host + request.target, "string"),
+            "url": Datum(address, "string"),
             "headers": _strings(headers),
             "params": _strings(route_parameters),
             "query": _strings(request.query()),
@@ -68,6 +79,10 @@ def answer(returned: Datum | None) -> Response:
     headers = tuple((name, text.value) for name, text in value["headers"].items())
     cookies = tuple(("Set-Cookie", morsel.OutputString()) for jar in value["cookies"] or () for morsel in jar.values())
     return Response(status=int(value["status_code"].value), headers=headers + cookies, body=bytes(value["body"].value))
+
+
+def _first(pairs: Iterable[tuple[str, str]], name: str) -> str | None:
+    return next((value for key, value in pairs if key.lower() == name.lower()), None)
 
 
 def _joined(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:

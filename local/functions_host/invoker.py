@@ -1,7 +1,6 @@
 """Owns running functions in the worker's threads, their log lines and their outputs; does not own triggers."""
 
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,13 +13,13 @@ from local.functions_host.functions import Binding, Function
 from local.functions_host.queue_output import messages_from_json, messages_from_text
 
 _LOG = logging.getLogger(__name__)
-_MOST_THREADS = 32
+_THREADS = 1000
 
 
 def thread_count(environment: Mapping[str, str]) -> int:
-    """How many functions run at once: PYTHON_THREADPOOL_THREAD_COUNT, else min(32, cores + 4)."""
+    """How many functions run at once: PYTHON_THREADPOOL_THREAD_COUNT, which the host sets to 1000 for Python."""
     chosen = environment.get("PYTHON_THREADPOOL_THREAD_COUNT", "")
-    return int(chosen) if chosen.isdecimal() and int(chosen) else min(_MOST_THREADS, (os.cpu_count() or 1) + 4)
+    return int(chosen) if chosen.isdecimal() and int(chosen) else _THREADS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

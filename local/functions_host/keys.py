@@ -10,11 +10,16 @@ from pathlib import Path
 
 
 class AuthLevel(StrEnum):
-    """What a request must show."""
+    """What a key opens, the least first, and what a request must show."""
 
     ANONYMOUS = "ANONYMOUS"
     FUNCTION = "FUNCTION"
     ADMIN = "ADMIN"
+
+    def covers(self, needed: "AuthLevel") -> bool:
+        """Whether a request at this level opens what needs *needed*."""
+        levels = list(AuthLevel)
+        return levels.index(self) >= levels.index(needed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,15 +30,13 @@ class Keys:
     default: str
     functions: dict[str, str]
 
-    def allow(self, *, level: AuthLevel, function: str | None, key: str | None) -> bool:
-        """Whether *key* opens *function* (None: the admin endpoints); the worker is not asked."""
-        if level is AuthLevel.ANONYMOUS:
-            return True
-        opening = [self.master]
-        if level is AuthLevel.FUNCTION:
-            opening += [self.default, *(self.functions[name] for name in (function,) if name in self.functions)]
-        given = (key or "").encode()
-        return any(hmac.compare_digest(given, known.encode()) for known in opening)
+    def level(self, key: str | None, function: str | None) -> AuthLevel:
+        """What *key* opens where *function* was asked for (None: no function, as with the admin endpoints)."""
+        if _same(key, self.master):
+            return AuthLevel.ADMIN
+        if _same(key, self.default) or (function in self.functions and _same(key, self.functions[function])):
+            return AuthLevel.FUNCTION
+        return AuthLevel.ANONYMOUS
 
 
 def load_keys(path: Path, functions: Sequence[str]) -> Keys:
@@ -50,3 +53,7 @@ def load_keys(path: Path, functions: Sequence[str]) -> Keys:
     document = {"master": keys.master, "default": keys.default, "functions": keys.functions}
     path.write_text(json.dumps(document, indent=2), encoding="utf-8")
     return keys
+
+
+def _same(given: str | None, known: str) -> bool:
+    return hmac.compare_digest((given or "").encode(), known.encode())

@@ -16,7 +16,9 @@ from local.functions_host.queue_port import (
     MessageGoneError,
     Queue,
     QueueMissingError,
+    QueueRefusedError,
     QueueUnavailableError,
+    QueueUnreachableError,
     append,
     decode,
 )
@@ -28,6 +30,12 @@ _RENEW_AFTER = timedelta(minutes=5)
 _RENEWAL_CHECK = timedelta(seconds=30)
 _MINIMUM_INTERVAL = timedelta(milliseconds=100)
 _POISON_SUFFIX = "-poison"
+_OUT_OF_REACH = timedelta(seconds=26)  # so long do the SDK's own retries take in the real host
+_RECONNECT = timedelta(seconds=1)
+
+
+class ListenerError(Exception):
+    """The listener can't go on, and no real host survives that; the message names the queue and what it answered."""
 
 
 class Completion(StrEnum):
@@ -99,16 +107,21 @@ class QueueListener:
     _leased: dict[str, datetime] = field(default_factory=dict)
     _found: bool = False
     _available: bool = True
+    _unreachable_since: datetime | None = None
 
     def run(self) -> None:
-        """Fetch and dispatch until *stopping* is set (set *wake* too)."""
+        """Fetch and dispatch until *stopping* is set (set *wake* too).
+
+        Raises:
+            ListenerError: the queue refuses, or was out of reach for too long; end the host.
+        """
         while not self.stopping.is_set():
             pause = self.poll()
             if pause and self.clock.wait(self.wake, min(pause, _RENEWAL_CHECK)):
                 self.wake.clear()
 
     def poll(self) -> timedelta:
-        """Fetch one batch if there is room for it; how long to pause before the next call."""
+        """Fetch one batch if there is room for it; how long to pause before the next call. Raises like run()."""
         self._renew()
         if len(self._in_flight) > self.options.threshold:
             return _RENEWAL_CHECK
@@ -116,10 +129,19 @@ class QueueListener:
             messages = self.queue.receive(count=self.options.batch_size, visibility=_VISIBILITY)
         except QueueMissingError:
             return self.backoff.next(found=False)
+        except QueueRefusedError as exc:
+            raise ListenerError(f"the queue {self.queue.name!r} refuses ({exc})") from exc
+        except QueueUnreachableError as exc:
+            self._tell_once(exc)
+            self._unreachable_since = self._unreachable_since or self.clock.now()
+            if self.clock.now() - self._unreachable_since >= _OUT_OF_REACH:
+                raise ListenerError(f"the queue {self.queue.name!r} is out of reach ({exc})") from exc
+            return _RECONNECT
         except QueueUnavailableError as exc:
-            self._tell_once(f"The queue {self.queue.name!r} can't be read ({exc}), trying again")
+            self._tell_once(exc)
+            self._unreachable_since = None
             return self.backoff.next(found=False)
-        self._available = True
+        self._available, self._unreachable_since = True, None
         for message in messages:
             self._start(message)
         if messages:
@@ -194,7 +216,7 @@ class QueueListener:
                     continue
                 self._in_flight[identity], self._leased[identity] = renewed, now
 
-    def _tell_once(self, sentence: str) -> None:
+    def _tell_once(self, error: QueueUnavailableError) -> None:
         if self._available:
-            _LOG.warning(sentence)
+            _LOG.warning("The queue %r can't be read (%s), trying again", self.queue.name, error)
         self._available = False

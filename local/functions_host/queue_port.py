@@ -17,7 +17,15 @@ class MessageGoneError(Exception):
 
 
 class QueueUnavailableError(Exception):
-    """The service did not answer or refused; try again later."""
+    """The service failed; try again later."""
+
+
+class QueueUnreachableError(QueueUnavailableError):
+    """Nobody answers there; try again for a while."""
+
+
+class QueueRefusedError(QueueUnavailableError):
+    """The service will not have it, for want of a role for example; trying again does not help."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,13 @@
-"""Owns which function answers a method and a path; does not own sockets, keys or running the function."""
+"""Owns which function answers a method and a path; does not own sockets, keys or running the function.
+
+Paths are decoded as Kestrel does it, templates are matched as ASP.NET Core does it; both are the real host's.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
-from urllib.parse import unquote
+from urllib.parse import quote
 
 _PARAMETER = re.compile(r"\{(?P<rest>\*{0,2})(?P<name>\w+)(?P<constraints>(?::\w+)*)(?P<optional>\?)?\}")
 _CONSTRAINTS = {
@@ -14,7 +17,12 @@ _CONSTRAINTS = {
     "alpha": r"[A-Za-z]+",
     "guid": r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}",
 }
-_ENCODED_SLASH = re.compile(r"(%2f)", re.IGNORECASE)
+_ENCODED_BYTES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+_KEPT_IN_ADDRESSES = "!$&'()*+,;=:@/%"  # what PathString leaves as it is, beside letters, digits and -._~
+
+
+class BadPathError(ValueError):
+    """The path holds what no server takes, a null character or a letter beyond ASCII; the answer is 400."""
 
 
 class RouteError(ValueError):
@@ -47,15 +55,15 @@ class Route:
         )
 
     def match(self, method: str, path: str) -> Mapping[str, str] | None:
-        """The route parameters when this route answers, else None. An encoded slash stays encoded in them."""
+        """The route parameters when this route answers a decoded *path*, else None."""
         if self.methods is not None and method.upper() not in self.methods:
             return None
-        found = self.pattern.fullmatch(_decode(path))
+        found = self.pattern.fullmatch(path)
         return None if found is None else {name: text for name, text in found.groupdict().items() if text}
 
 
 def find_route(routes: Sequence[Route], method: str, path: str) -> tuple[Route, Mapping[str, str]] | None:
-    """The first route in registration order that answers, with its parameters; None is the host's 404."""
+    """The first of *routes* that answers a decoded *path*, with its parameters; None is the host's 404."""
     for route in routes:
         parameters = route.match(method, path)
         if parameters is not None:
@@ -71,7 +79,7 @@ def _segment(segment: str, template: str) -> str:
         raise RouteError(f"{segment!r} in the route {template!r} is none that this host knows")
     name = parameter["name"]
     if parameter["rest"]:
-        return f"(?:/(?P<{name}>.*))?"
+        return f"(?:/(?P<{name}>(?s:.*)))?"
     text = "[^/]+"
     for constraint in parameter["constraints"].split(":")[1:]:
         if constraint not in _CONSTRAINTS:
@@ -81,6 +89,43 @@ def _segment(segment: str, template: str) -> str:
     return f"(?:{group})?" if parameter["optional"] else group
 
 
-def _decode(path: str) -> str:
-    parts = _ENCODED_SLASH.split(path)
-    return "".join(part if index % 2 else unquote(part) for index, part in enumerate(parts))
+def decode_path(path: str) -> str:
+    """*path*, percent-encoded as it came, decoded once and without `.` and `..`.
+
+    An encoded slash and bytes that are no UTF-8 stay as they are.
+
+    Raises:
+        BadPathError: no server takes the path; answer 400.
+    """
+    decoded = _ENCODED_BYTES.sub(_decode_bytes, path)
+    if "\0" in decoded or not path.isascii():
+        raise BadPathError(path)
+    return _without_dots(decoded)
+
+
+def encode_path(path: str) -> str:
+    """A decoded *path* as the worker is told of it: what was encoded needlessly is so no more, %XX stays."""
+    return re.sub("%(?![0-9A-Fa-f]{2})", "%25", quote(path, safe=_KEPT_IN_ADDRESSES))
+
+
+def _decode_bytes(match: re.Match[str]) -> str:
+    encoded, start, decoded = match[0], 0, ""
+    for character in bytes.fromhex(encoded.replace("%", "")).decode(errors="surrogateescape"):
+        end = start + len("%00") * len(character.encode(errors="surrogateescape"))
+        stays = character == "/" or "\udc80" <= character <= "\udcff"
+        decoded += encoded[start:end] if stays else character
+        start = end
+    return decoded
+
+
+def _without_dots(path: str) -> str:
+    kept: list[str] = []
+    segments = path.split("/")[1:]
+    for segment in segments:
+        if segment == "..":
+            del kept[-1:]
+        elif segment != ".":
+            kept.append(segment)
+    if segments and segments[-1] in {".", ".."}:
+        kept.append("")
+    return "/" + "/".join(kept)

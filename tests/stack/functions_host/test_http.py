@@ -1,12 +1,14 @@
 """HTTP as the host serves it: what a function sees, what goes back, keys, admin."""
 
+import http.client
 import json
 import logging
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from threading import Thread
+from threading import Barrier, Event, Thread
 from typing import Any
 
 import pytest
@@ -15,9 +17,21 @@ import requests
 from local.functions_host.host import Host, build
 from local.functions_host.http_exchange import Request, trigger_data
 from local.functions_host.keys import AuthLevel, Keys, load_keys
-from tests.stack.functions_host.sample import SETTINGS, write_app
+from tests.stack.functions_host.sample import APP, SETTINGS, write_app
 from tests.stack.functions_host.virtual import FakeQueues
 
+JSON = {"content-type": "application/json"}
+MORE = """
+
+@app.timer_trigger(arg_name="timer", schedule="%NOT_SET%")
+def broken(timer: func.TimerRequest) -> None:
+    pass
+
+
+@app.timer_trigger(arg_name="timer", schedule="0 * * * * *")
+def off(timer: func.TimerRequest) -> None:
+    pass
+"""
 KEYS = Keys(master="master", default="default", functions={"echo": "echo-key", "other": "other-key"})
 
 
@@ -39,19 +53,22 @@ class Served:
         return [message.text for message in self.queues.queue(queue).messages]
 
 
-def _serve(directory: Path, monkeypatch: pytest.MonkeyPatch, *, check_keys: bool) -> Iterator[Served]:
+def _serve(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, *, check_keys: bool, source: str = APP, **settings: str
+) -> Iterator[Served]:
     monkeypatch.syspath_prepend("")
     queues = FakeQueues()
     host = build(
-        write_app(directory),
-        SETTINGS,
+        write_app(directory, source),
+        {**SETTINGS, "AzureWebJobs.off.Disabled": "1", **settings},
         port=0,
         state_dir=directory / "state",
         check_keys=check_keys,
+        ending=Event(),
         connect=lambda _: queues,
     )
     Thread(target=host.server.serve_forever, args=(0.01,), daemon=True).start()
-    keys = load_keys(directory / "state" / "keys.json", []) if check_keys else None
+    keys = load_keys(directory / "state" / "keys.json", ["echo"]) if check_keys else None
     yield Served(f"http://127.0.0.1:{host.port}", host, queues, keys)
     host.server.shutdown()
     assert host.stop(timedelta(seconds=10))
@@ -76,14 +93,17 @@ def test_a_function_sees_the_request(served: Served) -> None:
     assert answer.status_code == 202
     assert (seen["method"], seen["name"], seen["query"], seen["body"]) == ("POST", "a b", {"x": "1,2"}, "body")
     assert seen["url"] == served.url + "/api/echo/a%20b?x=1&empty=&x=2"
+    assert served.call("GET", "/api/echo/a%3Ab?q=%3A").json()["url"] == served.url + "/api/echo/a:b?q=%3A"
     assert seen["headers"]["x-mixed"] == "Case"
     assert not [name for name in seen["headers"] if name != name.lower()]
 
 
 def test_header_names_go_to_the_worker_in_lower_case() -> None:
-    """The host lowers header names and drops empty values before the worker gets them."""
-    request = Request(method="GET", scheme_and_host="", target="/", headers=(("X-A", "B"), ("X-C", "")), body=b"")
-    assert {name: datum.value for name, datum in trigger_data(request, {}).value["headers"].items()} == {"x-a": "B"}
+    """The host lowers header names before the worker gets them, joins repeated ones and passes on empty ones."""
+    headers = (("X-A", "B"), ("x-a", "C"), ("X-D", ""))
+    request = Request(method="GET", scheme_and_host="", target="/", headers=headers, body=b"")
+    seen = trigger_data(request, "/", {}).value["headers"]
+    assert {name: datum.value for name, datum in seen.items()} == {"x-a": "B,C", "x-d": ""}
 
 
 def test_no_body_is_empty_bytes(served: Served) -> None:
@@ -114,6 +134,11 @@ def test_a_string_is_a_plain_text_answer(served: Served) -> None:
         pytest.param("GET", "/api/odd/number", 500, b"", id="another-type-is-500"),
         pytest.param("POST", "/api/plain", 404, b"", id="a-wrong-method-is-404"),
         pytest.param("HEAD", "/api/plain", 404, b"", id="get-implies-no-head"),
+        pytest.param("PROPFIND", "/api/plain", 404, b"", id="any-method-at-all"),
+        pytest.param("GET", "/api/echo/a%00b", 400, b"", id="a-null-character"),
+        pytest.param("GET", "/api/echo/" + 9000 * "a", 414, b"", id="a-line-of-more-than-8192-bytes"),
+        pytest.param("GET", "/api/echo/" + 70_000 * "a", 414, b"", id="a-line-that-nobody-reads"),
+        pytest.param("GET", "/admin", 404, b"", id="admin-alone"),
         pytest.param("GET", "/plain", 404, b"", id="without-the-prefix"),
     ],
 )
@@ -121,6 +146,75 @@ def test_status_and_body(served: Served, method: str, path: str, status: int, bo
     """The host answers with the function's bytes, 500 with an empty body, or 404 for path and method alike."""
     answer = served.call(method, path)
     assert (answer.status_code, answer.content) == (status, body)
+
+
+@pytest.mark.parametrize(
+    ("settings", "status"), [({}, 200), ({"AzureWebJobsDisableHomepage": "True"}, 204)], ids=["shown", "switched-off"]
+)
+def test_the_root_has_the_platforms_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], status: int
+) -> None:
+    """`/` says that the app is up, to anybody, unless AzureWebJobsDisableHomepage is true."""
+    for served in _serve(tmp_path, monkeypatch, check_keys=True, **settings):
+        answer = served.call("GET", "/")
+        assert (answer.status_code, b"up and running" in answer.content) == (status, status == 200)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "body"),
+    [
+        pytest.param("Content-Length: 4\r\n\r\nbody", 202, "body", id="with-a-length"),
+        pytest.param("Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n", 202, "", id="in-chunks"),
+        pytest.param(
+            "Transfer-Encoding: chunked\r\n\r\n3;x=y\r\nbod\r\n1\r\ny\r\n0\r\nX-T: 1\r\n\r\n",
+            202,
+            "",
+            id="in-chunks-with-all-that-may-be-there",
+        ),
+        pytest.param("Transfer-Encoding: chunked\r\n\r\nbody\r\n", 400, None, id="no-chunk"),
+        pytest.param("Content-Length: four\r\n\r\nbody", 400, None, id="no-length"),
+        pytest.param("Content-Length: -4\r\n\r\nbody", 400, None, id="less-than-nothing"),
+        pytest.param("Content-Length: 104857601\r\n\r\n", 413, None, id="more-than-100-mib"),
+    ],
+)
+def test_how_a_body_arrives(served: Served, sent: str, status: int, body: str | None) -> None:
+    """A body arrives when its length was announced; one in chunks arrives empty, and the connection goes on."""
+    connection = http.client.HTTPConnection("127.0.0.1", served.host.port, timeout=10)
+    connection.connect()
+    connection.sock.sendall(f"POST /api/echo/x HTTP/1.1\r\nHost: x\r\n{sent}".encode())
+    answer = http.client.HTTPResponse(connection.sock)
+    answer.begin()
+    content = answer.read()
+    assert answer.status == status
+    if body is not None:
+        assert json.loads(content)["body"] == body
+        connection.request("GET", "/api/plain")
+        assert connection.getresponse().read() == b"text"
+    connection.close()
+
+
+def test_paths_go_to_functions_as_the_server_reads_them(served: Served) -> None:
+    """What a function gets of a path: decoded, but for slashes and what is no UTF-8; dots are followed."""
+    connection = http.client.HTTPConnection("127.0.0.1", served.host.port, timeout=10)
+    seen = []
+    for path in ("/api/echo/a%2Fb", "/api/echo/%FF", "/api/odd/%2E%2E/echo/sched%3Ajob-1", "/API/Echo/%20/"):
+        connection.request("GET", path)
+        seen.append(json.loads(connection.getresponse().read())["name"])
+    connection.close()
+    assert seen == ["a%2Fb", "%FF", "sched:job-1", " "]
+
+
+def test_sixty_calls_run_at_once(served: Served) -> None:
+    """The host gives Python a thousand threads: sixty calls that wait for each other all get through."""
+    everybody = Barrier(60)
+    function = served.host.index.functions[0]
+    waiting = replace(function, call=lambda **_: str(everybody.wait(timeout=60)), takes_context=False)
+    front: Any = served.host.server.RequestHandlerClass
+    front = replace(front.respond.__self__, functions={function.name: waiting})
+    asked = Request(method="GET", scheme_and_host="", target="/api/echo/x", headers=(), body=b"")
+    with ThreadPoolExecutor(60) as callers:
+        statuses = list(callers.map(lambda _: front.respond(asked).status, range(60)))
+    assert statuses == [200] * 60
 
 
 def test_a_request_ends_after_the_longest_time(served: Served) -> None:
@@ -160,30 +254,44 @@ def test_anonymous_functions_need_no_key(locked: Served) -> None:
     assert locked.call("GET", "/api/plain").status_code == 200
 
 
-def test_admin_needs_the_master_key(locked: Served) -> None:
-    """The admin endpoints open to the master key only."""
-    assert locked.keys is not None
-    statuses = [
-        locked.call("GET", "/admin/host/status", headers={"x-functions-key": key}).status_code
-        for key in ("", locked.keys.default, locked.keys.master)
-    ]
-    assert statuses == [401, 401, 200]
+@pytest.mark.parametrize(
+    ("key", "status"),
+    [("", 401), ("wrong", 401), ("{echo}", 401), ("{default}", 403), ("{master}", 200)],
+    ids=["none", "unknown", "a-functions", "the-hosts", "master"],
+)
+@pytest.mark.parametrize("path", ["/admin/host/status", "/admin/functions", "/ADMIN/Functions/poll/status/"])
+def test_admin_needs_the_master_key(locked: Served, path: str, key: str, status: int) -> None:
+    """Admin endpoints open to the master key; one of functions is known but refused, any other is asked for anew."""
+    keys = locked.keys
+    assert keys is not None
+    known = key.format(master=keys.master, default=keys.default, **keys.functions)
+    answer = locked.call("GET", path, headers={"x-functions-key": known})
+    assert answer.status_code == status
+    assert answer.headers.get("www-authenticate") == ("Bearer" if status == 401 else None)
 
 
 @pytest.mark.parametrize(
-    ("level", "function", "opening"),
+    ("key", "function", "level"),
     [
-        pytest.param(AuthLevel.ANONYMOUS, "echo", {None, "wrong", "echo-key"}, id="anonymous"),
-        pytest.param(AuthLevel.FUNCTION, "echo", {"master", "default", "echo-key"}, id="function"),
-        pytest.param(AuthLevel.ADMIN, "echo", {"master"}, id="admin-function"),
-        pytest.param(AuthLevel.ADMIN, None, {"master"}, id="admin-endpoint"),
+        pytest.param(None, "echo", AuthLevel.ANONYMOUS, id="none"),
+        pytest.param("", "echo", AuthLevel.ANONYMOUS, id="empty"),
+        pytest.param("wrong", "echo", AuthLevel.ANONYMOUS, id="unknown"),
+        pytest.param("other-key", "echo", AuthLevel.ANONYMOUS, id="another-functions"),
+        pytest.param("echo-key", "echo", AuthLevel.FUNCTION, id="its-own"),
+        pytest.param("echo-key", None, AuthLevel.ANONYMOUS, id="a-functions-at-admin"),
+        pytest.param("default", None, AuthLevel.FUNCTION, id="the-hosts"),
+        pytest.param("master", "echo", AuthLevel.ADMIN, id="master"),
     ],
 )
-def test_which_key_opens_what(level: AuthLevel, function: str | None, opening: set[str | None]) -> None:
-    """The master key opens all, host and function keys open FUNCTION, another function's key nothing."""
-    for key in (None, "wrong", "master", "default", "echo-key", "other-key"):
-        if level is not AuthLevel.ANONYMOUS or key in opening:
-            assert KEYS.allow(level=level, function=function, key=key) is (key in opening), key
+def test_what_a_key_opens(key: str | None, function: str | None, level: AuthLevel) -> None:
+    """The master key opens all, the host's key and a function's own open it at level FUNCTION, others nothing."""
+    assert KEYS.level(key, function) is level
+
+
+def test_which_level_covers_which() -> None:
+    """A level covers itself and those below it."""
+    covered = {level: [needed for needed in AuthLevel if level.covers(needed)] for level in AuthLevel}
+    assert [len(covered[level]) for level in (AuthLevel.ANONYMOUS, AuthLevel.FUNCTION, AuthLevel.ADMIN)] == [1, 2, 3]
 
 
 def test_keys_stay_the_same(tmp_path: Path) -> None:
@@ -200,31 +308,98 @@ def test_keys_stay_the_same(tmp_path: Path) -> None:
         pytest.param(
             "poll", {"input": ""}, 202, "work", ["eyJwYXN0RHVlIjogZmFsc2V9", "WzEsMl0="], id="timer-is-not-past-due"
         ),
-        pytest.param("work", {"input": "x"}, 202, "done", ["eA==", "Tm9uZQ==", "d29yaw=="], id="queue-gets-the-input"),
+        pytest.param("WORK", {"Input": "x"}, 202, "done", ["eA==", "Tm9uZQ==", "d29yaw=="], id="queue-gets-the-input"),
         pytest.param("work", {"input": "fail"}, 202, "done", [], id="no-output-after-a-failure"),
         pytest.param("nobody", {}, 404, "done", [], id="unknown"),
         pytest.param("echo", {}, 400, "done", [], id="http-has-its-route"),
+        pytest.param("work", {"input": {}}, 400, "done", [], id="an-input-that-is-no-text"),
+        pytest.param("work", None, 400, "done", [], id="null"),
     ],
 )
 def test_admin_runs_a_function(
     served: Served, name: str, body: dict[str, str], status: int, queue: str, wire: list[str]
 ) -> None:
     """POST /admin/functions/{name} accepts and runs; outputs are base64, and only sent after success."""
-    answer = served.call("POST", f"/admin/functions/{name}", data=json.dumps(body))
+    answer = served.call("POST", f"/admin/functions/{name}", data=json.dumps(body), headers=JSON)
     served.host.pool.shutdown()
     assert answer.status_code == status
     assert served.bodies(queue) == wire
 
 
-def test_admin_refuses_what_is_no_json(served: Served) -> None:
-    """A body that is no JSON object is 400."""
-    assert served.call("POST", "/admin/functions/poll", data="[").status_code == 400
+@pytest.mark.parametrize(
+    ("headers", "body", "status"),
+    [
+        ({}, "{}", 415),
+        ({"content-type": "text/plain"}, "{}", 415),
+        ({"content-type": "application/x-www-form-urlencoded"}, "{}", 415),
+        ({"content-type": "text/plain"}, "[", 415),
+        ({"content-type": "application/json"}, "[", 400),
+        ({"content-type": "application/json"}, "[]", 400),
+        ({"content-type": "application/json"}, "", 400),
+        ({"content-type": "application/json"}, "{}", 202),
+        ({"content-type": "Application/JSON; charset=utf-8"}, "{}", 202),
+        ({"content-type": "application/problem+json"}, "{}", 202),
+    ],
+)
+def test_admin_takes_json_that_says_so(served: Served, headers: dict[str, str], body: str, status: int) -> None:
+    """Running a function needs a JSON content type, else 415, and JSON, else 400."""
+    assert served.call("POST", "/admin/functions/poll", data=body, headers=headers).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        pytest.param("/admin/host/status", {"state": "Running"}, id="host"),
+        pytest.param("/admin/functions/poll/status", {}, id="sound"),
+        pytest.param(
+            "/admin/functions/BROKEN/status", {"errors": ["'%NOT_SET%' does not resolve to a value."]}, id="in-error"
+        ),
+        pytest.param("/admin/functions/off/status", {}, id="disabled"),
+    ],
+)
+def test_admin_tells_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, told: dict[str, Any]
+) -> None:
+    """Each function has its status: nothing, or why it is in error."""
+    for served in _serve(tmp_path, monkeypatch, check_keys=False, source=APP + MORE):
+        assert served.call("GET", path).json() == told
+
+
+def test_admin_lists_the_functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every function is listed from A to Z, those in error and those switched off too, HTTP ones with their address."""
+    for served in _serve(tmp_path, monkeypatch, check_keys=False, source=APP + MORE):
+        listed = served.call("GET", "/admin/functions/").json()
+        assert [function["name"] for function in listed] == ["broken", "echo", "odd", "off", "plain", "poll", "work"]
+        assert [function["name"] for function in listed if function["isDisabled"]] == ["off"]
+        assert served.call("GET", "/admin/functions/Echo").json() == {
+            "name": "echo",
+            "href": served.url + "/admin/functions/echo",
+            "invoke_url_template": served.url + "/api/echo/{name}",
+            "language": "python",
+            "isDisabled": False,
+        }
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/admin/functions/nobody"),
+        ("GET", "/admin/functions/nobody/status"),
+        ("POST", "/admin/functions"),
+        ("GET", "/admin/other"),
+        ("GET", "/admin/functions/poll/other"),
+        ("DELETE", "/admin/host/status"),
+    ],
+)
+def test_admin_has_no_more_than_that(served: Served, method: str, path: str) -> None:
+    """What is no admin endpoint, and no function, is 404."""
+    assert served.call(method, path).status_code == 404
 
 
 def test_a_new_message_wakes_the_listener(served: Served) -> None:
     """An output to a queue of the same host ends the pause of its listener."""
     wakes: list[Callable[[], bool]] = [listener.wake.is_set for listener in served.host.listeners.values()]
     assert [wake() for wake in wakes] == [False]
-    served.call("POST", "/admin/functions/poll", data="{}")
+    served.call("POST", "/admin/functions/poll", data="{}", headers=JSON)
     served.host.pool.shutdown()
     assert [wake() for wake in wakes] == [True]

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
 from local.functions_host.functions import AppError
 from local.functions_host.host import Host, build
+from local.functions_host.settings import SettingError
 from tests.stack.functions_host.sample import APP, SETTINGS, write_app
 from tests.stack.functions_host.virtual import FakeQueues
 
@@ -20,13 +22,15 @@ def _imports(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.undo()
 
 
-def _build(directory: Path, source: str = APP, **settings: str) -> Host:
+def _build(directory: Path, source: str = APP, *, group: str | None = None, **settings: str) -> Host:
     host = build(
         write_app(directory, source),
         {key: value for key, value in (SETTINGS | settings).items() if value},
         port=0,
         state_dir=directory / "state",
         check_keys=False,
+        ending=Event(),
+        group=group,
         connect=lambda _: FakeQueues(),
     )
     host.server.server_close()
@@ -42,7 +46,7 @@ def test_every_function_is_bound_to_its_trigger(tmp_path: Path) -> None:
     host = _build(tmp_path)
     assert list(host.timers) == ["poll"]
     assert [(name, listener.queue.name) for name, listener in host.listeners.items()] == [("work", "work")]
-    assert [route.template for route in host.routes] == ["api/echo/{name}", "api/plain", "api/odd/{what}"]
+    assert [route.template for route in host.routes] == ["api/echo/{name}", "api/odd/{what}", "api/plain"]
 
 
 @pytest.mark.parametrize(
@@ -57,15 +61,15 @@ def test_a_function_that_cannot_be_indexed_leaves_the_others(
 ) -> None:
     """A function in error is named with the reason; the others run."""
     host = _build(tmp_path, **settings)
-    assert _names(host) == ["work", "echo", "plain", "odd"]
+    assert _names(host) == ["echo", "odd", "plain", "work"]
     assert sentence in host.index.errors["poll"]
 
 
 def test_a_disabled_function_is_neither_triggered_nor_routed(tmp_path: Path) -> None:
     """A function switched off by its setting gets no listener and no route."""
     host = _build(tmp_path, **{"AzureWebJobs.work.Disabled": "true", "AzureWebJobs_echo_Disabled": "1"})
-    assert host.index.disabled == ("work", "echo")
-    assert _names(host) == ["poll", "plain", "odd"]
+    assert host.index.disabled == ("echo", "work")
+    assert _names(host) == ["odd", "plain", "poll"]
     assert not host.listeners
 
 
@@ -109,10 +113,46 @@ def test_what_this_host_cannot_run_is_said(tmp_path: Path, change: tuple[str, st
     assert error in " ".join(host.index.errors.values())
 
 
+def test_routes_are_tried_from_a_to_z(tmp_path: Path) -> None:
+    """The host sorts functions by name whatever the case, so that of two overlapping routes the first name wins."""
+    names = ["beta", "Alpha", "_gamma", "delta2", "Delta10"]
+    source = "import azure.functions as func\napp = func.FunctionApp()\n" + "".join(
+        f'@app.route(route="{{any}}")\ndef {name}(req: func.HttpRequest) -> str:\n    return "x"\n' for name in names
+    )
+    assert [route.function for route in _build(tmp_path, source).routes] == [
+        "Alpha",
+        "beta",
+        "Delta10",
+        "delta2",
+        "_gamma",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("group", "started"),
+    [
+        (None, ["http", "poll", "work"]),
+        ("http", ["http"]),
+        ("poll", ["http", "poll"]),
+        ("work", ["http", "work"]),
+    ],
+)
+def test_an_instance_of_a_group_runs_its_triggers_only(tmp_path: Path, group: str | None, started: list[str]) -> None:
+    """As on Flex Consumption: HTTP functions are one group, any other is its own; HTTP answers on every instance."""
+    host = _build(tmp_path, group=group)
+    assert sorted(host.triggers()) == started
+
+
+def test_a_group_without_functions_is_refused(tmp_path: Path) -> None:
+    """A group that is none is refused with those that there are."""
+    with pytest.raises(SettingError, match="'echo', there are: http, poll, work"):
+        _build(tmp_path, group="echo")
+
+
 def test_a_missing_connection_is_an_error_of_that_function(tmp_path: Path) -> None:
     """Without the setting that `connection` names, functions with queues are in error and HTTP goes on."""
     host = _build(tmp_path, AzureWebJobsStorage="")
-    assert _names(host) == ["echo", "plain", "odd"]
+    assert _names(host) == ["echo", "odd", "plain"]
     assert set(host.index.errors) == {"poll", "work"}
 
 

@@ -59,11 +59,11 @@ class Process:
 
 
 @contextmanager
-def _host(directory: Path, settings: Mapping[str, str], source: str = APP) -> Iterator[Process]:
+def _host(directory: Path, settings: Mapping[str, str], source: str = APP, *arguments: str) -> Iterator[Process]:
     write_app(directory, source)
     values = {"Values": {**SETTINGS, **settings}}
     directory.joinpath("local.settings.json").write_text(json.dumps(values), encoding="utf-8")
-    command = [sys.executable, "-m", "local.functions_host", "--port", "0", "--app-dir", str(directory)]
+    command = [sys.executable, "-m", "local.functions_host", "--port", "0", "--app-dir", str(directory), *arguments]
     popen = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -89,13 +89,36 @@ def _host(directory: Path, settings: Mapping[str, str], source: str = APP) -> It
 def test_the_host_tells_its_functions_serves_and_ends(tmp_path: Path, number: int) -> None:
     """It prints the functions and a line to wait for, answers HTTP without storage, and ends cleanly on a signal."""
     with _host(tmp_path, {"AzureWebJobsStorage": STORAGE_OUT_OF_REACH, "AzureWebJobs.odd.Disabled": "1"}) as process:
+        process.wait_for(r"echo: \[GET,POST\] http://localhost:\d+/api/echo/\{name\}")
         process.wait_for(r"poll: timerTrigger")
         process.wait_for(r"work: queueTrigger")
-        process.wait_for(r"echo: \[GET,POST\] http://localhost:\d+/api/echo/\{name\}")
         process.wait_for(r"odd is disabled")
         url = process.wait_for(r"^Host ready: (http://\S+)")[1]
         assert requests.get(url + "/api/plain", timeout=PATIENCE).text == "text"
         assert process.end(number) == 0
+
+
+@pytest.mark.azurite
+@pytest.mark.parametrize(("group", "ends"), [(None, True), ("work", True), ("poll", False), ("http", False)])
+def test_a_queue_that_refuses_ends_the_process(tmp_path: Path, azurite: Azurite, group: str | None, ends: bool) -> None:  # noqa: FBT001 - a column
+    """With Azurite and a wrong key: the process that listens ends by itself, an instance of another group answers."""
+    refused = re.sub("AccountKey=[^;]*", "AccountKey=a2V5", azurite.connection_string)
+    arguments = () if group is None else ("--group", group)
+    with _host(tmp_path, {"AzureWebJobsStorage": refused}, APP, *arguments) as process:
+        url = process.wait_for(r"^Host ready: (http://\S+)")[1]
+        if ends:
+            process.wait_for(r"Host is shutting down: the queue 'work' refuses \(403")
+            assert process.popen.wait(PATIENCE) == 0
+        else:
+            assert requests.get(url + "/api/plain", timeout=PATIENCE).text == "text"
+            assert process.end() == 0
+
+
+def test_a_group_that_is_none_ends_the_host(tmp_path: Path) -> None:
+    """A wrong --group is told with the groups that there are."""
+    with _host(tmp_path, {}, APP, "--group", "nobody") as process:
+        process.wait_for(r"The host can't start: .*'nobody', there are: http, poll, work")
+        assert process.popen.wait(PATIENCE) == 1
 
 
 def test_an_app_that_cannot_be_indexed_ends_the_host(tmp_path: Path) -> None:

@@ -1,13 +1,25 @@
 """One contract for storage queues: the fake that the other tests trust, and Azurite through the SDK."""
 
+import re
+import threading
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from local.azurite import Azurite
 from local.functions_host.azure_queues import AzureQueues
-from local.functions_host.queue_port import MessageGoneError, Queue, QueueMissingError, QueueUnavailableError, append
+from local.functions_host.queue_port import (
+    MessageGoneError,
+    Queue,
+    QueueMissingError,
+    QueueRefusedError,
+    QueueUnavailableError,
+    QueueUnreachableError,
+    append,
+)
 from tests.stack.functions_host.virtual import FakeQueues
 
 LONG = timedelta(minutes=10)
@@ -85,10 +97,45 @@ def test_no_more_messages_come_than_asked_for(queue: Queue) -> None:
 
 def test_a_service_that_does_not_answer_is_told_apart() -> None:
     """A refused connection is no missing queue; it comes at once, without the SDK's own retries."""
-    account = "http://127.0.0.1:9/devstoreaccount1"
-    closed = AzureQueues.connect(f"AccountName=devstoreaccount1;AccountKey=a2V5;QueueEndpoint={account};")
-    with pytest.raises(QueueUnavailableError):
-        closed.queue("q").put("x")
+    with pytest.raises(QueueUnreachableError):
+        _queue_at("http://127.0.0.1:9").put("x")
+
+
+@pytest.mark.azurite
+def test_a_wrong_key_is_a_refusal(azurite: Azurite) -> None:
+    """A service that does not let us in is told apart from one that fails."""
+    endpoint = re.search(r"QueueEndpoint=([^;]*)/devstoreaccount1", azurite.connection_string)
+    assert endpoint is not None
+    with pytest.raises(QueueRefusedError, match="403"):
+        _queue_at(endpoint[1]).receive(count=1, visibility=LONG)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(400, QueueRefusedError), (403, QueueRefusedError), (500, QueueUnavailableError), (503, QueueUnavailableError)],
+)
+def test_a_failing_service_is_told_apart_from_a_refusal(status: int, error: type[Exception]) -> None:
+    """Only statuses of 500 and above are a service that may get well by itself."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
+            """Stay quiet."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        with pytest.raises(QueueUnavailableError) as raised:
+            _queue_at(f"http://127.0.0.1:{server.server_port}").receive(count=1, visibility=LONG)
+    assert raised.type is error
+
+
+def _queue_at(service: str) -> Queue:
+    account = f"{service}/devstoreaccount1"
+    return AzureQueues.connect(f"AccountName=devstoreaccount1;AccountKey=a2V5;QueueEndpoint={account};").queue("work")
 
 
 def test_the_development_storage_shorthand_is_understood() -> None:

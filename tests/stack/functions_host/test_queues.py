@@ -7,8 +7,20 @@ from datetime import timedelta
 
 import pytest
 
-from local.functions_host.queue_listener import Backoff, Completion, QueueListener, completion, poison_queue_name
-from local.functions_host.queue_port import Message
+from local.functions_host.queue_listener import (
+    Backoff,
+    Completion,
+    ListenerError,
+    QueueListener,
+    completion,
+    poison_queue_name,
+)
+from local.functions_host.queue_port import (
+    Message,
+    QueueRefusedError,
+    QueueUnavailableError,
+    QueueUnreachableError,
+)
 from local.functions_host.settings import QueueOptions
 from tests.stack.functions_host.virtual import FakeQueue, VirtualClock
 
@@ -205,6 +217,38 @@ def test_the_listener_waits_for_a_queue_that_does_not_exist() -> None:
     rig.put("x")
     rig.work_through(SECOND)
     assert rig.bodies == [(1, "x")]
+
+
+@pytest.mark.parametrize(
+    ("error", "away", "ends"),
+    [
+        pytest.param(QueueRefusedError("403"), 0, True, id="refused-at-once"),
+        pytest.param(QueueUnreachableError("no answer"), 18, False, id="out-of-reach-for-a-while"),
+        pytest.param(QueueUnreachableError("no answer"), 27, True, id="out-of-reach-for-too-long"),
+        pytest.param(QueueUnavailableError("503"), 600, False, id="failing"),
+    ],
+)
+def test_a_queue_that_refuses_ends_the_host(error: QueueUnavailableError, away: int, ends: bool) -> None:  # noqa: FBT001 - a column
+    """A listener survives a failing service and 18 s without an answer, but not a refusal, and not 26 s of silence."""
+    rig = Rig()
+    rig.put("x")
+    rig.queue.error = error
+    if ends:
+        with pytest.raises(ListenerError, match=r"the queue 'work' .*\((403|no answer)\)"):
+            rig.work_through((away + 1) * SECOND)
+        return
+    rig.work_through(away * SECOND)
+    rig.queue.error = None
+    rig.work_through(SECOND)
+    assert rig.bodies == [(1, "x")]
+
+
+def test_silence_is_counted_from_the_last_answer() -> None:
+    """A queue that answers in between, be it with an error of the service, is not out of reach for long."""
+    rig = Rig()
+    for error in (QueueUnreachableError("no answer"), QueueUnavailableError("503"), None) * 2:
+        rig.queue.error = error
+        rig.work_through(20 * SECOND)
 
 
 def test_polling_backs_off_to_the_maximum_and_starts_again_after_messages() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.functions_host.routing import Route, RouteError, find_route
+from local.functions_host.routing import BadPathError, Route, RouteError, decode_path, encode_path, find_route
 
 
 def _routes(*templates: str, prefix: str = "api", methods: list[str] | None = None) -> list[Route]:
@@ -21,6 +21,13 @@ def _routes(*templates: str, prefix: str = "api", methods: list[str] | None = No
         pytest.param("summary", "/api/summary/x", None, id="more-segments"),
         pytest.param("jobs/{jobId}", "/api/jobs/a%20b%3Ac", {"jobId": "a b:c"}, id="decoded"),
         pytest.param("jobs/{jobId}", "/api/jobs/a%2Fb", {"jobId": "a%2Fb"}, id="an-encoded-slash-stays"),
+        pytest.param("jobs/{jobId}", "/api/jobs/%0A", {"jobId": "\n"}, id="a-line-break"),
+        pytest.param("jobs/{jobId}/nodes", "/api/jobs/../nodes", None, id="two-dots-are-no-id"),
+        pytest.param("summary", "/api/x/%2E%2E/./summary", {}, id="dots-are-followed"),
+        pytest.param("summary", "//api/summary", None, id="two-slashes-at-the-beginning"),
+        pytest.param("summary", "/api//summary", None, id="two-slashes-within"),
+        pytest.param("summary", "/api/summary//", None, id="two-slashes-at-the-end"),
+        pytest.param("files/{*rest}", "/api/files/a%0Ab", {"rest": "a\nb"}, id="a-line-break-in-the-rest"),
         pytest.param("jobs/{jobId}", "/api/jobs/", None, id="required"),
         pytest.param("jobs/{jobId?}", "/api/jobs", {}, id="optional-left-out"),
         pytest.param("jobs/{jobId?}", "/api/jobs/x", {"jobId": "x"}, id="optional"),
@@ -33,7 +40,7 @@ def _routes(*templates: str, prefix: str = "api", methods: list[str] | None = No
 )
 def test_a_template_matches(template: str, path: str, parameters: dict[str, str] | None) -> None:
     """Templates take literals, {name}, {name?}, {name:constraint} and {*rest} below the prefix."""
-    found = find_route(_routes(template), "GET", path)
+    found = find_route(_routes(template), "GET", decode_path(path))
     assert (None if found is None else found[1]) == parameters
 
 
@@ -52,8 +59,41 @@ def test_a_route_answers_its_methods_only(methods: list[str] | None, method: str
     assert (find_route(_routes("summary", methods=methods), method, "/api/summary") is not None) is answers
 
 
-def test_the_first_registered_route_wins() -> None:
-    """Overlapping templates are tried in the order of registration."""
+@pytest.mark.parametrize(
+    ("path", "decoded", "told"),
+    [
+        pytest.param("/a%3Ab", "/a:b", "/a:b", id="needlessly-encoded"),
+        pytest.param("/a%20b%C3%A4", "/a b\u00e4", "/a%20b%C3%A4", id="rightly-encoded"),
+        pytest.param("/a%2fb%2Fc", "/a%2fb%2Fc", "/a%2fb%2Fc", id="slashes-stay-as-they-are-spelled"),
+        pytest.param("/a%252Fb", "/a%2Fb", "/a%2Fb", id="decoded-once"),
+        pytest.param("/%FF%ff%41", "/%FF%ffA", "/%FF%ffA", id="no-utf-8-stays"),
+        pytest.param("/%E4%B8", "/%E4%B8", "/%E4%B8", id="half-a-letter-stays"),
+        pytest.param("/%ED%A0%80", "/%ED%A0%80", "/%ED%A0%80", id="a-surrogate-stays"),
+        pytest.param("/%zz%", "/%zz%", "/%25zz%25", id="no-hexadecimal-stays"),
+        pytest.param("/a+b%2Bc", "/a+b+c", "/a+b+c", id="a-plus-is-a-plus"),
+        pytest.param("/a%5Cb%3F%23", "/a\\b?#", "/a%5Cb%3F%23", id="backslash-and-marks"),
+        pytest.param("/a/./b", "/a/b", "/a/b", id="one-dot"),
+        pytest.param("/a/%2e%2E/b", "/b", "/b", id="two-dots-encoded"),
+        pytest.param("/a/b/..", "/a/", "/a/", id="dots-at-the-end"),
+        pytest.param("/../../a", "/a", "/a", id="no-way-above-the-root"),
+        pytest.param("/a/.../.b", "/a/.../.b", "/a/.../.b", id="other-dots"),
+        pytest.param("/", "/", "/", id="root"),
+    ],
+)
+def test_a_path_is_decoded_once(path: str, decoded: str, told: str) -> None:
+    """The server decodes a path once, keeps %2F and what is no UTF-8, follows dots; the worker is told it encoded."""
+    assert (decode_path(path), encode_path(decode_path(path))) == (decoded, told)
+
+
+@pytest.mark.parametrize("path", ["/a%00b", "/%41%00", "/a\0b", "/\u00e4"])
+def test_a_path_that_no_server_takes(path: str) -> None:
+    """A null character, encoded or not, and a letter beyond ASCII make a bad request."""
+    with pytest.raises(BadPathError):
+        decode_path(path)
+
+
+def test_the_first_route_wins() -> None:
+    """Overlapping templates are tried in their order."""
     found = find_route(_routes("jobs/{id}", "jobs/all"), "GET", "/api/jobs/all")
     assert found is not None
     assert found[0].function == "jobs/{id}"

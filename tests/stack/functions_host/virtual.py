@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from threading import Event
 
-from local.functions_host.queue_port import Message, MessageGoneError, QueueMissingError
+from local.functions_host.queue_port import Message, MessageGoneError, QueueMissingError, QueueUnavailableError
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)  # a Sunday
 
@@ -32,11 +32,15 @@ class VirtualClock:
 
 @dataclass(slots=True)
 class FakeQueue:
-    """A storage queue with visibility, dequeue counts and pop receipts; missing until created."""
+    """A storage queue with visibility, dequeue counts and pop receipts; missing until created.
+
+    While *error* is set, every use fails with it.
+    """
 
     name: str
     clock: VirtualClock
     created: bool = False
+    error: QueueUnavailableError | None = None
     messages: list[Message] = field(default_factory=list)
     asked: list[tuple[int, timedelta]] = field(default_factory=list)
 
@@ -88,6 +92,8 @@ class FakeQueue:
         raise MessageGoneError(message.id)
 
     def _check(self) -> None:
+        if self.error is not None:
+            raise self.error
         if not self.created:
             raise QueueMissingError(self.name)
 
