@@ -59,6 +59,10 @@ class JobNotFoundError(BatchError):
     """404 JobNotFound: the job does not exist (any more); close its tracking."""
 
 
+class PoolNotFoundError(BatchError):
+    """404 PoolNotFound: the pool does not exist (any more); a pool that a listing leaves out may still exist."""
+
+
 class NoPreparationTaskError(BatchError):
     """409 JobPreparationTaskNotSpecified or JobReleaseTaskNotSpecified: nothing to watch; stop listing the job."""
 

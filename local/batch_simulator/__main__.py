@@ -12,9 +12,10 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from local.batch_simulator.jobs import Failure
 from local.batch_simulator.life import Life, Pace
 from local.batch_simulator.server import Simulator, now_utc
-from local.batch_simulator.world import Failure, World
+from local.batch_simulator.world import World
 
 _TICK_SECONDS = 0.2
 

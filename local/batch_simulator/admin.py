@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from local.batch_simulator.faults import Fault, Faults, RequestLog
+from local.batch_simulator.jobs import Task
 from local.batch_simulator.protocol import Answer, Request
 from local.batch_simulator.world import World
 
@@ -29,6 +30,14 @@ class StatusOrder(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw
     files: dict[str, str] = {}
 
 
+class TaskOrder(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    """A task of a job, on a node of the job's pool or on none."""
+
+    id: str
+    state: str = "running"
+    node_id: str | None = None
+
+
 class JobOrder(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
     """A job to add, to change, or (`deleted`) to remove; another `creation_time` makes another incarnation."""
 
@@ -41,7 +50,36 @@ class JobOrder(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_on
     wait_for_success: bool = True
     state: str | None = None
     tasks: dict[str, int] | None = None
+    listed_tasks: list[TaskOrder] | None = None
     statuses: list[StatusOrder] = []
+
+
+class NodeOrder(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    """A node to put into a pool, to change, or (`deleted`) to take out."""
+
+    id: str
+    deleted: bool = False
+    state: str = "idle"
+    is_dedicated: bool = True
+    scheduling_state: str = "enabled"
+    errors: list[dict[str, Any]] = []
+    start_task_info: dict[str, Any] | None = None
+    running_tasks_count: int = 0
+    files: dict[str, str] = {}
+
+
+class PoolOrder(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
+    """A pool to add, to change, or (`deleted`) to remove with its nodes."""
+
+    id: str
+    deleted: bool = False
+    target_dedicated_nodes: int | None = None
+    target_low_priority_nodes: int | None = None
+    allocation_state: str = "steady"
+    resize_errors: list[dict[str, Any]] = []
+    auto_scale_formula: str | None = None
+    auto_scale_run: dict[str, Any] | None = None
+    nodes: list[NodeOrder] = []
 
 
 class InjectOrder(msgspec.Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
@@ -76,8 +114,11 @@ def administer(world: World, faults: Faults, log: RequestLog, request: Request) 
             case "POST", "jobs":
                 with world.held():
                     _change_job(world, msgspec.json.decode(request.body, type=JobOrder))
+            case "POST", "pools":
+                with world.held():
+                    _change_pool(world, msgspec.json.decode(request.body, type=PoolOrder))
             case _:
-                routes = "GET truth, GET and DELETE requests, POST and DELETE inject, POST jobs"
+                routes = "GET truth, GET and DELETE requests, POST and DELETE inject, POST jobs, POST pools"
                 return _json({"error": f"Under {PREFIX} there are {routes}."}, HTTPStatus.NOT_FOUND)
     except (msgspec.DecodeError, re.error) as exc:
         return _json({"error": str(exc)}, HTTPStatus.BAD_REQUEST)
@@ -115,11 +156,51 @@ def _change_job(world: World, order: JobOrder) -> None:
         world.set_job_state(order.id, order.state)
     if order.tasks is not None:
         world.set_tasks(order.id, **order.tasks)
+    if order.listed_tasks is not None:
+        world.list_tasks(order.id, *(_task(task, order.pool_id, world.now) for task in order.listed_tasks))
     for status in order.statuses:
         pool = status.pool_id or order.pool_id
         world.set_status(order.id, pool, status.node_id, preparation=status.preparation, release=status.release)
         for path, text in status.files.items():
             world.set_file(pool, status.node_id, path, text)
+
+
+def _task(order: TaskOrder, pool: str, now: datetime) -> Task:
+    place = None if order.node_id is None else pool
+    return Task(task_id=order.id, state=order.state, created=now, since=now, pool=place, node=order.node_id)
+
+
+def _change_pool(world: World, order: PoolOrder) -> None:
+    if order.deleted:
+        world.pools.delete(order.id)
+        return
+    world.pools.resize(
+        order.id,
+        at=world.now,
+        dedicated=order.target_dedicated_nodes,
+        low_priority=order.target_low_priority_nodes,
+        allocation_state=order.allocation_state,
+        errors=tuple(order.resize_errors),
+    )
+    pool = world.pools.put(order.id, at=world.now)
+    pool.formula, pool.autoscale_run = order.auto_scale_formula, order.auto_scale_run
+    for node in order.nodes:
+        if node.deleted:
+            world.remove_node(order.id, node.id)
+            continue
+        world.pools.set_node(
+            order.id,
+            node.id,
+            at=world.now,
+            state=node.state,
+            dedicated=node.is_dedicated,
+            scheduling=node.scheduling_state,
+            errors=tuple(node.errors),
+            start_task_info=node.start_task_info,
+            running_tasks=node.running_tasks_count,
+        )
+        for path, text in node.files.items():
+            world.set_file(order.id, node.id, path, text)
 
 
 def _json(body: Mapping[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Answer:

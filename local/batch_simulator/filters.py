@@ -45,7 +45,7 @@ _DATE_TIME = Property(kind=Kind.DATE_TIME, operators=ORDER)
 _INT = Property(kind=Kind.INT, operators=ORDER)
 _NAME = Property(kind=Kind.STRING, operators=PREFIX)
 
-# Both tables follow https://learn.microsoft.com/rest/api/batchservice/odata-filters-in-batch. The page gives
+# These tables follow https://learn.microsoft.com/rest/api/batchservice/odata-filters-in-batch. The page gives
 # only eq for the two states; the service widened it to ne elsewhere, so both are taken.
 STATUS_PROPERTIES: Mapping[str, Property] = {
     "poolId": _STRING,
@@ -71,6 +71,40 @@ JOB_PROPERTIES: Mapping[str, Property] = {
     "executionInfo/startTime": _DATE_TIME,
     "executionInfo/endTime": _DATE_TIME,
     "executionInfo/poolId": _NAME,
+}
+# Of pools and tasks the page gives eq alone for the state; of nodes eq and ne.
+NODE_PROPERTIES: Mapping[str, Property] = {
+    "state": _STRING,
+    "stateTransitionTime": _DATE_TIME,
+    "lastBootTime": _DATE_TIME,
+    "allocationTime": _DATE_TIME,
+    "startTaskInfo/state": Property(kind=Kind.STRING, operators=frozenset({"eq"})),
+    "startTaskInfo/result": _STRING,
+    "startTaskInfo/exitCode": _INT,
+    "startTaskInfo/startTime": _DATE_TIME,
+    "startTaskInfo/endTime": _DATE_TIME,
+}
+POOL_PROPERTIES: Mapping[str, Property] = {
+    "id": _NAME,
+    "state": Property(kind=Kind.STRING, operators=frozenset({"eq"})),
+    "allocationState": Property(kind=Kind.STRING, operators=frozenset({"eq"})),
+    "stateTransitionTime": _DATE_TIME,
+    "allocationStateTransitionTime": _DATE_TIME,
+    "creationTime": _DATE_TIME,
+    "lastModified": _DATE_TIME,
+    "vmSize": _STRING,
+}
+COUNT_PROPERTIES: Mapping[str, Property] = {"poolId": Property(kind=Kind.STRING, operators=frozenset({"eq"}))}
+TASK_PROPERTIES: Mapping[str, Property] = {
+    "id": _NAME,
+    "state": Property(kind=Kind.STRING, operators=frozenset({"eq"})),
+    "stateTransitionTime": _DATE_TIME,
+    "creationTime": _DATE_TIME,
+    "lastModifiedTime": _DATE_TIME,
+    "executionInfo/startTime": _DATE_TIME,
+    "executionInfo/endTime": _DATE_TIME,
+    "executionInfo/exitCode": _INT,
+    "executionInfo/result": _STRING,
 }
 
 _TOKEN = re.compile(

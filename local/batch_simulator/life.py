@@ -15,8 +15,9 @@ from functools import partial
 from typing import TypeAlias
 
 from local.batch_simulator.causes import PREPARATION_CAUSES, RELEASE_CAUSES, STUCK_CAUSE
+from local.batch_simulator.jobs import Job, NodeKey
 from local.batch_simulator.statuses import Cause, Phase, failed, running, succeeded, task_directory
-from local.batch_simulator.world import Job, NodeKey, World
+from local.batch_simulator.world import World
 
 Happening: TypeAlias = Callable[[datetime], None]
 

@@ -12,7 +12,17 @@ from typing import TypeAlias
 from urllib.parse import quote, unquote
 
 from local.batch_simulator.filters import JOB_PROPERTIES, STATUS_PROPERTIES
+from local.batch_simulator.jobs import Job, NodeStatus
+from local.batch_simulator.paging import link_behind
 from local.batch_simulator.parameters import Parameters, select
+from local.batch_simulator.pool_operations import (
+    get_node,
+    get_pool,
+    list_node_counts,
+    list_nodes,
+    list_pools,
+    list_tasks,
+)
 from local.batch_simulator.protocol import Answer, BatchError, Request, format_http_date
 from local.batch_simulator.rendering import (
     JOB_NAMES,
@@ -25,7 +35,7 @@ from local.batch_simulator.rendering import (
     status_json,
     task_counts_json,
 )
-from local.batch_simulator.world import Job, NodeStatus, World
+from local.batch_simulator.world import World
 
 Handler: TypeAlias = Callable[[World, Request, Parameters, Mapping[str, str]], Answer]
 _LISTING = frozenset({"$filter", "$select", "maxresults", "$skiptoken"})
@@ -84,7 +94,7 @@ def _list_jobs(world: World, request: Request, parameters: Parameters, _: Mappin
         if predicate is not None and not predicate(body):
             continue
         if len(page) == size and last is not None:
-            next_link = _next_link(request, parameters, "/jobs", last)
+            next_link = link_behind(request, parameters, "/jobs", last)
             break
         page.append(encoded if names is None else json.dumps(select(body, names)).encode())
         last = job.job_id
@@ -119,7 +129,7 @@ def _list_statuses(world: World, request: Request, parameters: Parameters, parts
         if len(page) == size:
             # Not the path of the request: the service links to ...status where the operation is ...taskstatus.
             path = f"/jobs/{quote(job.job_id, safe='')}/jobpreparationandreleasestatus"
-            next_link = _next_link(request, parameters, path, _skip_token(page[-1], status))
+            next_link = link_behind(request, parameters, path, _skip_token(page[-1], status))
             break
         page.append(status)
     if names is None:
@@ -191,13 +201,8 @@ def _skip_token(last: NodeStatus, following: NodeStatus) -> str:
     return f"{last.node}|{last.pool.lower()}" if following.node == last.node else last.node
 
 
-def _next_link(request: Request, parameters: Parameters, path: str, token: str) -> str:
-    query = [("$skipToken", token), ("api-version", parameters.version)]
-    query += [(name, text) for name in ("$filter", "$select", "maxresults") if (text := parameters.text(name))]
-    return f"{request.base_url}{path}?" + "&".join(f"{name}={quote(text, safe='')}" for name, text in query)
-
-
 _JOB = r"/jobs/(?P<job>[^/]+)"
+_POOL = r"/pools/(?P<pool>[^/]+)"
 _READ = frozenset({"GET"})
 OPERATIONS = (
     Operation(
@@ -231,8 +236,50 @@ OPERATIONS = (
     Operation(
         name="File_GetFromComputeNode",
         methods=frozenset({"GET", "HEAD"}),
-        path=re.compile(r"/pools/(?P<pool>[^/]+)/nodes/(?P<node>[^/]+)/files/(?P<file>.+)", re.IGNORECASE),
+        path=re.compile(rf"{_POOL}/nodes/(?P<node>[^/]+)/files/(?P<file>.+)", re.IGNORECASE),
         parameters=frozenset(),
         handle=_get_file,
+    ),
+    Operation(
+        name="Account_ListPoolNodeCounts",
+        methods=_READ,
+        path=re.compile("/nodecounts", re.IGNORECASE),
+        parameters=frozenset({"$filter", "maxresults", "$skiptoken"}),
+        handle=list_node_counts,
+    ),
+    Operation(
+        name="Pool_List",
+        methods=_READ,
+        path=re.compile(r"/pools/?", re.IGNORECASE),
+        parameters=_LISTING | {"$expand"},
+        handle=list_pools,
+    ),
+    Operation(
+        name="Pool_Get",
+        methods=_READ,
+        path=re.compile(_POOL, re.IGNORECASE),
+        parameters=frozenset({"$select", "$expand"}),
+        handle=get_pool,
+    ),
+    Operation(
+        name="ComputeNode_List",
+        methods=_READ,
+        path=re.compile(rf"{_POOL}/nodes/?", re.IGNORECASE),
+        parameters=_LISTING,
+        handle=list_nodes,
+    ),
+    Operation(
+        name="ComputeNode_Get",
+        methods=_READ,
+        path=re.compile(rf"{_POOL}/nodes/(?P<node>[^/]+)", re.IGNORECASE),
+        parameters=frozenset({"$select"}),
+        handle=get_node,
+    ),
+    Operation(
+        name="Task_List",
+        methods=_READ,
+        path=re.compile(rf"{_JOB}/tasks", re.IGNORECASE),
+        parameters=_LISTING | {"$expand"},
+        handle=list_tasks,
     ),
 )

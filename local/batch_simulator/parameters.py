@@ -68,13 +68,13 @@ class Parameters:
             raise bad_parameter("OutOfRangeQueryParameterValue", spelled, text, reason)
         return value
 
-    def page_size(self) -> int:
-        """How many entries a page may have.
+    def page_size(self, most: int = MAX_RESULTS) -> int:
+        """How many entries a page may have, which is also how many it has when nothing is asked.
 
         Raises:
-            BatchError: maxresults is not within 1..1000.
+            BatchError: maxresults is not within 1 and `most`.
         """
-        return self.integer("maxresults", minimum=1, maximum=MAX_RESULTS) or MAX_RESULTS
+        return self.integer("maxresults", minimum=1, maximum=most) or most
 
     def predicate(self, properties: Mapping[str, Property]) -> Predicate | None:
         """What $filter selects; None when everything.

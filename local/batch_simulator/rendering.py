@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from local.batch_simulator.jobs import Job, NodeStatus
 from local.batch_simulator.protocol import format_time
 from local.batch_simulator.statuses import INFO_NAMES, Phase, task_directory
-from local.batch_simulator.world import Job, NodeStatus
 
 STATUS_NAMES = frozenset({"poolId", "nodeId", "nodeUrl", *INFO_NAMES.values()})
 JOB_NAMES = frozenset(

@@ -1,93 +1,19 @@
-"""What the simulated Batch account holds: jobs, the statuses of their special tasks, node files, and the truth.
+"""What the simulated Batch account holds: jobs, the statuses of their special tasks, pools, node files, and the truth.
 
 Owns state and its consistency. Does not decide what happens (that is `life`, or a test) nor how it is shown.
 Time is passed in; nothing here reads a clock. All methods may be called from several threads.
 """
 
 import threading
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
+from local.batch_simulator.jobs import Failure, Job, NodeKey, NodeStatus, Task
+from local.batch_simulator.pools import Pools
 from local.batch_simulator.protocol import format_time
 from local.batch_simulator.statuses import Info, Phase, is_failed, why
-
-NodeKey: TypeAlias = tuple[str, str]  # node id, pool id in lower case: the order of a listing
-_ALL_POOLS = "\U0010ffff"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """One occurrence that ended as failed, times as the listing spells them; None where it has none."""
-
-    job: str
-    creation_time: str
-    pool: str
-    node: str
-    phase: str
-    start_time: str | None
-    end_time: str | None
-    why: str
-
-    def to_json(self) -> dict[str, str | None]:
-        """The record under the names that Batch uses."""
-        return {
-            "job": self.job,
-            "creationTime": self.creation_time,
-            "pool": self.pool,
-            "node": self.node,
-            "phase": self.phase,
-            "startTime": self.start_time,
-            "endTime": self.end_time,
-            "why": self.why,
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeStatus:
-    """One entry of a listing; None where that task has not run on the node."""
-
-    pool: str
-    node: str
-    preparation: Info | None = None
-    release: Info | None = None
-    encoded: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)  # JSON by base URL
-
-
-@dataclass(slots=True, kw_only=True)
-class Job:
-    """One incarnation of a job id; change it by the world's methods only."""
-
-    job_id: str
-    creation_time: datetime
-    pool: str
-    has_preparation: bool
-    has_release: bool
-    wait_for_success: bool
-    max_task_retry_count: int
-    state: str
-    state_transition_time: datetime
-    last_modified: datetime
-    end_time: datetime | None = None
-    terminate_reason: str | None = None
-    tasks: Mapping[str, int] = field(default_factory=dict)
-    extra: Mapping[str, Any] = field(default_factory=dict)
-    version: int = 1
-    statuses: dict[NodeKey, NodeStatus] = field(default_factory=dict)
-    order: list[NodeKey] | None = None
-    shown: tuple[int, str, dict[str, Any], bytes] | None = None  # JSON of one version under one base URL
-
-    def after(self, token: str | None) -> list[NodeKey]:
-        """Keys behind a skip token, which is a node id, or `node id|pool` where a page ends between pools."""
-        if self.order is None:
-            self.order = sorted(self.statuses)
-        if token is None:
-            return self.order
-        node, bar, pool = token.partition("|")
-        return self.order[bisect_right(self.order, (node, pool if bar else _ALL_POOLS)) :]
 
 
 class Life(Protocol):
@@ -106,6 +32,7 @@ class World:
 
     def __init__(self, *, now: datetime, on_failure: Callable[[Failure], None] | None = None) -> None:
         self.now = now
+        self.pools = Pools()
         self.life: Life | None = None
         self.failures: list[Failure] = []
         self._on_failure = on_failure
@@ -166,6 +93,7 @@ class World:
         )
         with self._lock:
             self._jobs[job_id.lower()] = job
+            self.pools.mention(pool, created)
         return job
 
     def job(self, job_id: str) -> Job | None:
@@ -201,6 +129,15 @@ class World:
         """
         with self._lock:
             self._jobs[job_id.lower()].tasks = counts
+
+    def list_tasks(self, job_id: str, *tasks: Task) -> None:
+        """Replace the tasks that List Tasks shows; what Get Task Counts says is set by itself.
+
+        Raises:
+            KeyError: there is no such job; add it first.
+        """
+        with self._lock:
+            self._jobs[job_id.lower()].listed_tasks = tuple(sorted(tasks, key=lambda task: task.task_id))
 
     def delete_job(self, job_id: str) -> None:
         """Let a job vanish with its statuses and its files; one that is not there stays so."""
@@ -239,6 +176,7 @@ class World:
                 job.order = None
             job.statuses[key] = status
             self._removed_nodes.discard(key)
+            self.pools.show_node(pool, node, at or self.now)
             self._files.setdefault(key, {})
             _touch(job, at or self.now)
 
@@ -265,6 +203,7 @@ class World:
         with self._lock:
             self._files.pop((node, pool.lower()), None)
             self._removed_nodes.add((node, pool.lower()))
+            self.pools.drop_node(pool, node)
 
     def files(self, pool: str, node: str) -> Mapping[str, bytes] | None:
         """A node's files by path; None when the pool has no such node."""

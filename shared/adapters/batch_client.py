@@ -21,6 +21,8 @@ from shared.adapters.batch_auth import BatchAuth
 from shared.adapters.batch_errors import error_from_answer
 from shared.adapters.http_transport import Exchange, HttpTransport, TransportError
 from shared.batch.model import BatchJob, TaskCounts
+from shared.batch.pool_wire import decode_node_counts, decode_nodes, decode_pool, decode_tasks
+from shared.batch.pools import ComputeNode, NodeCounts, Pool, Task
 from shared.batch.wire import decode_job, decode_jobs, decode_page, decode_task_counts, path_of, query_of
 from shared.errors import BatchError, BatchUnavailableError, HostileAnswerError, RejectedRequestError
 from shared.ports import Clock, ListingOptions, StatusPage
@@ -121,6 +123,38 @@ class BatchClient:
         """The job's tasks by state; see `ports.BatchService`."""
         target = f"{path_of('jobs', job_id, 'taskcounts')}?{query_of(self._api_version)}"
         return decode_task_counts(self._get(target, deadline, limit=_SMALL_ANSWER).body)
+
+    def list_node_counts(self, *, deadline: datetime | None = None) -> Iterator[Sequence[NodeCounts]]:
+        """The nodes of every pool by state, page by page; see `ports.BatchService`."""
+        for page in self._pages(f"{path_of('nodecounts')}?{query_of(self._api_version)}", deadline):
+            yield decode_node_counts(page.value)
+
+    def get_pool(self, pool_id: str, *, select: str | None, deadline: datetime | None = None) -> Pool:
+        """One pool; see `ports.BatchService`."""
+        target = f"{path_of('pools', pool_id)}?{query_of(self._api_version, select=select)}"
+        return decode_pool(self._get(target, deadline, limit=_SMALL_ANSWER).body)
+
+    def list_nodes(
+        self, pool_id: str, *, odata_filter: str | None, select: str | None, deadline: datetime | None = None
+    ) -> Iterator[Sequence[ComputeNode]]:
+        """The nodes of a pool, page by page; see `ports.BatchService`."""
+        query = query_of(self._api_version, odata_filter=odata_filter, select=select)
+        for page in self._pages(f"{path_of('pools', pool_id, 'nodes')}?{query}", deadline):
+            yield decode_nodes(page.value)
+
+    def list_tasks(
+        self,
+        job_id: str,
+        *,
+        odata_filter: str | None,
+        select: str | None,
+        max_results: int | None = None,
+        deadline: datetime | None = None,
+    ) -> Iterator[Sequence[Task]]:
+        """The tasks of a job, page by page; see `ports.BatchService`."""
+        query = query_of(self._api_version, odata_filter=odata_filter, select=select, max_results=max_results)
+        for page in self._pages(f"{path_of('jobs', job_id, 'tasks')}?{query}", deadline):
+            yield decode_tasks(page.value)
 
     def read_file_tail(
         self, pool_id: str, node_id: str, path: str, *, max_bytes: int, deadline: datetime | None = None

@@ -20,6 +20,7 @@ from shared.errors import (
     HostileAnswerError,
     JobNotFoundError,
     NoPreparationTaskError,
+    PoolNotFoundError,
     RejectedRequestError,
     ThrottledError,
 )
@@ -34,6 +35,7 @@ _MOST_VALUES: Final = 16
 # job is closed on the strength of this.
 _BY_CODE_AND_STATUS: Final[Mapping[tuple[str, int], type[BatchError]]] = {
     ("JobNotFound", HTTPStatus.NOT_FOUND): JobNotFoundError,
+    ("PoolNotFound", HTTPStatus.NOT_FOUND): PoolNotFoundError,
     ("JobPreparationTaskNotSpecified", HTTPStatus.CONFLICT): NoPreparationTaskError,
     ("JobReleaseTaskNotSpecified", HTTPStatus.CONFLICT): NoPreparationTaskError,
 }

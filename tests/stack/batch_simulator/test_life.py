@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from local.batch_simulator.filters import parse_time
+from local.batch_simulator.jobs import Failure, Job
 from local.batch_simulator.life import Life, Pace
 from local.batch_simulator.rendering import job_json, status_json
 from local.batch_simulator.statuses import Info, is_failed
-from local.batch_simulator.world import Failure, Job, World
+from local.batch_simulator.world import World
 from tests.stack.batch_simulator.conftest import NOW
 
 PACE = Pace(jobs=6, nodes=12, fail_rate=0.3, linger=timedelta(seconds=30))

@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from local.batch_simulator.jobs import Job
 from local.batch_simulator.life import Life
 from local.batch_simulator.protocol import format_time
 from local.batch_simulator.statuses import Info, Phase, is_failed
-from local.batch_simulator.world import Job, World
+from local.batch_simulator.world import World
 from tests.whole.faults.checker import Occurrence, true_occurrence
 
 

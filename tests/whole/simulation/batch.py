@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from local.batch_simulator.filters import JOB_PROPERTIES, parse_filter
+from local.batch_simulator.jobs import Job, NodeStatus
 from local.batch_simulator.rendering import job_json, status_bytes, task_counts_json
-from local.batch_simulator.world import Job, NodeStatus
 from shared.batch.model import BatchJob, TaskCounts
 from shared.batch.wire import decode_job, decode_jobs, decode_task_counts
 from shared.errors import (

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 import msgspec
 
 from local.batch_simulator.filters import parse_time
+from local.batch_simulator.jobs import Job, NodeStatus
 from local.batch_simulator.statuses import Phase as ListedPhase
 from local.batch_simulator.statuses import is_failed
-from local.batch_simulator.world import Job, NodeStatus
 from shared.batch.model import Phase
 from shared.batch.outcomes import has_failed, outcome_of
 from shared.moments import as_utc

@@ -7,7 +7,7 @@ Owns the rule, but for tasks, whose past the world remembers (`truth`). When it 
 from datetime import datetime, timedelta
 
 from local.batch_simulator.filters import parse_time
-from local.batch_simulator.world import Job
+from local.batch_simulator.jobs import Job
 
 LAG = timedelta(minutes=2)
 """What a listing may lag behind, and a cycle take: a job that has only just begun to move may be told as it was."""

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from local.batch_simulator.causes import PREPARATION_CAUSES, RELEASE_CAUSES, STUCK_CAUSE
+from local.batch_simulator.jobs import Job
 from local.batch_simulator.statuses import Cause, Info, Phase, failed, running, succeeded
-from local.batch_simulator.world import Job
 from tests.whole.simulation.plant import Plant
 
 FAILURE = next(cause for cause in PREPARATION_CAUSES if cause.code == "DiskFull")

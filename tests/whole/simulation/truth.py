@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from local.batch_simulator.filters import parse_time
+from local.batch_simulator.jobs import Job
 from local.batch_simulator.statuses import Info, Phase, is_failed
-from local.batch_simulator.world import Job, World
+from local.batch_simulator.world import World
 
 
 class Incarnation(NamedTuple):

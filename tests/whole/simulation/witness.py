@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from local.batch_simulator.filters import parse_time
-from local.batch_simulator.world import Job
+from local.batch_simulator.jobs import Job
 from shared.digests.mutes import Mute
 from shared.ports import Clock, Delete, Insert, Merge, Operation, Replace, Row
 from shared.state.jobs import Cycle

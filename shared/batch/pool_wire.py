@@ -1,0 +1,119 @@
+"""Reads what Batch answers about pools, nodes and waiting tasks into the values of `batch.pools`.
+
+Owns the shapes on the wire. Does not own the exchange (`adapters.batch_client`) or what a state means
+(`polling.pool_rules`). One entry that can't be read costs only itself: it is left out, and counted by whoever compares
+the numbers. A single pool that can't be read is a HostileAnswerError that names the field and quotes nothing.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Final, TypeVar, cast
+
+import msgspec
+from msgspec import Raw, Struct, structs
+
+from shared.batch.pools import ComputeNode, NodeCounts, Pool, Task
+from shared.batch.texts import clean_word
+from shared.errors import HostileAnswerError
+from shared.redaction import TEXT_LIMIT, clean
+
+_TOTAL: Final = "total"
+_IDS: Final = frozenset({"id", "pool_id", "node_id"})
+_PHRASES: Final = frozenset({"message", "value", "error", "url"})
+_ID_CHARACTERS: Final = 512
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError)
+_ENTRIES: Final = msgspec.json.Decoder(list[Raw])
+
+_Entry = TypeVar("_Entry", bound=Struct)
+
+
+class _CountsEntry(Struct, frozen=True, rename="camel"):
+    pool_id: str
+    dedicated: Mapping[str, object] | None = None
+    low_priority: Mapping[str, object] | None = None
+
+
+def decode_node_counts(value: bytes) -> tuple[NodeCounts, ...]:
+    """The node counts of a page's `value`.
+
+    The names of states are written in more than one way (`upgradingOS`, `upgradingos`): they are taken in lower case. A
+    count that is missing or no number is none, names that this version does not know are kept.
+    """
+    return tuple(
+        NodeCounts(pool_id=entry.pool_id, by_state=_counted(entry)) for entry in _entries(value, _CountsEntry, "pools")
+    )
+
+
+def decode_pool(body: bytes) -> Pool:
+    """One pool.
+
+    Raises:
+        HostileAnswerError: A field has another type, or the id is missing or can't be one.
+    """
+    pool = _read(body, Pool)
+    if pool is None:
+        raise HostileAnswerError("InvalidAnswer", "Batch's answer is not a pool")
+    return pool
+
+
+def decode_nodes(value: bytes) -> tuple[ComputeNode, ...]:
+    """The nodes of a page's `value`."""
+    return _entries(value, ComputeNode, "nodes")
+
+
+def decode_tasks(value: bytes) -> tuple[Task, ...]:
+    """The tasks of a page's `value`."""
+    return _entries(value, Task, "tasks")
+
+
+def _entries(value: bytes, kind: type[_Entry], what: str) -> tuple[_Entry, ...]:
+    try:
+        entries = _ENTRIES.decode(value)
+    except _UNREADABLE as error:
+        # Its text names positions and types, never content.
+        raise HostileAnswerError("InvalidAnswer", f"Batch's answer is not a list of {what}: {error}") from None
+    return tuple(read for entry in entries if (read := _read(entry, kind)) is not None)
+
+
+def _read(raw: Raw | bytes, kind: type[_Entry]) -> _Entry | None:
+    try:
+        entry = _cleaned(_decoder(kind).decode(raw))
+    except _UNREADABLE:
+        return None
+    identity = entry.pool_id if isinstance(entry, _CountsEntry) else str(getattr(entry, "id", ""))
+    return entry if 0 < len(identity) <= _ID_CHARACTERS and identity.isprintable() else None
+
+
+@cache
+def _decoder(kind: type[_Entry]) -> msgspec.json.Decoder[_Entry]:
+    return msgspec.json.Decoder(kind)
+
+
+def _counted(entry: _CountsEntry) -> Mapping[str, int]:
+    counts: Counter[str] = Counter()
+    for counted in (entry.dedicated, entry.low_priority):
+        for name, number in (counted or {}).items():
+            if name.lower() != _TOTAL and isinstance(number, int) and number > 0:
+                counts[name.lower()] += number
+    return dict(counts)
+
+
+def _cleaned(value: _Entry) -> _Entry:
+    """The value with every text but the ids cleaned, and every time turned to UTC."""
+    return structs.replace(value, **{name: _clean(name, part) for name, part in structs.asdict(value).items()})
+
+
+def _clean(name: str, part: object) -> object:
+    match part:
+        case Struct():
+            return _cleaned(part)
+        case tuple():
+            return tuple(_clean(name, inner) for inner in cast("tuple[object, ...]", part))
+        case datetime():
+            return part.replace(tzinfo=UTC) if part.tzinfo is None else part.astimezone(UTC)
+        case str() if name not in _IDS:
+            return clean(part, limit=TEXT_LIMIT) if name in _PHRASES else clean_word(part)
+        case _:
+            return part

@@ -1,0 +1,88 @@
+"""What Batch answers about pools, read entry by entry."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from shared.batch.pool_wire import decode_node_counts, decode_nodes, decode_pool, decode_tasks
+from shared.errors import HostileAnswerError
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"dedicated": {"idle": 2, "total": 2}}, {"idle": 2}),
+        ({"dedicated": {"idle": 1}, "lowPriority": {"idle": 2, "preempted": 1}}, {"idle": 3, "preempted": 1}),
+        ({"dedicated": {"upgradingOS": 1}, "lowPriority": {"upgradingos": 2}}, {"upgradingos": 3}),
+        ({"dedicated": {"hibernating": 4}}, {"hibernating": 4}),
+        ({"dedicated": {"idle": None, "running": "3", "unusable": -1, "starting": 0}}, {}),
+        ({"lowPriority": None}, {}),
+        ({}, {}),
+    ],
+    ids=["total left out", "both kinds", "two spellings", "unknown state", "no numbers", "null", "nothing"],
+)
+def test_node_counts_are_added_up(entry: dict[str, object], expected: dict[str, int]) -> None:
+    """Counts of both kinds are added under lower-case states; what is no count of nodes is none."""
+    (counts,) = decode_node_counts(msgspec.json.encode([{"poolId": "Cpu", **entry}]))
+
+    assert (counts.pool_id, counts.by_state) == ("Cpu", expected)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {},
+        {"id": ""},
+        {"id": 7},
+        {"id": "x" * 600},
+        {"id": "a\nb"},
+        {"id": "n", "state": 5},
+        {"id": "n", "stateTransitionTime": "yesterday"},
+        {"id": "n", "stateTransitionTime": "0001-01-01T00:00:00+14:00"},
+        {"id": "n", "startTaskInfo": {"exitCode": "127"}},
+        "node",
+        None,
+    ],
+    ids=repr,
+)
+def test_an_odd_entry_costs_only_itself(odd: object) -> None:
+    """A node that can't be read is left out, and its neighbours are read."""
+    nodes = decode_nodes(msgspec.json.encode([{"id": "before"}, odd, {"id": "after", "unheardOf": 1}]))
+
+    assert [node.id for node in nodes] == ["before", "after"]
+
+
+def test_texts_are_cleaned_and_times_are_utc() -> None:
+    """No secret and no control character of an error stays, and every time is in UTC."""
+    (node,) = decode_nodes(
+        msgspec.json.encode(
+            [
+                {
+                    "id": "n",
+                    "state": "unus\x07able",
+                    "stateTransitionTime": "2026-11-01T13:00:00+01:00",
+                    "errors": [{"message": "https://a.blob.core.windows.net/x?sv=1&sig=c2VjcmV0c2VjcmV0"}],
+                }
+            ]
+        )
+    )
+
+    assert node.state == "unusable"
+    assert node.state_transition_time == datetime(2026, 11, 1, 12, tzinfo=UTC)
+    assert node.errors is not None
+    assert "c2VjcmV0" not in (node.errors[0].message or "")
+
+
+@pytest.mark.parametrize("value", [b"{}", b"[", b"null", b'"x"'], ids=["object", "cut", "null", "text"])
+def test_what_is_no_list_is_refused(value: bytes) -> None:
+    """A page whose entries are no array says so and quotes nothing."""
+    with pytest.raises(HostileAnswerError, match="is not a list of tasks"):
+        decode_tasks(value)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{}", b'{"id":""}', b'{"id":"p","targetDedicatedNodes":"many"}'])
+def test_what_is_no_pool_is_refused(body: bytes) -> None:
+    """A single pool without a usable id, or with a number that is none, is an error."""
+    with pytest.raises(HostileAnswerError):
+        decode_pool(body)
