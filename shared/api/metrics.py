@@ -106,10 +106,7 @@ def families(measured: Sequence[Measured], now: datetime) -> tuple[Family, ...]:
         _gauge(
             "prepwatch_stuck_jobs",
             "Jobs none of whose nodes can take their tasks.",
-            [
-                _of(one.account, sum(head.stuck is not None and head.stuck.told for head in one.heads))
-                for one in accounts
-            ],
+            [_of(one.account, sum(head.stuck_since is not None for head in one.heads)) for one in accounts],
         ),
         _counter("prepwatch_cycles", "Cycles that ended.", [_of(name, cycle.cycles) for name, cycle in cycles]),
         _counter(

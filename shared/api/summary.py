@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from shared.api.job_views import DeliveriesView, SummaryView
 from shared.api.refusals import not_found
-from shared.api.summary_rules import AccountState, Page, build_summary
+from shared.api.summary_rules import AccountState, JobsPage, build_summary
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
 from shared.messages.events import Origin
@@ -40,7 +40,7 @@ class Refresh(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class SummaryQuery(Struct, frozen=True, kw_only=True):
     """What a caller wants to know; `max_age` None for the app's own measure of freshness."""
 
-    page: Page
+    page: JobsPage
     max_age: timedelta | None = None
 
 

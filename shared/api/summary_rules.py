@@ -46,7 +46,7 @@ class AccountState(Struct, frozen=True, kw_only=True):
     dead: int = 0
 
 
-class Page(Struct, frozen=True, kw_only=True):
+class JobsPage(Struct, frozen=True, kw_only=True):
     """Which of the jobs are shown; `job` and `account` None for all."""
 
     job: str | None = None
@@ -58,7 +58,7 @@ class Page(Struct, frozen=True, kw_only=True):
 def build_summary(
     accounts: Sequence[AccountState],
     webhooks: Sequence[WebhookState],
-    page: Page,
+    page: JobsPage,
     *,
     own: DeliveriesView,
     unreadable: Mapping[str, str] = MappingProxyType({}),
@@ -160,7 +160,7 @@ def _job(account: str, head: JobHead) -> JobView:
         nodes=head.nodes,
         preparation=head.preparation,
         release=head.release,
-        stuck=is_stuck(head),
+        stuck=head.stuck_since is not None,
         since=trouble_since(head),
         causes=tuple(
             CauseView(phase=cause.phase.value, code=cause.code, message=cause.message, nodes=cause.nodes)
@@ -171,19 +171,14 @@ def _job(account: str, head: JobHead) -> JobView:
     )
 
 
-def is_stuck(head: JobHead) -> bool:
-    """Whether the job was told to be stuck."""
-    return head.stuck is not None and head.stuck.told
-
-
 def trouble_since(head: JobHead) -> datetime | None:
     """When the worst of what is wrong with a job began, in the order in which jobs are listed.
 
     Failures begin with the first run that had one of the causes that stand. None when nothing is wrong, or when it is
     not known since when: a row that can't be read does not say, and Batch may give a run no times.
     """
-    if head.stuck is not None and head.stuck.told:
-        return head.stuck.since
+    if head.stuck_since is not None:
+        return head.stuck_since
     if head.preparation.open:
         return _first_failed(head, Phase.PREPARATION)
     if head.trouble is not None:
@@ -198,7 +193,7 @@ def _first_failed(head: JobHead, phase: Phase) -> datetime | None:
 
 def _worst_first(account: str, head: JobHead) -> tuple[object, ...]:
     return (
-        not is_stuck(head),
+        head.stuck_since is None,
         -head.preparation.open,
         head.trouble is None,
         -head.release.failed,
@@ -214,7 +209,7 @@ def _job_troubles(heads: Sequence[JobHead]) -> list[str]:
 
 
 def _failures(heads: Sequence[JobHead]) -> list[str]:
-    stuck = sum(map(is_stuck, heads))
+    stuck = sum(head.stuck_since is not None for head in heads)
     open_heads = [head for head in heads if head.preparation.open]
     nodes = sum(head.preparation.open for head in open_heads)
     words = [f"{_jobs(stuck)} can't go on: preparation failed on every node"] if stuck else []

@@ -98,7 +98,7 @@ class News(Struct, frozen=True, kw_only=True):
         return self.pages and NewsKind.RESOLVED in self.kinds
 
 
-class Decision(Struct, frozen=True, kw_only=True):
+class DigestPlan(Struct, frozen=True, kw_only=True):
     """The messages to send now, each with its news, or when something may have to be sent (None: when more happens).
 
     `pace` is how the webhook's pace stands even if nothing is sent.
@@ -152,8 +152,8 @@ def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime
 def _as_it_stands(webhook: Webhook, wants: Callable[[EventType], bool], head: JobHead, now: datetime) -> Told:
     """What a webhook knows that has been told how the job stands, as far as it wants to know."""
     pager = webhook.format is WebhookFormat.PAGERDUTY
-    stuck = head.stuck if head.stuck is not None and head.stuck.told and wants(EventType.JOB_STUCK) else None
-    stands = stuck is not None or (head.preparation.open > 0 and wants(EventType.PREPARATION_FAILED))
+    stuck_since = head.stuck_since if wants(EventType.JOB_STUCK) else None
+    stands = stuck_since is not None or (head.preparation.open > 0 and wants(EventType.PREPARATION_FAILED))
     if pager:
         # Release failures are final: the incident about them ends with the job.
         stands |= head.release_failed_ever > 0 and head.settled_at is None and wants(EventType.RELEASE_FAILED)
@@ -167,7 +167,7 @@ def _as_it_stands(webhook: Webhook, wants: Callable[[EventType], bool], head: Jo
         counted_from=ever.since,
         preparation=ever.preparation,
         release=ever.release,
-        stuck_since=stuck.since if stuck else None,
+        stuck_since=stuck_since,
         unreachable_since=unreachable.since if unreachable else None,
         gone=head.first_seen_at if gone and not pager and wants(EventType.JOB_GONE) else None,
         standing=stands and (pager or wants(EventType.PREPARATION_RESOLVED) or wants(EventType.JOB_RESUMED)),
@@ -177,7 +177,7 @@ def _as_it_stands(webhook: Webhook, wants: Callable[[EventType], bool], head: Jo
 
 def decide(
     webhook: Webhook, account: str, known: Iterable[KnownToWebhook], pace: Pace, mutes: Sequence[Mute], now: datetime
-) -> Decision:
+) -> DigestPlan:
     """What to send to the webhook now, the worst jobs first; the end of what it was told is never muted."""
     heard = [item for each in known if (item := news_of(webhook, account, each, now)) is not None]
     muted = {item.job_id: until for item in heard if (until := _muted_until(item, mutes, now)) is not None}
@@ -185,7 +185,7 @@ def decide(
     news = sorted([*(item for item in heard if item.job_id not in muted), *ends], key=_worst_first)
     unmuted_at = min(muted.values(), default=None)
     if not news:
-        return Decision(messages=(), pace=msgspec.structs.replace(pace, held_since=None), wake_at=unmuted_at)
+        return DigestPlan(messages=(), pace=msgspec.structs.replace(pace, held_since=None), wake_at=unmuted_at)
     if pace.held_since is None:
         pace = msgspec.structs.replace(pace, held_since=min(item.wanted_at for item in news))
     messages: tuple[tuple[News, ...], ...]
@@ -199,7 +199,7 @@ def decide(
         held = [at] if at > now else []
     if pace.not_before is not None and pace.not_before > now:
         messages, held = (), [pace.not_before]
-    return Decision(messages=messages, pace=pace, wake_at=min([*held, *muted.values()], default=None))
+    return DigestPlan(messages=messages, pace=pace, wake_at=min([*held, *muted.values()], default=None))
 
 
 def after_sending(pace: Pace, now: datetime) -> Pace:

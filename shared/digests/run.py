@@ -24,9 +24,9 @@ from shared.delivery.run import Deliverer, DeliveryRun
 from shared.delivery.sending import send_or_own_up
 from shared.digests.mutes import read_mutes
 from shared.digests.rows import read_known, telling
-from shared.digests.rules import HOLD, Decision, News, after_failing, after_sending, decide
+from shared.digests.rules import HOLD, DigestPlan, News, after_failing, after_sending, decide
 from shared.digests.titles import concerned, names_nodes
-from shared.digests.words import MAX_NODES, jobs_notice
+from shared.digests.words import SHOWN_NODES, jobs_notice
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
 from shared.ledger.slice import MAX_ROWS
@@ -102,30 +102,30 @@ class _Desk(Struct, kw_only=True):
 
     def tell(self) -> datetime | None:
         """Send what is due; when something may be due next."""
-        decision = self._look(self._with.clock())
-        if decision is None:
+        plan = self._look(self._with.clock())
+        if plan is None:
             return None
         now = self._with.clock()
         if self.pace.leased_until is not None and now < self.pace.leased_until:
             return self.pace.leased_until
-        if not decision.messages:
-            self._write(decision.pace)
-            return decision.wake_at
+        if not plan.messages:
+            self._write(plan.pace)
+            return plan.wake_at
         if now >= self.deliveries.deadline:
             return now
         if not self.deliveries.health.admits(self.webhook.name, now):
             return None
         try:
             # claim; what was decided before may have been told meanwhile
-            self._write(replace(decision.pace, lease=self._with.new_id(), leased_until=now + LEASE))
+            self._write(replace(plan.pace, lease=self._with.new_id(), leased_until=now + LEASE))
             return self._tell_claimed()
         finally:
             self.deliveries.release(self.webhook.name)
 
     def _tell_claimed(self) -> datetime | None:
-        decision = self._look(self._with.clock())
-        wake_at = decision.wake_at if decision else None
-        for message in decision.messages if decision else ():
+        plan = self._look(self._with.clock())
+        wake_at = plan.wake_at if plan else None
+        for message in plan.messages if plan else ():
             if self._with.clock() >= self.deliveries.deadline:
                 wake_at = self._with.clock()
                 break
@@ -135,7 +135,7 @@ class _Desk(Struct, kw_only=True):
         self._write(replace(self.pace, lease="", leased_until=None))
         return wake_at
 
-    def _look(self, now: datetime) -> Decision | None:
+    def _look(self, now: datetime) -> DigestPlan | None:
         """Gather and decide; None when nobody waits to be told anything, which costs one query."""
         known = read_known(self._with.table, self._account, self.webhook.name, now)
         if not known:
@@ -214,7 +214,7 @@ class _Desk(Struct, kw_only=True):
             found.extend(record for record in records if _concerned(record, phase))
         by_name = sorted(found, key=lambda record: (record.pool_id, record.node_id))
         newest = sorted(by_name, key=lambda record: _failed_at(record, phase), reverse=True)
-        return tuple((record.pool_id, record.node_id) for record in newest[:MAX_NODES])
+        return tuple((record.pool_id, record.node_id) for record in newest[:SHOWN_NODES])
 
 
 def _concerned(record: NodeRecord, phase: Phase) -> bool:

@@ -61,7 +61,7 @@ def mood_of(news: News) -> Mood:
         return Mood.WARNING
     if news.kind is NewsKind.RESOLVED:
         return _mood_of_the_end(news, head)
-    if is_stuck(head):
+    if head.stuck_since is not None:
         return Mood.CRITICAL
     return Mood.ERROR if concerned(news) is Phase.PREPARATION else _mood_of_the_end(news, head)
 
@@ -98,11 +98,6 @@ def begins_anew(news: News) -> bool:
         and head.first_seen_at is not None
         and head.first_seen_at >= at
     )
-
-
-def is_stuck(head: JobHead) -> bool:
-    """Whether people are to know that no node can take the job's tasks."""
-    return head.stuck is not None and head.stuck.told
 
 
 def is_looked_at(head: JobHead) -> bool:
@@ -155,7 +150,7 @@ def _how_it_ended(news: News, head: JobHead) -> str:
 
 def _what_failed(news: News, head: JobHead) -> str:
     opened = head.preparation.open
-    if is_stuck(head):
+    if head.stuck_since is not None:
         return f"stuck, preparation failed on {_all_of(opened, head.nodes)}"
     parts = []
     if concerned(news) is Phase.PREPARATION:

@@ -20,13 +20,13 @@ from shared.digests.titles import (
     names_nodes,
     title_of,
 )
-from shared.messages.notices import NAME_BYTES, TITLE_BYTES, Mood, Notice, Section, fact, moment, plural
+from shared.messages.notices import NAME_BYTES, TITLE_BYTES, Mood, Notice, Section, fact, plural, shown_time
 from shared.redaction import one_line
 from shared.state.jobs import Cause, JobEnd, JobHead, Trouble
 
 MAX_SECTIONS = 20
-MAX_CAUSES = 3
-MAX_NODES = 5
+SHOWN_CAUSES = 3
+SHOWN_NODES = 5
 """What a person reads; the link leads to all."""
 
 _NODES_BYTES = 800
@@ -44,7 +44,7 @@ _ABOUT_SIGHT = frozenset({NewsKind.UNREACHABLE, NewsKind.REACHABLE})
 def jobs_notice(account: str, news: Sequence[News], links: Mapping[str, str]) -> Notice:
     """The notice that tells how jobs stand, the first ones in full."""
     shown = news[:MAX_SECTIONS]
-    some = max(1, MAX_NODES // len(shown))
+    some = max(1, SHOWN_NODES // len(shown))
     only = news[0] if len(news) == 1 else None
     return Notice(
         heading=one_line(title_of(only) if only else heading_of(account, news), limit=TITLE_BYTES),
@@ -100,7 +100,7 @@ def _trouble_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
     trouble = head.trouble
     if trouble is None or news.kind is NewsKind.REACHABLE:
         return []
-    facts = [fact("Not seen", f"since {moment(trouble.since)}: {trouble.code}: {trouble.message}")]
+    facts = [fact("Not seen", f"since {shown_time(trouble.since)}: {trouble.code}: {trouble.message}")]
     if NewsKind.UNREACHABLE in news.kinds:
         if trouble.request_id:
             facts.append(fact("Request id", trouble.request_id))
@@ -124,7 +124,7 @@ def _sight_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
         return []
     if not is_looked_at(head):
         return [("Why", _ENDS[head.closed] if head.closed else "the job is not watched any more")]
-    return [("In sight again", f"it could not be looked at since {moment(since)}")]
+    return [("In sight again", f"it could not be looked at since {shown_time(since)}")]
 
 
 def _failure_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
@@ -147,20 +147,20 @@ def _standing_facts(news: News, head: JobHead, max_nodes: int) -> list[tuple[str
     if news.kind is NewsKind.RESOLVED:
         facts.append(("Why", _why_over(news, head)))
     if NewsKind.RESUMED in news.kinds and news.before.stuck_since is not None:
-        facts.append(("Moves again", f"it was stuck since {moment(news.before.stuck_since)}"))
-    if head.stuck is not None and head.stuck.told:
-        facts.append(("Stuck", f"no node can take the job's tasks, since {moment(head.stuck.since)}"))
+        facts.append(("Moves again", f"it was stuck since {shown_time(news.before.stuck_since)}"))
+    if head.stuck_since is not None:
+        facts.append(("Stuck", f"no node can take the job's tasks, since {shown_time(head.stuck_since)}"))
     if names_nodes(news):
         facts += [each for cause in _causes(news, head) for each in _cause_facts(cause)]
         facts += _node_facts(news, head, max_nodes)
     if (since := _first_failure(head)) is not None and news.kind not in _ABOUT_SIGHT:
-        facts.append(("Since", moment(since)))
+        facts.append(("Since", shown_time(since)))
     return facts
 
 
 def _causes(news: News, head: JobHead) -> tuple[Cause, ...]:
     phases = {concerned(news)} | ({Phase.RELEASE} if news.release else set())
-    return tuple(cause for cause in head.causes if cause.phase in phases)[:MAX_CAUSES]
+    return tuple(cause for cause in head.causes if cause.phase in phases)[:SHOWN_CAUSES]
 
 
 def _cause_facts(cause: Cause) -> list[tuple[str, str]]:

@@ -72,7 +72,7 @@ def fact(name: str, text: str, limit: int = VALUE_BYTES) -> tuple[str, str]:
     return name, one_line(text, limit=limit)
 
 
-def moment(at: datetime) -> str:
+def shown_time(at: datetime) -> str:
     """A time as people read it."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 

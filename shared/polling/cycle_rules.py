@@ -16,7 +16,7 @@ from shared.errors import AccountDeniedError, PrepwatchError, ThrottledError
 from shared.messages.events import Event, EventType, Origin, account_event, trouble_data
 from shared.moments import as_utc
 from shared.patterns import JobPatterns
-from shared.polling.job_rules import is_completed, is_ending, is_same_incarnation, trouble_of
+from shared.polling.job_rules import is_ending, is_job_completed, is_same_incarnation, trouble_of
 from shared.ports import Row
 from shared.state.jobs import Cycle, JobHead, Tracking, Trouble
 
@@ -166,7 +166,7 @@ def _is_due(known: KnownJob | None, job: BatchJob, patterns: JobPatterns) -> boo
         return True
     if known.head.tracking is Tracking.NO_PREPARATION_TASK:
         return False
-    return not (known.head.tracking is Tracking.SETTLED and is_completed(job.state))
+    return not (known.head.tracking is Tracking.SETTLED and is_job_completed(job.state))
 
 
 def _is_ending(item: DueJob) -> bool:

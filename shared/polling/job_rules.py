@@ -37,7 +37,7 @@ def is_ending(state: str | None) -> bool:
     return (state or "").lower() in _ENDING
 
 
-def is_completed(state: str | None) -> bool:
+def is_job_completed(state: str | None) -> bool:
     """Whether the job is over and may be listed until it is deleted."""
     return (state or "").lower() == COMPLETED
 
@@ -75,7 +75,7 @@ def take_facts(origin: Origin, head: JobHead, job: BatchJob, now: datetime) -> D
     facts = _with_facts(head, job)
     if facts.state != head.state:
         facts = replace(facts, changed_at=now)
-    if facts.closed is None and (is_ending(facts.state) or is_completed(facts.state)):
+    if facts.closed is None and (is_ending(facts.state) or is_job_completed(facts.state)):
         return close(origin, facts, JobEnd.ENDED, facts.state_transition_time or now, now)
     return Decision(head=facts)
 
@@ -89,8 +89,8 @@ def close(origin: Origin, head: JobHead, end: JobEnd, since: datetime, now: date
     was_open = head.preparation.open > 0
     if was_open and head.preparation_failed_ever > 0:
         events = (*events, closed_event(origin, head, end, since, now))
-    if head.stuck is not None and head.stuck.told:
-        resumed = job_event(origin, head, EventType.JOB_RESUMED, head.stuck.since, now, reason=end.value)
+    if head.stuck_since is not None:
+        resumed = job_event(origin, head, EventType.JOB_RESUMED, head.stuck_since, now, reason=end.value)
         events = (*events, resumed)
     closed = replace(
         head,
@@ -109,7 +109,7 @@ def lose(origin: Origin, head: JobHead, now: datetime) -> Decision:
 
     It is told if failures were open, or if somebody asked for this very job, and it was never seen completed.
     """
-    worth_telling = (head.preparation.open > 0 or head.requested) and not is_completed(head.state)
+    worth_telling = (head.preparation.open > 0 or head.requested) and not is_job_completed(head.state)
     closed = close(origin, head, JobEnd.GONE, now, now)
     events = closed.events
     if worth_telling:
@@ -136,8 +136,8 @@ def fail(origin: Origin, head: JobHead, error: PrepwatchError, now: datetime) ->
     if trouble.times < UNREACHABLE_AFTER_CYCLES:
         return Decision(head=failing)
     event = job_event(origin, failing, EventType.JOB_UNREACHABLE, trouble.since, now, error=trouble_data(trouble))
-    told = replace(trouble, event_id=event.id)
-    unreachable = replace(failing, trouble=told, tracking=Tracking.UNREACHABLE, generation=head.generation + 1)
+    announced = replace(trouble, event_id=event.id)
+    unreachable = replace(failing, trouble=announced, tracking=Tracking.UNREACHABLE, generation=head.generation + 1)
     return Decision(head=unreachable, events=(event,))
 
 
@@ -151,7 +151,7 @@ def recover(origin: Origin, head: JobHead, now: datetime) -> Decision:
 
 def settle(head: JobHead, now: datetime) -> JobHead:
     """A completed job whose phases have all ended need not be listed again."""
-    if head.tracking is not Tracking.WATCHING or not is_completed(head.state):
+    if head.tracking is not Tracking.WATCHING or not is_job_completed(head.state):
         return head
     running = sum(counts.running + counts.retrying + counts.unknown for counts in map(head.counts_of, Phase))
     waited = now - as_utc(head.state_transition_time or head.first_seen_at)
@@ -177,7 +177,7 @@ def suspect(head: JobHead, now: datetime) -> JobHead:
     """Begin to suspect that a job is stuck, or stop when it was not told yet."""
     if looks_stuck(head):
         return head if head.stuck else replace(head, stuck=Stuck(since=now))
-    return head if head.stuck is None or head.stuck.told else replace(head, stuck=None)
+    return head if head.stuck is None or head.stuck.confirmed else replace(head, stuck=None)
 
 
 def must_count_tasks(head: JobHead, now: datetime) -> bool:
@@ -190,13 +190,13 @@ def judge_stuck(origin: Origin, head: JobHead, tasks: TaskCounts | None, now: da
     if head.stuck is None:
         return Decision(head=head)
     waits = tasks is not None and tasks.active > 0 and tasks.running == 0
-    if head.stuck.told:
+    if head.stuck.confirmed:
         if looks_stuck(head) and (tasks is None or waits):
             return Decision(head=head)
         return _tell(origin, head, None, EventType.JOB_RESUMED, now)
     if not waits:
         return Decision(head=head)
-    return _tell(origin, head, replace(head.stuck, told=True), EventType.JOB_STUCK, now)
+    return _tell(origin, head, replace(head.stuck, confirmed=True), EventType.JOB_STUCK, now)
 
 
 def trouble_of(error: PrepwatchError, *, since: datetime, times: int = 1) -> Trouble:
@@ -215,8 +215,8 @@ def trouble_of(error: PrepwatchError, *, since: datetime, times: int = 1) -> Tro
 
 def _tell(origin: Origin, head: JobHead, stuck: Stuck | None, kind: EventType, now: datetime) -> Decision:
     since = head.stuck.since if head.stuck else now
-    told = replace(head, stuck=stuck, generation=head.generation + 1, changed_at=now)
-    return Decision(head=told, events=(job_event(origin, told, kind, since, now),))
+    turned = replace(head, stuck=stuck, generation=head.generation + 1, changed_at=now)
+    return Decision(head=turned, events=(job_event(origin, turned, kind, since, now),))
 
 
 def _end_trouble(origin: Origin, head: JobHead, end: JobEnd | None, now: datetime) -> Decision:

@@ -18,8 +18,8 @@ from shared.errors import UnreadableRowError
 from shared.state.compression import compress, decompress
 from shared.state.jobs import NodeRecord
 
-MAX_NODES = 1024
-MAX_BYTES = 256 * 1024
+MAX_CHUNK_NODES = 1024
+MAX_CHUNK_BYTES = 256 * 1024
 """What one chunk may take as stored; twelve such rows fit a transaction with room to spare."""
 
 MAX_CHUNKS_AT_FIRST = 32
@@ -123,7 +123,11 @@ def levels_to_split(nodes: int, encoded_bytes: int) -> int:
     At most six at a time, so that the parts fit a transaction.
     """
     levels = 0
-    while levels < _MAX_LEVELS and nodes > 1 and (nodes >> levels > MAX_NODES or encoded_bytes >> levels > MAX_BYTES):
+    while (
+        levels < _MAX_LEVELS
+        and nodes > 1
+        and (nodes >> levels > MAX_CHUNK_NODES or encoded_bytes >> levels > MAX_CHUNK_BYTES)
+    ):
         levels += 1
     return levels
 

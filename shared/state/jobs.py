@@ -124,10 +124,10 @@ class Trouble(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Stuck(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A job none of whose nodes can take its tasks: suspected `since`, told once it is confirmed."""
+    """A job none of whose nodes can take its tasks: suspected `since`, announced once it is `confirmed`."""
 
     since: datetime
-    told: bool = False
+    confirmed: bool = field(name="told", default=False)
 
 
 class Carried(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -180,6 +180,11 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     vanished: bool = False
     carried: Carried | None = None
     commit: str = ""
+
+    @property
+    def stuck_since(self) -> datetime | None:
+        """Since when it is certain that no node can take the job's tasks; None when it is not."""
+        return self.stuck.since if self.stuck is not None and self.stuck.confirmed else None
 
     @property
     def ever(self) -> Carried:

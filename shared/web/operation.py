@@ -80,6 +80,6 @@ NOT_MODIFIED = Reply(
 )
 
 
-def tagged(*shapes: type[Struct], description: str) -> tuple[Reply, ...]:
+def tagged_replies(*shapes: type[Struct], description: str) -> tuple[Reply, ...]:
     """An answer with a JSON body of one of those shapes and its ETag, and none to whoever has it already."""
     return Reply(description=description, shapes=shapes, headers=("etag",)), NOT_MODIFIED

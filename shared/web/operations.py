@@ -33,7 +33,7 @@ from shared.web.operation import (
     answers,
     moment,
     path,
-    tagged,
+    tagged_replies,
     text,
     whole,
 )
@@ -69,7 +69,7 @@ ROUTES = (
             _TOP,
             _SKIP,
         ),
-        replies=tagged(SummaryView, description="How things stand, worst jobs first."),
+        replies=tagged_replies(SummaryView, description="How things stand, worst jobs first."),
     ),
     Route(
         function="list_jobs",
@@ -77,7 +77,7 @@ ROUTES = (
         template="jobs",
         summary="The jobs that are known",
         parameters=(_TOP, _SKIP),
-        replies=tagged(TrackedJobsView, description="A page of jobs."),
+        replies=tagged_replies(TrackedJobsView, description="A page of jobs."),
     ),
     Route(
         function="track_job",
@@ -116,7 +116,7 @@ ROUTES = (
             whole("maxresults", "With live: Batch's own page size.", 1, 1000),
             whole("timeout", "With live: seconds that Batch may take.", 1, 30),
         ),
-        replies=tagged(NodesView, LiveNodesView, description="A page of nodes; with live as Batch gives it."),
+        replies=tagged_replies(NodesView, LiveNodesView, description="A page of nodes; with live as Batch gives it."),
         errors=_TRYING_BATCH,
     ),
     Route(
@@ -130,7 +130,7 @@ ROUTES = (
             _ACCOUNT,
             text("pool", "The node's pool. Needed when several pools have a node of that id."),
         ),
-        replies=tagged(ExplanationView, description="What Batch said, what was decided, and who was told."),
+        replies=tagged_replies(ExplanationView, description="What Batch said, what was decided, and who was told."),
     ),
     Route(
         function="list_events",
@@ -146,7 +146,7 @@ ROUTES = (
             _TOP,
             text("skip-token", "What a nextLink holds."),
         ),
-        replies=tagged(EventsView, description="A page of events."),
+        replies=tagged_replies(EventsView, description="A page of events."),
     ),
     Route(
         function="get_event",
@@ -154,7 +154,7 @@ ROUTES = (
         template="events/{eventId}",
         summary="An event as it is sent, and how each delivery went",
         parameters=(_EVENT,),
-        replies=tagged(EventHistoryView, description="The event."),
+        replies=tagged_replies(EventHistoryView, description="The event."),
     ),
     Route(
         function="redeliver_event",
@@ -179,7 +179,7 @@ ROUTES = (
         template="webhooks",
         summary="The webhooks and how they fare",
         parameters=(_TOP, _SKIP),
-        replies=tagged(WebhooksListView, description="A page of webhooks; never a secret."),
+        replies=tagged_replies(WebhooksListView, description="A page of webhooks; never a secret."),
     ),
     Route(
         function="ping_webhook",
@@ -214,7 +214,7 @@ ROUTES = (
         template="mutes",
         summary="What chat and pager are not told",
         parameters=(_TOP, _SKIP),
-        replies=tagged(MutesView, description="A page of mutes."),
+        replies=tagged_replies(MutesView, description="A page of mutes."),
     ),
     Route(
         function="put_mute",

@@ -16,7 +16,7 @@ from shared.api.job_views import NodesView, TrackedJobsView
 from shared.api.nodes import NodeFilter, NodeLister
 from shared.api.refusals import ApiError
 from shared.api.summary import Summary, SummaryQuery
-from shared.api.summary_rules import Page
+from shared.api.summary_rules import JobsPage
 from shared.api.tracking import Tracker
 from shared.batch.model import Outcome, Phase
 from shared.errors import StoreError
@@ -64,7 +64,7 @@ class Routes(Struct, frozen=True, kw_only=True):
         query = Query(request, ("maxAge", "job", "account", "top", "skip"))
         max_age = query.number("maxAge", least=0, most=86_400, default=-1)
         paging = read_paging(query, default=MAX_TOP)
-        page = Page(job=query.text("job"), account=query.host("account"), skip=paging.skip, top=paging.top)
+        page = JobsPage(job=query.text("job"), account=query.host("account"), skip=paging.skip, top=paging.top)
         result = self.summaries.run(
             SummaryQuery(page=page, max_age=None if max_age < 0 else timedelta(seconds=max_age))
         )

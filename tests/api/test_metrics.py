@@ -146,7 +146,9 @@ def test_every_number_is_of_its_own_kind() -> None:
     )
     heads = (
         _head("a", preparation=PhaseCounts(failed=5, open=1), stuck=Stuck(since=NOW)),
-        _head("b", preparation=PhaseCounts(open=2), release=PhaseCounts(failed=6), stuck=Stuck(since=NOW, told=True)),
+        _head(
+            "b", preparation=PhaseCounts(open=2), release=PhaseCounts(failed=6), stuck=Stuck(since=NOW, confirmed=True)
+        ),
         _head("c", tracking=Tracking.SETTLED),
     )
     measured = Measured(account="acc", cycle=cycle, heads=heads, deliveries={}, oldest_due=None)

@@ -249,7 +249,7 @@ def test_stuck() -> None:
     world = World(*ALL)
     world.fail(7)
     world.tick(10)
-    world.change("nightly", stuck=Stuck(since=world.now, told=True))
+    world.change("nightly", stuck=Stuck(since=world.now, confirmed=True))
     world.tick(10)
     assert "stuck" in world.told("teams")[1].text
     assert [sent.body["payload"]["severity"] for sent in world.told("pagerduty")] == ["error", "critical"]  # type: ignore[index]  # JSON

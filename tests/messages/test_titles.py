@@ -161,7 +161,7 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
             id="replaced, nothing told before",
         ),
         pytest.param(
-            _head(1, 1, 1, nodes=1, stuck=Stuck(since=NOW, told=True)),
+            _head(1, 1, 1, nodes=1, stuck=Stuck(since=NOW, confirmed=True)),
             None,
             "stuck, preparation failed on its only node",
             Mood.CRITICAL,
@@ -169,7 +169,7 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
             id="stuck with one node",
         ),
         pytest.param(
-            _head(20, 20, 20, stuck=Stuck(since=NOW, told=True)),
+            _head(20, 20, 20, stuck=Stuck(since=NOW, confirmed=True)),
             None,
             "stuck, preparation failed on all 20 nodes",
             Mood.CRITICAL,

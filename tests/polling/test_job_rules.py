@@ -17,8 +17,8 @@ from shared.polling.job_rules import (
     close,
     fail,
     first_sight,
-    is_completed,
     is_ending,
+    is_job_completed,
     is_same_incarnation,
     judge_stuck,
     looks_stuck,
@@ -117,7 +117,7 @@ def test_which_states_close(state: str | None, *, ends: bool) -> None:
     """A job that ends or has ended closes its open failures, in one event; other and unknown states do not."""
     decision = take_facts(ORIGIN, _failing(), batch_job(state=state, state_transition_time=NOW), NOW)
 
-    assert (is_ending(state) or is_completed(state)) is ends
+    assert (is_ending(state) or is_job_completed(state)) is ends
     assert (decision.head.closed is JobEnd.ENDED) is ends
     assert _types(decision) == ["preparation.resolved"] * ends
     assert decision.head.preparation.open == (0 if ends else 3)
@@ -141,7 +141,7 @@ def test_closing_says_why_and_how_many(end: JobEnd) -> None:
 def test_closing_ends_a_standstill(end: JobEnd) -> None:
     """Who was told that a job is stuck is told that this is over and why, once, whoever decides it and when."""
     since = NOW - timedelta(hours=1)
-    stuck = _failing(stuck=Stuck(since=since, told=True))
+    stuck = _failing(stuck=Stuck(since=since, confirmed=True))
     decision, later = (close(ORIGIN, stuck, end, NOW, now) for now in (NOW, NOW + timedelta(minutes=1)))
     data = body_of(decision.events[1])["data"]
 
@@ -213,7 +213,9 @@ def test_facts() -> None:
     [
         pytest.param(_failing(), ["preparation.resolved", "job.gone"], id="with open failures"),
         pytest.param(
-            _failing(stuck=Stuck(since=NOW, told=True)), ["preparation.resolved", "job.resumed", "job.gone"], id="stuck"
+            _failing(stuck=Stuck(since=NOW, confirmed=True)),
+            ["preparation.resolved", "job.resumed", "job.gone"],
+            id="stuck",
         ),
         pytest.param(head(requested=True), ["job.gone"], id="asked for by a person"),
         pytest.param(head(), [], id="nothing failed, nobody asked"),

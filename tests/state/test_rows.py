@@ -43,7 +43,7 @@ VALUES: tuple[Struct, ...] = (
         chunks=("0", "10", "11"),
         closed=JobEnd.GONE,
         wait_for_success=False,
-        stuck=Stuck(since=NOW, told=True),
+        stuck=Stuck(since=NOW, confirmed=True),
         trouble=TROUBLE,
         commit="c",
     ),

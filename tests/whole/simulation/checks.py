@@ -218,7 +218,7 @@ def _check_account(plant: Plant) -> None:
 
 def _check_troubles(plant: Plant, heads: Mapping[str, JobHead]) -> None:
     """Whatever was told to be stuck or out of reach is so, or its end was told."""
-    _check_ends(plant, heads, "job.stuck", "job.resumed", lambda head: head.stuck is not None and head.stuck.told)
+    _check_ends(plant, heads, "job.stuck", "job.resumed", lambda head: head.stuck_since is not None)
     _check_ends(
         plant,
         heads,

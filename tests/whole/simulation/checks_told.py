@@ -102,7 +102,7 @@ def _stands(listener: Listener, head: JobHead | None, job: str) -> bool:
     """Whether something of a job goes on that a webhook cares about."""
     if head is None:
         return False
-    stuck = head.stuck is not None and head.stuck.told and listener.wants("prepwatch.job.stuck", job, ACCOUNT)
+    stuck = head.stuck_since is not None and listener.wants("prepwatch.job.stuck", job, ACCOUNT)
     is_open = head.closed is None and head.preparation.open > 0 and _wants(listener, "preparation", job)
     unsettled = head.release_failed_ever > 0 and head.settled_at is None and _wants(listener, "release", job)
     return stuck or is_open or (unsettled and listener.is_pager)
