@@ -190,7 +190,7 @@ def compose(settings: Settings, outside: Outside) -> App:
         clock=clock,
         accounts=tuple(pollers),
         webhooks=frozenset(webhook.name for webhook in settings.webhooks),
-        told=frozenset(webhook.name for webhook in settings.webhooks if webhook.format.tells_state),
+        digest_webhooks=frozenset(webhook.name for webhook in settings.webhooks if webhook.format.tells_state),
         retention=settings.retention,
     )
     by_name = {origin.account or "": origin for origin in origins}

@@ -52,7 +52,7 @@ class Pace:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Course:
+class _JobLife:
     """One incarnation on its way."""
 
     job: Job
@@ -112,88 +112,88 @@ class Life:
             has_preparation=kind is not Kind.WITHOUT_PREPARATION,
             max_task_retry_count=self._random.choice((0, 0, 1, 2)),
         )
-        course = _Course(job=job, kind=kind, nodes=self._pools[pool])
-        self._count(course)
+        life = _JobLife(job=job, kind=kind, nodes=self._pools[pool])
+        self._count(life)
         if kind is not Kind.WITHOUT_PREPARATION:
-            for node in course.nodes:
-                self._at(at + self._within(1, 20), partial(self._prepare, course, node))
+            for node in life.nodes:
+                self._at(at + self._within(1, 20), partial(self._prepare, life, node))
         length = self._within(480, 600) if kind is Kind.STUCK else self._within(60, 180)
-        self._at(at + length, partial(self._end, course))
+        self._at(at + length, partial(self._end, life))
 
-    def _end(self, course: _Course, at: datetime) -> None:
+    def _end(self, life: _JobLife, at: datetime) -> None:
         """Terminate or delete the job: release runs where its tasks could run."""
         deleted = self._random.random() < DELETED_WHILE_ACTIVE
-        reason = "AllTasksComplete" if course.ready else "UserTerminate"
+        reason = "AllTasksComplete" if life.ready else "UserTerminate"
         self._world.set_job_state(
-            course.job.job_id,
+            life.job.job_id,
             "deleting" if deleted else "terminating",
             at=at,
             terminate_reason=None if deleted else reason,
         )
-        for node in sorted(course.ready):
-            course.busy += 1
-            self._at(at + self._within(0.5, 3), partial(self._release, course, node))
-        course.occupied = 0
-        self._count(course)
-        self._finish_if_idle(course, at)
+        for node in sorted(life.ready):
+            life.busy += 1
+            self._at(at + self._within(0.5, 3), partial(self._release, life, node))
+        life.occupied = 0
+        self._count(life)
+        self._finish_if_idle(life, at)
 
-    def _finish_if_idle(self, course: _Course, at: datetime) -> None:
-        if course.busy or course.job.state not in {"terminating", "deleting"}:
+    def _finish_if_idle(self, life: _JobLife, at: datetime) -> None:
+        if life.busy or life.job.state not in {"terminating", "deleting"}:
             return
-        course.same_id_again = self._random.random() < SAME_ID_AGAIN
-        if not course.same_id_again:
-            self._at(at + self._within(1, 5), partial(self._create_new, course.kind))
+        life.same_id_again = self._random.random() < SAME_ID_AGAIN
+        if not life.same_id_again:
+            self._at(at + self._within(1, 5), partial(self._create_new, life.kind))
         delay = self._pace.linger + self._within(5, 120)
-        if course.job.state == "deleting":
-            self._at(at + delay, partial(self._vanish, course))
+        if life.job.state == "deleting":
+            self._at(at + delay, partial(self._vanish, life))
             return
-        self._world.set_job_state(course.job.job_id, "completed", at=at)
-        self._at(at + delay, partial(self._delete, course))
+        self._world.set_job_state(life.job.job_id, "completed", at=at)
+        self._at(at + delay, partial(self._delete, life))
 
-    def _delete(self, course: _Course, at: datetime) -> None:
-        self._world.set_job_state(course.job.job_id, "deleting", at=at)
-        self._at(at + self._within(1, 3), partial(self._vanish, course))
+    def _delete(self, life: _JobLife, at: datetime) -> None:
+        self._world.set_job_state(life.job.job_id, "deleting", at=at)
+        self._at(at + self._within(1, 3), partial(self._vanish, life))
 
-    def _vanish(self, course: _Course, at: datetime) -> None:
-        self._world.delete_job(course.job.job_id)
-        if course.same_id_again:
-            self._at(at + self._within(1, 10), partial(self._create, course.job.job_id, course.kind))
+    def _vanish(self, life: _JobLife, at: datetime) -> None:
+        self._world.delete_job(life.job.job_id)
+        if life.same_id_again:
+            self._at(at + self._within(1, 10), partial(self._create, life.job.job_id, life.kind))
 
     # --- preparation ---
 
-    def _prepare(self, course: _Course, node: str, at: datetime) -> None:
+    def _prepare(self, life: _JobLife, node: str, at: datetime) -> None:
         """A task comes to the node, or the node is back after a reboot or reimage."""
-        if course.job.state != "active":
+        if life.job.state != "active":
             return
-        course.busy += 1
-        course.occupied += node not in course.ready
-        course.ready.discard(node)
-        self._count(course)
-        if course.kind is Kind.STUCK:
+        life.busy += 1
+        life.occupied += node not in life.ready
+        life.ready.discard(node)
+        self._count(life)
+        if life.kind is Kind.STUCK:
             cause: Cause | None = STUCK_CAUSE
         else:
             cause = self._draw(PREPARATION_CAUSES)
-        self._attempt(course, _Run(node=node, start=at, cause=cause))
+        self._attempt(life, _Run(node=node, start=at, cause=cause))
 
-    def _attempt(self, course: _Course, run: _Run) -> None:
+    def _attempt(self, life: _JobLife, run: _Run) -> None:
         info = running(
-            course.job.job_id,
+            life.job.job_id,
             Phase.PREPARATION,
             start=run.start,
             retry_count=run.retry_count,
             last_retry=run.last_retry,
         )
-        self._world.set_status(course.job.job_id, course.job.pool, run.node, preparation=info, at=run.start)
-        self._at(run.start + self._within(2, 8), partial(self._end_attempt, course, run))
+        self._world.set_status(life.job.job_id, life.job.pool, run.node, preparation=info, at=run.start)
+        self._at(run.start + self._within(2, 8), partial(self._end_attempt, life, run))
 
-    def _end_attempt(self, course: _Course, run: _Run, at: datetime) -> None:
-        job, cause = course.job, run.cause
+    def _end_attempt(self, life: _JobLife, run: _Run, at: datetime) -> None:
+        job, cause = life.job, run.cause
         if cause is not None and cause.exit_code is not None and run.retry_count < job.max_task_retry_count:
             again = cause if self._random.random() < RETRY_FAILS_AGAIN else None
             retry = _Run(node=run.node, start=at, cause=again, retry_count=run.retry_count + 1, last_retry=at)
-            self._attempt(course, retry)
+            self._attempt(life, retry)
             return
-        course.busy -= 1
+        life.busy -= 1
         if cause is None:
             info = succeeded(
                 job.job_id,
@@ -203,7 +203,7 @@ class Life:
                 retry_count=run.retry_count,
                 last_retry=run.last_retry,
             )
-            course.ready.add(run.node)
+            life.ready.add(run.node)
         else:
             info = failed(
                 job.job_id,
@@ -214,40 +214,40 @@ class Life:
                 retry_count=run.retry_count,
                 last_retry=run.last_retry,
             )
-            course.occupied -= 1
+            life.occupied -= 1
         self._world.set_status(job.job_id, job.pool, run.node, preparation=info, at=at)
-        self._write_logs(course, run.node, Phase.PREPARATION, cause)
+        self._write_logs(life, run.node, Phase.PREPARATION, cause)
         if job.state == "active":
-            self._count(course)
-            self._maybe_again(course, run, at)
-        self._finish_if_idle(course, at)
+            self._count(life)
+            self._maybe_again(life, run, at)
+        self._finish_if_idle(life, at)
 
-    def _maybe_again(self, course: _Course, run: _Run, at: datetime) -> None:
+    def _maybe_again(self, life: _JobLife, run: _Run, at: datetime) -> None:
         """A failed node may be reimaged, a good one may be rebooted: preparation runs again."""
         chance, pause = (REBOOTS, timedelta(0)) if run.cause is None else (RECOVERS, self._pace.linger)
-        if course.kind is Kind.ORDINARY and self._random.random() < chance:
-            self._at(at + pause + self._within(5, 30), partial(self._prepare, course, run.node))
+        if life.kind is Kind.ORDINARY and self._random.random() < chance:
+            self._at(at + pause + self._within(5, 30), partial(self._prepare, life, run.node))
 
     # --- release ---
 
-    def _release(self, course: _Course, node: str, at: datetime) -> None:
-        job = course.job
+    def _release(self, life: _JobLife, node: str, at: datetime) -> None:
+        job = life.job
         preparation = job.statuses[_key(job, node)].preparation
         info = running(job.job_id, Phase.RELEASE, start=at)
         self._world.set_status(job.job_id, job.pool, node, preparation=preparation, release=info, at=at)
-        self._at(at + self._within(2, 6), partial(self._end_release, course, node, at))
+        self._at(at + self._within(2, 6), partial(self._end_release, life, node, at))
 
-    def _end_release(self, course: _Course, node: str, start: datetime, at: datetime) -> None:
-        job, cause = course.job, self._draw(RELEASE_CAUSES)
+    def _end_release(self, life: _JobLife, node: str, start: datetime, at: datetime) -> None:
+        job, cause = life.job, self._draw(RELEASE_CAUSES)
         preparation = job.statuses[_key(job, node)].preparation
         if cause is None:
             info = succeeded(job.job_id, Phase.RELEASE, start=start, end=at)
         else:
             info = failed(job.job_id, Phase.RELEASE, cause, start=start, end=at)
         self._world.set_status(job.job_id, job.pool, node, preparation=preparation, release=info, at=at)
-        self._write_logs(course, node, Phase.RELEASE, cause)
-        course.busy -= 1
-        self._finish_if_idle(course, at)
+        self._write_logs(life, node, Phase.RELEASE, cause)
+        life.busy -= 1
+        self._finish_if_idle(life, at)
 
     # --- chance and bookkeeping ---
 
@@ -264,20 +264,20 @@ class Life:
     def _node_id(self, pool: str) -> str:
         return f"tvmps_{self._random.getrandbits(256):064x}_{'p' if pool == 'pool-spot' else 'd'}"
 
-    def _count(self, course: _Course) -> None:
-        total = len(course.nodes) * TASKS_PER_NODE
-        if course.job.state == "active":
-            self._world.set_tasks(course.job.job_id, active=total - course.occupied, running=course.occupied)
+    def _count(self, life: _JobLife) -> None:
+        total = len(life.nodes) * TASKS_PER_NODE
+        if life.job.state == "active":
+            self._world.set_tasks(life.job.job_id, active=total - life.occupied, running=life.occupied)
         else:
-            self._world.set_tasks(course.job.job_id, completed=total, succeeded=total)
+            self._world.set_tasks(life.job.job_id, completed=total, succeeded=total)
 
-    def _write_logs(self, course: _Course, node: str, phase: Phase, cause: Cause | None) -> None:
+    def _write_logs(self, life: _JobLife, node: str, phase: Phase, cause: Cause | None) -> None:
         """A task that could be started leaves its two logs."""
         if cause is not None and cause.exit_code is None:
             return
-        directory = task_directory(course.job.job_id, phase)
-        pool = course.job.pool
-        self._world.set_file(pool, node, f"{directory}/stdout.txt", f"{phase} of {course.job.job_id}\n")
+        directory = task_directory(life.job.job_id, phase)
+        pool = life.job.pool
+        self._world.set_file(pool, node, f"{directory}/stdout.txt", f"{phase} of {life.job.job_id}\n")
         self._world.set_file(pool, node, f"{directory}/stderr.txt", cause.stderr if cause else "")
 
 

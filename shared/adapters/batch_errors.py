@@ -89,19 +89,19 @@ def error_from_answer(status: int, headers: Mapping[str, str], body: bytes, *, n
         body: The answer's body, or as much of it as was read; need not be JSON.
         now: Makes a wait of a Retry-After date; waits are clamped to 15 minutes.
     """
-    told = _read(body)
-    message = told.message.value if isinstance(told.message, _Message) else told.message
+    answer = _read(body)
+    message = answer.message.value if isinstance(answer.message, _Message) else answer.message
     message = message or f"Batch answered {status} without an error that could be read."
-    code = one_line(told.code or f"Http{status}", limit=MESSAGE_LIMIT)
+    code = one_line(answer.code or f"Http{status}", limit=MESSAGE_LIMIT)
     wait = parse_retry_after(headers.get("retry-after"), now=now)
-    return _kind(told.code, status)(
+    return _kind(answer.code, status)(
         code,
         one_line(message, limit=MESSAGE_LIMIT),
         status=status,
         request_id=_request_id(headers, message),
         values=[
             (one_line(pair.key or "", limit=MESSAGE_LIMIT), one_line(pair.value or "", limit=MESSAGE_LIMIT))
-            for pair in (told.values or ())[:_MOST_VALUES]
+            for pair in (answer.values or ())[:_MOST_VALUES]
         ],
         retry_after=None if wait is None else min(wait, _LONGEST_RETRY_AFTER),
     )

@@ -17,7 +17,7 @@ from shared.api.ping_advice import advice_on
 from shared.api.refusals import ApiError, not_found
 from shared.api.webhook_views import PingView, WebhookStanding, WebhookView
 from shared.delivery.attempts import Verdict, judge, next_step
-from shared.delivery.health import turn_told
+from shared.delivery.health import turn_events
 from shared.delivery.sending import send_message, without_token
 from shared.errors import RowConflictError
 from shared.journal import write_line
@@ -124,7 +124,7 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
             if after == before:
                 return self._view(webhook, before)
             try:
-                self.ledger.commit_webhook(row, after, turn_told(self.site, before, after, now), now)
+                self.ledger.commit_webhook(row, after, turn_events(self.site, before, after, now), now)
             except LostRaceError:
                 continue
             return self._view(webhook, after)

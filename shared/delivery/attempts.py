@@ -125,7 +125,7 @@ def next_step(delivery: Delivery, judgement: Judgement, answer: WebhookAnswer, n
     return NextStep(state=DeliveryState.DUE, delivery=replace(after, next_attempt_at=now + wait))
 
 
-def bury(delivery: Delivery, reason: str, now: datetime) -> NextStep:
+def give_up(delivery: Delivery, reason: str, now: datetime) -> NextStep:
     """A delivery that can't be attempted any more, with the reason."""
     dead = replace(delivery, leased_until=None, lease="", ended_at=now, reason=reason)
     return NextStep(state=DeliveryState.DEAD, delivery=dead)

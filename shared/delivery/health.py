@@ -119,7 +119,7 @@ class WebhookHealth:
                 return ()
             try:
                 written = self._ledger.commit_webhook(
-                    health.row, after, turn_told(self._site, health.state, after, now), now
+                    health.row, after, turn_events(self._site, health.state, after, now), now
                 )
             except StoreError as error:
                 write_line("webhook-state-lost", webhook=name, error=str(error))
@@ -136,7 +136,7 @@ class WebhookHealth:
             return None
 
 
-def turn_told(site: Origin, before: WebhookState, after: WebhookState, now: datetime) -> tuple[Event, ...]:
+def turn_events(site: Origin, before: WebhookState, after: WebhookState, now: datetime) -> tuple[Event, ...]:
     """What the other webhooks are told of a turn in how one fares, or of its being switched; nothing for no turn."""
     reason = after.reason
     if before.disabled_since is None and after.disabled_since is not None:

@@ -22,8 +22,8 @@ from shared.delivery.attempts import (
     SCHEDULE,
     Judgement,
     NextStep,
-    bury,
     claim,
+    give_up,
     has_lost_an_attempt,
     is_due,
     judge,
@@ -76,7 +76,7 @@ class DeliveryRun:
     """One run of deliveries: whatever it is offered is attempted at once, each webhook in its own lane."""
 
     def __init__(self, deliverer: Deliverer, deadline: datetime, health: WebhookHealth) -> None:
-        self._with = deliverer
+        self._deliverer = deliverer
         self._deadline = deadline
         self._lock = Lock()
         self._offered: set[str] = set()
@@ -86,7 +86,7 @@ class DeliveryRun:
     @property
     def deliverer(self) -> Deliverer:
         """What it delivers with."""
-        return self._with
+        return self._deliverer
 
     @property
     def health(self) -> WebhookHealth:
@@ -109,10 +109,10 @@ class DeliveryRun:
 
     def sweep(self, partition: str) -> int:
         """Offer whatever is due in a partition and return how many deliveries wait there, due or not."""
-        now = self._with.clock()
+        now = self._deliverer.clock()
         start, end = range_of(DeliveryState.DUE.value)
         waiting = 0
-        for row in self._with.table.query(partition, start, end):
+        for row in self._deliverer.table.query(partition, start, end):
             waiting += 1
             try:
                 delivery = from_row(row, Delivery)
@@ -129,7 +129,7 @@ class DeliveryRun:
         while offered != len(self._offered):  # an attempt may make due what tells another webhook of it
             offered = len(self._offered)
             for name in (*self._health.names, ""):
-                self._with.lanes.join(_lane(name))
+                self._deliverer.lanes.join(_lane(name))
         return self._left
 
     def submit(self, name: str, work: Callable[[], None], **about: str | None) -> None:
@@ -138,13 +138,13 @@ class DeliveryRun:
         A defect met in it is logged with what it is `about`, and the other work goes on.
         """
         lane = name if name in self._health.names else ""
-        self._with.lanes.submit(_lane(lane), IN_FLIGHT, partial(self._do, name, work, about))
+        self._deliverer.lanes.submit(_lane(lane), IN_FLIGHT, partial(self._do, name, work, about))
 
     def _do(self, name: str, work: Callable[[], None], about: Mapping[str, str | None]) -> None:
         try:
             work()
         except Exception as defect:  # noqa: BLE001 - what it held is due again when the lease ends, as after a crash
-            webhook = self._with.webhooks.get(name)
+            webhook = self._deliverer.webhooks.get(name)
             hide = partial(hide_credentials, webhook) if webhook else str
             write_defect("delivery-defect", defect, hide, webhook=name, **about)
 
@@ -152,19 +152,19 @@ class DeliveryRun:
         self.submit(item.delivery.webhook, lambda: self._take(item), event=item.delivery.event_id)
 
     def _take(self, item: Pending) -> None:
-        now = self._with.clock()
-        webhook = self._with.webhooks.get(item.delivery.webhook)
+        now = self._deliverer.clock()
+        webhook = self._deliverer.webhooks.get(item.delivery.webhook)
         if now >= self._deadline:
             with self._lock:
                 self._left += 1
         elif item.delivery.tries >= len(SCHEDULE):
             # Every attempt was claimed and none came to an end: whoever made it died.
             reason = f"given up after {item.delivery.tries} attempts without an end"
-            self._record(item, bury(item.delivery, reason, now))
+            self._record(item, give_up(item.delivery, reason, now))
         elif webhook is None:
-            self._record(item, bury(item.delivery, "the webhook is not configured any more", now))
+            self._record(item, give_up(item.delivery, "the webhook is not configured any more", now))
         elif (disabled := self._health.state(webhook.name)).disabled_since is not None:
-            self._record(item, bury(item.delivery, f"the webhook is disabled: {disabled.reason}", now))
+            self._record(item, give_up(item.delivery, f"the webhook is disabled: {disabled.reason}", now))
         elif webhook.enabled and self._health.admits_delivery(item, now):
             try:
                 self._attempt(webhook, item, now)
@@ -182,11 +182,11 @@ class DeliveryRun:
 
     def _attempt(self, webhook: Webhook, item: Pending, now: datetime) -> None:
         # claim
-        claimed = claim(item.delivery, self._with.new_id(), now)
+        claimed = claim(item.delivery, self._deliverer.new_id(), now)
         key = delivery_key(DeliveryState.DUE, webhook.name, claimed.event_id)
         try:
             swap = Replace(key=key, columns=to_columns(claimed), etag=item.etag)
-            etag = self._with.table.transact(item.partition, [swap])[key]
+            etag = self._deliverer.table.transact(item.partition, [swap])[key]
             body = item.body or self._body(item)
         except StoreError as error:
             # Somebody else holds it, or nothing is known: a lease that nobody uses expires.
@@ -194,9 +194,9 @@ class DeliveryRun:
             return
         held = replace(item, delivery=claimed, etag=etag)
         if body is None:
-            self._record(held, bury(claimed, "the event is not stored any more", now))
+            self._record(held, give_up(claimed, "the event is not stored any more", now))
             return
-        end = end_of(self._with.table, item.partition, webhook, body)
+        end = end_of(self._deliverer.table, item.partition, webhook, body)
         if end is not None and end.is_known():
             # Whoever died in an attempt may have told it after its end.
             if not has_lost_an_attempt(claimed) or end.tell_once_more(now):
@@ -205,10 +205,10 @@ class DeliveryRun:
 
         # render, sign, send
         message = Message(id=claimed.event_id, body=body)
-        answer = send_message(self._with.sender, self._with.authorize, webhook, message, now)
+        answer = send_message(self._deliverer.sender, self._deliverer.authorize, webhook, message, now)
 
         # decide
-        ended = self._with.clock()
+        ended = self._deliverer.clock()
         judgement = judge(webhook.format, answer, claimed.tries, ended)
         step = next_step(claimed, judgement, answer, ended)
 
@@ -235,7 +235,7 @@ class DeliveryRun:
         )
 
     def _body(self, item: Pending) -> bytes | None:
-        row = self._with.table.get(item.partition, event_key(item.delivery.event_id))
+        row = self._deliverer.table.get(item.partition, event_key(item.delivery.event_id))
         return None if row is None else unpack_body(row)
 
     def _record(self, item: Pending, step: NextStep) -> None:
@@ -248,7 +248,7 @@ class DeliveryRun:
             ended = delivery_key(step.state, delivery.webhook, delivery.event_id)
             operations = [Delete(key=due, etag=item.etag), Put(key=ended, columns=columns)]
         try:
-            self._with.table.transact(item.partition, operations)
+            self._deliverer.table.transact(item.partition, operations)
         except StoreError as error:
             # The lease expires and it is attempted again with the same id and bytes, unless this was written after all.
             write_line("record-lost", webhook=delivery.webhook, event=delivery.event_id, error=str(error))

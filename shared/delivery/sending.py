@@ -45,14 +45,14 @@ def send_message(
     sender: Sender, authorize: Authorize, webhook: Webhook, message: Message, now: datetime
 ) -> WebhookAnswer:
     """Render, sign and send a message once; what came of it, a defect included."""
-    return send_or_own_up(
+    return send_catching_defects(
         webhook,
         lambda: send_authorised(sender, authorize, webhook, render(webhook, message, now)),
         event=message.id,
     )
 
 
-def send_or_own_up(webhook: Webhook, send: Callable[[], WebhookAnswer], **about: str | None) -> WebhookAnswer:
+def send_catching_defects(webhook: Webhook, send: Callable[[], WebhookAnswer], **about: str | None) -> WebhookAnswer:
     """What came of an attempt; a defect met in it is logged with what it is `about`, and is an answer too.
 
     So it is tried again as after any other failure, ever more rarely, and the delivery's history shows why.

@@ -21,7 +21,7 @@ from shared.batch.model import Phase
 from shared.batch.outcomes import has_failed
 from shared.delivery.attempts import LEASE, Verdict, judge
 from shared.delivery.run import Deliverer, DeliveryRun
-from shared.delivery.sending import send_or_own_up
+from shared.delivery.sending import send_catching_defects
 from shared.digests.mutes import read_mutes
 from shared.digests.rows import read_known, telling
 from shared.digests.rules import HOLD, DigestPlan, News, after_failing, after_sending, decide
@@ -71,9 +71,9 @@ class DigestRun:
                 self._deliveries.submit(webhook.name, partial(self._tell, webhook), account=self._origin.account)
 
     def _tell(self, webhook: Webhook) -> None:
-        desk = _Desk(webhook=webhook, origin=self._origin, deliveries=self._deliveries)
+        digest = _WebhookDigest(webhook=webhook, origin=self._origin, deliveries=self._deliveries)
         try:
-            wake_at = desk.tell()
+            wake_at = digest.tell()
         except (StoreError, UnreadableRowError) as error:
             # Whatever was sent and not recorded is sent again when the lease has expired.
             write_line("digest-postponed", webhook=webhook.name, account=self._origin.account, error=str(error))
@@ -83,7 +83,7 @@ class DigestRun:
                 self._wake_at.append(wake_at)
 
 
-class _Desk(Struct, kw_only=True):
+class _WebhookDigest(Struct, kw_only=True):
     """One webhook and one account: the pace's row as last read or written, and what is done at it."""
 
     webhook: Webhook
@@ -93,7 +93,7 @@ class _Desk(Struct, kw_only=True):
     pace: Pace = field(default_factory=Pace)
 
     @property
-    def _with(self) -> Deliverer:
+    def _deliverer(self) -> Deliverer:
         return self.deliveries.deliverer
 
     @property
@@ -102,10 +102,10 @@ class _Desk(Struct, kw_only=True):
 
     def tell(self) -> datetime | None:
         """Send what is due; when something may be due next."""
-        plan = self._look(self._with.clock())
+        plan = self._look(self._deliverer.clock())
         if plan is None:
             return None
-        now = self._with.clock()
+        now = self._deliverer.clock()
         if self.pace.leased_until is not None and now < self.pace.leased_until:
             return self.pace.leased_until
         if not plan.messages:
@@ -117,17 +117,17 @@ class _Desk(Struct, kw_only=True):
             return None
         try:
             # claim; what was decided before may have been told meanwhile
-            self._write(replace(plan.pace, lease=self._with.new_id(), leased_until=now + LEASE))
+            self._write(replace(plan.pace, lease=self._deliverer.new_id(), leased_until=now + LEASE))
             return self._tell_claimed()
         finally:
             self.deliveries.release(self.webhook.name)
 
     def _tell_claimed(self) -> datetime | None:
-        plan = self._look(self._with.clock())
+        plan = self._look(self._deliverer.clock())
         wake_at = plan.wake_at if plan else None
         for message in plan.messages if plan else ():
-            if self._with.clock() >= self.deliveries.deadline:
-                wake_at = self._with.clock()
+            if self._deliverer.clock() >= self.deliveries.deadline:
+                wake_at = self._deliverer.clock()
                 break
             if not self._send(message):
                 wake_at = self.pace.not_before
@@ -137,21 +137,21 @@ class _Desk(Struct, kw_only=True):
 
     def _look(self, now: datetime) -> DigestPlan | None:
         """Gather and decide; None when nobody waits to be told anything, which costs one query."""
-        known = read_known(self._with.table, self._account, self.webhook.name, now)
+        known = read_known(self._deliverer.table, self._account, self.webhook.name, now)
         if not known:
             return None
-        self.row = self._with.table.get(self._account, pace_key(self.webhook.name))
+        self.row = self._deliverer.table.get(self._account, pace_key(self.webhook.name))
         self.pace = from_row(self.row, Pace) if self.row else Pace()
-        mutes = read_mutes(self._with.table)
+        mutes = read_mutes(self._deliverer.table)
         return decide(self.webhook, self._account, known, self.pace, tuple(mutes.values()), now)
 
     def _send(self, message: Sequence[News]) -> bool:
         # render, send
         news = [self._with_nodes(item) if number < _JOBS_WITH_NODES else item for number, item in enumerate(message)]
-        answer = send_or_own_up(self.webhook, lambda: self._send_notice(news), account=self._account)
+        answer = send_catching_defects(self.webhook, lambda: self._send_notice(news), account=self._account)
 
         # decide
-        now = self._with.clock()
+        now = self._deliverer.clock()
         judgement = judge(self.webhook.format, answer, self.pace.tries + 1, now)
         delivered = judgement.verdict is Verdict.DELIVERED
 
@@ -173,10 +173,10 @@ class _Desk(Struct, kw_only=True):
 
     def _send_notice(self, news: Sequence[News]) -> WebhookAnswer:
         links = links_of(self.origin, news[0].job_id if len(news) == 1 else None)
-        return self._with.sender.send(render_notice(self.webhook, jobs_notice(self._account, news, links)))
+        return self._deliverer.sender.send(render_notice(self.webhook, jobs_notice(self._account, news, links)))
 
     def _record(self, message: Sequence[News], pace: Pace) -> None:
-        pace = replace(pace, leased_until=self._with.clock() + LEASE)
+        pace = replace(pace, leased_until=self._deliverer.clock() + LEASE)
         for start in range(0, len(message), MAX_ROWS - 1):
             some = message[start : start + MAX_ROWS - 1]
             self._write(pace, [telling(self.webhook.name, item) for item in some])
@@ -191,7 +191,7 @@ class _Desk(Struct, kw_only=True):
             if self.row is None
             else Replace(key=key, columns=columns, etag=self.row.etag)
         )
-        etags = self._with.table.transact(self._account, [swap, *others])
+        etags = self._deliverer.table.transact(self._account, [swap, *others])
         self.row, self.pace = Row(key=key, columns=columns, etag=etags[key]), pace
 
     def _with_nodes(self, news: News) -> News:
@@ -208,7 +208,7 @@ class _Desk(Struct, kw_only=True):
         """Some of the nodes that failed, the newest failures first."""
         found: list[NodeRecord] = []
         for prefix in head.chunks[:_CHUNKS_READ]:
-            row = self._with.table.get(self._account, chunk_key(head.job_id, head.creation_time, prefix))
+            row = self._deliverer.table.get(self._account, chunk_key(head.job_id, head.creation_time, prefix))
             chunk = decode_chunk(unpack(row)) if row else {}
             records = (decode_record(entry) for entry in chunk.values())
             found.extend(record for record in records if _concerned(record, phase))

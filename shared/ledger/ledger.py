@@ -10,7 +10,7 @@ Every transaction swaps its head by ETag and carries a fresh commit id in it:
         v
     read the head --- its commit id is ours --------> written; only the answer was lost
         | not ours
-        |--- an event of ours was there before -----> told before: leave it and its deliveries out, once more
+        |--- an event of ours was there before -----> written before: leave it and its deliveries out, once more
         v
     lost: another writer was first, or nothing is known; this cycle says no more about the job
 """
@@ -76,7 +76,7 @@ class Written(Struct, frozen=True, kw_only=True):
     pending: tuple[Pending, ...] = ()
 
 
-class _Telling(Struct, frozen=True, kw_only=True):
+class _OwedEvent(Struct, frozen=True, kw_only=True):
     """An event with the deliveries that it is owed to."""
 
     event: Event
@@ -106,13 +106,13 @@ class _Transaction(Struct, frozen=True, kw_only=True):
     columns: Mapping[str, Column]
     commit: str
     others: Sequence[Operation] = ()
-    told: tuple[_Telling, ...] = ()
+    owed: tuple[_OwedEvent, ...] = ()
 
     def operations(self) -> list[Operation]:
         swap: Operation = Insert(key=self.key, columns=self.columns)
         if self.row is not None:
             swap = Replace(key=self.key, columns=self.columns, etag=self.row.etag)
-        return [swap, *self.others, *(operation for telling in self.told for operation in telling.operations())]
+        return [swap, *self.others, *(operation for each in self.owed for operation in each.operations())]
 
 
 class Ledger(Struct, frozen=True, kw_only=True):
@@ -146,8 +146,8 @@ class Ledger(Struct, frozen=True, kw_only=True):
         others.extend(Delete(key=chunk_key(head.job_id, head.creation_time, prefix)) for prefix in step.dropped)
         if before is None or head.generation != before.generation:
             others.extend(self._wanted(head, now))
-        told = [self._telling(event, now) for event in step.events]
-        return self._commit(self._swap_head(row, head, others, told))
+        owed = [self._owed(event, now) for event in step.events]
+        return self._commit(self._swap_head(row, head, others, owed))
 
     def commit_cycle(self, row: Row | None, cycle: Cycle, events: Sequence[Event], now: datetime) -> Written:
         """Write how a cycle went, with the events that tell of the account.
@@ -156,9 +156,9 @@ class Ledger(Struct, frozen=True, kw_only=True):
             LostRaceError: Another cycle of the account ended meanwhile; read its row and decide again.
         """
         cycle = replace(cycle, commit=self.new_id())
-        told = tuple(self._telling(event, now) for event in events)
+        owed = tuple(self._owed(event, now) for event in events)
         columns = to_columns(cycle)
-        return self._commit(_Transaction(key=CYCLE, row=row, columns=columns, commit=cycle.commit, told=told))
+        return self._commit(_Transaction(key=CYCLE, row=row, columns=columns, commit=cycle.commit, owed=owed))
 
     def commit_webhook(self, row: Row | None, state: WebhookState, events: Sequence[Event], now: datetime) -> Written:
         """Write how a webhook fares, with the events that tell the others of it; only for the partition OWN.
@@ -167,9 +167,9 @@ class Ledger(Struct, frozen=True, kw_only=True):
             LostRaceError: Somebody else wrote its state meanwhile.
         """
         state = replace(state, commit=self.new_id())
-        told = tuple(self._telling(event, now, besides=state.name) for event in events)
+        owed = tuple(self._owed(event, now, besides=state.name) for event in events)
         key, columns = webhook_key(state.name), to_columns(state)
-        return self._commit(_Transaction(key=key, row=row, columns=columns, commit=state.commit, told=told))
+        return self._commit(_Transaction(key=key, row=row, columns=columns, commit=state.commit, owed=owed))
 
     def insert_jobs(self, heads: Sequence[JobHead]) -> list[Row]:
         """Store the heads of jobs seen for the first time, a hundred at a time, before any of their nodes is listed.
@@ -199,8 +199,8 @@ class Ledger(Struct, frozen=True, kw_only=True):
             before = replace(before, chunks=())
         head = replace(step.head, commit=self.new_id())
         others = [*self._dropping(before), *self._wanted(head, now)]
-        told = [self._telling(event, now) for event in step.events]
-        return self._commit(self._swap_head(row, head, others, told))
+        owed = [self._owed(event, now) for event in step.events]
+        return self._commit(self._swap_head(row, head, others, owed))
 
     def remove_chunks(self, row: Row, head: JobHead) -> Row:
         """Drop a job's chunks, as many at a time as fit a transaction, the head always swapped.
@@ -222,13 +222,13 @@ class Ledger(Struct, frozen=True, kw_only=True):
         """
         row = self.remove_chunks(row, head)
         if not keep_head:
-            told = [
+            digests = [
                 Delete(key=digest_key(webhook.name, head.job_id))
                 for webhook in self.webhooks
                 if webhook.format.tells_state
             ]
             try:
-                self.table.transact(self.account, [Delete(key=row.key, etag=row.etag), *told])
+                self.table.transact(self.account, [Delete(key=row.key, etag=row.etag), *digests])
             except RowConflictError as error:
                 raise LostRaceError(f"Job {head.job_id} was written by somebody else.") from error
 
@@ -245,15 +245,15 @@ class Ledger(Struct, frozen=True, kw_only=True):
                 )
 
     def _swap_head(
-        self, row: Row | None, head: JobHead, others: Sequence[Operation], told: Sequence[_Telling] = ()
+        self, row: Row | None, head: JobHead, others: Sequence[Operation], owed: Sequence[_OwedEvent] = ()
     ) -> _Transaction:
         key, columns, commit = job_key(head.job_id), to_columns(head), head.commit
-        return _Transaction(key=key, row=row, columns=columns, commit=commit, others=others, told=tuple(told))
+        return _Transaction(key=key, row=row, columns=columns, commit=commit, others=others, owed=tuple(owed))
 
-    def _telling(self, event: Event, now: datetime, besides: str | None = None) -> _Telling:
+    def _owed(self, event: Event, now: datetime, besides: str | None = None) -> _OwedEvent:
         names = (name for name in recipients(self.webhooks, event) if name != besides)
         owed = tuple(new_delivery(name, event, now) for name in names)
-        return _Telling(event=event, deliveries=owed)
+        return _OwedEvent(event=event, deliveries=owed)
 
     def _commit(self, work: _Transaction) -> Written:
         try:
@@ -261,11 +261,9 @@ class Ledger(Struct, frozen=True, kw_only=True):
         except (RowConflictError, StoreUnavailableError) as error:
             return self._settle(work, error)
         pending = tuple(
-            Pending(
-                partition=self.account, delivery=delivery, etag=etags[telling.key_of(delivery)], body=telling.event.body
-            )
-            for telling in work.told
-            for delivery in telling.deliveries
+            Pending(partition=self.account, delivery=delivery, etag=etags[each.key_of(delivery)], body=each.event.body)
+            for each in work.owed
+            for delivery in each.deliveries
         )
         return Written(row=Row(key=work.key, columns=work.columns, etag=etags[work.key]), pending=pending)
 
@@ -279,11 +277,9 @@ class Ledger(Struct, frozen=True, kw_only=True):
             return Written(row=found)
         untouched = (found.etag if found else None) == (work.row.etag if work.row else None)
         if isinstance(error, RowConflictError) and error.exists and untouched:
-            new = tuple(
-                telling for telling in work.told if self.table.get(self.account, event_key(telling.event.id)) is None
-            )
-            if len(new) < len(work.told):
-                return self._commit(replace(work, told=new))
+            new = tuple(each for each in work.owed if self.table.get(self.account, event_key(each.event.id)) is None)
+            if len(new) < len(work.owed):
+                return self._commit(replace(work, owed=new))
         raise LostRaceError(f"{work.key} was written by somebody else, or could not be written.") from error
 
 

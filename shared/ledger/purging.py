@@ -23,15 +23,16 @@ _ENDED = (DeliveryState.DONE, DeliveryState.DEAD)
 class Purger(Struct, frozen=True, kw_only=True):
     """Purges every partition; an event goes only when no delivery of it can still be waiting.
 
-    `webhooks` are the configured ones and `told` those of them that are told how jobs stand: what is remembered of
-    others goes at once, so that a webhook which takes an old name later begins with nothing held against it.
+    `webhooks` are the configured ones and `digest_webhooks` those of them that are told how jobs stand: what is
+    remembered of others goes at once, so that a webhook which takes an old name later begins with nothing held against
+    it.
     """
 
     table: Table
     clock: Clock
     accounts: Sequence[str]
     webhooks: Collection[str]
-    told: Collection[str]
+    digest_webhooks: Collection[str]
     retention: timedelta
 
     def run(self) -> int:
@@ -56,7 +57,7 @@ class Purger(Struct, frozen=True, kw_only=True):
         return dropped
 
     def _is_of_nobody(self, row: Row) -> bool:
-        return webhook_of_digest(row.key) not in self.told and _is_readable(row)
+        return webhook_of_digest(row.key) not in self.digest_webhooks and _is_readable(row)
 
     def _is_gone(self, row: Row) -> bool:
         return row.key.partition("|")[2] not in self.webhooks and _is_readable(row)

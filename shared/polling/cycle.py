@@ -69,7 +69,7 @@ class CycleReport(Struct, frozen=True, kw_only=True):
     nudge: bool = False
 
 
-class _Course(Struct):
+class _Progress(Struct):
     """What has happened in a cycle so far; guarded by `lock`, because jobs run beside one another."""
 
     deadline: datetime
@@ -134,9 +134,9 @@ class Poller(Struct, frozen=True, kw_only=True):
             offer=deliveries.offer,
         )
         known, unreadable = heads.read()
-        course = _Course(deadline=started + self.settings.budget, errors=unreadable)
+        progress = _Progress(deadline=started + self.settings.budget, errors=unreadable)
         listed_from = listing_start(cycle, self.settings.first_sight, started)
-        listed = self._list_jobs(listed_from, course)
+        listed = self._list_jobs(listed_from, progress)
 
         # decide, apply: job by job
         complete = False
@@ -145,17 +145,17 @@ class Poller(Struct, frozen=True, kw_only=True):
             ready = heads.sight(choice, cycle.last_good_at if cycle else None)
             # A job without a stored head is news in the next cycle too, as long as this one does not count as good.
             complete = all(due.job_id.lower() in ready for due in choice.due)
-            self._watch_all(choice, ready, course, deliveries)
+            self._watch_all(choice, ready, progress, deliveries)
             for entry in choice.untracked:
                 heads.untrack(entry)
         result = CycleResult(
             started_at=started,
             finished_at=self.clock(),
             listed=complete,
-            looked_at=frozenset(course.looked_at),
-            waiting=frozenset(course.waiting),
-            job_errors=course.errors,
-            error=course.stopped_by,
+            looked_at=frozenset(progress.looked_at),
+            waiting=frozenset(progress.waiting),
+            job_errors=progress.errors,
+            error=progress.stopped_by,
             requests=self.requests.take(),
         )
         good = result.listed and result.error is None
@@ -168,7 +168,7 @@ class Poller(Struct, frozen=True, kw_only=True):
             account=self.account,
             jobs=len(result.looked_at),
             not_looked_at=len(result.waiting),
-            errors=course.errors,
+            errors=progress.errors,
             good=good,
             undelivered=undelivered,
             nudge=undelivered > 0 or digests.due_soon() is not None,
@@ -177,17 +177,19 @@ class Poller(Struct, frozen=True, kw_only=True):
         self.heartbeat.beat()
         return report
 
-    def _list_jobs(self, start: datetime, course: _Course) -> list[BatchJob] | None:
+    def _list_jobs(self, start: datetime, progress: _Progress) -> list[BatchJob] | None:
         try:
             pages = self.batch.list_jobs(
-                odata_filter=listing_filter(start), select=JOB_SELECT, deadline=course.deadline
+                odata_filter=listing_filter(start), select=JOB_SELECT, deadline=progress.deadline
             )
             return [job for page in pages for job in page]
         except BatchError as error:
-            course.stopped_by = error
+            progress.stopped_by = error
             return None
 
-    def _watch_all(self, choice: Choice, ready: dict[str, KnownJob], course: _Course, deliveries: DeliveryRun) -> None:
+    def _watch_all(
+        self, choice: Choice, ready: dict[str, KnownJob], progress: _Progress, deliveries: DeliveryRun
+    ) -> None:
         watcher = JobWatcher(
             batch=self.batch,
             table=self.table,
@@ -200,57 +202,57 @@ class Poller(Struct, frozen=True, kw_only=True):
         )
         lane = f"poll:{self.account}"
         for due in choice.due:
-            self.lanes.submit(lane, self.settings.concurrency, self._watching(watcher, due, ready, course))
+            self.lanes.submit(lane, self.settings.concurrency, self._watching(watcher, due, ready, progress))
         self.lanes.join(lane)
-        self._blame(watcher, course)
+        self._record_doubtful(watcher, progress)
 
-    def _blame(self, watcher: JobWatcher, course: _Course) -> None:
+    def _record_doubtful(self, watcher: JobWatcher, progress: _Progress) -> None:
         """Say whose the doubtful errors are: the account's when no job could be looked at, else those jobs' own."""
-        if not course.doubtful or course.stopped_by is not None:
+        if not progress.doubtful or progress.stopped_by is not None:
             return
-        names = {look.head.job_id.lower() for look in course.doubtful}
-        if not course.looked_at - names:
-            course.stopped_by = course.doubtful[0].error
-            course.looked_at -= names
-            course.waiting |= names
+        names = {look.head.job_id.lower() for look in progress.doubtful}
+        if not progress.looked_at - names:
+            progress.stopped_by = progress.doubtful[0].error
+            progress.looked_at -= names
+            progress.waiting |= names
             return
-        for look in course.doubtful:
+        for look in progress.doubtful:
             try:
-                watcher.blame(look)
+                watcher.record_error(look)
             except StoreError as error:
                 write_line("job-error-lost", account=self.account, job=look.head.job_id, error=str(error))
 
     def _watching(
-        self, watcher: JobWatcher, due: DueJob, ready: dict[str, KnownJob], course: _Course
+        self, watcher: JobWatcher, due: DueJob, ready: dict[str, KnownJob], progress: _Progress
     ) -> Callable[[], None]:
         key = due.job_id.lower()
 
         def work() -> None:
             now = self.clock()
             known = ready.get(key)
-            if known is None or course.stopped_by is not None or now >= course.deadline:
-                with course.lock:
-                    course.waiting.add(key)
+            if known is None or progress.stopped_by is not None or now >= progress.deadline:
+                with progress.lock:
+                    progress.waiting.add(key)
                 return
             error: PrepwatchError | None = None
             try:
                 look = watcher.watch(due, known, now + 2 * self.settings.budget)
                 error = look.error
                 if look.may_concern_all:
-                    with course.lock:
-                        course.doubtful.append(look)
+                    with progress.lock:
+                        progress.doubtful.append(look)
             except (AccountDeniedError, ThrottledError) as denied:
-                with course.lock:
-                    course.stopped_by = denied
-                    course.waiting.add(key)
+                with progress.lock:
+                    progress.stopped_by = denied
+                    progress.waiting.add(key)
                 return
             except StoreError as lost:
                 error = lost
-                with course.lock:
-                    course.waiting.add(key)
-            with course.lock:
-                course.looked_at |= {key} - course.waiting
-                course.errors += error is not None
+                with progress.lock:
+                    progress.waiting.add(key)
+            with progress.lock:
+                progress.looked_at |= {key} - progress.waiting
+                progress.errors += error is not None
             if error is not None:
                 write_line(
                     "job-error",

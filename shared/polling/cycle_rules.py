@@ -198,14 +198,14 @@ def _recovered(
     origin: Origin, known: Cycle, cycle: Cycle, stale_after: timedelta, now: datetime
 ) -> tuple[Cycle, tuple[Event, ...]]:
     trouble = known.trouble
-    told: tuple[Event, ...] = ()
+    unreachable: tuple[Event, ...] = ()
     if trouble is None or trouble.event_id is None:
         last_good = known.last_good_at
         if last_good is None or cycle.started_at - last_good < stale_after:
             return cycle, ()
         trouble = Trouble(code=NOT_POLLED, message="No cycle ended well: did the timer stop?", since=last_good)
-        _, told = _tell_unreachable(origin, cycle, trouble, now)
-    return cycle, (*told, account_event(origin, EventType.ACCOUNT_REACHABLE, trouble.since, now))
+        _, unreachable = _tell_unreachable(origin, cycle, trouble, now)
+    return cycle, (*unreachable, account_event(origin, EventType.ACCOUNT_REACHABLE, trouble.since, now))
 
 
 def _troubled(

@@ -37,7 +37,7 @@ class Step(Struct, frozen=True, kw_only=True):
     event: Event | None = None
 
 
-class _Told(Struct, frozen=True, gc=False):
+class _Placed(Struct, frozen=True, gc=False):
     """An update that is worth telling, with its chunk's prefix and its place in an event."""
 
     prefix: str
@@ -69,7 +69,7 @@ def group_updates(
     """
     is_open = head.closed is None
     total = Tally(is_open=is_open)
-    told: defaultdict[tuple[EventType, str], list[_Told]] = defaultdict(list)
+    announced: defaultdict[tuple[EventType, str], list[_Placed]] = defaultdict(list)
     quiet: defaultdict[str, list[NodeUpdate]] = defaultdict(list)
     for update in updates:
         prefix, change = cover.prefix_of(update.key), update.change
@@ -77,10 +77,10 @@ def group_updates(
             quiet[prefix].append(update)
         else:
             place = change_type(change), change.node.pool_id
-            told[place].append(_Told(prefix, update, change, node_entry(origin, head, change)))
-    groups: list[tuple[Sequence[_Told], Tally]] = []
-    for kind, pool_id in sorted(told, key=lambda place: (_RANK[place[0]], place[1])):
-        items = sorted(told[kind, pool_id], key=attrgetter("prefix", "update.key"))
+            announced[place].append(_Placed(prefix, update, change, node_entry(origin, head, change)))
+    groups: list[tuple[Sequence[_Placed], Tally]] = []
+    for kind, pool_id in sorted(announced, key=lambda place: (_RANK[place[0]], place[1])):
+        items = sorted(announced[kind, pool_id], key=attrgetter("prefix", "update.key"))
         for group in _cut(items, sizes, max_nodes):
             groups.append((group, Tally(is_open=is_open, updates=(item.update for item in group))))
             total.merge(groups[-1][1])
@@ -91,10 +91,10 @@ def group_updates(
     for step in silent:
         total.merge(step.tally)
     shown = total.applied_to(head, now)
-    return (*(_telling(origin, shown, group, tally, now) for group, tally in groups), *silent)
+    return (*(_announcing(origin, shown, group, tally, now) for group, tally in groups), *silent)
 
 
-def _telling(origin: Origin, shown: JobHead, group: Sequence[_Told], tally: Tally, now: datetime) -> Step:
+def _announcing(origin: Origin, shown: JobHead, group: Sequence[_Placed], tally: Tally, now: datetime) -> Step:
     by_name = sorted(group, key=attrgetter("update.key"))
     event = nodes_event(origin, shown, [item.change for item in by_name], [item.entry for item in by_name], now)
     placed: dict[str, list[NodeUpdate]] = {}
@@ -103,7 +103,7 @@ def _telling(origin: Origin, shown: JobHead, group: Sequence[_Told], tally: Tall
     return Step(updates=placed, tally=tally, event=event)
 
 
-def _cut(items: Iterable[_Told], sizes: Mapping[str, int], max_nodes: int) -> Iterator[Sequence[_Told]]:
+def _cut(items: Iterable[_Placed], sizes: Mapping[str, int], max_nodes: int) -> Iterator[Sequence[_Placed]]:
     filling = _Filling(sizes, max_nodes)
     for item in items:
         if not filling.take(item):
@@ -118,7 +118,7 @@ class _Filling:
     """The event that is being filled."""
 
     def __init__(self, sizes: Mapping[str, int], max_nodes: int) -> None:
-        self.items: list[_Told] = []
+        self.items: list[_Placed] = []
         self._sizes = sizes
         self._max_nodes = max_nodes
         self._bytes = _ENVELOPE_BYTES
@@ -126,7 +126,7 @@ class _Filling:
         self._prefixes: set[str] = set()
         self._chunk_bytes = 0
 
-    def take(self, item: _Told) -> bool:
+    def take(self, item: _Placed) -> bool:
         """Put one more in if it fits, and tell whether it did; the first always does."""
         prefix, cause = item.prefix, item.entry.cause
         size = self._bytes + len(item.entry.body)

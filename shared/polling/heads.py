@@ -24,7 +24,7 @@ from shared.state.rows import from_row, job_key, range_of
 LONGEST_KEPT_SETTLED = timedelta(days=1)
 LONGEST_KEPT_UNTOLD = timedelta(days=30)
 """A head that chat or pager has still to be told of outlives the others, but not a receiver that is gone for good."""
-_FORSAKEN = frozenset({JobEnd.UNTRACKED, JobEnd.GONE})
+_LEFT_ALONE = frozenset({JobEnd.UNTRACKED, JobEnd.GONE})
 
 
 class HeadKeeper(Struct, frozen=True, kw_only=True):
@@ -135,4 +135,4 @@ class HeadKeeper(Struct, frozen=True, kw_only=True):
 
 
 def _begins_anew(head: JobHead, job: BatchJob) -> bool:
-    return head.closed in _FORSAKEN or not is_same_incarnation(head, job)
+    return head.closed in _LEFT_ALONE or not is_same_incarnation(head, job)

@@ -112,7 +112,7 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
         except PrepwatchError:
             raise
         except Exception as defect:  # noqa: BLE001 - the other jobs of the account are looked at all the same
-            return self._own_up(progress, defect)
+            return self._record_defect(progress, defect)
 
     def _watch(self, progress: _Progress, due: DueJob, deadline: datetime) -> Look:
         try:
@@ -130,24 +130,24 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
         except (BatchError, UnreadableRowError) as error:
             look = Look(head=progress.head, row=progress.row, error=error)
             if not look.may_concern_all:
-                self.blame(look)
+                self.record_error(look)
             return look
         return Look(head=progress.head, row=progress.row)
 
-    def _own_up(self, progress: _Progress, defect: Exception) -> Look:
+    def _record_defect(self, progress: _Progress, defect: Exception) -> Look:
         """Make a defect the error of the job that it was met in."""
         job, account = progress.head.job_id, self.origin.account
         write_defect("job-defect", defect, account=account, job=job)
         look = Look(head=progress.head, row=progress.row, error=DefectError(type(defect).__name__))
         try:
-            self.blame(look)
+            self.record_error(look)
         except PrepwatchError:
             raise
         except Exception as again:  # noqa: BLE001 - met in the writing itself: the log and the cycle's count have it
             write_line("job-error-lost", logging.ERROR, account=account, job=job, error=type(again).__name__)
         return look
 
-    def blame(self, look: Look) -> None:
+    def record_error(self, look: Look) -> None:
         """Write the error of a look down as the job's own.
 
         Raises:

@@ -160,7 +160,7 @@ def plan_slices(
 
 def _entries_of(steps: Sequence[Step], layout: Layout) -> Iterator[dict[str, Chunk]]:
     """What each step leaves in its chunks: what the layout encoded, with the events that have told it by then."""
-    told: dict[tuple[str, Phase], str] = {}
+    event_ids: dict[tuple[str, Phase], str] = {}
     for step in steps:
         written: dict[str, Chunk] = {}
         for prefix, updates in step.updates.items():
@@ -169,12 +169,12 @@ def _entries_of(steps: Sequence[Step], layout: Layout) -> Iterator[dict[str, Chu
                 # Without a fingerprint it is the first half of two, and the layout encoded the second.
                 entry = layout.final[prefix][update.key] if update.fingerprint else _entry_of(update)
                 if step.event is not None and update.change is not None:
-                    told[update.key, update.change.phase] = step.event.id
+                    event_ids[update.key, update.change.phase] = step.event.id
                     entry = Entry(
                         entry.fingerprint,
                         entry.record,
-                        told.get((update.key, Phase.PREPARATION)),
-                        told.get((update.key, Phase.RELEASE)),
+                        event_ids.get((update.key, Phase.PREPARATION)),
+                        event_ids.get((update.key, Phase.RELEASE)),
                     )
                 some[update.key] = entry
         yield written
@@ -186,11 +186,11 @@ def _entry_of(update: NodeUpdate) -> Entry:
 
 def _with_events(steps: Sequence[Step], entries: Sequence[Mapping[str, Chunk]], layout: Layout) -> dict[str, bytes]:
     """The layout's final chunks whose records have come to name an event, as stored."""
-    told = {prefix for step in steps if step.event is not None for prefix in step.updates}
-    named = {prefix: dict(layout.final[prefix]) for prefix in told}
+    touched = {prefix for step in steps if step.event is not None for prefix in step.updates}
+    named = {prefix: dict(layout.final[prefix]) for prefix in touched}
     for written in entries:
         for prefix, some in written.items():
-            if prefix in told:
+            if prefix in touched:
                 named[prefix].update(some)
     return {prefix: encode_chunk(chunk) for prefix, chunk in named.items()}
 

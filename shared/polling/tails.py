@@ -43,7 +43,7 @@ class StderrTails(Struct, frozen=True, kw_only=True):
             return list(updates)
         chosen = set(_one_of_each_cause_first(updates)[:MAX_FILES])
         deadline = self.clock() + TIME_LIMIT
-        told = []
+        with_tails = []
         for number, update in enumerate(updates):
             if number in chosen and update.change is not None and self.clock() < deadline:
                 try:
@@ -52,10 +52,10 @@ class StderrTails(Struct, frozen=True, kw_only=True):
                     tail = _words(error)
                     if isinstance(error, ThrottledError):
                         chosen.clear()
-                told.append(replace(update, change=replace(update.change, stderr_tail=tail)))
+                with_tails.append(replace(update, change=replace(update.change, stderr_tail=tail)))
             else:
-                told.append(update)
-        return told
+                with_tails.append(update)
+        return with_tails
 
     def _tail(self, change: Change, deadline: datetime) -> str:
         directory = change.occurrence.task_root_directory

@@ -40,7 +40,7 @@ class Tally:
         self.release: defaultdict[str, int] = defaultdict(int)
         self.failed_ever: defaultdict[str, int] = defaultdict(int)
         self.causes = CauseTable()
-        self.told = 0
+        self.announced = 0
         for update in updates:
             self.add(update)
 
@@ -59,7 +59,7 @@ class Tally:
             if self._is_counted(key):
                 self.causes.add(key, after.pool_id, after.node_id, moment)
         if change is not None:
-            self.told += 1
+            self.announced += 1
             if change.reason is Reason.NEWLY_FAILED:
                 self.failed_ever[change.phase] += 1
 
@@ -74,7 +74,7 @@ class Tally:
             for name, number in more.items():
                 mine[name] += number
         self.causes.merge(later.causes)
-        self.told += later.told
+        self.announced += later.announced
 
     def applied_to(self, head: JobHead, now: datetime) -> JobHead:
         """A head with everything added; its generation grows with every change that is worth telling.
@@ -92,7 +92,7 @@ class Tally:
             preparation_failed_ever=head.preparation_failed_ever + self.failed_ever[Phase.PREPARATION],
             release_failed_ever=head.release_failed_ever + self.failed_ever[Phase.RELEASE],
             causes=causes.causes(),
-            generation=head.generation + self.told,
+            generation=head.generation + self.announced,
             changed_at=now,
         )
 

@@ -17,8 +17,8 @@ from shared.delivery.attempts import (
     Judgement,
     NextStep,
     Verdict,
-    bury,
     claim,
+    give_up,
     is_due,
     judge,
     next_step,
@@ -269,7 +269,7 @@ def test_a_refused_body_ends_soon(webhook_format: WebhookFormat) -> None:
 
 def test_burying() -> None:
     """What can't be attempted any more is dead with its reason and held by nobody."""
-    step = bury(_claimed(2), "not configured any more", NOW)
+    step = give_up(_claimed(2), "not configured any more", NOW)
 
     assert (step.state, step.delivery.reason, step.delivery.ended_at) == (
         DeliveryState.DEAD,

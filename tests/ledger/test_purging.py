@@ -54,7 +54,7 @@ def test_rows_of_a_newer_version_stay() -> None:
         clock=lambda: world.now,
         accounts=(TOLD_ACCOUNT,),
         webhooks=(),
-        told=(),
+        digest_webhooks=(),
         retention=timedelta(days=30),
     )
     key = digest_key("slack", "nightly")

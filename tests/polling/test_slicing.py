@@ -159,7 +159,7 @@ def test_a_large_history() -> None:
 
 def test_more_chunks_than_one_transaction_writes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A job that needs hundreds of chunks at first sight begins with few, and splits them before anything is told."""
-    monkeypatch.setattr(chunks, "MAX_BYTES", 8 * 1024)
+    monkeypatch.setattr(chunks, "MAX_CHUNK_BYTES", 8 * 1024)
     job = StoredJob(receivers=20)
     slices = job.plan([status(failed(0, message=noise(number)), node_id=f"tvm-{number}") for number in range(500)])
     first = next(index for index, step in enumerate(slices) if step.events)

@@ -27,7 +27,7 @@ from tests.whole.simulation.mutants import MUTANTS, mutant
 
 __all__ = ["MUTANTS"]
 
-_Desk = digests._Desk
+_WebhookDigest = digests._WebhookDigest
 
 
 @mutant
@@ -35,7 +35,7 @@ def told_without_a_lease() -> AbstractContextManager[object]:
     """Whoever sees news tells it, and writes over what others have written meanwhile."""
 
     def tell(self: Any) -> datetime | None:
-        now = self._with.clock()
+        now = self._deliverer.clock()
         decision = self._look(now)
         for message in decision.messages if decision else ():
             self._send(message)
@@ -45,7 +45,7 @@ def told_without_a_lease() -> AbstractContextManager[object]:
         return Put(key=key, columns=columns)
 
     stack = ExitStack()
-    stack.enter_context(patch.object(_Desk, "tell", tell))
+    stack.enter_context(patch.object(_WebhookDigest, "tell", tell))
     stack.enter_context(patch.object(digests, "Replace", put))
     stack.enter_context(patch.object(digests, "Insert", put))
     return stack
@@ -54,30 +54,30 @@ def told_without_a_lease() -> AbstractContextManager[object]:
 @mutant
 def told_as_the_job_stands_when_it_is_recorded() -> AbstractContextManager[object]:
     """What failed while a message was on its way is recorded as told by it."""
-    original = _Desk._record
+    original = _WebhookDigest._record
 
     def record(self: Any, message: Any, pace: Pace) -> None:
         late = []
         for item in message:
-            row = self._with.table.get(self._account, job_key(item.job_id))
+            row = self._deliverer.table.get(self._account, job_key(item.job_id))
             ever = from_row(row, JobHead).ever if row else None
             told = replace(item.told, preparation=ever.preparation, release=ever.release) if ever else item.told
             late.append(replace(item, told=told))
         original(self, late, pace)
 
-    return patch.object(_Desk, "_record", record)
+    return patch.object(_WebhookDigest, "_record", record)
 
 
 @mutant
 def told_before_it_is_sent() -> AbstractContextManager[object]:
     """A message is recorded and then sent, so that a receiver who is away never gets it."""
-    original = _Desk._send
+    original = _WebhookDigest._send
 
     def send(self: Any, message: Any) -> bool:
-        self._record(message, after_sending(self.pace, self._with.clock()))
+        self._record(message, after_sending(self.pace, self._deliverer.clock()))
         return bool(original(self, message))
 
-    return patch.object(_Desk, "_send", send)
+    return patch.object(_WebhookDigest, "_send", send)
 
 
 @mutant

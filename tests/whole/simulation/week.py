@@ -98,12 +98,12 @@ def run(seed: int, profile: Profile | None = None, tell: Callable[[str], None] |
         people = profile.people(chance)
         with Plant(chance, settings=settings, webhooks=people, page_size=page_size, skew=skew, tell=tell) as plant:
             Life(plant.world, profile.pace, seed=seed, start=START)
-            _Course(plant, profile).live()
+            _WeekRun(plant, profile).live()
             return plant
 
 
 @dataclass(slots=True)
-class _Course:
+class _WeekRun:
     """A run on its way; `reborn` are the dead processes that start again, and when."""
 
     plant: Plant
@@ -244,7 +244,7 @@ def _small(chance: Chance) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for owner, name, sizes in (
             (plan, "MAX_ROWS", (10, 14, 100)),
-            (chunks, "MAX_NODES", (3, 5, 1024)),
+            (chunks, "MAX_CHUNK_NODES", (3, 5, 1024)),
             (chunks, "_FILL_AT_FIRST", (2, 4, 800)),
         ):
             stack.enter_context(patch.object(owner, name, chance.pick(sizes)))
