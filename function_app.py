@@ -1,10 +1,5 @@
 """Translates between Azure Functions and the use cases: triggers in, one call, bindings out."""
 
-import gc
-
-# What is imported stays for good; looking through it again and again for garbage is a tenth of a cold start.
-gc.disable()
-
 import logging
 import os
 import typing
@@ -17,14 +12,11 @@ import azure.functions as func
 from shared.composition import App, build_app
 from shared.nudges import DELIVERIES_QUEUE, POLLS_QUEUE, read_nudge, write_nudge
 from shared.polling.cycle import CycleReport
-from shared.web.http import Answer, Request, error_answer
+from shared.web.http import Answer, Request, error_answer, error_answer_to_anybody
 from shared.web.sign_in import check_sign_in, is_required
 
 if typing.TYPE_CHECKING:
     from shared.web.routes import Routes
-
-gc.freeze()
-gc.enable()
 
 DELIVER_FOR = timedelta(seconds=60)
 
@@ -44,11 +36,11 @@ def prepwatch() -> App:
 
 
 def serve_anybody(request: func.HttpRequest, handler: Callable[["Routes", Request], Answer]) -> func.HttpResponse:
-    """Let a route answer whoever asks."""
+    """Let a route answer whoever asks; what is wrong with the settings is for those who have the key."""
     try:
         answer = handler(prepwatch().routes, _read(request))
     except Exception as error:
-        answer = _failed(error)
+        answer = _failed(error, error_answer_to_anybody)
     return _response(answer)
 
 
@@ -69,8 +61,8 @@ def serve(
     return _response(answer)
 
 
-def _failed(error: Exception) -> Answer:
-    answer = error_answer(error)
+def _failed(error: Exception, say: Callable[[Exception], Answer] = error_answer) -> Answer:
+    answer = say(error)
     if answer.status >= 500:
         logging.getLogger("prepwatch").error("A request failed.", exc_info=error)
     return answer
@@ -257,13 +249,13 @@ def diagnostics(req: func.HttpRequest) -> func.HttpResponse:
     return serve(req, lambda routes, asked: routes.system.diagnostics(asked))
 
 
-@app.route(route="health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@app.route(route="health", methods=["GET", "HEAD"], auth_level=func.AuthLevel.ANONYMOUS)
 def health(req: func.HttpRequest) -> func.HttpResponse:
     """Whether the state is fresh."""
     return serve_anybody(req, lambda routes, asked: routes.health(asked))
 
 
-@app.route(route="dashboard", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@app.route(route="dashboard", methods=["GET", "HEAD"], auth_level=func.AuthLevel.ANONYMOUS)
 def dashboard(req: func.HttpRequest) -> func.HttpResponse:
     """The page for people; it holds no data, so anybody may have it, even while the settings are wrong."""
     from shared.web import dashboard_page  # reads and hashes ten files: no cycle needs them

@@ -83,12 +83,19 @@ def test_the_security_page_names_tests_that_exist() -> None:
 
 
 def test_the_host_runs_queues_as_the_design_of_deliveries_needs() -> None:
-    """Few messages at a time, patient retries, and a limit above the longest run."""
+    """Few messages at a time that wait for no slow one, patient retries, and a limit above the longest run."""
     host = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))
     assert host["functionTimeout"] == "00:10:00"
     assert host["extensions"]["queues"] == {
         "batchSize": 4,
-        "newBatchThreshold": 0,
+        "newBatchThreshold": 2,
         "visibilityTimeout": "00:00:30",
         "maxPollingInterval": "00:00:05",
     }
+
+
+def test_nothing_that_alerts_count_is_sampled() -> None:
+    """Under load the platform leaves telemetry out, but no run, no exception and no line of the log."""
+    host = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))
+    sampling = host["logging"]["applicationInsights"]["samplingSettings"]
+    assert set(sampling["excludedTypes"].split(";")) == {"Request", "Exception", "Trace"}

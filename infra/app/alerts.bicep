@@ -15,7 +15,7 @@ param alertEmail string
 @description('Resource id of an action group to notify; empty for none.')
 param actionGroupId string
 
-// Requests are never sampled (host.json), so counting them is exact.
+// Requests and log lines are never sampled (host.json), so counting them is exact.
 var rules = [
   {
     name: 'prepwatch-stale'

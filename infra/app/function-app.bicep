@@ -66,6 +66,7 @@ var computedSettings = {
   WEBHOOKS: string(concat(webhooks, empty(topicEndpoint) ? [] : [topicWebhook]))
 }
 var platformSettings = {
+  AzureWebJobsDisableHomepage: 'true'
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: identityClientId
   AzureWebJobsStorage__blobServiceUri: storage.properties.primaryEndpoints.blob

@@ -87,6 +87,14 @@ def error_answer(error: Exception) -> Answer:
     return json_answer(ErrorBody(error=info), status=status, headers=headers)
 
 
+def error_answer_to_anybody(error: Exception) -> Answer:
+    """The answer to an error for somebody without a key: that the settings are wrong, and not which."""
+    if isinstance(error, SettingsError):
+        message = "The app's settings are not usable; whoever may call the API, or read the app's log, is told which."
+        error = ApiError(500, "InvalidSettings", message)
+    return error_answer(error)
+
+
 def _explain(error: Exception) -> tuple[int, ErrorInfo, dict[str, str]]:
     if isinstance(error, ApiError):
         return error.status, error.info, _retry_after(error.retry_after)
@@ -190,8 +198,12 @@ def read_body(request: Request, kind: type[_Body]) -> _Body:
     """A request's JSON body.
 
     Raises:
-        ApiError: It is not such a body; the message names the field.
+        ApiError: It is not such a body; the message names the field, or what kept the body from getting here.
     """
+    if not request.body and "chunked" in request.headers.get("transfer-encoding", "").lower():
+        # Source: the Functions host hands a body over only when Content-Length says that there is one.
+        message = "The body did not arrive: the platform drops one that is sent in chunks. Send it with Content-Length."
+        raise ApiError(400, "MissingContentLength", message, target="Content-Length")
     try:
         return msgspec.json.decode(request.body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -44,7 +44,10 @@ def _document() -> dict[str, object]:
     )
     paths: dict[str, dict[str, object]] = {}
     for route in ROUTES:
-        paths.setdefault(f"/{route.template}", {})[route.method.lower()] = _operation(route)
+        at = paths.setdefault(f"/{route.template}", {})
+        at[route.method.lower()] = _operation(route)
+        if route.head:
+            at["head"] = _head_of(route)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Prepwatch", "version": "1", "description": _DESCRIPTION, "license": {"name": "MIT"}},
@@ -81,6 +84,17 @@ def _operation(route: Route) -> dict[str, object]:
         content = {"application/json": {"schema": _schema([route.body])}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
+
+
+def _head_of(route: Route) -> dict[str, object]:
+    """The same answers without their bodies."""
+    statuses = {**{reply.status: reply.description for reply in route.replies}, **{s: _ERRORS[s] for s in route.errors}}
+    return {
+        "operationId": f"{route.function}_head",
+        "summary": route.summary,
+        "responses": {str(status): {"description": description} for status, description in statuses.items()},
+        "security": [],
+    }
 
 
 def _parameter(parameter: Parameter) -> dict[str, object]:

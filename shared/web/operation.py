@@ -31,7 +31,7 @@ class Reply(Struct, frozen=True, kw_only=True):
 
 
 class Route(Struct, frozen=True, kw_only=True):
-    """A function, how it is called, and every status that it may answer."""
+    """A function, how it is called, and every status that it may answer; `head` says that HEAD is answered as well."""
 
     function: str
     method: str
@@ -42,6 +42,7 @@ class Route(Struct, frozen=True, kw_only=True):
     replies: tuple[Reply, ...]
     errors: tuple[int, ...] = (400, 401, 404, 500, 503)
     anonymous: bool = False
+    head: bool = False
 
     @property
     def query_names(self) -> frozenset[str]:

@@ -265,6 +265,7 @@ ROUTES = (
         ),
         errors=(500,),
         anonymous=True,
+        head=True,
     ),
     Route(
         function="dashboard",
@@ -274,5 +275,6 @@ ROUTES = (
         replies=(Reply(description="A page without data.", media=HTML, headers=("etag",)), NOT_MODIFIED),
         errors=(),
         anonymous=True,
+        head=True,
     ),
 )

@@ -50,12 +50,13 @@ class FunctionsOverWsgi:
         path = environment["PATH_INFO"].encode("latin-1").decode(errors="replace")
         for route, pattern in self._routes:
             match = pattern.fullmatch(path)
-            if match is None or environment["REQUEST_METHOD"] != route.method:
+            method = environment["REQUEST_METHOD"]
+            if match is None or (method != route.method and not (route.head and method == "HEAD")):
                 continue
             query = environment.get("QUERY_STRING", "")
             # As the host does: empty values are dropped, of several the last one stays.
             request = func.HttpRequest(
-                route.method,
+                method,
                 f"https://app.example{path}?{query}",
                 headers=_headers(environment),
                 params=dict(parse_qsl(query)),

@@ -67,6 +67,15 @@ def test_a_body_reaches_its_route(deployment: Deployment) -> None:
     assert out.value is None
 
 
+def test_a_body_sent_in_chunks(deployment: Deployment) -> None:
+    """The host drops a body that is sent in chunks: the caller is told what to send, and no empty body is blamed."""
+    url, headers = "https://app.example/api/redeliveries", {"Transfer-Encoding": "chunked"}
+    answer = function_app.redeliver_events(func.HttpRequest("POST", url, headers=headers, body=b""), Out())
+    error = json.loads(answer.get_body())["error"]
+    assert (answer.status_code, error["code"], error["target"]) == (400, "MissingContentLength", "Content-Length")
+    assert "Content-Length" in error["message"]
+
+
 def test_webhooks(deployment: Deployment) -> None:
     """Webhooks are listed, pinged and switched through the functions."""
     assert function_app.list_webhooks(_request("GET", "webhooks")).status_code == 200
@@ -104,6 +113,22 @@ def test_wrong_settings_fail_each_call_with_all_problems(monkeypatch: pytest.Mon
     error = json.loads(answer.get_body())["error"]
     assert (answer.status_code, error["code"]) == (500, "InvalidSettings")
     assert [detail["message"] for detail in error["details"]] == ["A is missing", "B is no number"]
+
+
+def test_anybody_is_told_only_that_the_settings_are_wrong(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Health needs no key: it says that the settings can't be used and where to look, and the log has the list."""
+
+    def broken() -> App:
+        raise SettingsError(["A is missing", "B is no number"])
+
+    monkeypatch.setattr(function_app, "prepwatch", broken)
+    answer = function_app.health(_request("GET", "health"))
+    error = json.loads(answer.get_body())["error"]
+    assert (answer.status_code, error["code"], error["details"]) == (500, "InvalidSettings", [])
+    assert "A is missing" not in answer.get_body().decode()
+    assert "A is missing" in caplog.text
 
 
 def test_a_defect_is_not_shown(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:

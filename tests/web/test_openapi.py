@@ -34,12 +34,26 @@ def test_every_function_is_described() -> None:
         assert trigger is not None
         said = trigger.get_dict_repr()
         if said["type"] == "httpTrigger":
-            served[function.get_function_name()] = (said["methods"][0].name, said["route"], said["authLevel"].name)
+            methods = {method.name for method in said["methods"]}
+            served[function.get_function_name()] = (methods, said["route"], said["authLevel"].name)
     described = {
-        route.function: (route.method, route.template, "ANONYMOUS" if route.anonymous else "FUNCTION")
+        route.function: (
+            {route.method, *(["HEAD"] if route.head else [])},
+            route.template,
+            "ANONYMOUS" if route.anonymous else "FUNCTION",
+        )
         for route in ROUTES
     }
     assert described == served
+
+
+def test_what_answers_head_says_so() -> None:
+    """Health and page can be asked with HEAD, as many monitors do; the document has the same statuses, no bodies."""
+    paths = json.loads(document())["paths"]
+    assert [path for path, methods in paths.items() if "head" in methods] == ["/health", "/dashboard"]
+    for methods in (paths["/health"], paths["/dashboard"]):
+        assert methods["head"]["responses"].keys() == methods["get"]["responses"].keys()
+        assert not any("content" in said for said in methods["head"]["responses"].values())
 
 
 def _handlers(deployment: Deployment) -> dict[str, Callable[[Request], Answer]]:

@@ -276,6 +276,7 @@ def test_the_host_reaches_its_storage_by_identity() -> None:
     services = {name for name in platform if name.endswith("ServiceUri")}
     assert services == {f"AzureWebJobsStorage__{kind}ServiceUri" for kind in ("blob", "queue", "table")}
     assert "AzureWebJobsStorage" not in platform
+    assert platform["AzureWebJobsDisableHomepage"] == "true"
     assert platform["APPLICATIONINSIGHTS_AUTHENTICATION_STRING"].endswith("Authorization=AAD")
 
 
