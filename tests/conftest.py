@@ -1,4 +1,4 @@
-"""Fixtures that every test may ask for, how hard Hypothesis looks, and that no defect goes unnoticed."""
+"""Fixtures that every test may ask for, how hard Hypothesis looks, and that no defect or lost line goes unnoticed."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support.defects import Defects
+from tests.support.foreign_lines import ForeignLines
 
 pytest_plugins = ["tests.support.azurite"]
 
@@ -23,3 +24,11 @@ def no_defect_is_swallowed(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
     if request.node.get_closest_marker("defects") is None:
         assert not defects.lines, "\n".join(defects.lines)
+
+
+@pytest.fixture(autouse=True)
+def no_line_is_lost() -> Iterator[None]:
+    """Fail the test when something logs on a thread of the app's own: the Functions host drops such lines."""
+    with ForeignLines() as foreign:
+        yield
+    assert not foreign.lines, "\n".join(foreign.lines)

@@ -40,6 +40,27 @@ def test_the_function_app_only_translates() -> None:
     assert {name for name in named if name not in ALLOWED and not name.startswith("shared.")} == set()
 
 
+def test_what_is_logged_is_logged_by_the_journal_and_what_runs_beside_is_a_lane() -> None:
+    """Only the journal and the translator log, and only lanes start threads: so every line can reach the host."""
+    named: dict[str, set[str]] = {"getLogger": set(), "Thread": set(), "ThreadPoolExecutor": set(), "Timer": set()}
+    for file in [ROOT / "function_app.py", *ROOT.glob("shared/**/*.py")]:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            called = node.func if isinstance(node, ast.Call) else None
+            name = (
+                called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
+            )
+            if name in named:
+                named[name].add(file.relative_to(ROOT).as_posix())
+    assert named == {
+        # http_transport only keeps others from logging.
+        "getLogger": {"function_app.py", "shared/journal.py", "shared/adapters/http_transport.py"},
+        # sockets has names resolved by a thread that it can leave behind, and which says nothing.
+        "Thread": {"shared/adapters/lanes.py", "shared/adapters/sockets.py"},
+        "ThreadPoolExecutor": set(),
+        "Timer": set(),
+    }
+
+
 def test_no_value_of_the_package_is_a_dataclass() -> None:
     """No module of the package imports dataclasses: each such class compiles its methods anew at every cold start."""
     trees = {file: ast.parse(file.read_text(encoding="utf-8")) for file in ROOT.glob("shared/**/*.py")}

@@ -1,6 +1,7 @@
 """Threads for work that waits for others: lanes of bounded width, as `shared.ports.Lanes` describes them.
 
-Owns the threads. Does not own what runs on them, nor how wide a lane is.
+Owns the threads, and that nothing is logged on them: the Functions host would drop it. Does not own what runs on them,
+nor how wide a lane is.
 """
 
 from collections import deque
@@ -8,12 +9,23 @@ from collections.abc import Callable
 from contextvars import Context, copy_context
 from datetime import timedelta
 from threading import Condition, Thread
+from time import monotonic
 
 from msgspec import Struct, field
 
+from shared.journal import Line, has_kept, keeping, lines_of_invocation, write_kept
+
+
+class _Piece(Struct, frozen=True):
+    """Work, the context variables it sees, and where its lines are kept."""
+
+    work: Callable[[], None]
+    context: Context
+    lines: deque[Line]
+
 
 class _Lane(Struct):
-    waiting: deque[tuple[Context, Callable[[], None]]] = field(default_factory=deque)
+    waiting: deque[_Piece] = field(default_factory=deque)
     threads: int = 0
     failures: list[BaseException] = field(default_factory=list)
 
@@ -22,7 +34,8 @@ class ThreadLanes:
     """Lanes of daemon threads: started when work comes, used for as long as their lane has work, then ended.
 
     So nothing needs to be closed, and a process that exits does not wait. Work sees the context variables of whoever
-    submitted it. Several threads may submit and join.
+    submitted it. Several threads may submit and join. What work logs is logged by the thread of the invocation that it
+    was submitted for, while that joins, or when it next logs something itself.
     """
 
     def __init__(self) -> None:
@@ -36,7 +49,7 @@ class ThreadLanes:
         """
         with self._changed:
             its = self._lanes.setdefault(lane, _Lane())
-            its.waiting.append((copy_context(), work))
+            its.waiting.append(_Piece(work, copy_context(), lines_of_invocation()))
             if its.threads < width:
                 Thread(target=self._run, args=(its,), name=f"lane {lane}", daemon=True).start()
                 its.threads += 1
@@ -50,11 +63,8 @@ class ThreadLanes:
             Exception: What a piece of work raised since the last join, also when the time ran out; an ExceptionGroup
                 when several did.
         """
+        empty = self._wait(lane, None if timeout is None else monotonic() + timeout.total_seconds())
         with self._changed:
-            empty = self._changed.wait_for(
-                lambda: all(its.threads == 0 for its in self._chosen(lane)),
-                None if timeout is None else timeout.total_seconds(),
-            )
             failures = [failure for its in self._chosen(lane) for failure in its.failures]
             for its in self._chosen(lane):
                 its.failures.clear()
@@ -63,6 +73,21 @@ class ThreadLanes:
         if failures:
             raise failures[0]
         return empty
+
+    def _wait(self, lane: str | None, until: float | None) -> bool:
+        """Whether a lane is empty, or has become so by then; what its work said meanwhile is logged as it comes."""
+
+        def is_empty() -> bool:
+            return all(its.threads == 0 for its in self._chosen(lane))
+
+        while True:
+            with self._changed:
+                left = None if until is None else until - monotonic()
+                self._changed.wait_for(lambda: is_empty() or has_kept(), left)
+                empty = is_empty()
+            write_kept()
+            if empty or (until is not None and monotonic() >= until):
+                return empty
 
     def _chosen(self, lane: str | None) -> list[_Lane]:
         return [its for name, its in self._lanes.items() if lane in {None, name}]
@@ -74,9 +99,14 @@ class ThreadLanes:
                     its.threads -= 1
                     self._changed.notify_all()
                     return
-                context, work = its.waiting.popleft()
+                piece = its.waiting.popleft()
+            failures: list[BaseException] = []
             try:
-                context.run(work)
+                with keeping(piece.lines):
+                    piece.context.run(piece.work)
             except BaseException as failure:  # noqa: BLE001 - kept for `join`; a thread has nobody else to tell
-                with self._changed:
-                    its.failures.append(failure)
+                failures.append(failure)
+            with self._changed:
+                its.failures.extend(failures)
+                if piece.lines:
+                    self._changed.notify_all()

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from threading import Lock
+from typing import Self
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -73,7 +74,10 @@ class Deliverer(Struct, frozen=True, kw_only=True):
 
 
 class DeliveryRun:
-    """One run of deliveries: whatever it is offered is attempted at once, each webhook in its own lane."""
+    """One run of deliveries: whatever it is offered is attempted at once, each webhook in its own lane.
+
+    Use it as a context, so that nothing is left running, and no line unlogged, when whoever began it fails.
+    """
 
     def __init__(self, deliverer: Deliverer, deadline: datetime, health: WebhookHealth) -> None:
         self._deliverer = deliverer
@@ -82,6 +86,15 @@ class DeliveryRun:
         self._offered: set[str] = set()
         self._left = 0
         self._health = health
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Wait for what was offered, if whoever began the run could not."""
+        if isinstance(error, Exception):
+            self.finish()
 
     @property
     def deliverer(self) -> Deliverer:

@@ -31,12 +31,12 @@ class CatchUp(Struct, frozen=True, kw_only=True):
         Raises:
             StoreError: The table can't be read; what is due stays due.
         """
-        run = self.deliverer.start(self.deliverer.clock() + budget)
-        run.sweep(OWN)
-        if account in self.origins:
-            run.sweep(account)
-            self._tell(self.origins[account], run)
-        return run.finish()
+        with self.deliverer.start(self.deliverer.clock() + budget) as run:
+            run.sweep(OWN)
+            if account in self.origins:
+                run.sweep(account)
+                self._tell(self.origins[account], run)
+            return run.finish()
 
     def _tell(self, origin: Origin, run: DeliveryRun) -> None:
         """Tell chat and pager, and again as long as something is only held back for its like and due within the run."""

@@ -106,25 +106,31 @@ class Poller(Struct, frozen=True, kw_only=True):
         Raises:
             StoreError: The table is unavailable; nothing is known to be lost, and the next cycle sees everything again.
         """
-        # gather
         started = self.clock()
         row = self.table.get(self.account, CYCLE)
         cycle = from_row(row, Cycle) if row else None
         if cycle is not None and asked_at is not None and asked_at < cycle.started_at:
             return CycleReport(account=self.account, skipped="a later cycle has begun")
-        deliveries = self.deliverer.start(started + self.settings.budget)
-        deliveries.sweep(self.account)
-        deliveries.sweep(OWN)
+        with self.deliverer.start(started + self.settings.budget) as deliveries:
+            deliveries.sweep(self.account)
+            deliveries.sweep(OWN)
+            if cycle is not None and cycle.not_before is not None and started < cycle.not_before:
+                return self._only_deliver(deliveries)
+            return self._cycle(row, cycle, started, deliveries)
+
+    def _only_deliver(self, deliveries: DeliveryRun) -> CycleReport:
         digests = DigestRun(self.origin, deliveries)
-        if cycle is not None and cycle.not_before is not None and started < cycle.not_before:
-            digests.start()
-            undelivered = deliveries.finish()
-            return CycleReport(
-                account=self.account,
-                skipped="Batch asks for patience",
-                undelivered=undelivered,
-                nudge=undelivered > 0 or digests.due_soon() is not None,
-            )
+        digests.start()
+        undelivered = deliveries.finish()
+        return CycleReport(
+            account=self.account,
+            skipped="Batch asks for patience",
+            undelivered=undelivered,
+            nudge=undelivered > 0 or digests.due_soon() is not None,
+        )
+
+    def _cycle(self, row: Row | None, cycle: Cycle | None, started: datetime, deliveries: DeliveryRun) -> CycleReport:
+        # gather
         heads = HeadKeeper(
             origin=self.origin,
             table=self.table,
@@ -162,6 +168,7 @@ class Poller(Struct, frozen=True, kw_only=True):
         if good:
             heads.forget(known, listed_from)
         self._finish(row, cycle, result, deliveries)
+        digests = DigestRun(self.origin, deliveries)
         digests.start()
         undelivered = deliveries.finish()
         report = CycleReport(

@@ -1,12 +1,15 @@
-"""Work runs beside its submitter, in lanes that keep to their width and hide no failure."""
+"""Work runs beside its submitter, in lanes that keep to their width, hide no failure and lose no line of the log."""
 
+import logging
 import threading
+from collections.abc import Iterator
 from contextvars import ContextVar
 from datetime import timedelta
 
 import pytest
 
 from shared.adapters.lanes import ThreadLanes
+from shared.journal import write_defect, write_line
 
 SOON = timedelta(seconds=20)  # a bound against hanging, never waited for
 NOW = timedelta(0)
@@ -153,3 +156,106 @@ def test_work_may_submit_more_work() -> None:
     lanes.submit("one", 1, lambda: lanes.submit("two", 1, done.set))
     assert lanes.join(timeout=SOON)
     assert done.is_set()
+
+
+class Heard(logging.Handler):
+    """Keeps every line with the thread that logged it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[tuple[int, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep it."""
+        self.lines.append((threading.get_ident(), record.getMessage().partition(" ")[0]))
+
+
+@pytest.fixture
+def heard() -> Iterator[Heard]:
+    """What reaches the log of the app."""
+    handler, logger = Heard(), logging.getLogger("prepwatch")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    yield handler
+    logger.setLevel(level)
+    logger.removeHandler(handler)
+
+
+def test_what_work_logs_is_logged_by_whoever_joins(heard: Heard) -> None:
+    """Lines of work, and of the work that it submits itself, are logged on the thread of the invocation."""
+    lanes = ThreadLanes()
+
+    def outer() -> None:
+        write_line("outer")
+        lanes.submit("inner", 1, lambda: write_line("inner"))
+        lanes.join("inner", SOON)
+
+    lanes.submit("outer", 1, outer)
+    assert lanes.join("outer", SOON)
+    assert heard.lines == [(threading.get_ident(), "outer"), (threading.get_ident(), "inner")]
+
+
+def test_lines_are_logged_while_others_still_work(heard: Heard) -> None:
+    """A long piece of work keeps no line of a finished one back."""
+    lanes, release = ThreadLanes(), threading.Event()
+    lanes.submit("one", 2, lambda: write_line("quick"))
+    lanes.submit("one", 2, lambda: wait_for(release))
+    assert not lanes.join("one", timedelta(seconds=0.5))
+    assert [line for _, line in heard.lines] == ["quick"]
+    release.set()
+    assert lanes.join("one", SOON)
+
+
+def test_lines_before_a_failure_are_logged(heard: Heard) -> None:
+    """Work that fails takes no line with it, and its traceback is logged where it can be."""
+    lanes, error = ThreadLanes(), KeyError("defect")
+
+    def fail() -> None:
+        write_line("before")
+        write_defect("job-defect-tried", error)
+        failing(error)
+
+    lanes.submit("one", 1, fail)
+    with pytest.raises(KeyError):
+        lanes.join("one", SOON)
+    assert heard.lines == [(threading.get_ident(), "before"), (threading.get_ident(), "job-defect-tried")]
+
+
+def test_two_invocations_log_what_is_their_own(heard: Heard) -> None:
+    """Lines of a lane that two invocations share are logged by the one whose work it was."""
+    lanes, both = ThreadLanes(), threading.Barrier(2)
+
+    def invocation(name: str) -> None:
+        both.wait(SOON.total_seconds())
+        for _ in range(20):
+            lanes.submit("shared", 2, lambda: write_line(name))
+        lanes.join("shared", SOON)
+        write_line(f"end-of-{name}")
+
+    threads = [threading.Thread(target=invocation, args=(name,)) for name in ("first", "second")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(SOON.total_seconds())
+    for name, thread in zip(("first", "second"), threads, strict=True):
+        assert {where for where, line in heard.lines if line.endswith(name)} == {thread.ident}
+        assert [line for _, line in heard.lines].count(name) == 20
+
+
+def test_what_comes_too_late_to_be_joined_is_logged_with_the_next_line(heard: Heard) -> None:
+    """A line of work that outlasts the wait for it is not lost."""
+    lanes, release, said = ThreadLanes(), threading.Event(), threading.Event()
+
+    def late() -> None:
+        wait_for(release)
+        write_line("late")
+        said.set()
+
+    lanes.submit("one", 1, late)
+    assert not lanes.join("one", NOW)
+    release.set()
+    wait_for(said)
+    write_line("next")
+    assert [line for _, line in heard.lines] == ["late", "next"]
+    assert lanes.join("one", SOON)
