@@ -25,7 +25,9 @@ from shared.adapters.webhook_sender import WebhookSender
 from shared.delivery.run import Deliverer
 from shared.ledger.ledger import Ledger
 from shared.ledger.purging import Purger
+from shared.messages.eventgrid import is_topic
 from shared.messages.events import Origin
+from shared.messages.formats import format_of
 from shared.nudges import DELIVERIES_QUEUE, UnusableNudgeError
 from shared.parts import Outside, Parts
 from shared.polling.catching_up import CatchUp
@@ -109,7 +111,7 @@ def connect(settings: Settings) -> Outside:
         clock=utc_now,
         pause=pause,
         new_id=lambda: uuid4().hex,
-        authorize=EventGridToken(credential),
+        authorize=EventGridToken(credential, is_topic),
         requests=requests,
         check_address=sender.check,
         put_nudge=_queue_probe(settings, credential),
@@ -190,7 +192,7 @@ def compose(settings: Settings, outside: Outside) -> App:
         clock=clock,
         accounts=tuple(pollers),
         webhooks=frozenset(webhook.name for webhook in settings.webhooks),
-        digest_webhooks=frozenset(webhook.name for webhook in settings.webhooks if webhook.format.tells_state),
+        digest_webhooks=frozenset(webhook.name for webhook in settings.webhooks if format_of(webhook).tells_state),
         retention=settings.retention,
     )
     by_name = {origin.account or "": origin for origin in origins}

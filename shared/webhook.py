@@ -16,32 +16,18 @@ EVENT_TYPE_PREFIX = "prepwatch."
 EVERYTHING = ("*",)
 
 
-class WebhookFormat(StrEnum):
-    """What a webhook is sent, and how."""
-
-    CLOUDEVENTS = "cloudevents"
-    TEAMS = "teams"
-    SLACK = "slack"
-    PAGERDUTY = "pagerduty"
-    EVENTGRID = "eventgrid"
-
-    @property
-    def tells_state(self) -> bool:
-        """Whether the receiver is told how things stand (chat and pager) instead of every event by itself."""
-        return self in {WebhookFormat.TEAMS, WebhookFormat.SLACK, WebhookFormat.PAGERDUTY}
-
-
 class Webhook(Struct, frozen=True, kw_only=True):
     """One receiver; all globs are matched whatever the case."""
 
     name: str
-    format: WebhookFormat
+    format: str
+    """What it is sent, and how: the name of one of `messages.formats`."""
     url: str
     """Chat services put the credential into it."""
     secrets: tuple[bytes, ...] = ()
-    """Every one signs, so that receivers can change from one to the next; empty unless `cloudevents`."""
+    """Every one signs, so that receivers can change from one to the next; empty unless the format is signed."""
     key: str | None = None
-    """PagerDuty's routing key or Event Grid's access key; None with Event Grid means Entra ID."""
+    """What the receiver knows us by, if its format has a key; None where it has none, or a token serves."""
     events: tuple[str, ...] = EVERYTHING
     """Event types without `prepwatch.`."""
     jobs: tuple[str, ...] = EVERYTHING
@@ -128,6 +114,3 @@ class WebhookAnswer(Struct, frozen=True, kw_only=True):
     duration: timedelta
 
     __repr__ = repr_without("body")
-
-
-EVENT_GRID_SUFFIX = ".eventgrid.azure.net"

@@ -15,8 +15,9 @@ import pytest
 from local.node import node
 from shared.delivery.attempts import LONGEST_WAIT, REFUSED_TRIES, Judgement, judge
 from shared.messages.events import PREFIX, EventType
+from shared.messages.formats import FORMATS
 from shared.messages.signing import decode_secret, signing_headers
-from shared.webhook import SendFailure, WebhookFormat
+from shared.webhook import SendFailure
 from tests.support.builders import answer
 from tests.support.events_page import PAGE, closed_example, examples, parts, parts_of
 from tests.support.needs import need
@@ -126,7 +127,7 @@ def judged(status: int | None, *, tries: int = 1, retry_after: str | None = None
     """What an answer means to the code."""
     failure = SendFailure.TIMEOUT if status is None else None
     given = answer(status, failure=failure, retry_after=retry_after)
-    return judge(WebhookFormat.CLOUDEVENTS, given, tries, NOW)
+    return judge(FORMATS["cloudevents"], given, tries, NOW)
 
 
 def test_answers_mean_what_the_page_says() -> None:

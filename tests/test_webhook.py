@@ -2,11 +2,12 @@
 
 import pytest
 
-from shared.webhook import Webhook, WebhookFormat
+from shared.messages.formats import FORMATS
+from shared.webhook import Webhook
 
 FILTERED = Webhook(
     name="x",
-    format=WebhookFormat.CLOUDEVENTS,
+    format="cloudevents",
     url="https://a.example",
     content_type="application/json",
     events=("preparation.*", "account.*"),
@@ -38,8 +39,8 @@ def test_filters(event_type: str, job_id: str | None, account: str | None, pools
 
 def test_formats_that_tell_state() -> None:
     """Chat and pager are told how things stand, the other formats every event."""
-    assert {kind for kind in WebhookFormat if kind.tells_state} == {
-        WebhookFormat.TEAMS,
-        WebhookFormat.SLACK,
-        WebhookFormat.PAGERDUTY,
+    assert {kind for kind, known in FORMATS.items() if known.tells_state} == {
+        "teams",
+        "slack",
+        "pagerduty",
     }

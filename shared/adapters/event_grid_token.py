@@ -1,16 +1,16 @@
 """Entra tokens for Event Grid topics.
 
-Owns the scope, and that no other host ever sees such a token. Does not own the credential (`composition`).
+Owns the scope, and that only topics ever see such a token. Does not own the credential (`composition`) or which
+addresses are topics (`messages.eventgrid`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 from azure.core.credentials import TokenCredential
 
 from shared.errors import CredentialError
-from shared.webhook import EVENT_GRID_SUFFIX, Webhook
+from shared.webhook import Webhook
 
 SCOPE: Final = "https://eventgrid.azure.net/.default"
 
@@ -18,8 +18,9 @@ SCOPE: Final = "https://eventgrid.azure.net/.default"
 class EventGridToken:
     """A `shared.ports.Authorize` for topics that take Entra ID; the role is EventGrid Data Sender."""
 
-    def __init__(self, credential: TokenCredential) -> None:
+    def __init__(self, credential: TokenCredential, is_topic: Callable[[str], bool]) -> None:
         self._credential = credential
+        self._is_topic = is_topic
 
     def __call__(self, webhook: Webhook) -> Mapping[str, str]:
         """The header with a token, which the credential keeps until it has to be renewed.
@@ -27,8 +28,7 @@ class EventGridToken:
         Raises:
             CredentialError: No token can be had now, or none may be shown to this host.
         """
-        address = urlsplit(webhook.url)
-        if address.scheme != "https" or not (address.hostname or "").endswith(EVENT_GRID_SUFFIX):
+        if not self._is_topic(webhook.url):
             raise CredentialError(f"Webhook {webhook.name} is no Event Grid topic; only those are shown a token.")
         try:
             token = self._credential.get_token(SCOPE)

@@ -74,7 +74,7 @@ def match_as_state(
     matching, explanation = match(webhook, event, owed=False)
     if matching is not Matching.NOT_OWED:
         return matching, explanation
-    how = f"A webhook of format {webhook.format.value} is told how the job stands, not every event by itself."
+    how = f"A webhook of format {webhook.format} is told how the job stands, not every event by itself."
     if known is None:
         return Matching.NOT_OWED, f"{how} It was never to be told of this job: it was added or changed later."
     told = known.told.at

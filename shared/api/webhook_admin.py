@@ -24,7 +24,8 @@ from shared.journal import write_line
 from shared.ledger.ledger import Ledger, LostRaceError
 from shared.ledger.owed import new_delivery
 from shared.messages.events import EventType, Origin, webhook_event
-from shared.messages.formats import Message
+from shared.messages.format import Message
+from shared.messages.formats import format_of
 from shared.ports import Authorize, Clock, Insert, Replace, Row, Sender, Table
 from shared.redaction import clean
 from shared.state.rows import END, OWN, delivery_key, from_row, ping_key, read_webhook, to_columns, webhook_key
@@ -77,7 +78,7 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         message = Message(id=event.id, body=event.body)
         answer = send_message(self.sender, self.authorize, webhook, message, now)
         ended = self.clock()
-        judgement = judge(webhook.format, answer, 1, ended)
+        judgement = judge(format_of(webhook), answer, 1, ended)
         step = next_step(new_delivery(name, event, now), judgement, answer, ended)
         attempt = step.delivery.attempts[-1]
         delivered = judgement.verdict is Verdict.DELIVERED
@@ -161,7 +162,7 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
     def _view(self, webhook: Webhook, state: WebhookState) -> WebhookView:
         return WebhookView(
             name=webhook.name,
-            format=webhook.format.value,
+            format=webhook.format,
             host=urlsplit(webhook.url).netloc,
             url_ends_with=webhook.url[-_SHOWN_OF_URL:],
             events=webhook.events,

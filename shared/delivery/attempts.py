@@ -1,7 +1,8 @@
 """What an answer makes of a delivery.
 
-Owns the retry schedule and the response classes. Does not own sending (`delivery.run`), recipients (`ledger.owed`) or
-how a webhook fares (`delivery.health`). Pure: an answer goes in, the delivery's next state comes out with its reason.
+Owns the retry schedule and the response classes. Does not own which answer takes a message or ends a receiver
+(`messages.format`), sending (`delivery.run`), recipients (`ledger.owed`) or how a webhook fares (`delivery.health`).
+Pure: an answer goes in, the delivery's next state comes out with its reason.
 Sources: Standard Webhooks 1.0.0, CloudEvents http-webhook 1.0.2.
 """
 
@@ -12,10 +13,11 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
+from shared.messages.format import Format
 from shared.redaction import clean
 from shared.retry_after import parse_retry_after
 from shared.state.telling import Attempt, Delivery, DeliveryState
-from shared.webhook import SendFailure, WebhookAnswer, WebhookFormat
+from shared.webhook import SendFailure, WebhookAnswer
 
 SCHEDULE = (
     timedelta(0),
@@ -71,7 +73,7 @@ def claim(delivery: Delivery, lease: str, now: datetime) -> Delivery:
     return replace(delivery, leased_until=now + LEASE, lease=lease, tries=delivery.tries + 1)
 
 
-def judge(webhook_format: WebhookFormat, answer: WebhookAnswer, tries: int, now: datetime) -> Judgement:
+def judge(receiver: Format, answer: WebhookAnswer, tries: int, now: datetime) -> Judgement:
     """What an answer means for a delivery that has been tried so often, this time included."""
     status = answer.status
     if answer.failure in _OURS:
@@ -79,12 +81,12 @@ def judge(webhook_format: WebhookFormat, answer: WebhookAnswer, tries: int, now:
     if answer.failure is not None or status is None:
         theirs = answer.failure is not SendFailure.DEFECT
         return Judgement(verdict=Verdict.RETRY, reason=answer.reason, counts_as_failure=theirs)
-    if _is_success(webhook_format, status, answer.body):
+    if receiver.is_taken(status, answer.body):
         return Judgement(verdict=Verdict.DELIVERED, reason=f"accepted with status {status}")
-    if status == 410 or (webhook_format is WebhookFormat.SLACK and _slack_is_gone(status, answer.body)):
+    if receiver.is_gone(status, answer.body):
         return Judgement(verdict=Verdict.DISABLE, reason=f"status {status}: the receiver is gone for good")
     if status in _REFUSED:
-        verdict = Verdict.DEAD if webhook_format.tells_state or tries >= REFUSED_TRIES else Verdict.RETRY
+        verdict = Verdict.DEAD if receiver.tells_state or tries >= REFUSED_TRIES else Verdict.RETRY
         return Judgement(verdict=verdict, reason=f"status {status}: the receiver calls the message wrong")
     wait = parse_retry_after(answer.retry_after, now=now) if status in _THROTTLED else None
     if 300 <= status < 400:
@@ -148,18 +150,6 @@ def wait_before(event_id: str, tries: int) -> timedelta | None:
         return None
     share = int.from_bytes(hashlib.sha256(f"{event_id}/{tries}".encode()).digest()[:4]) / 2**32
     return SCHEDULE[tries] * (0.8 + 0.4 * share)
-
-
-def _is_success(webhook_format: WebhookFormat, status: int, body: bytes) -> bool:
-    if webhook_format is WebhookFormat.SLACK:
-        return status == 200 and body.strip() == b"ok"
-    if webhook_format is WebhookFormat.PAGERDUTY:
-        return status == 202
-    return 200 <= status < 300
-
-
-def _slack_is_gone(status: int, body: bytes) -> bool:
-    return status == 404 or (status == 400 and body.strip() == b"invalid_token")
 
 
 def _printable(body: bytes) -> str:

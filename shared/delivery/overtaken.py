@@ -15,6 +15,7 @@ from msgspec import Struct
 from shared.errors import StoreError
 from shared.journal import write_line
 from shared.messages.events import EventType
+from shared.messages.formats import format_of
 from shared.messages.ids import event_id
 from shared.ports import Delete, Insert, Operation, Replace, Table
 from shared.state.rows import delivery_key, event_key, to_columns
@@ -73,7 +74,7 @@ def end_of(table: Table, partition: str, webhook: Webhook, body: bytes) -> Troub
     Raises:
         msgspec.MsgspecError: The bytes are no event of ours; a defect.
     """
-    if not webhook.format.tells_state:
+    if not format_of(webhook).tells_state:
         return None
     event = msgspec.json.decode(body, type=_Event)
     kind = _ENDS.get(event.type)

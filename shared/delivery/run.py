@@ -38,7 +38,8 @@ from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_defect, write_line
 from shared.ledger.ledger import Ledger, Pending
 from shared.messages.events import Origin
-from shared.messages.formats import Message
+from shared.messages.format import Message
+from shared.messages.formats import format_of
 from shared.ports import Authorize, Clock, Delete, Lanes, Put, Replace, Sender, Table
 from shared.state.rows import delivery_key, event_key, from_row, range_of, to_columns, unpack_body
 from shared.state.telling import Delivery, DeliveryState
@@ -222,7 +223,7 @@ class DeliveryRun:
 
         # decide
         ended = self._deliverer.clock()
-        judgement = judge(webhook.format, answer, claimed.tries, ended)
+        judgement = judge(format_of(webhook), answer, claimed.tries, ended)
         step = next_step(claimed, judgement, answer, ended)
 
         # record; an end that came meanwhile first, for afterwards nobody would look for it

@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from shared.errors import CredentialError
 from shared.journal import write_defect
-from shared.messages.formats import Message, needs_token, render
+from shared.messages.format import Message
+from shared.messages.formats import format_of, render
 from shared.ports import Authorize, Sender
 from shared.redaction import REDACTED
 from shared.webhook import SendFailure, Webhook, WebhookAnswer, WebhookRequest
@@ -32,7 +33,7 @@ def send_authorised(sender: Sender, authorize: Authorize, webhook: Webhook, requ
     replaced, however they are spelled there.
     """
     try:
-        granted = authorize(webhook) if needs_token(webhook) else {}
+        granted = authorize(webhook) if format_of(webhook).needs_token(webhook) else {}
     except CredentialError as error:
         return _nothing_sent(SendFailure.CREDENTIAL, str(error))
     answer = sender.send(replace(request, headers={**request.headers, **granted}))

@@ -19,9 +19,10 @@ from msgspec import Struct
 from shared.delivery.attempts import wait_before
 from shared.digests.mutes import Mute, muted_until
 from shared.messages.events import EventType
+from shared.messages.formats import format_of
 from shared.state.jobs import JobHead, Tracking
 from shared.state.telling import Pace, Told
-from shared.webhook import Webhook, WebhookFormat
+from shared.webhook import Webhook
 
 HOLD = timedelta(seconds=10)
 """What fails together is told together."""
@@ -128,7 +129,7 @@ def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime
         release if wants(EventType.RELEASE_FAILED) else 0,
     )
     after = _as_it_stands(webhook, wants, head, now)
-    pager = webhook.format is WebhookFormat.PAGERDUTY
+    pager = format_of(webhook).opens_incidents
     over = told.standing and not after.standing and (pager or head.preparation.open == 0)
     began = after.stuck_since is not None and after.stuck_since != told.stuck_since
     moves = told.stuck_since is not None and after.stuck_since is None and head.preparation.open > 0
@@ -151,7 +152,7 @@ def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime
 
 def _as_it_stands(webhook: Webhook, wants: Callable[[EventType], bool], head: JobHead, now: datetime) -> Told:
     """What a webhook knows that has been told how the job stands, as far as it wants to know."""
-    pager = webhook.format is WebhookFormat.PAGERDUTY
+    pager = format_of(webhook).opens_incidents
     stuck_since = head.stuck_since if wants(EventType.JOB_STUCK) else None
     stands = stuck_since is not None or (head.preparation.open > 0 and wants(EventType.PREPARATION_FAILED))
     if pager:
@@ -189,7 +190,7 @@ def decide(
     if pace.held_since is None:
         pace = msgspec.structs.replace(pace, held_since=min(item.wanted_at for item in news))
     messages: tuple[tuple[News, ...], ...]
-    if webhook.format is WebhookFormat.PAGERDUTY:
+    if format_of(webhook).opens_incidents:
         ready = {item.job_id: _page_at(item, now) for item in news}
         messages = tuple((page,) for item in news if ready[item.job_id] <= now for page in _pages(item))
         held = [at for at in ready.values() if at > now]

@@ -31,7 +31,7 @@ from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
 from shared.ledger.slice import MAX_ROWS
 from shared.messages.events import Origin, links_of
-from shared.messages.formats import render_notice
+from shared.messages.formats import format_of, render_notice
 from shared.moments import as_utc
 from shared.ports import Insert, Operation, Replace, Row
 from shared.state.chunks import decode_chunk, decode_record
@@ -67,7 +67,7 @@ class DigestRun:
     def start(self) -> None:
         """Begin to tell; the run of deliveries waits for the end."""
         for webhook in self._deliveries.deliverer.webhooks.values():
-            if webhook.enabled and webhook.format.tells_state:
+            if webhook.enabled and format_of(webhook).tells_state:
                 self._deliveries.submit(webhook.name, partial(self._tell, webhook), account=self._origin.account)
 
     def _tell(self, webhook: Webhook) -> None:
@@ -152,7 +152,7 @@ class _WebhookDigest(Struct, kw_only=True):
 
         # decide
         now = self._deliverer.clock()
-        judgement = judge(self.webhook.format, answer, self.pace.tries + 1, now)
+        judgement = judge(format_of(self.webhook), answer, self.pace.tries + 1, now)
         delivered = judgement.verdict is Verdict.DELIVERED
 
         # record

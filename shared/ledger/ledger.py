@@ -25,6 +25,7 @@ from shared.errors import RowConflictError, StoreError, StoreUnavailableError, U
 from shared.ledger.owed import new_delivery, recipients
 from shared.ledger.slice import MAX_ROWS, Slice
 from shared.messages.events import Event
+from shared.messages.formats import format_of
 from shared.patterns import matches_any
 from shared.ports import Column, Delete, Insert, Merge, Operation, Put, Replace, Row, Table
 from shared.reprs import repr_without
@@ -130,7 +131,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
     @property
     def spare_rows(self) -> int:
         """How many rows a job's transaction needs for the webhooks that are told how things stand."""
-        return sum(1 for webhook in self.webhooks if webhook.enabled and webhook.format.tells_state)
+        return sum(1 for webhook in self.webhooks if webhook.enabled and format_of(webhook).tells_state)
 
     def commit_job(self, row: Row | None, before: JobHead | None, step: Slice, now: datetime) -> Written:
         """Write one slice of a job; `row` is the head's row as it was read or last written, None for a new job.
@@ -225,7 +226,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
             digests = [
                 Delete(key=digest_key(webhook.name, head.job_id))
                 for webhook in self.webhooks
-                if webhook.format.tells_state
+                if format_of(webhook).tells_state
             ]
             try:
                 self.table.transact(self.account, [Delete(key=row.key, etag=row.etag), *digests])
@@ -238,7 +239,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
     def _wanted(self, head: JobHead, now: datetime) -> Iterable[Operation]:
         for webhook in self.webhooks:
             of_interest = matches_any(webhook.jobs, head.job_id) and matches_any(webhook.accounts, self.account)
-            if webhook.enabled and webhook.format.tells_state and of_interest:
+            if webhook.enabled and format_of(webhook).tells_state and of_interest:
                 yield Merge(
                     key=digest_key(webhook.name, head.job_id),
                     columns={"v": SCHEMA_VERSION, "wanted": head.generation, "wantedAt": now},

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from shared.messages.events import PREFIX, Event
+from shared.messages.formats import format_of
 from shared.state.telling import Delivery
 from shared.webhook import Webhook
 
@@ -29,7 +30,7 @@ def recipients(webhooks: Iterable[Webhook], event: Event) -> tuple[str, ...]:
 
 def is_told_by_event(webhook: Webhook, event: Event) -> bool:
     """Whether a webhook is sent events such as this one by themselves, its filters left aside."""
-    return not webhook.format.tells_state or event.type.startswith(_AS_THEY_COME)
+    return not format_of(webhook).tells_state or event.type.startswith(_AS_THEY_COME)
 
 
 def new_delivery(webhook: str, event: Event, now: datetime) -> Delivery:

@@ -1,12 +1,19 @@
 """How an event is published to an Event Grid custom topic: a CloudEvents batch of one.
 
-Owns address, headers and body. Does not own where an Entra token comes from (`ports`). The topic's input schema has to
-be CloudEventSchemaV1_0. Source: https://learn.microsoft.com/azure/event-grid/cloud-event-schema.
+Owns address, headers and body, and when the topic takes a token instead of a key. Does not own where a token comes from
+(`ports.Authorize`). The topic's input schema has to be CloudEventSchemaV1_0.
+Source: https://learn.microsoft.com/azure/event-grid/cloud-event-schema.
 """
 
+from datetime import datetime
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
+from shared.messages.format import Format, Message, Tells, Wrong, request_to
+from shared.webhook import Webhook, WebhookRequest
+
 API_VERSION = "2018-01-01"
+
+_SUFFIX = ".eventgrid.azure.net"
 
 
 def eventgrid_url(url: str) -> str:
@@ -18,11 +25,30 @@ def eventgrid_url(url: str) -> str:
     return urlunsplit(parts._replace(query=query))
 
 
-def eventgrid_headers(key: str | None) -> dict[str, str]:
-    """The headers that the topic's access key gives; none without one."""
-    return {} if key is None else {"aeg-sas-key": key}
+def is_topic(url: str) -> bool:
+    """Whether an address is one of Event Grid's own, which alone may be shown a token."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" and parts.netloc.lower().endswith(_SUFFIX)
 
 
-def eventgrid_body(event: bytes) -> bytes:
-    """The event as a batch; Event Grid takes nothing else in this content type."""
-    return b"[" + event + b"]"
+def _write_event(webhook: Webhook, message: Message, _now: datetime) -> WebhookRequest:
+    headers = {} if webhook.key is None else {"aeg-sas-key": webhook.key}
+    # Event Grid takes nothing but batches in this content type.
+    return request_to(webhook, b"[" + message.body + b"]", headers, url=eventgrid_url(webhook.url))
+
+
+def _without_key(url: str | None) -> Wrong | None:
+    if url is None or is_topic(url):
+        return None
+    # An Entra token shown to any other host could be used there against the real topics.
+    return Wrong(wrong=f"is missing for a host outside *{_SUFFIX}", mend="name the key's setting")
+
+
+EVENTGRID = Format(
+    name="eventgrid",
+    tells=Tells.EVENTS,
+    write_event=_write_event,
+    content_type="application/cloudevents-batch+json; charset=utf-8",
+    without_key=_without_key,
+    needs_token=lambda webhook: webhook.key is None,
+)

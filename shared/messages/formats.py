@@ -1,62 +1,47 @@
-"""How a message becomes a request to one webhook: the choice between the formats.
+"""The formats by name, and how a message becomes a request in the format of its webhook.
 
-Owns the choice, the content type and the place of the signature. Does not own an event's bytes, which are made once
-(`messages.events`), how a service wants its text (`format_*`), or what an answer means (`delivery.attempts`).
+Owns the table: a format is a file beside this one and a row here. Does not own what a format knows (`messages.format`)
+or an event's words (`messages.event_notices`).
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
-from msgspec import Struct
-
+from shared.messages.cloudevents import CLOUDEVENTS
 from shared.messages.event_notices import event_notice
-from shared.messages.eventgrid import eventgrid_body, eventgrid_headers, eventgrid_url
+from shared.messages.eventgrid import EVENTGRID
+from shared.messages.format import Format, Message
 from shared.messages.notices import Notice
-from shared.messages.pagerduty import render_pagerduty
-from shared.messages.signing import signing_headers
-from shared.messages.slack import render_slack
-from shared.messages.teams import render_teams
-from shared.reprs import repr_without
-from shared.webhook import Webhook, WebhookFormat, WebhookRequest
+from shared.messages.pagerduty import PAGERDUTY
+from shared.messages.slack import SLACK
+from shared.messages.teams import TEAMS
+from shared.webhook import Webhook, WebhookRequest
 
-USER_AGENT = "Prepwatch/1"
+FORMATS: Mapping[str, Format] = {each.name: each for each in (CLOUDEVENTS, TEAMS, SLACK, PAGERDUTY, EVENTGRID)}
+DEFAULT = CLOUDEVENTS
+"""The format of a webhook whose settings name none."""
 
 
-class Message(Struct, frozen=True, kw_only=True):
-    """An event as stored: its id and its bytes."""
-
-    id: str
-    body: bytes
-
-    __repr__ = repr_without("body")
+def format_of(webhook: Webhook) -> Format:
+    """What is known of the webhook's kind of receiver."""
+    return FORMATS[webhook.format]
 
 
 def render(webhook: Webhook, message: Message, now: datetime) -> WebhookRequest:
     """The request that tells a webhook of an event; only the time and its signature differ from attempt to attempt."""
-    if webhook.format is WebhookFormat.CLOUDEVENTS:
-        signed = signing_headers(message_id=message.id, now=now, body=message.body, secrets=webhook.secrets)
-        return _request(webhook, message.body, signed)
-    if webhook.format is WebhookFormat.EVENTGRID:
-        headers = eventgrid_headers(webhook.key)
-        return _request(webhook, eventgrid_body(message.body), headers, url=eventgrid_url(webhook.url))
-    return render_notice(webhook, event_notice(message.body))
+    write_event = format_of(webhook).write_event
+    if write_event is None:
+        return render_notice(webhook, event_notice(message.body))
+    return write_event(webhook, message, now)
 
 
 def render_notice(webhook: Webhook, notice: Notice) -> WebhookRequest:
-    """The request that tells chat or pager something in words."""
-    if webhook.format is WebhookFormat.TEAMS:
-        return _request(webhook, render_teams(notice))
-    if webhook.format is WebhookFormat.SLACK:
-        return _request(webhook, render_slack(notice))
-    return _request(webhook, render_pagerduty(notice, webhook.key or ""))
+    """The request that tells chat or pager something in words.
 
-
-def needs_token(webhook: Webhook) -> bool:
-    """Whether a request to the webhook is authorised by Entra ID."""
-    return webhook.format is WebhookFormat.EVENTGRID and webhook.key is None
-
-
-def _request(
-    webhook: Webhook, body: bytes, headers: dict[str, str] | None = None, url: str | None = None
-) -> WebhookRequest:
-    general = {"content-type": webhook.content_type, "user-agent": USER_AGENT}
-    return WebhookRequest(url=url or webhook.url, headers=general | (headers or {}), body=body)
+    Raises:
+        ValueError: The format has no words, only events; a defect.
+    """
+    write_notice = format_of(webhook).write_notice
+    if write_notice is None:
+        raise ValueError(f"format {webhook.format} tells events, not how jobs stand")
+    return write_notice(webhook, notice)

@@ -1,15 +1,19 @@
 """How a notice is written for PagerDuty: one event of the Events API v2.
 
-Owns the event, its limits and the incident's key. Does not own the words (`messages.notices`) or when an incident
-opens and ends (`digests.rules`). Source: https://developer.pagerduty.com/docs/events-api-v2-overview.
+Owns the event, its limits, the incident's key, the service's address and which answer takes it. Does not own the words
+(`messages.notices`) or when an incident opens and ends (`digests.rules`).
+Source: https://developer.pagerduty.com/docs/events-api-v2-overview.
 """
 
 import hashlib
 
 import msgspec
 
+from shared.messages.format import Format, Tells, Wrong, request_to
 from shared.messages.notices import Notice
+from shared.webhook import Webhook, WebhookRequest
 
+URL = "https://events.pagerduty.com/v2/enqueue"
 MAX_SUMMARY = 1024
 MAX_DEDUP_KEY = 255
 MAX_DETAILS_BYTES = 32_000
@@ -55,3 +59,21 @@ def _details(notice: Notice) -> dict[str, object]:
         section.title: [f"{name}: {value}" for name, value in section.facts] for section in notice.sections
     }
     return details | ({"more": notice.rest} if notice.rest else {})
+
+
+def _write_notice(webhook: Webhook, notice: Notice) -> WebhookRequest:
+    return request_to(webhook, render_pagerduty(notice, webhook.key or ""))
+
+
+def _without_key(_url: str | None) -> Wrong:
+    return Wrong(wrong="is missing", mend="name the app setting that holds the routing key")
+
+
+PAGERDUTY = Format(
+    name="pagerduty",
+    tells=Tells.INCIDENTS,
+    write_notice=_write_notice,
+    is_taken=lambda status, _body: status == 202,
+    address=URL,
+    without_key=_without_key,
+)

@@ -1,15 +1,17 @@
 """How a notice is written for a Slack incoming webhook: Block Kit.
 
-Owns blocks, escaping and Slack's limits. Does not own the words (`messages.notices`). Other people's text stands in
-plain text objects only: no markup, no emoji codes, and with `&`, `<` and `>` escaped no mention. Sources:
-https://docs.slack.dev/reference/block-kit/blocks, https://docs.slack.dev/messaging/formatting-message-text.
+Owns blocks, escaping, Slack's limits, and what its answers say. Does not own the words (`messages.notices`). Text of
+others stands in plain text objects only: no markup, no emoji codes, and with `&`, `<` and `>` escaped no mention.
+Sources: https://docs.slack.dev/reference/block-kit/blocks, https://docs.slack.dev/messaging/formatting-message-text.
 """
 
 import re
 
 import msgspec
 
+from shared.messages.format import Format, Tells, request_to
 from shared.messages.notices import Mood, Notice, Section
+from shared.webhook import Webhook, WebhookRequest
 
 MAX_BYTES = 13_000
 """Slack refuses messages near 13,200 characters without documenting it; bytes are never fewer."""
@@ -69,3 +71,20 @@ def _text(section: Section, said: str | None) -> str:
 
 def _plain(text: str, limit: int) -> dict[str, object]:
     return {"type": "plain_text", "text": escape(text, limit), "emoji": False}
+
+
+def _write_notice(webhook: Webhook, notice: Notice) -> WebhookRequest:
+    return request_to(webhook, render_slack(notice))
+
+
+def _is_taken(status: int, body: bytes) -> bool:
+    # A proxy on the way may say 200 as well; Slack alone says ok.
+    return status == 200 and body.strip() == b"ok"
+
+
+def _is_gone(status: int, body: bytes) -> bool:
+    # 404 is no_service or a channel's webhook that was removed, 410 a channel that is archived.
+    return status in {404, 410} or (status == 400 and body.strip() == b"invalid_token")
+
+
+SLACK = Format(name="slack", tells=Tells.CHAT, write_notice=_write_notice, is_taken=_is_taken, is_gone=_is_gone)

@@ -7,7 +7,9 @@ Teams webhook request is received"; https://adaptivecards.io/explorer/TextRun.ht
 
 import msgspec
 
+from shared.messages.format import Format, Tells, request_to
 from shared.messages.notices import Mood, Notice, Section
+from shared.webhook import Webhook, WebhookRequest
 
 MAX_BYTES = 18_000
 """Teams takes about 28 KB, and a card that is too large vanishes after its acceptance; some were lost at 21 KB."""
@@ -64,3 +66,10 @@ def _run(text: str, **properties: object) -> dict[str, object]:
 def _inert(text: str) -> str:
     # Cards replace {{DATE(...)}} and ${...} wherever they find them; <at> is a mention in the fallback text.
     return text.replace("{{", "{ {").replace("${", "$ {").replace("<at>", "< at>")
+
+
+def _write_notice(webhook: Webhook, notice: Notice) -> WebhookRequest:
+    return request_to(webhook, render_teams(notice))
+
+
+TEAMS = Format(name="teams", tells=Tells.CHAT, write_notice=_write_notice)

@@ -15,6 +15,7 @@ from shared.journal import write_line
 from shared.ledger.ledger import Ledger, Pending
 from shared.ledger.slice import Slice
 from shared.messages.events import Origin
+from shared.messages.formats import format_of
 from shared.polling.cycle_rules import Choice, KnownJob
 from shared.polling.job_rules import close, first_sight, is_same_incarnation, replacing, stop_listing
 from shared.ports import Clock, Table
@@ -117,7 +118,7 @@ class HeadKeeper(Struct, frozen=True, kw_only=True):
         return any(
             is_owed(self.table, self.ledger.account, webhook, head, now)
             for webhook in self.ledger.webhooks
-            if webhook.enabled and webhook.format.tells_state
+            if webhook.enabled and format_of(webhook).tells_state
         )
 
     def _replace(self, known: KnownJob, job: BatchJob, last_good: datetime | None, now: datetime) -> KnownJob:

@@ -1,6 +1,6 @@
 """Owns how `WEBHOOK_URL`, `WEBHOOK_SECRET` and the JSON of `WEBHOOKS` become webhooks.
 
-It reads from the environment that it is given, and does not decide what a webhook then does.
+It reads from the environment that it is given. What a format asks for, the format says (`messages.format`).
 """
 
 import json
@@ -9,14 +9,15 @@ from collections import Counter
 
 from msgspec import Struct
 
+from shared.messages.format import JSON, Format
+from shared.messages.formats import DEFAULT, FORMATS
 from shared.messages.signing import decode_secret
 from shared.settings.address import HttpAddress, parse_address
 from shared.settings.reader import InvalidValueError, SettingReader
-from shared.webhook import EVENT_GRID_SUFFIX, EVENT_TYPE_PREFIX, EVERYTHING, Webhook, WebhookFormat
+from shared.webhook import EVENT_TYPE_PREFIX, EVERYTHING, Webhook
 
 DEFAULT_NAME = "default"
 MAX_WEBHOOKS = 20
-PAGERDUTY_URL = "https://events.pagerduty.com/v2/enqueue"
 
 _FILTERS = ("events", "jobs", "accounts", "pools")
 _MEMBERS = {
@@ -24,11 +25,6 @@ _MEMBERS = {
     *("contentType", "enabled"),
     *_FILTERS,
 }
-_CONTENT_TYPES = {
-    WebhookFormat.CLOUDEVENTS: "application/cloudevents+json",
-    WebhookFormat.EVENTGRID: "application/cloudevents-batch+json; charset=utf-8",
-}
-_PLAIN_JSON = "application/json"
 _NAME = re.compile(r"[a-z0-9-]{1,40}")
 _MEMBER_NAME = re.compile(r"[A-Za-z_]{1,20}")
 # Short words only: a secret that was put in the place of the setting's name is then never repeated.
@@ -69,9 +65,13 @@ def _single_webhook(reader: SettingReader, *, allow_http: bool) -> Webhook | Non
     secret = reader.optional("WEBHOOK_SECRET", _secret)
     if address is None or secret is None:
         return None
-    kind = WebhookFormat.CLOUDEVENTS
-    content_type = _CONTENT_TYPES[kind]
-    return Webhook(name=DEFAULT_NAME, format=kind, url=address.url, secrets=(secret,), content_type=content_type)
+    return Webhook(
+        name=DEFAULT_NAME,
+        format=DEFAULT.name,
+        url=address.url,
+        secrets=(secret,),
+        content_type=DEFAULT.content_type,
+    )
 
 
 def _listed_objects(reader: SettingReader) -> list[dict[str, object]]:
@@ -114,11 +114,11 @@ class _Object(Struct, frozen=True, kw_only=True):
         key = self._key(kind, address)
         content_type = self._content_type(kind)
         if kind.tells_state and filters["pools"] != EVERYTHING:
-            self._refuse("pools", f"can't filter {kind}, which tells the state of whole jobs", "leave it out")
+            self._refuse("pools", f"can't filter {kind.name}, which tells the state of whole jobs", "leave it out")
         if address is None or len(self.reader.problems) > problems_before:
             return None
         return Webhook(
-            name=name, format=kind, url=address.url, secrets=secrets, key=key, content_type=content_type,
+            name=name, format=kind.name, url=address.url, secrets=secrets, key=key, content_type=content_type,
             enabled=enabled, **filters,
         )  # fmt: skip
 
@@ -137,11 +137,11 @@ class _Object(Struct, frozen=True, kw_only=True):
         self._refuse("name", "is missing or unusable", "write 1 to 40 of a-z, 0-9 and -")
         return ""
 
-    def _format(self) -> WebhookFormat | None:
-        kind = self.members.get("format", WebhookFormat.CLOUDEVENTS)
-        if isinstance(kind, str) and kind in set(WebhookFormat):
-            return WebhookFormat(kind)
-        self._refuse("format", "is unknown", f"write one of {', '.join(WebhookFormat)}")
+    def _format(self) -> Format | None:
+        name = self.members.get("format", DEFAULT.name)
+        if isinstance(name, str) and name in FORMATS:
+            return FORMATS[name]
+        self._refuse("format", "is unknown", f"write one of {', '.join(FORMATS)}")
         return None
 
     def _filter(self, member: str) -> tuple[str, ...]:
@@ -158,10 +158,10 @@ class _Object(Struct, frozen=True, kw_only=True):
             self._refuse("enabled", "is neither on nor off", "write true or false, without quotes")
         return enabled is True
 
-    def _address(self, kind: WebhookFormat, *, allow_http: bool) -> HttpAddress | None:
+    def _address(self, kind: Format, *, allow_http: bool) -> HttpAddress | None:
         chosen = self.members.keys() & {"url", "urlSetting"}
-        if not chosen and kind is WebhookFormat.PAGERDUTY:
-            return parse_address(PAGERDUTY_URL)
+        if not chosen and kind.address is not None:
+            return parse_address(kind.address)
         if len(chosen) != 1:
             self._refuse("", "needs either url or urlSetting", "write one of them")
             return None
@@ -173,11 +173,11 @@ class _Object(Struct, frozen=True, kw_only=True):
             return None
         return self.reader.parsed(where, text, lambda url: _address(url, allow_http=allow_http))
 
-    def _secrets(self, kind: WebhookFormat) -> tuple[bytes, ...]:
+    def _secrets(self, kind: Format) -> tuple[bytes, ...]:
         chosen = sorted(self.members.keys() & {"secrets", "secretSettings"})
-        if kind is not WebhookFormat.CLOUDEVENTS:
+        if not kind.is_signed:
             if chosen:
-                self._refuse(chosen[0], f"has no use with {kind}, which is not signed", "leave it out")
+                self._refuse(chosen[0], f"has no use with {kind.name}, which is not signed", "leave it out")
             return ()
         if len(chosen) != 1:
             self._refuse("", "needs either secrets or secretSettings", "write one of them: every event is signed")
@@ -192,27 +192,25 @@ class _Object(Struct, frozen=True, kw_only=True):
         secrets = [self.reader.parsed(where, text, _secret) for where, text in texts if text is not None]
         return tuple(secret for secret in secrets if secret is not None)
 
-    def _key(self, kind: WebhookFormat, address: HttpAddress | None) -> str | None:
-        if "keySetting" in self.members:
-            if kind not in {WebhookFormat.PAGERDUTY, WebhookFormat.EVENTGRID}:
-                self._refuse("keySetting", f"has no use with {kind}", "leave it out")
-                return None
-            where, text = self._named_setting("keySetting", self.members["keySetting"])
-            return None if text is None else self.reader.parsed(where, text, _key)
-        if kind is WebhookFormat.PAGERDUTY:
-            self._refuse("keySetting", "is missing", "name the app setting that holds the routing key")
-        elif kind is WebhookFormat.EVENTGRID and address is not None and not _is_event_grid(address):
-            # An Entra token shown to any other host could be used there against the real topics.
-            self._refuse("keySetting", f"is missing for a host outside *{EVENT_GRID_SUFFIX}", "name the key's setting")
-        return None
+    def _key(self, kind: Format, address: HttpAddress | None) -> str | None:
+        if "keySetting" not in self.members:
+            missing = kind.without_key(address.url if address else None) if kind.without_key else None
+            if missing is not None:
+                self._refuse("keySetting", missing.wrong, missing.mend)
+            return None
+        if kind.without_key is None:
+            self._refuse("keySetting", f"has no use with {kind.name}", "leave it out")
+            return None
+        where, text = self._named_setting("keySetting", self.members["keySetting"])
+        return None if text is None else self.reader.parsed(where, text, _key)
 
-    def _content_type(self, kind: WebhookFormat) -> str:
-        default = _CONTENT_TYPES.get(kind, _PLAIN_JSON)
+    def _content_type(self, kind: Format) -> str:
+        default = kind.content_type
         chosen = self.members.get("contentType", default)
-        if chosen != default and kind is not WebhookFormat.CLOUDEVENTS:
-            self._refuse("contentType", f"is fixed with {kind}", "leave it out")
+        if chosen != default and not kind.chooses_content_type:
+            self._refuse("contentType", f"is fixed with {kind.name}", "leave it out")
         elif not isinstance(chosen, str) or _JSON_TYPE.fullmatch(chosen) is None:
-            self._refuse("contentType", "is not a JSON media type", f"write {default} or {_PLAIN_JSON}")
+            self._refuse("contentType", "is not a JSON media type", f"write {default} or {JSON}")
         else:
             return chosen
         return default
@@ -247,10 +245,6 @@ def _address(text: str, *, allow_http: bool) -> HttpAddress:
     if address.origin.startswith("http:") and not allow_http:
         raise InvalidValueError("is http", "write https://, or set WEBHOOK_ALLOW_HTTP=true for local use")
     return address
-
-
-def _is_event_grid(address: HttpAddress) -> bool:
-    return address.origin.startswith("https:") and address.host.endswith(EVENT_GRID_SUFFIX)
 
 
 def _secret(text: str) -> bytes:

@@ -7,16 +7,16 @@ from datetime import timedelta
 import pytest
 
 from shared.delivery.sending import send_authorised
-from shared.webhook import Webhook, WebhookAnswer, WebhookFormat, WebhookRequest
+from shared.webhook import Webhook, WebhookAnswer, WebhookRequest
 
 KEY = "c4n4ry/of+an'access&key=="
 TOKEN = "c4n4ry-opaque-token-0123456789"
 PATH = "/workflows/c4n4ryWorkflow%2Fid/triggers/manual?api-version=1&sig=c4n4ry%2Bsig_-0123"
 WEBHOOK = Webhook(
-    name="ops", format=WebhookFormat.EVENTGRID, url=f"https://h.example{PATH}", key=KEY, content_type="application/json"
+    name="ops", format="eventgrid", url=f"https://h.example{PATH}", key=KEY, content_type="application/json"
 )
 WITHOUT_KEY = Webhook(
-    name="ops", format=WebhookFormat.EVENTGRID, url="https://h.example/api/events", content_type="application/json"
+    name="ops", format="eventgrid", url="https://h.example/api/events", content_type="application/json"
 )
 
 

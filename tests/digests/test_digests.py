@@ -11,40 +11,39 @@ from shared.ports import Delete
 from shared.state.jobs import JobEnd, PhaseCounts, Stuck
 from shared.state.rows import OWN, from_row, job_key, webhook_key
 from shared.state.telling import WebhookState
-from shared.webhook import WebhookFormat
 from tests.support.fake_table import Fault
 from tests.support.told_jobs import ACCOUNT, CHAT, webhook
 from tests.support.told_world import World
 
-ALL = (*CHAT, WebhookFormat.PAGERDUTY)
+ALL = (*CHAT, "pagerduty")
 CHAT_IDS = pytest.mark.parametrize("chat", CHAT, ids=str)
 
 
 @CHAT_IDS
-def test_rolling_failure(chat: WebhookFormat) -> None:
+def test_rolling_failure(chat: str) -> None:
     """Nodes that fail over an hour make at most six chat messages, every failure counted once, and one incident."""
-    world = World(chat, WebhookFormat.PAGERDUTY)
+    world = World(chat, "pagerduty")
     for _ in range(60):
         world.fail(200 // 60 + 1)
         world.tick()
-    messages = world.told(chat.value)
+    messages = world.told(chat)
     assert 2 <= len(messages) <= 6
     assert len({sent.body["dedup_key"] for sent in world.told("pagerduty")}) == 1
     assert set(world.actions()) == {"trigger"}
     world.tick(70)
-    assert len(world.told(chat.value)) <= 6
-    assert sum(_newly_failed(sent.text) for sent in world.told(chat.value)) == 240
+    assert len(world.told(chat)) <= 6
+    assert sum(_newly_failed(sent.text) for sent in world.told(chat)) == 240
 
 
 @CHAT_IDS
-def test_mass_failure(chat: WebhookFormat) -> None:
+def test_mass_failure(chat: str) -> None:
     """2,000 nodes that fail at once, in many transactions, make one message and one incident."""
-    world = World(chat, WebhookFormat.PAGERDUTY)
+    world = World(chat, "pagerduty")
     for _ in range(20):
         world.fail(100)
     world.tell()
     world.tick(180)
-    (message,) = world.told(chat.value)
+    (message,) = world.told(chat)
     assert "2000 newly failed" in message.text
     assert world.actions() == ["trigger"]
 
@@ -61,7 +60,7 @@ def test_resolved_once(end: JobEnd | None) -> None:
         world.change("nightly", preparation=PhaseCounts(failed=30), closed=end)
     world.tick(180)
     for chat in CHAT:
-        first, last = world.told(chat.value)
+        first, last = world.told(chat)
         assert "resolved" not in first.text
         assert ("resolved" if end is None else "ended, preparation had failed on 30 of 5000 nodes") in last.text
     assert world.actions() == ["trigger", "resolve"]
@@ -70,7 +69,7 @@ def test_resolved_once(end: JobEnd | None) -> None:
 
 def test_hold_and_growing_pauses() -> None:
     """The first message waits ten seconds for its like, then come pauses of 5, 10, 20, 40 and 60 minutes."""
-    world = World(WebhookFormat.SLACK)
+    world = World("slack")
     world.fail(1)
     assert world.tell() == world.now + timedelta(seconds=10)
     world.now += timedelta(seconds=9)
@@ -87,7 +86,7 @@ def test_hold_and_growing_pauses() -> None:
 
 def test_resolved_waits_its_turn() -> None:
     """A resolved message too waits for the pause after the message before it."""
-    world = World(WebhookFormat.SLACK)
+    world = World("slack")
     world.fail(1)
     world.tick()
     world.recover()
@@ -99,7 +98,7 @@ def test_resolved_waits_its_turn() -> None:
 
 def test_new_job_shortens_the_wait() -> None:
     """A job that was never told of waits no longer than five minutes, however often others were."""
-    world = World(WebhookFormat.SLACK)
+    world = World("slack")
     for _ in range(20):
         world.fail(1)
         world.tick()
@@ -113,7 +112,7 @@ def test_new_job_shortens_the_wait() -> None:
 
 def test_quiet_hour_begins_anew() -> None:
     """After an hour without news the next failure is told as fast as the first."""
-    world = World(WebhookFormat.SLACK)
+    world = World("slack")
     for _ in range(40):
         world.fail(1)
         world.tick()
@@ -134,14 +133,14 @@ def test_many_jobs_one_message() -> None:
         world.fail(1, f"job-{number}")
     world.tick(8)
     for chat in CHAT:
-        (message,) = world.told(chat.value)
+        (message,) = world.told(chat)
         assert "1000 jobs" in message.text
     assert world.actions() == ["trigger"] * 1000
     assert len({sent.body["dedup_key"] for sent in world.told("pagerduty")}) == 1000
 
 
 @pytest.mark.parametrize("kind", ALL, ids=str)
-def test_crash_between_send_and_told(kind: WebhookFormat) -> None:
+def test_crash_between_send_and_told(kind: str) -> None:
     """A message whose record was lost is sent again, whole, when the lease has ended, and then no more."""
     world = World(kind)
     world.fail(7)
@@ -163,7 +162,7 @@ def test_crash_between_send_and_told(kind: WebhookFormat) -> None:
 
 def test_failure_during_the_sending_is_told_next() -> None:
     """What fails while a message is on its way is not taken as told by it."""
-    world = World(WebhookFormat.SLACK)
+    world = World("slack")
     world.fail(7)
     world.now += timedelta(seconds=10)
     world.sender.meanwhile = lambda: world.fail(3)
@@ -175,7 +174,7 @@ def test_failure_during_the_sending_is_told_next() -> None:
 
 def test_release_failure_during_the_sending_is_told_next() -> None:
     """The same holds where nothing is left open that would make anybody look again."""
-    world = World(WebhookFormat.SLACK)
+    world = World("slack")
     world.change("nightly", release_failed_ever=4, release=PhaseCounts(failed=4))
     world.now += timedelta(seconds=10)
     world.sender.meanwhile = lambda: world.change("nightly", release_failed_ever=6, release=PhaseCounts(failed=6))
@@ -187,7 +186,7 @@ def test_release_failure_during_the_sending_is_told_next() -> None:
 
 def test_two_at_once_send_once() -> None:
     """While one instance sends, another leaves the webhook alone."""
-    world = World(WebhookFormat.SLACK)
+    world = World("slack")
     world.fail(7)
     world.now += timedelta(seconds=10)
     sender = world.sender
@@ -204,7 +203,7 @@ def test_two_at_once_send_once() -> None:
 
 def test_nothing_to_tell_costs_one_query_and_no_write() -> None:
     """Once told, an open failure makes no write and no message however long it stays."""
-    world = World(WebhookFormat.SLACK)
+    world = World("slack")
     world.fail(7)
     world.tick()
     writes = len(world.table.writes)
@@ -298,7 +297,7 @@ def _ends_with_more_failures(world: World) -> None:
 
 def test_pager_hears_what_failed_before_the_end() -> None:
     """The end of an incident carries no words, so what failed since the last page is paged before it, in its turn."""
-    world = World(WebhookFormat.PAGERDUTY)
+    world = World("pagerduty")
     _ends_with_more_failures(world)
     world.tick(3)
     assert world.actions() == ["trigger"]
@@ -312,7 +311,7 @@ def test_pager_hears_what_failed_before_the_end() -> None:
 @pytest.mark.parametrize("lost", [1, 2], ids=["the page", "its end"])
 def test_crash_between_the_last_page_and_the_end(lost: int) -> None:
     """Whatever record is lost, the incident is closed in the end, after its last page."""
-    world = World(WebhookFormat.PAGERDUTY)
+    world = World("pagerduty")
     _ends_with_more_failures(world)
     world.now += timedelta(minutes=10)
     sent = len(world.told("pagerduty"))
@@ -331,7 +330,7 @@ def test_crash_between_the_last_page_and_the_end(lost: int) -> None:
 
 def test_mute_lets_the_end_of_an_incident_pass_alone() -> None:
     """Under a mute an incident is closed without a page; what failed meanwhile is paged when the mute ends."""
-    world = World(WebhookFormat.PAGERDUTY)
+    world = World("pagerduty")
     world.fail(3)
     world.tick()
     _mute(world, hours=8)
@@ -346,7 +345,7 @@ def test_mute_lets_the_end_of_an_incident_pass_alone() -> None:
 
 def test_job_that_begins_anew() -> None:
     """Failures of a job that is counted anew are news, however many the one before had."""
-    world = World(WebhookFormat.SLACK)
+    world = World("slack")
     world.fail(50)
     world.tick(10)
     world.change(
@@ -362,7 +361,7 @@ def test_job_that_begins_anew() -> None:
 @pytest.mark.parametrize("answer", [None, (500, b""), (403, b""), (400, b"invalid_blocks"), (200, b"<html>")])
 def test_refused_messages_wait_and_are_not_lost(answer: tuple[int, bytes] | None) -> None:
     """A webhook that fails or refuses is tried with growing pauses, and told everything when it is back."""
-    world = World(WebhookFormat.SLACK)
+    world = World("slack")
     world.sender.answers["slack"] = answer
     world.fail(7)
     world.tick(120)
@@ -377,7 +376,7 @@ def test_refused_messages_wait_and_are_not_lost(answer: tuple[int, bytes] | None
 
 def test_failing_webhook_is_known_to_all() -> None:
     """Three connection errors in a row make a chat webhook failing, as deliveries do; a success heals it."""
-    world = World(WebhookFormat.SLACK)
+    world = World("slack")
     world.sender.answers["slack"] = None
     world.fail(7)
     world.tick(30)
@@ -389,7 +388,7 @@ def test_failing_webhook_is_known_to_all() -> None:
 
 def test_disabled_webhook_is_left_alone() -> None:
     """A chat that says that it is gone is not called again."""
-    world = World(WebhookFormat.SLACK)
+    world = World("slack")
     world.sender.answers["slack"] = (404, b"no_service")
     world.fail(7)
     world.tick(120)
@@ -413,7 +412,7 @@ def test_job_without_a_head() -> None:
 
 def test_event_filter() -> None:
     """A webhook hears only of the events that it asks for, and what it does not want keeps no head."""
-    hook = webhook(WebhookFormat.SLACK, events=("release.*",))
+    hook = webhook("slack", events=("release.*",))
     world = World(webhooks=[hook])
     world.fail(7)
     world.tick(30)

@@ -8,7 +8,6 @@ from shared.polling.cycle_rules import KnownJob
 from shared.polling.heads import LONGEST_KEPT_UNTOLD, HeadKeeper
 from shared.state.jobs import JobEnd, PhaseCounts, Tracking
 from shared.state.rows import digest_key
-from shared.webhook import WebhookFormat
 from tests.support.told_jobs import ACCOUNT
 from tests.support.told_world import World
 
@@ -29,7 +28,7 @@ def _forget(world: World) -> None:
 
 def _settled_world() -> World:
     """A job that failed, was told, ended and settled, without anybody being told of the end."""
-    world = World(WebhookFormat.SLACK, WebhookFormat.PAGERDUTY)
+    world = World("slack", "pagerduty")
     world.fail(3)
     world.tick()
     world.sender.answers = dict.fromkeys(("slack", "pagerduty"))

@@ -14,7 +14,6 @@ from shared.digests.rows import is_owed
 from shared.errors import BatchUnavailableError, HostileAnswerError, PrepwatchError, UnreadableRowError
 from shared.polling.job_rules import Decision, close, fail, judge_stuck, lose, recover, stop_listing
 from shared.state.jobs import JobEnd, JobHead, PhaseCounts, Stuck, Tracking
-from shared.webhook import WebhookFormat
 from tests.support.told_jobs import ACCOUNT, CHAT, webhook
 from tests.support.told_world import Sent, World
 
@@ -186,15 +185,15 @@ def test_every_turn_is_told_once(
     before: list[Turn], turn: Turn, heading: str, says: list[str], pager: list[str]
 ) -> None:
     """Whatever happens to a job makes one chat message that says what it is, and its incident opens and closes."""
-    world = World(*CHAT, WebhookFormat.PAGERDUTY)
+    world = World(*CHAT, "pagerduty")
     for earlier in before:
         earlier(world)
         world.tick(70)
-    known = {chat: len(world.told(chat.value)) for chat in CHAT}
+    known = {chat: len(world.told(chat)) for chat in CHAT}
     turn(world)
     world.tick(140)
     for chat in CHAT:
-        (message,) = world.told(chat.value)[known[chat] :]
+        (message,) = world.told(chat)[known[chat] :]
         assert f"nightly: {heading}" in _heading(chat, message)
         assert [words for words in says if words not in message.text] == []
     assert world.actions() == pager
@@ -215,12 +214,12 @@ def test_nothing_is_said_twice(turns: list[Turn], absent: str) -> None:
         turn(world)
         world.tick(70)
     for chat in CHAT:
-        assert absent not in world.told(chat.value)[-1].text
+        assert absent not in world.told(chat)[-1].text
 
 
 def test_a_completed_job_may_vanish() -> None:
     """That a job was deleted after its end is no news, though somebody asked to watch it."""
-    world = World(*CHAT, WebhookFormat.PAGERDUTY)
+    world = World(*CHAT, "pagerduty")
     world.change("nightly", requested=True, state="completed")
     _vanishes(world)
     world.tick(70)
@@ -230,7 +229,7 @@ def test_a_completed_job_may_vanish() -> None:
 @pytest.mark.parametrize("quick", [_unreachable, _stuck], ids=["lost and found", "stuck and moving"])
 def test_what_is_over_before_it_could_be_told(quick: Turn) -> None:
     """A trouble that has ended before the first message may go out is not told, and leaves nothing to tell."""
-    world = World(*CHAT, WebhookFormat.PAGERDUTY)
+    world = World(*CHAT, "pagerduty")
     quick(world)
     _reachable(world)
     _mended(world)
@@ -240,7 +239,7 @@ def test_what_is_over_before_it_could_be_told(quick: Turn) -> None:
 
 def test_stuck_again_for_those_who_hear_of_nothing_else() -> None:
     """A chat that asked for job.stuck only hears of each standstill, and of no end."""
-    world = World(webhooks=[webhook(WebhookFormat.SLACK, events=("job.stuck",))])
+    world = World(webhooks=[webhook("slack", events=("job.stuck",))])
     for turn in (_stuck, _moves, _stuck, _mended, _stuck):
         turn(world)
         world.tick(70)
@@ -249,11 +248,11 @@ def test_stuck_again_for_those_who_hear_of_nothing_else() -> None:
 
 def test_job_events_without_failures() -> None:
     """A chat that asked for job.* hears of a standstill and its end without being told that all is well."""
-    world = World(webhooks=[webhook(WebhookFormat.SLACK, events=("job.*",))])
+    world = World(webhooks=[webhook("slack", events=("job.*",))])
     for turn in (_fails, _stuck, _moves, _unreachable, _reachable, _vanishes):
         turn(world)
         world.tick(70)
-    headings = [_heading(WebhookFormat.SLACK, sent).partition(": ")[2] for sent in world.told("slack")]
+    headings = [_heading("slack", sent).partition(": ")[2] for sent in world.told("slack")]
     assert [heading.split(",")[0] for heading in headings] == [
         "stuck",
         "moves again",
@@ -274,17 +273,17 @@ def test_troubles_are_muted_and_their_ends_are_not() -> None:
     Mutes(table=world.table, clock=lambda: world.now).put_mute("night", mute)
     _reachable(world)
     world.tick(70)
-    assert "can be looked at again" in _heading(WebhookFormat.SLACK, world.told("slack")[-1])
+    assert "can be looked at again" in _heading("slack", world.told("slack")[-1])
     _unreachable(world)
     world.tick(70)
     assert len(world.told("slack")) == 2
     world.tick(8 * 60)
-    assert "can't be looked at" in _heading(WebhookFormat.SLACK, world.told("slack")[-1])
+    assert "can't be looked at" in _heading("slack", world.told("slack")[-1])
 
 
 def test_told_troubles_keep_nobody() -> None:
     """A head whose troubles have all been told is owed nothing more, though it goes on saying that the job vanished."""
-    world = World(WebhookFormat.SLACK)
+    world = World("slack")
     _asked_for(world)
     _vanishes(world)
     world.tick(70)
@@ -303,14 +302,14 @@ def test_several_jobs_in_one_message() -> None:
     world.decide(lambda head: lose(world.origin, head, world.now), "asked")
     world.tick(5)
     for chat in CHAT:
-        (message,) = world.told(chat.value)
+        (message,) = world.told(chat)
         heading = _heading(chat, message)
         assert heading.endswith(f"ailures in 1 job, 1 job vanished, 1 job can't be looked at on {ACCOUNT}")
         assert message.text.index("fails: ") < message.text.index("asked: ") < message.text.index("nightly: ")
 
 
-def _heading(chat: WebhookFormat, sent: Sent) -> str:
-    if chat is WebhookFormat.SLACK:
+def _heading(chat: str, sent: Sent) -> str:
+    if chat == "slack":
         return str(sent.body["text"])
     (attachment,) = json.loads(sent.text)["attachments"]
     return str(attachment["content"]["fallbackText"])

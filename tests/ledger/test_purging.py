@@ -7,7 +7,6 @@ from shared.ledger.purging import Purger
 from shared.ports import Insert
 from shared.state.rows import OWN, digest_key, pace_key, range_of, to_columns, webhook_key
 from shared.state.telling import DeliveryState, WebhookState
-from shared.webhook import WebhookFormat
 from tests.support.deployment import ACCOUNT, NOW, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fake_table import FakeTable
 from tests.support.fakes import refusal
@@ -46,7 +45,7 @@ def test_a_webhook_that_takes_an_old_name_is_not_held_off() -> None:
 
 def test_rows_of_a_newer_version_stay() -> None:
     """A row that only a newer version can read is not judged by this one."""
-    world = World(WebhookFormat.SLACK)
+    world = World("slack")
     world.fail(1)
     world.tick()
     purger = Purger(

@@ -15,10 +15,11 @@ from azure.eventgrid import EventGridPublisherClient
 from shared.adapters.event_grid_token import SCOPE, EventGridToken
 from shared.delivery.sending import send_authorised, without_token
 from shared.errors import CredentialError
-from shared.messages.eventgrid import eventgrid_url
+from shared.messages.eventgrid import eventgrid_url, is_topic
 from shared.messages.events import EventType, Origin, webhook_event
-from shared.messages.formats import Message, needs_token, render
-from shared.webhook import SendFailure, Webhook, WebhookFormat
+from shared.messages.format import Message
+from shared.messages.formats import format_of, render
+from shared.webhook import SendFailure, Webhook
 from tests.support.told_jobs import NOW
 from tests.support.told_world import FakeSender
 from tests.support.webhook_settings import GRID, accepted
@@ -108,14 +109,14 @@ class _Credential:
 
 
 def _grid(url: str = TOPIC) -> Webhook:
-    return Webhook(name="grid", format=WebhookFormat.EVENTGRID, url=url, content_type="application/json")
+    return Webhook(name="grid", format="eventgrid", url=url, content_type="application/json")
 
 
 def test_token() -> None:
     """Without a key a topic is sent a bearer token of Event Grid's scope."""
     credential = _Credential()
-    assert needs_token(_grid())
-    assert EventGridToken(credential)(_grid()) == {"authorization": "Bearer canary"}
+    assert format_of(_grid()).needs_token(_grid())
+    assert EventGridToken(credential, is_topic)(_grid()) == {"authorization": "Bearer canary"}
     assert credential.scopes == [SCOPE] == ["https://eventgrid.azure.net/.default"]
 
 
@@ -133,7 +134,7 @@ def test_token_goes_nowhere_else(url: str) -> None:
     """No other host is shown a token, and none is even asked for."""
     credential = _Credential()
     with pytest.raises(CredentialError):
-        EventGridToken(credential)(_grid(url))
+        EventGridToken(credential, is_topic)(_grid(url))
     assert credential.scopes == []
 
 
@@ -142,7 +143,7 @@ def test_no_token_is_a_failure_to_be_tried_again() -> None:
     hook = _grid()
     sender = FakeSender(lambda: NOW, [hook])
     request = render(hook, Message(id=EVENT.id, body=EVENT.body), NOW)
-    for authorize in (EventGridToken(_Credential(fails=True)), without_token):
+    for authorize in (EventGridToken(_Credential(fails=True), is_topic), without_token):
         answer = send_authorised(sender, authorize, hook, request)
         assert (answer.status, answer.failure) == (None, SendFailure.CREDENTIAL)
         assert "canary" not in answer.reason

@@ -13,10 +13,9 @@ from shared.messages.formats import render_notice
 from shared.messages.pagerduty import dedup_key
 from shared.messages.slack import escape
 from shared.state.jobs import Trouble
-from shared.webhook import WebhookFormat
 from tests.support.told_jobs import ACCOUNT, CHAT, LINKS, NOW, head, news, webhook
 
-STATE_FORMATS = (*CHAT, WebhookFormat.PAGERDUTY)
+STATE_FORMATS = (*CHAT, "pagerduty")
 NODES = tuple((f"pool-{number % 7}", f"tvm-{number:04}_p") for number in range(200))
 # What breaks out of markup, of mentions and of a line, or takes more room than it shows.
 HOSTILE = (
@@ -25,10 +24,10 @@ HOSTILE = (
 )
 
 
-_LIVE = {WebhookFormat.TEAMS: ("<at>", "{{", "${"), WebhookFormat.SLACK: ("<!channel>", "<@U1>", "<https", "</script>")}
+_LIVE = {"teams": ("<at>", "{{", "${"), "slack": ("<!channel>", "<@U1>", "<https", "</script>")}
 
 
-def _messages(kind: WebhookFormat, jobs: int, failed: int, text: str) -> dict[str, object]:
+def _messages(kind: str, jobs: int, failed: int, text: str) -> dict[str, object]:
     several = [news(head(f"job-{number:04}", failed=failed, text=text), nodes=NODES) for number in range(jobs)]
     request = render_notice(webhook(kind), jobs_notice(ACCOUNT, several, LINKS))
     _check(kind, request.body)
@@ -37,7 +36,7 @@ def _messages(kind: WebhookFormat, jobs: int, failed: int, text: str) -> dict[st
     return body
 
 
-def _check(kind: WebhookFormat, body: bytes) -> None:
+def _check(kind: str, body: bytes) -> None:
     _CHECKS[kind](json.loads(body), len(body))
 
 
@@ -91,10 +90,10 @@ def _check_pagerduty(body: dict[str, object], size: int) -> None:
         assert payload["source"]
 
 
-_CHECKS: dict[WebhookFormat, Callable[[dict[str, object], int], None]] = {
-    WebhookFormat.TEAMS: _check_teams,
-    WebhookFormat.SLACK: _check_slack,
-    WebhookFormat.PAGERDUTY: _check_pagerduty,
+_CHECKS: dict[str, Callable[[dict[str, object], int], None]] = {
+    "teams": _check_teams,
+    "slack": _check_slack,
+    "pagerduty": _check_pagerduty,
 }
 
 
@@ -112,7 +111,7 @@ def _texts(value: object) -> Iterator[str]:
 @pytest.mark.parametrize("text", ["no such blob", HOSTILE, HOSTILE * 40, "&" * 5000, "\U0001f525" * 5000, '"\\' * 3000])
 @pytest.mark.parametrize(("jobs", "failed"), [(1, 1), (1, 5000), (3, 40), (1000, 5000)])
 @pytest.mark.parametrize("kind", STATE_FORMATS, ids=str)
-def test_limits(kind: WebhookFormat, jobs: int, failed: int, text: str) -> None:
+def test_limits(kind: str, jobs: int, failed: int, text: str) -> None:
     """However many nodes and jobs fail, and whatever Batch says, a message keeps to the documented limits."""
     body = _messages(kind, jobs, failed, text)
     assert any("newly failed" in text for text in _texts(body))
@@ -120,7 +119,7 @@ def test_limits(kind: WebhookFormat, jobs: int, failed: int, text: str) -> None:
 
 @pytest.mark.parametrize("text", [HOSTILE, HOSTILE * 40, "&" * 5000, "\U0001f525" * 5000])
 @pytest.mark.parametrize("chat", CHAT, ids=str)
-def test_limits_of_troubles(chat: WebhookFormat, text: str) -> None:
+def test_limits_of_troubles(chat: str, text: str) -> None:
     """Why a job can't be looked at is told within the limits too, and nothing in it comes alive."""
     trouble = Trouble(code=text, message=text, since=NOW, request_id=text, event_id="e")
     lost = [news(replace(head(f"job-{number}", failed=0), trouble=trouble)) for number in range(30)]
@@ -137,7 +136,7 @@ def test_limits_of_troubles(chat: WebhookFormat, text: str) -> None:
 def test_slack_says_a_title_again_only_where_its_header_is_cut(job_id: str, times: int) -> None:
     """A single job's title stands once in the blocks, and once more in full when the header had no room for it."""
     words = "preparation failed on 7 of 5000 nodes"
-    body = render_notice(webhook(WebhookFormat.SLACK), jobs_notice(ACCOUNT, [news(head(job_id, failed=7))], LINKS)).body
+    body = render_notice(webhook("slack"), jobs_notice(ACCOUNT, [news(head(job_id, failed=7))], LINKS)).body
     blocks = list(_texts(json.loads(body)["blocks"]))
     assert sum(said.partition("\n")[0].endswith((words, "…")) for said in blocks) == times
     assert any(f"{job_id}: {words}" in said for said in blocks)
@@ -146,13 +145,13 @@ def test_slack_says_a_title_again_only_where_its_header_is_cut(job_id: str, time
 @settings(max_examples=40, deadline=None)
 @given(text=st.text(max_size=3000), jobs=st.integers(1, 4))
 @pytest.mark.parametrize("kind", STATE_FORMATS, ids=str)
-def test_any_text(kind: WebhookFormat, text: str, jobs: int) -> None:
+def test_any_text(kind: str, text: str, jobs: int) -> None:
     """No text that anybody can think of breaks a limit, a structure or an escape."""
     _messages(kind, jobs, 7, text)
 
 
 @pytest.mark.parametrize("kind", STATE_FORMATS, ids=str)
-def test_nothing_breaks_out(kind: WebhookFormat) -> None:
+def test_nothing_breaks_out(kind: str) -> None:
     """Control characters, reordering marks, mentions and functions of a card reach nobody alive."""
     texts = list(_texts(_messages(kind, 2, 5, HOSTILE)))
     said = [text for text in texts if "bold" in text]
@@ -163,13 +162,13 @@ def test_nothing_breaks_out(kind: WebhookFormat) -> None:
             continue
         lines = text.replace("\n", "")
         assert lines.isprintable()
-        if kind is not WebhookFormat.PAGERDUTY:
+        if kind != "pagerduty":
             assert not any(tag in text for tag in _LIVE[kind])
 
 
 def test_small_message_says_it_all() -> None:
     """What fits is told whole: how many of how many, why, what to do, where, and what was left out."""
-    texts = "\n".join(_texts(_messages(WebhookFormat.SLACK, 1, 40, "no such blob")))
+    texts = "\n".join(_texts(_messages("slack", 1, 40, "no such blob")))
     for words in ("40 newly failed, 40 of 5000", "BlobNotFound on 40 nodes: no such blob", "Check the resource file's"):
         assert words in texts
     assert "pool-0/tvm-0000_p, pool-1/tvm-0001_p" in texts

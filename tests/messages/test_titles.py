@@ -14,7 +14,6 @@ from shared.messages.formats import render_notice
 from shared.messages.notices import Mood, Notice
 from shared.state.jobs import Carried, Cause, JobEnd, JobHead, PhaseCounts, Stuck, Tracking
 from shared.state.telling import Told
-from shared.webhook import WebhookFormat
 from tests.support.told_jobs import ACCOUNT, LINKS, NOW, webhook
 
 LATER = NOW + timedelta(hours=1)
@@ -37,7 +36,7 @@ def _head(failed: int = 0, opened: int = 0, ever: int = 0, **fields: object) -> 
     return JobHead(job_id="nightly", state="active", pool_id="pool", generation=9, **given)  # type: ignore[arg-type]  # as given
 
 
-def _news(head: JobHead, told: Told | None = None, kind: WebhookFormat = WebhookFormat.SLACK) -> News:
+def _news(head: JobHead, told: Told | None = None, kind: str = "slack") -> News:
     known = KnownToWebhook(told=told or Told(job_id="nightly"), head=head, wanted=9, wanted_at=NOW)
     news = news_of(webhook(kind), ACCOUNT, known, LATER)
     assert news is not None
@@ -191,9 +190,9 @@ def test_title_and_facts(head: JobHead, told: Told | None, title: str, mood: Moo
 @pytest.mark.parametrize("mood", [Mood.WARNING, Mood.GOOD], ids=str)
 def test_an_incident_ends_by_decision(mood: Mood) -> None:
     """A pager resolves what is over, whatever the words are like, and nothing else."""
-    notice = _notice(_news(_head(0, 0, 6), KNOWS, WebhookFormat.PAGERDUTY))
+    notice = _notice(_news(_head(0, 0, 6), KNOWS, "pagerduty"))
     for over in (True, False):
-        request = render_notice(webhook(WebhookFormat.PAGERDUTY), replace(notice, over=over, mood=mood))
+        request = render_notice(webhook("pagerduty"), replace(notice, over=over, mood=mood))
         assert json.loads(request.body)["event_action"] == ("resolve" if over else "trigger")
 
 

@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from shared.settings.webhooks import PAGERDUTY_URL
-from shared.webhook import Webhook, WebhookFormat
+from shared.messages.pagerduty import URL as PAGERDUTY_URL
+from shared.webhook import Webhook
 from tests.support.webhook_settings import (
     CANARY,
     ENVIRONMENT,
@@ -32,7 +32,7 @@ def test_one_webhook_without_json() -> None:
     (webhook,) = accepted(WEBHOOK_URL="https://a.example/x?y=%2F", WEBHOOK_SECRET=SECRET + "\n")
     assert webhook == Webhook(
         name="default",
-        format=WebhookFormat.CLOUDEVENTS,
+        format="cloudevents",
         url="https://a.example/x?y=%2F",
         secrets=(b"n" * 24,),
         content_type="application/cloudevents+json",
@@ -55,7 +55,7 @@ def test_every_member_of_a_webhook() -> None:
     )
     assert webhook == Webhook(
         name="ops",
-        format=WebhookFormat.CLOUDEVENTS,
+        format="cloudevents",
         url="https://a.example/hook",
         secrets=(b"n" * 24, b"o" * 64),
         events=("preparation.*", "job.stuck"),

@@ -9,8 +9,8 @@ import pytest
 
 from local.memory import Memory, recall
 from local.run import host_settings, schedule
+from shared.messages.formats import FORMATS
 from shared.settings.settings import load_settings
-from shared.webhook import WebhookFormat
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MEMORY = Memory(
@@ -83,7 +83,7 @@ def test_a_webhook_of_each_format_is_there() -> None:
     """The app accepts what the stack sets: a webhook of each format, all of them on this machine."""
     webhooks = load_settings(settings()).webhooks
 
-    assert {webhook.format for webhook in webhooks} == set(WebhookFormat)
+    assert {webhook.format for webhook in webhooks} == set(FORMATS)
     assert {urlsplit(webhook.url).hostname for webhook in webhooks} == {"127.0.0.1"}
 
 

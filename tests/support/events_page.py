@@ -25,7 +25,8 @@ from shared.messages.events import (
     trouble_data,
     webhook_event,
 )
-from shared.messages.formats import Message, render
+from shared.messages.format import Message
+from shared.messages.formats import render
 from shared.messages.signing import decode_secret
 from shared.polling.node_rules import Watch, decide_node
 from shared.state.jobs import Change, JobEnd, JobHead, NodeRecord, PhaseCounts, Trouble

@@ -8,21 +8,21 @@ from shared.batch.model import Phase
 from shared.digests.rules import KnownToWebhook, News, news_of
 from shared.state.jobs import Cause, JobHead, PhaseCounts
 from shared.state.telling import Told
-from shared.webhook import Webhook, WebhookFormat
+from shared.webhook import Webhook
 
 NOW = datetime(2026, 11, 5, 22, 0, tzinfo=UTC)
 ACCOUNT = "acc.westeurope.batch.azure.com"
 LINKS = {"dashboard": "https://prepwatch.example/api/dashboard?account=a&job=b"}
-CHAT = (WebhookFormat.TEAMS, WebhookFormat.SLACK)
+CHAT = ("teams", "slack")
 
 
-def webhook(kind: WebhookFormat, *, name: str | None = None, events: tuple[str, ...] = ("*",)) -> Webhook:
+def webhook(kind: str, *, name: str | None = None, events: tuple[str, ...] = ("*",)) -> Webhook:
     """A webhook of a format, named after it."""
     return Webhook(
-        name=name or kind.value,
+        name=name or kind,
         format=kind,
-        url=f"https://{kind.value}.example/hook",
-        key="r" * 32 if kind is WebhookFormat.PAGERDUTY else None,
+        url=f"https://{kind}.example/hook",
+        key="r" * 32 if kind == "pagerduty" else None,
         events=events,
         content_type="application/json",
     )
@@ -60,6 +60,6 @@ def head(
 def news(job: JobHead, *, nodes: tuple[tuple[str, str], ...] = (), told: Told | None = None) -> News:
     """What a chat webhook that knows `told` is to be told about a job."""
     known = KnownToWebhook(told=told or Told(job_id=job.job_id), head=job, wanted=1, wanted_at=NOW)
-    found = news_of(webhook(WebhookFormat.SLACK), ACCOUNT, known, NOW)
+    found = news_of(webhook("slack"), ACCOUNT, known, NOW)
     assert found is not None
     return replace(found, nodes=nodes)

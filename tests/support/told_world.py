@@ -17,11 +17,11 @@ from shared.polling.job_rules import Decision
 from shared.ports import Column, Put, Row
 from shared.state.jobs import JobHead, PhaseCounts
 from shared.state.rows import OWN, from_row, job_key
-from shared.webhook import SendFailure, Webhook, WebhookAnswer, WebhookFormat, WebhookRequest
+from shared.webhook import SendFailure, Webhook, WebhookAnswer, WebhookRequest
 from tests.support.fake_table import FakeTable
 from tests.support.told_jobs import ACCOUNT, NOW, head, webhook
 
-OK = {WebhookFormat.TEAMS: (202, b""), WebhookFormat.SLACK: (200, b"ok"), WebhookFormat.PAGERDUTY: (202, b"{}")}
+OK = {"teams": (202, b""), "slack": (200, b"ok"), "pagerduty": (202, b"{}")}
 
 
 @dataclass(slots=True)
@@ -84,7 +84,7 @@ class FakeSender:
 class World:
     """The account; `now` moves by `tick`, which ends each minute as a cycle does: by telling who has to be told."""
 
-    def __init__(self, *kinds: WebhookFormat, webhooks: Sequence[Webhook] = ()) -> None:
+    def __init__(self, *kinds: str, webhooks: Sequence[Webhook] = ()) -> None:
         self.now = NOW
         self.table = FakeTable()
         self.webhooks = tuple(webhooks) or tuple(webhook(kind) for kind in kinds)

@@ -6,7 +6,6 @@ Owns what of a message counts. Does not own how it is read (`tests.whole.simulat
 from collections import Counter
 from dataclasses import dataclass
 
-from shared.webhook import WebhookFormat
 from tests.whole.simulation.hearing import PHASES, hear
 
 
@@ -21,7 +20,7 @@ class Said:
 def read_chat(body: str) -> Counter[Said]:
     """How many failures of each job and phase a message tells, and which jobs it says to be over."""
     said: Counter[Said] = Counter()
-    hearing = hear(WebhookFormat.SLACK, body.encode())
+    hearing = hear("slack", body.encode())
     for part in hearing.parts if hearing.about_jobs else ():
         said.update({Said(part.job, phase): part.newly_failed(phase) for phase in PHASES})
         said[Said(part.job, "resolved")] += part.resolved
@@ -30,5 +29,5 @@ def read_chat(body: str) -> Counter[Said]:
 
 def last_trouble(messages: list[str]) -> str | None:
     """What chat was told last of how the account as a whole stands: the type of that event, None for nothing."""
-    types = (hear(WebhookFormat.SLACK, message.encode()).event_type or "" for message in messages)
+    types = (hear("slack", message.encode()).event_type or "" for message in messages)
     return next((kind for kind in reversed(list(types)) if kind.startswith("account.")), None)

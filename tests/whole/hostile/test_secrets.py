@@ -31,6 +31,7 @@ from shared.adapters.table_store import open_table
 from shared.adapters.webhook_sender import WebhookSender
 from shared.composition import build_app, compose, utc_now
 from shared.errors import SettingsError, StoreError
+from shared.messages.eventgrid import is_topic
 from shared.parts import Outside
 from shared.ports import Put
 from shared.settings.settings import load_settings
@@ -203,7 +204,7 @@ def outside_of(settings: dict[str, str], credential: Credential | None = None) -
         clock=LateClock(),
         pause=nobody_waits,
         new_id=lambda: f"id-{next(numbers)}",
-        authorize=EventGridToken(credential or Credential()),
+        authorize=EventGridToken(credential or Credential(), is_topic),
         check_address=sender.check,
     )
 

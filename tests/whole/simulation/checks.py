@@ -15,6 +15,7 @@ from local.batch_simulator.statuses import Phase as ListedPhase
 from local.batch_simulator.statuses import is_failed
 from shared.batch.model import Phase
 from shared.batch.outcomes import has_failed, outcome_of
+from shared.messages.formats import format_of
 from shared.moments import as_utc
 from shared.state.chunks import Cover, decode_chunk, decode_record, node_key
 from shared.state.jobs import Cycle, JobHead, NodeRecord, Reason
@@ -196,7 +197,7 @@ def _check_deliveries(plant: Plant) -> None:
 
 def _is_sent_event(webhook: Webhook, kind: str) -> bool:
     """Whether a webhook gets such an event by itself; chat and pager hear how jobs stand instead."""
-    return not webhook.format.tells_state or kind.partition(".")[0] in {"account", "webhook"}
+    return not format_of(webhook).tells_state or kind.partition(".")[0] in {"account", "webhook"}
 
 
 def _dead(plant: Plant, webhook: str, event_id: str) -> Delivery | None:

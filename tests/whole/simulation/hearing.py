@@ -9,8 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.webhook import WebhookFormat
-
 PHASES = ("preparation", "release")
 _NEWLY = re.compile(r"(\d+) newly failed")
 _HELD_UP = re.compile(r"[1-9]\d* of \d+ nodes (are|were)( still)? held up")
@@ -88,12 +86,12 @@ class Hearing:
         return self.incident.startswith(_JOB_KEY) if self.incident else self.event_type is None
 
 
-def hear(webhook_format: WebhookFormat, body: bytes) -> Hearing:
+def hear(webhook_format: str, body: bytes) -> Hearing:
     """Read a request to a webhook of a format that tells how things stand."""
     document = json.loads(body)
-    if webhook_format is WebhookFormat.SLACK:
+    if webhook_format == "slack":
         return _slack(document)
-    if webhook_format is WebhookFormat.TEAMS:
+    if webhook_format == "teams":
         return _teams(document)
     return _page(document)
 

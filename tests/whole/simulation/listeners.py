@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shared.ports import Clock
-from shared.webhook import Webhook, WebhookFormat
+from shared.webhook import Webhook
 from tests.whole.simulation.baton import Owner
 from tests.whole.simulation.hearing import PHASES, Hearing
 from tests.whole.simulation.mutes import StandingMutes
@@ -72,7 +72,7 @@ class Listener:
     @property
     def is_pager(self) -> bool:
         """Whether it hears of each job by itself."""
-        return self.webhook.format is WebhookFormat.PAGERDUTY
+        return self.webhook.format == "pagerduty"
 
     def wants(self, kind: str, job: str, account: str) -> bool:
         """Whether its filters let something about a job pass."""

@@ -14,7 +14,8 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from shared.webhook import SendFailure, Webhook, WebhookAnswer, WebhookFormat, WebhookRequest
+from shared.messages.formats import format_of
+from shared.webhook import SendFailure, Webhook, WebhookAnswer, WebhookRequest
 from tests.whole.simulation.baton import Baton, Owner
 from tests.whole.simulation.hearing import Hearing, hear
 from tests.whole.simulation.people import KEYS
@@ -78,20 +79,20 @@ class Receiver:
     def open(self, request: WebhookRequest) -> Letter:
         """What a request brings."""
         body = request.body
-        if self.webhook.format.tells_state:
+        if format_of(self.webhook).tells_state:
             return Letter(webhook=self.name, id="", body=body, hearing=hear(self.webhook.format, body))
-        if self.webhook.format is WebhookFormat.EVENTGRID:
+        if self.webhook.format == "eventgrid":
             return Letter(webhook=self.name, id=json.loads(body)[0]["id"], body=body[1:-1])
         return Letter(webhook=self.name, id=request.headers["webhook-id"], body=body)
 
     def verifies(self, request: WebhookRequest) -> bool:
         """Whether the request shows what makes this receiver trust it."""
         match self.webhook.format:
-            case WebhookFormat.CLOUDEVENTS:
+            case "cloudevents":
                 return verify(request, self.secret)
-            case WebhookFormat.EVENTGRID:
+            case "eventgrid":
                 return request.headers.get("aeg-sas-key") == KEYS["TOPIC_KEY"]
-            case WebhookFormat.PAGERDUTY:
+            case "pagerduty":
                 return bool(json.loads(request.body)["routing_key"] == KEYS["PAGER_KEY"])
             case _:
                 return True
@@ -180,9 +181,9 @@ def verify(request: WebhookRequest, secret: bytes) -> bool:
 
 
 _THANKS = {
-    WebhookFormat.SLACK: (200, b"ok"),
-    WebhookFormat.TEAMS: (202, b""),
-    WebhookFormat.PAGERDUTY: (202, b'{"status":"success"}'),
+    "slack": (200, b"ok"),
+    "teams": (202, b""),
+    "pagerduty": (202, b'{"status":"success"}'),
 }
 _STATUS = {ReceiverMood.BROKEN: 500, ReceiverMood.BUSY: 503, ReceiverMood.GONE: 410}
 

@@ -14,7 +14,7 @@ from shared.digests import rules as digest_rules
 from shared.digests import run as digests
 from shared.digests.mutes import muted_until
 from shared.digests.rules import NewsKind, after_sending
-from shared.messages import formats
+from shared.messages import pagerduty
 from shared.messages.pagerduty import render_pagerduty
 from shared.polling import heads, job_rules
 from shared.polling import job as watching
@@ -147,7 +147,7 @@ def incident_for_each_message() -> AbstractContextManager[object]:
     def render(notice: Any, key: str) -> bytes:
         return render_pagerduty(replace(notice, subject=f"{notice.subject}:{len(notice.sections[0].facts)}"), key)
 
-    return patch.object(formats, "render_pagerduty", render)
+    return patch.object(pagerduty, "render_pagerduty", render)
 
 
 @mutant

@@ -13,6 +13,7 @@ from typing import Any
 from local.batch_simulator.filters import parse_time
 from local.batch_simulator.jobs import Job
 from shared.digests.mutes import Mute
+from shared.messages.formats import format_of
 from shared.ports import Clock, Delete, Insert, Merge, Operation, Replace, Row
 from shared.state.jobs import Cycle
 from shared.state.rows import CYCLE, from_row, unpack_body
@@ -91,7 +92,7 @@ class Witness:
     def __post_init__(self) -> None:
         """Let everybody be watched who is told how jobs stand."""
         for webhook in self.webhooks:
-            if webhook.format.tells_state:
+            if format_of(webhook).tells_state:
                 self.listeners[webhook.name] = Listener(
                     webhook=webhook, failures=self.failures, mutes=self.mutes, clock=self.clock, blame=self.blame
                 )
