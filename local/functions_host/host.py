@@ -21,10 +21,10 @@ from local.functions_host.functions import HTTP_GROUP, Binding, Function, Index,
 from local.functions_host.http_front import HttpFront, serve
 from local.functions_host.invoker import Invoker, thread_count
 from local.functions_host.keys import load_keys
-from local.functions_host.ncrontab import Schedule, ScheduleError
 from local.functions_host.queue_listener import Backoff, ListenerError, QueueListener, poison_queue_name
 from local.functions_host.queue_port import Message, QueueService, append, encode
 from local.functions_host.routing import Route, RouteError
+from local.functions_host.schedules import fires_more_than_once_a_minute, read_schedule
 from local.functions_host.settings import HostOptions, SettingError, connection_string, read_host_json
 from local.functions_host.timer_status import StatusFile
 from local.functions_host.timers import Timer
@@ -153,7 +153,7 @@ class _Builder:
         for function in self.index.functions:
             try:
                 self._bind(function, invoker)
-            except (SettingError, ScheduleError, RouteError) as exc:
+            except (SettingError, RouteError) as exc:
                 self.errors[function.name] = str(exc)
         sound = tuple(function for function in self.index.functions if function.name not in self.errors)
         index = Index(functions=sound, disabled=self.index.disabled, errors=self.errors)
@@ -210,10 +210,9 @@ class _Builder:
 
     def _timer(self, function: Function, invoker: Invoker) -> Timer:
         properties = function.trigger.properties
-        schedule = Schedule.parse(properties["schedule"])
-        monitored = properties.get("useMonitor") is not False
-        if schedule.fires_more_than_once_a_minute(self.clock.now()):
-            monitored = False
+        schedule = read_schedule(properties["schedule"])
+        dense = fires_more_than_once_a_minute(schedule, self.clock.now())
+        monitored = properties.get("useMonitor") is not False and not dense
 
         def invoke(payload: str) -> None:
             reason = f"Timer fired at {self.clock.now().strftime(_HOST_TIME)}"

@@ -11,7 +11,7 @@ from threading import Event
 from typing import Protocol
 
 from local.functions_host.clock import Clock
-from local.functions_host.ncrontab import Schedule
+from local.functions_host.schedules import Occurrences
 
 _LONGEST_WAIT = timedelta(days=1)
 
@@ -25,9 +25,9 @@ class ScheduleStatus:
     last_updated: datetime
 
     @classmethod
-    def after_run(cls, schedule: Schedule, invoked: datetime) -> "ScheduleStatus":
+    def after_run(cls, schedule: Occurrences, invoked: datetime) -> "ScheduleStatus":
         """The status once the run that began at *invoked* has ended."""
-        return cls(last=invoked, next=schedule.next(invoked), last_updated=invoked)
+        return cls(last=invoked, next=schedule.next_after(invoked), last_updated=invoked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,19 +48,19 @@ class StatusStore(Protocol):
         """Keep *status*."""
 
 
-def on_start(schedule: Schedule, stored: ScheduleStatus | None, now: datetime) -> Start:
+def on_start(schedule: Occurrences, stored: ScheduleStatus | None, now: datetime) -> Start:
     """What the host does with a timer whose status it found as *stored*.
 
     Missed occurrences collapse into one run. The first start ever runs nothing, nor does a changed schedule.
     """
     if stored is None:
-        return Start(status=ScheduleStatus(last=None, next=schedule.next(now), last_updated=now), past_due=False)
+        return Start(status=ScheduleStatus(last=None, next=schedule.next_after(now), last_updated=now), past_due=False)
     since = stored.last or stored.last_updated
-    expected = schedule.next(since)
+    expected = schedule.next_after(since)
     if stored.next == expected:
         return Start(status=stored, past_due=now > stored.next)
     if now > expected:
-        since, expected = now, schedule.next(now)
+        since, expected = now, schedule.next_after(now)
     return Start(status=ScheduleStatus(last=None, next=expected, last_updated=since), past_due=False)
 
 
@@ -83,7 +83,7 @@ class Timer:
     *invoke* gets the payload and returns when the run has ended, well or not.
     """
 
-    schedule: Schedule
+    schedule: Occurrences
     store: StatusStore | None
     run_on_startup: bool
     invoke: Callable[[str], None]

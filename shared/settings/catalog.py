@@ -45,8 +45,9 @@ SETTINGS = (
     ),
     Setting(
         name="POLL_SCHEDULE",
-        default="0 * * * * *",
-        meaning="When accounts are polled: NCRONTAB with six fields, the first being seconds.",
+        default=None,
+        meaning="Required. When accounts are polled, such as `0 * * * * *` for every minute: NCRONTAB with six fields, "
+        "the first being seconds, and spaces between them. The Functions host reads it too, as it stands.",
     ),
     Setting(
         name="POLL_BUDGET_SECONDS",

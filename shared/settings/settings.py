@@ -17,12 +17,15 @@ from shared.settings import reader as parsers
 from shared.settings.address import HttpAddress, is_ip, is_loopback, parse_address
 from shared.settings.catalog import DEFAULTS
 from shared.settings.reader import InvalidValueError, SettingReader
-from shared.settings.schedule import ScheduleError, poll_interval
+from shared.settings.schedule import Schedule, ScheduleError
 from shared.settings.storage import QueueStorage, StateStorage, read_queue_storage, read_state_storage
 from shared.settings.webhooks import load_webhooks
 from shared.webhook import Webhook
 
 _T = TypeVar("_T")
+_LONGEST_STALE_AFTER = timedelta(days=7)
+_EVERY_MINUTE = "0 * * * * *"
+_SCHEDULE_MEND = f'write six fields with spaces between them, for example "{_EVERY_MINUTE}" for every minute'
 _ACCOUNT_URLS_MEND = "write the accounts' addresses, for example https://myaccount.westeurope.batch.azure.com"
 
 _api_version = parsers.matching(
@@ -68,7 +71,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     client_id: str | None
     """The client id of the app's user-assigned identity; None lets the credential find one."""
     tracked_jobs: JobPatterns
-    poll_schedule: str
+    poll_schedule: Schedule
     poll_interval: timedelta
     """The longest time that the schedule leaves between two polls."""
     poll_budget: timedelta
@@ -110,7 +113,8 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
     accounts = reader.optional("BATCH_ACCOUNT_URLS", _accounts) or ()
     if not reader.given("BATCH_ACCOUNT_URLS"):
         reader.refuse("BATCH_ACCOUNT_URLS", "is missing", _ACCOUNT_URLS_MEND)
-    schedule, interval = _with_default(reader, "POLL_SCHEDULE", _schedule)
+    schedule = _poll_schedule(reader)
+    interval = schedule.longest_wait()
     budget = _with_default(reader, "POLL_BUDGET_SECONDS", parsers.seconds(1, 300))
     allow_http = _with_default(reader, "WEBHOOK_ALLOW_HTTP", parsers.switch)
     settings = Settings(
@@ -177,17 +181,36 @@ def _shared_key(reader: SettingReader, accounts: Sequence[HttpAddress]) -> Share
     return None if key is None else SharedKey(account_name=name or accounts[0].name.partition(".")[0], key=key)
 
 
-def _schedule(text: str) -> tuple[str, timedelta]:
+def _poll_schedule(reader: SettingReader) -> Schedule:
+    schedule = None
+    if not reader.given("POLL_SCHEDULE"):
+        reader.refuse("POLL_SCHEDULE", "is missing, and the Functions host has no default for it", _SCHEDULE_MEND)
+    elif reader.text("POLL_SCHEDULE"):
+        # The host reads it by itself, with the white space around it.
+        schedule = reader.parsed("POLL_SCHEDULE", reader.environment["POLL_SCHEDULE"], _schedule)
+    return schedule or Schedule.parse(_EVERY_MINUTE)
+
+
+def _schedule(text: str) -> Schedule:
     try:
-        return text, poll_interval(text)
+        return Schedule.parse(text)
     except ScheduleError as error:
         wrong = str(error)
-    raise InvalidValueError(wrong, 'write six fields, for example "0 * * * * *" for every minute')
+    raise InvalidValueError(wrong, _SCHEDULE_MEND)
 
 
 def _stale_after(reader: SettingReader, least: timedelta) -> timedelta:
-    stale_after = _with_default(reader, "STALE_AFTER_SECONDS", parsers.seconds(1, 7 * 86_400))
-    if stale_after < least:
+    stale_after = _with_default(
+        reader, "STALE_AFTER_SECONDS", parsers.seconds(1, _LONGEST_STALE_AFTER // timedelta(seconds=1))
+    )
+    if least > _LONGEST_STALE_AFTER:
+        reader.refuse(
+            "POLL_SCHEDULE",
+            "waits so long between two polls that two such waits and POLL_BUDGET_SECONDS are more than a week, the "
+            "most that STALE_AFTER_SECONDS may be",
+            "poll at least every three days",
+        )
+    elif stale_after < least:
         reader.refuse(
             "STALE_AFTER_SECONDS",
             "is less than two intervals of POLL_SCHEDULE and POLL_BUDGET_SECONDS",

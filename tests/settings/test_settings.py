@@ -19,7 +19,7 @@ CLIENT_ID = "01234567-89ab-cdef-0123-456789abcdef"
 
 
 def test_defaults() -> None:
-    """With an account and a storage alone, everything else has its documented default."""
+    """With an account, a schedule and a storage alone, everything else has its documented default."""
     settings = load_settings(LEAST)
     assert settings.accounts == (
         BatchAccount(label="myaccount.westeurope.batch.azure.com", url="https://myaccount.westeurope.batch.azure.com"),
@@ -29,7 +29,7 @@ def test_defaults() -> None:
     assert settings.batch_api_version == "2024-07-01.20.0"
     assert settings.batch_token_scope == "https://batch.core.windows.net//.default"
     assert settings.tracked_jobs == JobPatterns()
-    assert (settings.poll_schedule, settings.poll_interval) == ("0 * * * * *", timedelta(minutes=1))
+    assert settings.poll_interval == timedelta(minutes=1)
     assert (settings.poll_budget, settings.poll_concurrency) == (timedelta(seconds=40), 8)
     assert (settings.first_sight, settings.stale_after) == (timedelta(hours=1), timedelta(minutes=5))
     assert settings.state_storage == StateStorage(connection_string="UseDevelopmentStorage=true")
@@ -165,8 +165,8 @@ def test_account_name_wins_over_the_host() -> None:
 )
 def test_state_storage(environment: dict[str, str], storage: StateStorage) -> None:
     """The state's own settings win over the host's, each as connection string or with the identity."""
-    accounts = {"BATCH_ACCOUNT_URLS": LEAST["BATCH_ACCOUNT_URLS"]}
-    assert load_settings(accounts | environment).state_storage == storage
+    others = {name: value for name, value in LEAST.items() if name != "AzureWebJobsStorage"}
+    assert load_settings(others | environment).state_storage == storage
 
 
 @pytest.mark.parametrize(

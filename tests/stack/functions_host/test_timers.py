@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from local.functions_host.ncrontab import Schedule
+from local.functions_host.schedules import Occurrences, fires_more_than_once_a_minute, read_schedule
+from local.functions_host.settings import SettingError
 from local.functions_host.timer_status import StatusFile
 from local.functions_host.timers import ScheduleStatus, Timer, on_start
 from tests.stack.functions_host.virtual import NOW, VirtualClock
 
-MINUTELY = Schedule.parse("0 * * * * *")
+MINUTELY = read_schedule("0 * * * * *")
 MINUTE = timedelta(minutes=1)
 
 
@@ -24,7 +25,7 @@ class Runs:
     """Runs a timer from *start* for *lasting* of virtual time and notes each invocation."""
 
     directory: Path
-    schedule: Schedule = MINUTELY
+    schedule: Occurrences = MINUTELY
     monitored: bool = True
     run_on_startup: bool = False
     seen: list[tuple[datetime, dict[str, Any]]] = field(default_factory=list)
@@ -86,7 +87,7 @@ def test_a_restart_before_the_next_occurrence_runs_nothing_extra(tmp_path: Path)
 def test_a_changed_schedule_starts_afresh(tmp_path: Path) -> None:
     """After a deployment with another schedule the host takes the new one without a run past due."""
     Runs(tmp_path).run(NOW, timedelta(seconds=70))
-    hourly = Runs(tmp_path, schedule=Schedule.parse("0 0 * * * *"))
+    hourly = Runs(tmp_path, schedule=read_schedule("0 0 * * * *"))
     began = NOW + timedelta(hours=5, seconds=1)
     assert hourly.run(began, timedelta(hours=1)) == [(NOW + timedelta(hours=6), False)]
 
@@ -148,3 +149,54 @@ def test_never_run_and_missed_is_past_due() -> None:
     """A timer that was seen but never ran is past due once its first occurrence is over."""
     seen = ScheduleStatus(last=None, next=NOW + MINUTE, last_updated=NOW)
     assert on_start(MINUTELY, seen, NOW + 2 * MINUTE).past_due
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0 * * * * *", 60),
+        ("* * * * *", 60),
+        ("*/30 * * * *", 1800),
+        ("00:05:00", 300),
+        ("1.00:00:00", 86_400),
+        ("0 0 9 * * Monday", 21 * 3600),
+    ],
+)
+def test_what_the_host_takes_as_a_schedule(text: str, seconds: int) -> None:
+    """A timer fires by six fields, by five with second 0, or each TimeSpan; names of days may be whole."""
+    assert read_schedule(text).next_after(NOW) - NOW == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("", "it has 0 fields"),
+        ("soon", "it has 1 fields"),
+        ("0 * * *", "it has 4 fields"),
+        ("0 * * * * 7", r"it has a number out of 0..6 \(day of the week\)"),
+        ("0\t* * * * *", "it has a tab in it"),
+        ("0 * * * * *\n", "it has a line break in it"),
+        ("00:00:00", "it has 1 fields"),
+        ("0 0 0 30 2 *", "it names a date that hardly ever comes"),
+    ],
+)
+def test_what_the_host_does_not_take_as_a_schedule(text: str, wrong: str) -> None:
+    """Anything else is said to be no schedule, with what the app's own reader has against it."""
+    with pytest.raises(SettingError, match=f"was not recognized as a valid cron expression .*: {wrong}"):
+        read_schedule(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "dense"),
+    [
+        ("0 * * * * *", False),
+        ("*/30 * * * * *", True),
+        ("0,1 0 3 * * *", True),
+        ("0 0 3 * * *", False),
+        ("00:00:30", True),
+        ("00:01:00", False),
+    ],
+)
+def test_schedules_more_frequent_than_a_minute_are_told_apart(text: str, dense: bool) -> None:  # noqa: FBT001 - a column
+    """The host keeps no status for a timer that fires more than once a minute; once a minute is kept."""
+    assert fires_more_than_once_a_minute(read_schedule(text), NOW) is dense

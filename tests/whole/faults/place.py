@@ -156,6 +156,7 @@ def _settings(batch: str, storage: str, receiver: str, *, chats: bool) -> Settin
             "BATCH_ACCOUNT_NAME": ACCOUNT,
             "BATCH_ACCOUNT_KEY": KEY,
             "AzureWebJobsStorage": storage,
+            "POLL_SCHEDULE": "0 * * * * *",
             "WEBHOOKS": json.dumps(hooks),
             "WEBHOOK_ALLOW_HTTP": "true",
             "WEBHOOK_ALLOWED_CIDRS": "127.0.0.0/8",

@@ -120,6 +120,7 @@ def environment(batch_url: str, hook_url: str, **changes: str) -> dict[str, str]
         {"name": "entra", "format": "eventgrid", "url": f"{GRID_HOST}/api/events"},
     ]
     return {
+        "POLL_SCHEDULE": "0 * * * * *",
         "AzureWebJobsStorage": f"DefaultEndpointsProtocol=http;AccountName=a;AccountKey={STORAGE_KEY}",
         "BATCH_ACCOUNT_URLS": batch_url,
         "BATCH_ACCOUNT_NAME": "a",

@@ -60,6 +60,7 @@ def environment(webhooks: Webhooks, settings: Mapping[str, str]) -> dict[str, st
     return {
         "BATCH_ACCOUNT_URLS": BASE,
         "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+        "POLL_SCHEDULE": "0 * * * * *",
         "WEBHOOKS": json.dumps(listed),
         **KEYS,
         **settings,
