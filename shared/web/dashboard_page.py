@@ -7,6 +7,8 @@ again. Does not own what the page shows: it holds no data and asks the API for i
 import base64
 import hashlib
 import json
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from shared.batch.advice import ADVICE
@@ -14,12 +16,22 @@ from shared.web.http import Answer, Request, tagged
 
 _FILES = Path(__file__).parent / "dashboard"
 _STYLES = ("dashboard.css",)
-_SCRIPTS = ("base.js", "api.js", "nodemap.js", "overview.js", "job.js", "side.js", "dialogs.js", "main.js")
-"""In this order: each uses only what those before it declare when it is loaded."""
+_SCRIPTS = (
+    *("elements.js", "words.js", "address.js", "api.js", "parts.js", "rounds.js", "lists.js", "nodemap.js"),
+    *("overview.js", "mutes.js", "nodes.js", "job.js", "side.js", "phases.js", "dialogs.js", "main.js"),
+)
+"""In this order: each imports only from those before it."""
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=async |class |const |function )", re.MULTILINE)
 
 
 def _read(name: str) -> str:
     return (_FILES / name).read_text(encoding="utf-8")
+
+
+def _joined(modules: Iterable[str]) -> str:
+    """One module of all: what they import from each other stands above it in the scope that they share."""
+    return "\n".join(_EXPORT.sub("", _IMPORT.sub("", module)) for module in modules)
 
 
 def _hashes(sources: list[str]) -> str:
@@ -28,13 +40,13 @@ def _hashes(sources: list[str]) -> str:
 
 
 def _build() -> tuple[bytes, str]:
-    styles, scripts = [_read(name) for name in _STYLES], [_read(name) for name in _SCRIPTS]
+    styles, scripts = [_read(name) for name in _STYLES], [_joined(_read(name) for name in _SCRIPTS)]
     advice = json.dumps({code.lower(): text for code, text in ADVICE.items()}).replace("<", "\\u003c")
     page = _read("index.html")
     for mark, parts in {
         "<!-- styles -->": [f"<style>{style}</style>" for style in styles],
         "<!-- data -->": [f'<script type="application/json" id="advice">{advice}</script>'],
-        "<!-- scripts -->": [f"<script>{script}</script>" for script in scripts],
+        "<!-- scripts -->": [f'<script type="module">{script}</script>' for script in scripts],
     }.items():
         page = page.replace(mark, "\n".join(parts))
     policy = {

@@ -1,18 +1,31 @@
-"use strict";
 // Requests to the API beside this page: the key, ETags and errors.
 
-const KEY = "prepwatch.key";
+export const KEY = "prepwatch.key";
 const API = new URL(".", location.href.split("?")[0]);
-const tags = new Map();
+export const tags = new Map();
 
-class ApiError extends Error {
+export class ApiError extends Error {
+  /**
+   * @param {number} status
+   * @param {string} code
+   * @param {string} message
+   * @param {ErrorDetail[]} details
+   */
   constructor(status, code, message, details = []) {
     super(message);
-    Object.assign(this, { status, code, details });
+    this.status = status;
+    this.code = code;
+    this.details = details;
   }
 }
 
-async function call(method, path, body) {
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {unknown} [body]
+ * @returns {Promise<any>}
+ */
+export async function call(method, path, body) {
   const headers = {};
   const key = sessionStorage.getItem(KEY);
   if (key) headers["x-functions-key"] = key;
@@ -21,7 +34,12 @@ async function call(method, path, body) {
   if (body !== undefined) headers["content-type"] = "application/json";
   let answer;
   try {
-    answer = await fetch(new URL(path, API), { method, headers, cache: "no-store", body: body === undefined ? undefined : JSON.stringify(body) });
+    answer = await fetch(new URL(path, API), {
+      method,
+      headers,
+      cache: "no-store",
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
   } catch {
     throw new ApiError(0, "NoAnswer", "The app can't be reached.");
   }
@@ -30,10 +48,13 @@ async function call(method, path, body) {
   let content = null;
   try {
     content = text ? JSON.parse(text) : null;
-  } catch { /* an answer of something between us and the app */ }
+  } catch {
+    /* an answer of something between us and the app */
+  }
   if (!answer.ok) {
     const error = content?.error;
-    const words = error?.message ?? (answer.status === 401 ? "The key is missing or wrong." : `The app answered ${answer.status}.`);
+    const words =
+      error?.message ?? (answer.status === 401 ? "The key is missing or wrong." : `The app answered ${answer.status}.`);
     throw new ApiError(answer.status, error?.code ?? "", words, error?.details ?? []);
   }
   const tag = answer.headers.get("etag");
@@ -41,23 +62,44 @@ async function call(method, path, body) {
   return content;
 }
 
-const get = (path) => call("GET", path);
-const post = (path, body) => call("POST", path, body);
+/** @param {string} path */
+export const get = (path) => call("GET", path);
+/**
+ * @param {string} path
+ * @param {unknown} [body]
+ */
+export const post = (path, body) => call("POST", path, body);
 
-function query(parameters) {
+/** @param {Record<string, string | number | null | undefined>} parameters */
+export function query(parameters) {
   const given = Object.entries(parameters).filter(([, value]) => value !== undefined && value !== null && value !== "");
-  return given.length ? `?${new URLSearchParams(given)}` : "";
+  return given.length ? `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}` : "";
 }
 
-const nodesPath = (job, rest = "") => `jobs/${encodeURIComponent(job)}/nodes${rest}`;
+/** @param {string} job */
+export const nodesPath = (job, rest = "") => `jobs/${encodeURIComponent(job)}/nodes${rest}`;
 
-/** All pages of a list; `each` sees what has come so far after every page. */
-async function getAll(path, each) {
+/**
+ * All pages of a list; `each` sees what has come so far after every page.
+ * @param {string} path
+ * @param {(all: any[]) => boolean} each
+ */
+export async function getAll(path, each) {
   const all = [];
-  for (let next = path; next; ) {
+  /** @type {string | null} */
+  let next = path;
+  while (next) {
     const page = await get(next);
     all.push(...page.value);
     if (each(all) === false) return;
     next = page.nextLink ? path.split("?")[0] + new URL(page.nextLink).search : null;
   }
+}
+
+/**
+ * What there is to say about whatever was thrown.
+ * @param {unknown} error
+ */
+export function messageOf(error) {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,9 +1,29 @@
-"use strict";
 // Asks again and again, and hands what it learns to the parts of the page.
+
+import { part } from "./elements.js";
+import { ageing, ago } from "./words.js";
+import { go, PARAMETERS, readAddress } from "./address.js";
+import { ApiError, get, KEY, query, tags } from "./api.js";
+import { act, closeDialog } from "./parts.js";
+import { rounds } from "./rounds.js";
+import { eventsPath, readSide, side } from "./lists.js";
+import { drawMark, NodeMap } from "./nodemap.js";
+import { showJobs, showStatus, VERDICTS } from "./overview.js";
+import { chosen } from "./nodes.js";
+import { findJob, showJob } from "./job.js";
+import { showSide } from "./side.js";
+import { showDialog } from "./dialogs.js";
 
 const EVERY = 5000;
 const EVERY_HIDDEN = 60000;
-const page = { summary: null, answeredAt: 0, trouble: null, timer: 0, asking: null };
+const page = {
+  summary: /** @type {SummaryView | null} */ (null),
+  answeredAt: 0,
+  trouble: /** @type {ApiError | null} */ (null),
+  timer: 0,
+  asking: /** @type {Promise<void> | null} */ (null),
+};
+const keyField = /** @type {HTMLInputElement} */ (part("key"));
 
 function connectionWords() {
   if (!page.trouble) return "";
@@ -12,14 +32,17 @@ function connectionWords() {
 }
 
 function refreshView() {
-  document.getElementById("main").setAttribute("aria-busy", "false");
+  part("main").setAttribute("aria-busy", "false");
   document.body.classList.toggle("old", Boolean(page.trouble) || page.summary?.status === "stale");
-  document.title = page.summary && page.summary.status !== "ok" ? `${VERDICTS[page.summary.status]?.[2] ?? page.summary.status} · Prepwatch` : "Prepwatch";
+  document.title =
+    page.summary && page.summary.status !== "ok"
+      ? `${VERDICTS[page.summary.status]?.[2] ?? page.summary.status} · Prepwatch`
+      : "Prepwatch";
   showStatus(page.summary, connectionWords());
-  const board = document.getElementById("board");
+  const board = part("board");
   board.hidden = !page.summary;
-  document.getElementById("look").hidden = !page.summary;
-  document.getElementById("forget").hidden = !sessionStorage.getItem(KEY);
+  part("look").hidden = !page.summary;
+  part("forget").hidden = !sessionStorage.getItem(KEY);
   if (!page.summary) return;
   showJobs(page.summary);
   showJob(page.summary);
@@ -29,39 +52,48 @@ function refreshView() {
 
 function showFreshness() {
   const words = page.answeredAt ? `Asked ${ago(new Date(page.answeredAt).toISOString())}` : "";
-  const element = document.getElementById("freshness");
+  const element = part("freshness");
   if (element.textContent !== words) element.textContent = words;
 }
 
+/** @param {ApiError} error */
 function askForKey(error) {
   const given = Boolean(sessionStorage.getItem(KEY));
   sessionStorage.removeItem(KEY);
   tags.clear();
   Object.assign(page, { summary: null });
-  for (const id of ["status", "board", "look", "forget"]) document.getElementById(id).hidden = true;
-  document.getElementById("dialog").close();
-  const form = document.getElementById("key-form");
-  const trouble = document.getElementById("key-trouble");
+  for (const id of ["status", "board", "look", "forget"]) part(id).hidden = true;
+  closeDialog();
+  const form = part("key-form");
+  const trouble = part("key-trouble");
   trouble.hidden = !given;
-  trouble.textContent = given ? "That key does not open this app. Keys are per app, and change when they are renewed." : error.message;
-  document.getElementById("main").setAttribute("aria-busy", "false");
+  trouble.textContent = given
+    ? "That key does not open this app. Keys are per app, and change when they are renewed."
+    : error.message;
+  part("main").setAttribute("aria-busy", "false");
   if (!form.hidden) return;
   form.hidden = false;
-  document.getElementById("key").focus();
+  keyField.focus();
 }
 
-/** One round: the summary, then what stands beside it. */
+/**
+ * One round: the summary, then what stands beside it.
+ * @param {number} [maxAge]
+ */
 async function ask(maxAge) {
   try {
     page.summary = await get(`summary${query({ maxAge })}`);
     Object.assign(page, { trouble: null, answeredAt: Date.now() });
-    document.getElementById("key-form").hidden = true;
-    document.getElementById("status").hidden = false;
+    part("key-form").hidden = true;
+    part("status").hidden = false;
     await readChosen();
     await readSide();
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    if (error.status === 401 || error.status === 403) { askForKey(error); return; }
+    if (error.status === 401 || error.status === 403) {
+      askForKey(error);
+      return;
+    }
     page.trouble = error;
   }
   refreshView();
@@ -71,36 +103,51 @@ async function ask(maxAge) {
 /** The chosen job may be beyond the page of jobs that the summary lists. */
 async function readChosen() {
   const { job, account } = readAddress();
-  if (!job || !page.summary.nextLink || findJob(page.summary)) return;
+  if (!job || !page.summary?.nextLink || findJob(page.summary)) return;
   const alone = await get(`summary${query({ job, account })}`).catch(() => null);
   if (alone) page.summary = { ...page.summary, value: [...page.summary.value, ...alone.value] };
 }
 
 function reread() {
-  page.asking ??= ask().finally(() => { page.asking = null; });
+  page.asking ??= ask().finally(() => {
+    page.asking = null;
+  });
   return page.asking;
 }
 
 async function round() {
   clearTimeout(page.timer);
-  if (document.getElementById("key-form").hidden) await reread();
+  if (part("key-form").hidden) await reread();
   clearTimeout(page.timer);
   page.timer = setTimeout(round, document.hidden ? EVERY_HIDDEN : EVERY);
 }
 
-document.getElementById("look").replaceWith(act("Poll now", async () => {
-  await page.asking;
-  await ask(0);
-  return page.trouble ? "" : "Every account was asked just now.";
-}, { id: "look", hidden: true }));
-document.getElementById("forget").addEventListener("click", () => { sessionStorage.removeItem(KEY); location.assign("?"); });
-document.getElementById("key-form").addEventListener("submit", (event) => {
+Object.assign(rounds, { refresh: refreshView, reread });
+// The page's one name in the global scope: what somebody at the browser's console may look at.
+Object.assign(globalThis, { prepwatch: { chosen, NodeMap, drawMark } });
+
+part("look").replaceWith(
+  act(
+    "Poll now",
+    async () => {
+      await page.asking;
+      await ask(0);
+      return page.trouble ? "" : "Every account was asked just now.";
+    },
+    { id: "look", hidden: true },
+  ),
+);
+part("forget").addEventListener("click", () => {
+  sessionStorage.removeItem(KEY);
+  location.assign("?");
+});
+part("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  sessionStorage.setItem(KEY, document.getElementById("key").value.trim());
-  document.getElementById("key").value = "";
+  sessionStorage.setItem(KEY, keyField.value.trim());
+  keyField.value = "";
   reread();
 });
-document.querySelector(".brand").addEventListener("click", (event) => {
+part("brand").addEventListener("click", (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   go(Object.fromEntries(PARAMETERS.map((name) => [name, ""])));
@@ -108,9 +155,17 @@ document.querySelector(".brand").addEventListener("click", (event) => {
 addEventListener("addresschange", () => {
   const events = eventsPath();
   refreshView();
-  if (events !== side.seen) { side.seen = events; reread(); }
+  if (events !== side.seen) {
+    side.seen = events;
+    reread();
+  }
 });
 addEventListener("popstate", () => dispatchEvent(new Event("addresschange")));
-document.addEventListener("visibilitychange", () => { if (!document.hidden) round(); });
-setInterval(() => { ageing(); showFreshness(); }, 1000);
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) round();
+});
+setInterval(() => {
+  ageing();
+  showFreshness();
+}, 1000);
 round();

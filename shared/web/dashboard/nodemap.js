@@ -1,15 +1,30 @@
-"use strict";
 // The map of a job's nodes: preparation above, release below, one column of two marks for each node. The marks differ
 // by how much ink they take, so that they can be told apart without colours; trouble takes the most.
 
+import { h } from "./elements.js";
+
 const GAP = 2;
 
-/** The size of marks that lets this many nodes fit without endless scrolling; CSS pixels. */
+/**
+ * The size of marks that lets this many nodes fit without endless scrolling; CSS pixels.
+ * @param {number} nodes
+ */
 function markSize(nodes) {
-  return [[60, 20], [240, 14], [1000, 10], [4000, 7]].find(([most]) => nodes <= most)?.[1] ?? 5;
+  return (
+    [
+      [60, 20],
+      [240, 14],
+      [1000, 10],
+      [4000, 7],
+    ].find(([most]) => nodes <= most)?.[1] ?? 5
+  );
 }
 
-/** Where each node lies: columns, rows and the distance from one to the next. */
+/**
+ * Where each node lies: columns, rows and the distance from one to the next.
+ * @param {number} nodes
+ * @param {number} width
+ */
 function mapLayout(nodes, width) {
   const size = markSize(nodes);
   const columns = Math.max(1, Math.floor((width + GAP) / (size + GAP)));
@@ -18,10 +33,18 @@ function mapLayout(nodes, width) {
   return { size, columns, rows, stepX, stepY, height: Math.max(0, rows * stepY - GAP) };
 }
 
-function drawMark(pen, name, x, y, size, ink) {
+/**
+ * @param {CanvasRenderingContext2D} pen
+ * @param {string | undefined} name
+ * @param {number} x
+ * @param {number} y
+ * @param {number} size
+ * @param {Record<string, string>} ink
+ */
+export function drawMark(pen, name, x, y, size, ink) {
   const middle = size / 2;
   const stroke = Math.max(1, size / 8);
-  pen.fillStyle = pen.strokeStyle = ink[name] ?? ink.none;
+  pen.fillStyle = pen.strokeStyle = ink[name ?? "none"] ?? ink.none;
   pen.lineWidth = stroke;
   if (name === "failed") {
     pen.fillRect(x, y, size, size);
@@ -29,8 +52,10 @@ function drawMark(pen, name, x, y, size, ink) {
     pen.strokeStyle = ink.paper;
     const inset = size * 0.28;
     pen.beginPath();
-    pen.moveTo(x + inset, y + inset); pen.lineTo(x + size - inset, y + size - inset);
-    pen.moveTo(x + size - inset, y + inset); pen.lineTo(x + inset, y + size - inset);
+    pen.moveTo(x + inset, y + inset);
+    pen.lineTo(x + size - inset, y + size - inset);
+    pen.moveTo(x + size - inset, y + inset);
+    pen.lineTo(x + inset, y + size - inset);
     pen.stroke();
   } else if (name === "running" || name === "retrying") {
     pen.strokeRect(x + stroke / 2, y + stroke / 2, size - stroke, size - stroke);
@@ -45,34 +70,66 @@ function drawMark(pen, name, x, y, size, ink) {
   }
 }
 
+/** @returns {Record<string, string>} */
 function mapInk() {
   const style = getComputedStyle(document.documentElement);
-  const ink = (name) => style.getPropertyValue(name).trim();
+  const ink = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
   return {
-    failed: ink("--bad"), running: ink("--busy"), retrying: ink("--busy"), unknown: ink("--warn"), succeeded: ink("--good"),
-    none: ink("--edge"), paper: ink("--wash"),
+    failed: ink("--bad"),
+    running: ink("--busy"),
+    retrying: ink("--busy"),
+    unknown: ink("--warn"),
+    succeeded: ink("--good"),
+    none: ink("--edge"),
+    paper: ink("--wash"),
   };
 }
 
-function outcomes(node) {
+/** @param {NodeView} node */
+export function outcomes(node) {
   return [node.preparation?.outcome, node.release?.outcome];
 }
 
-class NodeMap {
-  /** `choose` opens a node, `under` is told which node is under the pointer or the keyboard's cursor. */
+/** @param {HTMLCanvasElement} canvas */
+function penOf(canvas) {
+  return /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+}
+
+export class NodeMap {
+  /**
+   * @param {(node: NodeView) => void} choose opens a node
+   * @param {(node: NodeView | undefined) => void} under is told which is under the pointer or the keyboard's cursor
+   */
   constructor(choose, under) {
+    /** @type {NodeView[]} */
     this.nodes = [];
+    this.layout = mapLayout(0, 0);
     this.cursor = -1;
-    this.canvas = h("canvas", { tabindex: 0, role: "application", "aria-roledescription": "map of nodes", "data-focus": "map" });
+    this.canvas = h("canvas", {
+      tabindex: 0,
+      role: "application",
+      "aria-roledescription": "map of nodes",
+      "data-focus": "map",
+    });
     this.frame = h("div", { class: "cursor", hidden: true });
     this.element = h("div", { class: "map" }, this.canvas, this.frame);
     this.at = under;
     this.canvas.addEventListener("mousemove", (event) => this.point(this.find(event)));
     this.canvas.addEventListener("mouseleave", () => this.point(-1));
-    this.canvas.addEventListener("click", (event) => { const found = this.find(event); if (found >= 0) choose(this.nodes[found]); });
+    this.canvas.addEventListener("click", (event) => {
+      const found = this.find(event);
+      if (found >= 0) choose(this.nodes[found]);
+    });
     this.canvas.addEventListener("keydown", (event) => {
       const { columns } = this.layout;
-      const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns, Home: -Infinity, End: Infinity }[event.key];
+      const step = {
+        ArrowRight: 1,
+        ArrowLeft: -1,
+        ArrowDown: columns,
+        ArrowUp: -columns,
+        Home: -Infinity,
+        End: Infinity,
+      }[event.key];
       if (step !== undefined) {
         event.preventDefault();
         const from = this.cursor < 0 && Number.isFinite(step) ? -step : this.cursor;
@@ -83,10 +140,17 @@ class NodeMap {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
   }
 
+  /**
+   * @param {NodeView[]} nodes
+   * @param {string} words
+   */
   show(nodes, words) {
     this.nodes = nodes;
     if (this.cursor >= nodes.length) this.cursor = -1;
-    this.canvas.setAttribute("aria-label", `${words} Arrow keys go from node to node, Enter opens one. The same is in the table below.`);
+    this.canvas.setAttribute(
+      "aria-label",
+      `${words} Arrow keys go from node to node, Enter opens one. The same is in the table below.`,
+    );
     this.draw();
   }
 
@@ -100,7 +164,7 @@ class NodeMap {
     this.canvas.height = height * scale;
     this.canvas.style.width = `${width}px`;
     this.canvas.style.height = `${height}px`;
-    const pen = this.canvas.getContext("2d");
+    const pen = penOf(this.canvas);
     pen.scale(scale, scale);
     const ink = mapInk();
     this.nodes.forEach((node, number) => {
@@ -118,34 +182,54 @@ class NodeMap {
     if (this.cursor < 0) return;
     const { size, columns, stepX, stepY } = this.layout;
     const [x, y] = [(this.cursor % columns) * stepX, Math.floor(this.cursor / columns) * stepY];
-    Object.assign(this.frame.style, { width: `${size + 4}px`, height: `${2 * size + 5}px`, transform: `translate(${x - 2}px, ${y - 2}px)` });
+    Object.assign(this.frame.style, {
+      width: `${size + 4}px`,
+      height: `${2 * size + 5}px`,
+      transform: `translate(${x - 2}px, ${y - 2}px)`,
+    });
   }
 
+  /** @param {MouseEvent} event */
   find(event) {
-    const { columns, stepX, stepY } = this.layout ?? {};
-    if (!columns) return -1;
-    const found = Math.floor(event.offsetY / stepY) * columns + Math.min(columns - 1, Math.floor(event.offsetX / stepX));
+    const { columns, stepX, stepY } = this.layout;
+    const found =
+      Math.floor(event.offsetY / stepY) * columns + Math.min(columns - 1, Math.floor(event.offsetX / stepX));
     return found < this.nodes.length ? found : -1;
   }
 
+  /** @param {number} number */
   point(number, reveal = false) {
     if (number === this.cursor) return;
     this.cursor = number;
     this.at(this.nodes[number]);
     this.placeFrame();
-    if (reveal) this.element.scrollTop = Math.floor(number / this.layout.columns) * this.layout.stepY - this.element.clientHeight / 2;
+    if (reveal)
+      this.element.scrollTop =
+        Math.floor(number / this.layout.columns) * this.layout.stepY - this.element.clientHeight / 2;
   }
 }
 
-function mapLegend() {
+export function mapLegend() {
   const ink = mapInk();
-  const one = (name, words) => {
+  const one = (/** @type {string} */ name, /** @type {string} */ words) => {
     const sample = h("canvas", { width: 28, height: 28, "aria-hidden": "true" });
     sample.style.width = sample.style.height = "14px";
-    const pen = sample.getContext("2d");
+    const pen = penOf(sample);
     pen.scale(2, 2);
     drawMark(pen, name, 0, 0, 14, ink);
     return h("span", {}, sample, words);
   };
-  return h("p", { class: "legend" }, [["failed", "failed"], ["retrying", "retrying"], ["running", "running"], ["unknown", "unknown"], ["succeeded", "succeeded"], ["", "not run"]].map(([name, words]) => one(name, words)), h("span", {}, "upper mark preparation, lower mark release"));
+  return h(
+    "p",
+    { class: "legend" },
+    [
+      ["failed", "failed"],
+      ["retrying", "retrying"],
+      ["running", "running"],
+      ["unknown", "unknown"],
+      ["succeeded", "succeeded"],
+      ["", "not run"],
+    ].map(([name, words]) => one(name, words)),
+    h("span", {}, "upper mark preparation, lower mark release"),
+  );
 }

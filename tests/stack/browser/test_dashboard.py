@@ -185,3 +185,23 @@ def test_nobody_is_kept_out(show: Opener, view: str, window: str, pictures: Path
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     if pictures is not None:
         page.screenshot(path=pictures / f"{view}-{window}.png")
+
+
+def test_the_page_has_one_name_in_the_global_scope(show: Opener) -> None:
+    """What its scripts declare is theirs; only `prepwatch` can be reached from outside of them."""
+    page = show()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Nodes are failing")
+    own = set(page.evaluate("Object.getOwnPropertyNames(window)"))
+    without = page.context.new_page()
+    without.route("**/empty", lambda route: route.fulfill(body="", content_type="text/html"))
+    without.goto(page.url.replace("/dashboard", "/empty"))  # names depend on the origin too
+    assert own - set(without.evaluate("Object.getOwnPropertyNames(window)")) == {"prepwatch"}
+    # The browser itself gives every element with an id a name there.
+    reached = ", ".join(f"typeof {name} === 'undefined' || {name} instanceof Element" for name in _declared())
+    assert all(page.evaluate(f"[{reached}]"))
+
+
+def _declared() -> list[str]:
+    folder = Path(__file__).resolve().parents[3] / "shared/web/dashboard"
+    sources = [file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.js"))]
+    return re.findall(r"(?m)^(?:export )?(?:async )?(?:class|const|function|let) (\w+)", "\n".join(sources))

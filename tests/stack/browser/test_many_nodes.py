@@ -43,12 +43,12 @@ def loaded(browser: Browser, big: tuple[Deployment, str]) -> Iterator[Page]:
     """The page of that job, once all its nodes have come; it counts how often the map is drawn."""
     deployment, url = big
     page = open_page(browser, url, deployment, "?job=big")
-    page.wait_for_function(f"() => chosen.nodes.length === {NODES} && !chosen.loading")
+    page.wait_for_function(f"() => prepwatch.chosen.nodes.length === {NODES} && !prepwatch.chosen.loading")
     expect(page.get_by_role("heading", name="10,000 nodes")).to_be_visible()
     page.evaluate(
         """() => {
-          const draw = NodeMap.prototype.draw;
-          NodeMap.prototype.draw = function () { window.drawn += 1; return draw.call(this); };
+          const draw = prepwatch.NodeMap.prototype.draw;
+          prepwatch.NodeMap.prototype.draw = function () { window.drawn += 1; return draw.call(this); };
         }"""
     )
     yield page
@@ -71,7 +71,7 @@ def test_it_asks_for_each_node_once(visit: Visitor, big: tuple[Deployment, str])
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.get_by_role("link", name="big", exact=True).first.click()
-    page.wait_for_function(f"() => chosen.nodes.length === {NODES} && !chosen.loading")
+    page.wait_for_function(f"() => prepwatch.chosen.nodes.length === {NODES} && !prepwatch.chosen.loading")
     with page.expect_response(lambda one: "/api/summary" in one.url):
         let_pass(page, deployment, seconds=6)
     assert sum("/nodes?" in url for url in asked) == PAGES
@@ -135,7 +135,7 @@ def test_news_leaves_the_reader_in_place(page: Page, big: tuple[Deployment, str]
     deployment.poll()
     let_pass(page, deployment, seconds=6)
     expect(page.locator("#job .cause")).to_contain_text("201 nodes")
-    page.wait_for_function("() => drawn > 0 && !chosen.loading")
+    page.wait_for_function("() => drawn > 0 && !prepwatch.chosen.loading")
     assert page.locator(".map").evaluate("(map) => map.scrollTop") == 300
 
 
@@ -154,7 +154,7 @@ def test_marks_differ_by_more_than_colour(page: Page) -> None:
           pen.fillStyle = "#fff";
           pen.fillRect(0, 0, size, size);
           const ink = Object.fromEntries([...outcomes, "none"].map((name) => [name, "#000"]));
-          drawMark(pen, outcome, 0, 0, size, { ...ink, paper: "#fff" });
+          prepwatch.drawMark(pen, outcome, 0, 0, size, { ...ink, paper: "#fff" });
           return [...pen.getImageData(0, 0, size, size).data].filter((_, index) => index % 4 === 0);
         }))""",
         list(OUTCOMES),

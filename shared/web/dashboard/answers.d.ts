@@ -1,0 +1,387 @@
+// What the API answers, from its OpenAPI document: `python -m local.page_types` writes this file.
+
+type AccountView = {
+  account: string;
+  url: string;
+  lastGoodPoll: string | null;
+  lastPoll: LastPollView | null;
+  stale: boolean;
+  error: TroubleView | null;
+};
+
+type AttemptView = {
+  at: string;
+  status: number | null;
+  reason: string;
+  durationMs: number;
+  answer: string;
+};
+
+type CauseView = {
+  phase: string;
+  code: string;
+  message: string;
+  nodes: number;
+};
+
+type Check = {
+  name: string;
+  ok: boolean;
+  message: string;
+  remedy?: string | null;
+};
+
+type ContainerInfo = {
+  containerId?: string | null;
+  state?: string | null;
+  error?: string | null;
+};
+
+type DeliveriesView = {
+  due: number;
+  dead: number;
+};
+
+type DeliveryHistoryView = {
+  webhook: string;
+  state: ShownState;
+  tries: number;
+  reason: string;
+  createdAt: string;
+  nextAttemptAt: string | null;
+  endedAt: string | null;
+  attempts: Array<AttemptView>;
+};
+
+type DeliveryView = {
+  webhook: string;
+  state: ShownState;
+  tries: number;
+  reason: string;
+  createdAt: string;
+  nextAttemptAt: string | null;
+  endedAt: string | null;
+};
+
+type DiagnosticsView = {
+  value: Array<Check>;
+};
+
+type ErrorBody = {
+  error: ErrorInfo;
+};
+
+type ErrorDetail = {
+  code: string;
+  message: string;
+  target?: string | null;
+};
+
+type ErrorInfo = {
+  code: string;
+  message: string;
+  target?: string | null;
+  details?: Array<ErrorDetail>;
+};
+
+type EventHistoryView = {
+  id: string;
+  recordedAt: string;
+  event: any;
+  deliveries: Array<DeliveryHistoryView>;
+};
+
+type EventView = {
+  id: string;
+  type: string;
+  account: string | null;
+  jobId: string | null;
+  phase: string | null;
+  nodes: number;
+  time: string | null;
+  recordedAt: string;
+  deliveries: Array<DeliveryView>;
+};
+
+type EventsView = {
+  value: Array<EventView>;
+  nextLink?: string | null;
+};
+
+type ExecutionInfo = {
+  startTime?: string | null;
+  endTime?: string | null;
+  state?: string | null;
+  result?: string | null;
+  exitCode?: number | null;
+  retryCount?: number | null;
+  lastRetryTime?: string | null;
+  failureInfo?: FailureInfo | null;
+  containerInfo?: ContainerInfo | null;
+  taskRootDirectory?: string | null;
+  taskRootDirectoryUrl?: string | null;
+};
+
+type ExplainedEventView = {
+  id: string;
+  type: string;
+  time: string | null;
+  recordedAt: string;
+  webhooks: Array<WebhookMatchView>;
+};
+
+type ExplanationView = {
+  account: string;
+  jobId: string;
+  tracking: string;
+  trackingExplanation: string;
+  announceFrom: string | null;
+  node: NodeView;
+  phases: Array<PhaseExplanationView>;
+  events: Array<ExplainedEventView>;
+};
+
+type FailureInfo = {
+  category?: string | null;
+  code?: string | null;
+  message?: string | null;
+  details?: Array<NameValuePair> | null;
+};
+
+type JobView = {
+  account: string;
+  jobId: string;
+  state: string | null;
+  tracking: string;
+  nodes: number;
+  preparation: PhaseCounts;
+  release: PhaseCounts;
+  stuck: boolean;
+  since: string | null;
+  causes: Array<CauseView>;
+  changedAt: string | null;
+  error: TroubleView | null;
+};
+
+type KeyValue = {
+  key: string;
+  value: string;
+};
+
+type LastPollView = {
+  startedAt: string;
+  finishedAt: string;
+  jobs: number;
+  notLookedAt: number;
+  errors: number;
+};
+
+type LiveNodesView = {
+  value: Array<NodeStatus>;
+  "odata.nextLink"?: string | null;
+};
+
+type Matching = "filtered" | "muted" | "notOwed" | "owed" | "switchedOff" | "toldAsState";
+
+type Mute = {
+  jobs: Array<string>;
+  startsAt: string;
+  endsAt: string;
+  createdBy: string;
+  comment: string;
+};
+
+type MuteView = {
+  name: string;
+  jobs: Array<string>;
+  startsAt: string;
+  endsAt: string;
+  createdBy: string;
+  comment: string;
+  active: boolean;
+};
+
+type MutesView = {
+  value: Array<MuteView>;
+  nextLink?: string | null;
+};
+
+type NameValuePair = {
+  name?: string | null;
+  value?: string | null;
+};
+
+type NodeStatus = {
+  poolId?: string | null;
+  nodeId?: string | null;
+  nodeUrl?: string | null;
+  jobPreparationTaskExecutionInfo?: ExecutionInfo | null;
+  jobReleaseTaskExecutionInfo?: ExecutionInfo | null;
+};
+
+type NodeView = {
+  poolId: string;
+  nodeId: string;
+  nodeUrl: string | null;
+  open: boolean;
+  preparation: PhaseView | null;
+  release: PhaseView | null;
+};
+
+type NodesView = {
+  account: string;
+  jobId: string;
+  value: Array<NodeView>;
+  nextLink?: string | null;
+};
+
+type PhaseCounts = {
+  running?: number;
+  retrying?: number;
+  succeeded?: number;
+  failed?: number;
+  unknown?: number;
+  open?: number;
+};
+
+type PhaseExplanationView = {
+  phase: string;
+  outcome: string;
+  reason: string;
+  explanation: string;
+  eventId: string | null;
+};
+
+type PhaseView = {
+  outcome: string;
+  reason: string;
+  eventId: string | null;
+  execution: ExecutionInfo;
+};
+
+type PingView = {
+  webhook: string;
+  eventId: string;
+  at: string;
+  delivered: boolean;
+  status: number | null;
+  reason: string;
+  durationMs: number;
+  answer: string;
+  advice: string | null;
+};
+
+type RedeliveredView = {
+  eventId: string;
+  value: Array<RedeliveryView>;
+};
+
+type RedeliveriesRequest = {
+  state: RedeliveryState;
+  since?: string | null;
+  until?: string | null;
+  webhook?: string | null;
+  skipToken?: string | null;
+};
+
+type RedeliveriesView = {
+  queued: number;
+  alreadyPending: number;
+  skipped: number;
+  more: boolean;
+  skipToken: string | null;
+};
+
+type RedeliveryResult = "alreadyPending" | "queued" | "skipped";
+
+type RedeliveryState = "all" | "dead";
+
+type RedeliveryView = {
+  webhook: string;
+  result: RedeliveryResult;
+  reason: string;
+};
+
+type ShownState = "dead" | "delivered" | "pending";
+
+type SummaryView = {
+  status: string;
+  reasons: Array<string>;
+  generatedAt: string;
+  accounts: Array<AccountView>;
+  totals: TotalsView;
+  value: Array<JobView>;
+  deliveries: DeliveriesView;
+  webhooks: WebhooksView;
+  nextLink?: string | null;
+};
+
+type TotalsView = {
+  jobs: number;
+  nodes: number;
+  preparation: PhaseCounts;
+  release: PhaseCounts;
+};
+
+type TrackedJobView = {
+  account: string;
+  jobId: string;
+  tracking: string;
+  requested: boolean;
+  state: string | null;
+  creationTime: string | null;
+  announceFrom: string | null;
+  changedAt: string | null;
+  settledAt: string | null;
+};
+
+type TrackedJobsView = {
+  value: Array<TrackedJobView>;
+  nextLink?: string | null;
+};
+
+type TroubleView = {
+  code: string;
+  message: string;
+  requestId?: string | null;
+  values?: Array<KeyValue>;
+};
+
+type WebhookMatchView = {
+  webhook: string;
+  matching: Matching;
+  explanation: string;
+  toldAt: string | null;
+  delivery: DeliveryHistoryView | null;
+};
+
+type WebhookStanding = "disabled" | "failing" | "off" | "ok";
+
+type WebhookView = {
+  name: string;
+  format: string;
+  host: string;
+  urlEndsWith: string;
+  events: Array<string>;
+  jobs: Array<string>;
+  accounts: Array<string>;
+  pools: Array<string>;
+  enabled: boolean;
+  state: WebhookStanding;
+  failingSince: string | null;
+  disabledSince: string | null;
+  notBefore: string | null;
+  reason: string;
+  due: number;
+  dead: number;
+};
+
+type WebhooksListView = {
+  value: Array<WebhookView>;
+  nextLink?: string | null;
+};
+
+type WebhooksView = {
+  failing: Array<string>;
+  disabled: Array<string>;
+};

@@ -1,0 +1,77 @@
+// Links, buttons, what is said for a while, and the dialog: parts that every view uses.
+
+import { h, part, refill } from "./elements.js";
+import { address, go } from "./address.js";
+import { messageOf } from "./api.js";
+
+/**
+ * A link within the page; it opens in place, or elsewhere when somebody asks for that.
+ * @param {Partial<Address>} change
+ * @param {Properties} properties
+ * @param {...Child} children
+ */
+export function link(change, properties, ...children) {
+  const follow = (/** @type {MouseEvent} */ event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    event.preventDefault();
+    go(change);
+  };
+  return h("a", { ...properties, href: address(change), click: follow }, ...children);
+}
+
+let toastTimer = 0;
+
+/**
+ * Say something for a while; in the dialog while one is open, as it hides and mutes everything outside of it.
+ * @param {string} words
+ */
+export function toast(words) {
+  const place = document.querySelector("dialog[open] .toast") ?? document.querySelector("body > .toast");
+  if (place) place.textContent = words;
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => {
+    for (const one of document.querySelectorAll(".toast")) one.textContent = "";
+  }, 6000);
+}
+
+/**
+ * A button that says what became of what it did; it can't be pressed twice meanwhile, and keeps the focus.
+ * @param {string} words
+ * @param {() => Promise<string | null | undefined>} work
+ * @param {Properties} properties
+ */
+export function act(words, work, properties = {}) {
+  const press = async (/** @type {MouseEvent} */ event) => {
+    const button = /** @type {HTMLElement} */ (event.currentTarget);
+    if (button.hasAttribute("aria-disabled")) return;
+    button.setAttribute("aria-disabled", "true");
+    try {
+      const told = await work();
+      if (told) toast(told);
+    } catch (error) {
+      toast(messageOf(error));
+    } finally {
+      button.removeAttribute("aria-disabled");
+    }
+  };
+  return h("button", { type: "button", class: "small", ...properties, click: press }, words);
+}
+
+const frame = /** @type {HTMLDialogElement} */ (part("dialog"));
+
+/**
+ * @param {string} title
+ * @param {...Child} body
+ */
+export function dialog(title, ...body) {
+  const close = h("button", { type: "button", class: "small", click: closeDialog }, "Close");
+  refill(part("dialog-content"), () => [
+    h("header", {}, h("h2", { id: "dialog-title", tabindex: -1, autofocus: true }, title), close),
+    h("div", { class: "body" }, ...body),
+  ]);
+  if (!frame.open) frame.showModal();
+}
+
+export function closeDialog() {
+  frame.close();
+}

@@ -1,0 +1,91 @@
+// Numbers and moments in words.
+
+import { h, part } from "./elements.js";
+
+/**
+ * @param {number} number
+ * @param {string} one
+ */
+export function count(number, one, many = `${one}s`) {
+  return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+}
+
+/** @type {[string, number][]} */
+const UNITS = [
+  ["day", 86400],
+  ["hour", 3600],
+  ["minute", 60],
+];
+
+/** @param {number} seconds */
+export function duration(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  for (const [word, size] of UNITS) if (whole >= size) return count(Math.floor(whole / size), word);
+  return count(whole, "second");
+}
+
+/** @param {string} text */
+export function ago(text) {
+  const seconds = (Date.now() - Date.parse(text)) / 1000;
+  if (seconds < -60) return `in ${duration(-seconds)}`;
+  return seconds < 5 ? "just now" : `${duration(seconds)} ago`;
+}
+
+const PRECISE = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+
+/**
+ * A moment, said relative to now and kept true by `ageing`; precise on hover.
+ * @param {string | null | undefined} text
+ */
+export function moment(text, missing = "unknown") {
+  if (!text) return h("span", {}, missing);
+  return h("time", { datetime: text, title: PRECISE.format(new Date(text)) }, ago(text));
+}
+
+/**
+ * For how long something goes on that began at a moment; kept true by `ageing`, the moment on hover.
+ * @param {string} text
+ */
+export function lasting(text) {
+  return h(
+    "time",
+    { datetime: text, title: `since ${PRECISE.format(new Date(text))}`, "data-lasting": true },
+    lasts(text),
+  );
+}
+
+/** @param {string} text */
+function lasts(text) {
+  return duration((Date.now() - Date.parse(text)) / 1000);
+}
+
+export function ageing() {
+  for (const element of document.querySelectorAll("time[datetime]:not([data-fixed])")) {
+    const text = element.getAttribute("datetime") ?? "";
+    const words = element.hasAttribute("data-lasting") ? lasts(text) : ago(text);
+    if (element.textContent !== words) element.textContent = words;
+  }
+}
+
+/** @param {string} text */
+export function clockTime(text) {
+  const time = new Date(text);
+  const words = time.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  return h("time", { datetime: text, title: PRECISE.format(time), "data-fixed": true }, words);
+}
+
+/** @type {Record<string, string>} */
+const ADVICE = JSON.parse(part("advice").textContent ?? "");
+
+/**
+ * @param {string} code
+ * @returns {string | undefined}
+ */
+export function advice(code) {
+  return ADVICE[code.toLowerCase()];
+}
+
+/** @param {string} text */
+export function capital(text) {
+  return text ? text[0].toUpperCase() + text.slice(1) : text;
+}
