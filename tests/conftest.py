@@ -13,6 +13,7 @@ pytest_plugins = ["tests.support.azurite"]
 
 # Every run tries the same cases, so that a red test is red again; `--hypothesis-profile=thorough` looks for new ones.
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None, max_examples=60)
+settings.register_profile("quick", settings.get_profile("repeatable"), max_examples=20)  # of `make test-fast`
 settings.register_profile("thorough", deadline=timedelta(seconds=5), max_examples=3_000)
 settings.load_profile("repeatable")
 

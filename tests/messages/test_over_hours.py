@@ -101,7 +101,9 @@ def delete(world: ServiceWorld, _bad: Sequence[str]) -> None:
         pytest.param(delete, "vanished before", "preparation had failed on 200 of 202 nodes", id="job gone"),
     ],
 )
-@pytest.mark.parametrize("later", [timedelta(0), 2 * HOUR], ids=["at once", "later"])
+@pytest.mark.parametrize(
+    "later", [pytest.param(timedelta(0), id="at once"), pytest.param(2 * HOUR, id="later", marks=pytest.mark.slow)]
+)
 def test_200_nodes_over_an_hour(
     end: Callable[[ServiceWorld, Sequence[str]], None], title: str, why: str, later: timedelta
 ) -> None:

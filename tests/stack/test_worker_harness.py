@@ -98,9 +98,23 @@ def test_http_function_gets_route_query_headers_and_body(run: WorkerRun) -> None
     ("old", "new", "error"),
     [
         pytest.param("typing.List[str]", "list[str]", "invalid non-type annotation", id="list-annotation"),
-        pytest.param("def work(", '@app.function_name("poll")\ndef work(', "unique", id="duplicate-name"),
-        pytest.param("app = func", "other = func.FunctionApp()\napp = func", "More than one", id="second-app"),
-        pytest.param("import json", "import os\nos.environ['PREPWATCH_MISSING']\nimport json", "KeyError", id="import"),
+        pytest.param(
+            "def work(", '@app.function_name("poll")\ndef work(', "unique", id="duplicate-name", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "app = func",
+            "other = func.FunctionApp()\napp = func",
+            "More than one",
+            id="second-app",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "import json",
+            "import os\nos.environ['PREPWATCH_MISSING']\nimport json",
+            "KeyError",
+            id="import",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_one_mistake_breaks_indexing_of_the_whole_app(tmp_path: Path, old: str, new: str, error: str) -> None:

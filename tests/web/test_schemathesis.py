@@ -15,7 +15,7 @@ from shared.web.operations import ROUTES
 from tests.support.deployment import a_job, a_node, a_run, deploy
 from tests.support.wsgi import FunctionsOverWsgi
 
-EXAMPLES = 15
+EXAMPLES = settings().max_examples // 4
 CARELESS = list(HealthCheck)
 load_all_checks()
 CHECKED = CHECKS.get_by_names(

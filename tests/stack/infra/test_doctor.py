@@ -6,6 +6,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from tests.support.package import build_package
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -16,6 +18,7 @@ EXCUSED = {
 }
 
 
+@pytest.mark.slow
 def test_the_doctor_finds_what_is_excused_and_nothing_else(tmp_path: Path) -> None:
     """No rule about a deployment fails, and each warning is one that has its reason."""
     package = tmp_path / "package.zip"

@@ -178,6 +178,7 @@ TestAnyOrder.settings = settings(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["delivered_before_it_was_accepted", "mute_never_ends"],

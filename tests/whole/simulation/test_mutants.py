@@ -14,7 +14,7 @@ from tests.whole.simulation.weather import Chance, ReceiverMood
 from tests.whole.simulation.week import Profile, run
 from tests.whole.simulation.witness import BrokenPromiseError
 
-pytestmark = pytest.mark.defects
+pytestmark = [pytest.mark.defects, pytest.mark.slow]
 _SEEDS = 16
 
 

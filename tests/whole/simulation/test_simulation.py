@@ -33,18 +33,21 @@ print(lines.hexdigest())
 """
 
 
-@pytest.mark.parametrize("storm", STORMS)
+@pytest.mark.parametrize(
+    "storm", [pytest.param(storm, marks=() if storm == "everything" else pytest.mark.slow) for storm in STORMS]
+)
 def test_each_kind_of_trouble_alone(storm: str) -> None:
     """Two instances keep every promise through any one kind of trouble."""
     run(100, Profile(hours=1.5, storms=(storm, "fine")))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_all_troubles_in_turn(seed: int) -> None:
     """Two instances keep every promise through half a day of troubles drawn from a seed."""
     run(seed, Profile(hours=6))
 
 
+@pytest.mark.slow
 def test_a_week_of_operation() -> None:
     """A week of polls, deliveries, summaries and purges, with troubles for hours, loses and invents nothing."""
     plant = run(1, _WEEK)
@@ -52,6 +55,7 @@ def test_a_week_of_operation() -> None:
     assert len(plant.witness.events) > 50
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [7])
 def test_a_seed_is_the_same_run_in_every_process(seed: int) -> None:
     """A trace depends on nothing but its seed, so that a failing run can be replayed elsewhere."""

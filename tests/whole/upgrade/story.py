@@ -110,8 +110,13 @@ def dump(table: FakeTable) -> dict[str, Any]:
 
 def load(file: Path) -> FakeTable:
     """The table of a file, as it was."""
+    return table_of(json.loads(file.read_text()))
+
+
+def table_of(dumped: Mapping[str, Any]) -> FakeTable:
+    """The table that was dumped."""
     table = FakeTable()
-    for partition, rows in json.loads(file.read_text()).items():
+    for partition, rows in dumped.items():
         for key, columns in rows.items():
             table.transact(
                 partition, [Insert(key=key, columns={name: _rich(value) for name, value in columns.items()})]

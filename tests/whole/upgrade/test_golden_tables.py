@@ -1,8 +1,10 @@
 """What an older version wrote is read and gone on from; what a newer one wrote is left alone."""
 
+import copy
 import json
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,20 @@ from tests.support.fake_table import FakeTable
 from tests.support.hostile_batch import failed_node, job_of
 from tests.support.memory_batch import MemoryBatch
 from tests.support.whole_app import START, VirtualClock, WholeApp, rows_of
-from tests.whole.upgrade.story import ACCOUNT, END, FOLDER, MINUTE, REFUSED, WEBHOOKS, app_over, load, nodes_at, play
+from tests.whole.upgrade.story import (
+    ACCOUNT,
+    END,
+    FOLDER,
+    MINUTE,
+    REFUSED,
+    WEBHOOKS,
+    app_over,
+    dump,
+    load,
+    nodes_at,
+    play,
+    table_of,
+)
 
 FILES = sorted(FOLDER.glob("v*.json"))
 KINDS: Mapping[str, type[Struct]] = {
@@ -43,8 +58,16 @@ golden = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
 def later() -> tuple[FakeTable, MemoryBatch]:
     """The account as it stands at the end of the story."""
+    dumped, batch = _told()
+    return table_of(dumped), copy.deepcopy(batch)
+
+
+@cache
+def _told() -> tuple[dict[str, Any], MemoryBatch]:
+    """The story, told once for all tests."""
     table = FakeTable()
-    return table, play(table)
+    batch = play(table)
+    return dump(table), batch
 
 
 def kind_of(row: Row) -> str:
