@@ -39,7 +39,7 @@ class LastPollView(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountView(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A watched account; `stale` when its last good cycle is too old."""
+    """A watched account; `last_good_poll` is the moment up to which it is read, `stale` when that is too old."""
 
     account: str
     url: str

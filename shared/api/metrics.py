@@ -145,11 +145,11 @@ def families(measured: Sequence[Measured], now: datetime) -> tuple[Family, ...]:
         ),
         _gauge(
             "prepwatch_last_good_poll_timestamp_seconds",
-            "When the last good cycle began, 0 before the first.",
+            "The moment up to which the account is read, 0 before the first whole reading.",
             [
                 _of(
                     one.account,
-                    as_utc(one.cycle.last_good_at).timestamp() if one.cycle and one.cycle.last_good_at else 0,
+                    as_utc(one.cycle.read_up_to).timestamp() if one.cycle and one.cycle.read_up_to else 0,
                 )
                 for one in accounts
             ],

@@ -106,7 +106,7 @@ class Summary(Struct, frozen=True, kw_only=True):
         return SummaryResult(summary=summary, more=more, nudges=nudges)
 
     def is_stale(self) -> bool:
-        """Whether any account has had no good cycle for too long.
+        """Whether any account is read up to a moment too long ago.
 
         Raises:
             StoreError: The table can't be read.

@@ -144,7 +144,7 @@ def _account(state: AccountState, stale_after: timedelta, now: datetime) -> Acco
     return AccountView(
         account=state.account,
         url=state.url,
-        last_good_poll=cycle.last_good_at if cycle else None,
+        last_good_poll=cycle.read_up_to if cycle else None,
         last_poll=last,
         stale=is_stale(cycle, stale_after, now),
         error=trouble_view(cycle.trouble if cycle else state.trouble),

@@ -108,12 +108,12 @@ class Tracker(Struct, frozen=True, kw_only=True):
             ledger.commit_job(row, head, Slice(head=wanted), now)
         elif head is not None:
             # What failed while it was to be left alone is history.
-            wanted = first_sight(job, requested=True, last_good=now, window=timedelta(0), now=now)
+            wanted = first_sight(job, requested=True, read_up_to=now, window=timedelta(0), now=now)
             ledger.replace_job(row, head, Slice(head=replacing(head, wanted)), now)
         else:
             cycle_row = self.table.get(account, CYCLE)
-            last_good = from_row(cycle_row, Cycle).last_good_at if cycle_row else None
-            wanted = first_sight(job, requested=True, last_good=last_good, window=self.window, now=now)
+            read_up_to = from_row(cycle_row, Cycle).read_up_to if cycle_row else None
+            wanted = first_sight(job, requested=True, read_up_to=read_up_to, window=self.window, now=now)
             ledger.commit_job(None, None, Slice(head=wanted), now)
         return wanted
 

@@ -17,6 +17,7 @@ from shared.errors import AccountDeniedError, BatchError, PrepwatchError, StoreE
 from shared.journal import write_line
 from shared.ledger.ledger import Ledger, LostRaceError
 from shared.messages.events import Origin
+from shared.moments import as_utc
 from shared.patterns import JobPatterns
 from shared.polling.cycle_rules import (
     JOB_SELECT,
@@ -145,29 +146,30 @@ class Poller(Struct, frozen=True, kw_only=True):
         listed = self._list_jobs(listed_from, progress)
 
         # decide, apply: job by job
-        complete = False
+        complete, sighted = False, frozenset[str]()
         if listed is not None:
             choice = choose_jobs(known, listed, self.settings.patterns, cycle)
-            ready = heads.sight(choice, cycle.last_good_at if cycle else None)
-            # A job without a stored head is news in the next cycle too, as long as this one does not count as good.
+            ready = heads.sight(choice, cycle.read_up_to if cycle else None)
+            # A job without a stored head is news in the next cycle too, as long as this one is not taken for complete.
             complete = all(due.job_id.lower() in ready for due in choice.due)
+            sighted = frozenset(key for key, one in ready.items() if as_utc(one.head.first_seen_at) >= started)
             self._watch_all(choice, ready, progress, deliveries)
             for entry in choice.untracked:
                 heads.untrack(entry)
+            if complete:
+                heads.forget(known, listed_from, cycle.read_up_to if cycle else None)
         result = CycleResult(
             started_at=started,
             finished_at=self.clock(),
             listed=complete,
             looked_at=frozenset(progress.looked_at),
             waiting=frozenset(progress.waiting),
+            sighted=sighted,
             job_errors=progress.errors,
             error=progress.stopped_by,
             requests=self.requests.take(),
         )
-        good = result.listed and result.error is None
-        if good:
-            heads.forget(known, listed_from)
-        self._finish(row, cycle, result, deliveries)
+        written = self._finish(row, cycle, result, deliveries)
         digests = DigestRun(self.origin, deliveries)
         digests.start()
         undelivered = deliveries.finish()
@@ -176,11 +178,11 @@ class Poller(Struct, frozen=True, kw_only=True):
             jobs=len(result.looked_at),
             not_looked_at=len(result.waiting),
             errors=progress.errors,
-            good=good,
+            good=result.listed and result.error is None,
             undelivered=undelivered,
             nudge=undelivered > 0 or digests.due_soon() is not None,
         )
-        self._log(report, result)
+        self._log(report, result, written)
         self.heartbeat.beat()
         return report
 
@@ -271,7 +273,10 @@ class Poller(Struct, frozen=True, kw_only=True):
 
         return work
 
-    def _finish(self, row: Row | None, before: Cycle | None, result: CycleResult, deliveries: DeliveryRun) -> None:
+    def _finish(
+        self, row: Row | None, before: Cycle | None, result: CycleResult, deliveries: DeliveryRun
+    ) -> Cycle | None:
+        """The account's cycle as it is written down now, None if others were faster each time."""
         for _ in range(_COMMIT_TRIES):
             cycle, events = finish_cycle(self.origin, before, result, self.settings.stale_after)
             try:
@@ -282,10 +287,11 @@ class Poller(Struct, frozen=True, kw_only=True):
                 before = from_row(row, Cycle) if row else None
                 continue
             deliveries.offer(written.pending)
-            return
+            return cycle
         write_line("cycle-not-recorded", account=self.account)
+        return None
 
-    def _log(self, report: CycleReport, result: CycleResult) -> None:
+    def _log(self, report: CycleReport, result: CycleResult, cycle: Cycle | None) -> None:
         write_line(
             "cycle",
             account=report.account,
@@ -293,6 +299,7 @@ class Poller(Struct, frozen=True, kw_only=True):
             notLookedAt=report.not_looked_at,
             errors=report.errors,
             good=report.good,
+            readUpTo=cycle.read_up_to if cycle else None,
             seconds=(self.clock() - result.started_at).total_seconds(),
             error=str(result.error) if result.error else None,
             requestId=_request_id(result.error),

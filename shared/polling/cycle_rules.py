@@ -24,12 +24,14 @@ JOB_SELECT = "id,state,creationTime,stateTransitionTime,executionInfo"
 LISTING_OVERLAP = timedelta(minutes=10)
 """How far a job listing reaches back before the last complete one: clocks differ, and listings lag."""
 NOT_POLLED = "NotPolled"
+TOO_MUCH_TO_READ = "TooMuchToRead"
 THROTTLE_STEPS = tuple(timedelta(seconds=seconds) for seconds in (15, 30, 60, 120, 300))
 LONGEST_PATIENCE = timedelta(minutes=15)
 """How long one answer of Batch can hold us off: a Retry-After of days would blind us for as long."""
 
 _STATES_THAT_MATTER = ("active", "disabling", "disabled", "enabling", "terminating", "deleting")
 _ASKED_FOR_SINGLY = frozenset({Tracking.WATCHING, Tracking.UNREACHABLE})
+_NOT_POLLED_MESSAGE = "Nothing was polled for too long: did the timer stop?"
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -59,8 +61,8 @@ class CycleResult(Struct, frozen=True, kw_only=True):
     """What a cycle did.
 
     `listed` says that the job listing was complete and every job to look at has a stored head; `looked_at` and
-    `waiting` name jobs by lower-case id; `error` is the account-wide error that ended the cycle, None for none;
-    `requests` counts what Batch was asked, by code.
+    `waiting` name jobs by lower-case id, `sighted` those that were listed for the first time; `error` is the
+    account-wide error that ended the cycle, None for none; `requests` counts what Batch was asked, by code.
     """
 
     started_at: datetime
@@ -68,6 +70,7 @@ class CycleResult(Struct, frozen=True, kw_only=True):
     listed: bool
     looked_at: frozenset[str]
     waiting: frozenset[str]
+    sighted: frozenset[str] = frozenset()
     job_errors: int
     error: PrepwatchError | None
     requests: Mapping[str, int] = field(default_factory=dict)
@@ -110,8 +113,8 @@ def choose_jobs(
         if key not in jobs and _is_watched(entry.head) and _is_tracked(entry.head, entry.head.job_id, patterns)
     )
     waiting = cycle.waiting if cycle else {}
-    just_looked_at = cycle.started_at if cycle else _LONG_AGO
-    due.sort(key=lambda item: (not _is_ending(item), waiting.get(item.job_id.lower(), just_looked_at)))
+    turns = {job: turn for turn, job in enumerate(sorted(waiting, key=waiting.__getitem__))}
+    due.sort(key=lambda item: (not _is_ending(item), turns.get(item.job_id.lower(), len(turns))))
     return Choice(due=tuple(due), untracked=untracked)
 
 
@@ -120,31 +123,30 @@ def finish_cycle(
 ) -> tuple[Cycle, tuple[Event, ...]]:
     """The account's next cycle row, and the events that tell of the account's troubles and their end.
 
-    A cycle is good when its job listing was complete and no error concerned the whole account. A refused credential is
-    told at once, throttling and faults of the service when no cycle has been good for `stale_after`; that nothing ran
-    for so long is told by the first cycle that does.
+    A refused credential is told at once, whatever else kept the account from being read when it is blind: read up to a
+    moment that lies further back than `stale_after`. That nothing ran for so long is told by the first cycle that does.
     """
     known = before or Cycle(started_at=_LONG_AGO, finished_at=_LONG_AGO)
     good = result.listed and result.error is None
     now = result.finished_at
-    last_good = max(as_utc(known.last_good_at), result.started_at) if good else known.last_good_at
+    waiting = _waiting(known, result)
     cycle = Cycle(
         started_at=max(known.started_at, result.started_at),
         finished_at=now,
-        last_good_at=last_good,
+        read_up_to=_read_up_to(known, result, waiting),
         listed_from=_next_listing_start(known, result),
         not_before=_not_before(known, result),
         throttles=known.throttles + 1 if isinstance(result.error, ThrottledError) else 0,
         jobs=len(result.looked_at) + len(result.waiting),
         not_looked_at=len(result.waiting),
         errors=result.job_errors,
-        waiting=_waiting(known, result),
+        waiting=waiting,
         cycles=known.cycles + 1,
         good_cycles=known.good_cycles + good,
         throttled=known.throttled + isinstance(result.error, ThrottledError),
         requests=dict(Counter(known.requests) + Counter(result.requests)),
     )
-    if good:
+    if good and not is_stale(cycle, stale_after, now):
         return _recovered(origin, known, cycle, stale_after, now)
     return _troubled(origin, known, cycle, result, stale_after)
 
@@ -174,16 +176,31 @@ def _is_ending(item: DueJob) -> bool:
 
 
 def _next_listing_start(known: Cycle, result: CycleResult) -> datetime | None:
-    # Jobs that were due and not looked at may have completed meanwhile: they have heads or are listed again.
-    if not result.listed or result.error is not None:
+    if not result.listed:
         return known.listed_from
-    return result.started_at - LISTING_OVERLAP
+    # Jobs that were due and not looked at may complete meanwhile: they have heads, and are asked for singly.
+    return max(as_utc(known.listed_from), result.started_at - LISTING_OVERLAP)
+
+
+def _listed_at(cycle: Cycle) -> datetime | None:
+    """When the last complete job listing began: every job that did not have to wait was looked at since."""
+    return cycle.listed_from + LISTING_OVERLAP if cycle.listed_from else None
 
 
 def _waiting(known: Cycle, result: CycleResult) -> dict[str, datetime]:
     if not result.listed:
-        return known.waiting
-    return {job: known.waiting.get(job, known.started_at) for job in sorted(result.waiting)}
+        return {job: since for job, since in known.waiting.items() if job not in result.looked_at}
+    last_look = _listed_at(known) or result.started_at
+    stays = {job: since for job, since in known.waiting.items() if job in result.waiting - result.sighted}
+    begins = sorted(result.waiting - stays.keys())
+    return stays | {job: result.started_at if job in result.sighted else last_look for job in begins}
+
+
+def _read_up_to(known: Cycle, result: CycleResult, waiting: Mapping[str, datetime]) -> datetime | None:
+    listed_at = result.started_at if result.listed else _listed_at(known)
+    if listed_at is None:
+        return known.read_up_to
+    return max(as_utc(known.read_up_to), min(listed_at, *waiting.values()) if waiting else listed_at)
 
 
 def _not_before(known: Cycle, result: CycleResult) -> datetime | None:
@@ -200,10 +217,10 @@ def _recovered(
     trouble = known.trouble
     unreachable: tuple[Event, ...] = ()
     if trouble is None or trouble.event_id is None:
-        last_good = known.last_good_at
-        if last_good is None or cycle.started_at - last_good < stale_after:
+        before = known.read_up_to
+        if before is None or cycle.started_at - before < stale_after:
             return cycle, ()
-        trouble = Trouble(code=NOT_POLLED, message="No cycle ended well: did the timer stop?", since=last_good)
+        trouble = Trouble(code=NOT_POLLED, message=_NOT_POLLED_MESSAGE, since=before)
         _, unreachable = _tell_unreachable(origin, cycle, trouble, now)
     return cycle, (*unreachable, account_event(origin, EventType.ACCOUNT_REACHABLE, trouble.since, now))
 
@@ -213,16 +230,35 @@ def _troubled(
 ) -> tuple[Cycle, tuple[Event, ...]]:
     now = result.finished_at
     before = known.trouble
-    if result.error is None:
+    trouble = _what_is_wrong(known, cycle, result, stale_after)
+    if trouble is None:
         return replace(cycle, trouble=before), ()
-    times = before.times + 1 if before else 1
-    trouble = trouble_of(result.error, since=before.since if before else now, times=times)
     if before is not None and before.event_id is not None:
         return replace(cycle, trouble=replace(trouble, event_id=before.event_id)), ()
-    blind_for = now - as_utc(known.last_good_at or trouble.since)
+    blind_for = now - as_utc(cycle.read_up_to or trouble.since)
     if not isinstance(result.error, AccountDeniedError) and blind_for < stale_after:
         return replace(cycle, trouble=trouble), ()
     return _tell_unreachable(origin, cycle, trouble, now)
+
+
+def _what_is_wrong(known: Cycle, cycle: Cycle, result: CycleResult, stale_after: timedelta) -> Trouble | None:
+    """What keeps the account from being read, None if nothing does or nobody knows."""
+    before = known.trouble
+    times = before.times + 1 if before else 1
+    since = before.since if before else None
+    if result.error is not None:
+        return trouble_of(result.error, since=since or result.finished_at, times=times)
+    if not result.waiting:
+        return None
+    since = since or cycle.read_up_to or result.finished_at
+    if result.started_at - known.started_at >= stale_after:
+        return Trouble(code=NOT_POLLED, message=_NOT_POLLED_MESSAGE, since=since, times=times)
+    message = (
+        f"Not every job was looked at within STALE_AFTER_SECONDS ({stale_after.total_seconds():.0f} s): "
+        f"{cycle.not_looked_at} of {cycle.jobs} still wait. If it stays so, raise POLL_CONCURRENCY or "
+        "POLL_BUDGET_SECONDS, watch fewer jobs with TRACKED_JOBS, or allow a longer round with STALE_AFTER_SECONDS."
+    )
+    return Trouble(code=TOO_MUCH_TO_READ, message=message, since=since, times=times)
 
 
 def _tell_unreachable(origin: Origin, cycle: Cycle, trouble: Trouble, now: datetime) -> tuple[Cycle, tuple[Event, ...]]:
@@ -231,5 +267,5 @@ def _tell_unreachable(origin: Origin, cycle: Cycle, trouble: Trouble, now: datet
 
 
 def is_stale(cycle: Cycle | None, age: timedelta, now: datetime) -> bool:
-    """Whether an account's last good cycle began longer ago than `age`, or there was none."""
-    return cycle is None or cycle.last_good_at is None or now - as_utc(cycle.last_good_at) > age
+    """Whether an account is read up to a moment longer ago than `age`, or was never read whole."""
+    return cycle is None or cycle.read_up_to is None or now - as_utc(cycle.read_up_to) > age

@@ -57,20 +57,20 @@ class HeadKeeper(Struct, frozen=True, kw_only=True):
             known[head.job_id.lower()] = KnownJob(head=head, row=row)
         return known, unreadable
 
-    def sight(self, choice: Choice, last_good: datetime | None) -> dict[str, KnownJob]:
+    def sight(self, choice: Choice, read_up_to: datetime | None) -> dict[str, KnownJob]:
         """The stored heads of the jobs to look at; new incarnations are stored now, before their nodes are listed.
 
-        Failures that ended before `last_good` (None: before now) by more than the window will be history.
+        Failures that ended before `read_up_to` (None: before now) by more than the window will be history.
         """
         now = self.clock()
         ready: dict[str, KnownJob] = {}
         new: list[JobHead] = []
         for due in choice.due:
             if due.known is None and due.job is not None:
-                new.append(first_sight(due.job, requested=False, last_good=last_good, window=self.window, now=now))
+                new.append(first_sight(due.job, requested=False, read_up_to=read_up_to, window=self.window, now=now))
             elif due.known is not None and due.job is not None and _begins_anew(due.known.head, due.job):
                 try:
-                    ready[due.job_id.lower()] = self._replace(due.known, due.job, last_good, now)
+                    ready[due.job_id.lower()] = self._replace(due.known, due.job, read_up_to, now)
                 except StoreError as error:
                     write_line("job-not-replaced", account=self.ledger.account, job=due.job_id, error=str(error))
             elif due.known is not None:
@@ -92,14 +92,15 @@ class HeadKeeper(Struct, frozen=True, kw_only=True):
             return
         self.offer(written.pending)
 
-    def forget(self, known: Mapping[str, KnownJob], listed_from: datetime) -> None:
+    def forget(self, known: Mapping[str, KnownJob], listed_from: datetime, read_up_to: datetime | None) -> None:
         """Drop what has been settled for long enough that no listing can bring its failures up as news.
 
         `listed_from` is where this cycle's listing began. It must lie behind the job's end already: the next listing
-        begins there again if this cycle is not recorded, and would show the job as one never seen.
+        begins there again if this cycle is not recorded, and would show the job as one never seen. Then what counts is
+        `read_up_to` (None: now): later failures than the window before it would be news.
         """
         now = self.clock()
-        oldest = min(listed_from, now - max(LONGEST_KEPT_SETTLED, self.window))
+        oldest = min(listed_from, (read_up_to or now) - max(LONGEST_KEPT_SETTLED, self.window))
         for entry in known.values():
             head = entry.head
             if entry.row is None or head.settled_at is None or head.settled_at > oldest:
@@ -121,14 +122,14 @@ class HeadKeeper(Struct, frozen=True, kw_only=True):
             if webhook.enabled and format_of(webhook).tells_state
         )
 
-    def _replace(self, known: KnownJob, job: BatchJob, last_good: datetime | None, now: datetime) -> KnownJob:
+    def _replace(self, known: KnownJob, job: BatchJob, read_up_to: datetime | None, now: datetime) -> KnownJob:
         closing = close(self.origin, known.head, JobEnd.REPLACED, now, now)
         if is_same_incarnation(known.head, job):
             # It was left alone for a while: what failed before now was told then, or was not to be told.
-            new = first_sight(job, requested=known.head.requested, last_good=now, window=timedelta(0), now=now)
+            new = first_sight(job, requested=known.head.requested, read_up_to=now, window=timedelta(0), now=now)
         else:
             requested = known.head.requested
-            new = first_sight(job, requested=requested, last_good=last_good, window=self.window, now=now)
+            new = first_sight(job, requested=requested, read_up_to=read_up_to, window=self.window, now=now)
         new = replacing(closing.head, new)
         written = self.ledger.replace_job(known.row, known.head, Slice(head=new, events=closing.events), now)
         self.offer(written.pending)

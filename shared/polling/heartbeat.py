@@ -49,7 +49,7 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
         for account in self.accounts:
             row = self.table.get(account, CYCLE)
             if is_stale(from_row(row, Cycle) if row else None, self.stale_after, now):
-                return f"{account} has had no good cycle for too long"
+                return f"{account} has not been read for too long"
         for partition in (*self.accounts, OWN):
             for row in self.table.query(partition, *range_of(DeliveryState.DEAD.value)):
                 died_at = from_row(row, Delivery).ended_at

@@ -43,17 +43,17 @@ def is_job_completed(state: str | None) -> bool:
 
 
 def first_sight(
-    job: BatchJob, *, requested: bool, last_good: datetime | None, window: timedelta, now: datetime
+    job: BatchJob, *, requested: bool, read_up_to: datetime | None, window: timedelta, now: datetime
 ) -> JobHead:
     """The head of an incarnation that is seen for the first time, before its nodes are.
 
-    Failures that ended before the last good cycle (before now, if there was none) minus `window` are history.
+    Failures that ended before `read_up_to`, the account's (None: before now), minus `window` are history.
     """
     head = JobHead(
         job_id=job.id,
         requested=requested,
         creation_time=job.creation_time,
-        announce_from=(last_good or now) - window,
+        announce_from=(read_up_to or now) - window,
         first_seen_at=now,
         changed_at=now,
     )

@@ -63,7 +63,7 @@ SETTINGS = (
     Setting(
         name="STALE_AFTER_SECONDS",
         default="300",
-        meaning="An account without a good cycle for so long is stale: at least two poll intervals "
+        meaning="An account with a job that was not looked at for so long is stale: at least two poll intervals "
         "and POLL_BUDGET_SECONDS.",
     ),
     Setting(

@@ -202,17 +202,18 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Cycle(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How the last cycle of an account went, and when it was last good.
+    """How the last cycle of an account went, and up to when the account is read.
 
-    `listed_from` is the moment from which on the next job listing must show completed jobs, None before the first
-    complete one. `waiting` says for each job that was due and not looked at when it last was. No request goes to Batch
-    before `not_before`, which `throttles` in a row have pushed on. `cycles`, `good_cycles`, `throttled` and `requests`
-    (by the code of the answer) only ever grow.
+    `read_up_to` is the oldest last look at a job that was due, and no later than the last complete job listing: what
+    happened before it was seen. `listed_from` is the moment from which on the next job listing must show completed
+    jobs. Both are None before the first complete listing. `waiting` says for each job that was due and not looked at
+    when it last was, or was first listed. No request goes to Batch before `not_before`, which `throttles` in a row have
+    pushed on. `cycles`, `good_cycles`, `throttled` and `requests` (by the code of the answer) only ever grow.
     """
 
     started_at: datetime
     finished_at: datetime
-    last_good_at: datetime | None = None
+    read_up_to: datetime | None = field(default=None, name="last_good_at")  # as the rows before it named their moment
     listed_from: datetime | None = None
     not_before: datetime | None = None
     throttles: int = 0

@@ -63,7 +63,9 @@ ROUTES = (
         template="summary",
         summary="How things stand, polled first when what is known is too old",
         parameters=(
-            whole("maxAge", "Seconds: accounts whose last good cycle is older are polled first; 0 = all.", 0, 86_400),
+            whole(
+                "maxAge", "Seconds: accounts that are read up to an older moment are polled first; 0 = all.", 0, 86_400
+            ),
             text("job", "Only this job."),
             _ONE_ACCOUNT,
             _TOP,

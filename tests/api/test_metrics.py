@@ -135,7 +135,7 @@ def test_every_number_is_of_its_own_kind() -> None:
     cycle = Cycle(
         started_at=NOW,
         finished_at=NOW,
-        last_good_at=NOW - timedelta(hours=1),
+        read_up_to=NOW - timedelta(hours=1),
         jobs=1,
         not_looked_at=2,
         errors=3,

@@ -23,7 +23,7 @@ def _forget(world: World) -> None:
     )
     row, head = world.job()
     assert head is not None
-    keeper.forget({"nightly": KnownJob(head=head, row=row)}, world.now)
+    keeper.forget({"nightly": KnownJob(head=head, row=row)}, world.now, world.now)
 
 
 def _settled_world() -> World:

@@ -56,6 +56,7 @@ def _result(
     listed: bool | None = None,
     looked_at: Sequence[str] = (),
     waiting: Sequence[str] = (),
+    sighted: Sequence[str] = (),
 ) -> CycleResult:
     started = NOW + minute * MINUTE
     return CycleResult(
@@ -64,6 +65,7 @@ def _result(
         listed=error is None if listed is None else listed,
         looked_at=frozenset(looked_at),
         waiting=frozenset(waiting),
+        sighted=frozenset(sighted),
         job_errors=0,
         error=error,
     )
@@ -86,12 +88,12 @@ def test_from_when_on_completed_jobs_are_listed(cycle: Cycle | None, start: date
 
 
 def test_the_listing_overlaps_the_last_complete_one() -> None:
-    """A complete listing moves the start to ten minutes before its own; a failed or interrupted one leaves it."""
+    """A complete listing moves the start to ten minutes before its own, whatever came after; a failed one leaves it."""
     good, _ = finish_cycle(ORIGIN, None, _result(0), STALE_AFTER)
     for error in (DENIED, THROTTLED, DOWN):
-        for listed in (True, False):
+        for minute, listed in ((5, True), (0, False)):
             bad, _ = finish_cycle(ORIGIN, good, _result(5, error=error, listed=listed), STALE_AFTER)
-            assert bad.listed_from == good.listed_from == NOW - LISTING_OVERLAP
+            assert bad.listed_from == NOW + minute * MINUTE - LISTING_OVERLAP
 
 
 @pytest.mark.parametrize(
@@ -236,8 +238,9 @@ def test_carry_over_never_starves(room: int, standing: int, course: list[tuple[i
             for name in names[room:]:
                 there = population[min(turn_of[name] + 1, turn)]
                 assert turn - turn_of[name] <= there // room + 1, name
+            sighted = [name for name in jobs if name not in heads]
             heads = _known(*(head(job_id=name) for name in jobs))
-            result = _result(minute, looked_at=names[:room], waiting=names[room:])
+            result = _result(minute, looked_at=names[:room], waiting=names[room:], sighted=sighted)
         cycle, _ = finish_cycle(ORIGIN, cycle, result, STALE_AFTER)
 
 
@@ -263,7 +266,7 @@ def test_a_good_cycle() -> None:
     assert cycle == Cycle(
         started_at=NOW + MINUTE,
         finished_at=NOW + MINUTE + timedelta(seconds=20),
-        last_good_at=NOW + MINUTE,
+        read_up_to=NOW,
         listed_from=NOW + MINUTE - LISTING_OVERLAP,
         jobs=2,
         not_looked_at=1,
@@ -329,16 +332,14 @@ def test_account_trouble(results: list[CycleResult], told: list[str]) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.sampled_from([None, DENIED, THROTTLED, DOWN])), max_size=20))
-def test_the_last_good_time_never_goes_back(course: list[tuple[int, PrepwatchError | None]]) -> None:
-    """Whatever overlapping cycles end in whatever order, neither the last good time nor the last start goes back."""
+def test_what_is_read_never_goes_back(course: list[tuple[int, PrepwatchError | None]]) -> None:
+    """Whatever overlapping cycles end in whatever order, neither what is read up to nor the last start goes back."""
     cycle: Cycle | None = None
     for minute, error in course:
         after, _ = finish_cycle(ORIGIN, cycle, _result(minute, error=error), STALE_AFTER)
         if cycle is not None:
             assert after.started_at >= cycle.started_at
-            assert cycle.last_good_at is None or (
-                after.last_good_at is not None and after.last_good_at >= cycle.last_good_at
-            )
+            assert cycle.read_up_to is None or (after.read_up_to is not None and after.read_up_to >= cycle.read_up_to)
         cycle = after
 
 
@@ -387,11 +388,11 @@ def test_retry_after(throttles: int, asked: timedelta, waited: timedelta) -> Non
 
 
 @pytest.mark.parametrize(
-    ("last_good", "told"), [(NOW, False), (NOW - STALE_AFTER + timedelta(seconds=1), False), (NOW - STALE_AFTER, True)]
+    ("read_up_to", "told"), [(NOW, False), (NOW - STALE_AFTER + timedelta(seconds=1), False), (NOW - STALE_AFTER, True)]
 )
-def test_a_timer_that_stopped(last_good: datetime, *, told: bool) -> None:
-    """That no cycle ended well for too long is told, with its end, by the first good cycle."""
-    cycle = _cycle(started_at=last_good, last_good_at=last_good)
+def test_a_timer_that_stopped(read_up_to: datetime, *, told: bool) -> None:
+    """That nothing was polled for too long is told, with its end, by the first cycle that reads everything."""
+    cycle = _cycle(started_at=read_up_to, read_up_to=read_up_to)
     after, events = finish_cycle(ORIGIN, cycle, _result(0), STALE_AFTER)
 
     kinds = ["prepwatch.account.unreachable", "prepwatch.account.reachable"] if told else []

@@ -62,17 +62,17 @@ def _types(decision: Decision) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("last_good", "announce_from"),
+    ("read_up_to", "announce_from"),
     [
         pytest.param(None, NOW - WINDOW, id="the first cycle ever: an hour back"),
-        pytest.param(NOW - timedelta(minutes=1), NOW - timedelta(minutes=61), id="an hour before the last good cycle"),
+        pytest.param(NOW - timedelta(minutes=1), NOW - timedelta(minutes=61), id="an hour before what was read"),
         pytest.param(NOW - timedelta(days=3), NOW - timedelta(days=3, hours=1), id="an outage loses nothing"),
     ],
 )
-def test_first_sight(last_good: datetime | None, announce_from: datetime) -> None:
-    """A new job's failures are news from an hour before the account's last good cycle on."""
+def test_first_sight(read_up_to: datetime | None, announce_from: datetime) -> None:
+    """A new job's failures are news from an hour before what the account is read up to."""
     job = batch_job(execution_info=JobExecutionInfo(pool_id="pool"))
-    sighted = first_sight(job, requested=True, last_good=last_good, window=WINDOW, now=NOW)
+    sighted = first_sight(job, requested=True, read_up_to=read_up_to, window=WINDOW, now=NOW)
 
     assert sighted == JobHead(
         job_id="Job-1",

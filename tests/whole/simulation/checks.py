@@ -126,9 +126,9 @@ def _check_told(plant: Plant, occurrence: Occurrence, reason: Reason, ended: dat
 
 
 def _news_from(plant: Plant, incarnation: Incarnation) -> datetime:
-    """From when on a failure is news for certain: the last good cycle before the first listing, less the window."""
+    """From when on a failure is news for certain: what was read before the first listing, less the window."""
     listed = plant.account.first_listed[incarnation]
-    before = [good for at, good in plant.witness.good_cycles if at <= listed]
+    before = [read for at, read in plant.witness.read_up_to if at <= listed]
     return (before[-1] if before else listed + _SLACK) - plant.settings.first_sight
 
 
@@ -208,8 +208,8 @@ def _dead(plant: Plant, webhook: str, event_id: str) -> Delivery | None:
 def _check_account(plant: Plant) -> None:
     row = plant.table.get(ACCOUNT, CYCLE)
     cycle = from_row(row, Cycle) if row else None
-    if cycle is None or cycle.last_good_at is None or plant.now - cycle.last_good_at > timedelta(minutes=3):
-        plant.witness.blame("no cycle has been good although all has been well for a while")
+    if cycle is None or cycle.read_up_to is None or plant.now - cycle.read_up_to > timedelta(minutes=3):
+        plant.witness.blame("the account is not read although all has been well for a while")
     elif cycle.trouble is not None:
         plant.witness.blame(f"the account is still in trouble: {cycle.trouble.message}")
     standing = [key for key, kind in plant.witness.standing.items() if kind == "account.unreachable"]

@@ -167,12 +167,14 @@ def first_sight_not_stored() -> AbstractContextManager[object]:
     """A new job's head is first written with its nodes, so from when on failures are news is decided each time anew."""
     original = heads.HeadKeeper.sight
 
-    def sight(self: Any, choice: Any, last_good: datetime | None) -> Any:
+    def sight(self: Any, choice: Any, read_up_to: datetime | None) -> Any:
         forgetful = _Forgetful(**asdict(self.ledger))
-        ready = original(replace(self, ledger=forgetful), choice, last_good)
+        ready = original(replace(self, ledger=forgetful), choice, read_up_to)
         for due in choice.due:
             if due.known is None and due.job is not None:
-                head = first_sight(due.job, requested=False, last_good=last_good, window=self.window, now=self.clock())
+                head = first_sight(
+                    due.job, requested=False, read_up_to=read_up_to, window=self.window, now=self.clock()
+                )
                 ready[due.job_id.lower()] = cycle_rules.KnownJob(head=head, row=None)
         return ready
 
@@ -180,14 +182,14 @@ def first_sight_not_stored() -> AbstractContextManager[object]:
 
 
 @mutant
-def last_good_time_goes_back() -> AbstractContextManager[object]:
+def read_up_to_goes_back() -> AbstractContextManager[object]:
     """A slow cycle that ends last writes its own start over a later one's."""
     original = cycle_rules.finish_cycle
 
     def finish(origin: Any, before: Cycle | None, result: Any, stale_after: Any) -> Any:
         cycle, told = original(origin, before, result, stale_after)
         good = result.listed and result.error is None
-        return (replace(cycle, last_good_at=result.started_at) if good else cycle), told
+        return (replace(cycle, read_up_to=result.started_at) if good else cycle), told
 
     return patch.object(polling, "finish_cycle", finish)
 

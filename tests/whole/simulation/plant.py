@@ -305,10 +305,10 @@ class Plant:
         self.baton.spawn(run, owner=process, after=after)
 
     def _judge_status(self, status: str) -> None:
-        last = self.witness.good_cycles[-1][1] if self.witness.good_cycles else START
+        last = self.witness.read_up_to[-1][1] if self.witness.read_up_to else START
         blind_for = self.now - last
         if blind_for > self.settings.stale_after + timedelta(seconds=10) and status not in {"stale", "degraded"}:
-            self.witness.blame(f"the summary says {status} after {blind_for} without a good cycle")
+            self.witness.blame(f"the summary says {status} and the account has not been read for {blind_for}")
 
     def _can_rewind(self, job_id: str) -> bool:
         """Whether the next listing is sure to show what the last one did; from then on the world stands still."""

@@ -79,7 +79,7 @@ class Witness:
     standing: dict[str, str] = field(default_factory=dict)
     receipts: list[Receipt] = field(default_factory=list)
     accepted: set[Place] = field(default_factory=set)
-    good_cycles: list[tuple[datetime, datetime]] = field(default_factory=list)
+    read_up_to: list[tuple[datetime, datetime]] = field(default_factory=list)
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
     mutes: StandingMutes = field(default_factory=StandingMutes)
     listeners: dict[str, Listener] = field(default_factory=dict)
@@ -189,14 +189,14 @@ class Witness:
         self.standing[key] = event.type
 
     def _see_cycle(self, cycle: Cycle) -> None:
-        last = self.good_cycles[-1][1] if self.good_cycles else None
-        if last is not None and (cycle.last_good_at is None or cycle.last_good_at < last):
-            self.blame(f"the last good time went back from {last} to {cycle.last_good_at}")
+        last = self.read_up_to[-1][1] if self.read_up_to else None
+        if last is not None and (cycle.read_up_to is None or cycle.read_up_to < last):
+            self.blame(f"what the account is read up to went back from {last} to {cycle.read_up_to}")
         if self._last_cycle is not None and cycle.started_at < self._last_cycle:
             self.blame("the last cycle's start went back")
         self._last_cycle = cycle.started_at
-        if cycle.last_good_at is not None and cycle.last_good_at != last:
-            self.good_cycles.append((self.clock(), cycle.last_good_at))
+        if cycle.read_up_to is not None and cycle.read_up_to != last:
+            self.read_up_to.append((self.clock(), cycle.read_up_to))
 
     def _see_delivery(self, kind: str, place: Place, row: Row, *, new: bool) -> None:
         delivery = from_row(row, Delivery)
@@ -269,9 +269,10 @@ class Witness:
             if place in self.accepted and not (place in self._excused | self._once_more or letter.is_vague):
                 self.blame(f"{letter.webhook} got {place[1]} again after accepting it, and there was no fault")
             if receipt.accepted:
-                if place in self.accepted:
+                if place in self._excused:  # each of the two excuses one repetition
+                    self._excused.discard(place)
+                elif place in self.accepted:
                     self._once_more.discard(place)
-                self._excused.discard(place)
                 self.accepted.add(place)
 
     def _places(self, letter: Letter) -> list[Place]:
