@@ -142,7 +142,7 @@ def compose(settings: Settings, outside: Outside) -> App:
     )
     ledgers = {
         name: Ledger(table=table, account=name, webhooks=settings.webhooks, new_id=outside.new_id)
-        for name in (*(origin.account or "" for origin in origins), OWN)
+        for name in (*(origin.partition for origin in origins), OWN)
     }
     deliverer = Deliverer(
         authorize=outside.authorize,
@@ -168,22 +168,22 @@ def compose(settings: Settings, outside: Outside) -> App:
         table=table,
         sender=outside.sender,
         clock=clock,
-        accounts=tuple(origin.account or "" for origin in origins),
+        accounts=tuple(origin.partition for origin in origins),
         stale_after=settings.stale_after,
         url=settings.heartbeat_url,
     )
     pollers = {
-        origin.account or "": Poller(
+        origin.partition: Poller(
             origin=origin,
-            batch=outside.batch[origin.account or ""],
+            batch=outside.batch[origin.partition],
             table=table,
-            ledger=ledgers[origin.account or ""],
+            ledger=ledgers[origin.partition],
             lanes=lanes,
             clock=clock,
             deliverer=deliverer,
             settings=poll_settings,
             heartbeat=heartbeat,
-            requests=outside.requests[origin.account or ""],
+            requests=outside.requests[origin.partition],
         )
         for origin in origins
     }
@@ -195,7 +195,7 @@ def compose(settings: Settings, outside: Outside) -> App:
         digest_webhooks=frozenset(webhook.name for webhook in settings.webhooks if format_of(webhook).tells_state),
         retention=settings.retention,
     )
-    by_name = {origin.account or "": origin for origin in origins}
+    by_name = {origin.partition: origin for origin in origins}
     deliveries = CatchUp(deliverer=deliverer, origins=by_name, pause=outside.pause)
     parts = Parts(settings=settings, outside=outside, site=site, origins=origins, ledgers=ledgers, pollers=pollers)
     return App(pollers=pollers, deliveries=deliveries, purger=purger, parts=parts, clock=clock)

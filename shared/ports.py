@@ -31,6 +31,9 @@ class Pause(Protocol):
 
 # --- the table ------------------------------------------------------------------------------------------------
 
+MAX_ROWS = 100
+"""How many rows a transaction may name; the limit of Table storage's entity-group transactions."""
+
 Column = str | int | bool | bytes | datetime
 
 
@@ -84,8 +87,8 @@ Operation = Insert | Replace | Put | Merge | Delete
 class Table(Protocol):
     """One table of partitions of rows ordered by key; a transaction stays within a partition.
 
-    Columns hold up to 64 KiB each (strings counted in UTF-16), a row up to 1 MiB, a transaction up to 100 rows, each
-    named once, and less than 3 MiB as encoded: `transact` raises TransactionTooLargeError before sending more.
+    Columns hold up to 64 KiB each (strings counted in UTF-16), a row up to 1 MiB, a transaction up to MAX_ROWS rows,
+    each named once, and less than 3 MiB as encoded: `transact` raises TransactionTooLargeError before sending more.
     Every method raises StoreUnavailableError when the table gives no usable answer.
     """
 

@@ -14,10 +14,10 @@ import pytest
 
 from local.node import node
 from shared.delivery.attempts import LONGEST_WAIT, REFUSED_TRIES, Judgement, judge
-from shared.messages.events import PREFIX, EventType
+from shared.messages.events import EventType
 from shared.messages.formats import FORMATS
 from shared.messages.signing import decode_secret, signing_headers
-from shared.webhook import SendFailure
+from shared.webhook import EVENT_TYPE_PREFIX, SendFailure
 from tests.support.builders import answer
 from tests.support.events_page import PAGE, closed_example, examples, parts, parts_of
 from tests.support.needs import need
@@ -34,13 +34,13 @@ Verify = Callable[[bytes, dict[str, str], list[str]], bool]
 def test_every_example_is_what_the_code_makes() -> None:
     """The examples, the request and the schedule on the page are those of the code; `events_page` writes them anew."""
     assert parts_of(TEXT) == parts()
-    assert {kind.removeprefix(PREFIX) for kind in EventType} < set(parts_of(TEXT))
+    assert {kind.removeprefix(EVENT_TYPE_PREFIX) for kind in EventType} < set(parts_of(TEXT))
 
 
 @pytest.mark.parametrize("event", [*examples().values(), closed_example()], ids=lambda event: event.type.value)
 def test_every_example_is_valid(event: Any) -> None:
     """Every example has the form that its schema describes."""
-    schema = json.loads((SCHEMAS / f"{event.type.removeprefix(PREFIX)}.json").read_text())
+    schema = json.loads((SCHEMAS / f"{event.type.removeprefix(EVENT_TYPE_PREFIX)}.json").read_text())
     jsonschema.Draft202012Validator(schema).validate(json.loads(event.body))
 
 

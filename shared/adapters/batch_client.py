@@ -26,6 +26,7 @@ from shared.batch.pools import ComputeNode, NodeCounts, Pool, Task
 from shared.batch.wire import decode_job, decode_jobs, decode_page, decode_task_counts, path_of, query_of
 from shared.errors import BatchError, BatchUnavailableError, HostileAnswerError, RejectedRequestError
 from shared.ports import Clock, ListingOptions, StatusPage
+from shared.settings.address import DEFAULT_PORTS
 from shared.webhook import SendFailure
 
 DEFAULT_API_VERSION: Final = "2024-07-01.20.0"
@@ -40,7 +41,6 @@ _SMALL_ANSWER: Final = 1024 * 1024
 _LONGEST_LINK: Final = 16 * 1024
 _NOT_IN_A_LINK: Final = re.compile(r"[\x00-\x1f\x7f\\]")
 _LENGTH: Final = re.compile(r"[0-9]{1,18}")
-_DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 
 
 # Whatever of the connection is not listed is the answer's or the request's own fault.
@@ -283,7 +283,7 @@ def _error_of(error: TransportError) -> BatchError:
 
 
 def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
-    return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    return parts.scheme, parts.hostname, parts.port or DEFAULT_PORTS.get(parts.scheme)
 
 
 @lru_cache(maxsize=4096)  # every cycle asks for the same listings

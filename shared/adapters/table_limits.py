@@ -14,9 +14,8 @@ from urllib.parse import quote
 import msgspec
 
 from shared.errors import TransactionTooLargeError
-from shared.ports import Column, Delete, Insert, Operation, Replace
+from shared.ports import MAX_ROWS, Column, Delete, Insert, Operation, Replace
 
-MAX_OPERATIONS = 100
 MAX_TRANSACTION_BYTES = 3 * 1024 * 1024  # the service takes 4 MiB; the rest is for what `size_of` can't know
 MAX_ROW_BYTES = 1024 * 1024
 MAX_COLUMN_BYTES = 64 * 1024
@@ -70,8 +69,8 @@ def check_transaction(partition: str, operations: Sequence[Operation]) -> None:
         ValueError: A column no table can hold (a naive time, half a surrogate pair, a reserved name), which is a
             defect of whoever made it.
     """
-    if len(operations) > MAX_OPERATIONS:
-        raise TransactionTooLargeError(f"{len(operations)} operations, at most {MAX_OPERATIONS} fit a transaction")
+    if len(operations) > MAX_ROWS:
+        raise TransactionTooLargeError(f"{len(operations)} operations, at most {MAX_ROWS} fit a transaction")
     if len({operation.key for operation in operations}) < len(operations):
         raise TransactionTooLargeError("a transaction may name each row once; put the second change into the next one")
     _check_key("partition key", partition)

@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 
 from shared.adapters.address_guard import IPNetwork, check_address
 from shared.adapters.http_transport import Exchange, HttpTransport, Resolve, TransportError
+from shared.settings.address import DEFAULT_PORTS
 from shared.webhook import WebhookAnswer, WebhookRequest
 
 MAX_ANSWER_BYTES: Final = 8 * 1024
-_DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 DEADLINE: Final = timedelta(seconds=20)
 """Standard Webhooks asks for 15 to 30 seconds."""
 
@@ -66,7 +66,7 @@ class WebhookSender:
         parts = urlsplit(url)
         host = parts.hostname or ""
         try:
-            found = self._resolve(host, parts.port or _DEFAULT_PORTS[parts.scheme], type=SOCK_STREAM)
+            found = self._resolve(host, parts.port or DEFAULT_PORTS[parts.scheme], type=SOCK_STREAM)
         except OSError as error:
             return f"The host name {host} can't be resolved: {error.strerror}."
         refusals = [check_address(ip_address(entry[4][0]), self._allowed) for entry in found]

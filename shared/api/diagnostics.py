@@ -105,7 +105,7 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
             )
 
     def _account(self, origin: Origin) -> Iterator[Check]:
-        account = origin.account or ""
+        account = origin.partition
         batch = self.batch[account]
         deadline = self.clock() + TRY_WITHIN
         try:
@@ -198,7 +198,7 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
                 message="AzureWebJobsStorage names no queue service.",
                 remedy="Set AzureWebJobsStorage to a connection string, or AzureWebJobsStorage__accountName.",
             )
-        account = self.origins[0].account or ""
+        account = self.origins[0].partition
         try:
             taken = self.put_nudge(write_nudge(account, self.clock()))
         except StoreError as error:

@@ -45,7 +45,7 @@ class Explainer(Struct, frozen=True, kw_only=True):
             StoreError: The table can't be read.
         """
         origin, head, record = self.lister.find_node(job_id, node_id, account, pool)
-        partition = origin.account or ""
+        partition = origin.partition
         return ExplanationView(
             account=partition,
             job_id=head.job_id,

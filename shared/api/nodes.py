@@ -107,26 +107,26 @@ class NodeLister(Struct, frozen=True, kw_only=True):
         if not head.chunks:
             return
         keys = {chunk_key(head.job_id, head.creation_time, prefix) for prefix in head.chunks}
-        for row in self.table.query(origin.account or "", min(keys), max(keys) + "\0"):
+        for row in self.table.query(origin.partition, min(keys), max(keys) + "\0"):
             if row.key in keys:
                 for entry in decode_chunk(unpack(row)).values():
                     yield decode_record(entry)
 
     def _account(self, job_id: str, account: str | None) -> str:
         if len(self.origins) == 1 and account is None:
-            return self.origins[0].account or ""
-        return self._find(job_id, account)[0].account or ""
+            return self.origins[0].partition
+        return self._find(job_id, account)[0].partition
 
     def _find(self, job_id: str, account: str | None) -> tuple[Origin, JobHead]:
         found = [
             (origin, from_row(row, JobHead))
             for origin in self._named(account)
-            if valid_job_id(job_id) and (row := self.table.get(origin.account or "", job_key(job_id))) is not None
+            if valid_job_id(job_id) and (row := self.table.get(origin.partition, job_key(job_id))) is not None
         ]
         if not found:
             raise not_found("job", job_id)
         if len(found) > 1:
-            names = ", ".join(origin.account or "" for origin, _ in found)
+            names = ", ".join(origin.partition for origin, _ in found)
             message = f"Several accounts have a job {job_id!r}: name one by ?account= ({names})."
             raise ApiError(400, "MissingRequiredQueryParameter", message, target="account")
         return found[0]

@@ -111,12 +111,12 @@ class Summary(Struct, frozen=True, kw_only=True):
         Raises:
             StoreError: The table can't be read.
         """
-        rows = [self.table.get(origin.account or "", CYCLE) for origin in self.origins]
+        rows = [self.table.get(origin.partition, CYCLE) for origin in self.origins]
         now = self.clock()
         return any(is_stale(from_row(row, Cycle) if row else None, self.stale_after, now) for row in rows)
 
     def _read(self, origin: Origin) -> AccountState:
-        account = origin.account or ""
+        account = origin.partition
         row = self.table.get(account, CYCLE)
         now = self.clock()
         cycle, trouble = None, None

@@ -48,7 +48,7 @@ class Tracker(Struct, frozen=True, kw_only=True):
         return [
             _view(origin, read_head(row, now))
             for origin in self.origins
-            for row in self.table.query(origin.account or "", *range_of("job"))
+            for row in self.table.query(origin.partition, *range_of("job"))
         ]
 
     def track(self, job_id: str, account: str | None) -> tuple[TrackedJobView, bool]:
@@ -92,7 +92,7 @@ class Tracker(Struct, frozen=True, kw_only=True):
             closing = close(origin, head, JobEnd.UNTRACKED, now, now)
             stopped = replace(closing.head, tracking=Tracking.STOPPED, requested=False, settled_at=now, changed_at=now)
             try:
-                written = self.ledgers[origin.account or ""].commit_job(
+                written = self.ledgers[origin.partition].commit_job(
                     row, head, Slice(head=stopped, events=closing.events), now
                 )
             except LostRaceError:
@@ -101,7 +101,7 @@ class Tracker(Struct, frozen=True, kw_only=True):
         raise LostRaceError(f"Job {job_id} is being written by somebody else; try again.")
 
     def _request(self, origin: Origin, row: Row | None, head: JobHead | None, job: BatchJob) -> JobHead:
-        account, now = origin.account or "", self.clock()
+        account, now = origin.partition, self.clock()
         ledger = self.ledgers[account]
         if head is not None and head.tracking is not Tracking.STOPPED:
             wanted = replace(head, requested=True)
@@ -122,7 +122,7 @@ class Tracker(Struct, frozen=True, kw_only=True):
             message = "A job id has 1 to 128 letters, digits, '-', '_' and ':'."
             raise ApiError(400, "InvalidInput", message, target="jobId")
         if account is None and len(self.origins) > 1:
-            names = ", ".join(origin.account or "" for origin in self.origins)
+            names = ", ".join(origin.partition for origin in self.origins)
             message = f"Several accounts are watched: name one by ?account= ({names})."
             raise ApiError(400, "MissingRequiredQueryParameter", message, target="account")
         for origin in self.origins:
@@ -132,19 +132,19 @@ class Tracker(Struct, frozen=True, kw_only=True):
 
     def _find(self, origin: Origin, job_id: str) -> BatchJob:
         try:
-            return self.batch[origin.account or ""].get_job(job_id, select=JOB_SELECT)
+            return self.batch[origin.partition].get_job(job_id, select=JOB_SELECT)
         except JobNotFoundError as error:
             message = f"Batch account {origin.account} has no job {job_id!r}."
             raise ApiError(404, "JobNotFound", message, target="jobId") from error
 
     def _read(self, origin: Origin, job_id: str) -> tuple[Row | None, JobHead | None]:
-        row = self.table.get(origin.account or "", job_key(job_id))
+        row = self.table.get(origin.partition, job_key(job_id))
         return row, from_row(row, JobHead) if row else None
 
 
 def _view(origin: Origin, head: JobHead) -> TrackedJobView:
     return TrackedJobView(
-        account=origin.account or "",
+        account=origin.partition,
         job_id=head.job_id,
         tracking=head.tracking.value,
         requested=head.requested,

@@ -18,7 +18,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from shared.batch.model import Phase
-from shared.batch.outcomes import has_failed
+from shared.batch.outcomes import ended_at, has_failed
 from shared.delivery.attempts import LEASE, Verdict, judge
 from shared.delivery.run import Deliverer, DeliveryRun
 from shared.delivery.sending import send_catching_defects
@@ -29,11 +29,10 @@ from shared.digests.titles import concerned, names_nodes
 from shared.digests.words import SHOWN_NODES, jobs_notice
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
-from shared.ledger.slice import MAX_ROWS
 from shared.messages.events import Origin, links_of
 from shared.messages.formats import format_of, render_notice
 from shared.moments import as_utc
-from shared.ports import Insert, Operation, Replace, Row
+from shared.ports import MAX_ROWS, Insert, Operation, Replace, Row
 from shared.state.chunks import decode_chunk, decode_record
 from shared.state.jobs import JobHead, NodeRecord
 from shared.state.rows import chunk_key, from_row, pace_key, to_columns, unpack
@@ -98,7 +97,7 @@ class _WebhookDigest(Struct, kw_only=True):
 
     @property
     def _account(self) -> str:
-        return self.origin.account or ""
+        return self.origin.partition
 
     def tell(self) -> datetime | None:
         """Send what is due; when something may be due next."""
@@ -227,4 +226,4 @@ def _failed_at(record: NodeRecord, phase: Phase) -> datetime:
     if phase is Phase.PREPARATION:
         return as_utc(record.open.since if record.open else None)
     info = record.release.info if record.release else None
-    return as_utc((info.end_time or info.start_time) if info else None)
+    return as_utc(ended_at(info) if info else None)

@@ -23,11 +23,11 @@ from msgspec.structs import replace
 
 from shared.errors import RowConflictError, StoreError, StoreUnavailableError, UnreadableRowError
 from shared.ledger.owed import new_delivery, recipients
-from shared.ledger.slice import MAX_ROWS, Slice
+from shared.ledger.slice import Slice
 from shared.messages.events import Event
 from shared.messages.formats import format_of
 from shared.patterns import matches_any
-from shared.ports import Column, Delete, Insert, Merge, Operation, Put, Replace, Row, Table
+from shared.ports import MAX_ROWS, Column, Delete, Insert, Merge, Operation, Put, Replace, Row, Table
 from shared.reprs import repr_without
 from shared.state.jobs import Cycle, JobHead
 from shared.state.rows import (

@@ -6,12 +6,12 @@ Owns recipients and the first state of a delivery. Does not own attempts (`deliv
 from collections.abc import Iterable
 from datetime import datetime
 
-from shared.messages.events import PREFIX, Event
+from shared.messages.events import Event
 from shared.messages.formats import format_of
 from shared.state.telling import Delivery
-from shared.webhook import Webhook
+from shared.webhook import EVENT_TYPE_PREFIX, Webhook
 
-_AS_THEY_COME = tuple(PREFIX + kind for kind in ("account.", "webhook.", "ping"))
+_AS_THEY_COME = tuple(EVENT_TYPE_PREFIX + kind for kind in ("account.", "webhook.", "ping"))
 
 
 def recipients(webhooks: Iterable[Webhook], event: Event) -> tuple[str, ...]:

@@ -12,8 +12,7 @@ from msgspec import Struct
 
 from shared.errors import RowConflictError, UnreadableRowError
 from shared.journal import write_line
-from shared.ledger.slice import MAX_ROWS
-from shared.ports import Clock, Delete, Row, Table
+from shared.ports import MAX_ROWS, Clock, Delete, Row, Table
 from shared.state.rows import OWN, check_version, from_row, range_of, webhook_of_digest
 from shared.state.telling import Delivery, DeliveryState
 

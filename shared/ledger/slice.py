@@ -10,7 +10,6 @@ from msgspec import Struct, field
 from shared.messages.events import Event
 from shared.state.jobs import JobHead
 
-MAX_ROWS = 100
 MAX_RAW_BYTES = 2_000_000
 """What a slice's chunks and events may weigh; base64 makes a third more of it, and 3 MiB is the limit."""
 

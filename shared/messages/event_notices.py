@@ -12,6 +12,7 @@ from msgspec import Struct
 from shared.messages.events import EventType
 from shared.messages.notices import NAME_BYTES, TITLE_BYTES, Mood, Notice, Section, fact
 from shared.redaction import one_line
+from shared.webhook import EVENT_TYPE_PREFIX
 
 
 def event_notice(body: bytes) -> Notice:
@@ -22,7 +23,7 @@ def event_notice(body: bytes) -> Notice:
     """
     event = msgspec.json.decode(body, type=_Event)
     data = event.data
-    kind = event.type.removeprefix("prepwatch.")
+    kind = event.type.removeprefix(EVENT_TYPE_PREFIX)
     words, mood = _EVENTS.get(event.type, (kind + ": {about}", Mood.WARNING))
     account = data.account or event.source
     about = data.webhook or data.job_id or account

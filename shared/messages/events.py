@@ -21,8 +21,9 @@ from shared.moments import as_utc, time_text
 from shared.redaction import clean
 from shared.reprs import repr_without
 from shared.state.jobs import Cause, Change, JobEnd, JobHead, Reason, Trouble
+from shared.state.rows import OWN
+from shared.webhook import EVENT_TYPE_PREFIX
 
-PREFIX = "prepwatch."
 BODY_BYTES = 20_000
 """What an event of several nodes keeps below; Standard Webhooks asks for it."""
 HARD_BYTES = 48 * 1024
@@ -35,20 +36,20 @@ _DETAILS_IN_LARGE_NODE = 4
 class EventType(StrEnum):
     """The types of events, as CloudEvents' `type`."""
 
-    PREPARATION_FAILED = PREFIX + "preparation.failed"
-    PREPARATION_RESOLVED = PREFIX + "preparation.resolved"
-    RELEASE_FAILED = PREFIX + "release.failed"
-    JOB_STUCK = PREFIX + "job.stuck"
-    JOB_RESUMED = PREFIX + "job.resumed"
-    JOB_UNREACHABLE = PREFIX + "job.unreachable"
-    JOB_REACHABLE = PREFIX + "job.reachable"
-    JOB_GONE = PREFIX + "job.gone"
-    ACCOUNT_UNREACHABLE = PREFIX + "account.unreachable"
-    ACCOUNT_REACHABLE = PREFIX + "account.reachable"
-    WEBHOOK_FAILING = PREFIX + "webhook.failing"
-    WEBHOOK_RECOVERED = PREFIX + "webhook.recovered"
-    WEBHOOK_DISABLED = PREFIX + "webhook.disabled"
-    PING = PREFIX + "ping"
+    PREPARATION_FAILED = EVENT_TYPE_PREFIX + "preparation.failed"
+    PREPARATION_RESOLVED = EVENT_TYPE_PREFIX + "preparation.resolved"
+    RELEASE_FAILED = EVENT_TYPE_PREFIX + "release.failed"
+    JOB_STUCK = EVENT_TYPE_PREFIX + "job.stuck"
+    JOB_RESUMED = EVENT_TYPE_PREFIX + "job.resumed"
+    JOB_UNREACHABLE = EVENT_TYPE_PREFIX + "job.unreachable"
+    JOB_REACHABLE = EVENT_TYPE_PREFIX + "job.reachable"
+    JOB_GONE = EVENT_TYPE_PREFIX + "job.gone"
+    ACCOUNT_UNREACHABLE = EVENT_TYPE_PREFIX + "account.unreachable"
+    ACCOUNT_REACHABLE = EVENT_TYPE_PREFIX + "account.reachable"
+    WEBHOOK_FAILING = EVENT_TYPE_PREFIX + "webhook.failing"
+    WEBHOOK_RECOVERED = EVENT_TYPE_PREFIX + "webhook.recovered"
+    WEBHOOK_DISABLED = EVENT_TYPE_PREFIX + "webhook.disabled"
+    PING = EVENT_TYPE_PREFIX + "ping"
 
 
 class Origin(Struct, frozen=True, kw_only=True):
@@ -61,6 +62,11 @@ class Origin(Struct, frozen=True, kw_only=True):
     url: str | None
     site: str
     public_url: str | None = None
+
+    @property
+    def partition(self) -> str:
+        """The account's name in all that the app says, and the partition of its rows; OWN for what concerns none."""
+        return self.account or OWN
 
     @property
     def source(self) -> str:
@@ -107,7 +113,7 @@ class _NodeIdentity(msgspec.Struct, frozen=True, kw_only=True, rename="camel", g
 def node_entry(origin: Origin, head: JobHead, change: Change) -> NodeEntry:
     """One node of an event's data, small enough that an event of it alone stays below HARD_BYTES."""
     node, info = change.node, change.occurrence
-    occurrence = occurrence_id(origin.account or "", head, node.pool_id, node.node_id, change.phase, info)
+    occurrence = occurrence_id(origin.partition, head, node.pool_id, node.node_id, change.phase, info)
     identity = _NodeIdentity(
         occurrence_id=occurrence, pool_id=node.pool_id, node_id=node.node_id, node_url=node.node_url
     )
@@ -184,7 +190,7 @@ def job_event(origin: Origin, head: JobHead, kind: EventType, since: datetime, n
 def account_event(origin: Origin, kind: EventType, since: datetime, now: datetime, **data: object) -> Event:
     """An event about an account as a whole."""
     about = {"account": origin.account, "since": time_text(since), **data, "links": links_of(origin, None)}
-    identity = event_id(since, kind.value, origin.account or "", time_text(since))
+    identity = event_id(since, kind.value, origin.partition, time_text(since))
     return _event(origin, kind, identity, at=since, now=now, data=about)
 
 
@@ -225,7 +231,7 @@ def _job_event(
     origin: Origin, head: JobHead, kind: EventType, since: datetime, now: datetime, data: dict[str, object]
 ) -> Event:
     at = max(as_utc(since), as_utc(head.creation_time))
-    parts = (kind.value, origin.account or "", head.job_id.lower(), time_text(head.creation_time), time_text(since))
+    parts = (kind.value, origin.partition, head.job_id.lower(), time_text(head.creation_time), time_text(since))
     return _event(origin, kind, event_id(at, *parts), at=at, now=now, data=data, job=head)
 
 
@@ -249,7 +255,7 @@ def _event(
         "subject": f"jobs/{job.job_id}" if job else subject,
         "time": time_text(at),
         "datacontenttype": "application/json",
-        "dataschema": f"urn:prepwatch:schema:{kind.value.removeprefix(PREFIX)}:1",
+        "dataschema": f"urn:prepwatch:schema:{kind.value.removeprefix(EVENT_TYPE_PREFIX)}:1",
         "recordedtime": time_text(now),
         "data": data,
     }

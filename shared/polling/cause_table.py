@@ -11,7 +11,7 @@ import msgspec
 
 from shared.batch.causes import cause_of
 from shared.batch.model import Phase
-from shared.batch.outcomes import has_failed
+from shared.batch.outcomes import ended_at, has_failed
 from shared.state.jobs import Cause, NodeRecord
 
 MAX_CAUSES = 20
@@ -28,7 +28,7 @@ def causes_of(record: NodeRecord) -> tuple[tuple[CauseKey, datetime | None], ...
     if (mark := record.open) is not None:
         found = (((Phase.PREPARATION, mark.code, mark.message), mark.since),)
     if record.release is not None and has_failed(info := record.release.info):
-        found = (*found, ((Phase.RELEASE, *cause_of(info)), info.end_time or info.start_time))
+        found = (*found, ((Phase.RELEASE, *cause_of(info)), ended_at(info)))
     return found
 
 

@@ -252,10 +252,10 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
         keys = {chunk_key(head.job_id, head.creation_time, prefix): prefix for prefix in prefixes}
         rows: list[Row] = []
         if len(keys) <= _POINT_READS:
-            rows.extend(row for key in keys if (row := self.table.get(self.origin.account or "", key)))
+            rows.extend(row for key in keys if (row := self.table.get(self.origin.partition, key)))
         else:
             first, last = min(keys), max(keys)
-            rows.extend(self.table.query(self.origin.account or "", first, last + "\0"))
+            rows.extend(self.table.query(self.origin.partition, first, last + "\0"))
         chunks = {keys[row.key]: decode_chunk(unpack(row)) for row in rows if row.key in keys}
         if missing := sorted(set(prefixes) - set(chunks)):
             raise UnreadableRowError(f"Node chunks {missing} of job {head.job_id} are missing from the table.")

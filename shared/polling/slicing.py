@@ -14,10 +14,11 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from shared.batch.model import Phase
-from shared.ledger.slice import MAX_RAW_BYTES, MAX_ROWS, Slice
+from shared.ledger.slice import MAX_RAW_BYTES, Slice
 from shared.messages.events import Event
 from shared.polling.grouping import Step
 from shared.polling.tally import NodeUpdate, Tally
+from shared.ports import MAX_ROWS
 from shared.state.chunks import (
     MAX_CHUNKS_AT_FIRST,
     Chunk,

@@ -14,7 +14,7 @@ from shared.settings.reader import InvalidValueError
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _VISIBLE = re.compile(r"[!-~]+")
-_DEFAULT_PORTS = {"https": 443, "http": 80}
+DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 class HttpAddress(Struct, frozen=True, kw_only=True):
@@ -58,7 +58,7 @@ def parse_address(
     if parts.fragment or (parts.query and not allow_query):
         raise InvalidValueError("has a query or fragment", "leave out everything from the ? or # on")
     bracketed = f"[{name}]" if ":" in name else name
-    host = bracketed if port in {None, _DEFAULT_PORTS[parts.scheme]} else f"{bracketed}:{port}"
+    host = bracketed if port in {None, DEFAULT_PORTS[parts.scheme]} else f"{bracketed}:{port}"
     path = "" if parts.path == "/" and not parts.query else parts.path
     rest = f"{path}?{parts.query}" if parts.query else path
     return HttpAddress(host=host, origin=f"{parts.scheme}://{host}", name=name, _rest=rest)
@@ -87,6 +87,6 @@ def _split(text: str) -> tuple[SplitResult, int | None]:
         port = parts.port
     except ValueError:
         parts, port = SplitResult("", "", "", "", ""), None
-    if parts.scheme not in _DEFAULT_PORTS:
+    if parts.scheme not in DEFAULT_PORTS:
         raise InvalidValueError("is not a web address", mend)
     return parts, port

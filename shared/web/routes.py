@@ -107,7 +107,7 @@ class Routes(Struct, frozen=True, kw_only=True):
         paging = read_paging(query)
         origin, head, nodes = self.lister.list_stored(job_id, account, wanted)
         value, more = paging.cut(request, nodes)
-        view = NodesView(account=origin.account or "", job_id=head.job_id, value=value, next_link=more)
+        view = NodesView(account=origin.partition, job_id=head.job_id, value=value, next_link=more)
         return tagged_answer(request, view)
 
     def health(self, request: Request) -> Answer:  # noqa: ARG002 - every route has one signature

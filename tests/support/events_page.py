@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from shared.batch.model import ExecutionInfo, NodeStatus, Phase
 from shared.delivery.attempts import SCHEDULE
 from shared.messages.events import (
-    PREFIX,
     Event,
     EventType,
     account_event,
@@ -30,6 +29,7 @@ from shared.messages.formats import render
 from shared.messages.signing import decode_secret
 from shared.polling.node_rules import Watch, decide_node
 from shared.state.jobs import Change, JobEnd, JobHead, NodeRecord, PhaseCounts, Trouble
+from shared.webhook import EVENT_TYPE_PREFIX
 from tests.support.builders import (
     BLOB_NOT_FOUND,
     CREATED,
@@ -111,7 +111,7 @@ def closed_example() -> Event:
 
 def parts() -> dict[str, str]:
     """Every part of the page by name."""
-    made = {kind.removeprefix(PREFIX): _json(event.body) for kind, event in examples().items()}
+    made = {kind.removeprefix(EVENT_TYPE_PREFIX): _json(event.body) for kind, event in examples().items()}
     made["closed"] = _json(closed_example().body)
     made["headers"] = _request(examples()[EventType.PREPARATION_FAILED])
     made["schedule"] = "| " + " | ".join(_words(wait) for wait in SCHEDULE) + " |\n"

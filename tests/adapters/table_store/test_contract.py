@@ -7,10 +7,10 @@ from threading import Barrier
 
 import pytest
 
-from shared.adapters.table_limits import MAX_COLUMN_BYTES, MAX_COLUMNS, MAX_KEY_CHARACTERS, MAX_OPERATIONS
+from shared.adapters.table_limits import MAX_COLUMN_BYTES, MAX_COLUMNS, MAX_KEY_CHARACTERS
 from shared.batch.model import Phase
 from shared.errors import RowConflictError, TransactionTooLargeError
-from shared.ports import Column, Delete, Insert, Merge, Operation, Put, Replace, Row, Table
+from shared.ports import MAX_ROWS, Column, Delete, Insert, Merge, Operation, Put, Replace, Row, Table
 from tests.adapters.table_store.conftest import OpenTable
 
 PARTITION = "account.westeurope.batch.azure.com:8443"
@@ -132,8 +132,8 @@ def test_partitions_are_apart(table: Table) -> None:
 def test_a_range_of_many_pages_is_complete(table: Table) -> None:
     """More rows than the service puts on a page (1,000) are all there, each once, in order."""
     keys = [f"node|{number:04}" for number in range(1_100)]
-    for first in range(0, len(keys), MAX_OPERATIONS):
-        table.transact(PARTITION, [Put(key=key, columns={}) for key in keys[first : first + MAX_OPERATIONS]])
+    for first in range(0, len(keys), MAX_ROWS):
+        table.transact(PARTITION, [Put(key=key, columns={}) for key in keys[first : first + MAX_ROWS]])
     assert [row.key for row in table.query(PARTITION, "node|", "node|~")] == keys
 
 
@@ -220,10 +220,10 @@ def test_a_transaction_as_large_as_allowed_is_taken(table: Table) -> None:
     }
     many: dict[str, Column] = {f"c{number}": number for number in range(MAX_COLUMNS)}
     operations: list[Operation] = [Insert(key="k" * MAX_KEY_CHARACTERS, columns=largest), Insert(key="m", columns=many)]
-    operations += [Insert(key=f"r{number:02}", columns={}) for number in range(MAX_OPERATIONS - 2)]
+    operations += [Insert(key=f"r{number:02}", columns={}) for number in range(MAX_ROWS - 2)]
     table.transact(PARTITION, operations)
     rows = content(table)
-    assert len(rows) == MAX_OPERATIONS
+    assert len(rows) == MAX_ROWS
     assert (rows["k" * MAX_KEY_CHARACTERS], rows["m"]) == (largest, many)
 
 

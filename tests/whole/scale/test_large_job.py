@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from shared.ledger.slice import MAX_ROWS
 from shared.polling.slicing import Layout, Room, plan_layout, plan_slices
+from shared.ports import MAX_ROWS
 from shared.state.chunks import decode_chunk, first_prefixes
 from shared.state.jobs import JobHead
 
