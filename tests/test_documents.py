@@ -6,19 +6,65 @@ from pathlib import Path
 
 import pytest
 
+from shared.messages.formats import FORMATS
 from shared.settings.catalog import PLATFORM_SETTINGS, SETTINGS
+from shared.settings.reader import SettingReader
+from shared.settings.webhooks import MEMBERS, load_webhooks
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+WEBHOOKS_PAGE = (ROOT / "docs/webhooks.md").read_text(encoding="utf-8")
+SETTING_ROW = re.compile(r"^\| `([A-Z_]+)` \| (.+?) \| (.+) \|$", re.MULTILINE)
+WANTED_FIRST = [
+    *("BATCH_ACCOUNT_URLS", "TRACKED_JOBS", "POLL_SCHEDULE", "WEBHOOK_URL", "WEBHOOK_SECRET", "WEBHOOKS"),
+    "HEARTBEAT_URL",
+]
+SECRET = "whsec_" + "c2VjcmV0" * 4
 
 
-def test_the_readme_tells_every_setting_and_its_default() -> None:
-    """The README's table of settings is the app's own list, word for word."""
-    rows = re.findall(r"^\| `([A-Z_]+)` \| (.+?) \| (.+) \|$", README, re.MULTILINE)
+def test_the_settings_page_tells_every_setting_and_its_default() -> None:
+    """The table of settings is the app's own list, word for word; the README repeats rows of it."""
+    page = (ROOT / "docs/settings.md").read_text(encoding="utf-8").split("## Read from the platform")[0]
+    rows = SETTING_ROW.findall(page)
     expected = [
         (setting.name, f"`{setting.default}`" if setting.default else "none", setting.meaning) for setting in SETTINGS
     ]
     assert rows == expected
+    first = SETTING_ROW.findall(README)
+    assert set(first) <= set(rows)
+    assert [name for name, _, _ in first] == WANTED_FIRST
+
+
+def test_the_settings_page_tells_what_the_platform_sets() -> None:
+    """Every setting that is read besides the app's own is explained too."""
+    page = (ROOT / "docs/settings.md").read_text(encoding="utf-8").split("## Read from the platform")[1]
+    assert {name for name in PLATFORM_SETTINGS if f"`{name}`" not in page} == set()
+
+
+def test_every_field_of_a_webhook_is_explained() -> None:
+    """The table of fields has each member that the settings take, and no other."""
+    rows = re.findall(r"(?m)^\| `(\w+)` \|", WEBHOOKS_PAGE)
+    assert sorted(rows) == sorted(MEMBERS)
+
+
+@pytest.mark.parametrize(
+    "block", re.findall(r"```json\n(.*?)```", WEBHOOKS_PAGE, re.DOTALL), ids=lambda block: block[10:30]
+)
+def test_every_block_of_the_webhooks_page_can_be_copied(block: str) -> None:
+    """A block is taken as it stands, once the app settings that it names are set."""
+    named = set(re.findall(r"\b[A-Z]+_(?:URL|SECRET|KEY)\b", block))
+    values = {"URL": "https://receiver.example.com/x", "SECRET": SECRET, "KEY": "key"}
+    environment = {"WEBHOOKS": block} | {name: values[name.rpartition("_")[2]] for name in named}
+    reader = SettingReader(environment=environment)
+    webhooks = load_webhooks(reader, allow_http=False)
+    assert [str(problem) for problem in reader.problems] == []
+    assert len(webhooks) == len(json.loads(block))
+
+
+def test_every_format_has_a_block() -> None:
+    """Each format has a heading of its own with a block to copy under it."""
+    sections = re.findall(r"(?m)^### (\w+)", WEBHOOKS_PAGE)
+    assert sections == list(FORMATS)
 
 
 def test_every_setting_that_the_code_names_is_known() -> None:

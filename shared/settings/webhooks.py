@@ -20,7 +20,7 @@ DEFAULT_NAME = "default"
 MAX_WEBHOOKS = 20
 
 _FILTERS = ("events", "jobs", "accounts", "pools")
-_MEMBERS = {
+MEMBERS = {
     *("name", "format", "url", "urlSetting", "secrets", "secretSettings", "keySetting"),
     *("contentType", "enabled"),
     *_FILTERS,
@@ -126,9 +126,9 @@ class _Object(Struct, frozen=True, kw_only=True):
         self.reader.refuse(f"{self.path}.{member}" if member else self.path, wrong, mend)
 
     def _refuse_unknown_members(self) -> None:
-        for member in self.members.keys() - _MEMBERS:
+        for member in self.members.keys() - MEMBERS:
             shown = member if _MEMBER_NAME.fullmatch(member) else "(a name that is not shown)"
-            self._refuse(shown, "is unknown", f"use only {', '.join(sorted(_MEMBERS))}")
+            self._refuse(shown, "is unknown", f"use only {', '.join(sorted(MEMBERS))}")
 
     def _name(self) -> str:
         name = self.members.get("name")
