@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -13,15 +13,16 @@ from shared.errors import StoreError
 from shared.parts import Outside
 from shared.polling.request_counter import RequestCounter
 from shared.ports import Lanes, Table
-from shared.settings.settings import load_settings
+from shared.settings.settings import Settings, load_settings
 from shared.web.http import Answer, Request, error_answer
 from shared.web.routes import Routes
 from tests.support.app_settings import LEAST
+from tests.support.fake_batch import FakeBatch
 from tests.support.fake_table import FakeTable
-from tests.support.fakes import FakeBatch, FakeClock, FakeSender, InlineLanes
+from tests.support.fakes import START, FakeClock, FakeSender, InlineLanes, nobody_waits
 from tests.support.webhook_settings import ENVIRONMENT, SIGNED
 
-NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+NOW = START
 ACCOUNT = "myaccount.westeurope.batch.azure.com"
 OTHER_ACCOUNT = "other.northeurope.batch.azure.com"
 
@@ -105,44 +106,68 @@ class Deployment:
         return Told(status=answer.status, headers=answer.headers, body=decoded, nudges=tuple(answer.nudges))
 
 
+def build(settings: Settings | Mapping[str, str], **parts: Any) -> tuple[App, Outside]:
+    """The app of these settings, the one place where tests build it; `parts` take the place of fakes in its outside.
+
+    Empty settings are left out.
+    """
+    if not isinstance(settings, Settings):
+        settings = load_settings({name: value for name, value in settings.items() if value})
+    ids = count(1)
+    fakes: dict[str, Any] = {
+        "table": FakeTable(),
+        "batch": {},
+        "sender": FakeSender(),
+        "lanes": InlineLanes(),
+        "clock": FakeClock(),
+        "pause": nobody_waits,
+        "new_id": lambda: f"id-{next(ids)}",
+    }
+    outside = Outside(**{**fakes, **parts})
+    return compose(settings, outside), outside
+
+
 def deploy(
     *webhooks: Mapping[str, object],
+    batches: Mapping[str, FakeBatch] | None = None,
     table: Table | None = None,
+    clock: FakeClock | None = None,
+    sender: FakeSender | None = None,
     lanes: Lanes | None = None,
     accounts: int = 1,
     **environment: str,
 ) -> Deployment:
-    """An app with these webhooks (none given: one that is signed, named ops); the outside is empty."""
-    hosts = (ACCOUNT, OTHER_ACCOUNT)[:accounts]
+    """An app with these webhooks (none given: one that is signed, named ops); the outside is empty.
+
+    `batches` by host stand for the accounts, empty ones if none are given.
+    """
+    if batches is None:
+        batches = {host: FakeBatch() for host in (ACCOUNT, OTHER_ACCOUNT)[:accounts]}
     settings = load_settings(
         {
             **LEAST,
             **ENVIRONMENT,
-            "BATCH_ACCOUNT_URLS": ",".join(f"https://{host}" for host in hosts),
+            "BATCH_ACCOUNT_URLS": ",".join(f"https://{host}" for host in batches),
             "WEBHOOKS": json.dumps(list(webhooks) or [SIGNED]),
             **environment,
         }
     )
-    ids = count(1)
-    clock, sender, its_table = FakeClock(NOW), FakeSender(), table or FakeTable()
-    batches = {host: FakeBatch() for host in hosts}
+    clock, sender, queue = clock or FakeClock(), sender or FakeSender(), FakeQueue()
     unreachable: dict[str, str] = {}
-    queue = FakeQueue()
-    outside = Outside(
-        table=its_table,
+    app, outside = build(
+        settings,
         batch=batches,
-        sender=sender,
-        lanes=lanes or InlineLanes(),
         clock=clock,
+        sender=sender,
         pause=clock.pause,
-        new_id=lambda: f"id-{next(ids)}",
-        requests={host: RequestCounter() for host in hosts},
+        requests={host: RequestCounter() for host in batches},
         check_address=unreachable.get,
         put_nudge=queue.put if settings.queue_storage is not None else None,
+        **{name: part for name, part in {"table": table, "lanes": lanes}.items() if part is not None},
     )
     return Deployment(
-        app=compose(settings, outside),
-        table=its_table,
+        app=app,
+        table=outside.table,
         batches=batches,
         sender=sender,
         clock=clock,

@@ -1,112 +1,127 @@
-"""A Batch account in memory that counts what it is asked, and takes as long over it as a test says.
+"""A Batch account in memory that a test may change at any time, that remembers what it is asked, and has switches.
 
-Owns the answers of `shared.ports.BatchService` that a cycle needs. Its filter is the simulator's own.
+Its filter of jobs is the simulator's own. Does not page jobs, select fields or authenticate: the simulator does.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from threading import Lock
+from datetime import datetime
+from typing import Any
 
 import msgspec
 
 from local.batch_simulator.filters import JOB_PROPERTIES, parse_filter
 from shared.batch.model import BatchJob, NodeStatus, TaskCounts
-from shared.errors import JobNotFoundError
+from shared.errors import BatchError, JobNotFoundError, NoPreparationTaskError
 from shared.ports import ListingOptions, StatusPage
 
 
-@dataclass(slots=True)
-class FakeClock:
-    """A clock that stands still until somebody's work takes time."""
-
-    now: datetime
-    _lock: Lock = field(default_factory=Lock)
-
-    def __call__(self) -> datetime:
-        """The present moment."""
-        return self.now
-
-    def advance(self, by: timedelta) -> None:
-        """Let time go by."""
-        with self._lock:
-            self.now += by
-
-
-@dataclass(slots=True)
+@dataclass
 class FakeBatch:
-    """Jobs by id with the statuses of their nodes; `asked` counts requests, `listed` has each status page's job.
+    """A `shared.ports.BatchService`: jobs by id, the statuses of their nodes, and task counts.
 
-    `before_page` is called with the job's id before each page of statuses.
+    Jobs and statuses are values or what the wire says of them; None in `nodes` is a job without a preparation task.
+    `failures` holds by method name the error that it raises; `before_page` is called with a job's id before each page
+    of statuses. `asked` has every request by method and job, `deadlines` until when the last of a method had time (None
+    for ever), `filters` each filter of jobs, `options` each page of statuses that was asked for alone, with its link.
     """
 
-    jobs: dict[str, BatchJob] = field(default_factory=dict)
-    nodes: dict[str, list[NodeStatus]] = field(default_factory=dict)
-    before_page: Callable[[str], None] = lambda _job: None
+    jobs: dict[str, BatchJob | Mapping[str, Any]] = field(default_factory=dict)
+    nodes: dict[str, Sequence[Any] | None] = field(default_factory=dict)
+    tasks: TaskCounts = field(default_factory=TaskCounts)
+    counts: dict[str, TaskCounts] = field(default_factory=dict)
+    tail: bytes = b""
+    page: StatusPage | None = None
     page_nodes: int = 1000
-    asked: Counter[str] = field(default_factory=Counter)
-    listed: list[str] = field(default_factory=list)
+    before_page: Callable[[str], None] = lambda _job: None
+    failures: dict[str, BatchError] = field(default_factory=dict)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    deadlines: dict[str, datetime | None] = field(default_factory=dict)
     filters: list[str] = field(default_factory=list)
-    _lock: Lock = field(default_factory=Lock)
+    options: list[tuple[ListingOptions, str | None]] = field(default_factory=list)
 
-    def add(self, job: BatchJob, nodes: Sequence[NodeStatus] = ()) -> None:
-        """Put a job there, or change it."""
+    def add(self, job: BatchJob, *nodes: NodeStatus) -> None:
+        """Have a job with these nodes, or change it."""
         self.jobs[job.id] = job
-        self.nodes[job.id] = list(nodes)
+        self.nodes[job.id] = nodes
+
+    @property
+    def requests(self) -> Counter[str]:
+        """How often each method was asked, page by page."""
+        return Counter(method for method, _ in self.asked)
+
+    @property
+    def listed(self) -> list[str]:
+        """The job of each page of statuses, in order."""
+        return [job_id for method, job_id in self.asked if method == "list_statuses"]
 
     def list_jobs(
         self, *, odata_filter: str | None, select: str | None, deadline: datetime | None = None
     ) -> Iterator[Sequence[BatchJob]]:
         """The jobs that the filter lets pass, a thousand a page."""
         self.filters.append(odata_filter or "")
-        chosen = parse_filter(odata_filter or "", JOB_PROPERTIES)
-        found = [job for job in self.jobs.values() if chosen(msgspec.to_builtins(job))]
+        found = list(map(_job, self.jobs.values()))
+        if odata_filter is not None:
+            chosen = parse_filter(odata_filter, JOB_PROPERTIES)
+            found = [job for job in found if chosen(msgspec.to_builtins(job))]
         for start in range(0, max(len(found), 1), 1000):
-            self._count("jobs")
+            self._ask("list_jobs", "", deadline)
             yield found[start : start + 1000]
 
     def get_job(self, job_id: str, *, select: str | None, deadline: datetime | None = None) -> BatchJob:
-        """One job."""
-        self._count("job")
-        return self._job(job_id)
+        """One job, whatever the case of its id."""
+        self._ask("get_job", job_id, deadline)
+        return _job(self.jobs[self._id(job_id)])
 
     def list_statuses(
         self, job_id: str, options: ListingOptions, *, deadline: datetime | None = None
     ) -> Iterator[StatusPage]:
-        """The statuses of one job."""
-        self._job(job_id)
-        nodes = self.nodes[job_id]
+        """The statuses of one job, page by page."""
+        nodes = self._nodes(job_id)
         starts = range(0, max(len(nodes), 1), self.page_nodes)
         for start in starts:
             self.before_page(job_id)
-            self._count("statuses")
-            with self._lock:
-                self.listed.append(job_id)
+            self._ask("list_statuses", job_id, deadline)
             link = f"page {start + self.page_nodes}" if start != starts[-1] else None
             yield StatusPage(value=msgspec.json.encode(nodes[start : start + self.page_nodes]), next_link=link)
 
     def list_status_page(self, job_id: str, options: ListingOptions, *, link: str | None = None) -> StatusPage:
-        """The first page."""
-        return next(self.list_statuses(job_id, options))
+        """The page that the test has set, otherwise all nodes on one."""
+        self._ask("list_status_page", job_id)
+        self.options.append((options, link))
+        return self.page or StatusPage(value=msgspec.json.encode(self._nodes(job_id)))
 
     def count_tasks(self, job_id: str, *, deadline: datetime | None = None) -> TaskCounts:
-        """No tasks at all."""
-        self._count("task counts")
-        return TaskCounts()
+        """The counts of this job, or those of every job."""
+        self._ask("count_tasks", job_id, deadline)
+        return self.counts.get(job_id, self.tasks)
 
     def read_file_tail(
         self, pool_id: str, node_id: str, path: str, *, max_bytes: int, deadline: datetime | None = None
     ) -> bytes:
-        """Nothing."""
-        self._count("file")
-        return b""
+        """What every file ends with."""
+        self._ask("read_file_tail", node_id, deadline)
+        return self.tail[-max_bytes:]
 
-    def _job(self, job_id: str) -> BatchJob:
-        if job_id not in self.jobs:
+    def _ask(self, method: str, job_id: str, deadline: datetime | None = None) -> None:
+        self.asked.append((method, job_id))
+        self.deadlines[method] = deadline
+        if method in self.failures:
+            raise self.failures[method]
+
+    def _id(self, job_id: str) -> str:
+        found = job_id if job_id in self.jobs else next((key for key in self.jobs if key.lower() == job_id.lower()), "")
+        if not found:
             raise JobNotFoundError("JobNotFound", "The specified job does not exist.", status=404)
-        return self.jobs[job_id]
+        return found
 
-    def _count(self, what: str) -> None:
-        with self._lock:
-            self.asked[what] += 1
+    def _nodes(self, job_id: str) -> Sequence[Any]:
+        nodes = self.nodes.get(self._id(job_id), ())
+        if nodes is None:
+            raise NoPreparationTaskError("JobPreparationTaskNotSpecified", "No preparation task.", status=409)
+        return nodes
+
+
+def _job(job: BatchJob | Mapping[str, Any]) -> BatchJob:
+    return job if isinstance(job, BatchJob) else msgspec.convert(job, BatchJob)

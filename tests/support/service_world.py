@@ -22,9 +22,10 @@ from local.webhook_receiver.slack import SlackWebhook
 from local.webhook_receiver.teams import TeamsWorkflow
 from shared.batch.model import TaskCounts
 from shared.webhook import WebhookAnswer, WebhookRequest
-from tests.support.memory_batch import MemoryBatch
+from tests.support.fake_batch import FakeBatch
+from tests.support.fakes import START, FakeClock
 from tests.support.stack import SECRET
-from tests.support.whole_app import START, VirtualClock, whole_app
+from tests.support.whole_app import whole_app
 
 JOB, POOL = "nightly", "pool-1"
 CAUSE = Cause(category="usererror", code="BlobNotFound", message="One of the specified Azure Blob(s) is not found.")
@@ -49,7 +50,7 @@ class Received:
 class Services:
     """A `shared.ports.Sender` that leads to the local receivers."""
 
-    clock: VirtualClock
+    clock: FakeClock
     received: dict[str, list[Received]] = field(default_factory=dict)
     pagerduty: PagerDutyService = field(default_factory=lambda: PagerDutyService(ROUTING_KEY))
     _lock: Lock = field(default_factory=Lock)
@@ -85,9 +86,9 @@ class ServiceWorld:
     """A job whose nodes fare as a test says; `pass_by` lets the timer fire each minute."""
 
     def __init__(self) -> None:
-        self.clock = VirtualClock()
+        self.clock = FakeClock()
         self.services = Services(self.clock)
-        self.batch = MemoryBatch(jobs={JOB: _job("active", START)}, tasks=TaskCounts(active=50, running=5))
+        self.batch = FakeBatch(jobs={JOB: _job("active", START)}, tasks=TaskCounts(active=50, running=5))
         self._nodes: dict[str, Mapping[str, object]] = {}
         self._show()
         self.app = whole_app(
@@ -104,7 +105,7 @@ class ServiceWorld:
     def pass_by(self, time: timedelta) -> None:
         """Let time pass, a cycle each minute."""
         for _ in range(time // timedelta(minutes=1)):
-            self.clock.pass_by(timedelta(minutes=1))
+            self.clock.advance(timedelta(minutes=1))
             self.app.poll()
 
     def fail(self, *nodes: str) -> None:

@@ -19,6 +19,7 @@ from shared.state.jobs import JobHead, PhaseCounts
 from shared.state.rows import OWN, from_row, job_key
 from shared.webhook import SendFailure, Webhook, WebhookAnswer, WebhookRequest
 from tests.support.fake_table import FakeTable
+from tests.support.fakes import InlineLanes
 from tests.support.told_jobs import ACCOUNT, NOW, head, webhook
 
 OK = {"teams": (202, b""), "slack": (200, b"ok"), "pagerduty": (202, b"{}")}
@@ -36,18 +37,6 @@ class Sent:
     def text(self) -> str:
         """Everything it says."""
         return json.dumps(self.body, ensure_ascii=False)
-
-
-class InlineLanes:
-    """Does work at once."""
-
-    def submit(self, lane: str, width: int, work: Callable[[], None]) -> None:
-        """Do it."""
-        work()
-
-    def join(self, lane: str | None = None, timeout: timedelta | None = None) -> bool:
-        """Nothing is left to wait for."""
-        return True
 
 
 @dataclass(slots=True)

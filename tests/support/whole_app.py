@@ -6,11 +6,10 @@ Owns the parts around `composition.compose`. Does not own Batch (`hostile_batch`
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from itertools import count
-from threading import Lock
 from typing import Any
 
 import zstandard
@@ -19,68 +18,19 @@ from shared.adapters.batch_auth import SharedKeyAuth
 from shared.adapters.batch_client import BatchClient
 from shared.adapters.http_transport import HttpTransport
 from shared.adapters.lanes import ThreadLanes
-from shared.composition import App, compose, utc_now
-from shared.parts import Outside
+from shared.composition import App, utc_now
 from shared.polling.cycle import CycleReport
 from shared.ports import BatchService, Row, Sender
 from shared.settings.settings import load_settings
 from shared.web.http import Answer, Request, error_answer
 from shared.web.routes import Routes
-from shared.webhook import WebhookAnswer, WebhookRequest
+from tests.support.deployment import build
 from tests.support.fake_table import FakeTable
-from tests.support.fakes import nobody_waits
+from tests.support.fakes import FakeSender
 from tests.support.stack import app_environment
 
 HOOK = "https://receiver.example/hook"
 STORAGE = "UseDevelopmentStorage=true"
-START = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
-
-
-@dataclass(slots=True)
-class VirtualClock:
-    """Stands still until it is moved."""
-
-    now: datetime = START
-
-    def __call__(self) -> datetime:
-        """The present moment."""
-        return self.now
-
-    def pass_by(self, time: timedelta) -> None:
-        """Let time pass."""
-        self.now += time
-
-
-@dataclass(slots=True)
-class Postbox:
-    """A `shared.ports.Sender` that keeps what is sent; receivers answer `status`, unless `by_url` says otherwise."""
-
-    status: int = 204
-    by_url: dict[str, int] = field(default_factory=dict)
-    sent: list[WebhookRequest] = field(default_factory=list)
-    fetched: list[str] = field(default_factory=list)
-    _lock: Lock = field(default_factory=Lock)
-
-    def send(self, request: WebhookRequest) -> WebhookAnswer:
-        """Take a message."""
-        with self._lock:
-            self.sent.append(request)
-        return _answer(self.by_url.get(request.url.rstrip("/"), self.status))
-
-    def get(self, url: str) -> WebhookAnswer:
-        """Take a heartbeat."""
-        self.fetched.append(url)
-        return _answer(200)
-
-    def events(self, kind: str = "") -> list[dict[str, Any]]:
-        """The events sent under this type (without prefix), each once, in the order of their first attempts."""
-        bodies = dict.fromkeys(request.body for request in self.sent)
-        events = [event for event in map(json.loads, bodies) if "specversion" in event]
-        return [event for event in events if not kind or event["type"] == f"prepwatch.{kind}"]
-
-    def types(self) -> list[str]:
-        """The types of all events sent, without prefix."""
-        return [event["type"].removeprefix("prepwatch.") for event in self.events()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +39,7 @@ class WholeApp:
 
     app: App
     table: FakeTable
-    post: Postbox
+    post: FakeSender
     clock: Callable[[], datetime]
 
     def poll(self, account: str | None = None) -> CycleReport:
@@ -134,19 +84,19 @@ def whole_app(
     *,
     clock: Callable[[], datetime] | None = None,
     table: FakeTable | None = None,
-    post: Postbox | None = None,
+    post: FakeSender | None = None,
     sender: Sender | None = None,
     batch: Mapping[str, BatchService] | None = None,
     **settings: str,
 ) -> WholeApp:
     """An app that watches the account at *batch_url*.
 
-    `sender` takes the place of the postbox, `batch` (by host) of the real clients. Empty settings are left out.
+    `sender` takes the place of `post`, `batch` (by host) of the real clients. Empty settings are left out.
     """
     environment = app_environment(batch_url, HOOK, STORAGE, **settings)
     loaded = load_settings({name: value for name, value in environment.items() if value})
     now = clock or utc_now
-    table, post, numbers = table or FakeTable(), post or Postbox(), count(1)
+    table, post = table or FakeTable(), post or FakeSender()
     if batch is None:
         key = loaded.shared_key
         assert key is not None
@@ -155,16 +105,8 @@ def whole_app(
             account.label: BatchClient(account.url, auth=auth, transport=_transport(), clock=now)
             for account in loaded.accounts
         }
-    outside = Outside(
-        table=table,
-        batch=batch,
-        sender=sender or post,
-        lanes=ThreadLanes(),
-        clock=now,
-        pause=nobody_waits,
-        new_id=lambda: f"id-{next(numbers)}",
-    )
-    return WholeApp(app=compose(loaded, outside), table=table, post=post, clock=now)
+    app, _ = build(loaded, table=table, batch=batch, sender=sender or post, lanes=ThreadLanes(), clock=now)
+    return WholeApp(app=app, table=table, post=post, clock=now)
 
 
 @cache
@@ -197,14 +139,3 @@ def _pieces(columns: Mapping[str, object]) -> Iterator[bytes]:
         if not isinstance(piece, bytes):
             return
         yield piece
-
-
-def _answer(status: int) -> WebhookAnswer:
-    return WebhookAnswer(
-        status=status,
-        failure=None,
-        reason=f"answered {status}",
-        retry_after=None,
-        body=b"ok",
-        duration=timedelta(milliseconds=5),
-    )

@@ -13,11 +13,12 @@ from shared.polling.tails import TIME_LIMIT, StderrTails
 from shared.polling.tally import NodeUpdate
 from shared.state.jobs import Change, Cycle, NodeRecord, Reason
 from shared.state.rows import CYCLE, from_row
+from tests.support.fakes import ACCEPTED, START, FakeClock, FakeSender, refusal
 from tests.support.hostile_batch import Play, account, error_reply, failed_node, json_reply, page, says
 from tests.support.receivers import Receiver, answer
 from tests.support.receivers import says as receiver_says
 from tests.support.scripted_http import Asked, Reply, ScriptedServer
-from tests.support.whole_app import START, Postbox, VirtualClock, WholeApp, whole_app
+from tests.support.whole_app import WholeApp, whole_app
 
 SECONDS = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
@@ -30,7 +31,7 @@ class Trouble:
     """A Batch account of six jobs with one failed node each, and what it answers instead while `reply` is set."""
 
     def __init__(self) -> None:
-        self.clock = VirtualClock()
+        self.clock = FakeClock()
         self.listing: Reply | None = None
         self.statuses: Reply | None = None
         good = page(failed_node("n-1", now=START))
@@ -57,7 +58,7 @@ class Trouble:
 
     def poll_after(self, app: WholeApp, wait: timedelta) -> None:
         """Let time pass, then run a cycle."""
-        self.clock.pass_by(wait)
+        self.clock.advance(wait)
         app.poll()
 
 
@@ -104,13 +105,13 @@ def test_nobody_asks_before_batch_wants_to_be_asked(
     asked = trouble.asked
     assert asked == (1 if place == "listing" else 2)  # the other jobs are not asked for either
 
-    trouble.clock.pass_by((wait - 1) * SECONDS)
+    trouble.clock.advance((wait - 1) * SECONDS)
     assert app.poll().skipped is not None
     body = app.summary(maxAge="0")
     assert (trouble.asked, body["accounts"][0]["error"]["code"]) == (asked, code)
 
     setattr(trouble, place, None)
-    trouble.clock.pass_by(SECONDS)
+    trouble.clock.advance(SECONDS)
     assert app.summary(maxAge="0")["accounts"][0]["error"] is None
     assert trouble.asked > asked
 
@@ -217,7 +218,7 @@ def test_a_listing_that_fails_is_told_when_the_account_is_stale(trouble: Trouble
         trouble.poll_after(app, MINUTE)
     assert [kind for kind, _ in codes(app)] == ["account.unreachable"]
     trouble.listing = None
-    trouble.clock.pass_by(10 * MINUTE)
+    trouble.clock.advance(10 * MINUTE)
     app.poll()
     assert [kind for kind, _ in codes(app)] == ["account.unreachable", "account.reachable"]
 
@@ -237,7 +238,7 @@ def test_that_nothing_ran_is_told_by_whatever_runs_first(trouble: Trouble, first
     """After hours without a cycle the next one, or the next look at the summary, tells that nobody was watching."""
     app = trouble.app()
     app.poll()
-    trouble.clock.pass_by(3 * 60 * MINUTE)
+    trouble.clock.advance(3 * 60 * MINUTE)
     first(app)
     app.poll()
     assert sorted(codes(app)) == [("account.reachable", ""), ("account.unreachable", "NotPolled")]
@@ -249,7 +250,7 @@ def test_an_outage_that_ends_in_a_refusal_is_told_as_the_refusal(trouble: Troubl
     """When the first cycle after hours is refused, the refusal is told; its end is told as one recovery."""
     app = trouble.app()
     app.poll()
-    trouble.clock.pass_by(60 * MINUTE)
+    trouble.clock.advance(60 * MINUTE)
     trouble.listing = error_reply(403, "AuthenticationFailed")
     app.poll()
     trouble.listing = None
@@ -345,26 +346,26 @@ def test_the_heart_beats_after_every_good_cycle(trouble: Trouble) -> None:
     app.poll()
     trouble.listing = error_reply(500, "InternalError")
     trouble.poll_after(app, MINUTE)
-    assert app.post.fetched == [BEAT, BEAT]
+    assert app.post.called == [BEAT, BEAT]
     trouble.poll_after(app, STALE_AFTER)
-    assert app.post.fetched[2:] == [f"{BEAT}/fail"]
+    assert app.post.called[2:] == [f"{BEAT}/fail"]
     trouble.listing = None
     trouble.poll_after(app, MINUTE)
-    assert app.post.fetched[3:] == [BEAT]
+    assert app.post.called[3:] == [BEAT]
 
 
 def test_a_dead_delivery_fails_the_heartbeat_for_a_day(trouble: Trouble) -> None:
     """A delivery that was given up within a day is told to the switch; a day later it is history."""
-    post = Postbox(status=400)
+    post = FakeSender(refusal(400))
     app = trouble.app(post=post, HEARTBEAT_URL=BEAT)
     for _ in range(10):
         trouble.poll_after(app, 2 * MINUTE)
     assert app.summary()["deliveries"]["dead"] == len(JOBS)
-    post.status = 204
-    post.fetched.clear()
+    post.answer = ACCEPTED
+    post.called.clear()
     trouble.poll_after(app, 22 * 60 * MINUTE)
     trouble.poll_after(app, 3 * 60 * MINUTE)
-    assert post.fetched == [f"{BEAT}/fail", BEAT]
+    assert post.called == [f"{BEAT}/fail", BEAT]
 
 
 def test_the_heartbeat_obeys_the_guard_of_webhooks(trouble: Trouble) -> None:
@@ -385,18 +386,18 @@ class Files:
 
     def __init__(self, files: dict[str, bytes | Reply]) -> None:
         self.files = files
-        self.fetched: list[str] = []
+        self.called: list[str] = []
 
     def __call__(self, asked: Asked) -> Reply:
         """Play the operations on files."""
         node = asked.target.split("/nodes/")[1].split("/")[0]
         found = self.files.get(node, error_reply(404, "FileNotFound", "The specified file does not exist."))
         if isinstance(found, Reply):
-            self.fetched.append(node)
+            self.called.append(node)
             return found
         if asked.method == "HEAD":
             return Reply(headers={"Content-Length": str(len(found))})
-        self.fetched.append(node)
+        self.called.append(node)
         first, last = asked.headers["ocp-range"].removeprefix("bytes=").split("-")
         return Reply(status=206, body=found[int(first) : int(last) + 1])
 
@@ -405,7 +406,7 @@ def tails(
     nodes: dict[str, dict[str, Any]], files: Files, max_bytes: int = 64
 ) -> tuple[WholeApp, dict[str, str | None]]:
     """The tails that were told of these nodes (None: told without)."""
-    clock = VirtualClock()
+    clock = FakeClock()
     entries = [failed_node(name, now=START, **changes) for name, changes in nodes.items()]
     with account({"job": page(*entries)}, other=files) as batch:
         app = whole_app(batch.url, clock=clock, STDERR_TAIL_BYTES=str(max_bytes))
@@ -468,8 +469,8 @@ def test_few_files_are_fetched_one_of_each_cause_first() -> None:
     files = Files(dict.fromkeys(nodes, b"why"))
     _, told = tails(nodes, files)
     assert set(told) == set(nodes)
-    assert len(files.fetched) == 10
-    assert "z-rare" in files.fetched
+    assert len(files.called) == 10
+    assert "z-rare" in files.called
     assert sum(tail is not None for tail in told.values()) == 10
 
 
@@ -477,7 +478,7 @@ def test_no_file_is_fetched_unless_asked_for() -> None:
     """Without STDERR_TAIL_BYTES no file is asked for."""
     files = Files({"n": b"why"})
     _, told = tails({"n": {}}, files, max_bytes=0)
-    assert (told, files.fetched) == ({"n": None}, [])
+    assert (told, files.called) == ({"n": None}, [])
 
 
 def test_throttling_ends_the_fetching_of_files_and_nothing_else() -> None:
@@ -486,13 +487,13 @@ def test_throttling_ends_the_fetching_of_files_and_nothing_else() -> None:
     files = Files(dict.fromkeys(names, error_reply(429, "TooManyRequests")))
     _, told = tails({name: cause(name) for name in names}, files)
     assert set(told) == set(names)
-    assert len(files.fetched) == 1
+    assert len(files.called) == 1
 
 
 class SlowFiles:
     """A Batch account whose files take four seconds each."""
 
-    def __init__(self, clock: VirtualClock) -> None:
+    def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
         self.deadlines: list[datetime | None] = []
 
@@ -501,13 +502,13 @@ class SlowFiles:
     ) -> bytes:
         """Take four seconds, or end with the deadline."""
         self.deadlines.append(deadline)
-        self.clock.pass_by(min(4 * SECONDS, (deadline or datetime.max.replace(tzinfo=UTC)) - self.clock.now))
+        self.clock.advance(min(4 * SECONDS, (deadline or datetime.max.replace(tzinfo=UTC)) - self.clock.now))
         return b"why"
 
 
 def test_all_files_together_take_no_longer_than_their_limit() -> None:
     """A commit waits five seconds for tails at most, however many files are slow."""
-    clock = VirtualClock()
+    clock = FakeClock()
     slow = SlowFiles(clock)
     files: Any = slow
     updates = [

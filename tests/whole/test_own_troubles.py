@@ -111,10 +111,11 @@ def test_a_defect_in_a_message_harms_no_other(
 
     def cycles(number: int) -> list[str]:
         deployment.sender.sent.clear()
+        deployment.sender.called.clear()
         for _ in range(number):
             deployment.poll()
             deployment.clock.advance(seconds=61)
-        return [request.url for request in deployment.sender.sent]
+        return [*(request.url for request in deployment.sender.sent), *deployment.sender.called]
 
     deployment = deploy(odd, SIGNED, lanes=lanes(), HEARTBEAT_URL=HEART)
     deployment.sender.answer = replace(ACCEPTED, status=200, body=b"ok")

@@ -156,8 +156,9 @@ def open_page(browser: Browser, url: str, deployment: Deployment, address: str) 
 
 def let_pass(page: Page, deployment: Deployment, **time: float) -> None:
     """Let time pass for the app and for whoever looks at it; the page asks again meanwhile."""
-    deployment.clock.advance(**time)
-    page.clock.fast_forward(int(timedelta(**time).total_seconds() * 1000))
+    passed = timedelta(**time)
+    deployment.clock.advance(passed)
+    page.clock.fast_forward(int(passed.total_seconds() * 1000))
 
 
 @pytest.fixture

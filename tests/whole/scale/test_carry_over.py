@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 from shared.web.http import Request
 from tests.support.batch_values import job, prepared
-from tests.support.fake_app import SerialLanes, fake_app
-from tests.support.fake_batch import FakeBatch, FakeClock
-from tests.support.fake_table import FakeTable
+from tests.support.deployment import deploy
+from tests.support.fake_batch import FakeBatch
+from tests.support.fakes import FakeClock
 
 NOW = datetime(2026, 11, 5, 12, 0, tzinfo=UTC)
 A_PAGE = timedelta(seconds=10)
@@ -20,17 +20,17 @@ class SlowAccount:
         self.clock = FakeClock(NOW)
         self.batch = FakeBatch(before_page=lambda _job: self.clock.advance(A_PAGE))
         for name in JOBS:
-            self.batch.add(job(name, NOW - timedelta(hours=1)), [prepared("node-1", NOW - timedelta(minutes=50))])
-        self.app = fake_app({"slow": self.batch}, table=FakeTable(), clock=self.clock, lanes=SerialLanes())
+            self.batch.add(job(name, NOW - timedelta(hours=1)), prepared("node-1", NOW - timedelta(minutes=50)))
+        self.app = deploy(batches={"slow.example": self.batch}, clock=self.clock).app
         self.minute = 0
 
     def cycle(self) -> list[str]:
         """Run one; the jobs whose statuses it listed, in order."""
         self.clock.now = NOW + self.minute * timedelta(minutes=1)
         self.minute += 1
-        self.batch.listed.clear()
+        self.batch.asked.clear()
         self.app.pollers["slow.example"].run()
-        return list(self.batch.listed)
+        return self.batch.listed
 
 
 def test_the_next_cycle_goes_on_where_the_last_one_stopped() -> None:

@@ -8,9 +8,10 @@ import pytest
 
 from shared.adapters.lanes import ThreadLanes
 from tests.support.batch_values import job, prepared
-from tests.support.fake_app import FakeSender, fake_app
-from tests.support.fake_batch import FakeBatch, FakeClock
+from tests.support.deployment import deploy
+from tests.support.fake_batch import FakeBatch
 from tests.support.fake_table import FakeTable
+from tests.support.fakes import FakeClock, FakeSender
 
 NOW = datetime(2026, 11, 5, 12, 0, tzinfo=UTC)
 BEFORE = NOW - timedelta(minutes=50)
@@ -28,10 +29,13 @@ def test_two_cycles_of_one_account_commit_once(exit_code: int, told: int) -> Non
     table, clock, sender = FakeTable(), FakeClock(NOW), FakeSender()
     both_have_read = threading.Barrier(2)
     batch = FakeBatch()
-    batch.add(job("job-1", BEFORE), [prepared("node-1", BEFORE)])
-    apps = [fake_app({"a": batch}, table=table, clock=clock, lanes=ThreadLanes(), sender=sender) for _ in range(2)]
+    batch.add(job("job-1", BEFORE), prepared("node-1", BEFORE))
+    apps = [
+        deploy(batches={"a.example": batch}, table=table, clock=clock, lanes=ThreadLanes(), sender=sender).app
+        for _ in range(2)
+    ]
     apps[0].pollers["a.example"].run()
-    batch.add(job("job-1", BEFORE), [prepared("node-1", NOW - timedelta(minutes=1), exit_code=exit_code)])
+    batch.add(job("job-1", BEFORE), prepared("node-1", NOW - timedelta(minutes=1), exit_code=exit_code))
     batch.before_page = lambda _job: (both_have_read.wait(LIMIT_SECONDS), None)[1]
     clock.advance(timedelta(minutes=1))
 
@@ -48,10 +52,12 @@ def test_ten_accounts_are_handled_by_several_workers_at_once() -> None:
     table, clock, sender = FakeTable(), FakeClock(NOW), FakeSender()
     names = [f"account{number}" for number in range(10)]
     at_once = threading.Barrier(2)  # passed only when two cycles are under way together
-    batches = {name: FakeBatch(before_page=lambda _job: (at_once.wait(LIMIT_SECONDS), None)[1]) for name in names}
+    batches = {
+        f"{name}.example": FakeBatch(before_page=lambda _job: (at_once.wait(LIMIT_SECONDS), None)[1]) for name in names
+    }
     for batch in batches.values():
-        batch.add(job("job-1", BEFORE), [prepared("node-1", NOW - timedelta(minutes=5), exit_code=1)])
-    app = fake_app(batches, table=table, clock=clock, lanes=ThreadLanes(), sender=sender)
+        batch.add(job("job-1", BEFORE), prepared("node-1", NOW - timedelta(minutes=5), exit_code=1))
+    app = deploy(batches=batches, table=table, clock=clock, lanes=ThreadLanes(), sender=sender).app
 
     with ThreadPoolExecutor(4) as pool:
         runs = [pool.submit(app.poller(f"{name}.example").run, NOW) for name in names]
@@ -65,14 +71,14 @@ def test_ten_accounts_are_handled_by_several_workers_at_once() -> None:
 def test_a_message_of_before_the_last_cycle_is_dropped() -> None:
     """Of two messages made for one account in the same minute the second asks Batch nothing."""
     clock, batch = FakeClock(NOW), FakeBatch()
-    app = fake_app({"a": batch}, table=FakeTable(), clock=clock, lanes=ThreadLanes())
+    app = deploy(batches={"a.example": batch}, clock=clock, lanes=ThreadLanes()).app
     app.poller("a.example").run(NOW - timedelta(seconds=5))
-    asked = batch.asked.total()
+    asked = len(batch.asked)
 
     report = app.poller("a.example").run(NOW - timedelta(seconds=4))
 
     assert report.skipped is not None
-    assert batch.asked.total() == asked
+    assert len(batch.asked) == asked
 
 
 @pytest.mark.parametrize("slow", ["job-0", "job-9"], ids=["listed first", "listed last"])
@@ -86,10 +92,10 @@ def test_one_slow_job_does_not_hold_the_others(slow: str) -> None:
             assert others_done.wait(LIMIT_SECONDS), "the others waited for the slow job"
 
     for name in (f"job-{number}" for number in range(10)):
-        batch.add(job(name, BEFORE), [prepared("node-1", BEFORE)])
+        batch.add(job(name, BEFORE), prepared("node-1", BEFORE))
     batch.nodes[slow] = [prepared(f"node-{number}", BEFORE) for number in range(100)]
     table = FakeTable()
-    app = fake_app({"a": batch}, table=table, clock=clock, lanes=ThreadLanes())
+    app = deploy(batches={"a.example": batch}, table=table, clock=clock, lanes=ThreadLanes()).app
     batch.before_page = before_page
 
     def wait_for_others() -> None:

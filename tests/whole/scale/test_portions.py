@@ -11,9 +11,10 @@ from shared.state.chunks import decode_chunk
 from shared.state.jobs import JobHead
 from shared.state.rows import from_row, job_key, unpack, unpack_body
 from tests.support.batch_values import job, prepared
-from tests.support.fake_app import FakeSender, SerialLanes, fake_app
-from tests.support.fake_batch import FakeBatch, FakeClock
+from tests.support.deployment import deploy
+from tests.support.fake_batch import FakeBatch
 from tests.support.fake_table import FakeTable, Fault
+from tests.support.fakes import FakeClock, FakeSender
 
 NOW = datetime(2026, 11, 5, 12, 0, tzinfo=UTC)
 BEFORE = NOW - timedelta(minutes=50)
@@ -28,7 +29,7 @@ def large_job(monkeypatch: pytest.MonkeyPatch) -> FakeBatch:
     """A job of two thousand nodes, one in fifty failed, of which five hundred are decided at a time."""
     monkeypatch.setattr(watching, "_MOST_DECODED", 500)
     batch = FakeBatch()
-    batch.add(job("job-1", BEFORE), [prepared(f"node-{n}", BEFORE, exit_code=int(n % 50 == 0)) for n in range(NODES)])
+    batch.add(job("job-1", BEFORE), *(prepared(f"node-{n}", BEFORE, exit_code=int(n % 50 == 0)) for n in range(NODES)))
     return batch
 
 
@@ -36,7 +37,7 @@ def cycle(batch: FakeBatch, table: FakeTable, minute: int = 0) -> FakeSender:
     """One cycle of the account, so many minutes later."""
     sender = FakeSender()
     clock = FakeClock(NOW + timedelta(minutes=minute))
-    fake_app({"a": batch}, table=table, clock=clock, lanes=SerialLanes(), sender=sender).pollers[ACCOUNT].run()
+    deploy(batches={"a.example": batch}, table=table, clock=clock, sender=sender).app.pollers[ACCOUNT].run()
     return sender
 
 

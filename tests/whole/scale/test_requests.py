@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 from shared.adapters.lanes import ThreadLanes
 from tests.support.batch_values import job, prepared
-from tests.support.fake_app import fake_app
-from tests.support.fake_batch import FakeBatch, FakeClock
+from tests.support.deployment import deploy
+from tests.support.fake_batch import FakeBatch
 from tests.support.fake_table import FakeTable
+from tests.support.fakes import FakeClock
 
 NOW = datetime(2026, 11, 5, 12, 0, tzinfo=UTC)
 BEFORE = NOW - timedelta(days=2)
@@ -17,7 +18,7 @@ ACCOUNT = "a.example"
 def asked_in_an_unchanged_cycle(batch: FakeBatch) -> tuple[Counter[str], list[tuple[str, str, str]], int, int]:
     """What the third cycle over an account asks Batch and reads, how many rows exist, and how often it writes."""
     table, clock = FakeTable(), FakeClock(NOW)
-    app = fake_app({"a": batch}, table=table, clock=clock, lanes=ThreadLanes())
+    app = deploy(batches={"a.example": batch}, table=table, clock=clock, lanes=ThreadLanes()).app
     for _ in range(2):
         assert app.pollers[ACCOUNT].run().good
         clock.advance(timedelta(minutes=1))
@@ -26,14 +27,14 @@ def asked_in_an_unchanged_cycle(batch: FakeBatch) -> tuple[Counter[str], list[tu
     table.writes.clear()
     assert app.pollers[ACCOUNT].run().good
     reads, writes = list(table.reads), len(table.writes)
-    return batch.asked, reads, sum(1 for _ in table.query(ACCOUNT, "job|", "job}")), writes
+    return batch.requests, reads, sum(1 for _ in table.query(ACCOUNT, "job|", "job}")), writes
 
 
 def test_a_thousand_unchanged_jobs_read_no_row_of_their_own() -> None:
     """The reads are the cycle's row, the heads' range, the due ranges and the webhooks' states; one row is written."""
     batch = FakeBatch()
     for number in range(1000):
-        batch.add(job(f"job-{number}", BEFORE), [prepared("node-1", BEFORE)])
+        batch.add(job(f"job-{number}", BEFORE), prepared("node-1", BEFORE))
 
     asked, reads, heads, writes = asked_in_an_unchanged_cycle(batch)
 
@@ -46,7 +47,7 @@ def test_a_thousand_unchanged_jobs_read_no_row_of_their_own() -> None:
         ("query", ACCOUNT, "job|"),
     ]
     assert writes == 1
-    assert asked == {"jobs": 1, "statuses": 1000}
+    assert asked == {"list_jobs": 1, "list_statuses": 1000}
 
 
 def test_completed_jobs_cost_nothing() -> None:
@@ -54,7 +55,7 @@ def test_completed_jobs_cost_nothing() -> None:
     alone, beside = FakeBatch(), FakeBatch()
     for batch in (alone, beside):
         for number in range(10):
-            batch.add(job(f"job-{number}", BEFORE), [prepared("node-1", BEFORE)])
+            batch.add(job(f"job-{number}", BEFORE), prepared("node-1", BEFORE))
     for number in range(50_000):
         beside.jobs[f"old-{number}"] = job(f"old-{number}", BEFORE, "completed")
 
@@ -64,8 +65,8 @@ def test_completed_jobs_cost_nothing() -> None:
 def test_a_job_that_the_listing_leaves_out_is_asked_for_by_itself() -> None:
     """A watched job whose completion was so long ago that the filter hides it is asked for singly, and settles."""
     batch, clock = FakeBatch(), FakeClock(NOW)
-    batch.add(job("job-1", BEFORE), [prepared("node-1", BEFORE)])
-    app = fake_app({"a": batch}, table=FakeTable(), clock=clock, lanes=ThreadLanes())
+    batch.add(job("job-1", BEFORE), prepared("node-1", BEFORE))
+    app = deploy(batches={"a.example": batch}, clock=clock, lanes=ThreadLanes()).app
     app.pollers[ACCOUNT].run()
     batch.jobs["job-1"] = job("job-1", BEFORE, "completed")
     batch.asked.clear()
@@ -74,13 +75,13 @@ def test_a_job_that_the_listing_leaves_out_is_asked_for_by_itself() -> None:
         clock.advance(timedelta(minutes=1))
         assert app.pollers[ACCOUNT].run().good
 
-    assert batch.asked == {"jobs": 2, "job": 1, "statuses": 1}
+    assert batch.requests == {"list_jobs": 2, "get_job": 1, "list_statuses": 1}
 
 
 def test_the_listing_reaches_back_to_the_last_complete_one() -> None:
     """The filter's moment follows the last complete job listing, with ten minutes of overlap."""
     batch, clock = FakeBatch(), FakeClock(NOW)
-    app = fake_app({"a": batch}, table=FakeTable(), clock=clock, lanes=ThreadLanes(), FIRST_SIGHT_SECONDS="3600")
+    app = deploy(batches={"a.example": batch}, clock=clock, lanes=ThreadLanes(), FIRST_SIGHT_SECONDS="3600").app
     for _ in range(2):
         app.pollers[ACCOUNT].run()
         clock.advance(timedelta(minutes=30))

@@ -13,15 +13,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from shared.batch.model import TaskCounts
 from shared.errors import AccountDeniedError
 from shared.ports import BatchService, Column, Insert
 from shared.state.rows import SCHEMA_VERSION
 from shared.web.http import Answer, Request
 from shared.web.routes import Routes
+from tests.support.fake_batch import FakeBatch
 from tests.support.fake_table import FakeTable
+from tests.support.fakes import START, FakeClock, FakeSender, refusal
 from tests.support.hostile_batch import failed_node, job_of
-from tests.support.memory_batch import MemoryBatch
-from tests.support.whole_app import START, Postbox, VirtualClock, WholeApp, whole_app
+from tests.support.whole_app import WholeApp, whole_app
 
 FOLDER = Path(__file__).parent
 ACCOUNT, REFUSED = "a.westeurope.batch.example", "refused.westeurope.batch.example"
@@ -32,9 +34,10 @@ MINUTE = timedelta(minutes=1)
 END = START + 12 * MINUTE
 
 
-def play(table: FakeTable) -> MemoryBatch:
+def play(table: FakeTable) -> FakeBatch:
     """Let the story happen in a table; the account as it stands at END."""
-    clock, batch, refused = VirtualClock(), MemoryBatch(), MemoryBatch()
+    clock, refused = FakeClock(), FakeBatch()
+    batch = FakeBatch(tasks=TaskCounts(active=1), tail=b"No space left on device")
     app = app_over(table, clock, batch, refused)
     for job in ("nightly", "sched:job-1", "stuck", "vanishing", "unreachable", "left-alone", "asked-for", "plain"):
         batch.jobs[job] = job_of(job)
@@ -51,7 +54,7 @@ def play(table: FakeTable) -> MemoryBatch:
     app.answer(Routes.untrack_job, route={"jobId": "left-alone"}, query={"account": ACCOUNT})
     del batch.jobs["vanishing"]
     batch.nodes["unreachable"] = [{"poolId": "pool-1"}]
-    refused.refusal = AccountDeniedError("AuthenticationFailed", "No.", status=403, request_id="r-1")
+    refused.failures["list_jobs"] = AccountDeniedError("AuthenticationFailed", "No.", status=403, request_id="r-1")
     for minute in range(1, 13):
         clock.now = START + minute * MINUTE
         batch.nodes["nightly"] = nodes_at(clock.now)
@@ -61,17 +64,17 @@ def play(table: FakeTable) -> MemoryBatch:
     return batch
 
 
-def app_over(table: FakeTable, clock: VirtualClock, batch: MemoryBatch, refused: MemoryBatch | None = None) -> WholeApp:
+def app_over(table: FakeTable, clock: FakeClock, batch: FakeBatch, refused: FakeBatch | None = None) -> WholeApp:
     """The app of the story over a table."""
-    accounts: Mapping[str, BatchService] = {ACCOUNT: batch, REFUSED: refused or MemoryBatch()}
+    accounts: Mapping[str, BatchService] = {ACCOUNT: batch, REFUSED: refused or FakeBatch()}
     webhooks: list[dict[str, Any]] = [
         {"name": name, "format": "cloudevents", "url": f"https://{name}.example/", "secrets": [SECRET]}
         for name in WEBHOOKS
     ]
     webhooks.append({"name": "chat", "format": "slack", "url": CHAT})
     webhooks.append({"name": "pager", "format": "pagerduty", "keySetting": "PAGER_KEY"})
-    by_url = {f"https://{name}.example": status for name, status in WEBHOOKS.items()}
-    post = Postbox(by_url={**by_url, CHAT: 200, PAGER: 202})
+    by_url = {f"https://{name}.example": refusal(status, b"ok") for name, status in WEBHOOKS.items()}
+    post = FakeSender(by_url={**by_url, CHAT: refusal(200, b"ok"), PAGER: refusal(202, b"ok")})
     return whole_app(
         "",
         clock=clock,

@@ -21,10 +21,11 @@ from shared.state.chunks import decode_chunk, decode_record
 from shared.state.jobs import Cycle, JobHead, NodeRecord
 from shared.state.rows import SCHEMA_VERSION, digests_of, from_row, pack, unpack, unpack_body
 from shared.state.telling import Delivery, Pace, Told, WebhookState
+from tests.support.fake_batch import FakeBatch
 from tests.support.fake_table import FakeTable
+from tests.support.fakes import ACCEPTED, START, FakeClock
 from tests.support.hostile_batch import failed_node, job_of
-from tests.support.memory_batch import MemoryBatch
-from tests.support.whole_app import START, VirtualClock, WholeApp, rows_of
+from tests.support.whole_app import WholeApp, rows_of
 from tests.whole.upgrade.story import (
     ACCOUNT,
     END,
@@ -56,14 +57,14 @@ OTHERS = {"node", "event", "digest"}
 golden = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
 
-def later() -> tuple[FakeTable, MemoryBatch]:
+def later() -> tuple[FakeTable, FakeBatch]:
     """The account as it stands at the end of the story."""
     dumped, batch = _told()
     return table_of(dumped), copy.deepcopy(batch)
 
 
 @cache
-def _told() -> tuple[dict[str, Any], MemoryBatch]:
+def _told() -> tuple[dict[str, Any], FakeBatch]:
     """The story, told once for all tests."""
     table = FakeTable()
     batch = play(table)
@@ -139,23 +140,23 @@ def test_fields_of_a_later_version_are_passed_over(file: Path) -> None:
 @golden
 def test_it_goes_on_where_the_older_version_stopped(file: Path) -> None:
     """Nothing is told a second time, what was due is sent with its id and bytes, and news are told once."""
-    table, clock = load(file), VirtualClock(END)
+    table, clock = load(file), FakeClock(END)
     _, batch = later()
     bodies = {row.key.removeprefix("event|"): unpack_body(row) for row in rows_of(table) if kind_of(row) == "event"}
     waiting = {tuple(row.key.split("|")[1:]) for row in rows_of(table) if kind_of(row) == "due"}
     app = app_over(table, clock, batch)
-    app.post.by_url.update({f"https://{name}.example": 204 for name in WEBHOOKS})
+    app.post.by_url.update({f"https://{name}.example": ACCEPTED for name in WEBHOOKS})
     before = {event["id"] for event in map(json.loads, bodies.values())}
 
     for _ in range(3):
-        clock.pass_by(MINUTE)
+        clock.advance(MINUTE)
         app.poll(ACCOUNT)
     assert {event["type"] for event in app.post.events() if event["id"] not in before} <= {
         "prepwatch.webhook.recovered"
     }
-    clock.pass_by(timedelta(hours=12))
+    clock.advance(timedelta(hours=12))
     for _ in range(20):
-        clock.pass_by(MINUTE)
+        clock.advance(MINUTE)
         app.poll(ACCOUNT)
         app.poll(REFUSED)
     signed = [request for request in app.post.sent if "webhook-id" in request.headers]
@@ -171,7 +172,7 @@ def test_it_goes_on_where_the_older_version_stopped(file: Path) -> None:
     batch.nodes["nightly"] = [*nodes_at(END), failed_node("new", now=clock.now)]
     batch.jobs["another"], batch.nodes["another"] = job_of("another"), [failed_node("tvm-1", now=clock.now)]
     for _ in range(3):
-        clock.pass_by(MINUTE)
+        clock.advance(MINUTE)
         app.poll(ACCOUNT)
     failures = [event for event in app.post.events("preparation.failed") if event["id"] not in before]
     told = sorted((event["data"]["jobId"], node["nodeId"]) for event in failures for node in event["data"]["nodes"])
@@ -196,10 +197,10 @@ def contents(table: FakeTable) -> dict[tuple[str, str], Mapping[str, Any]]:
     return {(partition, key): row.columns for partition, rows in table._partitions.items() for key, row in rows.items()}
 
 
-def use_everything(app: WholeApp, clock: VirtualClock) -> None:
+def use_everything(app: WholeApp, clock: FakeClock) -> None:
     """Run every use case, now and when everything is old, whatever they say."""
     for wait in (MINUTE, timedelta(days=60)):
-        clock.pass_by(wait)
+        clock.advance(wait)
         for use_case in (
             lambda: app.poll(ACCOUNT),
             lambda: app.poll(REFUSED),
@@ -218,7 +219,7 @@ def test_rows_of_a_newer_version_are_left_alone() -> None:
     """After a downgrade nothing is overwritten, sent, or purged; callers are told that the state can't be read."""
     table, batch = later()
     before = as_written_by(SCHEMA_VERSION + 1, table)
-    clock = VirtualClock(END)
+    clock = FakeClock(END)
     app = app_over(table, clock, batch)
     use_everything(app, clock)
     assert contents(table) == before
@@ -233,7 +234,7 @@ def test_rows_of_one_kind_of_a_newer_version_are_left_alone(kind: str) -> None:
     """Whatever kind of row a newer version has changed, the present one does not touch these."""
     table, batch = later()
     before = as_written_by(SCHEMA_VERSION + 1, table, kind)
-    clock = VirtualClock(END)
+    clock = FakeClock(END)
     use_everything(app_over(table, clock, batch), clock)
     after = contents(table)
     marked = [place for place in before if place[1].startswith(kind)]
@@ -245,10 +246,10 @@ def test_an_unreadable_head_is_the_error_of_that_job_only() -> None:
     """A head with a schema version nobody knows is shown as that job's error; the others are watched and shown."""
     table, batch = later()
     before = as_written_by(99, table, "job|nightly")[ACCOUNT, "job|nightly"]
-    clock = VirtualClock(END)
+    clock = FakeClock(END)
     app = app_over(table, clock, batch)
     batch.nodes["stuck"] = [failed_node("tvm-1", now=START), failed_node("tvm-2", now=END)]
-    clock.pass_by(MINUTE)
+    clock.advance(MINUTE)
     report = app.poll(ACCOUNT)
     assert (report.good, report.errors) == (True, 2)  # `unreachable` is the other one
     summary = app.summary()
