@@ -13,6 +13,7 @@ from threading import Event
 from local.functions_host.functions import AppError
 from local.functions_host.host import Host, build
 from local.functions_host.settings import SettingError, apply_local_settings
+from local.functions_host.worker import OfInvocation
 
 READY = "Host ready"
 _GRACE = timedelta(seconds=10)
@@ -70,8 +71,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _configure_logging() -> None:
     # The worker sends only the message text to the host, so extra={} is not to be seen here either.
+    handler = logging.StreamHandler(sys.stdout)
+    handler.addFilter(OfInvocation())
     logging.basicConfig(
-        level=logging.INFO, stream=sys.stdout, format="[%(asctime)s] %(message)s", datefmt="%Y-%m-%dT%H:%M:%S"
+        level=logging.INFO, handlers=[handler], format="[%(asctime)s] %(message)s", datefmt="%Y-%m-%dT%H:%M:%S"
     )
     logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)
 

@@ -3,6 +3,7 @@
 Values are decoded and encoded by the converters of azure-functions, which the production worker uses too.
 """
 
+import logging
 import threading
 import uuid
 from collections.abc import Mapping
@@ -59,6 +60,18 @@ class _Context(Context):
     thread_local_storage: Any = _LOCAL
     trace_context: Any = _Trace()
     retry_context: Any = _Retry()
+
+
+class OfInvocation(logging.Filter):
+    """Lets pass what the host itself logs, and of an app what it logs on the thread of an invocation.
+
+    The host drops everything else, for it can't tell whose it is. A thread of the app's own is let in by setting
+    `context.thread_local_storage.invocation_id`, as Microsoft documents it.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether *record*, logged by this thread, arrives."""
+        return record.name.startswith("local.") or getattr(_LOCAL, "invocation_id", None) is not None
 
 
 def new_invocation_id() -> str:

@@ -114,6 +114,45 @@ def test_a_queue_that_refuses_ends_the_process(tmp_path: Path, azurite: Azurite,
             assert process.end() == 0
 
 
+LOGGING = """
+import logging
+import threading
+
+import azure.functions as func
+
+app = func.FunctionApp()
+logging.warning("while it is imported")
+
+
+@app.route(route="plain", auth_level=func.AuthLevel.ANONYMOUS)
+def plain(req: func.HttpRequest, context: func.Context) -> str:
+    def claiming() -> None:
+        context.thread_local_storage.invocation_id = context.invocation_id
+        logging.warning("on a thread that claims it")
+
+    for work in (lambda: logging.warning("on a thread of its own"), claiming):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    logging.getLogger("azure.core").warning("on the invocation's thread")
+    return "text"
+"""
+
+
+def test_what_is_logged_without_an_invocation_is_dropped(tmp_path: Path) -> None:
+    """A line arrives from the thread of an invocation, or one that claims it; all others are dropped as in Azure."""
+    with _host(tmp_path, {}, LOGGING) as process:
+        url = process.wait_for(r"^Host ready: (http://\S+)")[1]
+        assert requests.get(url + "/api/plain", timeout=PATIENCE).text == "text"
+        process.wait_for(r"Executed 'Functions.plain' \(Succeeded")
+        assert process.end() == 0
+    said = [line for line in process.lines if re.search("thread|imported", line)]
+    assert [line.partition("] ")[2].strip() for line in said] == [
+        "on a thread that claims it",
+        "on the invocation's thread",
+    ]
+
+
 def test_a_group_that_is_none_ends_the_host(tmp_path: Path) -> None:
     """A wrong --group is told with the groups that there are."""
     with _host(tmp_path, {}, APP, "--group", "nobody") as process:
