@@ -1,7 +1,7 @@
 """`python -m benchmarks [SCENARIO ...]`: measures everything side by side, prints the table, writes latest.md.
 
 Owns the order, the servers and the report. With scenarios named it measures and prints only these. Exits with 1 when a
-row misses its target without a reason in `WHY_NOT`.
+row misses its target.
 """
 
 import argparse
@@ -20,7 +20,6 @@ from benchmarks.imports import imports
 from benchmarks.latency import latency
 from benchmarks.rows import Found, Line, lines_of
 from benchmarks.server_process import running_server
-from benchmarks.why_not import WHY_NOT
 from local.azurite import running_azurite
 
 _ROOT = Path(__file__).parent.parent
@@ -83,16 +82,13 @@ def main() -> int:
     for line in lines:
         print("\n".join(textwrap.wrap(f"{'ok  ' if line.met else 'MISS'} {line.what}", 118)))
         print(f"     {line.reached}   target {line.target}")
-        if not line.met:
-            print(textwrap.indent(textwrap.fill(_reason(line), 112), "     "))
     if not chosen and not failed:
         _LATEST.write_text(_report(found, lines), encoding="utf-8")
-    return int(bool(failed) or any(not line.met and not _excuse(line) for line in lines))
+    return int(bool(failed) or any(not line.met for line in lines))
 
 
 def _report(found: Found, lines: list[Line]) -> str:
     rows = [f"| {line.what} | {line.target} | {line.reached} | {'yes' if line.met else '**no**'} |" for line in lines]
-    missed = [f"- {line.what}: {_reason(line)}" for line in lines if not line.met]
     revision = subprocess.run(
         ["git", "describe", "--always", "--dirty", "--exclude=*"],  # noqa: S607 - whichever git the developer has
         cwd=_ROOT,
@@ -112,7 +108,6 @@ def _report(found: Found, lines: list[Line]) -> str:
             "| what | must reach | reached | met |",
             "|---|---|---|---|",
             *rows,
-            *(["", "## Why not", "", *missed] if missed else []),
             "",
             "## The numbers behind it",
             "",
@@ -122,14 +117,6 @@ def _report(found: Found, lines: list[Line]) -> str:
             "",
         ]
     )
-
-
-def _excuse(line: Line) -> str | None:
-    return next((why for beginning, why in WHY_NOT.items() if line.what.startswith(beginning)), None)
-
-
-def _reason(line: Line) -> str:
-    return _excuse(line) or "not explained yet: profile it, mend it, or say in benchmarks/why_not.py why it can't be."
 
 
 if __name__ == "__main__":

@@ -13,12 +13,6 @@ from pathlib import Path
 _ROOT = Path(__file__).parent.parent
 _LIBRARIES = "import azure.functions, requests, azure.identity, azure.data.tables, msgspec"
 _TIMED = "import time; began = time.process_time(); {}; print(time.process_time() - began)"
-_PROFILED = f"""{_LIBRARIES}; import cProfile, sys
-profiler = cProfile.Profile()
-profiler.enable()
-import function_app
-profiler.disable()
-profiler.dump_stats(sys.argv[1])"""
 _REPEATS = 21
 
 
@@ -31,14 +25,6 @@ def imports() -> dict[str, float]:
             taken["app"].append(_seconds("import function_app", environment))
             taken["libraries"].append(_seconds(_LIBRARIES, environment))
     return {name: statistics.median(seconds[1:]) for name, seconds in taken.items()}
-
-
-def profile_import(to: Path) -> None:
-    """Write what cProfile sees of the app's import, the libraries being there, into a file for `pstats`."""
-    with tempfile.TemporaryDirectory() as bytecode:
-        for _ in range(2):
-            command = [sys.executable, "-c", _PROFILED, str(to)]
-            subprocess.run(command, cwd=_ROOT, env=_with_bytecode(bytecode), check=True)  # noqa: S603 - ours
 
 
 def _with_bytecode(folder: str) -> dict[str, str]:

@@ -1,54 +1,41 @@
 """The table over azure-data-tables: the only module that knows that SDK.
 
-Owns the exchange, the translation of errors, and how long one exchange may take. Does not own how rows and
-transactions are spelled (`adapters.table_wire`), what rows mean, nor the limits of the table
-(`adapters.table_limits`). Signing, retries and connections are the SDK's. No exception of the SDK leaves this module.
+Owns the translation of operations, rows and errors, and how long one exchange may take. Does not own what rows mean,
+nor the limits of the table (`adapters.table_limits`). No exception of the SDK leaves this module.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any, Final
 
+from azure.core import MatchConditions
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import HttpResponseError, ResourceExistsError
-from azure.core.rest import HttpRequest
-from azure.data.tables import TableClient
+from azure.data.tables import EdmType, EntityProperty, TableClient, TableEntity, UpdateMode
 from msgspec import Struct
 
-from shared.adapters.table_limits import check_transaction
-from shared.adapters.table_wire import (
-    Refusal,
-    content_type,
-    decode_answer,
-    decode_refusal,
-    decode_row,
-    decode_rows,
-    encode_transaction,
-    range_path,
-    row_path,
-)
+from shared.adapters.table_limits import INT32, check_transaction
 from shared.errors import RowConflictError, StoreError, StoreUnavailableError, TransactionTooLargeError
-from shared.ports import Delete, Operation, Row
+from shared.ports import Column, Delete, Insert, Merge, Operation, Put, Replace, Row
 from shared.redaction import one_line
 
 if TYPE_CHECKING:
     from azure.core.pipeline import PipelineResponse
-    from azure.core.rest import HttpResponse
 
 _EXISTS = "EntityAlreadyExists"
 _CHANGED = frozenset({"UpdateConditionNotSatisfied", "ConditionNotMet"})
 _GONE = frozenset({"ResourceNotFound", "EntityNotFound"})
 _NO_TABLE = "TableNotFound"
-_DONE = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED})
 _TOO_LARGE = frozenset({"RequestBodyTooLarge", "EntityTooLarge", "PropertyValueTooLarge", "TooManyProperties"})
 _KEPT_MESSAGE_BYTES = 256
 _OPERATION_INDEX = re.compile(r"(\d{1,3}):")
+_RANGE: Final = "PartitionKey eq @partition and RowKey ge @start and RowKey lt @end"
+
+_SdkOperation = tuple[str, dict[str, Any], dict[str, Any]]
 
 
 class TableStore(Struct, frozen=True):
@@ -66,19 +53,18 @@ class TableStore(Struct, frozen=True):
     def get(self, partition: str, key: str) -> Row | None:
         """The row, or None when there is none."""
         with _translated_errors():
-            answer = self._ask("GET", row_path(self.client.table_name, partition, key))
-            if not isinstance(answer, Refusal):
-                return decode_row(answer.body)
-        if answer.code in _GONE or answer.code == _NO_TABLE:
-            return None
-        raise _refused(answer)
+            try:
+                return _row(self.client.get_entity(partition, key))
+            except HttpResponseError as error:
+                if _code(error) in {*_GONE, _NO_TABLE}:
+                    return None
+                raise
 
     def query(self, partition: str, start: str, end: str) -> Iterator[Row]:
         """The rows with start <= key < end, in key order, read page by page as they are taken."""
-        asked = range_path(self.client.table_name, partition, start, end)
-        more: str | None = ""
-        while more is not None:
-            rows, more = self._page(asked + more)
+        bounds = {"partition": partition, "start": start, "end": end}
+        pages = self.client.query_entities(_RANGE, parameters=bounds).by_page()
+        while (rows := _next_page(pages)) is not None:
             yield from rows
 
     def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
@@ -105,61 +91,20 @@ class TableStore(Struct, frozen=True):
         return {}
 
     def _send(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
+        asked = [_sdk_operation(partition, operation) for operation in operations]
         with _translated_errors(operations):
-            answer = self._exchange(partition, operations)
-            if isinstance(answer, Refusal) and answer.code == _NO_TABLE:
+            try:
+                answers = self.client.submit_transaction(asked)
+            except HttpResponseError as error:
+                if _code(error) != _NO_TABLE:
+                    raise
                 self._create_table()
-                answer = self._exchange(partition, operations)
-        if isinstance(answer, Refusal):
-            raise _refused(answer, operations)
-        return answer
-
-    def _page(self, path: str) -> tuple[list[Row], str | None]:
-        """The rows of one page, and what asks for the next, None on the last."""
-        with _translated_errors():
-            answer = self._ask("GET", path)
-            if not isinstance(answer, Refusal):
-                return decode_rows(answer.body), _next_page(answer.headers)
-        if answer.code == _NO_TABLE:
-            return [], None
-        raise _refused(answer)
-
-    def _exchange(self, partition: str, operations: Sequence[Operation]) -> dict[str, str] | Refusal:
-        endpoint, boundary = self._endpoint, str(uuid4())
-        body = encode_transaction(
-            endpoint, self.client.table_name, self.client.api_version, partition, operations, boundary
-        )
-        answer = self._ask("POST", "$batch", content_type(boundary), body)
-        if isinstance(answer, Refusal):
-            return answer
-        return decode_answer(answer.headers.get("Content-Type", ""), answer.body, operations)
-
-    @property
-    def _endpoint(self) -> str:
-        return self.client.url.partition("?")[0]
-
-    def _ask(
-        self, method: str, path: str, media_type: str | None = None, content: bytes | None = None
-    ) -> "_Answer | Refusal":
-        """Send a request through the SDK's own pipeline."""
-        request = HttpRequest(
-            method,
-            f"{self._endpoint}/{path}",
-            headers={
-                "x-ms-version": self.client.api_version,
-                "DataServiceVersion": "3.0",
-                "MaxDataServiceVersion": "3.0;NetFx",
-                "Accept": "application/json" if content else "application/json;odata=minimalmetadata",
-                **({"Content-Type": media_type} if media_type else {}),
-            },
-            content=content,
-        )
-        pipeline = self.client._client  # noqa: SLF001 - the SDK's own calls cost ten times as much; nothing public sends
-        response = pipeline.send_request(request, stream=True)  # otherwise the SDK decodes it, for nobody
-        body = _read(response)
-        if response.status_code not in _DONE:
-            return decode_refusal(response.status_code, response.headers.get("x-ms-error-code"), body)
-        return _Answer(headers=response.headers, body=body)
+                answers = self.client.submit_transaction(asked)
+            return {
+                operation.key: str(answer["etag"])
+                for operation, answer in zip(operations, answers, strict=True)
+                if not isinstance(operation, Delete)
+            }
 
     def _create_table(self) -> None:
         try:
@@ -177,11 +122,6 @@ class TableStore(Struct, frozen=True):
                 isinstance(operation, Delete) and operation.etag is None and self.get(partition, operation.key) is None
             )
         ]
-
-
-class _Answer(Struct, frozen=True):
-    headers: Mapping[str, str]
-    body: bytes
 
 
 def open_table(
@@ -216,14 +156,6 @@ def open_table(
     return TableStore(TableClient(endpoint, table_name, credential=credential, **options))
 
 
-def _read(response: "HttpResponse") -> bytes:
-    """The body of an answer; its connection is kept, or closed when the body breaks off."""
-    try:
-        return response.read()
-    finally:
-        response.close()
-
-
 def _finish_answer(response: "PipelineResponse[Any, Any]") -> None:
     """Read an answer where the SDK still tries again if it breaks off, or if it is a refusal of the busy.
 
@@ -233,14 +165,69 @@ def _finish_answer(response: "PipelineResponse[Any, Any]") -> None:
     answer = response.http_response
     for name in ("Retry-After", "retry-after-ms", "x-ms-retry-after-ms"):
         answer.headers.pop(name, None)
-    _read(answer)
+    try:
+        answer.read()
+    finally:
+        answer.close()
 
 
-def _next_page(headers: Mapping[str, str]) -> str | None:
-    following = {name: headers.get(f"x-ms-continuation-{name}") for name in ("NextPartitionKey", "NextRowKey")}
-    if not any(following.values()):
-        return None
-    return "".join(f"&{name}={quote(value, safe='')}" for name, value in following.items() if value)
+def _next_page(pages: Iterator[Iterator[TableEntity]]) -> list[Row] | None:
+    """The rows of the next page, None after the last."""
+    with _translated_errors():
+        try:
+            page = next(pages, None)
+        except HttpResponseError as error:
+            if _code(error) == _NO_TABLE:
+                return None
+            raise
+        return None if page is None else [_row(entity) for entity in page]
+
+
+def _sdk_operation(partition: str, operation: Operation) -> _SdkOperation:
+    entity: dict[str, Any] = {"PartitionKey": partition, "RowKey": operation.key}
+    if not isinstance(operation, Delete):
+        entity.update((name, _sdk_value(value)) for name, value in operation.columns.items())
+    match operation:
+        case Insert():
+            return "create", entity, {"response_preference": "return-no-content"}
+        case Put():
+            return "upsert", entity, {"mode": UpdateMode.REPLACE}
+        case Merge():
+            return "upsert", entity, {"mode": UpdateMode.MERGE}
+        case Replace(etag=etag):
+            return "update", entity, {"mode": UpdateMode.REPLACE, **_if_match(etag)}
+        case Delete(etag=etag):
+            return "delete", entity, _if_match(etag) if etag is not None else {}
+
+
+def _if_match(etag: str) -> dict[str, Any]:
+    return {"etag": etag, "match_condition": MatchConditions.IfNotModified}
+
+
+def _sdk_value(value: Column) -> Column | EntityProperty:
+    """A value as the SDK takes it: of a number it has to be told that it needs 64 bits."""
+    if isinstance(value, int) and value not in INT32:
+        return EntityProperty(value, EdmType.INT64)
+    return value
+
+
+def _row(entity: TableEntity) -> Row:
+    etag = entity.metadata["etag"]
+    if etag is None:
+        raise ValueError("a row without ETag")
+    columns = {name: _column(value) for name, value in entity.items() if name not in {"PartitionKey", "RowKey"}}
+    return Row(key=entity["RowKey"], columns=columns, etag=etag)
+
+
+def _column(value: Any) -> Any:
+    """A value without the SDK's wrappers; one of a type that we never write stays, for whoever decodes the row."""
+    match value:
+        case EntityProperty():
+            return value.value
+        case datetime():
+            return datetime.combine(value.date(), value.timetz())
+        case _:
+            return value
 
 
 def _code(error: HttpResponseError) -> str:
@@ -255,27 +242,27 @@ def _translated_errors(operations: Sequence[Operation] = ()) -> Iterator[None]:
     try:
         yield
     except HttpResponseError as error:
-        refusal = Refusal(status=error.status_code or 0, code=_code(error), message=error.message or "")
-        raise _refused(refusal, operations) from None
+        raise _translated(error, operations) from None
     except Exception as error:  # noqa: BLE001 - as the next line says
         # An answer that is cut short or no HTTP makes the SDK raise anything, from BadStatusLine to AttributeError.
         words = f"the table gave no usable answer: {type(error).__name__}: {_short(str(error))}"
         raise StoreUnavailableError(words) from None
 
 
-def _refused(refusal: Refusal, operations: Sequence[Operation] = ()) -> StoreError:
-    code, text = refusal.code, _short(refusal.message)
+def _translated(error: HttpResponseError, operations: Sequence[Operation]) -> StoreError:
+    code, text = _code(error), _short(error.message)
     if code == _EXISTS or code in _CHANGED or (code in _GONE and operations):
-        key = _conflicting_key(refusal.message, operations)
+        key = _conflicting_key(error.message, operations)
         return RowConflictError(text, row_key=key, exists=code == _EXISTS)
-    if code in _TOO_LARGE or refusal.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+    if code in _TOO_LARGE or error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return TransactionTooLargeError(f"the table refused it: {text}")
-    if refusal.status == HTTPStatus.BAD_REQUEST:
+    if error.status_code == HTTPStatus.BAD_REQUEST:
         return StoreError(f"the table does not understand the request: {text}")
-    return StoreUnavailableError(f"the table answered {refusal.status} {code or 'without a code'}: {text}")
+    return StoreUnavailableError(f"the table answered {error.status_code} {code or 'without a code'}: {text}")
 
 
 def _conflicting_key(message: str, operations: Sequence[Operation]) -> str | None:
+    # The SDK's own index is 0 also when the service named none.
     if len(operations) == 1:
         return operations[0].key
     index = _OPERATION_INDEX.match(message)

@@ -36,7 +36,8 @@ def sent_bytes(operations: Sequence[Operation]) -> int:
     seen: list[int] = []
 
     def measure(request: PipelineRequest[HttpRequest]) -> None:
-        seen.append(len(request.http_request.content))
+        request.http_request.prepare_multipart_body()
+        seen.append(len(request.http_request.body))
         raise CaughtError
 
     client = TableClient.from_connection_string(

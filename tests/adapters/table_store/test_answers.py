@@ -5,10 +5,11 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import NamedTuple
+from uuid import UUID
 
 import pytest
 
@@ -184,6 +185,86 @@ def page(*keys: str, follow: str | None) -> Answer:
     if follow is not None:
         headers |= {"x-ms-continuation-NextPartitionKey": "p", "x-ms-continuation-NextRowKey": follow}
     return Answer(200, json.dumps({"value": rows}).encode(), headers)
+
+
+def row(**members: object) -> dict[str, object]:
+    """A row as the service answers it, with what OData adds."""
+    known = {"odata.metadata": "https://x/$metadata#t/@Element", "odata.etag": "e", "PartitionKey": "p", "RowKey": "r"}
+    return known | members
+
+
+@pytest.mark.parametrize(
+    ("member", "column"),
+    [
+        pytest.param({"x": "L\u00e4uft"}, "L\u00e4uft", id="text"),
+        pytest.param({"x": 7}, 7, id="a number"),
+        pytest.param({"x": True}, True, id="a truth"),
+        pytest.param({"x": None}, None, id="nothing"),
+        pytest.param({"x@odata.type": "Edm.Binary", "x": "AAH/"}, b"\x00\x01\xff", id="bytes"),
+        pytest.param({"x@odata.type": "Edm.Int64", "x": "-9223372036854775808"}, -(2**63), id="64 bits"),
+        pytest.param(
+            {"x@odata.type": "Edm.DateTime", "x": "2026-11-22T23:25:20.2117329Z"},
+            datetime(2026, 11, 22, 23, 25, 20, 211732, tzinfo=UTC),
+            id="a time finer than ours",
+        ),
+        pytest.param(
+            {"x@odata.type": "Edm.DateTime", "x": "2026-11-22T23:25:20Z"},
+            datetime(2026, 11, 22, 23, 25, 20, tzinfo=UTC),
+            id="a whole second",
+        ),
+        pytest.param({"x": 0.5}, 0.5, id="a fraction, which we never write"),
+        pytest.param({"x@odata.type": "Edm.Guid", "x": str(UUID(int=7))}, UUID(int=7), id="a GUID, likewise"),
+    ],
+)
+def test_a_column_is_read_by_the_type_that_the_service_names(
+    script: Script, member: dict[str, object], column: object
+) -> None:
+    """Each type comes back as plain Python; keys, the service's own time and what OData adds are no columns."""
+    body = json.dumps(row(Timestamp="2026-11-22T23:25:20.2117329Z", **member)).encode()
+    json_body = {"Content-Type": "application/json"}
+    script.answers = [Answer(200, body, json_body), Answer(200, b'{"value": [%b]}' % body, json_body)]
+    for found in (script.store.get("p", "r"), *script.store.query("p", "a", "z")):
+        assert found is not None
+        assert (found.key, found.etag, found.columns) == ("r", "e", {"x": column})
+        assert type(found.columns["x"]) is type(column)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("7", id="no object"),
+        pytest.param("{}", id="nothing"),
+        pytest.param(json.dumps(row()).replace("RowKey", "Rowkey"), id="no key"),
+        pytest.param(json.dumps(row()).replace("odata.etag", "etag"), id="no ETag"),
+        pytest.param(json.dumps(row(**{"x@odata.type": "Edm.Binary", "x": "A"})), id="no base64"),
+        pytest.param(json.dumps(row(**{"x@odata.type": "Edm.Binary", "x": 7})), id="a number for bytes"),
+        pytest.param(json.dumps(row(**{"x@odata.type": "Edm.Int64", "x": "x"})), id="no number"),
+        pytest.param(json.dumps(row(**{"x@odata.type": "Edm.DateTime", "x": "yesterday"})), id="no time"),
+    ],
+)
+def test_a_row_that_makes_no_sense_is_refused(script: Script, body: str) -> None:
+    """What is no row, or not of the type that it says, is no usable answer, and never a row with less in it."""
+    json_body = {"Content-Type": "application/json"}
+    whole = body.encode()
+    script.answers = [Answer(200, whole, json_body), Answer(200, b'{"value": [%b]}' % whole, json_body)]
+    with pytest.raises(StoreUnavailableError):
+        script.store.get("p", "r")
+    with pytest.raises(StoreUnavailableError):
+        list(script.store.query("p", "a", "z"))
+
+
+def test_an_answer_that_is_cut_short_is_never_success(script: Script) -> None:
+    """Whatever the byte at which the answer to a write breaks off, it is no answer."""
+    part = b'--c\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 204 No Content\r\nETag: W/"1"\r\n\r\n\r\n'
+    whole = b"--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n" + 2 * part + b"--c--\r\n--b--\r\n"
+    promised = BATCH | {"Content-Length": str(len(whole))}
+    store = script.store
+    for length in range(len(whole)):
+        script.answers = [Answer(202, whole[:length], promised)]
+        with pytest.raises(StoreUnavailableError):
+            store.transact("p", TWO)
+    script.answers = [Answer(202, whole, promised)]
+    assert store.transact("p", TWO) == {"a": 'W/"1"', "b": 'W/"1"'}
 
 
 @pytest.mark.parametrize(
