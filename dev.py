@@ -1,6 +1,6 @@
 """Runs, tests and maintains Prepwatch: `python3 dev.py COMMAND [-- ARGUMENT ...]`; --help names the commands.
 
-Plain standard library, because it makes what everything else needs: .venv (from requirements*.txt) and
+Plain standard library, because it makes what everything else needs: .venv (from requirements-dev.txt) and
 node_modules (from package-lock.json), again whenever those files change. What the commands do is decided
 elsewhere: the local stack in local/, the tools' configuration in pyproject.toml.
 """
@@ -18,8 +18,9 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 NODE_MODULES = ROOT / "node_modules"
-REQUIREMENTS = [ROOT / "requirements.txt", ROOT / "requirements-dev.txt"]
+REQUIREMENTS = ROOT / "requirements-dev.txt"
 LOWEST_PYTHON = (3, 11)
+DEPLOYED_PYTHON = "3.13"
 
 CHECKS = [
     ["ruff", "check", "."],
@@ -29,8 +30,7 @@ CHECKS = [
     ["local.node", "exec", "--", "prettier", "--check", "shared/web/dashboard/*.js"],
     ["local.node", "exec", "--", "tsc", "--project", "jsconfig.json"],
 ]
-COMPILE = ["uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "pyproject.toml"]
-COMPILE += ["--custom-compile-command", "python3 dev.py lock"]
+COMPILE = ["uv", "pip", "compile", "--quiet", "pyproject.toml", "--custom-compile-command", "python3 dev.py lock"]
 
 
 def call(*arguments: str) -> int:
@@ -64,15 +64,14 @@ def recipe_of(*files: Path) -> str:
 
 
 def make_venv() -> None:
-    """Make .venv unless it is what requirements*.txt ask for."""
-    recipe = recipe_of(*REQUIREMENTS)
+    """Make .venv unless it is what requirements-dev.txt asks for."""
+    recipe = recipe_of(REQUIREMENTS)
     if PYTHON.exists() and is_current(VENV, recipe):
         return
-    print("dev.py: making .venv from requirements*.txt: fetches 120 MB from the Python package index", flush=True)
+    print("dev.py: making .venv from requirements-dev.txt: fetches 120 MB from the Python package index", flush=True)
     print("        (half of it Node.js, for the storage emulator), takes 460 MB here; about a minute", flush=True)
     must(subprocess.call([sys.executable, "-m", "venv", "--clear", str(VENV)]), "making .venv")  # noqa: S603 - ourselves
-    files = [option for file in REQUIREMENTS for option in ("-r", str(file))]
-    must(call("pip", "install", "--quiet", "--disable-pip-version-check", *files), "pip install")
+    must(call("pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(REQUIREMENTS)), "pip install")
     complete(VENV, recipe)
 
 
@@ -132,13 +131,14 @@ def bench(arguments: list[str]) -> int:
 
 def lock(arguments: list[str]) -> int:
     """Write requirements*.txt from the ranges in pyproject.toml; `lock -- --upgrade` takes the newest."""
-    groups = ["--group", "dev", "--group", "local", "-c", "requirements.txt", "-o", "requirements-dev.txt"]
-    must(call(*COMPILE, *arguments, "-o", "requirements.txt"), "locking what is deployed")
-    must(call(*COMPILE, *arguments, *groups), "locking what develops it")
+    developed = ["--universal", "--python-version", ".".join(map(str, LOWEST_PYTHON))]
+    developed += ["--group", "dev", "--group", "local", "-o", "requirements-dev.txt"]
+    must(call(*COMPILE, *arguments, *developed), "locking what develops it")
+    # No marker for another Python: a build by that one shall fail, instead of making a package that can't be imported.
+    deployed = ["--python-version", DEPLOYED_PYTHON, "--python-platform", "linux", "-c", "requirements-dev.txt"]
+    must(call(*COMPILE, *arguments, *deployed, "-o", "requirements.txt"), "locking what is deployed")
     worker = ["--group", "worker", "-c", "requirements.txt", "-o", "requirements-worker.txt"]
-    # What runs there exists for the Python of the deployment only.
-    newest = ["3.13" if word == "3.11" else word for word in COMPILE]
-    return call(*newest, *arguments, *worker)
+    return call(*COMPILE, *arguments, "--universal", "--python-version", DEPLOYED_PYTHON, *worker)
 
 
 def smoke(arguments: list[str]) -> int:

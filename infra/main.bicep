@@ -1,7 +1,10 @@
 // Prepwatch in a resource group of its own, and the right to read each Batch account that it watches.
 // Every resource is declared here, none comes from a module registry. An app setting whose parameter is left
-// empty takes the app's own default, so that defaults live in one place: the app.
+// empty takes the app's own default, so that defaults live in one place: the app. Switches and numbers are text here,
+// because azd leaves a bool or int that it can't read out, and the default would hold in silence.
 targetScope = 'subscription'
+
+import { batchAccounts, given, isOn, mistakes, part } from 'app/variables.bicep'
 
 @minLength(1)
 @maxLength(64)
@@ -50,15 +53,14 @@ param batchAccountName string = ''
 @description('BATCH_API_VERSION: api-version of the Batch REST API.')
 param batchApiVersion string = ''
 
-@description('BATCH_TOKEN_SCOPE: scope of Batch tokens; only sovereign clouds need another.')
+@description('BATCH_TOKEN_SCOPE: scope of Batch tokens, when it is not that of the cloud.')
 param batchTokenScope string = ''
 
 @description('TRACKED_JOBS: comma-separated job ids and globs, !glob excludes.')
 param trackedJobs string = ''
 
-@minLength(9)
 @description('POLL_SCHEDULE: NCRONTAB expression of six fields, the first one seconds. Functions itself reads it, so it is always set.')
-param pollSchedule string = '0 * * * * *'
+param pollSchedule string = ''
 
 @description('POLL_BUDGET_SECONDS: seconds into a cycle after which no further job is begun.')
 param pollBudgetSeconds string = ''
@@ -111,52 +113,68 @@ param heartbeatUrl string = ''
 @description('PUBLIC_URL: address of the app in messages, when it is not that of the function app.')
 param publicUrl string = ''
 
-@allowed([
-  512
-  2048
-  4096
-])
-@description('Memory of an instance in MB.')
-param instanceMemoryMB int = 512
+@description('INSTANCE_MEMORY_MB: memory of an instance, 512 (when empty), 2048 or 4096.')
+param instanceMemoryMB string = ''
 
-@minValue(40)
-@maxValue(1000)
-@description('Most instances of the app; 40 is the least that Flex Consumption takes.')
-param maximumInstanceCount int = 40
+@description('MAXIMUM_INSTANCE_COUNT: most instances of each group of functions, 1 to 1000; 40 when empty. Some regions refuse less than 40.')
+param maximumInstanceCount string = ''
 
-@description('Assigns the app its roles. false for those who may not assign: the roles are then in docs/deploy.md, for somebody who may.')
-param assignRoles bool = true
+@description('ASSIGN_ROLES: true (when empty) assigns the app its roles. false for those who may not assign: the roles are then in docs/deploy.md, for somebody who may.')
+param assignRoles string = ''
 
-@description('Puts the app into a virtual network, and storage and Key Vault behind private endpoints.')
-param vnetEnabled bool = false
+@description('VNET_ENABLED: true puts the app into a virtual network, and storage and Key Vault behind private endpoints. false when empty.')
+param vnetEnabled string = ''
 
-@description('Creates an Event Grid topic that receives every event, through a webhook named event-grid.')
-param eventGridTopic bool = false
+@description('VNET_ADDRESS_PREFIX: addresses of that network, 10.0.0.0/16 when empty. They must not overlap those of networks that it is peered with.')
+param vnetAddressPrefix string = ''
 
-@description('Application (client) id of an app registration: people then sign in through Entra ID, and function keys are no longer taken. Empty: function keys.')
+@description('EVENT_GRID_TOPIC: true creates an Event Grid topic that receives every event, through a webhook named event-grid. false when empty.')
+param eventGridTopic string = ''
+
+@description('SIGN_IN_CLIENT_ID: application (client) id of an app registration: people then sign in through Entra ID, and function keys are no longer taken. Empty: function keys.')
 param signInClientId string = ''
 
-@description('Tenant whose people sign in; the tenant of the deployment when empty.')
+@description('SIGN_IN_TENANT_ID: tenant whose people sign in; the tenant of the deployment when empty.')
 param signInTenantId string = ''
 
-@description('Mail address that alert rules write to; empty for none.')
+@description('ALERT_EMAIL: mail address that alert rules write to; empty for none.')
 param alertEmail string = ''
 
-@description('Resource id of an action group of yours that alert rules notify; empty for none.')
+@description('ACTION_GROUP_ID: resource id of an action group of yours that alert rules notify; empty for none.')
 param actionGroupId string = ''
 
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
 var appName = 'func-prepwatch-${token}'
-var batchAccounts = empty(batchAccountIds) ? [] : split(batchAccountIds, ',')
+var accounts = batchAccounts(batchAccountIds)
+var assignsRoles = isOn(assignRoles, 'true')
+var hasNetwork = isOn(vnetEnabled, 'false')
+var hasTopic = isOn(eventGridTopic, 'false')
+var wrong = mistakes({
+  BATCH_ACCOUNT_IDS: batchAccountIds
+  BATCH_ACCOUNT_URLS: batchAccountUrls
+  ASSIGN_ROLES: assignRoles
+  VNET_ENABLED: vnetEnabled
+  VNET_ADDRESS_PREFIX: vnetAddressPrefix
+  EVENT_GRID_TOPIC: eventGridTopic
+  WEBHOOKS: webhooks
+  INSTANCE_MEMORY_MB: instanceMemoryMB
+  MAXIMUM_INSTANCE_COUNT: maximumInstanceCount
+  SIGN_IN_CLIENT_ID: signInClientId
+  SIGN_IN_TENANT_ID: signInTenantId
+  ALERT_EMAIL: alertEmail
+  ACTION_GROUP_ID: actionGroupId
+})
+// The engine works out every name before it makes anything: a mistake ends the deployment there.
+var groupName = empty(wrong) ? 'rg-${environmentName}' : fail(join(wrong, '. '))
 
 // Azure stores settings as text, the app takes an empty one for a missing one.
 var settings = {
   BATCH_ACCOUNT_NAME: batchAccountName
   BATCH_API_VERSION: batchApiVersion
-  BATCH_TOKEN_SCOPE: batchTokenScope
+  BATCH_TOKEN_SCOPE: given(batchTokenScope, '${environment().batch}/.default')
   TRACKED_JOBS: trackedJobs
-  POLL_SCHEDULE: pollSchedule
+  POLL_SCHEDULE: given(pollSchedule, '0 * * * * *')
   POLL_BUDGET_SECONDS: pollBudgetSeconds
   POLL_CONCURRENCY: pollConcurrency
   FIRST_SIGHT_SECONDS: firstSightSeconds
@@ -177,12 +195,14 @@ var secrets = union(
   empty(stateStorage) ? {} : { STATE_STORAGE: stateStorage },
   empty(heartbeatUrl) ? {} : { HEARTBEAT_URL: heartbeatUrl },
   empty(webhookUrl) ? {} : { WEBHOOK_URL: webhookUrl },
-  empty(webhookUrl) ? {} : { WEBHOOK_SECRET: startsWith(webhookSecret, 'whsec_') ? webhookSecret : 'whsec_${webhookSecret}' },
+  empty(webhookUrl)
+    ? {}
+    : { WEBHOOK_SECRET: startsWith(webhookSecret, 'whsec_') ? webhookSecret : 'whsec_${webhookSecret}' },
   webhookSecrets
 )
 
 resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
-  name: 'rg-${environmentName}'
+  name: groupName
   location: location
   tags: tags
 }
@@ -204,7 +224,7 @@ module storage 'app/storage.bicep' = {
     name: 'st${token}'
     location: location
     tags: tags
-    publicNetworkAccess: vnetEnabled ? 'Disabled' : 'Enabled'
+    publicNetworkAccess: hasNetwork ? 'Disabled' : 'Enabled'
   }
 }
 
@@ -215,7 +235,7 @@ module vault 'app/vault.bicep' = {
     name: 'kv-${token}'
     location: location
     tags: tags
-    publicNetworkAccess: vnetEnabled ? 'Disabled' : 'Enabled'
+    publicNetworkAccess: hasNetwork ? 'Disabled' : 'Enabled'
     secrets: secrets
   }
 }
@@ -231,7 +251,7 @@ module monitoring 'app/monitoring.bicep' = {
   }
 }
 
-module roles 'app/roles.bicep' = if (assignRoles) {
+module roles 'app/roles.bicep' = if (assignsRoles) {
   name: 'roles'
   scope: group
   params: {
@@ -242,42 +262,51 @@ module roles 'app/roles.bicep' = if (assignRoles) {
   }
 }
 
-module batch 'app/batch-account.bicep' = [
-  for (id, i) in batchAccounts: {
+// By index: of a loop over items the compiler can make, without a word, what Azure refuses.
+module batchRoles 'app/batch-account.bicep' = [
+  for i in range(0, assignsRoles ? length(accounts) : 0): {
     name: 'batch-account-${i}-${token}'
-    scope: resourceGroup(split(trim(id), '/')[2], split(trim(id), '/')[4])
+    scope: resourceGroup(part(accounts[i], 2), part(accounts[i], 4))
     params: {
-      name: split(trim(id), '/')[8]
+      name: part(accounts[i], 8)
       principalId: identity.outputs.principalId
-      assignRole: assignRoles
     }
   }
 ]
 
-module network 'app/network.bicep' = if (vnetEnabled) {
+// Reading an account's address takes no more than the right to read the account, and none where addresses are given.
+resource watched 'Microsoft.Batch/batchAccounts@2024-07-01' existing = [
+  for i in range(0, empty(trim(batchAccountUrls)) ? length(accounts) : 0): {
+    name: part(accounts[i], 8)
+    scope: resourceGroup(part(accounts[i], 2), part(accounts[i], 4))
+  }
+]
+
+module network 'app/network.bicep' = if (hasNetwork) {
   name: 'network'
   scope: group
   params: {
     name: 'vnet-prepwatch-${token}'
+    addressPrefix: given(vnetAddressPrefix, '10.0.0.0/16')
     location: location
     tags: tags
   }
 }
 
-module privateEndpoints 'app/private-endpoints.bicep' = if (vnetEnabled) {
+module privateEndpoints 'app/private-endpoints.bicep' = if (hasNetwork) {
   name: 'private-endpoints'
   scope: group
   params: {
     location: location
     tags: tags
-    networkId: vnetEnabled ? network!.outputs.id : ''
-    subnetId: vnetEnabled ? network!.outputs.endpointsSubnetId : ''
+    networkId: hasNetwork ? network!.outputs.id : ''
+    subnetId: hasNetwork ? network!.outputs.endpointsSubnetId : ''
     storageName: storage.outputs.name
     vaultName: vault.outputs.name
   }
 }
 
-module topic 'app/event-grid.bicep' = if (eventGridTopic) {
+module topic 'app/event-grid.bicep' = if (hasTopic) {
   name: 'event-grid'
   scope: group
   params: {
@@ -285,7 +314,7 @@ module topic 'app/event-grid.bicep' = if (eventGridTopic) {
     location: location
     tags: tags
     principalId: identity.outputs.principalId
-    assignRole: assignRoles
+    assignRole: assignsRoles
   }
 }
 
@@ -303,16 +332,18 @@ module app 'app/function-app.bicep' = {
     componentName: monitoring.outputs.componentName
     vaultUri: vault.outputs.uri
     vaultSettings: objectKeys(secrets)
-    subnetId: vnetEnabled ? network!.outputs.appSubnetId : ''
-    instanceMemoryMB: instanceMemoryMB
-    maximumInstanceCount: maximumInstanceCount
-    signInClientId: signInClientId
-    signInTenantId: empty(signInTenantId) ? tenant().tenantId : signInTenantId
+    subnetId: hasNetwork ? network!.outputs.appSubnetId : ''
+    instanceMemoryMB: int(given(instanceMemoryMB, '512'))
+    maximumInstanceCount: int(given(maximumInstanceCount, '40'))
+    signInClientId: trim(signInClientId)
+    signInTenantId: given(signInTenantId, tenant().tenantId)
     settings: settings
     batchAccountUrls: batchAccountUrls
-    watchedUrls: [for i in range(0, length(batchAccounts)): batch[i].outputs.url]
+    watchedHosts: [
+      for i in range(0, empty(trim(batchAccountUrls)) ? length(accounts) : 0): watched[i].properties.accountEndpoint
+    ]
     webhooks: webhooks
-    topicEndpoint: eventGridTopic ? topic!.outputs.endpoint : ''
+    topicEndpoints: hasTopic ? [topic!.outputs.endpoint] : []
   }
   // A Key Vault reference that can't be read at the start of the app stays unresolved for up to a day.
   dependsOn: [
@@ -321,15 +352,15 @@ module app 'app/function-app.bicep' = {
   ]
 }
 
-module alerts 'app/alerts.bicep' = if (!empty(alertEmail) || !empty(actionGroupId)) {
+module alerts 'app/alerts.bicep' = if (!empty(trim(alertEmail)) || !empty(trim(actionGroupId))) {
   name: 'alerts'
   scope: group
   params: {
     location: location
     tags: tags
     workspaceId: monitoring.outputs.workspaceId
-    alertEmail: alertEmail
-    actionGroupId: actionGroupId
+    alertEmail: trim(alertEmail)
+    actionGroupId: trim(actionGroupId)
   }
 }
 
@@ -358,4 +389,4 @@ output DASHBOARD_URL string = 'https://${app.outputs.host}/api/dashboard'
 output HEALTH_URL string = 'https://${app.outputs.host}/api/health'
 
 @description('Whether people sign in through Entra ID instead of with a function key.')
-output SIGN_IN bool = !empty(signInClientId)
+output SIGN_IN bool = !empty(trim(signInClientId))

@@ -1,13 +1,10 @@
-// One watched Batch account, deployed into that account's own resource group: its address, and the right to read it.
+// The right to read one watched Batch account, deployed into that account's own resource group.
 
 @description('Name of the Batch account.')
 param name string
 
 @description('Object id of the app identity.')
 param principalId string
-
-@description('Whether to assign the role.')
-param assignRole bool
 
 // Its only data action is Microsoft.Batch/*/read: the app can list and get, and change nothing.
 var batchRoles = {
@@ -19,8 +16,9 @@ resource account 'Microsoft.Batch/batchAccounts@2024-07-01' existing = {
 }
 
 resource onAccount 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for role in (assignRole ? items(batchRoles) : []): {
-    name: guid(account.id, principalId, role.value)
+  for role in items(batchRoles): {
+    // Azure refuses a second name for the same role, and ids may be spelt in two ways.
+    name: guid(toLower(account.id), principalId, role.value)
     scope: account
     properties: {
       roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.value)
@@ -29,6 +27,3 @@ resource onAccount 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
     }
   }
 ]
-
-@description('Address of the account\'s data plane.')
-output url string = 'https://${account.properties.accountEndpoint}'

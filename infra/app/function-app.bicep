@@ -48,22 +48,26 @@ param signInTenantId string
 @description('The app settings that are text as they stand.')
 param settings object
 
-@description('Comma-separated addresses of Batch accounts; they win over watchedUrls.')
+@description('Comma-separated addresses of Batch accounts; they win over watchedHosts.')
 param batchAccountUrls string
 
-@description('Addresses of the Batch accounts that were given by resource id.')
-param watchedUrls array
+@description('Hosts of the Batch accounts that were given by resource id.')
+param watchedHosts array
 
 @description('The webhooks, without secrets.')
 param webhooks array
 
-@description('Address of the Event Grid topic; empty for none.')
-param topicEndpoint string
+@description('Address of the Event Grid topic, if there is one.')
+param topicEndpoints array
 
-var topicWebhook = { name: 'event-grid', format: 'eventgrid', url: topicEndpoint }
 var computedSettings = {
-  BATCH_ACCOUNT_URLS: empty(batchAccountUrls) ? join(watchedUrls, ',') : batchAccountUrls
-  WEBHOOKS: string(concat(webhooks, empty(topicEndpoint) ? [] : [topicWebhook]))
+  BATCH_ACCOUNT_URLS: empty(trim(batchAccountUrls))
+    ? join(map(watchedHosts, host => 'https://${host}'), ',')
+    : batchAccountUrls
+  WEBHOOKS: string(concat(
+    webhooks,
+    map(topicEndpoints, endpoint => { name: 'event-grid', format: 'eventgrid', url: endpoint })
+  ))
 }
 var platformSettings = {
   AzureWebJobsDisableHomepage: 'true'
@@ -112,6 +116,7 @@ resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
 
 resource app 'Microsoft.Web/sites@2024-04-01' = {
   // checkov:skip=CKV_AZURE_212: Flex Consumption has no fixed number of instances to raise
+  // checkov:skip=CKV_AZURE_78: Flex Consumption has no FTP, and many regions refuse ftpsState
   // checkov:skip=CKV_AZURE_213: Flex Consumption takes no healthCheckPath; HEALTH_URL is for monitors
   // checkov:skip=CKV_AZURE_222: webhooks' links, the dashboard and health checks come from outside; a key or a sign-in guards what tells anything
   // checkov:skip=CKV_AZURE_17: callers have keys or sign in; client certificates would shut out browsers and monitors
@@ -133,7 +138,6 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
     virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
     siteConfig: {
       minTlsVersion: '1.2'
-      ftpsState: 'Disabled'
       http20Enabled: true
       appSettings: map(items(appSettings), setting => { name: setting.key, value: setting.value })
     }
@@ -155,22 +159,23 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
       scaleAndConcurrency: {
         instanceMemoryMB: instanceMemoryMB
         maximumInstanceCount: maximumInstanceCount
+        triggers: {
+          http: {
+            // For Python it is 1 by default: a page and its data would then each wait for the start of an instance.
+            perInstanceConcurrency: 16
+          }
+        }
       }
     }
-  }
-}
-
-resource noFtpPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-04-01' = {
-  parent: app
-  name: 'ftp'
-  properties: {
-    allow: false
   }
 }
 
 resource noPublishingPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-04-01' = {
   parent: app
   name: 'scm'
+  // The types know no location here, but some regions have refused the policy without one.
+  #disable-next-line BCP187
+  location: location
   properties: {
     allow: false
   }
@@ -199,21 +204,23 @@ resource signIn 'Microsoft.Web/sites/config@2024-04-01' = {
         '/api/health'
       ]
     }
-    identityProviders: empty(signInClientId) ? {} : {
-      azureActiveDirectory: {
-        enabled: true
-        registration: {
-          openIdIssuer: '${environment().authentication.loginEndpoint}${signInTenantId}/v2.0'
-          clientId: signInClientId
+    identityProviders: empty(signInClientId)
+      ? {}
+      : {
+          azureActiveDirectory: {
+            enabled: true
+            registration: {
+              openIdIssuer: '${environment().authentication.loginEndpoint}${signInTenantId}/v2.0'
+              clientId: signInClientId
+            }
+            validation: {
+              allowedAudiences: [
+                signInClientId
+                'api://${signInClientId}'
+              ]
+            }
+          }
         }
-        validation: {
-          allowedAudiences: [
-            signInClientId
-            'api://${signInClientId}'
-          ]
-        }
-      }
-    }
     httpSettings: {
       requireHttps: true
     }

@@ -9,6 +9,9 @@ param location string
 @description('Tags of the resource.')
 param tags object
 
+@description('Addresses of the network, /8 to /22; each subnet gets a /24 of it.')
+param addressPrefix string
+
 resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
   name: name
   location: location
@@ -16,14 +19,16 @@ resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
   properties: {
     addressSpace: {
       addressPrefixes: [
-        '10.0.0.0/16'
+        '${parseCidr(addressPrefix).network}/${parseCidr(addressPrefix).cidr}'
       ]
     }
     subnets: [
       {
         name: 'app'
         properties: {
-          addressPrefix: '10.0.1.0/24'
+          addressPrefix: cidrSubnet(addressPrefix, 24, 1)
+          // The way to Batch and to webhooks; newer versions of the API close it unless it is asked for.
+          defaultOutboundAccess: true
           delegations: [
             {
               name: 'flex-consumption'
@@ -37,7 +42,8 @@ resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
       {
         name: 'private-endpoints'
         properties: {
-          addressPrefix: '10.0.2.0/24'
+          addressPrefix: cidrSubnet(addressPrefix, 24, 2)
+          defaultOutboundAccess: false
           privateEndpointNetworkPolicies: 'Disabled'
         }
       }

@@ -1,6 +1,7 @@
 """What .funcignore leaves in the package."""
 
 import fnmatch
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -72,6 +73,17 @@ def test_the_zip_holds_exactly_the_package(checkout: Path, tmp_path_factory: pyt
     with zipfile.ZipFile(first) as archive:
         assert {name: archive.read(name).decode() for name in archive.namelist()} == {name: name for name in WANTED}
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_the_package_is_locked_for_the_deployed_python_alone() -> None:
+    """No requirement is for another Python: a build by that one fails, instead of making what can't run."""
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pinned = [line for line in lines if line and not line.lstrip().startswith("#")]
+
+    assert len(pinned) > 10
+    assert [line for line in pinned if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
+    # Its 2.x exists for 3.13 and newer only: with it no older Python gets through.
+    assert any(line.startswith("azure-functions==2.") for line in pinned)
 
 
 def test_the_package_of_this_checkout_is_the_app() -> None:

@@ -84,6 +84,24 @@ def test_every_supported_python_is_tested() -> None:
     assert f"version: '{tested[-1]}'" in (ROOT / "infra" / "app" / "function-app.bicep").read_text(encoding="utf-8")
 
 
+@each_workflow
+def test_where_nothing_may_be_skipped_the_compiler_is_there(path: Path) -> None:
+    """Each job that runs every test installs Bicep before; and none checks the template in a way of its own."""
+    for job in _read(path)["jobs"].values():
+        names = [index for index, step in enumerate(job["steps"]) if "PREPWATCH_REQUIRE_ALL" in step.get("env", {})]
+        bicep = [index for index, step in enumerate(job["steps"]) if "az bicep" in step.get("run", "")]
+        assert [index for index in names if not bicep or index < bicep[0]] == []
+        assert bool(names) is bool(bicep)
+
+
+@each_workflow
+def test_whatever_builds_tries_the_deployed_python(path: Path) -> None:
+    """Each workflow that hands out a package, or tests it, installs its requirements for the Python that runs it."""
+    tried = [step for step in _steps(path) if "--dry-run" in step.get("run", "") and "requirements.txt" in step["run"]]
+
+    assert tried
+
+
 def test_dependabot_watches_what_is_locked() -> None:
     """Python packages, npm packages and actions are each watched."""
     updates = _read(ROOT / ".github" / "dependabot.yml")["updates"]

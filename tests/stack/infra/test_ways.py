@@ -1,0 +1,34 @@
+"""Every way of deploying, expanded by Azure's own engine."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.stack.infra.conftest import Compile, Expand
+from tests.stack.infra.judge import complaints
+from tests.stack.infra.ways import WAYS, Way
+from tests.support.azd import parameters
+from tests.support.bicep import INFRA, Bicep
+
+QUICK = {"one account", "all at once"}
+
+each_way = pytest.mark.parametrize(
+    "way",
+    [pytest.param(way, id=name, marks=() if name in QUICK else pytest.mark.slow) for name, way in WAYS.items()],
+)
+
+
+@each_way
+def test_azure_takes_it_and_makes_what_it_must(way: Way, bare: Path, expand: Expand) -> None:
+    """Azure begins the deployment; all that must be there is made and nothing else, each setting in its place."""
+    assert complaints(way, expand(way, bare)) == []
+
+
+@each_way
+def test_azure_takes_it_with_its_secrets_hidden(way: Way, bicep: Bicep, compiled: Compile) -> None:
+    """The template as it is deployed is accepted too, and what it would make shows no secret."""
+    main = INFRA / "main.bicep"
+    snapshot = bicep.snapshot(main, parameters(way.variables, compiled(main)))
+
+    told = repr([snapshot.resources, snapshot.outputs, snapshot.warnings])
+    assert [name for name, secret in way.secrets.items() if secret in told] == []
