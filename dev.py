@@ -120,7 +120,7 @@ def test_fast(arguments: list[str]) -> int:
 def soak(arguments: list[str]) -> int:
     """Run the app in bad weather for five minutes and judge it; `soak -- --minutes 60 --seed 7`."""
     make_node_modules()
-    return call("tests.whole.soak", *arguments)
+    return call("trials.soak", *arguments)
 
 
 def bench(arguments: list[str]) -> int:

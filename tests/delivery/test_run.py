@@ -14,7 +14,7 @@ from shared.state.telling import DeliveryState, WebhookState
 from shared.webhook import WebhookAnswer, WebhookRequest
 from tests.support.fake_table import FakeTable
 from tests.support.webhook_settings import SIGNED, accepted
-from tests.whole.faults.place import SerialLanes
+from trials.soak.place import SerialLanes
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 SITE = Origin(account=None, url=None, site="here")

@@ -11,7 +11,7 @@ from shared.adapters.table_store import TableStore, open_table
 from shared.errors import RowConflictError, StoreUnavailableError
 from shared.ports import Insert, Put, Replace, Row
 from tests.support.fake_table import FakeTable, Fault
-from tests.support.fault_proxy import FaultProxy, ProxyFault, fault_proxy
+from trials.soak.fault_proxy import FaultProxy, ProxyFault, fault_proxy
 
 HEAD = "job|a"
 PATIENCE = timedelta(seconds=1)

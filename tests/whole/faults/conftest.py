@@ -6,9 +6,9 @@ from contextlib import ExitStack
 import pytest
 
 from local.azurite import Azurite
-from tests.whole.faults.people import PEOPLE
-from tests.whole.faults.stage import Stage, stage
-from tests.whole.faults.story import CYCLES, TROUBLE, Story
+from trials.faults.people import PEOPLE
+from trials.faults.stage import Stage, stage
+from trials.faults.story import CYCLES, TROUBLE, Story
 
 STORIES = (CYCLES, PEOPLE, TROUBLE)
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.whole.faults.checker import Hold, Receipt, check, excuses, read_holds
+from trials.soak.checker import Hold, Receipt, check, excuses, read_holds
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=60)

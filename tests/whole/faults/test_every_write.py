@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 
 from local.azurite import Azurite
-from tests.support.fault_proxy import FaultProxy, ProxyFault, fault_proxy
-from tests.whole.faults.crash_table import may_duplicate
-from tests.whole.faults.place import PATIENCE
-from tests.whole.faults.stage import Stage
-from tests.whole.faults.story import Story
+from trials.faults.crash_table import may_duplicate
+from trials.faults.stage import Stage
+from trials.faults.story import Story
+from trials.soak.fault_proxy import FaultProxy, ProxyFault, fault_proxy
+from trials.soak.place import PATIENCE
 
 SHORT_PATIENCE = timedelta(seconds=0.5)
 

@@ -8,8 +8,8 @@ from local.batch_simulator.causes import PREPARATION_CAUSES
 from local.batch_simulator.life import Life, Pace
 from local.batch_simulator.statuses import Phase, failed, running
 from local.batch_simulator.world import World
-from tests.whole.faults.checker import Occurrence, true_occurrence
-from tests.whole.faults.exposure import ExposedLife, Poll, Span, owed, read_polls, read_spans, to_json
+from trials.soak.checker import Occurrence, true_occurrence
+from trials.soak.exposure import ExposedLife, Poll, Span, owed, read_polls, read_spans, to_json
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 FAILURE = Occurrence("align", NOW, "pool-1", "n1", "preparation", NOW)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from shared import __path__ as package
 from tests.whole.faults.conftest import STORIES
-from tests.whole.faults.crash_table import may_duplicate
-from tests.whole.faults.driver import Run, run_in_process
-from tests.whole.faults.stage import Stage
-from tests.whole.faults.story import Story
+from trials.faults.crash_table import may_duplicate
+from trials.faults.driver import Run, run_in_process
+from trials.faults.stage import Stage
+from trials.faults.story import Story
 
 Played = Callable[[Story], Stage]
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from local.azurite import Azurite
-from tests.whole.soak import soak
+from trials.soak.course import soak
 
 
 def test_bad_weather_loses_and_invents_nothing(azurite: Azurite, tmp_path: Path) -> None:

@@ -5,17 +5,19 @@ lines. A new receiver is a line in PEOPLE.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from tests.whole.simulation.batch import ACCOUNT
-from tests.whole.simulation.hearing import Hearing
-from tests.whole.simulation.plant import START, Plant, Process
-from tests.whole.simulation.receivers import Receipt, Receiver
-from tests.whole.simulation.weather import Chance, Weather
+from trials.promises.hearing import Hearing
+from trials.simulation.batch import ACCOUNT
+from trials.simulation.plant import START, Plant, Process
+from trials.simulation.receivers import Receipt, Receiver
+from trials.simulation.weather import Weather
 
-MINUTE = timedelta(minutes=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+TRANSCRIPTS = Path(__file__).parent / "transcripts"
 PEOPLE: Mapping[str, Mapping[str, object]] = {
     "ops": {},
     "night-team": {"jobs": ["nightly*"]},
@@ -86,13 +88,9 @@ class Story:
         return self.plant.processes[0]
 
 
-def tell(story: Callable[[Story], None], webhooks: Mapping[str, Mapping[str, object]] = PEOPLE) -> str:
-    """Play a story and return its transcript, the story's own docstring first."""
-    with Plant(Chance(story.__name__), names="A", webhooks=webhooks) as plant:
-        told = Story(plant)
-        story(told)
-        title = (story.__doc__ or "").strip()
-        return f"{title}\n\n{told.transcript()}"
+def nodes(number: int) -> list[str]:
+    """The names of so many nodes."""
+    return [f"n{index:02d}" for index in range(1, number + 1)]
 
 
 def words_of(receipt: Receipt) -> str:

@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from tests.whole.simulation.batch import ACCOUNT
-from tests.whole.simulation.checks import check_calm, check_end
-from tests.whole.simulation.checks_told import check_all_told
-from tests.whole.simulation.plant import Plant, Process
-from tests.whole.simulation.scripts import FAILURE, RELEASE_FAILURE, add_job, begin, end, fail, release, succeed
-from tests.whole.simulation.told_mutants import MUTANTS
-from tests.whole.simulation.weather import AccountMood, Chance, ReceiverMood, Weather, WriteFault
-from tests.whole.simulation.witness import BrokenPromiseError
+from trials.promises.checks import check_calm, check_end
+from trials.promises.checks_told import check_all_told
+from trials.promises.witness import BrokenPromiseError
+from trials.simulation.batch import ACCOUNT
+from trials.simulation.plant import Plant, Process
+from trials.simulation.scripts import FAILURE, RELEASE_FAILURE, add_job, begin, end, fail, release, succeed
+from trials.simulation.told_mutants import MUTANTS
+from trials.simulation.weather import AccountMood, Chance, ReceiverMood, Weather, WriteFault
 
 _EXAMPLES = int(os.environ.get("SIMULATION_EXAMPLES", "0"))
 _MINUTE = timedelta(minutes=1)

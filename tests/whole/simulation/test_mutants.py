@@ -6,13 +6,13 @@ from datetime import timedelta
 import pytest
 
 from local.batch_simulator.life import Pace
-from tests.whole.simulation.people import WEBHOOKS, draw_people
-from tests.whole.simulation.plant import Plant
-from tests.whole.simulation.scripts import FAILURE, add_job, fail
-from tests.whole.simulation.told_mutants import MUTANTS
-from tests.whole.simulation.weather import Chance, ReceiverMood
-from tests.whole.simulation.week import Profile, run
-from tests.whole.simulation.witness import BrokenPromiseError
+from trials.promises.witness import BrokenPromiseError
+from trials.simulation.people import WEBHOOKS, draw_people
+from trials.simulation.plant import Plant
+from trials.simulation.scripts import FAILURE, add_job, fail
+from trials.simulation.told_mutants import MUTANTS
+from trials.simulation.weather import Chance, ReceiverMood
+from trials.simulation.week import Profile, run
 
 pytestmark = [pytest.mark.defects, pytest.mark.slow]
 _SEEDS = 16

@@ -1,6 +1,6 @@
 """Seeds that run in every build, and what a replay rests on.
 
-More seeds: `python -m tests.whole.simulation --seeds 0:500`.
+More seeds: `python -m trials.simulation --seeds 0:500`.
 """
 
 import os
@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from local.batch_simulator.life import Pace
-from tests.whole.simulation.plant import START, Plant
-from tests.whole.simulation.scripts import FAILURE, add_job, fail, fail_all
-from tests.whole.simulation.weather import Chance, WriteFault
-from tests.whole.simulation.week import STORMS, Profile, run
+from trials.simulation.plant import START, Plant
+from trials.simulation.scripts import FAILURE, add_job, fail, fail_all
+from trials.simulation.weather import Chance, WriteFault
+from trials.simulation.week import STORMS, Profile, run
 
 _ROOT = Path(__file__).parents[3]
 _WEEK = Profile(
@@ -26,7 +26,7 @@ _WEEK = Profile(
 )
 _TRACE = """
 import hashlib, sys
-from tests.whole.simulation.week import Profile, run
+from trials.simulation.week import Profile, run
 lines = hashlib.sha256()
 run(int(sys.argv[1]), Profile(hours=0.8), lambda line: lines.update(line.encode()))
 print(lines.hexdigest())

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from tests.whole.simulation.checks import check_calm
-from tests.whole.simulation.plant import Plant
-from tests.whole.simulation.scripts import FAILURE, add_job, begin, end, fail, fail_all, succeed
-from tests.whole.simulation.weather import Chance
-from tests.whole.simulation.witness import BrokenPromiseError
+from trials.promises.checks import check_calm
+from trials.promises.witness import BrokenPromiseError
+from trials.simulation.plant import Plant
+from trials.simulation.scripts import FAILURE, add_job, begin, end, fail, fail_all, succeed
+from trials.simulation.weather import Chance
 
 MINUTE = timedelta(minutes=1)
 BAD = [f"bad-{number}" for number in range(5)]

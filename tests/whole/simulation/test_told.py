@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from tests.whole.simulation.batch import ACCOUNT
-from tests.whole.simulation.plant import Plant
-from tests.whole.simulation.scripts import FAILURE, add_job, fail, succeed
-from tests.whole.simulation.weather import FINE, AccountMood, Chance, ReceiverMood, Weather
+from trials.simulation.batch import ACCOUNT
+from trials.simulation.plant import Plant
+from trials.simulation.scripts import FAILURE, add_job, fail, succeed
+from trials.simulation.weather import FINE, AccountMood, Chance, ReceiverMood, Weather
 
 MINUTE = timedelta(minutes=1)
 

@@ -1,0 +1,30 @@
+"""Each test here is a story: what it lets happen, and in `transcripts/` what everybody has received in the end.
+
+REGENERATE_TRANSCRIPTS=1 writes the transcripts anew; read the difference before it is committed.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.whole.scenarios.story import PEOPLE, TRANSCRIPTS, Story
+from trials.simulation.people import WEBHOOKS
+from trials.simulation.plant import Plant
+from trials.simulation.weather import Chance
+
+_OTHER_PEOPLE = {"key_rotation": {"rotating": WEBHOOKS["rotating"]}}
+
+
+@pytest.fixture
+def told(request: pytest.FixtureRequest) -> Iterator[Story]:
+    """A plant to tell the story of the test with; each receiver then got exactly the transcript, at its times."""
+    name = request.function.__name__.removeprefix("test_")
+    with Plant(Chance(name), names="A", webhooks=_OTHER_PEOPLE.get(name, PEOPLE)) as plant:
+        story = Story(plant)
+        yield story
+        transcript = f"{request.function.__doc__}\n\n{story.transcript()}"
+    path = TRANSCRIPTS / f"{name}.txt"
+    if os.environ.get("REGENERATE_TRANSCRIPTS") == "1":
+        path.write_text(transcript)
+    assert transcript == path.read_text(), "if people should receive this now, run REGENERATE_TRANSCRIPTS=1 pytest"

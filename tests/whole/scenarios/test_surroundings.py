@@ -1,0 +1,158 @@
+"""What people receive while an account, a webhook or Prepwatch itself is in trouble."""
+
+from tests.whole.scenarios.story import HOUR, MINUTE, Story, nodes
+from trials.simulation.scripts import FAILURE, MISSING_INPUT, add_job, fail, fail_all, succeed
+from trials.simulation.weather import FINE, AccountMood, ReceiverMood, Weather
+
+
+def test_first_deployment(told: Story) -> None:
+    """Prepwatch is deployed where nodes failed long ago and a moment ago: only the latter is news."""
+    add_job(told.plant, "old-job", active=9)
+    fail(told.plant, "old-job", "n01", FAILURE)
+    told.without_prepwatch(5 * HOUR)
+    fail(told.plant, "old-job", "n02", FAILURE)
+    told.say("Prepwatch runs for the first time")
+    told.wait(2 * MINUTE)
+    told.status()
+
+
+def test_expired_credential(told: Story) -> None:
+    """Batch refuses the credential for a quarter of an hour; a node fails meanwhile."""
+    add_job(told.plant, "render-9", active=9)
+    told.wait(3 * MINUTE)
+    told.say("the credential expires")
+    told.weather(Weather(account=AccountMood.DENIED))
+    told.wait(5 * MINUTE)
+    told.status()
+    fail(told.plant, "render-9", "n01", FAILURE)
+    told.wait(10 * MINUTE)
+    told.say("the credential is renewed")
+    told.weather(FINE)
+    told.wait(3 * MINUTE)
+    told.status()
+
+
+def test_throttled_account(told: Story) -> None:
+    """Batch asks for patience for twenty minutes; a node fails meanwhile."""
+    add_job(told.plant, "render-10", active=9)
+    told.wait(3 * MINUTE)
+    told.say("Batch throttles the account")
+    told.weather(Weather(account=AccountMood.THROTTLED))
+    told.wait(4 * MINUTE)
+    told.status()
+    fail(told.plant, "render-10", "n01", FAILURE)
+    told.wait(16 * MINUTE)
+    told.status()
+    told.say("Batch answers again")
+    told.weather(FINE)
+    told.wait(8 * MINUTE)
+    told.status()
+
+
+def test_job_unreachable(told: Story) -> None:
+    """Batch can't list one job for ten minutes; the others go on."""
+    add_job(told.plant, "broken", active=9)
+    add_job(told.plant, "sound", active=9)
+    told.wait(2 * MINUTE)
+    told.say("the listing of one job fails")
+    told.plant.account.sick_jobs = {"broken"}
+    told.wait(2 * MINUTE)
+    fail(told.plant, "sound", "n01", FAILURE)
+    told.wait(8 * MINUTE)
+    told.status()
+    told.say("it works again")
+    told.plant.account.sick_jobs = set()
+    told.wait(2 * MINUTE)
+    told.status()
+
+
+def test_key_rotation(told: Story) -> None:
+    """A receiver changes from the old secret to the new one while both are configured: it can verify throughout."""
+    add_job(told.plant, "nightly-6", active=9)
+    told.wait(MINUTE)
+    fail(told.plant, "nightly-6", "n01", FAILURE)
+    told.wait(2 * MINUTE)
+    told.say("the receiver changes to the new secret")
+    told.receiver("rotating").secret = told.plant.settings.webhooks[-1].secrets[0]
+    fail(told.plant, "nightly-6", "n02", FAILURE)
+    told.wait(2 * MINUTE)
+
+
+def test_dead_webhook_for_a_day(told: Story) -> None:
+    """One receiver is down for a day in which three nodes fail; the others are told at once, and are told of it."""
+    add_job(told.plant, "nightly-7", active=9)
+    succeed(told.plant, "nightly-7", "good-1")
+    told.wait(3 * MINUTE)
+    told.say("the night team's receiver goes down")
+    told.receiver("night-team").mood = ReceiverMood.REFUSING
+    for node in nodes(3):
+        fail(told.plant, "nightly-7", node, FAILURE)
+        told.wait(4 * HOUR, every=4 * MINUTE)
+    told.status()
+    told.wait(12 * HOUR, every=4 * MINUTE)
+    told.say("the receiver is up again")
+    told.receiver("night-team").mood = ReceiverMood.WELL
+    told.wait(26 * HOUR, every=4 * MINUTE)
+    told.status()
+
+
+def test_mute_over_a_night(told: Story) -> None:
+    """Somebody mutes the nightly jobs from 22:00 to 07:00; some fail meanwhile, and what failed before is mended."""
+    told.without_prepwatch(21 * HOUR + 50 * MINUTE)
+    add_job(told.plant, "nightly-9", active=9)
+    add_job(told.plant, "nightly-10", active=9)
+    add_job(told.plant, "render-12", active=9)
+    succeed(told.plant, "nightly-9", "good-1")
+    succeed(told.plant, "nightly-10", "good-1")
+    succeed(told.plant, "render-12", "good-1")
+    told.wait(2 * MINUTE)
+    told.say("a node of nightly-10 fails before the mute")
+    fail(told.plant, "nightly-10", "n10", MISSING_INPUT)
+    told.wait(8 * MINUTE)
+    told.say("nightly* is muted until 07:00")
+    told.mute(["nightly*"], told.plant.now + 9 * HOUR)
+    told.wait(3 * HOUR, every=4 * MINUTE)
+    told.say("01:00, two nodes of nightly-9 fail")
+    fail_all(told.plant, "nightly-9", ["n01", "n02"], FAILURE)
+    told.wait(HOUR, every=4 * MINUTE)
+    told.say("02:00, one of them is mended, and so is nightly-10; a job that is not muted fails")
+    succeed(told.plant, "nightly-9", "n02")
+    succeed(told.plant, "nightly-10", "n10")
+    fail(told.plant, "render-12", "n12", FAILURE)
+    told.wait(HOUR, every=4 * MINUTE)
+    told.say("03:00, another node of nightly-9 fails")
+    fail(told.plant, "nightly-9", "n03", MISSING_INPUT)
+    told.wait(4 * HOUR, every=4 * MINUTE)
+    told.say("07:00, the mute is over")
+    told.wait(20 * MINUTE)
+    told.status()
+    told.say("nightly-9 is mended")
+    succeed(told.plant, "nightly-9", "n01", "n03")
+    told.wait(30 * MINUTE)
+    told.status()
+
+
+def test_receiver_gone_for_good(told: Story) -> None:
+    """A receiver answers 410: it is sent nothing more, and the others are told."""
+    add_job(told.plant, "nightly-8", active=9)
+    told.wait(2 * MINUTE)
+    told.receiver("night-team").mood = ReceiverMood.GONE
+    fail(told.plant, "nightly-8", "n01", FAILURE)
+    told.wait(2 * MINUTE)
+    told.say("another node fails")
+    fail(told.plant, "nightly-8", "n02", FAILURE)
+    told.wait(2 * MINUTE)
+    told.status()
+
+
+def test_process_dies_after_sending(told: Story) -> None:
+    """The process dies after a receiver took a message and before that was recorded: it comes again, the same."""
+    add_job(told.plant, "render-11", active=9)
+    told.wait(2 * MINUTE)
+    fail(told.plant, "render-11", "n01", FAILURE)
+    told.weather(Weather(crash_while_sending=1.0))
+    told.wait(MINUTE)
+    told.weather(FINE)
+    told.say("the process has died; another one starts")
+    told.plant.start(told.plant.processes[0])
+    told.wait(3 * MINUTE)

@@ -1,0 +1,33 @@
+"""What a chat service was told, as people would count it.
+
+Owns what of a message counts. Does not own how it is read (`trials.promises.hearing`).
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from trials.promises.hearing import PHASES, hear
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Said:
+    """Something that was said of a job: that so many nodes failed in a phase, or that all is over (`resolved`)."""
+
+    job: str
+    what: str
+
+
+def read_chat(body: str) -> Counter[Said]:
+    """How many failures of each job and phase a message tells, and which jobs it says to be over."""
+    said: Counter[Said] = Counter()
+    hearing = hear("slack", body.encode())
+    for part in hearing.parts if hearing.about_jobs else ():
+        said.update({Said(part.job, phase): part.newly_failed(phase) for phase in PHASES})
+        said[Said(part.job, "resolved")] += part.resolved
+    return +said
+
+
+def last_trouble(messages: list[str]) -> str | None:
+    """What chat was told last of how the account as a whole stands: the type of that event, None for nothing."""
+    types = (hear("slack", message.encode()).event_type or "" for message in messages)
+    return next((kind for kind in reversed(list(types)) if kind.startswith("account.")), None)

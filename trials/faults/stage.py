@@ -1,0 +1,276 @@
+"""Where a story is played: Azurite, the simulator, a receiver, and what was before each chapter.
+
+Owns how a chapter is set up anew, so that each fault costs one chapter and not the whole story, and what a chapter
+comes to when nothing goes wrong. Does not own what is wrong in general (`checker`).
+"""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+from local.azurite import Azurite
+from local.batch_simulator.server import Simulator
+from shared.adapters.table_store import open_table
+from shared.api.refusals import ApiError
+from shared.composition import App, compose
+from shared.digests.rows import is_owed, read_known
+from shared.digests.rules import news_of
+from shared.errors import StoreError
+from shared.ports import Operation, Put, Row
+from shared.state.jobs import JobHead
+from shared.state.rows import OWN, from_row, range_of
+from trials.faults.chat import last_trouble, read_chat
+from trials.faults.outcome import Outcome, asked_for
+from trials.faults.story import NOW, Act, Story, cycle
+from trials.soak.checker import Receipt, Verdict, check
+from trials.soak.effects import Tell, watched
+from trials.soak.place import ACCOUNT, KEY, PATIENCE, SECRET, WEBHOOKS, Place, SerialLanes, SetClock
+from trials.soak.recorder import CHAT, Recorder, Reply
+
+LEASE_IS_OVER = timedelta(seconds=110)
+"""Longer than any lease: of deliveries, of chat, and of polling on demand."""
+_DRAINING = tuple(timedelta(minutes=minutes) for minutes in (2, 4, 8, 20, 80, 240, 480))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What is wrong with a chapter that a fault happened in, empty for nothing, and whether anything came twice."""
+
+    wrong: str
+    duplicate: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Before:
+    """What was before a chapter."""
+
+    rows: dict[str, list[Row]]
+    receipts: tuple[Receipt, ...]
+    chat: tuple[str, ...]
+    refusals: Mapping[str, int]
+
+
+@dataclass(slots=True, kw_only=True)
+class Stage:
+    """One chapter of a story at a time; `place` leads to its table, `clock` is everybody's but the storage's.
+
+    `points` are what each chapter passes when nothing goes wrong, `writers` which functions of the app wrote there
+    (`module.Class.method`), `writes` the kinds of a chapter's writes as whoever looks at the network counts them.
+    """
+
+    story: Story
+    azurite: Azurite
+    simulator: Simulator
+    recorder: Recorder
+    clock: SetClock
+    place: Place
+    refusals: dict[str, int] = field(default_factory=dict)
+    meanwhile: Callable[[], object] | None = None
+    points: list[list[str]] = field(default_factory=list)
+    writers: dict[str, set[str]] = field(default_factory=dict)
+    writes: dict[int, list[str]] = field(default_factory=dict)
+    _before: list[_Before] = field(default_factory=list)
+    _expected: dict[int, Outcome] = field(default_factory=dict)
+
+    def reply(self, webhook: str) -> Reply:
+        """The receiver's answer to the next message."""
+        if self.refusals.get(webhook):
+            self.refusals[webhook] -= 1
+            return Reply(status=500)
+        if webhook == CHAT and (act := self.meanwhile) is not None:
+            self.meanwhile = None
+            act()
+        return Reply()
+
+    def _begin(self, chapter: int) -> None:
+        """Let Batch, and whoever acts meanwhile, be as that chapter has them."""
+        self.simulator.world, self.clock.now = self.story.world(chapter)
+        self.simulator.faults.clear()
+        its = self.story.chapters[chapter]
+        if its.denied:
+            self.simulator.inject("/jobs", 403, "AuthorizationFailure", times=its.denied)
+        self.meanwhile = partial(self._act_beside, its.meanwhile) if its.meanwhile else None
+
+    def _act_beside(self, act: Act) -> None:
+        with self.story.limits():
+            act(self.app())
+
+    def set_up(self, chapter: int) -> None:
+        """Begin that chapter: a table of its own with what was stored before, Batch and the clock as they are then."""
+        before = self._before[chapter]
+        self.place = replace(self.place, table=f"t{uuid4().hex}")
+        self._begin(chapter)
+        self.recorder.receipts[:] = before.receipts
+        self.recorder.chat[:] = before.chat
+        self.refusals = dict(before.refusals)
+        table = open_table(self.place.storage, self.place.table)
+        for partition, rows in before.rows.items():
+            for some in _hundreds(rows):
+                table.transact(partition, [Put(key=row.key, columns=row.columns) for row in some])
+
+    def play_all(self) -> None:
+        """Play the whole story without a fault, remembering what was before each chapter."""
+        self.refusals = dict(self.story.refusals)
+        for number, chapter in enumerate(self.story.chapters):
+            self._begin(number)
+            self._before.append(
+                _Before(
+                    rows=self._rows(),
+                    receipts=tuple(self.recorder.receipts),
+                    chat=tuple(self.recorder.chat),
+                    refusals=dict(self.refusals),
+                )
+            )
+            self.points.append([])
+            with self.story.limits():
+                chapter.act(self.app(self._note))
+
+    def _note(self, point: str, _operations: Sequence[Operation]) -> None:
+        self.points[-1].append(point)
+        writer = sys._getframe(2).f_code  # whoever called the table that tells of it
+        file = Path(writer.co_filename)
+        self.writers.setdefault(point, set()).add(f"{file.parent.name}/{file.stem}.{writer.co_qualname}")
+
+    def act(
+        self, chapter: int, tell: Tell | None = None, *, storage: str | None = None, patience: timedelta = PATIENCE
+    ) -> bool:
+        """Let a fresh app act; whether it did to the end, or else failed or refused.
+
+        *tell* hears of each effect, *storage* leads around to the table.
+        """
+        with self.story.limits(), suppress(StoreError, ApiError):
+            self.story.chapters[chapter].act(self.app(tell, storage=storage, patience=patience))
+            return True
+        return False
+
+    def recover(self, chapter: int, *, done: bool) -> None:
+        """Let time pass until nobody holds anything any more; whoever got no answer asks again; then a cycle runs."""
+        self.clock.now += LEASE_IS_OVER
+        if self.story.chapters[chapter].asked and not done:
+            self.act(chapter)  # what is refused now, for there is nothing left to do, was done then
+        self._drain()
+
+    def app(self, tell: Tell | None = None, *, storage: str | None = None, patience: timedelta = PATIENCE) -> App:
+        """A fresh app, as after a restart; *tell* hears of each effect, *storage* leads around to the table."""
+        place = replace(self.place, storage=storage or self.place.storage)
+        outside = place.outside(self.clock, SerialLanes(), storage_patience=patience)
+        return compose(place.settings(), watched(outside, tell) if tell else outside)
+
+    def judge(self, chapter: int) -> Judged:
+        """What is wrong now that all that was due in a chapter is delivered."""
+        expected, outcome = self._expected_of(chapter), self._outcome()
+        again = Counter({message: times - 1 for message, times in expected.taken.items()})
+        verdict = self._verdict(again)
+        wrong = {
+            "": "" if verdict.good_but_for_duplicates else f"{verdict}: {verdict!r}",
+            "not told": sorted(expected.told - outcome.told),
+            "not sent again": sorted(
+                message for message, times in expected.taken.items() if times > 1 and outcome.taken[message] < times
+            ),
+            "not said in chat": sorted((expected.said - outcome.said).items()),
+            "the last word on the account": [outcome.last_trouble] * (outcome.last_trouble != expected.last_trouble),
+            "asked in vain": sorted(set(expected.asked) ^ set(outcome.asked)),
+        }
+        words = "; ".join(f"{name} {what}".strip() for name, what in wrong.items() if what)
+        return Judged(wrong=words, duplicate=bool(verdict.duplicate or outcome.said - expected.said))
+
+    def _expected_of(self, chapter: int) -> Outcome:
+        """What a chapter comes to without a fault; the stage is left as it was."""
+        if chapter not in self._expected:
+            place, now, refusals, meanwhile = self.place, self.clock.now, self.refusals, self.meanwhile
+            world, receipts, chat = self.simulator.world, list(self.recorder.receipts), list(self.recorder.chat)
+            self.set_up(chapter)
+            assert self.act(chapter)
+            self.recover(chapter, done=True)
+            verdict = self._verdict(Counter())
+            assert verdict.good_but_for_duplicates, verdict
+            self._expected[chapter] = self._outcome()
+            self.place, self.clock.now, self.refusals, self.meanwhile = place, now, refusals, meanwhile
+            self.simulator.world, self.recorder.receipts[:], self.recorder.chat[:] = world, receipts, chat
+        return self._expected[chapter]
+
+    def _drain(self) -> None:
+        """Run clean cycles until nothing is due any more and chat knows everything.
+
+        Raises:
+            AssertionError: Something stays due for half a day.
+        """
+        for wait in (timedelta(0), *_DRAINING):
+            self.clock.now += wait
+            with self.story.limits():
+                cycle(self.app())
+            if not self._due() and not self._chat_waits():
+                return
+        raise AssertionError(f"still due, or chat not told: {self._due()}")
+
+    def _due(self) -> list[str]:
+        table = open_table(self.place.storage, self.place.table)
+        return [row.key for part in (self.place.partition, OWN) for row in table.query(part, *range_of("due"))]
+
+    def _chat_waits(self) -> bool:
+        """Whether chat has still to be told something, now or when its pause is over."""
+        table, account, now = open_table(self.place.storage, self.place.table), self.place.partition, self.clock.now
+        chat = next((webhook for webhook in self.place.settings().webhooks if webhook.name == CHAT), None)
+        if chat is None:
+            return False
+        heads = [from_row(row, JobHead) for row in table.query(account, *range_of("job"))]
+        rows = read_known(table, account, CHAT, now)  # of jobs that are forgotten too
+        return any(is_owed(table, account, chat, head, now) for head in heads) or any(
+            news_of(chat, account, row, now) for row in rows
+        )
+
+    def _verdict(self, again: Counter[tuple[str, str]]) -> Verdict:
+        truth = [failure.to_json() for failure in self.simulator.world.failures]
+        return check(truth, self.recorder.receipts, WEBHOOKS, excused=again)
+
+    def _outcome(self) -> Outcome:
+        accepted = [receipt for receipt in self.recorder.receipts if receipt.accepted]
+        return Outcome(
+            told=frozenset(
+                (receipt.webhook, event["type"], event.get("subject", ""))
+                for receipt in accepted
+                for event in [json.loads(receipt.body)]
+                if event.get("subject", "").startswith("jobs/") or event["type"] == "prepwatch.webhook.disabled"
+            ),
+            taken=Counter((receipt.webhook, receipt.id) for receipt in accepted),
+            said=sum(map(read_chat, self.recorder.chat), Counter()),
+            last_trouble=last_trouble(self.recorder.chat),
+            asked=asked_for(self.app().routes) if any(chapter.asked for chapter in self.story.chapters) else (),
+        )
+
+    def _rows(self) -> dict[str, list[Row]]:
+        table = open_table(self.place.storage, self.place.table)
+        return {partition: list(table.query(partition, "", "~")) for partition in (self.place.partition, OWN)}
+
+
+def _hundreds(rows: list[Row]) -> Iterator[list[Row]]:
+    yield from (rows[start : start + 100] for start in range(0, len(rows), 100))
+
+
+@contextmanager
+def stage(story: Story, azurite: Azurite) -> Iterator[Stage]:
+    """A stage on which a story has been played once without a fault."""
+    clock = SetClock(NOW)
+    with ExitStack() as stack:
+        recorder = Recorder(SECRET, clock)
+        simulator = Simulator(story.world(0)[0], account=ACCOUNT, key=KEY, clock=clock)
+        place = Place(
+            batch=simulator.url,
+            storage=azurite.connection_string,
+            table=f"t{uuid4().hex}",
+            receiver=recorder.url,
+            chats=story.chats,
+        )
+        running = Stage(story=story, azurite=azurite, simulator=simulator, recorder=recorder, clock=clock, place=place)
+        recorder.reply = running.reply
+        stack.enter_context(recorder.listening())
+        stack.enter_context(simulator)
+        running.play_all()
+        yield running

@@ -1,0 +1,118 @@
+"""What chat and pager must have been told in the end: all failures by number, no trouble that is over, no quiet ruin.
+
+Owns the comparison of what people were told with how jobs stand. Does not own the rules that hold at every moment
+(`listeners`).
+"""
+
+from shared.state.jobs import JobHead
+from trials.promises.checks import stored_heads
+from trials.promises.hearing import PHASES
+from trials.promises.listeners import Listener
+from trials.promises.witness import Witness
+from trials.simulation.batch import ACCOUNT
+from trials.simulation.plant import Plant
+
+_ENDS = {"account.reachable": "account.unreachable", "webhook.recovered": "webhook.failing"}
+
+
+def check_ends_told(plant: Plant) -> None:
+    """Nobody was told last that something goes on which is over, whoever is muted; receivers have been well for hours.
+
+    Raises:
+        BrokenPromiseError: Naming every sentence that does not hold.
+    """
+    heads = stored_heads(plant)
+    for listener in plant.witness.listeners.values():
+        for job in listener.believed:
+            last = listener.last_word(job)
+            if last is not None and last.recorded:
+                _check_end(listener, heads.get(job), job)
+    plant.raise_what_broke()
+
+
+def check_all_told(plant: Plant) -> None:
+    """Everybody knows of every failure, and of what goes on; no mute stands, and receivers have been well for hours.
+
+    Raises:
+        BrokenPromiseError: Naming every sentence that does not hold.
+    """
+    heads = stored_heads(plant)
+    for listener in plant.witness.listeners.values():
+        listener.check_recorded()
+        _check_counted(plant.witness, listener)
+        if listener.is_pager:
+            _check_paged(plant.witness, listener)
+        for job in listener.believed:
+            # A standstill has no number by which it would be told again when the record of it was lost.
+            if any(plant.witness.failures[job, phase] and _wants(listener, phase, job) for phase in PHASES):
+                _check_end(listener, heads.get(job), job)
+        for job, head in heads.items():
+            told = _wants(listener, "preparation", job) and _was_told(plant.witness, head)
+            knows = listener.thinks_failing(job) or job in listener.unread
+            if told and head.closed is None and head.preparation.open and not knows:
+                listener.blame(f"{listener.webhook.name} does not know that {job} fails")
+    plant.raise_what_broke()
+
+
+def _check_end(listener: Listener, head: JobHead | None, job: str) -> None:
+    if job in listener.unread:
+        return
+    hears_of_ends = listener.is_pager or listener.wants("prepwatch.preparation.resolved", job, ACCOUNT)
+    if hears_of_ends and listener.thinks_failing(job) and not _stands(listener, head, job):
+        listener.blame(f"{listener.webhook.name} takes {job} for one that fails, and it does not")
+
+
+def _check_counted(witness: Witness, listener: Listener) -> None:
+    """The numbers in the messages add up to what has failed."""
+    for (job, phase), number in witness.failures.items():
+        counted = listener.counted[job, phase]
+        if _wants(listener, phase, job) and counted != number and job not in listener.unread:
+            listener.blame(f"{listener.webhook.name} has heard of {counted} {phase} failures of {job}, not of {number}")
+
+
+def _check_paged(witness: Witness, listener: Listener) -> None:
+    """Whatever failed did so while an incident was open, as far as the app could know, or opened one."""
+    for event in witness.events.values():
+        job = str(event.data.get("jobId") or "").lower()
+        if not event.type.endswith(".failed") or not listener.wants(event.type, job, ACCOUNT):
+            continue
+        last = listener.last_word(job)
+        if last is None or not (listener.thinks_failing(job) or (last.recorded and last.at >= event.at)):
+            listener.blame(f"{listener.webhook.name} was not paged for {event.type} of {job} at {event.at:%a %H:%M:%S}")
+    for event in witness.events.values():
+        about = event.data.get("webhook") or event.data.get("account")
+        incident = listener.incidents.get(f"prepwatch:{event.type.partition('.')[0]}:{about}")
+        if event.type in _ENDS and incident is not None and incident.is_open and _is_last_word(witness, event.id):
+            listener.blame(f"{listener.webhook.name} is paged for {about} for ever, though {event.type} was told")
+
+
+def _is_last_word(witness: Witness, event_id: str) -> bool:
+    """Whether no trouble of the same thing came after its end."""
+    event = witness.events[event_id]
+    about = event.data.get("webhook") or event.data.get("account")
+    return not any(
+        other.type == _ENDS[event.type]
+        and (other.data.get("webhook") or other.data.get("account")) == about
+        and other.at > event.at
+        for other in witness.events.values()
+    )
+
+
+def _stands(listener: Listener, head: JobHead | None, job: str) -> bool:
+    """Whether something of a job goes on that a webhook cares about."""
+    if head is None:
+        return False
+    stuck = head.stuck_since is not None and listener.wants("prepwatch.job.stuck", job, ACCOUNT)
+    is_open = head.closed is None and head.preparation.open > 0 and _wants(listener, "preparation", job)
+    unsettled = head.release_failed_ever > 0 and head.settled_at is None and _wants(listener, "release", job)
+    return stuck or is_open or (unsettled and listener.is_pager)
+
+
+def _was_told(witness: Witness, head: JobHead) -> bool:
+    """Whether somebody was told that preparation failed for this incarnation."""
+    incarnation = (head.job_id.lower(), head.creation_time)
+    return any(kind == "preparation.failed" and each.incarnation == incarnation for kind, each in witness.told)
+
+
+def _wants(listener: Listener, phase: str, job: str) -> bool:
+    return listener.wants(f"prepwatch.{phase}.failed", job, ACCOUNT)

@@ -1,0 +1,204 @@
+"""Watches what each chat and pager webhook is told about jobs, message by message, and says what breaks a promise.
+
+Owns the rules about chat and pager that hold at every moment: who is told how often, what a mute holds back, which
+incidents open and end, and that nobody is told of more failures than there were. What must hold in the end is in
+`checks_told`. Knows what a person reads and what is recorded as told, and none of the app's own rules.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from shared.ports import Clock
+from shared.webhook import Webhook
+from trials.promises.hearing import PHASES, Hearing
+from trials.promises.mutes import StandingMutes
+from trials.simulation.baton import Owner
+
+_PAUSES = tuple(timedelta(minutes=minutes) for minutes in (5, 10, 20, 40, 60))
+_QUIET = timedelta(hours=1)
+_CLOCKS = timedelta(seconds=10)
+_FORGOTTEN = timedelta(days=1)
+"""After so long a job that is over may be told as one never heard of."""
+_ON_ITS_WAY = {False: timedelta(seconds=10), True: timedelta(seconds=90)}
+"""How old a decision may be when its message begins to be sent; pages are sent one after another."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Message:
+    """A message that was read; not `accepted` when the app never learnt of it, `excused` when a fault may hide that."""
+
+    at: datetime
+    owner: Owner
+    hearing: Hearing
+    accepted: bool
+    recorded: bool = False
+    excused: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Incident:
+    """An incident's lives, each from when to when (None: it is open)."""
+
+    lives: list[tuple[datetime, datetime | None]] = field(default_factory=list)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody is paged for it now."""
+        return bool(self.lives) and self.lives[-1][1] is None
+
+
+@dataclass(slots=True, kw_only=True)
+class Listener:
+    """One chat or pager webhook; `failures` counts what it may be told of by job and phase, whoever was told of it.
+
+    `unread` are jobs that there was no room for in some message: it says how many, and that the summary has them.
+    """
+
+    webhook: Webhook
+    failures: Mapping[tuple[str, str], int]
+    mutes: StandingMutes
+    clock: Clock
+    blame: Callable[[str], None]
+    messages: list[Message] = field(default_factory=list)
+    counted: Counter[tuple[str, str]] = field(default_factory=Counter)
+    believed: dict[str, bool] = field(default_factory=dict)
+    incidents: dict[str, Incident] = field(default_factory=dict)
+    unread: set[str] = field(default_factory=set)
+    _in_flight: Owner | None = None
+    _heard_of: dict[str, datetime] = field(default_factory=dict)
+
+    @property
+    def is_pager(self) -> bool:
+        """Whether it hears of each job by itself."""
+        return self.webhook.format == "pagerduty"
+
+    def wants(self, kind: str, job: str, account: str) -> bool:
+        """Whether its filters let something about a job pass."""
+        return self.webhook.wants(kind, job_id=job, account=account)
+
+    # --- on the way ---
+
+    def sending(self, hearing: Hearing, owner: Owner) -> None:
+        """A message is sent."""
+        if self._in_flight is not None and self._in_flight.alive:
+            self._blame("is told twice at the same time")
+        self._in_flight = owner
+        for part in hearing.parts:
+            muted = self.mutes.holds(part.job, self.clock(), _ON_ITS_WAY[self.is_pager])
+            ends = part.resolved or (part.vanished and self.last_word(part.job) is not None)
+            if muted and part.tells_of_failures and not ends:
+                self._blame(f"hears of {part.job}, which is muted: {part.title}")
+
+    def sent(self) -> None:
+        """The attempt has ended."""
+        self._in_flight = None
+
+    def received(self, hearing: Hearing, owner: Owner, *, accepted: bool) -> None:
+        """A message has reached the receiver, who read it, whether or not the app learns of that."""
+        for part in hearing.parts:
+            if part.resolved and not self._may_end(part.job):
+                self._blame(f"hears that {part.job} is resolved, of which it knew nothing")
+        message = Message(
+            at=self.clock(), owner=owner, hearing=hearing, accepted=accepted, excused=not accepted or not owner.alive
+        )
+        if accepted:
+            self._check_pace(message)
+        for part in hearing.parts:
+            fails = part.fails
+            if fails is not None:
+                self.believed[part.job] = fails
+        if hearing.incident:
+            self.page(hearing)
+        self.messages.append(message)
+
+    def page(self, hearing: Hearing) -> None:
+        """A page opens an incident, or ends it."""
+        incident = self.incidents.setdefault(hearing.incident, Incident())
+        if hearing.ends and incident.is_open:
+            incident.lives[-1] = (incident.lives[-1][0], self.clock())
+        elif not hearing.ends and not incident.is_open:
+            incident.lives.append((self.clock(), None))
+
+    def recorded(self, owner: Owner, jobs: Collection[str]) -> None:
+        """The app records that it has told some jobs."""
+        message = next((each for each in reversed(self.messages) if each.owner is owner and each.accepted), None)
+        if message is None or message.recorded:
+            self._blame(f"is recorded as told of {', '.join(jobs)}, and was not")
+            return
+        message.recorded = True
+        parts = {part.job: part for part in message.hearing.parts}
+        for job in jobs:
+            self._heard_of[job] = message.at
+            part = parts.get(job)
+            if part is None:
+                self.unread.add(job)
+                continue
+            for phase in PHASES:
+                self.counted[job, phase] += part.newly_failed(phase)
+                if self.counted[job, phase] > self.failures[job, phase]:
+                    told, were = self.counted[job, phase], self.failures[job, phase]
+                    self._blame(f"has heard of {told} {phase} failures of {job}, and there were {were}")
+
+    def disturbed(self, owner: Owner) -> None:
+        """A write of somebody who may just have told something went wrong, or he died."""
+        for message in self.messages:
+            message.excused |= message.owner is owner
+
+    # --- rules ---
+
+    def check_recorded(self) -> None:
+        """Whatever was told is recorded, unless a fault was in the way."""
+        last = next((each for each in reversed(self.messages) if each.accepted), None)
+        if last is not None and not last.recorded and not last.excused:
+            self._blame(f"was told at {last.at:%H:%M:%S}, and nobody has recorded that")
+
+    def _check_pace(self, message: Message) -> None:
+        self.check_recorded()
+        told = [each for each in self.messages if each.recorded]
+        if self.is_pager:
+            told = [
+                each for each in told if each.hearing.incident == message.hearing.incident and not each.hearing.ends
+            ]
+            least = timedelta(0) if message.hearing.ends else _PAUSES[0]
+        else:
+            least = _PAUSES[0] if self._tells_of_a_new_job(message) else _PAUSES[min(_series(told), len(_PAUSES)) - 1]
+        if told and message.at - told[-1].at < least - _ON_ITS_WAY[self.is_pager]:
+            self._blame(f"is told again after {message.at - told[-1].at}, before {least} are over")
+
+    def _tells_of_a_new_job(self, message: Message) -> bool:
+        jobs = (part.job for part in message.hearing.parts)
+        return any(job not in self._heard_of or message.at - self._heard_of[job] > _FORGOTTEN for job in jobs)
+
+    def _may_end(self, job: str) -> bool:
+        """Whether the receiver knows of something about a job that can end, or may hear of its end once more."""
+        last = self.last_word(job)
+        if last is None:
+            return False
+        was_an_end = all(part.resolved and not part.goes_on for part in last.hearing.parts if part.job == job)
+        return not was_an_end or (last.excused and not last.recorded)
+
+    def last_word(self, job: str) -> Message | None:
+        """The last message about a job, None when there was none."""
+        return next((m for m in reversed(self.messages) if any(part.job == job for part in m.hearing.parts)), None)
+
+    def thinks_failing(self, job: str) -> bool:
+        """Whether whoever has read everything takes a job for one that fails; a pager: whether he is paged for it."""
+        last = self.last_word(job)
+        if last is None or not self.is_pager:
+            return self.believed.get(job, False)
+        return self.incidents[last.hearing.incident].is_open
+
+    def _blame(self, what: str) -> None:
+        self.blame(f"{self.webhook.name} {what}")
+
+
+def _series(told: list[Message]) -> int:
+    """How many messages the running series surely has: those without a quiet hour between them."""
+    number = 1
+    for before, after in zip(reversed(told[:-1]), reversed(told), strict=False):
+        if after.at - before.at >= _QUIET - _CLOCKS:
+            break
+        number += 1
+    return number

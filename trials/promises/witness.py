@@ -1,0 +1,324 @@
+"""Watches everything that leaves the app, commit by commit and request by request, and says what breaks a promise.
+
+Owns the rules that hold at every moment. Does not own those that hold once all is calm (`checks`).
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from local.batch_simulator.filters import parse_time
+from local.batch_simulator.jobs import Job
+from shared.digests.mutes import Mute
+from shared.messages.formats import format_of
+from shared.ports import Clock, Delete, Insert, Merge, Operation, Replace, Row
+from shared.state.jobs import Cycle
+from shared.state.rows import CYCLE, from_row, unpack_body
+from shared.state.telling import Delivery
+from shared.webhook import Webhook
+from trials.promises.hearing import Hearing
+from trials.promises.listeners import Listener
+from trials.promises.moving import why_it_moves
+from trials.promises.mutes import StandingMutes
+from trials.promises.truth import Incarnation, Occurrence
+from trials.simulation.baton import Owner
+from trials.simulation.receivers import Letter, Receipt
+
+Place = tuple[str, str]  # webhook, event id
+_OPPOSITES = {
+    "account.reachable": "account.unreachable",
+    "webhook.recovered": "webhook.failing",
+    "job.reachable": "job.unreachable",
+    "job.resumed": "job.stuck",
+}
+_TROUBLES = frozenset(_OPPOSITES.values())
+
+
+_LOOKS = timedelta(minutes=2)
+"""How long ago a look at a job may have begun whose result is stored now."""
+_STUCK_FOR = timedelta(minutes=5) - timedelta(seconds=5)
+
+
+class BrokenPromiseError(AssertionError):
+    """An invariant does not hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenEvent:
+    """An event as it was first stored."""
+
+    id: str
+    type: str
+    partition: str
+    at: datetime
+    body: bytes
+    data: Mapping[str, Any]
+    occurrences: tuple[Occurrence, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Witness:
+    """What was seen; `broken` holds what must not have been.
+
+    `ended`, `job` and `stood_still` are the truth: runs that ended, by failure, jobs by id, and when a job's tasks last
+    waited in vain.
+    """
+
+    ended: Mapping[Occurrence, bool]
+    job: Callable[[str], Job | None]
+    clock: Clock
+    stood_still: Callable[[Incarnation, datetime], datetime | None]
+    webhooks: Sequence[Webhook] = ()
+    broken: list[str] = field(default_factory=list)
+    events: dict[str, SeenEvent] = field(default_factory=dict)
+    told: dict[tuple[str, Occurrence], str] = field(default_factory=dict)
+    left_out: set[Place] = field(default_factory=set)
+    standing: dict[str, str] = field(default_factory=dict)
+    receipts: list[Receipt] = field(default_factory=list)
+    accepted: set[Place] = field(default_factory=set)
+    read_up_to: list[tuple[datetime, datetime]] = field(default_factory=list)
+    failures: Counter[tuple[str, str]] = field(default_factory=Counter)
+    mutes: StandingMutes = field(default_factory=StandingMutes)
+    listeners: dict[str, Listener] = field(default_factory=dict)
+    _last_cycle: datetime | None = None
+    _excused: set[Place] = field(default_factory=set)
+    _once_more: set[Place] = field(default_factory=set)
+    _in_flight: set[Place] = field(default_factory=set)
+    _unrecorded: dict[Place, Owner] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Let everybody be watched who is told how jobs stand."""
+        for webhook in self.webhooks:
+            if format_of(webhook).tells_state:
+                self.listeners[webhook.name] = Listener(
+                    webhook=webhook, failures=self.failures, mutes=self.mutes, clock=self.clock, blame=self.blame
+                )
+
+    def blame(self, sentence: str) -> None:
+        """Note that a promise is broken."""
+        self.broken.append(f"{self.clock():%a %H:%M:%S}: {sentence}")
+
+    # --- the table ---
+
+    def committed(self, partition: str, operations: Sequence[Operation], owner: Owner) -> None:
+        """Look at a transaction that was just done."""
+        for operation in operations:
+            kind, _, rest = operation.key.partition("|")
+            if isinstance(operation, Delete):
+                if kind == "mute":
+                    self.mutes.delete(rest)
+                continue
+            row = Row(key=operation.key, columns=operation.columns, etag="")
+            if kind == "event" and isinstance(operation, Insert):
+                self._see_event(partition, row)
+            elif kind == CYCLE:
+                self._see_cycle(from_row(row, Cycle))
+            elif kind == "mute":
+                self.mutes.put(rest, from_row(row, Mute), self.clock())
+            elif kind in {"done", "dead", "due"}:
+                webhook, _, event_id = rest.partition("|")
+                self._see_delivery(kind, (webhook, event_id), row, new=isinstance(operation, Insert))
+        for webhook, jobs in _told(operations).items():
+            self.listeners[webhook].recorded(owner, jobs)
+
+    def disturbed(self, operations: Sequence[Operation], owner: Owner) -> None:
+        """A writer does not learn what came of these: what they were to record may be done again."""
+        for operation in operations:
+            kind, _, rest = operation.key.partition("|")
+            webhook, _, event_id = rest.partition("|")
+            if kind == "due" and isinstance(operation, Delete | Replace):
+                self._excused.add((webhook, event_id))
+            elif kind == "digest" and webhook in self.listeners:
+                self.listeners[webhook].disturbed(owner)
+
+    def crashed(self, owner: Owner) -> None:
+        """A process died: what it had sent and not recorded may be sent again."""
+        self._excused |= {place for place, its in self._unrecorded.items() if its is owner}
+        for listener in self.listeners.values():
+            listener.disturbed(owner)
+
+    def _see_event(self, partition: str, row: Row) -> None:
+        body = unpack_body(row)
+        document = json.loads(body)
+        event_id, kind, data = document["id"], document["type"].removeprefix("prepwatch."), document["data"]
+        if event_id in self.events:
+            self.blame(f"event {event_id} was stored twice")
+        occurrences = tuple(_occurrence(data, node) for node in data.get("nodes", ()))
+        event = SeenEvent(
+            id=event_id, type=kind, partition=partition, at=self.clock(), body=body, data=data, occurrences=occurrences
+        )
+        self.events[event_id] = event
+        for occurrence in occurrences:
+            before = self.told.setdefault((kind, occurrence), event_id)
+            if before != event_id:
+                self.blame(f"{_words(occurrence)} was told as {kind} by {before} and again by {event_id}")
+            if self.ended.get(occurrence) is not kind.endswith("failed"):
+                self.blame(f"{kind} of {_words(occurrence)} is invented")
+            if kind.endswith("failed"):
+                self.failures[occurrence.incarnation.job, occurrence.phase] += 1
+        self._see_standing(event)
+        if kind == "job.stuck":
+            self._see_stuck(event)
+
+    def _see_stuck(self, event: SeenEvent) -> None:
+        """A job is called stuck only after some minutes, if its tasks wait in vain and nothing in it can still move."""
+        name, since = event.data["jobId"], parse_time(event.data["since"])
+        created = parse_time(event.data["jobCreationTime"])
+        stood = self.stood_still(Incarnation(name.lower(), created), event.at)
+        if stood is None or event.at - stood > _LOOKS:
+            self.blame(f"{name} is called stuck, and its tasks run")
+        if event.at - since < _STUCK_FOR:
+            self.blame(f"{name} is called stuck after {event.at - since}")
+        job = self.job(name)
+        why = why_it_moves(job, event.at) if job is not None and job.creation_time == created else None
+        if why is not None:
+            self.blame(f"{name} is called stuck, but {why}")
+
+    def _see_standing(self, event: SeenEvent) -> None:
+        """Troubles and their ends take turns."""
+        kind = _OPPOSITES.get(event.type, event.type)
+        if kind not in _TROUBLES:
+            return
+        about = event.data.get("webhook") or event.data.get("jobId") or ""
+        key = f"{kind} {event.partition} {about} {event.data.get('jobCreationTime')}"
+        if self.standing.get(key) == event.type or (event.type not in _TROUBLES and key not in self.standing):
+            self.blame(f"{event.type} of {about or event.partition} was told out of turn")
+        self.standing[key] = event.type
+
+    def _see_cycle(self, cycle: Cycle) -> None:
+        last = self.read_up_to[-1][1] if self.read_up_to else None
+        if last is not None and (cycle.read_up_to is None or cycle.read_up_to < last):
+            self.blame(f"what the account is read up to went back from {last} to {cycle.read_up_to}")
+        if self._last_cycle is not None and cycle.started_at < self._last_cycle:
+            self.blame("the last cycle's start went back")
+        self._last_cycle = cycle.started_at
+        if cycle.read_up_to is not None and cycle.read_up_to != last:
+            self.read_up_to.append((self.clock(), cycle.read_up_to))
+
+    def _see_delivery(self, kind: str, place: Place, row: Row, *, new: bool) -> None:
+        delivery = from_row(row, Delivery)
+        if new and kind == "due" and place[1] not in self.events:
+            self.blame(f"{place[0]} is owed {place[1]}, which is no event")
+        if kind == "done" and place not in self.accepted and self._is_overtaken(place):
+            self.left_out.add(place)
+        elif kind == "done" and place not in self.accepted:
+            self.blame(f"{place[1]} was recorded as delivered to {place[0]}, which never took it")
+        if kind == "dead" and not delivery.reason:
+            self.blame(f"{place[1]} was given up for {place[0]} without a reason")
+        if kind == "due" and not delivery.tries and (not new or place in self.accepted):
+            self._once_more.add(place)  # a trouble may have been told after this, its end
+        if not delivery.leased_until:
+            self._unrecorded.pop(place, None)
+
+    def _is_overtaken(self, place: Place) -> bool:
+        """Whether it tells chat or pager of a trouble whose end was told."""
+        begun = self.events[place[1]]
+        return place[0] in self.listeners and any(
+            _OPPOSITES.get(event.type) == begun.type and event.data.get("since") == begun.data.get("since")
+            for event in self.events.values()
+        )
+
+    # --- receivers ---
+
+    def sending(self, letter: Letter, owner: Owner) -> None:
+        """An attempt begins."""
+        if letter.hearing is not None and letter.hearing.about_jobs:
+            self.listeners[letter.webhook].sending(letter.hearing, owner)
+            return
+        for place in self._places(letter):
+            if place in self._in_flight - self._once_more and not letter.is_vague:
+                self.blame(f"{place[1]} is sent to {letter.webhook} while another attempt holds it")
+            self._in_flight.add(place)
+            self._unrecorded[place] = owner
+
+    def sent(self, letter: Letter) -> None:
+        """An attempt has ended."""
+        if letter.hearing is not None and letter.hearing.about_jobs:
+            self.listeners[letter.webhook].sent()
+        else:
+            self._in_flight.difference_update(self._places(letter))
+
+    def received(self, receipt: Receipt, owner: Owner) -> None:
+        """A request reached its receiver."""
+        letter = receipt.letter
+        self.receipts.append(receipt)
+        if not receipt.verified:
+            self.blame(f"{letter.webhook} can't verify {letter.id or letter.hearing}")
+        if letter.hearing is not None and receipt.was_read:
+            self._heard(letter.webhook, letter.hearing, owner, accepted=receipt.accepted)
+        if letter.hearing is None or not letter.hearing.about_jobs:
+            self._see_event_received(receipt)
+
+    def _heard(self, webhook: str, hearing: Hearing, owner: Owner, *, accepted: bool) -> None:
+        if hearing.about_jobs:
+            self.listeners[webhook].received(hearing, owner, accepted=accepted)
+        elif hearing.incident:
+            self.listeners[webhook].page(hearing)
+
+    def _see_event_received(self, receipt: Receipt) -> None:
+        letter = receipt.letter
+        places = self._places(letter)
+        if not places:
+            self.blame(f"{letter.webhook} got {letter.id or letter.hearing}, which is no event")
+        for place in places:
+            if letter.hearing is None and self.events[place[1]].body != letter.body:
+                self.blame(f"{letter.webhook} got other bytes for {letter.id} than are stored")
+            if place in self.accepted and not (place in self._excused | self._once_more or letter.is_vague):
+                self.blame(f"{letter.webhook} got {place[1]} again after accepting it, and there was no fault")
+            if receipt.accepted:
+                if place in self._excused:  # each of the two excuses one repetition
+                    self._excused.discard(place)
+                elif place in self.accepted:
+                    self._once_more.discard(place)
+                self.accepted.add(place)
+
+    def _places(self, letter: Letter) -> list[Place]:
+        """The deliveries that a letter may be of: one, unless it is the end of an incident, which says little."""
+        if letter.hearing is None:
+            ids = [letter.id] if letter.id in self.events else []
+        else:
+            ids = [event.id for event in self.events.values() if _is_told_by(event, letter.hearing)]
+        return [(letter.webhook, event_id) for event_id in ids]
+
+
+def _told(operations: Sequence[Operation]) -> dict[str, list[str]]:
+    """The jobs that a transaction records as told, by webhook."""
+    told: dict[str, list[str]] = {}
+    for operation in operations:
+        kind, _, rest = operation.key.partition("|")
+        if kind == "digest" and isinstance(operation, Merge) and "told" in operation.columns:
+            webhook, _, job = rest.partition("|")
+            told.setdefault(webhook, []).append(job)
+    return told
+
+
+def _is_told_by(event: SeenEvent, hearing: Hearing) -> bool:
+    about = str(event.data.get("webhook") or event.data.get("account") or "")
+    if hearing.ends:
+        return event.type in _OPPOSITES and hearing.incident == f"prepwatch:{event.type.partition('.')[0]}:{about}"
+    facts = {fact for part in hearing.parts for fact in part.facts}
+    return event.type == hearing.event_type and about in hearing.headline and ("Since", event.data["since"]) in facts
+
+
+def _occurrence(data: Mapping[str, Any], node: Mapping[str, Any]) -> Occurrence:
+    created, started = data["jobCreationTime"], node.get("startTime")
+    return Occurrence(
+        Incarnation(data["jobId"].lower(), parse_time(created)),
+        node["poolId"].lower(),
+        node["nodeId"].lower(),
+        data["phase"],
+        parse_time(started) if started else None,
+    )
+
+
+def _words(occurrence: Occurrence) -> str:
+    job, created = occurrence.incarnation
+    return (
+        f"{occurrence.phase} of job {job} of {created:%H:%M:%S} on {occurrence.node[-12:]} "
+        f"of {occurrence.started:%H:%M:%S}"
+        if occurrence.started
+        else f"{occurrence.phase} of job {job} on {occurrence.node}"
+    )

@@ -1,0 +1,174 @@
+"""A Batch account in process: `shared.ports.BatchService` over the simulated world, with everything a service does.
+
+Owns paging, the lag of pages, entries that go missing and errors. Does not own what happens in the account (`truth`).
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from local.batch_simulator.filters import JOB_PROPERTIES, parse_filter
+from local.batch_simulator.jobs import Job, NodeStatus
+from local.batch_simulator.rendering import job_json, status_bytes, task_counts_json
+from shared.batch.model import BatchJob, TaskCounts
+from shared.batch.wire import decode_job, decode_jobs, decode_task_counts
+from shared.errors import (
+    AccountDeniedError,
+    BatchUnavailableError,
+    JobNotFoundError,
+    NoPreparationTaskError,
+    ThrottledError,
+)
+from shared.ports import ListingOptions, StatusPage
+from trials.promises.truth import Incarnation, TrueWorld, incarnation_of
+from trials.simulation.baton import Baton
+from trials.simulation.weather import AccountMood, Chance
+
+ACCOUNT = "simulated.westeurope.batch.azure.com"
+BASE = f"https://{ACCOUNT}"
+_KEPT_VERSIONS = 4
+
+
+@dataclass(slots=True, kw_only=True)
+class SimulatedAccount:
+    """What all processes share of the account.
+
+    `first_listed` says when a job listing first showed an incarnation, `frozen` stops the world. `sick_jobs` are job
+    ids (lower case) whose own requests fail with 500.
+    """
+
+    world: TrueWorld
+    chance: Chance
+    page_size: int = 100
+    frozen: bool = False
+    first_listed: dict[Incarnation, datetime] = field(default_factory=dict)
+    sick_jobs: set[str] = field(default_factory=set)
+    versions: dict[Incarnation, list[tuple[int, list[NodeStatus]]]] = field(default_factory=dict)
+
+    def advance(self, now: datetime) -> None:
+        """Let happen what is due."""
+        if not self.frozen:
+            self.world.advance(now)
+
+    def remember(self, job: Job) -> list[NodeStatus]:
+        """The statuses as they are now, kept for pages that lag."""
+        kept = self.versions.setdefault(incarnation_of(job), [])
+        if not kept or kept[-1][0] != job.version:
+            kept.append((job.version, [job.statuses[key] for key in job.after(None)]))
+            del kept[:-_KEPT_VERSIONS]
+        return kept[-1][1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatedBatch:
+    """One process's way to the account; `tell` is handed a line for every call."""
+
+    account: SimulatedAccount
+    baton: Baton
+    tell: Callable[[str], None]
+
+    def list_jobs(
+        self, *, odata_filter: str | None, select: str | None, deadline: datetime | None = None
+    ) -> Iterator[Sequence[BatchJob]]:
+        """The account's jobs; the last page may lack one."""
+        self._travel("jobs", None, deadline)
+        wanted = parse_filter(odata_filter, JOB_PROPERTIES) if odata_filter else (lambda _entity: True)
+        bodies = [(job, job_json(job, BASE)) for job in self.account.world.jobs()]
+        shown = [(job, body) for job, body in bodies if wanted(body)]
+        chance, size = self.account.chance, self.account.page_size
+        for start in range(0, len(shown), size):
+            if start:
+                self._travel("more jobs", None, deadline)
+            page = [each for each in shown[start : start + size] if not chance.happens(chance.weather.skip_job)]
+            for job, _ in page:
+                self.account.first_listed.setdefault(incarnation_of(job), self.baton.now)
+            yield decode_jobs(json.dumps([_selected(body, select) for _, body in page]).encode())
+
+    def get_job(self, job_id: str, *, select: str | None, deadline: datetime | None = None) -> BatchJob:
+        """One job."""
+        self._travel(f"job {job_id}", job_id, deadline)
+        return decode_job(json.dumps(_selected(job_json(self._job(job_id), BASE), select)).encode())
+
+    def list_statuses(
+        self, job_id: str, options: ListingOptions, *, deadline: datetime | None = None
+    ) -> Iterator[StatusPage]:
+        """The statuses of a job; pages are of different age, as each is asked for at its own time."""
+        skip, more = 0, True
+        while more:
+            self._travel(f"statuses of {job_id} from {skip}", job_id, deadline)
+            job = self._job(job_id)
+            if not job.has_preparation:
+                raise NoPreparationTaskError("JobPreparationTaskNotSpecified", "no preparation task", status=409)
+            size = self.account.page_size
+            statuses = self._statuses(job)
+            page, more = statuses[skip : skip + size], skip + size < len(statuses)
+            skip += size
+            entries = self._entries(page) if job.state != "completed" else (status_bytes(each, BASE) for each in page)
+            yield StatusPage(value=b"[" + b",".join(entries) + b"]", next_link=None)
+
+    def list_status_page(self, job_id: str, options: ListingOptions, *, link: str | None = None) -> StatusPage:
+        """Exactly one page, the first."""
+        return next(self.list_statuses(job_id, options))
+
+    def count_tasks(self, job_id: str, *, deadline: datetime | None = None) -> TaskCounts:
+        """The job's tasks by state."""
+        self._travel(f"task counts of {job_id}", job_id, deadline)
+        return decode_task_counts(json.dumps(task_counts_json(self._job(job_id))).encode())
+
+    def read_file_tail(
+        self, pool_id: str, node_id: str, path: str, *, max_bytes: int, deadline: datetime | None = None
+    ) -> bytes:
+        """The end of a file; nothing when the node is gone."""
+        self._travel(f"file {path}", None, deadline)
+        return (self.account.world.files(pool_id, node_id) or {}).get(path, b"")[-max_bytes:]
+
+    def _statuses(self, job: Job) -> list[NodeStatus]:
+        chance, now = self.account.chance, self.account.remember(job)
+        # A completed job's listing is taken to be up to date: nothing in it changes any more.
+        if job.state != "completed" and chance.happens(chance.weather.stale):
+            self.tell("batch: the page is an old one")
+            return chance.pick(self.account.versions[incarnation_of(job)])[1]
+        return now
+
+    def _entries(self, page: Sequence[NodeStatus]) -> Iterator[bytes]:
+        chance = self.account.chance
+        for status in page:
+            if chance.happens(chance.weather.absent):
+                self.tell(f"batch: {status.node} is left out")
+                continue
+            yield status_bytes(status, BASE)
+            if chance.happens(chance.weather.twice):
+                yield status_bytes(status, BASE)
+
+    def _job(self, job_id: str) -> Job:
+        job = self.account.world.job(job_id)
+        if job is None:
+            raise JobNotFoundError("JobNotFound", "The specified job does not exist.", status=404)
+        return job
+
+    def _travel(self, what: str, job_id: str | None, deadline: datetime | None) -> None:
+        chance = self.account.chance
+        weather = chance.weather
+        slow = chance.happens(weather.slow_batch)
+        self.baton.pause(chance.between(2, 25) if slow else chance.between(0.01, 0.3))
+        self.account.advance(self.baton.now)
+        if deadline is not None and self.baton.now >= deadline:
+            raise BatchUnavailableError("DeadlineExceeded", "no time left")
+        if weather.account is AccountMood.DENIED:
+            self.tell(f"batch: {what}: denied")
+            raise AccountDeniedError("AuthenticationFailed", "Server failed to authenticate the request.", status=403)
+        if weather.account is AccountMood.THROTTLED:
+            self.tell(f"batch: {what}: throttled")
+            wait = chance.pick((None, timedelta(seconds=5), timedelta(seconds=200)))
+            raise ThrottledError("TooManyRequests", "too many requests", status=429, retry_after=wait)
+        sick = job_id is not None and job_id.lower() in self.account.sick_jobs
+        if weather.account is AccountMood.DOWN or sick or chance.happens(weather.batch):
+            self.tell(f"batch: {what}: fails")
+            code = chance.pick(("InternalError", "OperationTimedOut", "ConnectionFailed"))
+            raise BatchUnavailableError(code, "The server encountered an internal error.", status=500)
+        self.tell(f"batch: {what}")
+
+
+def _selected(body: dict[str, object], select: str | None) -> dict[str, object]:
+    return body if select is None else {name: body[name] for name in select.split(",") if name in body}

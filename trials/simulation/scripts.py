@@ -1,0 +1,84 @@
+"""Words for writing down by hand what happens in a plant's Batch account."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from local.batch_simulator.causes import PREPARATION_CAUSES, RELEASE_CAUSES, STUCK_CAUSE
+from local.batch_simulator.jobs import Job
+from local.batch_simulator.statuses import Cause, Info, Phase, failed, running, succeeded
+from trials.simulation.plant import Plant
+
+FAILURE = next(cause for cause in PREPARATION_CAUSES if cause.code == "DiskFull")
+MISSING_INPUT = next(cause for cause in PREPARATION_CAUSES if cause.code == "BlobNotFound")
+DENIED_INPUT = STUCK_CAUSE
+RELEASE_FAILURE = RELEASE_CAUSES[0]
+_A_MOMENT = timedelta(seconds=5)
+
+
+def add_job(plant: Plant, job_id: str, pool: str = "pool-1", **tasks: int) -> Job:
+    """A job begins."""
+    plant.account.advance(plant.now)
+    return plant.world.add_job(job_id, creation_time=plant.now - _A_MOMENT, pool=pool, tasks=tasks)
+
+
+def begin(plant: Plant, job_id: str, *nodes: str) -> None:
+    """Preparation begins (again) on nodes."""
+    for node in nodes:
+        _set(plant, job_id, node, running(job_id, Phase.PREPARATION, start=plant.now))
+
+
+def fail(plant: Plant, job_id: str, node: str, cause: Cause) -> None:
+    """Preparation fails on a node, having begun a moment ago unless it was running."""
+    info = failed(job_id, Phase.PREPARATION, cause, start=plant.now - _A_MOMENT, end=plant.now)
+    _set(plant, job_id, node, _as_begun(plant, job_id, node, info))
+
+
+def fail_all(plant: Plant, job_id: str, nodes: Iterable[str], cause: Cause) -> None:
+    """Preparation fails on many nodes at once."""
+    for node in nodes:
+        fail(plant, job_id, node, cause)
+
+
+def succeed(plant: Plant, job_id: str, *nodes: str) -> None:
+    """Preparation succeeds on nodes."""
+    for node in nodes:
+        info = succeeded(job_id, Phase.PREPARATION, start=plant.now - _A_MOMENT, end=plant.now)
+        _set(plant, job_id, node, _as_begun(plant, job_id, node, info))
+
+
+def release(plant: Plant, job_id: str, node: str, cause: Cause | None = None) -> None:
+    """Release ends on a node, failing for *cause*."""
+    start, end = plant.now - _A_MOMENT, plant.now
+    if cause is None:
+        info = succeeded(job_id, Phase.RELEASE, start=start, end=end)
+    else:
+        info = failed(job_id, Phase.RELEASE, cause, start=start, end=end)
+    job = _job(plant, job_id)
+    preparation = job.statuses[node, job.pool.lower()].preparation
+    plant.world.set_status(job_id, job.pool, node, preparation=preparation, release=info, at=plant.now)
+
+
+def end(plant: Plant, job_id: str, state: str) -> None:
+    """The job moves to another state."""
+    plant.account.advance(plant.now)
+    plant.world.set_job_state(job_id, state, at=plant.now)
+
+
+def _as_begun(plant: Plant, job_id: str, node: str, info: Info) -> Info:
+    job = _job(plant, job_id)
+    before = job.statuses.get((node, job.pool.lower()))
+    if before is None or before.preparation is None or before.preparation.get("state") != "running":
+        return info
+    return {**info, "startTime": before.preparation["startTime"]}
+
+
+def _set(plant: Plant, job_id: str, node: str, preparation: Info) -> None:
+    plant.account.advance(plant.now)
+    plant.world.set_status(job_id, _job(plant, job_id).pool, node, preparation=preparation, at=plant.now)
+
+
+def _job(plant: Plant, job_id: str) -> Job:
+    job = plant.world.job(job_id)
+    if job is None:
+        raise KeyError(job_id)
+    return job
