@@ -20,6 +20,7 @@ from benchmarks.imports import imports
 from benchmarks.latency import latency
 from benchmarks.rows import Found, Line, lines_of
 from benchmarks.server_process import running_server
+from benchmarks.throttling import throttling
 from local.azurite import running_azurite
 
 _ROOT = Path(__file__).parent.parent
@@ -56,6 +57,7 @@ def _scenarios(batch: str, storage: str) -> dict[str, Callable[[], Numbers]]:
         **{name: process(name) for name in _IN_A_PROCESS},
         "memory": memory,
         "imports": imports,
+        "throttling": throttling,
         "latency": latency,
     }
 

@@ -152,6 +152,18 @@ def _old_jobs(n: Mapping[str, float]) -> list[Line]:
     return [Line(what=what, target=target, reached=reached, met=target.startswith(reached))]
 
 
+def _throttling(n: Mapping[str, float]) -> list[Line]:
+    what = "an hour of light throttling (simulated): 300 jobs, every 250th listing refused for a second"
+    return [
+        Line(
+            what=f"{what}: jobs read a minute / due jobs, at least; events about it",
+            target="1, 0",
+            reached=f"{n['read']:.3g}, {n['events']:.0f} ({n['refused']:.0f} refusals)",
+            met=n["read"] >= 1 and n["events"] == 0 and n["refused"] > 0,
+        )
+    ]
+
+
 def _imports(n: Mapping[str, float]) -> list[Line]:
     what = "import of function_app / of azure.functions, requests, azure.identity, azure.data.tables, msgspec"
     detail = f"{_ms(n['app'])} / {_ms(n['libraries'])}, bytecode compiled before"
@@ -179,6 +191,7 @@ _ROWS: tuple[tuple[str, Callable[[Mapping[str, float]], list[Line]]], ...] = (
     ("memory", _memory),
     ("many_jobs", _many_jobs),
     ("old_jobs", _old_jobs),
+    ("throttling", _throttling),
     ("imports", _imports),
     ("latency", _latency),
     ("cost", _cost),

@@ -97,6 +97,7 @@ def connect(settings: Settings) -> Outside:
             clock=utc_now,
             api_version=settings.batch_api_version,
             count=requests[account.label].add,
+            pause=pause,
         )
         for account in settings.accounts
     }

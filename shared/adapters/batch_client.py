@@ -6,10 +6,10 @@ shapes on the wire (`batch.wire`), nor what an error means to the caller (`error
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from email.utils import format_datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
@@ -18,16 +18,16 @@ from uuid import UUID, uuid4
 from requests.models import PreparedRequest
 
 from shared.adapters.batch_auth import BatchAuth
-from shared.adapters.batch_errors import error_from_answer
+from shared.adapters.batch_errors import error_from_answer, error_from_transport
 from shared.adapters.http_transport import Exchange, HttpTransport, TransportError
+from shared.adapters.patience import Patience
 from shared.batch.model import BatchJob, TaskCounts
 from shared.batch.pool_wire import decode_node_counts, decode_nodes, decode_pool, decode_tasks
 from shared.batch.pools import ComputeNode, NodeCounts, Pool, Task
 from shared.batch.wire import decode_job, decode_jobs, decode_page, decode_task_counts, path_of, query_of
-from shared.errors import BatchError, BatchUnavailableError, HostileAnswerError, RejectedRequestError
-from shared.ports import Clock, ListingOptions, StatusPage
+from shared.errors import HostileAnswerError, RejectedRequestError
+from shared.ports import Clock, ListingOptions, Pause, StatusPage
 from shared.settings.address import DEFAULT_PORTS
-from shared.webhook import SendFailure
 
 DEFAULT_API_VERSION: Final = "2024-07-01.20.0"
 PAGE_LIMIT: Final = 64 * 1024 * 1024
@@ -43,16 +43,6 @@ _NOT_IN_A_LINK: Final = re.compile(r"[\x00-\x1f\x7f\\]")
 _LENGTH: Final = re.compile(r"[0-9]{1,18}")
 
 
-# Whatever of the connection is not listed is the answer's or the request's own fault.
-_UNAVAILABLE: Final[Mapping[SendFailure, str]] = {
-    SendFailure.TIMEOUT: "DeadlineExceeded",
-    SendFailure.CONNECTION: "ConnectionFailed",
-    SendFailure.DNS: "ConnectionFailed",
-    SendFailure.TLS: "ConnectionFailed",
-    SendFailure.BLOCKED_ADDRESS: "ConnectionFailed",
-}
-
-
 class BatchClient:
     """Reads one account; may be used from several threads at once.
 
@@ -65,6 +55,7 @@ class BatchClient:
         page_limit: Bytes that one answer may have.
         new_request_id: Makes each request's client-request-id.
         count: Is told the status of every answer, None when there was none.
+        pause: Lets time pass while Batch wants to be left alone; None: what it refuses for now is not asked again.
     """
 
     def __init__(
@@ -78,6 +69,7 @@ class BatchClient:
         page_limit: int = PAGE_LIMIT,
         new_request_id: Callable[[], UUID] = uuid4,
         count: Callable[[int | None], None] = lambda _status: None,
+        pause: Pause | None = None,
     ) -> None:
         parts = urlsplit(account_url)
         self._origin = _origin(parts)
@@ -89,6 +81,7 @@ class BatchClient:
         self._page_limit = page_limit
         self._new_request_id = new_request_id
         self._count = count
+        self._patience = Patience(clock, pause)
 
     def list_jobs(
         self, *, odata_filter: str | None, select: str | None, deadline: datetime | None = None
@@ -236,6 +229,12 @@ class BatchClient:
     def _ask(
         self, method: str, target: str, deadline: datetime | None, *, limit: int, byte_range: str | None = None
     ) -> Exchange:
+        now = partial(self._ask_now, method, target, deadline, limit=limit, byte_range=byte_range)
+        return self._patience.ask(now, deadline)
+
+    def _ask_now(
+        self, method: str, target: str, deadline: datetime | None, *, limit: int, byte_range: str | None
+    ) -> Exchange:
         """The answer with status 200 (or 206 to a range), after one renewal of a refused token."""
         url = _as_sent(self._base + target)
         answer, refused = self._send(method, url, deadline, limit=limit, byte_range=byte_range)
@@ -268,18 +267,9 @@ class BatchClient:
             answer = self._transport.exchange(method, url, headers, deadline=left, max_body=limit)
         except TransportError as error:
             self._count(error.status)
-            raise _error_of(error) from None
+            raise error_from_transport(error) from None
         self._count(answer.status)
         return answer, authorization
-
-
-def _error_of(error: TransportError) -> BatchError:
-    message = f"Batch could not be asked: {error.words}"
-    if code := _UNAVAILABLE.get(error.failure):
-        return BatchUnavailableError(code, message, status=error.status)
-    if error.failure is SendFailure.PROTOCOL:
-        return HostileAnswerError("InvalidAnswer", message, status=error.status)
-    return RejectedRequestError("InvalidUri", message)
 
 
 def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:

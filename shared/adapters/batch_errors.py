@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from shared.adapters.http_transport import TransportError
 from shared.errors import (
     AccountDeniedError,
     BatchError,
@@ -26,6 +27,7 @@ from shared.errors import (
 )
 from shared.redaction import one_line
 from shared.retry_after import parse_retry_after
+from shared.webhook import SendFailure
 
 MESSAGE_LIMIT: Final = 256
 _LONGEST_RETRY_AFTER: Final = timedelta(minutes=15)
@@ -59,6 +61,15 @@ _BY_STATUS: Final[Mapping[int, type[BatchError]]] = {
 }
 
 _REQUEST_ID = re.compile(r"RequestId:\s*([0-9A-Za-z-]{1,64})")
+
+# Whatever of the connection is not listed is the answer's or the request's own fault.
+_UNAVAILABLE: Final[Mapping[SendFailure, str]] = {
+    SendFailure.TIMEOUT: "DeadlineExceeded",
+    SendFailure.CONNECTION: "ConnectionFailed",
+    SendFailure.DNS: "ConnectionFailed",
+    SendFailure.TLS: "ConnectionFailed",
+    SendFailure.BLOCKED_ADDRESS: "ConnectionFailed",
+}
 
 
 class _Message(Struct, frozen=True):
@@ -105,6 +116,16 @@ def error_from_answer(status: int, headers: Mapping[str, str], body: bytes, *, n
         ],
         retry_after=None if wait is None else min(wait, _LONGEST_RETRY_AFTER),
     )
+
+
+def error_from_transport(error: TransportError) -> BatchError:
+    """The error for an exchange that did not come to its end."""
+    message = f"Batch could not be asked: {error.words}"
+    if code := _UNAVAILABLE.get(error.failure):
+        return BatchUnavailableError(code, message, status=error.status)
+    if error.failure is SendFailure.PROTOCOL:
+        return HostileAnswerError("InvalidAnswer", message, status=error.status)
+    return RejectedRequestError("InvalidUri", message)
 
 
 def _kind(code: str | None, status: int) -> type[BatchError]:

@@ -1,40 +1,39 @@
 """Runs the cycle of one Batch account: which jobs, what of each, how it went.
 
-Owns the order of a cycle and what ends it early. Does not own a job's walk (`polling.job`), the choice of jobs
+Owns the order of a cycle. Does not own how jobs are looked at (`polling.watching`), the choice of jobs
 (`polling.cycle_rules`) or deliveries (`delivery.run`), which go on beside it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from threading import Lock
+from functools import partial
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from shared.batch.model import BatchJob
 from shared.delivery.run import Deliverer, DeliveryRun
 from shared.digests.run import DigestRun
-from shared.errors import AccountDeniedError, BatchError, PrepwatchError, StoreError, ThrottledError
+from shared.errors import BatchError
 from shared.journal import write_line
 from shared.ledger.ledger import Ledger, LostRaceError
-from shared.messages.events import Origin
+from shared.messages.events import Event, Origin
 from shared.moments import as_utc
 from shared.patterns import JobPatterns
 from shared.polling.cycle_rules import (
     JOB_SELECT,
-    Choice,
     CycleResult,
-    DueJob,
-    KnownJob,
     choose_jobs,
     finish_cycle,
     listing_filter,
     listing_start,
+    skip_cycle,
 )
 from shared.polling.heads import HeadKeeper
 from shared.polling.heartbeat import Heartbeat
-from shared.polling.job import JobWatcher, Look
+from shared.polling.job import JobWatcher
 from shared.polling.request_counter import RequestCounter
 from shared.polling.tails import StderrTails
+from shared.polling.watching import JobRound, Progress, request_id
 from shared.ports import BatchService, Clock, Lanes, Row, Table
 from shared.state.jobs import Cycle
 from shared.state.rows import CYCLE, OWN, from_row
@@ -68,18 +67,6 @@ class CycleReport(Struct, frozen=True, kw_only=True):
     skipped: str | None = None
     undelivered: int = 0
     nudge: bool = False
-
-
-class _Progress(Struct):
-    """What has happened in a cycle so far; guarded by `lock`, because jobs run beside one another."""
-
-    deadline: datetime
-    looked_at: set[str] = field(default_factory=set)
-    waiting: set[str] = field(default_factory=set)
-    errors: int = 0
-    stopped_by: PrepwatchError | None = None
-    doubtful: list[Look] = field(default_factory=list)
-    lock: Lock = field(default_factory=Lock)
 
 
 class Poller(Struct, frozen=True, kw_only=True):
@@ -116,19 +103,27 @@ class Poller(Struct, frozen=True, kw_only=True):
             deliveries.sweep(self.account)
             deliveries.sweep(OWN)
             if cycle is not None and cycle.not_before is not None and started < cycle.not_before:
-                return self._only_deliver(deliveries)
+                return self._skip(row, cycle, deliveries)
             return self._cycle(row, cycle, started, deliveries)
 
-    def _only_deliver(self, deliveries: DeliveryRun) -> CycleReport:
+    def _skip(self, row: Row | None, cycle: Cycle, deliveries: DeliveryRun) -> CycleReport:
+        """While Batch wants no request, what is due is delivered, and blindness is told on time."""
+        now = self.clock()
+        self._write(row, cycle, partial(self._skipped, now), now, deliveries)
         digests = DigestRun(self.origin, deliveries)
         digests.start()
         undelivered = deliveries.finish()
+        self.heartbeat.beat()
         return CycleReport(
             account=self.account,
             skipped="Batch asks for patience",
             undelivered=undelivered,
             nudge=undelivered > 0 or digests.due_soon() is not None,
         )
+
+    def _skipped(self, now: datetime, before: Cycle | None) -> tuple[Cycle, Sequence[Event]]:
+        known = before or Cycle(started_at=now, finished_at=now)
+        return skip_cycle(self.origin, known, now, self.settings.stale_after)
 
     def _cycle(self, row: Row | None, cycle: Cycle | None, started: datetime, deliveries: DeliveryRun) -> CycleReport:
         # gather
@@ -141,7 +136,7 @@ class Poller(Struct, frozen=True, kw_only=True):
             offer=deliveries.offer,
         )
         known, unreadable = heads.read()
-        progress = _Progress(deadline=started + self.settings.budget, errors=unreadable)
+        progress = Progress(deadline=started + self.settings.budget, errors=unreadable)
         listed_from = listing_start(cycle, self.settings.first_sight, started)
         listed = self._list_jobs(listed_from, progress)
 
@@ -153,7 +148,20 @@ class Poller(Struct, frozen=True, kw_only=True):
             # A job without a stored head is news in the next cycle too, as long as this one is not taken for complete.
             complete = all(due.job_id.lower() in ready for due in choice.due)
             sighted = frozenset(key for key, one in ready.items() if as_utc(one.head.first_seen_at) >= started)
-            self._watch_all(choice, ready, progress, deliveries)
+            watcher = JobWatcher(
+                batch=self.batch,
+                table=self.table,
+                ledger=self.ledger,
+                origin=self.origin,
+                clock=self.clock,
+                max_nodes=self.settings.max_nodes,
+                tails=StderrTails(batch=self.batch, clock=self.clock, max_bytes=self.settings.stderr_tail_bytes),
+                offer=deliveries.offer,
+            )
+            jobs = JobRound(
+                watcher=watcher, lanes=self.lanes, width=self.settings.concurrency, time=2 * self.settings.budget
+            )
+            jobs.run(choice.due, ready, progress)
             for entry in choice.untracked:
                 heads.untrack(entry)
             if complete:
@@ -169,7 +177,7 @@ class Poller(Struct, frozen=True, kw_only=True):
             error=progress.stopped_by,
             requests=self.requests.take(),
         )
-        written = self._finish(row, cycle, result, deliveries)
+        written = self._write(row, cycle, partial(self._finished, result), result.finished_at, deliveries)
         digests = DigestRun(self.origin, deliveries)
         digests.start()
         undelivered = deliveries.finish()
@@ -186,7 +194,7 @@ class Poller(Struct, frozen=True, kw_only=True):
         self.heartbeat.beat()
         return report
 
-    def _list_jobs(self, start: datetime, progress: _Progress) -> list[BatchJob] | None:
+    def _list_jobs(self, start: datetime, progress: Progress) -> list[BatchJob] | None:
         try:
             pages = self.batch.list_jobs(
                 odata_filter=listing_filter(start), select=JOB_SELECT, deadline=progress.deadline
@@ -196,91 +204,22 @@ class Poller(Struct, frozen=True, kw_only=True):
             progress.stopped_by = error
             return None
 
-    def _watch_all(
-        self, choice: Choice, ready: dict[str, KnownJob], progress: _Progress, deliveries: DeliveryRun
-    ) -> None:
-        watcher = JobWatcher(
-            batch=self.batch,
-            table=self.table,
-            ledger=self.ledger,
-            origin=self.origin,
-            clock=self.clock,
-            max_nodes=self.settings.max_nodes,
-            tails=StderrTails(batch=self.batch, clock=self.clock, max_bytes=self.settings.stderr_tail_bytes),
-            offer=deliveries.offer,
-        )
-        lane = f"poll:{self.account}"
-        for due in choice.due:
-            self.lanes.submit(lane, self.settings.concurrency, self._watching(watcher, due, ready, progress))
-        self.lanes.join(lane)
-        self._record_doubtful(watcher, progress)
+    def _finished(self, result: CycleResult, before: Cycle | None) -> tuple[Cycle, Sequence[Event]]:
+        return finish_cycle(self.origin, before, result, self.settings.stale_after)
 
-    def _record_doubtful(self, watcher: JobWatcher, progress: _Progress) -> None:
-        """Say whose the doubtful errors are: the account's when no job could be looked at, else those jobs' own."""
-        if not progress.doubtful or progress.stopped_by is not None:
-            return
-        names = {look.head.job_id.lower() for look in progress.doubtful}
-        if not progress.looked_at - names:
-            progress.stopped_by = progress.doubtful[0].error
-            progress.looked_at -= names
-            progress.waiting |= names
-            return
-        for look in progress.doubtful:
-            try:
-                watcher.record_error(look)
-            except StoreError as error:
-                write_line("job-error-lost", account=self.account, job=look.head.job_id, error=str(error))
-
-    def _watching(
-        self, watcher: JobWatcher, due: DueJob, ready: dict[str, KnownJob], progress: _Progress
-    ) -> Callable[[], None]:
-        key = due.job_id.lower()
-
-        def work() -> None:
-            now = self.clock()
-            known = ready.get(key)
-            if known is None or progress.stopped_by is not None or now >= progress.deadline:
-                with progress.lock:
-                    progress.waiting.add(key)
-                return
-            error: PrepwatchError | None = None
-            try:
-                look = watcher.watch(due, known, now + 2 * self.settings.budget)
-                error = look.error
-                if look.may_concern_all:
-                    with progress.lock:
-                        progress.doubtful.append(look)
-            except (AccountDeniedError, ThrottledError) as denied:
-                with progress.lock:
-                    progress.stopped_by = denied
-                    progress.waiting.add(key)
-                return
-            except StoreError as lost:
-                error = lost
-                with progress.lock:
-                    progress.waiting.add(key)
-            with progress.lock:
-                progress.looked_at |= {key} - progress.waiting
-                progress.errors += error is not None
-            if error is not None:
-                write_line(
-                    "job-error",
-                    account=self.account,
-                    job=due.job_id,
-                    error=str(error),
-                    requestId=_request_id(error),
-                )
-
-        return work
-
-    def _finish(
-        self, row: Row | None, before: Cycle | None, result: CycleResult, deliveries: DeliveryRun
+    def _write(
+        self,
+        row: Row | None,
+        before: Cycle | None,
+        decide: Callable[[Cycle | None], tuple[Cycle, Sequence[Event]]],
+        now: datetime,
+        deliveries: DeliveryRun,
     ) -> Cycle | None:
         """The account's cycle as it is written down now, None if others were faster each time."""
         for _ in range(_COMMIT_TRIES):
-            cycle, events = finish_cycle(self.origin, before, result, self.settings.stale_after)
+            cycle, events = decide(before)
             try:
-                written = self.ledger.commit_cycle(row, cycle, events, result.finished_at)
+                written = self.ledger.commit_cycle(row, cycle, events, now)
             except LostRaceError:
                 # Another cycle ended meanwhile: its row is the one to go on from.
                 row = self.table.get(self.account, CYCLE)
@@ -302,10 +241,5 @@ class Poller(Struct, frozen=True, kw_only=True):
             readUpTo=cycle.read_up_to if cycle else None,
             seconds=(self.clock() - result.started_at).total_seconds(),
             error=str(result.error) if result.error else None,
-            requestId=_request_id(result.error),
+            requestId=request_id(result.error),
         )
-
-
-def _request_id(error: PrepwatchError | None) -> str | None:
-    """What to quote to Batch's support; None when Batch had no part in it."""
-    return error.request_id if isinstance(error, BatchError) else None

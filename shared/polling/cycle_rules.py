@@ -129,6 +129,7 @@ def finish_cycle(
     known = before or Cycle(started_at=_LONG_AGO, finished_at=_LONG_AGO)
     good = result.listed and result.error is None
     now = result.finished_at
+    throttled = isinstance(result.error, ThrottledError)
     waiting = _waiting(known, result)
     cycle = Cycle(
         started_at=max(known.started_at, result.started_at),
@@ -136,19 +137,32 @@ def finish_cycle(
         read_up_to=_read_up_to(known, result, waiting),
         listed_from=_next_listing_start(known, result),
         not_before=_not_before(known, result),
-        throttles=known.throttles + 1 if isinstance(result.error, ThrottledError) else 0,
+        throttles=known.throttles + 1 if throttled and not result.looked_at else 0,
         jobs=len(result.looked_at) + len(result.waiting),
         not_looked_at=len(result.waiting),
         errors=result.job_errors,
         waiting=waiting,
         cycles=known.cycles + 1,
         good_cycles=known.good_cycles + good,
-        throttled=known.throttled + isinstance(result.error, ThrottledError),
+        throttled=known.throttled + throttled,
         requests=dict(Counter(known.requests) + Counter(result.requests)),
     )
-    if good and not is_stale(cycle, stale_after, now):
+    # A cycle that Batch's throttling cut short has got on: the next goes on where it stopped.
+    got_on = good or (result.listed and throttled and bool(result.looked_at))
+    if got_on and not is_stale(cycle, stale_after, now):
         return _recovered(origin, known, cycle, stale_after, now)
     return _troubled(origin, known, cycle, result, stale_after)
+
+
+def skip_cycle(origin: Origin, before: Cycle, now: datetime, stale_after: timedelta) -> tuple[Cycle, tuple[Event, ...]]:
+    """The cycle row while Batch wants no request, and what that tells: an account that got blind meanwhile."""
+    cycle = replace(before, finished_at=now)
+    known = before.trouble
+    since = before.read_up_to or (known.since if known else before.started_at)
+    if (known is not None and known.event_id is not None) or now - since <= stale_after:
+        return cycle, ()
+    wait = Trouble(code="TooManyRequests", message="Batch wants to be left alone for a while.", since=since)
+    return _tell_unreachable(origin, cycle, known or wait, now)
 
 
 def _is_tracked(head: JobHead | None, job_id: str, patterns: JobPatterns) -> bool:
@@ -206,6 +220,8 @@ def _read_up_to(known: Cycle, result: CycleResult, waiting: Mapping[str, datetim
 def _not_before(known: Cycle, result: CycleResult) -> datetime | None:
     if not isinstance(result.error, ThrottledError):
         return None
+    if result.looked_at:
+        return result.finished_at + min(result.error.retry_after or timedelta(0), LONGEST_PATIENCE)
     step = THROTTLE_STEPS[min(known.throttles, len(THROTTLE_STEPS) - 1)]
     asked = result.error.retry_after or step
     return result.finished_at + min(max(asked, step if known.throttles else timedelta(0)), LONGEST_PATIENCE)
@@ -236,7 +252,7 @@ def _troubled(
     if before is not None and before.event_id is not None:
         return replace(cycle, trouble=replace(trouble, event_id=before.event_id)), ()
     blind_for = now - as_utc(cycle.read_up_to or trouble.since)
-    if not isinstance(result.error, AccountDeniedError) and blind_for < stale_after:
+    if not isinstance(result.error, AccountDeniedError) and blind_for <= stale_after:
         return replace(cycle, trouble=trouble), ()
     return _tell_unreachable(origin, cycle, trouble, now)
 

@@ -26,7 +26,7 @@ from shared.web.http import Answer, Request, error_answer
 from shared.web.routes import Routes
 from tests.support.deployment import build
 from tests.support.fake_table import FakeTable
-from tests.support.fakes import FakeSender
+from tests.support.fakes import FakeClock, FakeSender
 from tests.support.stack import app_environment
 
 HOOK = "https://receiver.example/hook"
@@ -101,8 +101,9 @@ def whole_app(
         key = loaded.shared_key
         assert key is not None
         auth = SharedKeyAuth(key.account_name, key.key)
+        pause = clock.pause if isinstance(clock, FakeClock) else None
         batch = {
-            account.label: BatchClient(account.url, auth=auth, transport=_transport(), clock=now)
+            account.label: BatchClient(account.url, auth=auth, transport=_transport(), clock=now, pause=pause)
             for account in loaded.accounts
         }
     app, _ = build(loaded, table=table, batch=batch, sender=sender or post, lanes=ThreadLanes(), clock=now)

@@ -1,0 +1,104 @@
+"""Looks at the jobs of a cycle side by side.
+
+Owns until when jobs are begun, what ends that early, and whose an error is: a job's, or the account's. Does not own a
+job's walk (`polling.job`) or which jobs are looked at (`polling.cycle_rules`).
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from threading import Lock
+
+from msgspec import Struct, field
+
+from shared.errors import AccountDeniedError, BatchError, PrepwatchError, StoreError, ThrottledError
+from shared.journal import write_line
+from shared.polling.cycle_rules import DueJob, KnownJob
+from shared.polling.job import JobWatcher, Look
+from shared.ports import Lanes
+
+
+class Progress(Struct):
+    """What has happened in a cycle so far; guarded by `lock`, because jobs run beside one another."""
+
+    deadline: datetime
+    looked_at: set[str] = field(default_factory=set)
+    waiting: set[str] = field(default_factory=set)
+    errors: int = 0
+    stopped_by: PrepwatchError | None = None
+    doubtful: list[Look] = field(default_factory=list)
+    lock: Lock = field(default_factory=Lock)
+
+
+class JobRound(Struct, frozen=True, kw_only=True):
+    """Looks at jobs, at most `width` at once; none is begun after the progress' deadline, and each has `time`."""
+
+    watcher: JobWatcher
+    lanes: Lanes
+    width: int
+    time: timedelta
+
+    def run(self, due: Sequence[DueJob], ready: Mapping[str, KnownJob], progress: Progress) -> None:
+        """Look at each job whose head is stored, in this order, as long as nothing concerns the whole account."""
+        lane = f"poll:{self.watcher.origin.account}"
+        for one in due:
+            self.lanes.submit(lane, self.width, partial(self._look, one, ready.get(one.job_id.lower()), progress))
+        self.lanes.join(lane)
+        self._record_doubtful(progress)
+
+    def _look(self, due: DueJob, known: KnownJob | None, progress: Progress) -> None:
+        key = due.job_id.lower()
+        now = self.watcher.clock()
+        if known is None or progress.stopped_by is not None or now >= progress.deadline:
+            with progress.lock:
+                progress.waiting.add(key)
+            return
+        error: PrepwatchError | None = None
+        try:
+            look = self.watcher.watch(due, known, now + self.time)
+            error = look.error
+            if look.may_concern_all:
+                with progress.lock:
+                    progress.doubtful.append(look)
+        except (AccountDeniedError, ThrottledError) as denied:
+            with progress.lock:
+                progress.stopped_by = denied
+                progress.waiting.add(key)
+            return
+        except StoreError as lost:
+            error = lost
+            with progress.lock:
+                progress.waiting.add(key)
+        with progress.lock:
+            progress.looked_at |= {key} - progress.waiting
+            progress.errors += error is not None
+        if error is not None:
+            write_line(
+                "job-error",
+                account=self.watcher.origin.account,
+                job=due.job_id,
+                error=str(error),
+                requestId=request_id(error),
+            )
+
+    def _record_doubtful(self, progress: Progress) -> None:
+        """Say whose the doubtful errors are: the account's when no job could be looked at, else those jobs' own."""
+        if not progress.doubtful or progress.stopped_by is not None:
+            return
+        names = {look.head.job_id.lower() for look in progress.doubtful}
+        if not progress.looked_at - names:
+            progress.stopped_by = progress.doubtful[0].error
+            progress.looked_at -= names
+            progress.waiting |= names
+            return
+        for look in progress.doubtful:
+            try:
+                self.watcher.record_error(look)
+            except StoreError as error:
+                account, job = self.watcher.origin.account, look.head.job_id
+                write_line("job-error-lost", account=account, job=job, error=str(error))
+
+
+def request_id(error: PrepwatchError | None) -> str | None:
+    """What to quote to Batch's support; None when Batch had no part in it."""
+    return error.request_id if isinstance(error, BatchError) else None
