@@ -29,8 +29,11 @@ __all__ = ["CheckAddress", "Exchange", "HttpTransport", "Resolve", "TransportErr
 
 _HEADER_BYTES: Final = 64 * 1024
 """Room for headers and chunk framing beside the body."""
+# A hundred, by http.client's own measure: gateways send more. The bytes bound them.
+http.client._MAXHEADERS = _HEADER_BYTES  # type: ignore[attr-defined] # noqa: SLF001 - no public way to say so
 
 
+_MOST_INTERIM_ANSWERS: Final = 100
 _BAD_URL: Final = "the URL is not valid; it must be absolute, with a host"
 _WRAPPERS: Final = (requests.RequestException, urllib3.exceptions.HTTPError)
 _VERDICTS: Final[tuple[tuple[type[Exception], SendFailure, str], ...]] = (
@@ -217,12 +220,39 @@ def _ssl_context(ca_bundle: Path | None) -> ssl.SSLContext:
     return context
 
 
+class _Response(http.client.HTTPResponse):
+    """Passes over interim answers (1xx), and reads no more than 64 KiB before the body."""
+
+    def begin(self) -> None:
+        limits = LIMITS.get()
+        for_body = max(0, limits.bytes_left - _HEADER_BYTES)
+        limits.bytes_left -= for_body
+        try:
+            super().begin()
+        finally:
+            limits.bytes_left += for_body
+
+    def _read_status(self) -> tuple[str, int, str]:
+        # http.client passes over 100 alone, and takes any other 1xx for the answer itself.
+        for _ in range(_MOST_INTERIM_ANSWERS):
+            version, status, reason = super()._read_status()  # type: ignore[misc] # not in the stubs
+            if not http.HTTPStatus.CONTINUE <= status < http.HTTPStatus.OK:
+                return version, status, reason
+            while self.fp.readline().strip(b"\r\n"):
+                pass  # its headers are not the answer's
+        raise TransportError(SendFailure.PROTOCOL, "there are too many interim answers")
+
+
 class _HTTPConnection(urllib3.connection.HTTPConnection):
+    response_class = _Response
+
     def _new_conn(self) -> socket.socket:
         return open_socket(self._dns_host, self.port)
 
 
 class _HTTPSConnection(urllib3.connection.HTTPSConnection):
+    response_class = _Response
+
     def _new_conn(self) -> socket.socket:
         return open_socket(self._dns_host, self.port)
 

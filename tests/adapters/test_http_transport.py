@@ -234,3 +234,42 @@ def test_logs_of_others_go_on(transport: HttpTransport, caplog: pytest.LogCaptur
     logging.getLogger("urllib3.connectionpool").debug("theirs")
 
     assert [record.getMessage() for record in caplog.records] == ["theirs"]
+
+
+INTERIM = {
+    "none": b"",
+    "100": b"HTTP/1.1 100 Continue\r\n\r\n",
+    "102 twice": b"HTTP/1.1 102 Processing\r\n\r\n" * 2,
+    "103 with headers": b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n",
+    "any other": b"HTTP/1.1 199 Whatever\r\nRetry-After: 9\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("interim", INTERIM.values(), ids=INTERIM.keys())
+def test_interim_answers_are_passed_over(transport: HttpTransport, interim: bytes) -> None:
+    """What comes before the answer with a status of 1xx is not the answer, also on a connection that is kept."""
+    with Receiver(says(interim + answer(200, b"page"), then_close=False)) as server:
+        for _ in range(2):
+            got = get(transport, server.url())
+            assert (got.status, got.body, got.headers.get("retry-after")) == (200, b"page", None)
+
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize("number", [99, 101, 2000])
+def test_any_number_of_headers_is_read(transport: HttpTransport, number: int) -> None:
+    """A hundred headers and more are read as long as they fit into 64 KiB."""
+    headers = [f"X-{count}: {count}" for count in range(number)]
+    with Receiver(says(answer(200, b"page", *headers))) as server:
+        got = get(transport, server.url())
+    assert (got.body, got.headers[f"X-{number - 1}"]) == (b"page", str(number - 1))
+
+
+@pytest.mark.parametrize("max_body", [100, 1 << 20])
+def test_headers_beyond_64_kib_are_refused(transport: HttpTransport, max_body: int) -> None:
+    """However much of a body would be read, headers and interim answers may not be longer than 64 KiB."""
+    floods = (answer(200, b"", *["X: y"] * 14_000), INTERIM["103 with headers"] * 1500 + answer(200))
+    for flood in floods:
+        with Receiver(says(flood)) as server, pytest.raises(TransportError) as refused:
+            get(transport, server.url(), max_body=max_body)
+        assert refused.value.failure is SendFailure.PROTOCOL
