@@ -12,6 +12,7 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped] # its stubs are not worth a dependency
 import pytest
 
+from local.events_page import PAGE, closed_example, examples, parts, parts_of
 from local.node import node
 from shared.delivery.attempts import LONGEST_WAIT, REFUSED_TRIES, Judgement, judge
 from shared.messages.events import EventType
@@ -19,7 +20,6 @@ from shared.messages.formats import FORMATS
 from shared.messages.signing import decode_secret, signing_headers
 from shared.webhook import EVENT_TYPE_PREFIX, SendFailure
 from tests.support.builders import answer
-from tests.support.events_page import PAGE, closed_example, examples, parts, parts_of
 from tests.support.needs import need
 
 TEXT = PAGE.read_text(encoding="utf-8")

@@ -21,7 +21,7 @@ from shared.errors import (
     ThrottledError,
 )
 from shared.ports import ListingOptions
-from tests.support.batch_clients import ACCOUNT, KEY, NOW, client_of
+from tests.adapters.batch_clients import ACCOUNT, KEY, NOW, client_of
 
 JOB = "sched:job-1"
 FAILED = {

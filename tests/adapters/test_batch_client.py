@@ -28,7 +28,7 @@ from shared.errors import (
     ThrottledError,
 )
 from shared.ports import BatchService, ListingOptions
-from tests.support.batch_clients import ACCOUNT, KEY, KEY_BYTES, NOW, TOKEN, RecordingAuth, client_of
+from tests.adapters.batch_clients import ACCOUNT, KEY, KEY_BYTES, NOW, TOKEN, RecordingAuth, client_of
 from tests.support.scripted_http import Asked, Reply, ScriptedServer
 
 OPTIONS = ListingOptions()

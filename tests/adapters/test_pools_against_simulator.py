@@ -14,7 +14,7 @@ from shared.adapters.batch_client import BatchClient
 from shared.batch.model import FailureInfo, NameValuePair
 from shared.batch.pools import NODE_SELECT, AutoScaleRun, NodeError, NodeInfo, ResizeError, StartTaskInfo
 from shared.errors import AccountDeniedError, PoolNotFoundError
-from tests.support.batch_clients import ACCOUNT, KEY, NOW, client_of
+from tests.adapters.batch_clients import ACCOUNT, KEY, NOW, client_of
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from shared.ports import Delete
 from shared.state.jobs import JobEnd, PhaseCounts, Stuck
 from shared.state.rows import OWN, from_row, job_key, webhook_key
 from shared.state.telling import WebhookState
+from tests.digests.told_world import World
 from tests.support.fake_table import Fault
 from tests.support.told_jobs import ACCOUNT, CHAT, webhook
-from tests.support.told_world import World
 
 ALL = (*CHAT, "pagerduty")
 CHAT_IDS = pytest.mark.parametrize("chat", CHAT, ids=str)

@@ -8,8 +8,8 @@ from shared.polling.cycle_rules import KnownJob
 from shared.polling.heads import LONGEST_KEPT_UNTOLD, HeadKeeper
 from shared.state.jobs import JobEnd, PhaseCounts, Tracking
 from shared.state.rows import digest_key
+from tests.digests.told_world import World
 from tests.support.told_jobs import ACCOUNT
-from tests.support.told_world import World
 
 
 def _forget(world: World) -> None:

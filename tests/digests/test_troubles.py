@@ -14,8 +14,8 @@ from shared.digests.rows import is_owed
 from shared.errors import BatchUnavailableError, HostileAnswerError, PrepwatchError, UnreadableRowError
 from shared.polling.job_rules import Decision, close, fail, judge_stuck, lose, recover, stop_listing
 from shared.state.jobs import JobEnd, JobHead, PhaseCounts, Stuck, Tracking
+from tests.digests.told_world import Sent, World
 from tests.support.told_jobs import ACCOUNT, CHAT, webhook
-from tests.support.told_world import Sent, World
 
 ERROR = HostileAnswerError("InvalidAnswer", "Not JSON.", request_id="r-1")
 Turn = Callable[[World], None]

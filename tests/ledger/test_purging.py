@@ -7,11 +7,11 @@ from shared.ledger.purging import Purger
 from shared.ports import Insert
 from shared.state.rows import OWN, digest_key, pace_key, range_of, to_columns, webhook_key
 from shared.state.telling import DeliveryState, WebhookState
+from tests.digests.told_world import World
 from tests.support.deployment import ACCOUNT, NOW, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fake_table import FakeTable
 from tests.support.fakes import refusal
 from tests.support.told_jobs import ACCOUNT as TOLD_ACCOUNT
-from tests.support.told_world import World
 from tests.support.webhook_settings import PAGER, SIGNED, SLACK
 
 

@@ -20,8 +20,8 @@ from shared.messages.events import EventType, Origin, webhook_event
 from shared.messages.format import Message
 from shared.messages.formats import format_of, render
 from shared.webhook import SendFailure, Webhook
+from tests.digests.told_world import FakeSender
 from tests.support.told_jobs import NOW
-from tests.support.told_world import FakeSender
 from tests.support.webhook_settings import GRID, accepted
 
 ORIGIN = Origin(account=None, url=None, site="s", public_url=None)

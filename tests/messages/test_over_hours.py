@@ -9,7 +9,7 @@ import pytest
 
 from local.webhook_receiver.pagerduty import State
 from shared.batch.model import TaskCounts
-from tests.support.service_world import CHAT, Received, ServiceWorld
+from trials.services import CHAT, Received, ServiceWorld
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 EVENTS = ("cloudevents", "eventgrid")

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from local.events_page import closed_example, examples
 from local.webhook_receiver.eventgrid import TOPIC_KEY, EventGridTopic
 from local.webhook_receiver.pagerduty import ROUTING_KEY, PagerDutyService
 from local.webhook_receiver.service import Request, Service, Verdict
@@ -16,7 +17,6 @@ from shared.messages.format import Message
 from shared.messages.formats import FORMATS, render, render_notice
 from shared.webhook import Webhook, WebhookRequest
 from tests.messages.test_limits import HOSTILE, NODES, STATE_FORMATS
-from tests.support.events_page import closed_example, examples
 from tests.support.told_jobs import ACCOUNT, LINKS, NOW, head, news
 
 

@@ -10,8 +10,8 @@ import pytest
 from azure.data.tables import TableServiceClient
 
 from local.azurite import SCRIPT, Azurite, AzuriteError, running_azurite
+from tests.stack.processes import has_proc, is_alive, wait_until_gone
 from tests.support.needs import need
-from tests.support.processes import has_proc, is_alive, wait_until_gone
 
 OWNER = """
 import time

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from local.batch_simulator.statuses import Cause, Phase, failed
-from tests.support.local_stack import Stack
+from tests.stack.local_stack import Stack
 
 pytestmark = pytest.mark.slow
 

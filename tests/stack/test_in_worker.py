@@ -9,8 +9,8 @@ import pytest
 
 from local.azurite import Azurite
 from local.batch_simulator.statuses import Cause, Phase, failed
+from tests.stack.worker import Result, WorkerRun, http, queue, run_worker, timer
 from tests.support.stack import app_environment, running_account, running_receiver
-from tests.support.worker import Result, WorkerRun, http, queue, run_worker, timer
 
 ROOT = Path(__file__).resolve().parents[2]
 JOB = "sched:job-1"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.local_stack import Stack
+from tests.stack.local_stack import Stack
 from tests.support.needs import need
 
 pytestmark = pytest.mark.slow

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from local.azurite import Azurite
 from local.batch_simulator.statuses import Cause, Phase, failed
-from tests.support.package import build_package
+from tests.stack.package import build_package
+from tests.stack.worker import http, run_worker, timer
 from tests.support.stack import app_environment, running_account, running_receiver
-from tests.support.worker import http, run_worker, timer
 
 JOB = "nightly"
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from local.supervisor import Part, PartError, StopAskedForError, Supervisor, stopped_by_signals
+from tests.stack.processes import has_proc, is_alive, wait_until_gone
 from tests.support.needs import need
-from tests.support.processes import has_proc, is_alive, wait_until_gone
 
 # Only a supervisor that does not stop by itself gets this far.
 LIMIT = timedelta(seconds=20)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.worker import WorkerRun, http, queue, run_worker, timer
+from tests.stack.worker import WorkerRun, http, queue, run_worker, timer
 
 APP = """
 import json

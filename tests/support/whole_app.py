@@ -115,6 +115,15 @@ def _transport() -> HttpTransport:
     return HttpTransport(allow_http=True)
 
 
+def codes(app: WholeApp) -> list[tuple[str, str]]:
+    """Type and error code of every event about the account."""
+    return [
+        (event["type"].removeprefix("prepwatch."), event["data"].get("error", {}).get("code", ""))
+        for event in app.post.events()
+        if ".account." in event["type"]
+    ]
+
+
 def rows_of(table: FakeTable) -> Iterator[Row]:
     """Every row of every partition of a table in memory."""
     for rows in table._partitions.values():

@@ -16,8 +16,8 @@ from shared.adapters.http_transport import HttpTransport, TransportError
 from shared.adapters.sockets import AddressInfo
 from shared.adapters.webhook_sender import WebhookSender
 from shared.webhook import SendFailure, WebhookRequest
+from tests.adapters.webhook_receivers.certificates import Authority
 from tests.adapters.webhook_receivers.conftest import DEADLINE
-from tests.support.certificates import Authority
 from tests.support.receivers import Receiver, Script, answer, floods, hangs, resets, says
 
 CANARY = "c4n4ry"

@@ -12,9 +12,9 @@ from playwright.sync_api import Browser, Page, expect
 from local.azurite import Azurite
 from local.batch_simulator.statuses import Cause, Phase, failed, running, succeeded, task_directory
 from local.batch_simulator.world import World
-from tests.support.browser import running_browser
+from tests.stack.browser.browser import running_browser
+from tests.stack.host import RunningHost, running_host
 from tests.support.deployment import Deployment
-from tests.support.host import RunningHost, running_host
 from tests.support.stack import Receiver, app_environment, running_account, running_receiver
 
 JOB = "render-frames-12"

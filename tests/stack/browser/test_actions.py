@@ -10,8 +10,8 @@ from playwright.sync_api import expect
 
 from shared.batch.model import ExecutionInfo
 from tests.stack.browser.conftest import Visitor, let_pass
+from tests.stack.browser.served_app import serving
 from tests.support.deployment import ACCOUNT, NOW, Deployment, a_job, a_node, a_run, deploy
-from tests.support.served_app import serving
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

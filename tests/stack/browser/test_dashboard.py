@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.stack.browser.browser import grave_violations
 from tests.stack.browser.conftest import HOSTILE, JOB, POOL, STDERR, TOLD_WITH_STDERR, Opener, Scene
-from tests.support.browser import grave_violations
 
 WINDOWS: dict[str, dict[str, object]] = {
     "light": {"color_scheme": "light"},

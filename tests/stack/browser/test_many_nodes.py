@@ -10,10 +10,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from shared.batch.model import NodeStatus
+from tests.stack.browser.browser import grave_violations
 from tests.stack.browser.conftest import Visitor, let_pass, open_page
-from tests.support.browser import grave_violations
+from tests.stack.browser.served_app import serving
 from tests.support.deployment import Deployment, a_job, a_node, a_run, deploy
-from tests.support.served_app import serving
 
 NODES = 10_000
 PAGES = 10

@@ -21,12 +21,12 @@ from shared.errors import (
     StoreUnavailableError,
 )
 from shared.ports import Row
+from tests.stack.browser.browser import grave_violations
 from tests.stack.browser.conftest import Visitor, let_pass
-from tests.support.browser import grave_violations
+from tests.stack.browser.served_app import serving
 from tests.support.deployment import ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fake_table import FakeTable
 from tests.support.fakes import refusal
-from tests.support.served_app import serving
 
 DENIED = AccountDeniedError("AuthenticationFailed", "The token was refused.", status=401, request_id="req-401")
 AWAY = BatchUnavailableError("ServerBusy", "Batch is busy.", status=503)

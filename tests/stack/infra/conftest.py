@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.stack.infra.azd import parameters
+from tests.stack.infra.bicep import INFRA, Bicep, running_bicep
 from tests.stack.infra.judge import Expanded, known
 from tests.stack.infra.ways import Way
-from tests.support.azd import parameters
-from tests.support.bicep import INFRA, Bicep, running_bicep
 
 Compile = Callable[[Path], dict[str, Any]]
 Expand = Callable[[Way, Path], Expanded]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.bicep import FILES, INFRA
-from tests.support.checkov import checkov
+from tests.stack.infra.bicep import FILES, INFRA
+from tests.stack.infra.checkov import checkov
 
 # Bicep's formatter breaks a long condition before its signs; the scanner's parser wants it on one line.
 BROKEN_CONDITION = re.compile(r"\n\s+([?:] )")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.package import build_package
+from tests.stack.package import build_package
 
 ROOT = Path(__file__).resolve().parents[3]
 EXCUSED = {

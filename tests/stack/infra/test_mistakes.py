@@ -4,11 +4,11 @@ import json
 
 import pytest
 
+from tests.stack.infra.azd import parameters
+from tests.stack.infra.bicep import INFRA, Bicep, RefusedError
 from tests.stack.infra.conftest import Compile
 from tests.stack.infra.ways import CLIENT, MINE, ONE
 from tests.support.app_settings import CANARY
-from tests.support.azd import parameters
-from tests.support.bicep import INFRA, Bicep, RefusedError
 
 MAIN = INFRA / "main.bicep"
 IDS = "BATCH_ACCOUNT_IDS holds what is no resource id of a Batch account"

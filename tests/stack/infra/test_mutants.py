@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.stack.infra.bicep import RefusedError
 from tests.stack.infra.conftest import Expand, bare_copy
 from tests.stack.infra.judge import complaints
 from tests.stack.infra.ways import WAYS
-from tests.support.bicep import RefusedError
 
 pytestmark = pytest.mark.slow
 

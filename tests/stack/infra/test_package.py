@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.package import ROOT, build_package, package_files
+from tests.stack.package import ROOT, build_package, package_files
 
 WANTED = ["function_app.py", "host.json", "requirements.txt", "shared/__init__.py", "shared/inner/data.json"]
 UNWANTED = [

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.stack.infra.bicep import FILES, INFRA, TENANT, Bicep
 from tests.stack.infra.conftest import Compile, Expand
 from tests.stack.infra.judge import ROLES
 from tests.stack.infra.ways import CHINA, CLIENT, PUBLIC, US_GOVERNMENT, WAYS
-from tests.support.bicep import FILES, INFRA, TENANT, Bicep
 
 ROOT = INFRA.parent
 MAIN = INFRA / "main.bicep"

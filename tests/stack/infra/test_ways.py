@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.stack.infra.azd import parameters
+from tests.stack.infra.bicep import INFRA, Bicep
 from tests.stack.infra.conftest import Compile, Expand
 from tests.stack.infra.judge import complaints
 from tests.stack.infra.ways import WAYS, Way
-from tests.support.azd import parameters
-from tests.support.bicep import INFRA, Bicep
 
 QUICK = {"one account", "all at once"}
 

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 from shared.web.http import Request
-from tests.support.batch_values import job, prepared
 from tests.support.deployment import deploy
 from tests.support.fake_batch import FakeBatch
 from tests.support.fakes import FakeClock
+from tests.whole.scale.batch_values import job, prepared
 
 NOW = datetime(2026, 11, 5, 12, 0, tzinfo=UTC)
 A_PAGE = timedelta(seconds=10)

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.adapters.lanes import ThreadLanes
-from tests.support.batch_values import job, prepared
 from tests.support.deployment import deploy
 from tests.support.fake_batch import FakeBatch
 from tests.support.fake_table import FakeTable
 from tests.support.fakes import FakeClock, FakeSender
+from tests.whole.scale.batch_values import job, prepared
 
 NOW = datetime(2026, 11, 5, 12, 0, tzinfo=UTC)
 BEFORE = NOW - timedelta(minutes=50)

@@ -10,11 +10,11 @@ from shared.ports import Delete, Operation, Row
 from shared.state.chunks import decode_chunk
 from shared.state.jobs import JobHead
 from shared.state.rows import from_row, job_key, unpack, unpack_body
-from tests.support.batch_values import job, prepared
 from tests.support.deployment import deploy
 from tests.support.fake_batch import FakeBatch
 from tests.support.fake_table import FakeTable, Fault
 from tests.support.fakes import FakeClock, FakeSender
+from tests.whole.scale.batch_values import job, prepared
 
 NOW = datetime(2026, 11, 5, 12, 0, tzinfo=UTC)
 BEFORE = NOW - timedelta(minutes=50)

@@ -5,14 +5,16 @@ REGENERATE_TRANSCRIPTS=1 writes the transcripts anew; read the difference before
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.whole.scenarios.story import PEOPLE, TRANSCRIPTS, Story
 from trials.simulation.people import WEBHOOKS
 from trials.simulation.plant import Plant
+from trials.simulation.story import PEOPLE, Story
 from trials.simulation.weather import Chance
 
+TRANSCRIPTS = Path(__file__).parent / "transcripts"
 _OTHER_PEOPLE = {"key_rotation": {"rotating": WEBHOOKS["rotating"]}}
 
 

@@ -1,6 +1,5 @@
 """What people receive while a job fares badly."""
 
-from tests.whole.scenarios.story import HOUR, MINUTE, Story, nodes
 from trials.simulation.scripts import (
     DENIED_INPUT,
     FAILURE,
@@ -14,6 +13,7 @@ from trials.simulation.scripts import (
     release,
     succeed,
 )
+from trials.simulation.story import HOUR, MINUTE, Story, nodes
 
 
 def test_mass_failure(told: Story) -> None:

@@ -1,7 +1,7 @@
 """What people receive while an account, a webhook or Prepwatch itself is in trouble."""
 
-from tests.whole.scenarios.story import HOUR, MINUTE, Story, nodes
 from trials.simulation.scripts import FAILURE, MISSING_INPUT, add_job, fail, fail_all, succeed
+from trials.simulation.story import HOUR, MINUTE, Story, nodes
 from trials.simulation.weather import FINE, AccountMood, ReceiverMood, Weather
 
 

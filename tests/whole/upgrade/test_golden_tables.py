@@ -26,7 +26,7 @@ from tests.support.fake_table import FakeTable
 from tests.support.fakes import ACCEPTED, START, FakeClock
 from tests.support.hostile_batch import failed_node, job_of
 from tests.support.whole_app import WholeApp, rows_of
-from tests.whole.upgrade.story import (
+from trials.upgrade import (
     ACCOUNT,
     END,
     FOLDER,

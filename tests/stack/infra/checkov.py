@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.support.needs import need
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 VENV = ROOT / ".venv-checkov"
 PINNED = "checkov==3.3.30"
 # The parser that checkov pins knows no lambdas, and files that it can't parse are passed over in silence.

@@ -1,6 +1,6 @@
 """Owns what is in the package: builds the zip that a deployment uploads, as .funcignore says.
 
-`python -m tests.support.package FILE` writes it, as the release does. It doesn't install requirements: the
+`python -m tests.stack.package FILE` writes it, as the release does. It doesn't install requirements: the
 remote build of Functions does.
 """
 
@@ -43,5 +43,5 @@ def build_package(target: Path, root: Path = ROOT) -> Path:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("usage: python -m tests.support.package FILE")
+        sys.exit("usage: python -m tests.stack.package FILE")
     print(build_package(Path(sys.argv[1])))

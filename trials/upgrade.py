@@ -1,4 +1,4 @@
-"""The story whose rows are kept for ever: `python -m tests.whole.upgrade.story` writes them as this version does.
+"""The story whose rows are kept for ever: `python -m trials.upgrade` writes them as this version does.
 
 Owns what happens in it, and the form of the file. Run it once when the schema version has grown, and check the file
 in; what an older version wrote is never written again (`--again` is for a version that was not released yet).
@@ -25,7 +25,7 @@ from tests.support.fakes import START, FakeClock, FakeSender, refusal
 from tests.support.hostile_batch import failed_node, job_of
 from tests.support.whole_app import WholeApp, whole_app
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[1] / "tests/whole/upgrade"
 ACCOUNT, REFUSED = "a.westeurope.batch.example", "refused.westeurope.batch.example"
 WEBHOOKS = {"good": 204, "picky": 400, "down": 500, "gone": 410}
 CHAT, PAGER = "https://hooks.slack.com/services/T/B/x", "https://events.pagerduty.com/v2/enqueue"
@@ -160,7 +160,7 @@ def _rich(value: Any) -> Column:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the file of this schema version."""
-    parser = argparse.ArgumentParser(prog="python -m tests.whole.upgrade.story", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m trials.upgrade", description=__doc__)
     parser.add_argument("--again", action="store_true", help="overwrite the file of a version not yet released")
     again = parser.parse_args(arguments).again
     file = FOLDER / f"v{SCHEMA_VERSION}.json"

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tests.support.bicep import INFRA
+from tests.stack.infra.bicep import INFRA
 
 GENERATED = "A" * 44
 """What azd makes for WEBHOOK_SECRET when nobody gives one."""

@@ -20,7 +20,7 @@ from typing import Any
 
 from tests.support.needs import need
 
-INFRA = Path(__file__).resolve().parents[2] / "infra"
+INFRA = Path(__file__).resolve().parents[3] / "infra"
 FILES = sorted(INFRA.rglob("*.bicep"))
 SUBSCRIPTION = "22222222-2222-2222-2222-222222222222"
 TENANT = "33333333-3333-3333-3333-333333333333"

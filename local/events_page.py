@@ -1,4 +1,4 @@
-"""The parts of docs/events.md that are made from the code: `python -m tests.support.events_page` writes them anew.
+"""The parts of docs/events.md that are made from the code: `python -m local.events_page` writes them anew.
 
 Owns the examples. Does not own the prose around them. A part stands behind the line `<!-- made: NAME -->`.
 """
@@ -45,7 +45,7 @@ from tests.support.builders import (
     webhook,
 )
 
-PAGE = Path(__file__).parents[2] / "docs" / "events.md"
+PAGE = Path(__file__).parents[1] / "docs" / "events.md"
 SECRET = "whsec_" + "ZG9jcy1leGFtcGxlLW9ubHktbm90LWEtc2VjcmV0ISE="
 _PART = re.compile(r"(?<=<!-- made: )(?P<name>[a-z.]+) -->\n(?P<text>```.*?```|\|.*?\n)(?=\n|$)", re.DOTALL)
 

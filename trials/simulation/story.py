@@ -7,7 +7,6 @@ lines. A new receiver is a line in PEOPLE.
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from trials.promises.hearing import Hearing
@@ -17,7 +16,6 @@ from trials.simulation.receivers import Receipt, Receiver
 from trials.simulation.weather import Weather
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-TRANSCRIPTS = Path(__file__).parent / "transcripts"
 PEOPLE: Mapping[str, Mapping[str, object]] = {
     "ops": {},
     "night-team": {"jobs": ["nightly*"]},

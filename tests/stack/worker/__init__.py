@@ -16,7 +16,7 @@ from typing import Any
 
 from local.functions_host.queue_output import messages_from_json, messages_from_text
 from local.functions_host.timers import ScheduleStatus, timer_info
-from tests.support.worker.environment import worker_python
+from tests.stack.worker.environment import worker_python
 
 _DRIVER = Path(__file__).with_name("driver.py")
 _LONGEST = timedelta(minutes=2)
