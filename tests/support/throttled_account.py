@@ -16,7 +16,7 @@ from shared.composition import App
 from shared.settings.settings import load_settings
 from shared.state.jobs import Cycle
 from shared.state.rows import CYCLE, from_row
-from tests.support.batch_clients import RecordingAuth
+from tests.adapters.batch_clients import RecordingAuth
 from tests.support.deployment import build
 from tests.support.fake_table import FakeTable
 from tests.support.fakes import FakeClock, FakeSender

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from local.batch_simulator.filters import parse_time
 from local.batch_simulator.jobs import Job
@@ -23,18 +22,13 @@ from trials.promises.hearing import Hearing
 from trials.promises.listeners import Listener
 from trials.promises.moving import why_it_moves
 from trials.promises.mutes import StandingMutes
+from trials.promises.seen import OPPOSITES, SeenEvent, is_told_by, occurrence_of, words_of
 from trials.promises.truth import Incarnation, Occurrence
 from trials.simulation.baton import Owner
 from trials.simulation.receivers import Letter, Receipt
 
 Place = tuple[str, str]  # webhook, event id
-_OPPOSITES = {
-    "account.reachable": "account.unreachable",
-    "webhook.recovered": "webhook.failing",
-    "job.reachable": "job.unreachable",
-    "job.resumed": "job.stuck",
-}
-_TROUBLES = frozenset(_OPPOSITES.values())
+_TROUBLES = frozenset(OPPOSITES.values())
 
 
 _LOOKS = timedelta(minutes=2)
@@ -44,19 +38,6 @@ _STUCK_FOR = timedelta(minutes=5) - timedelta(seconds=5)
 
 class BrokenPromiseError(AssertionError):
     """An invariant does not hold."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenEvent:
-    """An event as it was first stored."""
-
-    id: str
-    type: str
-    partition: str
-    at: datetime
-    body: bytes
-    data: Mapping[str, Any]
-    occurrences: tuple[Occurrence, ...]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -146,7 +127,7 @@ class Witness:
         event_id, kind, data = document["id"], document["type"].removeprefix("prepwatch."), document["data"]
         if event_id in self.events:
             self.blame(f"event {event_id} was stored twice")
-        occurrences = tuple(_occurrence(data, node) for node in data.get("nodes", ()))
+        occurrences = tuple(occurrence_of(data, node) for node in data.get("nodes", ()))
         event = SeenEvent(
             id=event_id, type=kind, partition=partition, at=self.clock(), body=body, data=data, occurrences=occurrences
         )
@@ -154,9 +135,9 @@ class Witness:
         for occurrence in occurrences:
             before = self.told.setdefault((kind, occurrence), event_id)
             if before != event_id:
-                self.blame(f"{_words(occurrence)} was told as {kind} by {before} and again by {event_id}")
+                self.blame(f"{words_of(occurrence)} was told as {kind} by {before} and again by {event_id}")
             if self.ended.get(occurrence) is not kind.endswith("failed"):
-                self.blame(f"{kind} of {_words(occurrence)} is invented")
+                self.blame(f"{kind} of {words_of(occurrence)} is invented")
             if kind.endswith("failed"):
                 self.failures[occurrence.incarnation.job, occurrence.phase] += 1
         self._see_standing(event)
@@ -179,7 +160,7 @@ class Witness:
 
     def _see_standing(self, event: SeenEvent) -> None:
         """Troubles and their ends take turns."""
-        kind = _OPPOSITES.get(event.type, event.type)
+        kind = OPPOSITES.get(event.type, event.type)
         if kind not in _TROUBLES:
             return
         about = event.data.get("webhook") or event.data.get("jobId") or ""
@@ -217,7 +198,7 @@ class Witness:
         """Whether it tells chat or pager of a trouble whose end was told."""
         begun = self.events[place[1]]
         return place[0] in self.listeners and any(
-            _OPPOSITES.get(event.type) == begun.type and event.data.get("since") == begun.data.get("since")
+            OPPOSITES.get(event.type) == begun.type and event.data.get("since") == begun.data.get("since")
             for event in self.events.values()
         )
 
@@ -280,7 +261,7 @@ class Witness:
         if letter.hearing is None:
             ids = [letter.id] if letter.id in self.events else []
         else:
-            ids = [event.id for event in self.events.values() if _is_told_by(event, letter.hearing)]
+            ids = [event.id for event in self.events.values() if is_told_by(event, letter.hearing)]
         return [(letter.webhook, event_id) for event_id in ids]
 
 
@@ -293,32 +274,3 @@ def _told(operations: Sequence[Operation]) -> dict[str, list[str]]:
             webhook, _, job = rest.partition("|")
             told.setdefault(webhook, []).append(job)
     return told
-
-
-def _is_told_by(event: SeenEvent, hearing: Hearing) -> bool:
-    about = str(event.data.get("webhook") or event.data.get("account") or "")
-    if hearing.ends:
-        return event.type in _OPPOSITES and hearing.incident == f"prepwatch:{event.type.partition('.')[0]}:{about}"
-    facts = {fact for part in hearing.parts for fact in part.facts}
-    return event.type == hearing.event_type and about in hearing.headline and ("Since", event.data["since"]) in facts
-
-
-def _occurrence(data: Mapping[str, Any], node: Mapping[str, Any]) -> Occurrence:
-    created, started = data["jobCreationTime"], node.get("startTime")
-    return Occurrence(
-        Incarnation(data["jobId"].lower(), parse_time(created)),
-        node["poolId"].lower(),
-        node["nodeId"].lower(),
-        data["phase"],
-        parse_time(started) if started else None,
-    )
-
-
-def _words(occurrence: Occurrence) -> str:
-    job, created = occurrence.incarnation
-    return (
-        f"{occurrence.phase} of job {job} of {created:%H:%M:%S} on {occurrence.node[-12:]} "
-        f"of {occurrence.started:%H:%M:%S}"
-        if occurrence.started
-        else f"{occurrence.phase} of job {job} on {occurrence.node}"
-    )

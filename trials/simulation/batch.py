@@ -23,7 +23,7 @@ from shared.errors import (
 from shared.ports import ListingOptions, StatusPage
 from trials.promises.truth import Incarnation, TrueWorld, incarnation_of
 from trials.simulation.baton import Baton
-from trials.simulation.weather import AccountMood, Chance
+from trials.simulation.weather import FINE, AccountMood, Chance
 
 ACCOUNT = "simulated.westeurope.batch.azure.com"
 BASE = f"https://{ACCOUNT}"
@@ -50,6 +50,17 @@ class SimulatedAccount:
         """Let happen what is due."""
         if not self.frozen:
             self.world.advance(now)
+
+    def shows_what_it_did(self, job_id: str) -> bool:
+        """Whether the next listing is sure to show what the last one did; from then on the world stands still."""
+        job = self.world.job(job_id)
+        if job is None:
+            return False
+        versions = self.versions.get(incarnation_of(job), [])
+        if not versions or versions[-1][0] != job.version:
+            return False
+        self.frozen, self.chance.weather = True, FINE
+        return True
 
     def remember(self, job: Job) -> list[NodeStatus]:
         """The statuses as they are now, kept for pages that lag."""

@@ -7,7 +7,6 @@ Owns building the processes, their deaths and rebirths, and starting their funct
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from types import TracebackType
@@ -19,7 +18,6 @@ from shared.composition import App, compose
 from shared.delivery import health as webhook_health
 from shared.errors import StoreError
 from shared.parts import Outside
-from shared.polling.cycle import CycleReport
 from shared.ports import Row
 from shared.settings.settings import load_settings
 from shared.state.rows import range_of
@@ -27,29 +25,18 @@ from shared.state.telling import DeliveryState
 from shared.web.http import Answer, Request
 from tests.support.defects import Defects
 from tests.support.fake_table import FakeTable
-from trials.promises.truth import TrueWorld, incarnation_of
+from trials.promises.truth import TrueWorld
 from trials.promises.witness import BrokenPromiseError, Witness
 from trials.simulation.batch import ACCOUNT, BASE, SimulatedAccount, SimulatedBatch
 from trials.simulation.baton import Baton, BatonLanes, BatonLock, Stopped
 from trials.simulation.people import WEBHOOKS, Webhooks, environment
+from trials.simulation.process import Process, mute_request, summary_request
 from trials.simulation.receivers import Receiver, SimulatedSender
 from trials.simulation.table import PlannedFaults, SimulatedTable
-from trials.simulation.weather import FINE, Chance
+from trials.simulation.weather import Chance
 
 START = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
 DELIVER_FOR = timedelta(seconds=60)
-
-
-@dataclass(slots=True, eq=False)
-class Process:
-    """One instance of the Functions app; `skew` is how far its clock is off."""
-
-    name: str
-    skew: timedelta = timedelta(0)
-    alive: bool = False
-    app: App | None = None
-    polling: int = 0
-    reports: list[CycleReport] = field(default_factory=list)
 
 
 class Plant:
@@ -185,7 +172,7 @@ class Plant:
                 planned=self.planned,
                 crash=lambda why: self.crash(born, why),
                 tell=self._teller(born.name),
-                can_rewind=self._can_rewind,
+                can_rewind=self.account.shows_what_it_did,
             ),
             batch={ACCOUNT: SimulatedBatch(account=self.account, baton=self.baton, tell=self._teller(born.name))},
             sender=self.senders[born.name],
@@ -246,8 +233,7 @@ class Plant:
         """Ask a process for the summary; its status is judged, and its nudges followed."""
 
         def work(app: App) -> None:
-            query = {} if max_age is None else {"maxAge": str(max_age)}
-            answer = app.routes.summary(Request(url=f"{BASE}/api/summary", query=query))
+            answer = app.routes.summary(summary_request(max_age))
             status = json.loads(answer.body)["status"]
             self._teller(process.name)(f"summary says {status}")
             self._judge_status(status)
@@ -258,14 +244,7 @@ class Plant:
 
     def put_mute(self, process: Process, name: str, globs: Sequence[str], starts: datetime, ends: datetime) -> None:
         """Ask a process to mute jobs."""
-        body = {
-            "jobs": globs,
-            "startsAt": starts.isoformat(),
-            "endsAt": ends.isoformat(),
-            "createdBy": "somebody",
-            "comment": "quiet",
-        }
-        request = Request(url=f"{BASE}/api/mutes/{name}", route={"name": name}, body=json.dumps(body).encode())
+        request = mute_request(name, globs, starts, ends)
         self._spawn(process, f"mute {name}: {globs}", lambda app: app.routes.mutes.put_mute(request), timedelta(0))
 
     def delete_mute(self, process: Process, name: str) -> None:
@@ -285,8 +264,7 @@ class Plant:
         app = process.app
         if app is None:
             raise RuntimeError("the process was never started")
-        request = Request(url=f"{BASE}/api/summary", query={"maxAge": "86400"})
-        self.baton.call(lambda: answers.append(app.routes.summary(request)), process)
+        self.baton.call(lambda: answers.append(app.routes.summary(summary_request(86400))), process)
         self.raise_what_broke()
         body: Mapping[str, object] = json.loads(answers[0].body)
         return body
@@ -309,17 +287,6 @@ class Plant:
         blind_for = self.now - last
         if blind_for > self.settings.stale_after + timedelta(seconds=10) and status not in {"stale", "degraded"}:
             self.witness.blame(f"the summary says {status} and the account has not been read for {blind_for}")
-
-    def _can_rewind(self, job_id: str) -> bool:
-        """Whether the next listing is sure to show what the last one did; from then on the world stands still."""
-        job = self.world.job(job_id)
-        if job is None:
-            return False
-        versions = self.account.versions.get(incarnation_of(job), [])
-        if not versions or versions[-1][0] != job.version:
-            return False
-        self.account.frozen, self.chance.weather = True, FINE
-        return True
 
     def _teller(self, name: str) -> Callable[[str], None]:
         tell = self._tell

@@ -11,7 +11,8 @@ from typing import Any
 
 from trials.promises.hearing import Hearing
 from trials.simulation.batch import ACCOUNT
-from trials.simulation.plant import START, Plant, Process
+from trials.simulation.plant import START, Plant
+from trials.simulation.process import Process
 from trials.simulation.receivers import Receipt, Receiver
 from trials.simulation.weather import Weather
 

@@ -15,7 +15,8 @@ from shared.state import chunks
 from trials.promises.checks import check_calm, check_end
 from trials.promises.checks_told import check_all_told, check_ends_told
 from trials.simulation.people import Webhooks, draw_people
-from trials.simulation.plant import START, Plant, Process
+from trials.simulation.plant import START, Plant
+from trials.simulation.process import Process
 from trials.simulation.weather import FINE, AccountMood, Chance, ReceiverMood, Weather, WriteFault
 
 MINUTE = timedelta(minutes=1)

@@ -15,7 +15,8 @@ from trials.promises.checks import check_calm, check_end
 from trials.promises.checks_told import check_all_told
 from trials.promises.witness import BrokenPromiseError
 from trials.simulation.batch import ACCOUNT
-from trials.simulation.plant import Plant, Process
+from trials.simulation.plant import Plant
+from trials.simulation.process import Process
 from trials.simulation.scripts import FAILURE, RELEASE_FAILURE, add_job, begin, end, fail, release, succeed
 from trials.simulation.told_mutants import MUTANTS
 from trials.simulation.weather import AccountMood, Chance, ReceiverMood, Weather, WriteFault

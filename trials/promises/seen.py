@@ -1,0 +1,63 @@
+"""What an event says of itself: which runs it tells of, what it is the end of, and which message tells it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from local.batch_simulator.filters import parse_time
+from trials.promises.hearing import Hearing
+from trials.promises.truth import Incarnation, Occurrence
+
+OPPOSITES = {
+    "account.reachable": "account.unreachable",
+    "webhook.recovered": "webhook.failing",
+    "job.reachable": "job.unreachable",
+    "job.resumed": "job.stuck",
+}
+"""Which trouble each end is the end of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenEvent:
+    """An event as it was first stored."""
+
+    id: str
+    type: str
+    partition: str
+    at: datetime
+    body: bytes
+    data: Mapping[str, Any]
+    occurrences: tuple[Occurrence, ...]
+
+
+def is_told_by(event: SeenEvent, hearing: Hearing) -> bool:
+    """Whether a message to chat or pager tells this event by itself."""
+    about = str(event.data.get("webhook") or event.data.get("account") or "")
+    if hearing.ends:
+        return event.type in OPPOSITES and hearing.incident == f"prepwatch:{event.type.partition('.')[0]}:{about}"
+    facts = {fact for part in hearing.parts for fact in part.facts}
+    return event.type == hearing.event_type and about in hearing.headline and ("Since", event.data["since"]) in facts
+
+
+def occurrence_of(data: Mapping[str, Any], node: Mapping[str, Any]) -> Occurrence:
+    """Which run a node of an event's data is about."""
+    created, started = data["jobCreationTime"], node.get("startTime")
+    return Occurrence(
+        Incarnation(data["jobId"].lower(), parse_time(created)),
+        node["poolId"].lower(),
+        node["nodeId"].lower(),
+        data["phase"],
+        parse_time(started) if started else None,
+    )
+
+
+def words_of(occurrence: Occurrence) -> str:
+    """How people would say it."""
+    job, created = occurrence.incarnation
+    return (
+        f"{occurrence.phase} of job {job} of {created:%H:%M:%S} on {occurrence.node[-12:]} "
+        f"of {occurrence.started:%H:%M:%S}"
+        if occurrence.started
+        else f"{occurrence.phase} of job {job} on {occurrence.node}"
+    )
