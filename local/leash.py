@@ -16,7 +16,8 @@ GRACE = timedelta(seconds=15)
 
 
 def _end_with_the_owner() -> None:
-    while sys.stdin.buffer.read(1024):
+    # Not through sys.stdin: its lock, held while we wait, makes the end of the interpreter a fatal error.
+    while os.read(0, 1024):
         pass
     if sys.platform == "win32":
         signal.raise_signal(signal.SIGTERM)

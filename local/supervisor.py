@@ -56,6 +56,7 @@ class Supervisor:
         self._news: SimpleQueue[tuple[str, int] | None] = SimpleQueue()
         self._children: dict[str, tuple[Part, Child]] = {}
         self._gave_up: dict[str, int] = {}
+        self._last_words: dict[str, str] = {}
         self._ending = ExitStack()
 
     def __enter__(self) -> Self:
@@ -85,7 +86,7 @@ class Supervisor:
             name=part.name,
             command=part.command,
             environment=part.environment,
-            on_line=lambda line: self._tell(part.name, line),
+            on_line=lambda line: self._hear(part.name, line),
             on_end=lambda child, exit_code: self.has_ended(child.name, exit_code),
         )
         self._children[part.name] = part, child
@@ -101,7 +102,7 @@ class Supervisor:
                 continue
             if news is None:
                 raise StopAskedForError
-            raise PartError(f"{news[0]} ended before all was ready: {describe_end(news[1])}")
+            raise PartError(f"{news[0]} ended before all was ready: {self._why(*news)}")
 
     def watch(self, duration: timedelta | None = None) -> None:
         """Restart what ends, until stop() is called or *duration* is over; None means no limit.
@@ -123,13 +124,24 @@ class Supervisor:
     def _restart(self, name: str, exit_code: int) -> None:
         part, child = self._children.get(name, (None, None))
         if part is None or child is None or not part.restarts:
-            raise PartError(f"{name} ended ({describe_end(exit_code)}), and with it what it remembered")
+            raise PartError(f"{name} ended, and with it what it remembered: {self._why(name, exit_code)}")
         self._gave_up[name] = self._gave_up.get(name, 0) + 1 if exit_code >= 0 else 0
+        why = self._why(name, exit_code)
         if self._gave_up[name] >= MOST_GIVE_UPS:
-            raise PartError(f"{name} ended by itself {MOST_GIVE_UPS} times in a row: what it printed says why")
-        self._tell(name, f"ended ({describe_end(exit_code)}), starting it again")
+            raise PartError(f"{name} ended by itself {MOST_GIVE_UPS} times in a row: {why}")
+        self._tell(name, f"ended, starting it again: {why}")
         time.sleep(RESTART_PAUSE.total_seconds())
         child.start()
+
+    def _hear(self, name: str, line: str) -> None:
+        if line.strip():
+            self._last_words[name] = line.strip()
+        self._tell(name, line)
+
+    def _why(self, name: str, exit_code: int) -> str:
+        """How a part ended, and the last that it said unless it was killed in the middle of something else."""
+        how, words = describe_end(exit_code), self._last_words.pop(name, None)
+        return how if exit_code < 0 or words is None else f"{how}, after {words!r}"
 
 
 @contextmanager

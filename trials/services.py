@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Any
 
 from local.batch_simulator.statuses import Cause, Info, Phase, failed, running, succeeded
-from local.run import other_webhooks
+from local.stack_settings import other_webhooks
 from local.webhook_receiver.eventgrid import TOPIC_KEY, EventGridTopic
 from local.webhook_receiver.pagerduty import ROUTING_KEY, Incident, PagerDutyService
 from local.webhook_receiver.service import Request, Service, Verdict

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from local.arguments import finite_number, port, whole_number
 from local.batch_simulator.jobs import Failure
 from local.batch_simulator.life import Life, Pace
 from local.batch_simulator.server import Simulator, now_utc
@@ -59,44 +60,41 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local.batch_simulator", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
+    parser.add_argument("--port", type=port, default=0, help="0 takes a free one (default)")
     parser.add_argument("--account", required=True, help="the account's name")
     parser.add_argument("--key", required=True, help="its key, base64")
     parser.add_argument("--token", help="a bearer token to accept as well")
-    parser.add_argument("--jobs", type=int, default=4, help="jobs at a time (default 4)")
-    parser.add_argument("--nodes", type=int, default=20, help="nodes of each pool (default 20)")
-    parser.add_argument("--fail-rate", type=_rate, default=0.15, help="0 to 1 (default 0.15)")
-    parser.add_argument("--seed", type=int, default=1, help="the same seed, the same story (default 1)")
+    add_story(parser)
     parser.add_argument(
         "--start", type=_moment, help="ISO 8601 with zone: when the story began, to take it up again (default now)"
     )
-    parser.add_argument("--speed", type=_positive, default=1.0, help="2 lets everything take half as long")
+    parser.add_argument("--speed", type=finite_number(0.01), default=1.0, help="2 lets everything take half as long")
     parser.add_argument(
-        "--linger", type=float, default=90.0, help="seconds that a failure stays listed at least (default 90)"
+        "--linger",
+        type=finite_number(0),
+        default=90.0,
+        help="seconds that a failure stays listed at least (default 90)",
     )
     parser.add_argument("--truth", type=Path, help="JSON lines: every occurrence that ended as failed")
     return parser
 
 
-def _rate(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return value
+def add_story(parser: argparse._ActionsContainer) -> None:
+    """Let a command line, or a group of one, say what happens in the account."""
+    parser.add_argument("--jobs", type=whole_number(0, 1000), default=4, help="jobs at a time, 0 for none (default 4)")
+    parser.add_argument("--nodes", type=whole_number(1, 10_000), default=20, help="nodes of each pool (default 20)")
+    parser.add_argument("--fail-rate", type=finite_number(0, 1), default=0.15, help="0 to 1 (default 0.15)")
+    parser.add_argument("--seed", type=whole_number(0), default=1, help="the same seed, the same story (default 1)")
 
 
 def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time in ISO 8601") from None
     if moment.tzinfo is None or moment > now_utc():
         raise argparse.ArgumentTypeError(f"{text} has no time zone, or lies ahead")
     return moment
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if value <= 0:
-        raise argparse.ArgumentTypeError(f"{text} is not greater than 0")
-    return value
 
 
 if __name__ == "__main__":

@@ -10,6 +10,9 @@ from typing import Any
 
 _TIME_SPAN = re.compile(r"(?:(?P<days>\d+)\.)?(?P<hours>\d{1,2}):(?P<minutes>\d{2}):(?P<seconds>\d{2}(?:\.\d+)?)")
 _PERCENT = re.compile(r"%([^%]+)%")
+# Texts first: what looks like a comment, or a comma too many, within one is none.
+_COMMENT = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_COMMA_AT_THE_END = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[}\]])', re.DOTALL)
 
 
 class SettingError(ValueError):
@@ -139,7 +142,7 @@ def time_span(text: str) -> timedelta:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
+        document = json.loads(_plain_json(path.read_text(encoding="utf-8-sig")))
     except FileNotFoundError as exc:
         raise SettingError(f"{path} is missing: start in the app's directory or pass --app-dir") from exc
     except json.JSONDecodeError as exc:
@@ -147,3 +150,12 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise SettingError(f"{path} must hold a JSON object")
     return document
+
+
+def _plain_json(text: str) -> str:
+    """*text* without comments and commas too many, which the host and Core Tools allow, each line where it was."""
+
+    def blank(match: re.Match[str]) -> str:
+        return match[0] if match[0].startswith('"') else re.sub(r"[^\n]", " ", match[0])
+
+    return _COMMA_AT_THE_END.sub(blank, _COMMENT.sub(blank, text))

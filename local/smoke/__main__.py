@@ -32,7 +32,7 @@ from shared.settings.address import parse_address
 from shared.settings.catalog import DEFAULTS
 from shared.settings.reader import InvalidValueError
 
-FOLDER: Final = Path(__file__).resolve().parents[2] / "tests" / "batch_client" / "recorded"
+FOLDER: Final = Path(__file__).resolve().parents[2] / "tests" / "adapters" / "recorded"
 _REACH_BACK: Final = timedelta(days=7)
 _TAIL_BYTES: Final = 256
 _Result = TypeVar("_Result")

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
+from local.arguments import port, whole_number
 from local.webhook_receiver.eventgrid import TOPIC_KEY, EventGridTopic
 from local.webhook_receiver.pagerduty import ROUTING_KEY, PagerDutyService
 from local.webhook_receiver.receiver import Answers, Receiver, remember
@@ -21,11 +22,13 @@ from local.webhook_receiver.teams import TeamsWorkflow
 def main() -> None:
     """Serve until ended."""
     parser = argparse.ArgumentParser(prog="python -m local.webhook_receiver", description=__doc__)
-    parser.add_argument("--port", type=int, required=True, help="on 127.0.0.1; 0 takes a free one")
+    parser.add_argument("--port", type=port, required=True, help="on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--secret", required=True, metavar="whsec_...", help="what the sender signs with")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="gets one JSON line per request")
-    parser.add_argument("--status", type=int, help="answer this instead of what the service would")
-    parser.add_argument("--fail-every", type=int, metavar="N", help="answer --status (500) to each Nth request only")
+    parser.add_argument("--status", type=whole_number(200, 599), help="answer this instead of what the service would")
+    parser.add_argument(
+        "--fail-every", type=whole_number(1), metavar="N", help="answer --status (500) to each Nth request only"
+    )
     options = parser.parse_args()
     try:
         key = key_of(options.secret)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from local.memory import Memory, recall
-from local.run import host_settings, schedule
+from local.stack_settings import host_settings, problems, schedule
 from shared.messages.formats import FORMATS
 from shared.settings.settings import load_settings
 
@@ -22,7 +22,10 @@ MEMORY = Memory(
 )
 
 
-def settings(*, interval_seconds: int = 5, **given: str) -> dict[str, str]:
+REAL = "https://real.westeurope.batch.azure.com"
+
+
+def settings(*, interval_seconds: int | None = 5, **given: str) -> dict[str, str]:
     """Return the host's settings for a machine whose environment holds what is *given*."""
     return host_settings(
         MEMORY, given=given, storage="UseDevelopmentStorage=true", port=7071, interval_seconds=interval_seconds
@@ -73,10 +76,79 @@ def test_the_simulator_is_watched_by_default() -> None:
 
 def test_given_accounts_are_watched_instead() -> None:
     """Accounts of the environment are watched with what opens them, and with nothing of the simulator's."""
-    host = settings(BATCH_ACCOUNT_URLS="https://real.westeurope.batch.azure.com")
+    host = settings(BATCH_ACCOUNT_URLS=REAL)
 
-    assert host["BATCH_ACCOUNT_URLS"] == "https://real.westeurope.batch.azure.com"
+    assert host["BATCH_ACCOUNT_URLS"] == REAL
     assert "BATCH_ACCOUNT_KEY" not in host
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        pytest.param({"POLL_SCHEDULE": "0 */15 * * * *"}, {"POLL_BUDGET_SECONDS": "40"}, id="schedule"),
+        pytest.param({"POLL_SCHEDULE": "0 0 * * * *"}, {"STALE_AFTER_SECONDS": "7240"}, id="what-fits-the-schedule"),
+        pytest.param({"STALE_AFTER_SECONDS": "900", "POLL_BUDGET_SECONDS": "7"}, {}, id="limits"),
+        pytest.param({"WEBHOOK_URL": "https://a.example", "WEBHOOK_SECRET": "whsec_x"}, {}, id="webhook"),
+        pytest.param({"WEBHOOKS": "[]"}, {}, id="webhooks"),
+        pytest.param({"WEBHOOK_ALLOW_HTTP": "false", "PUBLIC_URL": "https://a.example"}, {}, id="others"),
+        pytest.param(
+            {"STDERR_TAIL_BYTES": "0", "STATE_STORAGE": "x", "HEARTBEAT_URL": "https://b.example"}, {}, id="state"
+        ),
+        pytest.param(
+            {"POLL_SCHEDULE": "", "WEBHOOK_URL": ""}, {"POLL_SCHEDULE": "*/5 * * * * *"}, id="empty-is-not-set"
+        ),
+    ],
+)
+def test_what_is_given_is_used_for_a_real_account(given: dict[str, str], used: dict[str, str]) -> None:
+    """What a person sets is used for a real account; ours fill in what is left, and fit it."""
+    host = settings(interval_seconds=None, BATCH_ACCOUNT_URLS=REAL, **given)
+
+    assert {name: value for name, value in given.items() if value}.items() | used.items() <= host.items()
+
+
+def test_an_address_of_ones_own_gets_no_secret_of_ours() -> None:
+    """A webhook that is given by halves is completed by nobody: its other half is missing, and is said to be."""
+    host = settings(BATCH_ACCOUNT_URLS=REAL, WEBHOOK_URL="https://a.example")
+
+    assert "WEBHOOK_SECRET" not in host
+    assert [problem.split(" ")[0] for problem in problems(host, Path())] == ["WEBHOOK_SECRET"]
+
+
+def test_an_interval_of_the_command_line_comes_before_the_environment() -> None:
+    """Who asks for an interval gets it, whatever schedule is set."""
+    given = {"BATCH_ACCOUNT_URLS": REAL, "POLL_SCHEDULE": "0 0 * * * *"}
+
+    assert settings(interval_seconds=10, **given)["POLL_SCHEDULE"] == "*/10 * * * * *"
+
+
+def test_private_receivers_of_ones_own_may_be_reached_beside_ours() -> None:
+    """Networks that a person allows are allowed beside this machine, where our receivers are."""
+    host = settings(BATCH_ACCOUNT_URLS=REAL, WEBHOOK_ALLOWED_CIDRS="10.0.0.0/8")
+
+    assert host["WEBHOOK_ALLOWED_CIDRS"] == "10.0.0.0/8,127.0.0.0/8"
+
+
+@pytest.mark.parametrize("given", [{}, {"BATCH_ACCOUNT_URLS": REAL}], ids=["simulated", "real"])
+def test_nothing_is_wrong_with_what_the_stack_sets(given: dict[str, str], tmp_path: Path) -> None:
+    """The stack starts without any setting of a person's own."""
+    assert problems(settings(interval_seconds=None, **given), tmp_path) == []
+
+
+def test_problems_are_those_of_the_app(tmp_path: Path) -> None:
+    """Wrong settings are found before anything starts, also those that local.settings.json adds."""
+    (tmp_path / "local.settings.json").write_text('{"Values": {"RETENTION_DAYS": "1"}}', encoding="utf-8")
+    host = settings(interval_seconds=None, BATCH_ACCOUNT_URLS="batch", POLL_SCHEDULE="often")
+
+    found = [problem.split(" ")[0] for problem in problems(host, tmp_path)]
+    assert found == ["BATCH_ACCOUNT_URLS", "POLL_SCHEDULE", "RETENTION_DAYS"]
+
+
+def test_a_broken_settings_file_is_a_problem(tmp_path: Path) -> None:
+    """A local.settings.json that is none is found before anything starts as well."""
+    (tmp_path / "local.settings.json").write_text("{", encoding="utf-8")
+
+    (problem,) = problems(settings(), tmp_path)
+    assert "local.settings.json is not JSON" in problem
 
 
 def test_a_webhook_of_each_format_is_there() -> None:
@@ -94,7 +166,12 @@ def test_given_webhooks_take_the_place_of_ours() -> None:
 
 def test_state_stays_on_this_machine() -> None:
     """A storage account that the environment names for other purposes is not written to."""
-    assert settings(AzureWebJobsStorage="real")["AzureWebJobsStorage"] == "UseDevelopmentStorage=true"
+    host = settings(
+        AzureWebJobsStorage="real", STATE_STORAGE="real", STATE_STORAGE__tableServiceUri="https://a.example"
+    )
+
+    assert host["AzureWebJobsStorage"] == "UseDevelopmentStorage=true"
+    assert not [name for name in host if name.startswith("STATE_STORAGE")]
 
 
 def test_ports_and_secrets_are_remembered(tmp_path: Path) -> None:

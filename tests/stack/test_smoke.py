@@ -13,7 +13,7 @@ import dev
 from local.batch_simulator.server import Simulator
 from local.batch_simulator.statuses import Cause, Phase, failed, succeeded
 from local.batch_simulator.world import World
-from local.smoke.__main__ import main
+from local.smoke.__main__ import FOLDER, main
 from local.smoke.recording import Recorded
 from local.smoke.scrubbing import Scrubber
 from local.smoke.surprises import surprises
@@ -86,6 +86,11 @@ def test_nothing_of_the_account_is_recorded_or_said(
     for text in (said, *(file.read_text() for file in tmp_path.rglob("*.json"))):
         for name in (*NAMES, ACCOUNT, KEY, account.url.removeprefix("http://")):
             assert name not in text
+
+
+def test_recordings_go_where_tests_read_them() -> None:
+    """Without --record an answer lands in the folder whose recordings are read by tests."""
+    assert sorted(folder.name for folder in FOLDER.iterdir() if folder.is_dir()) == ["simulator"]
 
 
 def test_a_read_that_fails_is_said(account: Simulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

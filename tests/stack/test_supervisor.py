@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -80,7 +80,18 @@ def test_a_part_that_gives_up_again_and_again_is_given_up(told: Told) -> None:
         supervisor.start(part("app", "raise SystemExit(1)"))
         with pytest.raises(PartError, match="app ended by itself 3 times in a row"):
             supervisor.watch(LIMIT)
-    assert [line for _, line in told.lines] == ["ended (exit code 1), starting it again"] * 2
+    assert [line for _, line in told.lines] == ["ended, starting it again: exit code 1"] * 2
+
+
+def test_a_part_on_the_leash_may_end_by_itself(told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ends by itself does so with its own exit code and words, although its leash waits for its owner."""
+    (tmp_path / "ending_part.py").write_text("import time\ntime.sleep(0.5)\nraise SystemExit('the disk is full')\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(Path.cwd())]))
+    command = [sys.executable, "-m", "local.leash", "-m", "ending_part"]
+    with Supervisor(told) as supervisor, pytest.raises(PartError, match="exit code 1, after 'the disk is full'"):
+        supervisor.start(replace(part("host", ready=False), command=command))
+
+    assert told.lines == [("host", "the disk is full")]
 
 
 def test_a_killed_part_is_started_again(told: Told) -> None:
@@ -91,7 +102,7 @@ def test_a_killed_part_is_started_again(told: Told) -> None:
         supervisor.start(part("host"))
         supervisor.watch(LIMIT)
 
-    assert ("host", "ended (signal SIGKILL), starting it again") in told.lines
+    assert ("host", "ended, starting it again: signal SIGKILL") in told.lines
     assert len(told.pids) == 2
     assert not any(is_alive(pid) for pid in told.pids)
 
@@ -101,13 +112,13 @@ def test_the_end_of_a_memory_ends_the_stack(told: Told, supervisor: Supervisor) 
     told.react = lambda pids: os.kill(pids[0], signal.SIGKILL)
     supervisor.start(part("batch", restarts=False))
 
-    with pytest.raises(PartError, match=r"batch ended \(signal SIGKILL\)"):
+    with pytest.raises(PartError, match=r"batch ended, and with it what it remembered: signal SIGKILL"):
         supervisor.watch(LIMIT)
 
 
 def test_a_part_that_cannot_start_is_named(told: Told, supervisor: Supervisor) -> None:
     """A part that ends before it is ready is not tried again; its own words are told."""
-    with pytest.raises(PartError, match="host ended before all was ready: exit code 3"):
+    with pytest.raises(PartError, match="host ended before all was ready: exit code 3, after 'port is taken'"):
         supervisor.start(part("host", "print('port is taken'); raise SystemExit(3)", ready=False))
 
     assert told.lines == [("host", "port is taken")]

@@ -81,6 +81,34 @@ def test_the_environment_wins_over_local_settings(tmp_path: Path) -> None:
     assert environment == {"A": "mine", "B": "1"}
 
 
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        pytest.param('{"Values": {"A": "1"} // why\n}', {"A": "1"}, id="to-the-end-of-the-line"),
+        pytest.param('/* why\n so */ {"Values": {"A": "1"}}', {"A": "1"}, id="over-lines"),
+        pytest.param('{"Values": {"A": "1", /* "B": "2", */ },}', {"A": "1"}, id="a-comma-too-many"),
+        pytest.param(
+            '{"Values": {"A": "http://a/*b*/c", "B": "x,}"}}', {"A": "http://a/*b*/c", "B": "x,}"}, id="no-comment"
+        ),
+        pytest.param(r'{"Values": {"A": "a\"//b", "B": "c\\"} // d"' + "\n}", {"A": 'a"//b', "B": "c\\"}, id="escapes"),
+        pytest.param('\ufeff{"Values": {"A": "1"}}', {"A": "1"}, id="with-a-mark-of-its-encoding"),
+    ],
+)
+def test_settings_files_may_have_comments(tmp_path: Path, text: str, values: dict[str, str]) -> None:
+    """Comments, and commas before a bracket, are allowed as Core Tools allow them; texts are left alone."""
+    (tmp_path / "local.settings.json").write_text(text, encoding="utf-8")
+    environment: dict[str, str] = {}
+    apply_local_settings(tmp_path, environment)
+    assert environment == values
+
+
+def test_a_fault_is_found_where_it_is_in_spite_of_comments(tmp_path: Path) -> None:
+    """What is wrong with a file is told with its line and column."""
+    (tmp_path / "local.settings.json").write_text('{ /* one\n two */ "Values": x }', encoding="utf-8")
+    with pytest.raises(SettingError, match="line 2 column 19"):
+        apply_local_settings(tmp_path, {})
+
+
 def test_local_settings_may_be_missing_but_not_encrypted(tmp_path: Path) -> None:
     """Without the file the environment is all there is; an encrypted one is refused with the command to mend it."""
     environment: dict[str, str] = {}
