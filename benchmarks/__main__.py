@@ -47,8 +47,11 @@ def _measured(name: str, *arguments: str) -> Numbers:
 def _scenarios(batch: str, storage: str) -> dict[str, Callable[[], Numbers]]:
     def memory() -> Numbers:
         table = f"b{uuid4().hex}"
-        first = _measured("memory", batch, storage, table)["megabytes"]
-        return {"first_sight": first, "unchanged": _measured("memory", batch, storage, table)["megabytes"]}
+        found: Numbers = {}
+        for name, change in (("first_sight", ""), ("unchanged", ""), ("released", "released"), ("failed", "failed")):
+            measured = _measured("memory", batch, storage, table, change)
+            found |= {f"{name}_{what}": number for what, number in measured.items()}
+        return found
 
     def process(name: str) -> Callable[[], Numbers]:
         return lambda: _measured(name, batch, storage)

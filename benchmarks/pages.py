@@ -20,8 +20,9 @@ _ACCOUNT = "https://benchaccount.westeurope.batch.azure.com"
 class World:
     """An account: `active` jobs of `nodes` nodes each, and `completed` ones that ended long ago.
 
-    `version` is how often a hundredth of the nodes has run again; `run_again` says that all of them have. Of the
-    preparations one in `failing` has failed, none for 0. `delay_ms` is added to each answer.
+    `version` is how often a hundredth of the nodes has run again; `run_again` says that all of them have, `released`
+    that each has run its release task, too. Of the preparations one in `failing` has failed, none for 0. `delay_ms` is
+    added to each answer.
     """
 
     active: int = 1
@@ -29,6 +30,7 @@ class World:
     completed: int = 0
     version: int = 0
     run_again: bool = False
+    released: bool = False
     failing: int = 50
     delay_ms: int = 0
 
@@ -112,12 +114,23 @@ def _entry(world: World, job: int, node: int) -> dict[str, object]:
             "message": "The task exited with an exit code representing a failure",
             "details": [{"name": "Message", "value": "The task process exited with an unexpected exit code"}],
         }
-    return {
+    entry: dict[str, object] = {
         "poolId": "pool-westeurope-1",
         "nodeId": node_id,
         "nodeUrl": url,
         "jobPreparationTaskExecutionInfo": preparation,
     }
+    if world.released:
+        entry["jobReleaseTaskExecutionInfo"] = {
+            "startTime": _time(began + timedelta(hours=5)),
+            "endTime": _time(began + timedelta(hours=5, seconds=7)),
+            "state": "completed",
+            "result": "success",
+            "exitCode": 0,
+            "taskRootDirectory": f"workitems/{job_id(job)}/job-1/jobrelease",
+            "taskRootDirectoryUrl": f"{url}/files/workitems/{job_id(job)}/job-1/jobrelease",
+        }
+    return entry
 
 
 def _time(moment: datetime) -> str:

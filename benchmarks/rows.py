@@ -109,8 +109,16 @@ def _growth(n: Mapping[str, float]) -> list[Line]:
 def _memory(n: Mapping[str, float]) -> list[Line]:
     what = "peak memory above idle, 100,000-node job"
     return [
-        _at_most(f"{what}, unchanged", n["unchanged"], 60, " MB"),
-        _at_most(f"{what}, first sight", n["first_sight"], 250, " MB"),
+        _at_most(f"{what}, unchanged", n["unchanged_megabytes"], 60, " MB"),
+        _at_most(f"{what}, first sight", n["first_sight_megabytes"], 250, " MB"),
+        _at_most(f"{what}, all of them released at once", n["released_megabytes"], 250, " MB"),
+        _at_most(f"{what}, all of them failed at once", n["failed_megabytes"], 250, " MB"),
+        _at_most(
+            "100,000 nodes newly failed at once: CPU until the first commit / of the cycle",
+            n["failed_first_commit"],
+            0.1,
+            detail=f"of {n['failed_seconds']:.0f} s",
+        ),
     ]
 
 

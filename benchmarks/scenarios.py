@@ -24,6 +24,11 @@ MANY_NODES = 100_000
 JOBS = 1000
 SMALL_NODES = 20
 OLD_JOBS = 50_000
+MANY_CHANGED = {
+    "": World(nodes=MANY_NODES),
+    "failed": World(nodes=MANY_NODES, run_again=True, failing=1),
+    "released": World(nodes=MANY_NODES, released=True),
+}
 LATENCY = timedelta(milliseconds=50)
 
 
@@ -89,15 +94,21 @@ def growth(stage: Stage) -> Numbers:
     return found
 
 
-def memory(stage: Stage, table: str) -> Numbers:
-    """The peak of one cycle over 100,000 nodes, above what the process held after a cycle over none."""
+def memory(stage: Stage, table: str, change: str = "") -> Numbers:
+    """The peak of one cycle over 100,000 nodes, above what the process held after a cycle over none.
+
+    Also which share of the cycle's CPU had gone by at its first commit. `change` names what has become of the nodes
+    since they were seen for the first time.
+    """
     stage.set_world(World(active=0))
     stage.app().cycle()
-    stage.set_world(World(nodes=MANY_NODES))
+    stage.set_world(MANY_CHANGED[change])
     app = stage.app(table=table, lanes=NoSending)
-    idle = peak_megabytes()
+    idle, began = peak_megabytes(), time.process_time()
     app.cycle()
-    return {"megabytes": peak_megabytes() - idle}
+    whole = time.process_time() - began
+    first = app.table.first_written or began
+    return {"megabytes": peak_megabytes() - idle, "first_commit": (first - began) / whole, "seconds": whole}
 
 
 def many_jobs(stage: Stage) -> Numbers:

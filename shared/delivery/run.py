@@ -47,6 +47,8 @@ from shared.webhook import Webhook
 
 IN_FLIGHT = 4
 """Attempts of one webhook at the same time; a slow receiver holds up only itself."""
+MOST_BODIES = 500
+"""Waiting attempts that keep their event's body, of some 20 kB, at hand; the others read it when their turn comes."""
 
 
 class Deliverer(Struct, frozen=True, kw_only=True):
@@ -86,6 +88,7 @@ class DeliveryRun:
         self._lock = Lock()
         self._offered: set[str] = set()
         self._left = 0
+        self._bodies = 0
         self._health = health
 
     def __enter__(self) -> Self:
@@ -163,9 +166,16 @@ class DeliveryRun:
             write_defect("delivery-defect", defect, hide, webhook=name, **about)
 
     def _submit(self, item: Pending) -> None:
+        if item.body is not None:
+            with self._lock:
+                item = item if self._bodies < MOST_BODIES else replace(item, body=None)
+                self._bodies += item.body is not None
         self.submit(item.delivery.webhook, lambda: self._take(item), event=item.delivery.event_id)
 
     def _take(self, item: Pending) -> None:
+        if item.body is not None:
+            with self._lock:
+                self._bodies -= 1
         now = self._deliverer.clock()
         webhook = self._deliverer.webhooks.get(item.delivery.webhook)
         if now >= self._deadline:

@@ -31,6 +31,7 @@ from shared.polling.cycle_rules import (
 from shared.polling.heads import HeadKeeper
 from shared.polling.heartbeat import Heartbeat
 from shared.polling.job import JobWatcher
+from shared.polling.nodes import NodeWatcher
 from shared.polling.request_counter import RequestCounter
 from shared.polling.tails import StderrTails
 from shared.polling.watching import JobRound, Progress, request_id
@@ -150,12 +151,16 @@ class Poller(Struct, frozen=True, kw_only=True):
             sighted = frozenset(key for key, one in ready.items() if as_utc(one.head.first_seen_at) >= started)
             watcher = JobWatcher(
                 batch=self.batch,
-                table=self.table,
                 ledger=self.ledger,
                 origin=self.origin,
                 clock=self.clock,
-                max_nodes=self.settings.max_nodes,
-                tails=StderrTails(batch=self.batch, clock=self.clock, max_bytes=self.settings.stderr_tail_bytes),
+                nodes=NodeWatcher(
+                    batch=self.batch,
+                    table=self.table,
+                    origin=self.origin,
+                    max_nodes=self.settings.max_nodes,
+                    tails=StderrTails(batch=self.batch, clock=self.clock, max_bytes=self.settings.stderr_tail_bytes),
+                ),
                 offer=deliveries.offer,
             )
             jobs = JobRound(

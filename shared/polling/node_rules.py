@@ -88,12 +88,6 @@ def merge_statuses(first: NodeStatus, second: NodeStatus) -> NodeStatus:
     )
 
 
-def has_run_since(record: NodeRecord, moment: datetime | None) -> bool:
-    """Whether a phase last started on this node at or after a moment."""
-    runs = (record.preparation, record.release)
-    return any(as_utc(run.info.start_time) >= as_utc(moment) for run in runs if run is not None)
-
-
 def _decide_phase(
     before: PhaseRecord | None, info: ExecutionInfo | None, silent_before: datetime | None
 ) -> tuple[PhaseRecord | None, bool]:

@@ -7,7 +7,7 @@ A failure is told with or without its tail: whatever goes wrong here becomes wor
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from shared.batch.causes import cause_of
@@ -20,7 +20,7 @@ from shared.state.jobs import Change, Reason
 MAX_FILES = 10
 """Files fetched for one job in one cycle; causes come before further nodes of the same cause."""
 TIME_LIMIT = timedelta(seconds=5)
-"""How long a commit waits for all of them together."""
+"""How long the commits of one job wait for all of them together."""
 _FILE = "stderr.txt"
 # Batch's own words are missing: a file's length is asked for by HEAD, whose answer has no body.
 _WORDS = {
@@ -30,6 +30,14 @@ _WORDS = {
 }
 
 
+class Allowance(Struct):
+    """What may still be fetched for one job in one cycle, and the causes of which something was."""
+
+    files: int = MAX_FILES
+    time: timedelta = TIME_LIMIT
+    causes: set[tuple[str, str]] = field(default_factory=set)
+
+
 class StderrTails(Struct, frozen=True, kw_only=True):
     """Fetches tails of at most `max_bytes`; 0 fetches none."""
 
@@ -37,12 +45,14 @@ class StderrTails(Struct, frozen=True, kw_only=True):
     clock: Clock
     max_bytes: int
 
-    def add(self, updates: Sequence[NodeUpdate]) -> list[NodeUpdate]:
-        """The updates, the first few newly failed ones of every cause with their tails."""
+    def add(self, updates: Sequence[NodeUpdate], allowance: Allowance) -> list[NodeUpdate]:
+        """The updates, the first few newly failed ones of every cause with their tails, taken off the allowance."""
         if self.max_bytes == 0:
             return list(updates)
-        chosen = set(_one_of_each_cause_first(updates)[:MAX_FILES])
-        deadline = self.clock() + TIME_LIMIT
+        chosen = set(_one_of_each_cause_first(updates, allowance.causes)[: allowance.files])
+        allowance.files -= len(chosen)
+        began = self.clock()
+        deadline = began + allowance.time
         with_tails = []
         for number, update in enumerate(updates):
             if number in chosen and update.change is not None and self.clock() < deadline:
@@ -52,9 +62,11 @@ class StderrTails(Struct, frozen=True, kw_only=True):
                     tail = _words(error)
                     if isinstance(error, ThrottledError):
                         chosen.clear()
+                        allowance.files = 0
                 with_tails.append(replace(update, change=replace(update.change, stderr_tail=tail)))
             else:
                 with_tails.append(update)
+        allowance.time -= self.clock() - began
         return with_tails
 
     def _tail(self, change: Change, deadline: datetime) -> str:
@@ -73,8 +85,8 @@ def _words(error: BatchError) -> str:
     return clean(f"[{_FILE} can't be read: {words}]")
 
 
-def _one_of_each_cause_first(updates: Iterable[NodeUpdate]) -> list[int]:
-    seen: set[tuple[str, str]] = set()
+def _one_of_each_cause_first(updates: Iterable[NodeUpdate], seen: set[tuple[str, str]]) -> list[int]:
+    """The places of newly failed updates; `seen` are causes that had their turn, and gets those of these updates."""
     first: list[int] = []
     more: list[int] = []
     for number, update in enumerate(updates):

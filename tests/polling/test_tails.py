@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.batch.model import ExecutionInfo, Phase
-from shared.polling.tails import TIME_LIMIT, StderrTails
+from shared.polling.tails import TIME_LIMIT, Allowance, StderrTails
 from shared.polling.tally import NodeUpdate
 from shared.state.jobs import Change, NodeRecord, Reason
 from tests.support.fakes import START, FakeClock
@@ -161,7 +161,7 @@ def test_all_files_together_take_no_longer_than_their_limit() -> None:
         )
         for number, name in enumerate(JOBS)
     ]
-    told = StderrTails(batch=files, clock=clock, max_bytes=10).add(updates)
+    told = StderrTails(batch=files, clock=clock, max_bytes=10).add(updates, Allowance())
     assert clock.now - START == TIME_LIMIT
     assert set(slow.deadlines) == {START + TIME_LIMIT}
     assert [update.change.stderr_tail for update in told if update.change] == ["why", "why", *[None] * 4]

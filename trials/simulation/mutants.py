@@ -23,9 +23,9 @@ from shared.messages.signing import signing_headers
 from shared.polling import cycle as polling
 from shared.polling import cycle_rules, grouping, heads, job_rules, listing
 from shared.polling import job as watching
-from shared.polling.job import JobWatcher
 from shared.polling.job_rules import first_sight
 from shared.polling.node_rules import Watch, decide_node
+from shared.polling.nodes import NodeWatcher
 from shared.polling.slicing import plan_slices
 from shared.state.chunks import Chunk
 from shared.state.jobs import Cycle, JobHead, NodeRecord
@@ -208,7 +208,7 @@ def old_secret_not_signed_with() -> AbstractContextManager[object]:
 @mutant
 def incarnation_not_asked_for_again() -> AbstractContextManager[object]:
     """Statuses of a job created again in the middle of a cycle are taken for those of the job before."""
-    return patch.object(JobWatcher, "_without_next_incarnation", lambda _self, _head, updates, _deadline: updates)
+    return patch.object(NodeWatcher, "_was_created_again", lambda _self, _head, _deadline: False)
 
 
 @mutant

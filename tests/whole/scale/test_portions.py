@@ -1,14 +1,18 @@
-"""The first sight of a job so large that its nodes are decided and written in portions."""
+"""A job so large that its nodes are decided and written in portions, at first sight and whenever many change."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
-from shared.polling import job as watching
+from shared.batch.model import ExecutionInfo, NodeStatus
+from shared.polling import nodes, portions, slicing
+from shared.polling.slicing import Layout
+from shared.polling.tally import NodeUpdate
 from shared.ports import Delete, Operation, Row
 from shared.state.chunks import decode_chunk
-from shared.state.jobs import JobHead
+from shared.state.jobs import JobEnd, JobHead
 from shared.state.rows import from_row, job_key, unpack, unpack_body
 from tests.support.deployment import deploy
 from tests.support.fake_batch import FakeBatch
@@ -24,13 +28,25 @@ FAILED = NODES // 50
 HEAD = job_key("job-1")
 
 
-@pytest.fixture
-def large_job(monkeypatch: pytest.MonkeyPatch) -> FakeBatch:
-    """A job of two thousand nodes, one in fifty failed, of which five hundred are decided at a time."""
-    monkeypatch.setattr(watching, "_MOST_DECODED", 500)
+@pytest.fixture(autouse=True)
+def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five hundred nodes, of two chunks, are decided at a time."""
+    monkeypatch.setattr(portions, "MOST_NODES", 500)
+    for module in (portions, nodes):
+        monkeypatch.setattr(module, "MOST_CHUNKS", 2)
+
+
+def account(*nodes: NodeStatus) -> FakeBatch:
+    """An account with one job of these nodes."""
     batch = FakeBatch()
-    batch.add(job("job-1", BEFORE), *(prepared(f"node-{n}", BEFORE, exit_code=int(n % 50 == 0)) for n in range(NODES)))
+    batch.add(job("job-1", BEFORE), *nodes)
     return batch
+
+
+@pytest.fixture
+def large_job() -> FakeBatch:
+    """A job of two thousand nodes, one in fifty failed."""
+    return account(*(prepared(f"node-{n}", BEFORE, exit_code=int(n % 50 == 0)) for n in range(NODES)))
 
 
 def cycle(batch: FakeBatch, table: FakeTable, minute: int = 0) -> FakeSender:
@@ -108,3 +124,80 @@ def test_a_portion_that_is_lost_is_made_good(large_job: FakeBatch, portion: int,
     head = head_of(table)
     assert (head.nodes, head.preparation.open, head.page_fingerprints is not None) == (NODES, FAILED, True)
     assert len(first.ids + second.ids) == len(set(first.ids + second.ids))
+
+
+def watch_decisions(monkeypatch: pytest.MonkeyPatch, table: FakeTable) -> list[tuple[int, int]]:
+    """For each portion that changed something: how many nodes it decided, and the transactions before it."""
+    decided: list[tuple[int, int]] = []
+    plan = slicing.plan_layout
+
+    def planned(layout: Layout, updates: Sequence[NodeUpdate]) -> Layout:
+        decided.append((len(updates), len(table.writes)))
+        assert len(layout.chunks) <= portions.MOST_CHUNKS or not layout.stored
+        return plan(layout, updates)
+
+    monkeypatch.setattr(nodes, "plan_layout", planned)
+    return decided
+
+
+LATER = NOW - timedelta(minutes=1)
+RELEASED = ExecutionInfo(start_time=LATER, end_time=LATER, state="completed", result="success", exit_code=0)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        pytest.param(NODES, lambda n: prepared(f"node-{n}", LATER, exit_code=1), NODES, id="all fail at once"),
+        pytest.param(
+            NODES, lambda n: replace(prepared(f"node-{n}", BEFORE), release=RELEASED), 0, id="all are released at once"
+        ),
+        pytest.param(1, lambda n: prepared(f"node-{n}", LATER, exit_code=1), NODES, id="one chunk grows to many"),
+    ],
+)
+def test_what_changes_at_once_is_decided_in_portions(
+    monkeypatch: pytest.MonkeyPatch, before: int, after: Callable[[int], NodeStatus], told: int
+) -> None:
+    """However many known nodes change, few are decided at once, each portion is written before the next is decided."""
+    table = FakeTable()
+    cycle(account(*(prepared(f"node-{n}", BEFORE) for n in range(before))), table)
+    decided = watch_decisions(monkeypatch, table)
+    table.writes.clear()
+
+    cycle(account(*(after(n) for n in range(NODES))), table, minute=1)
+
+    assert sum(nodes for nodes, _ in decided) == NODES
+    assert max(nodes for nodes, _ in decided) <= portions.MOST_NODES
+    written = [writes for _, writes in decided]
+    assert written == sorted(set(written))
+    assert len(told_nodes(table)) == len(set(told_nodes(table))) == told
+    head = head_of(table)
+    assert (head.nodes, head.preparation.open, head.page_fingerprints is not None) == (NODES, told, True)
+
+
+def test_a_portion_without_changes_is_not_written(large_job: FakeBatch) -> None:
+    """One node of two thousand has run again: one transaction writes its chunk, whatever else the page shows."""
+    table = FakeTable()
+    cycle(large_job, table)
+    again = [prepared(f"node-{n}", BEFORE, exit_code=int(n % 50 == 0)) for n in range(NODES)]
+    again[7] = prepared("node-7", LATER)
+    table.writes.clear()
+
+    cycle(account(*again), table, minute=1)
+
+    chunks = [operation.key for _, operations in table.writes for operation in operations if "node|" in operation.key]
+    assert len(chunks) == 1
+    assert len(table.writes) <= 3  # the chunk, the listing's fingerprints, the cycle
+
+
+def test_facts_wait_for_the_first_portion_that_is_written(large_job: FakeBatch) -> None:
+    """A job that has ended meanwhile closes its failures once, with the portion that writes first."""
+    table = FakeTable()
+    cycle(large_job, table)
+    large_job.add(job("job-1", BEFORE, "completed"), *(prepared(f"node-{n}", LATER) for n in range(NODES)))
+
+    cycle(large_job, table, minute=1)
+
+    head = head_of(table)
+    assert (head.state, head.closed, head.preparation.open) == ("completed", JobEnd.ENDED, 0)
+    kinds = [row.columns["type"] for row in table.query(ACCOUNT, "event|", "event}")]
+    assert kinds.count("prepwatch.preparation.resolved") == 1

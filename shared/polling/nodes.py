@@ -1,0 +1,159 @@
+"""Takes in what a listing says of a job's nodes: in portions, each written before the next is decided.
+
+Owns reading the chunks that a portion needs, and the walk of one portion through gather, decide, apply. Does not own
+the size of portions (`polling.portions`), any rule, or the job as a whole (`polling.job`).
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.errors import JobNotFoundError, UnreadableRowError
+from shared.messages.events import Event, Origin
+from shared.polling.cycle_rules import JOB_SELECT
+from shared.polling.grouping import group_updates
+from shared.polling.job_rules import is_same_incarnation, settle, suspect
+from shared.polling.job_writer import JobWriter
+from shared.polling.listing import Item, by_chunk, decide_updates, known_fingerprints, read_items
+from shared.polling.node_rules import Watch
+from shared.polling.portions import MOST_CHUNKS, portions_of
+from shared.polling.slicing import Layout, Room, plan_layout, plan_slices
+from shared.polling.tails import Allowance, StderrTails
+from shared.ports import BatchService, Row, Table
+from shared.reprs import repr_without
+from shared.state.chunks import Chunk, Cover, decode_chunk, first_prefixes
+from shared.state.jobs import JobHead
+from shared.state.rows import chunk_key, unpack
+
+_POINT_READS = 4  # up to so many chunks are read one by one, more with one range query
+_MANY = 8  # nodes a chunk; when so many may be new all chunks are read first, to tell which are known, and where
+
+
+class Listing(Struct, frozen=True):
+    """A whole listing: the fingerprints of its pages, and those pages that were not known."""
+
+    fingerprints: tuple[bytes, ...]
+    fresh: tuple[bytes, ...]
+
+    __repr__ = repr_without("fresh")
+
+
+class Facts(Struct, frozen=True, kw_only=True):
+    """What a look has found out about the job itself and nobody has written yet.
+
+    Until `deadline` Batch may be asked; `tails` is what may still be fetched of what tasks wrote. `confirmed` says that
+    the listing is of the incarnation that the head is about.
+    """
+
+    head: JobHead
+    events: tuple[Event, ...]
+    now: datetime
+    deadline: datetime
+    tails: Allowance
+    confirmed: bool = False
+
+
+class NodeWatcher(Struct, frozen=True, kw_only=True):
+    """Takes in the nodes of one account's jobs; an event tells of at most `max_nodes`."""
+
+    batch: BatchService
+    table: Table
+    origin: Origin
+    max_nodes: int
+    tails: StderrTails
+
+    def take_in(self, listing: Listing, facts: Facts, writer: JobWriter) -> bool:
+        """Write what a listing changed, with the facts; whether all of it was written.
+
+        If not, the job was created again while it was listed: the next cycle lists the one that is there now.
+
+        Raises:
+            HostileAnswerError: The listing, or an entry of it, has the wrong shape.
+            UnreadableRowError: What is stored of the nodes can't be read.
+            StoreError: The table is unavailable, or somebody else wrote the job meanwhile.
+        """
+        head = facts.head
+        shown = head.nodes * len(listing.fresh) // len(listing.fingerprints)
+        may_hold = 0 < len(head.chunks) <= MOST_CHUNKS and shown > _MANY * len(head.chunks)
+        chunks = self._read_chunks(head, head.chunks) if may_hold else {}
+        items = read_items(listing.fresh, known_fingerprints(chunks))
+        if items and not head.chunks:
+            head = replace(head, chunks=first_prefixes(len(items)))
+            chunks = {prefix: {} for prefix in head.chunks}
+        facts = replace(facts, head=head)
+        portions = portions_of(items, Cover(head.chunks, chunks))
+        items.clear()
+        for number, portion in enumerate(portions, start=1):
+            whole = listing.fingerprints if number == len(portions) else None
+            left = self._take_portion(portion, chunks, whole, facts, writer)
+            if left is None:
+                return False
+            facts, chunks = left, {}  # those that were held may have been written
+        return True
+
+    def _take_portion(
+        self,
+        portion: Mapping[str, Item],
+        chunks: Mapping[str, Chunk],
+        whole: tuple[bytes, ...] | None,
+        facts: Facts,
+        writer: JobWriter,
+    ) -> Facts | None:
+        """Write what a portion changed and give what is left to be written with the next, None if there is none.
+
+        `chunks` are those that are read already (none: all have to be), `whole` the fingerprints of the listing if this
+        portion is its last.
+        """
+        # gather
+        known, head, now = writer.head, facts.head, facts.now
+        grouped = by_chunk(portion, Cover(head.chunks, chunks))
+        chunks = chunks or self._read_chunks(head, sorted(grouped))
+
+        # decide
+        watch = Watch(announce_from=head.announce_from, open=head.closed is None)
+        updates = [update for prefix, some in grouped.items() for update in decide_updates(some, chunks[prefix], watch)]
+        if not updates and whole is None:
+            return facts
+        if not facts.confirmed and any(update.change for update in updates):
+            if self._was_created_again(head, facts.deadline):
+                return None
+            facts = replace(facts, confirmed=True)
+        updates = self.tails.add(updates, facts.tails)
+        layout = plan_layout(Layout(known=known, head=head, chunks=chunks, stored=frozenset(known.chunks)), updates)
+        cover, sizes = layout.cover, layout.sizes
+        steps = group_updates(self.origin, layout.head, updates, cover, sizes, max_nodes=self.max_nodes, now=now)
+        room = Room(rows_of=writer.ledger.rows_of, spare_rows=writer.ledger.spare_rows, now=now)
+        *slices, last = plan_slices(layout, steps, whole, facts.events, room)
+        if whole is not None:
+            last = replace(last, head=settle(suspect(last.head, now), now))
+
+        # apply
+        for step in (*slices, last):
+            writer.write(step, now)
+        return replace(facts, head=writer.head, events=())
+
+    def _was_created_again(self, head: JobHead, deadline: datetime) -> bool:
+        """Whether another job has taken the id since the cycle listed the jobs.
+
+        A listing of statuses does not name the incarnation, so once before anything is told the job is asked for again.
+        """
+        try:
+            job = self.batch.get_job(head.job_id, select=JOB_SELECT, deadline=deadline)
+        except JobNotFoundError:
+            return False
+        return not is_same_incarnation(head, job)
+
+    def _read_chunks(self, head: JobHead, prefixes: Sequence[str]) -> dict[str, Chunk]:
+        keys = {chunk_key(head.job_id, head.creation_time, prefix): prefix for prefix in prefixes}
+        rows: list[Row] = []
+        if len(keys) <= _POINT_READS:
+            rows.extend(row for key in keys if (row := self.table.get(self.origin.partition, key)))
+        else:
+            first, last = min(keys), max(keys)
+            rows.extend(self.table.query(self.origin.partition, first, last + "\0"))
+        chunks = {keys[row.key]: decode_chunk(unpack(row)) for row in rows if row.key in keys}
+        if missing := sorted(set(prefixes) - set(chunks)):
+            raise UnreadableRowError(f"Node chunks {missing} of job {head.job_id} are missing from the table.")
+        return chunks
