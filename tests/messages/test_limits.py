@@ -109,7 +109,9 @@ def _texts(value: object) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("text", ["no such blob", HOSTILE, HOSTILE * 40, "&" * 5000, "\U0001f525" * 5000, '"\\' * 3000])
-@pytest.mark.parametrize(("jobs", "failed"), [(1, 1), (1, 5000), (3, 40), (1000, 5000)])
+@pytest.mark.parametrize(
+    ("jobs", "failed"), [(1, 1), (1, 5000), (3, 40), pytest.param(1000, 5000, marks=pytest.mark.slow), (30, 5000)]
+)
 @pytest.mark.parametrize("kind", STATE_FORMATS, ids=str)
 def test_limits(kind: str, jobs: int, failed: int, text: str) -> None:
     """However many nodes and jobs fail, and whatever Batch says, a message keeps to the documented limits."""

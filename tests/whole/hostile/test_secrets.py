@@ -352,14 +352,23 @@ def echoing(status: int) -> Callable[[Asked], Reply]:
     return play
 
 
+STATUSES = (200, 204, 302, 400, 401, 403, 404, 409, 418, 429, 500, 503)
+QUICK = {(200, False), (302, True), (401, True), (409, False), (503, True)}
+
+
 @pytest.mark.parametrize(
-    "status",
+    ("status", "whole"),
     [
-        *(200, 302, 401, 409, 503),
-        *(pytest.param(status, marks=pytest.mark.slow) for status in (204, 400, 403, 404, 418, 429, 500)),
+        pytest.param(
+            status,
+            whole,
+            id=f"{'the account' if whole else 'one job'}-{status}",
+            marks=() if (status, whole) in QUICK else pytest.mark.slow,
+        )
+        for whole in (False, True)
+        for status in STATUSES
     ],
 )
-@pytest.mark.parametrize("whole", [False, True], ids=["one job", "the account"])
 def test_errors_of_batch(status: int, *, whole: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever Batch refuses, for a job or for the account, and whatever it repeats, nothing of it comes out."""
     play = echoing(status)
