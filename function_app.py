@@ -1,4 +1,4 @@
-"""Translates between Azure Functions and the use cases: triggers in, one call, bindings out."""
+"""Translates between Azure Functions and the use cases: triggers in, one call, answers out."""
 
 import logging
 import os
@@ -10,8 +10,7 @@ from functools import cache
 import azure.functions as func
 
 from shared.composition import App, build_app
-from shared.nudges import DELIVERIES_QUEUE, POLLS_QUEUE, read_nudge, write_nudge
-from shared.polling.cycle import CycleReport
+from shared.nudges.nudge import DELIVERIES_QUEUE, POLLS_QUEUE, read_nudge
 from shared.web.http import Answer, Request, error_answer, error_answer_to_anybody
 from shared.web.sign_in import check_sign_in, is_required
 
@@ -44,18 +43,13 @@ def serve_anybody(request: func.HttpRequest, handler: Callable[["Routes", Reques
     return _response(answer)
 
 
-def serve(
-    request: func.HttpRequest,
-    handler: Callable[["Routes", Request], Answer],
-    out: func.Out[typing.List[str]] | None = None,
-) -> func.HttpResponse:
-    """Let a route answer; every failure becomes an answer that says what the caller can do."""
+def serve(request: func.HttpRequest, handler: Callable[["Routes", Request], Answer]) -> func.HttpResponse:
+    """Let a route answer, and what it made due be delivered; every failure becomes an answer that says what to do."""
     try:
         read = _read(request)
         check_sign_in(os.environ, read.headers)
         answer = handler(prepwatch().routes, read)
-        if out is not None and answer.nudges:
-            out.set([write_nudge(account, prepwatch().clock()) for account in answer.nudges])
+        prepwatch().nudger.send(DELIVERIES_QUEUE, answer.nudges)
     except Exception as error:
         answer = _failed(error)
     return _response(answer)
@@ -82,39 +76,22 @@ def _read(request: func.HttpRequest) -> Request:
     )
 
 
-def nudge(report: CycleReport, out: func.Out[typing.List[str]]) -> None:
-    """Have the deliveries looked after when a cycle leaves what can't wait for the next."""
-    if report.nudge:
-        out.set([write_nudge(report.account, prepwatch().clock())])
-
-
 @app.timer_trigger(arg_name="timer", schedule="%POLL_SCHEDULE%")
-@app.queue_output(arg_name="polls", queue_name=POLLS_QUEUE, connection="AzureWebJobsStorage")
-@app.queue_output(arg_name="nudges", queue_name=DELIVERIES_QUEUE, connection="AzureWebJobsStorage")
-def poll(timer: func.TimerRequest, polls: func.Out[typing.List[str]], nudges: func.Out[typing.List[str]]) -> None:
+def poll(timer: func.TimerRequest) -> None:
     """Run the cycle of a single account here, or hand each of several to whichever instance takes it."""
-    pollers = prepwatch().pollers
-    if len(pollers) == 1:
-        nudge(next(iter(pollers.values())).run(), nudges)
-    else:
-        polls.set([write_nudge(account, prepwatch().clock()) for account in pollers])
+    prepwatch().polls.run()
 
 
 @app.queue_trigger(arg_name="message", queue_name=POLLS_QUEUE, connection="AzureWebJobsStorage")
-@app.queue_output(arg_name="nudges", queue_name=DELIVERIES_QUEUE, connection="AzureWebJobsStorage")
-def poll_account(message: func.QueueMessage, nudges: func.Out[typing.List[str]]) -> None:
+def poll_account(message: func.QueueMessage) -> None:
     """Run the cycle of one account, unless a later one has begun since it was asked for."""
-    asked = read_nudge(message.get_body())
-    nudge(prepwatch().poller(asked.account).run(asked.created_at), nudges)
+    prepwatch().polls.answer(read_nudge(message.get_body()))
 
 
 @app.queue_trigger(arg_name="message", queue_name=DELIVERIES_QUEUE, connection="AzureWebJobsStorage")
-@app.queue_output(arg_name="again", queue_name=DELIVERIES_QUEUE, connection="AzureWebJobsStorage")
-def deliver(message: func.QueueMessage, again: func.Out[typing.List[str]]) -> None:
-    """Deliver what is due of one account, and ask for another go when the time was too short."""
-    account = read_nudge(message.get_body()).account
-    if prepwatch().deliveries.run(account, DELIVER_FOR) > 0:
-        again.set([write_nudge(account, prepwatch().clock())])
+def deliver(message: func.QueueMessage) -> None:
+    """Deliver what is due of one account; it asks for another go when the time was too short."""
+    prepwatch().deliveries.run(read_nudge(message.get_body()).account, DELIVER_FOR)
 
 
 @app.timer_trigger(arg_name="timer", schedule="0 17 3 * * *")
@@ -124,10 +101,9 @@ def purge(timer: func.TimerRequest) -> None:
 
 
 @app.route(route="summary", methods=["GET"])
-@app.queue_output(arg_name="nudges", queue_name=DELIVERIES_QUEUE, connection="AzureWebJobsStorage")
-def summary(req: func.HttpRequest, nudges: func.Out[typing.List[str]]) -> func.HttpResponse:
+def summary(req: func.HttpRequest) -> func.HttpResponse:
     """How things stand, polled first when what is known is too old."""
-    return serve(req, lambda routes, asked: routes.summary(asked), nudges)
+    return serve(req, lambda routes, asked: routes.summary(asked))
 
 
 @app.route(route="jobs", methods=["GET"])
@@ -143,10 +119,9 @@ def track_job(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @app.route(route="jobs/{jobId}", methods=["DELETE"])
-@app.queue_output(arg_name="nudges", queue_name=DELIVERIES_QUEUE, connection="AzureWebJobsStorage")
-def untrack_job(req: func.HttpRequest, nudges: func.Out[typing.List[str]]) -> func.HttpResponse:
+def untrack_job(req: func.HttpRequest) -> func.HttpResponse:
     """Leave a job alone."""
-    return serve(req, lambda routes, asked: routes.untrack_job(asked), nudges)
+    return serve(req, lambda routes, asked: routes.untrack_job(asked))
 
 
 @app.route(route="jobs/{jobId}/nodes", methods=["GET"])
@@ -174,17 +149,15 @@ def get_event(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @app.route(route="events/{eventId}/redeliver", methods=["POST"])
-@app.queue_output(arg_name="nudges", queue_name=DELIVERIES_QUEUE, connection="AzureWebJobsStorage")
-def redeliver_event(req: func.HttpRequest, nudges: func.Out[typing.List[str]]) -> func.HttpResponse:
+def redeliver_event(req: func.HttpRequest) -> func.HttpResponse:
     """Send one event again."""
-    return serve(req, lambda routes, asked: routes.events.redeliver_event(asked), nudges)
+    return serve(req, lambda routes, asked: routes.events.redeliver_event(asked))
 
 
 @app.route(route="redeliveries", methods=["POST"])
-@app.queue_output(arg_name="nudges", queue_name=DELIVERIES_QUEUE, connection="AzureWebJobsStorage")
-def redeliver_events(req: func.HttpRequest, nudges: func.Out[typing.List[str]]) -> func.HttpResponse:
+def redeliver_events(req: func.HttpRequest) -> func.HttpResponse:
     """Send a range of events again, or all that were given up."""
-    return serve(req, lambda routes, asked: routes.events.redeliver_events(asked), nudges)
+    return serve(req, lambda routes, asked: routes.events.redeliver_events(asked))
 
 
 @app.route(route="webhooks", methods=["GET"])
@@ -200,17 +173,15 @@ def ping_webhook(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @app.route(route="webhooks/{name}/enable", methods=["POST"])
-@app.queue_output(arg_name="nudges", queue_name=DELIVERIES_QUEUE, connection="AzureWebJobsStorage")
-def enable_webhook(req: func.HttpRequest, nudges: func.Out[typing.List[str]]) -> func.HttpResponse:
+def enable_webhook(req: func.HttpRequest) -> func.HttpResponse:
     """Let a webhook be sent events again."""
-    return serve(req, lambda routes, asked: routes.webhooks.enable_webhook(asked), nudges)
+    return serve(req, lambda routes, asked: routes.webhooks.enable_webhook(asked))
 
 
 @app.route(route="webhooks/{name}/disable", methods=["POST"])
-@app.queue_output(arg_name="nudges", queue_name=DELIVERIES_QUEUE, connection="AzureWebJobsStorage")
-def disable_webhook(req: func.HttpRequest, nudges: func.Out[typing.List[str]]) -> func.HttpResponse:
+def disable_webhook(req: func.HttpRequest) -> func.HttpResponse:
     """Send a webhook nothing until it is enabled."""
-    return serve(req, lambda routes, asked: routes.webhooks.disable_webhook(asked), nudges)
+    return serve(req, lambda routes, asked: routes.webhooks.disable_webhook(asked))
 
 
 @app.route(route="mutes", methods=["GET"])

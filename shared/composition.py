@@ -3,14 +3,13 @@
 Owns which implementation stands behind each port. Does not own any behaviour.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from time import sleep
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from azure.core.credentials import TokenCredential
 from azure.identity import DefaultAzureCredential
 from msgspec import Struct
 
@@ -19,7 +18,7 @@ from shared.adapters.batch_client import BatchClient
 from shared.adapters.event_grid_token import EventGridToken
 from shared.adapters.http_transport import HttpTransport
 from shared.adapters.lanes import ThreadLanes
-from shared.adapters.queue_probe import QueueProbe
+from shared.adapters.queue_sender import QueueSender
 from shared.adapters.table_store import open_table
 from shared.adapters.webhook_sender import WebhookSender
 from shared.delivery.run import Deliverer
@@ -28,13 +27,13 @@ from shared.ledger.purging import Purger
 from shared.messages.eventgrid import is_topic
 from shared.messages.events import Origin
 from shared.messages.formats import format_of
-from shared.nudges import DELIVERIES_QUEUE, UnusableNudgeError
+from shared.nudges.nudger import Nudger
 from shared.parts import Outside, Parts
+from shared.polling.accounts import AccountPolls
 from shared.polling.catching_up import CatchUp
 from shared.polling.cycle import Poller, PollSettings
 from shared.polling.heartbeat import Heartbeat
 from shared.polling.request_counter import RequestCounter
-from shared.ports import Clock
 from shared.settings.settings import Settings, load_settings
 from shared.state.rows import OWN
 
@@ -46,10 +45,11 @@ class App(Struct, frozen=True, kw_only=True, dict=True):
     """The use cases, ready to be called."""
 
     pollers: Mapping[str, Poller]
+    polls: AccountPolls
     deliveries: CatchUp
     purger: Purger
+    nudger: Nudger
     parts: Parts
-    clock: Clock
 
     @cached_property
     def routes(self) -> "Routes":
@@ -57,16 +57,6 @@ class App(Struct, frozen=True, kw_only=True, dict=True):
         from shared.route_composition import compose_routes
 
         return compose_routes(self.parts)
-
-    def poller(self, account: str) -> Poller:
-        """The poller of an account that a nudge names.
-
-        Raises:
-            UnusableNudgeError: No such account is configured any more.
-        """
-        if account not in self.pollers:
-            raise UnusableNudgeError(f"No account {account!r} is configured; the nudge is of an older deployment.")
-        return self.pollers[account]
 
 
 def build_app(environment: Mapping[str, str]) -> App:
@@ -115,22 +105,8 @@ def connect(settings: Settings) -> Outside:
         authorize=EventGridToken(credential, is_topic),
         requests=requests,
         check_address=sender.check,
-        put_nudge=_queue_probe(settings, credential),
+        queues=QueueSender(settings.queue_storage, credential) if settings.queue_storage else None,
     )
-
-
-def _queue_probe(settings: Settings, credential: TokenCredential) -> Callable[[str], bool] | None:
-    storage = settings.queue_storage
-    if storage is None:
-        return None
-
-    def put(text: str) -> bool:
-        # A transport loads all certificate authorities: only who asks for the diagnosis pays for that, not each start.
-        transport = HttpTransport(allow_http=storage.url.startswith("http:"), keep_alive=False)
-        probe = QueueProbe(storage, DELIVERIES_QUEUE, transport=transport, credential=credential, clock=utc_now)
-        return probe(text)
-
-    return put
 
 
 def compose(settings: Settings, outside: Outside) -> App:
@@ -188,6 +164,15 @@ def compose(settings: Settings, outside: Outside) -> App:
         )
         for origin in origins
     }
+    nudger = Nudger(queues=outside.queues, lanes=lanes, clock=clock, table=table)
+    polls = AccountPolls(
+        pollers=pollers,
+        nudger=nudger,
+        table=table,
+        clock=clock,
+        interval=settings.poll_interval,
+        budget=settings.poll_budget,
+    )
     purger = Purger(
         table=table,
         clock=clock,
@@ -197,9 +182,17 @@ def compose(settings: Settings, outside: Outside) -> App:
         retention=settings.retention,
     )
     by_name = {origin.partition: origin for origin in origins}
-    deliveries = CatchUp(deliverer=deliverer, origins=by_name, pause=outside.pause)
-    parts = Parts(settings=settings, outside=outside, site=site, origins=origins, ledgers=ledgers, pollers=pollers)
-    return App(pollers=pollers, deliveries=deliveries, purger=purger, parts=parts, clock=clock)
+    deliveries = CatchUp(deliverer=deliverer, origins=by_name, pause=outside.pause, nudger=nudger)
+    parts = Parts(
+        settings=settings,
+        outside=outside,
+        site=site,
+        origins=origins,
+        ledgers=ledgers,
+        nudger=nudger,
+        pollers=pollers,
+    )
+    return App(pollers=pollers, polls=polls, deliveries=deliveries, purger=purger, nudger=nudger, parts=parts)
 
 
 def utc_now() -> datetime:

@@ -12,9 +12,10 @@ from msgspec import Struct, field
 from shared.delivery.sending import without_token
 from shared.ledger.ledger import Ledger
 from shared.messages.events import Origin
+from shared.nudges.nudger import Nudger
 from shared.polling.cycle import Poller
 from shared.polling.request_counter import RequestCounter
-from shared.ports import Authorize, BatchService, Clock, Lanes, Pause, Sender, Table
+from shared.ports import Authorize, BatchService, Clock, Lanes, Pause, QueueService, Sender, Table
 from shared.settings.settings import Settings
 
 
@@ -26,12 +27,12 @@ class Outside(Struct, frozen=True, kw_only=True):
     sender: Sender
     lanes: Lanes
     clock: Clock
+    queues: QueueService | None
     pause: Pause
     new_id: Callable[[], str]
     authorize: Authorize = without_token
     requests: Mapping[str, RequestCounter] = field(default_factory=lambda: defaultdict(RequestCounter))
     check_address: Callable[[str], str | None] = lambda _host: None
-    put_nudge: Callable[[str], bool] | None = lambda _text: True
 
 
 class Parts(Struct, frozen=True, kw_only=True):
@@ -42,4 +43,5 @@ class Parts(Struct, frozen=True, kw_only=True):
     site: Origin
     origins: Sequence[Origin]
     ledgers: Mapping[str, Ledger]
+    nudger: Nudger
     pollers: Mapping[str, Poller]

@@ -185,6 +185,17 @@ class Sender(Protocol):
         """GET an address (the heartbeat) under the same guard."""
 
 
+class QueueService(Protocol):
+    """The app's own queues."""
+
+    def put(self, queue: str, text: str, *, delay: timedelta) -> None:
+        """Put a message on a queue, which is made if it is missing; nobody sees it before `delay` is over.
+
+        Raises:
+            StoreUnavailableError: The service refused it, or gave no answer; it may lie there all the same.
+        """
+
+
 class Authorize(Protocol):
     """Authorises requests to receivers that want a token of ours."""
 

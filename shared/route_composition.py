@@ -44,6 +44,7 @@ def compose_routes(parts: Parts) -> Routes:
             poll={name: partial(_poll, poller) for name, poller in parts.pollers.items()},
             webhooks=tuple(webhook.name for webhook in settings.webhooks if webhook.enabled),
             stale_after=settings.stale_after,
+            nudger=parts.nudger,
         ),
         tracker=Tracker(
             table=table,
@@ -86,7 +87,9 @@ def _system_routes(parts: Parts) -> SystemRoutes:
     settings, outside, origins = parts.settings, parts.outside, parts.origins
     storage, queues = settings.state_storage, settings.queue_storage
     return SystemRoutes(
-        metrics_source=Metrics(table=outside.table, clock=outside.clock, accounts=tuple(parts.pollers)),
+        metrics_source=Metrics(
+            table=outside.table, clock=outside.clock, accounts=tuple(parts.pollers), nudger=parts.nudger
+        ),
         checks=Diagnostics(
             table=outside.table,
             clock=outside.clock,
@@ -94,7 +97,7 @@ def _system_routes(parts: Parts) -> SystemRoutes:
             batch=outside.batch,
             webhooks={webhook.name: webhook.url for webhook in settings.webhooks},
             check_address=outside.check_address,
-            put_nudge=outside.put_nudge,
+            nudger=parts.nudger,
             queue_account=queues.account if queues is not None and queues.uses_identity else None,
             identity=Identity(
                 site=settings.site_name,

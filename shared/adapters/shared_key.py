@@ -1,9 +1,8 @@
-"""Signs requests to Batch, and to the queues of a storage account, with the account's key.
+"""Signs requests to Batch with the account's key.
 
-Owns the string-to-sign, which both have in common but for the names of their own headers, and the header made of it. It
-is written as the SDKs write it (Batch's REST documentation differs in where it puts line feeds and in lower-casing
-names; the service follows the SDKs). Does not own keeping the key, nor the `ocp-date` or `x-ms-date` header, which the
-caller sets.
+Owns the string-to-sign and the header made of it. It is written as the SDK writes it (Batch's REST documentation
+differs in where it puts line feeds and in lower-casing names; the service follows the SDK). Does not own keeping the
+key, nor the `ocp-date` header, which the caller sets.
 """
 
 import base64
@@ -29,7 +28,7 @@ _SIGNED_HEADERS: Final = (
 
 
 def string_to_sign(method: str, url: str, headers: Mapping[str, str], *, account: str) -> str:
-    """What the key signs: method, standard headers, ocp-* and x-ms-* headers, account with path, decoded query.
+    """What the key signs: method, standard headers, ocp-* headers, account with path, decoded query.
 
     Args:
         method: GET or HEAD; the others need a content-length too.
@@ -40,9 +39,9 @@ def string_to_sign(method: str, url: str, headers: Mapping[str, str], *, account
     parts = urlsplit(url)
     given = {name.lower(): value for name, value in headers.items() if value}
     lines = [method, *(given.get(name, "") for name in _SIGNED_HEADERS)]
-    lines += [f"{name}:{value}" for name, value in sorted(given.items()) if name.startswith(("ocp-", "x-ms-"))]
+    lines += [f"{name}:{value}" for name, value in sorted(given.items()) if name.startswith("ocp-")]
     lines.append(f"/{account}{parts.path}")
-    # parse_qs drops blank values, as the SDKs do; of a repeated name they sign the first value.
+    # parse_qs drops blank values, as the SDK does; of a repeated name it signs the first value.
     lines += [f"{name}:{values[0]}" for name, values in sorted(parse_qs(parts.query).items())]
     return "\n".join(lines)
 

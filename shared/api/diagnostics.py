@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from shared.errors import AccountDeniedError, BatchError, NoPreparationTaskError, StoreError
 from shared.messages.events import Origin
-from shared.nudges import DELIVERIES_QUEUE, write_nudge
+from shared.nudges.nudge import DELIVERIES_QUEUE
+from shared.nudges.nudger import NO_QUEUE, Nudger
 from shared.ports import BatchService, Clock, Delete, ListingOptions, Put, Table
 from shared.reprs import repr_without
 from shared.state.rows import OWN
@@ -60,8 +61,8 @@ class Identity(Struct, frozen=True, kw_only=True):
 class Diagnostics(Struct, frozen=True, kw_only=True):
     """Tries everything; `webhooks` are addresses by name, `check_address` says why one can't be called.
 
-    `put_nudge` is None when no queue is configured, and False when there is no such queue yet. `storage_account` and
-    `queue_account` are those whose roles decide about table and queues, None where a key or a signature does.
+    `storage_account` and `queue_account` are those whose roles decide about table and queues, None where a key or a
+    signature does.
     """
 
     table: Table
@@ -70,7 +71,7 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
     batch: Mapping[str, BatchService]
     webhooks: Mapping[str, str]
     check_address: Callable[[str], str | None]
-    put_nudge: Callable[[str], bool] | None
+    nudger: Nudger
     queue_account: str | None
     identity: Identity
     storage_account: str | None
@@ -191,26 +192,20 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
 
     def _queue(self) -> Check:
         name = "queue write"
-        if self.put_nudge is None:
-            return Check(
-                name=name,
-                ok=False,
-                message="AzureWebJobsStorage names no queue service.",
-                remedy="Set AzureWebJobsStorage to a connection string, or AzureWebJobsStorage__accountName.",
-            )
         account = self.origins[0].partition
-        try:
-            taken = self.put_nudge(write_nudge(account, self.clock()))
-        except StoreError as error:
-            return Check(name=name, ok=False, message=str(error), remedy=self._queue_remedy())
-        words = f"A nudge was put on the queue {DELIVERIES_QUEUE}."
-        if not taken:
-            words = f"Messages may be written; the platform makes the queue {DELIVERIES_QUEUE} with the first."
-        return Check(name=name, ok=True, message=words)
+        refusal = self.nudger.send(DELIVERIES_QUEUE, [account]).get(account)
+        if refusal is None:
+            return Check(name=name, ok=True, message=f"A nudge was put on the queue {DELIVERIES_QUEUE}.")
+        cost = "polls and their deliveries go on; retries wait for the next poll, and requests set no delivery going"
+        return Check(name=name, ok=False, message=f"{refusal}: {cost}.", remedy=self._queue_remedy(refusal))
 
-    def _queue_remedy(self) -> str:
+    def _queue_remedy(self, refusal: str) -> str:
+        if refusal == NO_QUEUE:
+            return "Set AzureWebJobsStorage to a connection string, or AzureWebJobsStorage__accountName."
         if self.queue_account is None:
             return "Check the connection string in AzureWebJobsStorage, and the account's firewall."
+        if " 403 " not in f"{refusal} ":
+            return "Check the storage account's firewall, the app's network, and the app's identity."
         resource = _resource_id("Microsoft.Storage/storageAccounts", self.queue_account)
         return _role_assignment(_QUEUE_ROLE, self.identity, resource)
 

@@ -102,6 +102,12 @@ class WebhooksView(Struct, frozen=True, kw_only=True, rename="camel"):
     disabled: tuple[str, ...]
 
 
+class HealthView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The answer of GET /api/health: what is wrong in general, for anybody; no names."""
+
+    reasons: tuple[str, ...] = ()
+
+
 class SummaryView(Struct, frozen=True, kw_only=True, rename="camel"):
     """The answer of GET /api/summary."""
 

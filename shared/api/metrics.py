@@ -16,6 +16,7 @@ from shared.batch.model import Outcome, Phase
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.moments import as_utc
+from shared.nudges.nudger import Nudger
 from shared.ports import Clock, Row, Table
 from shared.state.jobs import Cycle, JobHead
 from shared.state.rows import CYCLE, OWN, from_row, range_of
@@ -44,6 +45,7 @@ class Metrics(Struct, frozen=True, kw_only=True):
     table: Table
     clock: Clock
     accounts: Sequence[str]
+    nudger: Nudger
 
     def run(self) -> tuple[Family, ...]:
         """The metrics as of now.
@@ -51,7 +53,15 @@ class Metrics(Struct, frozen=True, kw_only=True):
         Raises:
             StoreError: The table can't be read.
         """
-        return families([self._measure(account) for account in (*self.accounts, OWN)], self.clock())
+        measured = [self._measure(account) for account in (*self.accounts, OWN)]
+        return families(measured, self._nudges_refused(), self.clock())
+
+    def _nudges_refused(self) -> int:
+        try:
+            return self.nudger.health().refused
+        except UnreadableRowError as error:
+            write_line("row-unreadable", error=str(error))
+            return 0
 
     def _measure(self, partition: str) -> Measured:
         row = self.table.get(partition, CYCLE)
@@ -71,7 +81,7 @@ class Metrics(Struct, frozen=True, kw_only=True):
         )
 
 
-def families(measured: Sequence[Measured], now: datetime) -> tuple[Family, ...]:
+def families(measured: Sequence[Measured], nudges_refused: int, now: datetime) -> tuple[Family, ...]:
     """The metrics of what was measured. Pure."""
     accounts = [one for one in measured if one.account]
     cycles = [(one.account, one.cycle) for one in accounts if one.cycle is not None]
@@ -154,6 +164,11 @@ def families(measured: Sequence[Measured], now: datetime) -> tuple[Family, ...]:
                 for one in accounts
             ],
             unit="seconds",
+        ),
+        _counter(
+            "prepwatch_nudges_refused",
+            "Nudges that the app's own queue did not take.",
+            [Sample(labels={}, value=nudges_refused)],
         ),
         _gauge(
             "prepwatch_jobs_not_looked_at",

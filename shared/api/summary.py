@@ -10,12 +10,20 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.api.job_views import DeliveriesView, SummaryView
+from shared.api.job_views import DeliveriesView, HealthView, SummaryView
 from shared.api.refusals import not_found
-from shared.api.summary_rules import AccountState, JobsPage, build_summary
+from shared.api.summary_rules import (
+    NUDGES_IN_GENERAL,
+    STALE_IN_GENERAL,
+    AccountState,
+    JobsPage,
+    build_summary,
+    nudges_refused,
+)
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
 from shared.messages.events import Origin
+from shared.nudges.nudger import Nudger
 from shared.polling.cycle_rules import is_stale
 from shared.ports import Clock, Insert, Lanes, Replace, Row, Table
 from shared.state.jobs import Cycle, Trouble
@@ -35,6 +43,13 @@ class Refresh(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     leased_until: datetime | None = None
     nudged_at: datetime | None = None
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """Whether all is well, and what anybody may be told of it."""
+
+    well: bool
+    view: HealthView
 
 
 class SummaryQuery(Struct, frozen=True, kw_only=True):
@@ -62,6 +77,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     poll: Mapping[str, Callable[[], bool]]
     webhooks: Sequence[str]
     stale_after: timedelta
+    nudger: Nudger
 
     def run(self, wanted: SummaryQuery) -> SummaryResult:
         """How things stand now.
@@ -96,6 +112,7 @@ class Summary(Struct, frozen=True, kw_only=True):
             unreadable=unreadable,
             stale_after=self.stale_after,
             has_webhooks=bool(self.webhooks),
+            nudges=self._nudges(),
             now=now,
         )
 
@@ -104,6 +121,16 @@ class Summary(Struct, frozen=True, kw_only=True):
         waiting += [OWN] if own.due else []
         nudges = tuple(partition for partition in waiting if self._may_nudge(partition, now))
         return SummaryResult(summary=summary, more=more, nudges=nudges)
+
+    def health(self) -> Health:
+        """What anybody may be told.
+
+        Raises:
+            StoreError: The table can't be read.
+        """
+        stale = (STALE_IN_GENERAL,) if self.is_stale() else ()
+        nudges = (NUDGES_IN_GENERAL,) if self._nudges() else ()
+        return Health(well=not stale, view=HealthView(reasons=(*stale, *nudges)))
 
     def is_stale(self) -> bool:
         """Whether any account is read up to a moment too long ago.
@@ -135,6 +162,14 @@ class Summary(Struct, frozen=True, kw_only=True):
             due=self._count(account, DeliveryState.DUE),
             dead=self._count(account, DeliveryState.DEAD),
         )
+
+    def _nudges(self) -> str | None:
+        """What is wrong with nudging, None when nothing is known to be."""
+        try:
+            health = self.nudger.health()
+        except UnreadableRowError as error:
+            return f"whether nudges are taken is not known: {error} {_MEND.format(partition=OWN)} it then begins anew"
+        return None if health.failing_since is None else nudges_refused(health.reason, health.failing_since)
 
     def _count(self, partition: str, state: DeliveryState) -> int:
         rows = self.table.query(partition, *range_of(state.value))

@@ -30,6 +30,9 @@ from shared.polling.cycle_rules import is_stale
 from shared.state.jobs import Cycle, JobHead, PhaseCounts, Tracking, Trouble
 from shared.state.telling import WebhookState
 
+STALE_IN_GENERAL = "an account has had no good poll for too long: GET /api/summary names it"
+NUDGES_IN_GENERAL = "the app can't write its own queue: GET /api/diagnostics says why"
+
 
 class AccountState(Struct, frozen=True, kw_only=True):
     """What is remembered of one account; `cycle` is None before the first one.
@@ -64,12 +67,14 @@ def build_summary(
     unreadable: Mapping[str, str] = MappingProxyType({}),
     stale_after: timedelta,
     has_webhooks: bool,
+    nudges: str | None = None,
     now: datetime,
 ) -> tuple[SummaryView, bool]:
     """The summary, and whether jobs are left for another page.
 
     `own` are the deliveries that concern no account, such as news of webhooks: they count whatever the page.
     `unreadable` says what is wrong with the webhooks of which nobody can tell how they fare: they are sent nothing.
+    `nudges` is what is wrong with nudging, None when nothing is.
     """
     shown = [state for state in accounts if page.account is None or state.account == page.account]
     views = tuple(_account(state, stale_after, now) for state in shown)
@@ -100,6 +105,7 @@ def build_summary(
         *(f"webhook {name} is sent nothing: {what}" for name, what in sorted(unreadable.items())),
         *(f"webhook {name} is disabled" for name in disabled),
         *([_given_up(deliveries.dead)] if deliveries.dead else []),
+        *([nudges] if nudges else []),
         *([] if has_webhooks else ["no webhook is configured, so nobody is told of failures"]),
     ]
     wrong = _failures([head for _, head in heads])
@@ -116,6 +122,14 @@ def build_summary(
         webhooks=WebhooksView(failing=failing, disabled=disabled),
     )
     return summary, page.skip + page.top < len(heads)
+
+
+def nudges_refused(reason: str, since: datetime) -> str:
+    """What it means that the app's own queue refuses nudges."""
+    return (
+        f"nudges are refused since {since:%Y-%m-%dT%H:%M:%SZ}: {reason}; polls go on, what is due between them waits "
+        "for the next, and GET /api/diagnostics says what to do"
+    )
 
 
 def trouble_view(trouble: Trouble | None) -> TroubleView | None:

@@ -12,6 +12,8 @@ from msgspec import Struct
 from shared.delivery.run import Deliverer, DeliveryRun
 from shared.digests.run import DigestRun
 from shared.messages.events import Origin
+from shared.nudges.nudge import DELIVERIES_QUEUE
+from shared.nudges.nudger import Nudger
 from shared.ports import Pause
 from shared.state.rows import OWN
 
@@ -22,9 +24,10 @@ class CatchUp(Struct, frozen=True, kw_only=True):
     deliverer: Deliverer
     origins: Mapping[str, Origin]
     pause: Pause
+    nudger: Nudger
 
     def run(self, account: str, budget: timedelta) -> int:
-        """Tell what is due; how many attempts no time was left for.
+        """Tell what is due; how many attempts no time was left for, which asks for another go.
 
         A nudge for an account that is not configured any more looks after the rest.
 
@@ -36,7 +39,10 @@ class CatchUp(Struct, frozen=True, kw_only=True):
             if account in self.origins:
                 run.sweep(account)
                 self._tell(self.origins[account], run)
-            return run.finish()
+            left = run.finish()
+        if left > 0:
+            self.nudger.send(DELIVERIES_QUEUE, [account])
+        return left
 
     def _tell(self, origin: Origin, run: DeliveryRun) -> None:
         """Tell chat and pager, and again as long as something is only held back for its like and due within the run."""

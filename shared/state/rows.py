@@ -22,6 +22,7 @@ SCHEMA_VERSION = 1
 OWN = "_"
 CYCLE = "cycle"
 REFRESH = "refresh"
+NUDGES = "nudges"
 END = "}"
 """Sorts directly after the separator: `job}` ends the range of the keys that begin with `job|`."""
 

@@ -16,7 +16,7 @@ from shared.api.event_views import (
     RedeliveriesView,
     ShownState,
 )
-from shared.api.job_views import NodesView, SummaryView, TrackedJobsView, TrackedJobView
+from shared.api.job_views import HealthView, NodesView, SummaryView, TrackedJobsView, TrackedJobView
 from shared.api.mutes import MutesView, MuteView
 from shared.api.webhook_views import PingView, WebhooksListView, WebhookView
 from shared.batch.model import NodeStatus, Outcome, Phase
@@ -262,8 +262,8 @@ ROUTES = (
         template="health",
         summary="Whether the state is fresh",
         replies=(
-            Reply(description="It is.", media=BODILESS),
-            Reply(status=503, description="It is not, or it is not known.", media=BODILESS),
+            answers(HealthView, "It is; reasons name what is wrong beside that."),
+            answers(HealthView, "It is not, or it is not known.", status=503),
         ),
         errors=(500,),
         anonymous=True,

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from shared.api.job_views import NodesView, TrackedJobsView
+from shared.api.job_views import HealthView, NodesView, TrackedJobsView
 from shared.api.nodes import NodeFilter, NodeLister
 from shared.api.refusals import ApiError
 from shared.api.summary import Summary, SummaryQuery
@@ -36,10 +36,10 @@ class _Health:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._known: tuple[datetime, int] | None = None
+        self._known: tuple[datetime, Answer] | None = None
 
-    def status(self, now: datetime, check: Callable[[], int]) -> int:
-        """The kept status, or a new one when it is too old."""
+    def answer(self, now: datetime, check: Callable[[], Answer]) -> Answer:
+        """The kept answer, or a new one when it is too old."""
         with self._lock:
             if self._known is None or not now - _HEALTH_KEPT < self._known[0] <= now:
                 self._known = (now, check())
@@ -111,15 +111,15 @@ class Routes(Struct, frozen=True, kw_only=True):
         return tagged_answer(request, view)
 
     def health(self, request: Request) -> Answer:  # noqa: ARG002 - every route has one signature
-        """GET /api/health: 200, or 503 when stale; nothing else, because anybody may ask."""
-        status = self._health.status(self.clock(), self._check_health)
-        return Answer(status=status, headers={"cache-control": "no-store"})
+        """GET /api/health: 200, or 503 when stale, and what is wrong in general: no names, because anybody may ask."""
+        return self._health.answer(self.clock(), self._check_health)
 
-    def _check_health(self) -> int:
+    def _check_health(self) -> Answer:
         try:
-            return 503 if self.summaries.is_stale() else 200
+            health = self.summaries.health()
         except StoreError:
-            return 503
+            return json_answer(HealthView(reasons=("the state can't be read",)), status=503)
+        return json_answer(health.view, status=200 if health.well else 503)
 
     def _live_nodes(self, query: Query, job_id: str, account: str | None) -> Answer:
         if wrong := [name for name in ("phase", "outcome", "top", "skip") if query.text(name) is not None]:

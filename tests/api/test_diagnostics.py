@@ -12,7 +12,7 @@ from shared.errors import (
     NoPreparationTaskError,
     StoreUnavailableError,
 )
-from shared.nudges import read_nudge
+from shared.nudges.nudge import DELIVERIES_QUEUE, read_nudge
 from shared.ports import Delete, ListingOptions, Put, StatusPage
 from tests.support.deployment import ACCOUNT, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fake_table import FakeTable, Fault
@@ -180,7 +180,7 @@ def test_the_nudge_is_one_that_is_understood() -> None:
     """What tries the queue is what any request puts there: the function that takes it looks after an account."""
     deployment = _deployment()
     _try(deployment)
-    (text,) = deployment.queue.texts
+    (text,) = deployment.queues.take(DELIVERIES_QUEUE)
     assert read_nudge(text.encode()).account == ACCOUNT
 
 
@@ -204,26 +204,30 @@ def test_the_nudge_is_one_that_is_understood() -> None:
 def test_a_queue_that_refuses(storage: dict[str, str], remedy: str) -> None:
     """The queue's own role is asked for, in words that can be read: the refusal is met before the answer is made."""
     deployment = _deployment(AZURE_CLIENT_ID=CLIENT_ID, **storage)
-    deployment.queue.refusal = StoreUnavailableError("The queue service answered 403 AuthorizationPermissionMismatch.")
+    deployment.queues.refusal = StoreUnavailableError("the queue service answered 403 AuthorizationPermissionMismatch")
     checks = _try(deployment)
     assert _bad(checks) == ["queue write"]
-    assert checks["queue write"]["message"] == "The queue service answered 403 AuthorizationPermissionMismatch."
+    assert checks["queue write"]["message"].startswith(
+        "the queue service answered 403 AuthorizationPermissionMismatch: "
+    )
     assert checks["queue write"]["remedy"] == remedy
 
 
-def test_a_queue_that_is_not_there_yet() -> None:
-    """The platform makes it with the first message, so its absence is no failure, and is not said to be a success."""
-    deployment = _deployment()
-    deployment.queue.there = False
-    check = _try(deployment)["queue write"]
-    assert (check["ok"], "was put" in check["message"]) == (True, False)
+def test_a_queue_that_is_away() -> None:
+    """No role mends a service that gives no answer: the network is named instead."""
+    storage = {"AzureWebJobsStorage": "", "AzureWebJobsStorage__accountName": "mystore"}
+    deployment = _deployment(AZURE_CLIENT_ID=CLIENT_ID, **storage)
+    deployment.queues.refusal = StoreUnavailableError("the queue service gave no answer: ServiceRequestError")
+    remedy = _try(deployment)["queue write"]["remedy"]
+    assert ("network" in remedy, "role assignment" in remedy) == (True, False)
 
 
 def test_without_queues_nothing_is_nudged() -> None:
     """Settings that name a table but no queue are said to be incomplete."""
     table = {"STATE_STORAGE__accountName": "mystore", "AzureWebJobsStorage": ""}
     check = _try(_deployment(**table))["queue write"]
-    assert (check["ok"], check["message"]) == (False, "AzureWebJobsStorage names no queue service.")
+    assert (check["ok"], check["message"].startswith("AzureWebJobsStorage names no queue service")) == (False, True)
+    assert check["remedy"].startswith("Set AzureWebJobsStorage")
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,8 @@ def _measure(deployment: Deployment) -> dict[tuple[str, ...], float]:
         (sample.name, *(value for name, value in sorted(sample.labels.items()) if name != "account")): sample.value
         for family in _parsed(answer.body)
         for sample in family.samples
-        if sample.labels["account"] in {"", ACCOUNT}
-        and (sample.labels["account"] or sample.name == "prepwatch_deliveries")
+        if (account := sample.labels.get("account")) == ACCOUNT
+        or (account == "" and sample.name == "prepwatch_deliveries")
     }
 
 
@@ -154,7 +154,7 @@ def test_every_number_is_of_its_own_kind() -> None:
     measured = Measured(account="acc", cycle=cycle, heads=heads, deliveries={}, oldest_due=None)
     told = {
         (family.name, *(value for key, value in sample.labels.items() if key != "account")): sample.value
-        for family in families([measured], NOW)
+        for family in families([measured], 12, NOW)
         for sample in family.samples
         if sample.value
     }
@@ -169,6 +169,7 @@ def test_every_number_is_of_its_own_kind() -> None:
         ("prepwatch_good_cycles",): 8,
         ("prepwatch_throttles",): 7,
         ("prepwatch_jobs_not_looked_at",): 2,
+        ("prepwatch_nudges_refused",): 12,
         ("prepwatch_last_good_poll_timestamp_seconds",): (NOW - timedelta(hours=1)).timestamp(),
     }
 

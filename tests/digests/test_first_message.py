@@ -7,11 +7,11 @@ import pytest
 
 import function_app
 from shared.digests.rules import HOLD
+from shared.nudges.nudge import DELIVERIES_QUEUE, POLLS_QUEUE
 from shared.web.routes import Routes
 from tests.support.deployment import ACCOUNT, NOW, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fakes import refusal
 from tests.support.webhook_settings import PAGER, SIGNED, SLACK
-from tests.support.wsgi import Out
 
 MINUTE = timedelta(minutes=1)
 TEAMS = {**SLACK, "name": "team", "format": "teams", "url": "https://x.logic.azure.com/workflows/1"}
@@ -30,14 +30,12 @@ class Platform:
     def minute(self) -> None:
         """One firing of the timer, what follows from it, and the rest of the minute."""
         started = self.deployment.clock.now
-        polls, nudges = Out(), Out()
-        function_app.poll(func.timer.TimerRequest(), polls, nudges)
-        for text in polls.get():
-            more = Out()
-            function_app.poll_account(_message(text), more)
-            nudges.set([*nudges.get(), *more.get()])
-        for text in nudges.get():
-            function_app.deliver(_message(text), Out())
+        queues = self.deployment.queues
+        function_app.poll(func.timer.TimerRequest())
+        for text in queues.take(POLLS_QUEUE):
+            function_app.poll_account(_message(text))
+        for text in queues.take(DELIVERIES_QUEUE):
+            function_app.deliver(_message(text))
         self.deployment.clock.now = max(started + MINUTE, self.deployment.clock.now)
 
 

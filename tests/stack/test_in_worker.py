@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from azure.storage.queue import QueueClient, TextBase64DecodePolicy
 
 from local.azurite import Azurite
 from local.batch_simulator.statuses import Cause, Phase, failed
@@ -38,8 +39,8 @@ ROUTES = {
     "metrics": ("GET", "metrics", "FUNCTION"),
     "openapi": ("GET", "openapi.json", "FUNCTION"),
     "diagnostics": ("GET", "diagnostics", "FUNCTION"),
-    "health": ("GET", "health", "ANONYMOUS"),
-    "dashboard": ("GET", "dashboard", "ANONYMOUS"),
+    "health": ("GET", "HEAD", "health", "ANONYMOUS"),
+    "dashboard": ("GET", "HEAD", "dashboard", "ANONYMOUS"),
 }
 
 ANYTHING = {"jobId": JOB, "nodeId": "node-1", "eventId": "none", "name": "none"}
@@ -116,15 +117,15 @@ def test_triggers_are_as_promised(run: WorkerRun) -> None:
     assert routes == ROUTES
 
 
-def test_queue_outputs_go_where_the_triggers_listen(run: WorkerRun) -> None:
-    """What one function puts on a queue is what another takes from it."""
+def test_nothing_goes_out_through_bindings(run: WorkerRun) -> None:
+    """No function has an output but its answer: the host throws the answer away when it can't write another."""
     outputs = {
-        (name, binding["queueName"])
+        (name, binding["type"])
         for name, function in run.functions.items()
         for binding in function.bindings
-        if binding["type"] == "queue"
+        if str(binding["direction"]).upper() == "OUT" and binding["type"] != "http"
     }
-    assert {queue_name for _, queue_name in outputs} == set(QUEUES.values())
+    assert outputs == set()
 
 
 def test_no_two_routes_overlap(run: WorkerRun) -> None:
@@ -162,10 +163,17 @@ def test_a_message_that_is_none_goes_to_the_poison_queue(run: WorkerRun) -> None
     assert "UnusableNudgeError" in (run.results[3].error or "")
 
 
-def test_what_a_request_makes_due_is_nudged(run: WorkerRun) -> None:
-    """Leaving a job alone closes its open failure, and asks for the delivery of that news at once."""
-    (message,) = _result(run, 10).messages["nudges"]
-    assert set(json.loads(message)) == {"account", "createdAt"}
+def test_what_a_request_makes_due_is_nudged(run: WorkerRun, azurite: Azurite) -> None:
+    """Leaving a job alone closes its open failure, and puts a nudge for that account on the queue of deliveries."""
+    tracked = _result(run, 8).answer
+    assert tracked is not None
+    account = json.loads(tracked.body)["account"]
+    with QueueClient.from_connection_string(
+        azurite.connection_string, QUEUES["deliver"], message_decode_policy=TextBase64DecodePolicy()
+    ) as client:
+        messages = [json.loads(message.content) for message in client.peek_messages(32)]
+    assert {"account", "createdAt"} == set(messages[0])
+    assert account in {message["account"] for message in messages}
 
 
 def test_answers_come_back_as_the_host_reads_them(run: WorkerRun) -> None:
@@ -183,7 +191,7 @@ def test_answers_come_back_as_the_host_reads_them(run: WorkerRun) -> None:
     assert json.loads(tracked.body)["requested"] is True
     health = _result(run, 11).answer
     assert health is not None
-    assert (health.status, health.body) == (200, b"")
+    assert (health.status, json.loads(health.body)) == (200, {"reasons": []})
 
 
 def test_every_other_function_answers(run: WorkerRun) -> None:

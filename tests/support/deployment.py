@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
 from shared.batch.model import BatchJob, ExecutionInfo, FailureInfo, JobPreparationTask, NodeStatus
 from shared.composition import App, compose
-from shared.errors import StoreError
 from shared.parts import Outside
 from shared.polling.request_counter import RequestCounter
 from shared.ports import Lanes, Table
@@ -19,7 +18,7 @@ from shared.web.routes import Routes
 from tests.support.app_settings import LEAST
 from tests.support.fake_batch import FakeBatch
 from tests.support.fake_table import FakeTable
-from tests.support.fakes import START, FakeClock, FakeSender, InlineLanes, nobody_waits
+from tests.support.fakes import START, FakeClock, FakeQueues, FakeSender, InlineLanes, nobody_waits
 from tests.support.webhook_settings import ENVIRONMENT, SIGNED
 
 NOW = START
@@ -37,23 +36,6 @@ class Told:
     nudges: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class FakeQueue:
-    """Keeps what is put on it, unless it is not `there`, or refuses."""
-
-    there: bool = True
-    refusal: StoreError | None = None
-    texts: list[str] = field(default_factory=list)
-
-    def put(self, text: str) -> bool:
-        """Take a message; False when there is no queue."""
-        if self.refusal is not None:
-            raise self.refusal
-        if self.there:
-            self.texts.append(text)
-        return self.there
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
     """An app and its outside."""
@@ -64,7 +46,7 @@ class Deployment:
     sender: FakeSender
     clock: FakeClock
     requests: Mapping[str, RequestCounter]
-    queue: FakeQueue
+    queues: FakeQueues
     unreachable: dict[str, str]
     """Why an address can't be called, by address."""
 
@@ -120,6 +102,7 @@ def build(settings: Settings | Mapping[str, str], **parts: Any) -> tuple[App, Ou
         "sender": FakeSender(),
         "lanes": InlineLanes(),
         "clock": FakeClock(),
+        "queues": FakeQueues(),
         "pause": nobody_waits,
         "new_id": lambda: f"id-{next(ids)}",
     }
@@ -152,7 +135,7 @@ def deploy(
             **environment,
         }
     )
-    clock, sender, queue = clock or FakeClock(), sender or FakeSender(), FakeQueue()
+    clock, sender, queues = clock or FakeClock(), sender or FakeSender(), FakeQueues()
     unreachable: dict[str, str] = {}
     app, outside = build(
         settings,
@@ -162,7 +145,7 @@ def deploy(
         pause=clock.pause,
         requests={host: RequestCounter() for host in batches},
         check_address=unreachable.get,
-        put_nudge=queue.put if settings.queue_storage is not None else None,
+        queues=queues if settings.queue_storage is not None else None,
         **{name: part for name, part in {"table": table, "lanes": lanes}.items() if part is not None},
     )
     return Deployment(
@@ -172,7 +155,7 @@ def deploy(
         sender=sender,
         clock=clock,
         requests=outside.requests,
-        queue=queue,
+        queues=queues,
         unreachable=unreachable,
     )
 

@@ -92,6 +92,26 @@ class FakeSender:
         return [event["type"].removeprefix("prepwatch.") for event in self.events()]
 
 
+class FakeQueues:
+    """A `shared.ports.QueueService` that keeps what is put on its queues, unless it refuses."""
+
+    def __init__(self) -> None:
+        self.refusal: Exception | None = None
+        self.put_texts: list[tuple[str, str, timedelta]] = []
+
+    def put(self, queue: str, text: str, *, delay: timedelta) -> None:
+        """Take a message."""
+        if self.refusal is not None:
+            raise self.refusal
+        self.put_texts.append((queue, text, delay))
+
+    def take(self, queue: str) -> list[str]:
+        """The messages of a queue that are to be seen at once, which are gone with that."""
+        taken = [text for name, text, delay in self.put_texts if (name, delay) == (queue, timedelta(0))]
+        self.put_texts = [kept for kept in self.put_texts if (kept[0], kept[2]) != (queue, timedelta(0))]
+        return taken
+
+
 class InlineLanes:
     """`shared.ports.Lanes` without threads: work is done when it is submitted."""
 

@@ -92,6 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
+        self.rfile.read(int(headers.get("content-length", 0)))  # a body left unread would reset the connection
         reply = self.server.script.reply_to(Asked(method=self.command, target=self.path, headers=headers))
         self.close_connection = self.close_connection or reply.hang_up
         if reply.status == 0:

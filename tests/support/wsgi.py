@@ -13,21 +13,6 @@ from shared.web.operation import Route
 from shared.web.operations import ROUTES
 
 
-class Out(func.Out[list[str]]):
-    """An output binding that keeps what was set."""
-
-    def __init__(self) -> None:
-        self.value: list[str] = []
-
-    def set(self, val: list[str]) -> None:
-        """Keep it."""
-        self.value = val
-
-    def get(self) -> list[str]:
-        """What was set."""
-        return self.value
-
-
 def _pattern(route: Route) -> re.Pattern[str]:
     return re.compile("/api/" + re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", route.template.replace(".", r"\.")))
 
@@ -64,8 +49,7 @@ class FunctionsOverWsgi:
                 body=environment["wsgi.input"].read(int(environment.get("CONTENT_LENGTH") or 0)),
             )
             function = self._functions(route.function)
-            names = [binding.name for binding in function._function._bindings]
-            answered: func.HttpResponse = function(request, *([Out()] if "nudges" in names else []))
+            answered: func.HttpResponse = function(request)
             return answered
         return func.HttpResponse(b"", status_code=404)
 

@@ -8,23 +8,9 @@ import pytest
 
 import function_app
 from shared.composition import App
-from shared.errors import SettingsError
+from shared.errors import SettingsError, StoreUnavailableError
+from shared.nudges.nudge import DELIVERIES_QUEUE
 from tests.support.deployment import ACCOUNT, Deployment, a_job, a_node, a_run, deploy
-
-
-class Out(func.Out[list[str]]):
-    """An output binding that keeps what was set."""
-
-    def __init__(self) -> None:
-        self.value: list[str] | None = None
-
-    def set(self, val: list[str]) -> None:
-        """Keep it."""
-        self.value = val
-
-    def get(self) -> list[str]:
-        """What was set, nothing if nothing was."""
-        return self.value or []
 
 
 def _request(
@@ -51,26 +37,44 @@ def test_an_event_from_the_list_to_its_redelivery(deployment: Deployment) -> Non
     assert function_app.get_event(_request("GET", "events/x", eventId=event_id)).status_code == 200
     explained = function_app.explain_node(_request("GET", "jobs/x/nodes/y", jobId="job-1", nodeId="node-1"))
     assert json.loads(explained.get_body())["events"][0]["id"] == event_id
-    out = Out()
-    answer = function_app.redeliver_event(_request("POST", "events/x/redeliver", eventId=event_id), out)
+    answer = function_app.redeliver_event(_request("POST", "events/x/redeliver", eventId=event_id))
     assert answer.status_code == 202
-    assert [json.loads(text) for text in out.get()] == [{"account": ACCOUNT, "createdAt": "2026-11-01T12:00:00Z"}]
+    assert [json.loads(text) for text in deployment.queues.take(DELIVERIES_QUEUE)] == [
+        {"account": ACCOUNT, "createdAt": "2026-11-01T12:00:00Z"}
+    ]
+
+
+def test_a_nudge_that_is_refused_takes_no_answer_with_it(deployment: Deployment) -> None:
+    """What was done is answered as ever; the summary says what is wrong, health says that something is."""
+    deployment.queues.refusal = StoreUnavailableError("the queue service answered 403 AuthorizationFailure")
+    disabled = function_app.disable_webhook(_request("POST", "webhooks/ops/disable", name="ops"))
+    enabled = function_app.enable_webhook(_request("POST", "webhooks/ops/enable", name="ops"))
+    assert [json.loads(answer.get_body())["state"] for answer in (disabled, enabled)] == ["disabled", "ok"]
+    summary = json.loads(function_app.summary(_request("GET", "summary")).get_body())
+    assert summary["status"] == "degraded"
+    assert any("answered 403 AuthorizationFailure" in reason for reason in summary["reasons"])
+    health = function_app.health(_request("GET", "health"))
+    assert (health.status_code, b"queue" in health.get_body(), b"403" in health.get_body()) == (200, True, False)
+    assert "prepwatch_nudges_refused_total{} 2" in function_app.metrics(_request("GET", "metrics")).get_body().decode()
+    deployment.queues.refusal = None
+    function_app.disable_webhook(_request("POST", "webhooks/ops/disable", name="ops"))
+    function_app.enable_webhook(_request("POST", "webhooks/ops/enable", name="ops"))
+    assert json.loads(function_app.summary(_request("GET", "summary")).get_body())["status"] != "degraded"
 
 
 def test_a_body_reaches_its_route(deployment: Deployment) -> None:
     """A posted body is read, and a wrong one is refused with the error's header."""
-    out = Out()
-    good = function_app.redeliver_events(_request("POST", "redeliveries", body=b'{"state":"dead"}'), out)
-    bad = function_app.redeliver_events(_request("POST", "redeliveries", body=b"{}"), out)
+    good = function_app.redeliver_events(_request("POST", "redeliveries", body=b'{"state":"dead"}'))
+    bad = function_app.redeliver_events(_request("POST", "redeliveries", body=b"{}"))
     assert (good.status_code, bad.status_code) == (202, 400)
     assert bad.headers["x-ms-error-code"] == "InvalidRequestBody"
-    assert out.value is None
+    assert deployment.queues.take(DELIVERIES_QUEUE) == []
 
 
 def test_a_body_sent_in_chunks(deployment: Deployment) -> None:
     """The host drops a body that is sent in chunks: the caller is told what to send, and no empty body is blamed."""
     url, headers = "https://app.example/api/redeliveries", {"Transfer-Encoding": "chunked"}
-    answer = function_app.redeliver_events(func.HttpRequest("POST", url, headers=headers, body=b""), Out())
+    answer = function_app.redeliver_events(func.HttpRequest("POST", url, headers=headers, body=b""))
     error = json.loads(answer.get_body())["error"]
     assert (answer.status_code, error["code"], error["target"]) == (400, "MissingContentLength", "Content-Length")
     assert "Content-Length" in error["message"]
@@ -82,12 +86,11 @@ def test_webhooks(deployment: Deployment) -> None:
     assert function_app.ping_webhook(_request("POST", "webhooks/ops/ping", name="ops")).status_code == 200
     too_soon = function_app.ping_webhook(_request("POST", "webhooks/ops/ping", name="ops"))
     assert (too_soon.status_code, too_soon.headers["retry-after"]) == (429, "10")
-    out = Out()
-    disabled = function_app.disable_webhook(_request("POST", "webhooks/ops/disable", name="ops"), out)
+    disabled = function_app.disable_webhook(_request("POST", "webhooks/ops/disable", name="ops"))
     assert json.loads(disabled.get_body())["state"] == "disabled"
-    enabled = function_app.enable_webhook(_request("POST", "webhooks/ops/enable", name="ops"), out)
+    enabled = function_app.enable_webhook(_request("POST", "webhooks/ops/enable", name="ops"))
     assert json.loads(enabled.get_body())["state"] == "ok"
-    assert len(out.get()) == 1
+    assert len(deployment.queues.take(DELIVERIES_QUEUE)) == 2
 
 
 def test_the_page_is_there_without_settings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ from shared.state.telling import DeliveryState
 from shared.web.http import Answer, Request
 from tests.support.defects import Defects
 from tests.support.fake_table import FakeTable
+from tests.support.fakes import FakeQueues
 from trials.promises.truth import TrueWorld
 from trials.promises.witness import BrokenPromiseError, Witness
 from trials.simulation.batch import ACCOUNT, BASE, SimulatedAccount, SimulatedBatch
@@ -178,6 +179,7 @@ class Plant:
             sender=self.senders[born.name],
             lanes=BatonLanes(self.baton, born),
             clock=lambda: self.now + born.skew,
+            queues=FakeQueues(),
             pause=self.baton.pause,
             new_id=lambda: f"{born.name}{next(self._ids)}",
         )

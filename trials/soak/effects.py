@@ -68,6 +68,7 @@ def watched(outside: Outside, tell: Tell) -> Outside:
         sender=WatchedSender(sender=outside.sender, tell=tell),
         lanes=outside.lanes,
         clock=outside.clock,
+        queues=outside.queues,
         pause=outside.pause,
         new_id=outside.new_id,
     )
@@ -103,6 +104,7 @@ _NAMES = (
     ("redeliver", {"due"}, Insert),
     ("webhook", {"webhook"}, Insert | Replace),
     ("refresh", {"refresh"}, Insert | Replace),
+    ("nudges", {"nudges"}, Insert | Replace),
     ("ping", {"ping"}, Insert | Replace),
     ("mute", {"mute"}, Put | Delete),
     ("diagnostics", {"diagnostics"}, Put | Delete),

@@ -18,10 +18,11 @@ from shared.adapters.batch_client import BatchClient
 from shared.adapters.http_transport import HttpTransport
 from shared.adapters.table_store import open_table
 from shared.adapters.webhook_sender import WebhookSender
+from shared.errors import StoreUnavailableError
 from shared.parts import Outside
 from shared.ports import Clock, Lanes
 from shared.settings.settings import Settings, load_settings
-from tests.support.fakes import nobody_waits
+from tests.support.fakes import FakeQueues, nobody_waits
 from trials.soak.recorder import CHAT
 
 ACCOUNT = "faulty"
@@ -72,9 +73,17 @@ class Place:
             sender=_sender(send_deadline),
             lanes=lanes,
             clock=clock,
+            queues=_refusing_queues(),
             pause=nobody_waits,
             new_id=lambda: uuid4().hex,
         )
+
+
+def _refusing_queues() -> FakeQueues:
+    """Queues that take nothing, so that the app remembers that, too."""
+    queues = FakeQueues()
+    queues.refusal = StoreUnavailableError("the queue service answered 403 AuthorizationFailure")
+    return queues
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from shared.adapters.http_transport import HttpTransport, TransportError
 from shared.adapters.sockets import AddressInfo
 from shared.adapters.webhook_sender import WebhookSender
 from shared.webhook import SendFailure, WebhookRequest
-from tests.adapters.webhook_receivers.certificates import Authority
+from tests.adapters.certificates import Authority
 from tests.adapters.webhook_receivers.conftest import DEADLINE
 from tests.support.receivers import Receiver, Script, answer, floods, hangs, resets, says
 

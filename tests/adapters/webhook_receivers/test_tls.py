@@ -8,7 +8,7 @@ import pytest
 
 from shared.adapters.webhook_sender import WebhookSender
 from shared.webhook import SendFailure, WebhookAnswer, WebhookRequest
-from tests.adapters.webhook_receivers.certificates import Authority
+from tests.adapters.certificates import Authority
 from tests.adapters.webhook_receivers.conftest import DEADLINE
 from tests.support.receivers import FakeResolve, Receiver, Script, answer, drips, hangs, header_of, says
 

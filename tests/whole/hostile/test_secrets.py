@@ -44,7 +44,7 @@ from shared.web.operations import ROUTES
 from shared.web.routes import Routes
 from shared.webhook import WebhookAnswer, WebhookRequest
 from tests.support.fake_table import FakeTable
-from tests.support.fakes import nobody_waits
+from tests.support.fakes import FakeQueues, nobody_waits
 from tests.support.hostile_batch import account, error_reply, failed_node, page
 from tests.support.receivers import Receiver, Script, answer, floods, hangs, header_of, resets, says
 from tests.support.scripted_http import Asked, Reply
@@ -216,6 +216,7 @@ def outside_of(
         sender=Rerouted(sender, settings["WEBHOOK_URL"].removesuffix(f"/{HOOK_PATH}")),
         lanes=ThreadLanes(),
         clock=LateClock(),
+        queues=FakeQueues(),
         pause=nobody_waits,
         new_id=lambda: f"id-{next(numbers)}",
         authorize=EventGridToken(credential or Credential(), is_topic),
@@ -299,7 +300,7 @@ def run(make: Callable[[], Any], use_case: str) -> bytes:
     """Let a timer fire, a while later: its answer, or what its exception would show."""
     try:
         app = make()
-        app.clock.ahead += timedelta(seconds=20)
+        app.parts.outside.clock.ahead += timedelta(seconds=20)
         return repr(next(iter(app.pollers.values())).run() if use_case == "poll" else app.purger.run()).encode()
     except (SettingsError, StoreError) as error:
         return trace_of(error).encode()

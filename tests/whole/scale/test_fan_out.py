@@ -60,7 +60,7 @@ def test_ten_accounts_are_handled_by_several_workers_at_once() -> None:
     app = deploy(batches=batches, table=table, clock=clock, lanes=ThreadLanes(), sender=sender).app
 
     with ThreadPoolExecutor(4) as pool:
-        runs = [pool.submit(app.poller(f"{name}.example").run, NOW) for name in names]
+        runs = [pool.submit(app.pollers[f"{name}.example"].run, NOW) for name in names]
         reports = [run.result(LIMIT_SECONDS) for run in runs]
 
     assert all(report.good and report.jobs == 1 for report in reports)
@@ -72,10 +72,10 @@ def test_a_message_of_before_the_last_cycle_is_dropped() -> None:
     """Of two messages made for one account in the same minute the second asks Batch nothing."""
     clock, batch = FakeClock(NOW), FakeBatch()
     app = deploy(batches={"a.example": batch}, clock=clock, lanes=ThreadLanes()).app
-    app.poller("a.example").run(NOW - timedelta(seconds=5))
+    app.pollers["a.example"].run(NOW - timedelta(seconds=5))
     asked = len(batch.asked)
 
-    report = app.poller("a.example").run(NOW - timedelta(seconds=4))
+    report = app.pollers["a.example"].run(NOW - timedelta(seconds=4))
 
     assert report.skipped is not None
     assert len(batch.asked) == asked
@@ -105,7 +105,7 @@ def test_one_slow_job_does_not_hold_the_others(slow: str) -> None:
 
     watcher = threading.Thread(target=wait_for_others, daemon=True)
     watcher.start()
-    report = app.poller("a.example").run()
+    report = app.pollers["a.example"].run()
 
     assert report.jobs == 10
     assert batch.listed.count(slow) == 100

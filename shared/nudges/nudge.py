@@ -1,6 +1,6 @@
 """The nudges that lie in the two queues: which account, and since when somebody waits.
 
-Owns their form. Does not own what follows from one; both are only nudges, and the table is the truth.
+Owns their form. Does not own how they are sent (`nudges.nudger`), or what follows from one: the table is the truth.
 """
 
 from datetime import datetime

@@ -1,0 +1,1 @@
+"""How does one part of Prepwatch wake another?"""
