@@ -1,43 +1,38 @@
 """Makes other people's text fit to be stored and shown: no control characters, no secrets, no more than a limit.
 
-Owns which spellings of a secret are recognised and how a cut is marked. Does not own which texts are cleaned, nor
-how long they may be.
+Owns the order (escape sequences, what is invisible, secrets, the cut) and how a cut is marked. Does not own which
+spellings of a secret are recognised (`secrets`), which texts are cleaned, or how long they may be.
 """
 
 import re
-from functools import cache
 from typing import Final
+
+from shared.secrets import MARKS, REDACTED, redact
 
 TEXT_LIMIT: Final = 4096
 """Bytes of UTF-8 that a message, a detail or another text of Batch may keep."""
 
-REDACTED: Final = "[redacted]"
 CUT_MARK: Final = "… [cut]"
 _CUT_MARK_BYTES: Final = len(CUT_MARK.encode())
 # Of a text without end only so many times the limit are looked at, in characters: the rest is cut anyway.
 _LOOKED_AT: Final = 8
 
 # C0 and C1 without tab and line feed, then what reorders or hides text on a screen.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
-# What programs colour their output with: whole, or its letters would stick to the next word and hide it.
-_TERMINAL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
-_WHITESPACE = re.compile(r"\s+")
-
-# A value never begins as our own marks do: that is what makes cleaning twice the same as cleaning once.
-_VALUE = r"(?!\[redacted\]|…)[^\s;,\"'<>]+"
-_NAMES = "AccountKey|SharedAccessKey|SharedAccessSignature|AccessKey|secret|access_token|api[_-]?key|password|pwd"
-# The word after a scheme is a credential when it has something that plain words lack, or is long: "SharedKey is not
-# allowed for this account" has to stay readable.
-_CREDENTIAL = r"(?:(?=[A-Za-z]*[0-9._~+/=:-])[A-Za-z0-9._~+/=:%-]+|[A-Za-z]{16,})"
-_SECRETS: Final = (
-    (rf"\b((?:Bearer|Basic|SharedKey(?:Lite)?|SharedAccessSignature)\s+){_CREDENTIAL}", rf"\1{REDACTED}"),
-    (r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*", REDACTED),
-    (r"(://[^\s/@:]*:)[^\s/]+@", rf"\1{REDACTED}@"),
-    (rf"((?<![A-Za-z])sig(?:=|%3D)){_VALUE}", rf"\1{REDACTED}"),
-    (rf"((?:{_NAMES})[\"']?\s*[=:]\s*[\"']?){_VALUE}", rf"\1{REDACTED}"),
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f"
+    r"\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e01ef]+"
 )
-# Each pattern needs one of these in an ASCII text, in lower case; looking for them costs a tenth of the patterns.
-_MARKS: Final = ("bearer", "basic", "key", "sig", "eyj", "@", "secret", "token", "password", "pwd")
+# What joins letters of other scripts, and parts of an emoji; beside ASCII it only hides.
+_JOINER = re.compile(r"(?<![^\x00-\x7f])[\u200c\u200d]+|[\u200c\u200d]+(?![^\x00-\x7f\u200c\u200d])")
+# What programs move and colour their output with (ECMA-48): whole, or its letters would stick to the next word.
+# A lone ESC before a word that announces a secret takes no letter of it away.
+_TERMINAL = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x9b[0-?]+[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)|"
+    r"\x1b[!-/][ -/]*[0-~]|\x1b [F-N]|"
+    r"\x1b(?!(?i:pass|pg|sig|secret|bear|basic|account|shared|access|api|aws|az|token|gh|git|npm|pypi|xox|key|auth|"
+    r"client|conn|cook|eyj|pwd|db|d[co]|slack|ak|as|u\\+))[0-~]"
+)
+_WHITESPACE = re.compile(r"\s+")
 
 
 def clean(text: str, *, limit: int = TEXT_LIMIT) -> str:
@@ -52,9 +47,7 @@ def clean(text: str, *, limit: int = TEXT_LIMIT) -> str:
     if len(text) <= limit and _is_harmless(text):
         return text
     head = text[: limit * _LOOKED_AT]
-    whole = _CONTROL.sub("", _TERMINAL.sub("", head)).encode("utf-8", "replace").decode()
-    for pattern, replacement in _secrets():
-        whole = pattern.sub(replacement, whole)
+    whole = redact(_visible(head))
     encoded = whole.encode()
     if len(encoded) <= limit and len(head) == len(text):
         return whole
@@ -63,13 +56,28 @@ def clean(text: str, *, limit: int = TEXT_LIMIT) -> str:
     opening = kept.rfind("[", -len(REDACTED) + 1)
     if opening >= 0 and whole.startswith(REDACTED, opening):
         kept = kept[:opening]
-    return kept + CUT_MARK
+    # So would a cut through a word that is no value: "password: required" becomes "password: requ".
+    again = redact(kept)
+    same = next((at for at, (one, other) in enumerate(zip(kept, again, strict=False)) if one != other), len(again))
+    return kept[:same] + CUT_MARK
 
 
-@cache
-def _secrets() -> tuple[tuple[re.Pattern[str], str], ...]:
-    # Not compiled at import: most cycles clean nothing that needs them.
-    return tuple((re.compile(pattern, re.IGNORECASE), replacement) for pattern, replacement in _SECRETS)
+def clean_tail(text: str, *, limit: int) -> str:
+    """The end of the cleaned text, at most *limit* bytes of UTF-8; cut from the beginning, after the cleaning.
+
+    Hand over what comes before it too: only who sees the beginning of a secret knows it.
+    """
+    encoded = redact(_visible(text)).encode()
+    if len(encoded) <= limit:
+        return encoded.decode()
+    kept = encoded[-limit:].decode("utf-8", "ignore")
+    # Half a mark would be taken for a value the next time.
+    closing = kept.find("]", 0, len(REDACTED) - 1)
+    return kept[closing + 1 :] if closing >= 0 and REDACTED.endswith(kept[: closing + 1]) else kept
+
+
+def _visible(text: str) -> str:
+    return _JOINER.sub("", _CONTROL.sub("", _TERMINAL.sub("", text))).encode("utf-8", "replace").decode()
 
 
 def _is_harmless(text: str) -> bool:
@@ -77,7 +85,7 @@ def _is_harmless(text: str) -> bool:
     if not (text.isascii() and text.isprintable()):
         return False
     lower = text.lower()
-    for mark in _MARKS:  # noqa: SIM110 - any() makes a generator, which costs more than the search
+    for mark in MARKS:  # noqa: SIM110 - any() makes a generator, which costs more than the search
         if mark in lower:
             return False
     return True

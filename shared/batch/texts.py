@@ -11,6 +11,7 @@ from msgspec import structs
 
 from shared.batch.model import ContainerInfo, ExecutionInfo, FailureInfo, NameValuePair, NodeStatus
 from shared.redaction import TEXT_LIMIT, clean
+from shared.secrets import REDACTED, names_secret
 
 DETAILS_LIMIT: Final = 16
 """Pairs of failureInfo.details that are kept."""
@@ -52,7 +53,7 @@ def _clean_failure(failure: FailureInfo | None) -> FailureInfo | None:
     if failure is None:
         return None
     details = failure.details and tuple(
-        NameValuePair(name=clean_word(pair.name), value=_phrase(pair.value)) for pair in failure.details[:DETAILS_LIMIT]
+        NameValuePair(name=clean_word(pair.name), value=_value(pair)) for pair in failure.details[:DETAILS_LIMIT]
     )
     return FailureInfo(
         category=clean_word(failure.category),
@@ -60,6 +61,11 @@ def _clean_failure(failure: FailureInfo | None) -> FailureInfo | None:
         message=_phrase(failure.message),
         details=details,
     )
+
+
+def _value(pair: NameValuePair) -> str | None:
+    """As `_phrase`, unless the name beside it says that it is a secret."""
+    return REDACTED if pair.value and names_secret(clean_word(pair.name) or "") else _phrase(pair.value)
 
 
 def _clean_container(container: ContainerInfo | None) -> ContainerInfo | None:

@@ -17,7 +17,7 @@ from shared.journal import write_defect
 from shared.messages.format import Message
 from shared.messages.formats import format_of, render
 from shared.ports import Authorize, Sender
-from shared.redaction import REDACTED
+from shared.secrets import REDACTED
 from shared.webhook import SendFailure, Webhook, WebhookAnswer, WebhookRequest
 
 _LEAST_CREDENTIAL = 12

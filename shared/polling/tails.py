@@ -14,13 +14,14 @@ from shared.batch.causes import cause_of
 from shared.errors import BatchError, ThrottledError
 from shared.polling.tally import NodeUpdate
 from shared.ports import BatchService, Clock
-from shared.redaction import clean
+from shared.redaction import TEXT_LIMIT, clean, clean_tail
 from shared.state.jobs import Change, Reason
 
 MAX_FILES = 10
 """Files fetched for one job in one cycle; causes come before further nodes of the same cause."""
 TIME_LIMIT = timedelta(seconds=5)
 """How long the commits of one job wait for all of them together."""
+_READ_BEFORE = 8 * 1024  # bytes: a key that begins before the tail is known by its beginning
 _FILE = "stderr.txt"
 # Batch's own words are missing: a file's length is asked for by HEAD, whose answer has no body.
 _WORDS = {
@@ -75,9 +76,14 @@ class StderrTails(Struct, frozen=True, kw_only=True):
             return "[Batch names no directory of the task]"
         node = change.node
         content = self.batch.read_file_tail(
-            node.pool_id, node.node_id, f"{directory}/{_FILE}", max_bytes=self.max_bytes, deadline=deadline
+            node.pool_id,
+            node.node_id,
+            f"{directory}/{_FILE}",
+            max_bytes=self.max_bytes + _READ_BEFORE,
+            deadline=deadline,
         )
-        return clean(content.decode("utf-8", "replace")) or f"[{_FILE} is empty]"
+        tail = clean_tail(content.decode("utf-8", "replace"), limit=min(self.max_bytes, TEXT_LIMIT))
+        return tail or f"[{_FILE} is empty]"
 
 
 def _words(error: BatchError) -> str:

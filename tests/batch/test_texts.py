@@ -64,3 +64,14 @@ def test_a_url_below_the_nodes_is_as_clean_as_its_parts() -> None:
     assert told is not None
     assert told.task_root_directory_url is not None
     assert len(told.task_root_directory_url) <= 4096
+
+
+def test_a_pair_whose_name_says_so_has_its_value_hidden() -> None:
+    """What stands beside a name such as AccountKey is a secret however it looks; other pairs stay."""
+    details = (NameValuePair(name="AccountKey", value="hunter2"), NameValuePair(name="FilePath", value="a.txt"))
+    info = ExecutionInfo(failure_info=FailureInfo(details=details))
+
+    told = clean_status(NodeStatus(node_id="n", preparation=info)).preparation
+    assert told is not None
+    assert told.failure_info is not None
+    assert [pair.value for pair in told.failure_info.details or ()] == ["[redacted]", "a.txt"]
