@@ -29,13 +29,13 @@ from shared.messages.events import Origin
 from shared.messages.formats import format_of
 from shared.nudges.nudger import Nudger
 from shared.parts import Outside, Parts
-from shared.polling.accounts import AccountPolls
-from shared.polling.catching_up import CatchUp
 from shared.polling.cycle import Poller, PollSettings
 from shared.polling.heartbeat import Heartbeat
 from shared.polling.request_counter import RequestCounter
 from shared.settings.settings import Settings, load_settings
 from shared.state.rows import OWN
+from shared.triggers.accounts import AccountPolls
+from shared.triggers.catching_up import CatchUp
 
 if TYPE_CHECKING:
     from shared.web.routes import Routes

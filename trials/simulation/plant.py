@@ -293,9 +293,5 @@ class Plant:
     def _teller(self, name: str) -> Callable[[str], None]:
         tell = self._tell
         if tell is None:
-            return _say_nothing
+            return lambda _line: None
         return lambda line: tell(f"{self.now:%a %H:%M:%S.%f}"[:-3] + f" {name}  {line}")
-
-
-def _say_nothing(_: str) -> None:
-    """Where lines go that nobody reads."""

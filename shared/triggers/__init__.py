@@ -1,0 +1,1 @@
+"""What happens when the timer fires, or a nudge comes?"""
