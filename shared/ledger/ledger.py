@@ -47,8 +47,6 @@ from shared.state.rows import (
 from shared.state.telling import Delivery, DeliveryState, WebhookState
 from shared.webhook import Webhook
 
-_MAX_CHUNKS_IN_SWAP = 50  # more are dropped before a job begins anew, so that the swap stays one transaction
-
 
 class LostRaceError(StoreError):
     """Another writer was first, or it is not known whether this one was written; drop the decision and look again."""
@@ -173,21 +171,16 @@ class Ledger(Struct, frozen=True, kw_only=True):
         return self._commit(_Transaction(key=key, row=row, columns=columns, commit=state.commit, owed=owed))
 
     def insert_jobs(self, heads: Sequence[JobHead]) -> list[Row]:
-        """Store the heads of jobs seen for the first time, a hundred at a time, before any of their nodes is listed.
+        """Store the heads of at most MAX_ROWS jobs seen for the first time, before any of their nodes is listed.
 
-        Heads that somebody else stored meanwhile are left out, with those of the same transaction: they are seen again.
+        Raises:
+            RowConflictError: Somebody else stored one of them meanwhile: none is stored; all of them are seen again.
+            StoreUnavailableError: It is not known whether they are stored.
+            StoreError: The table refuses one of them.
         """
-        rows: list[Row] = []
-        for start in range(0, len(heads), MAX_ROWS):
-            columns = {job_key(head.job_id): to_columns(head) for head in heads[start : start + MAX_ROWS]}
-            try:
-                etags = self.table.transact(
-                    self.account, [Insert(key=key, columns=new) for key, new in columns.items()]
-                )
-            except RowConflictError:
-                continue
-            rows.extend(Row(key=key, columns=columns[key], etag=etag) for key, etag in etags.items())
-        return rows
+        columns = {job_key(head.job_id): to_columns(head) for head in heads}
+        etags = self.table.transact(self.account, [Insert(key=key, columns=new) for key, new in columns.items()])
+        return [Row(key=key, columns=columns[key], etag=etag) for key, etag in etags.items()]
 
     def replace_job(self, row: Row | None, before: JobHead, step: Slice, now: datetime) -> Written:
         """Swap a job's head for one that begins anew, dropping the chunks of the one before.
@@ -195,13 +188,14 @@ class Ledger(Struct, frozen=True, kw_only=True):
         Raises:
             LostRaceError: Somebody else wrote the job meanwhile.
         """
-        if row is not None and len(before.chunks) > _MAX_CHUNKS_IN_SWAP:
+        head = replace(step.head, commit=self.new_id())
+        wanted = list(self._wanted(head, now))
+        owed = [self._owed(event, now) for event in step.events]
+        rows = 1 + len(wanted) + sum(len(one.operations()) for one in owed)
+        if row is not None and rows + len(before.chunks) > MAX_ROWS:
             row = self.remove_chunks(row, before)
             before = replace(before, chunks=())
-        head = replace(step.head, commit=self.new_id())
-        others = [*self._dropping(before), *self._wanted(head, now)]
-        owed = [self._owed(event, now) for event in step.events]
-        return self._commit(self._swap_head(row, head, others, owed))
+        return self._commit(self._swap_head(row, head, [*self._dropping(before), *wanted], owed))
 
     def remove_chunks(self, row: Row, head: JobHead) -> Row:
         """Drop a job's chunks, as many at a time as fit a transaction, the head always swapped.

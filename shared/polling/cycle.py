@@ -145,10 +145,13 @@ class Poller(Struct, frozen=True, kw_only=True):
         complete, sighted = False, frozenset[str]()
         if listed is not None:
             choice = choose_jobs(known, listed, self.settings.patterns, cycle)
-            ready = heads.sight(choice, cycle.read_up_to if cycle else None)
+            found = heads.sight(choice, cycle.read_up_to if cycle else None)
+            due = tuple(one for one in choice.due if one.job_id.lower() not in found.refused)
             # A job without a stored head is news in the next cycle too, as long as this one is not taken for complete.
-            complete = all(due.job_id.lower() in ready for due in choice.due)
-            sighted = frozenset(key for key, one in ready.items() if as_utc(one.head.first_seen_at) >= started)
+            complete = all(one.job_id.lower() in found.ready for one in due)
+            sighted = frozenset(key for key, one in found.ready.items() if as_utc(one.head.first_seen_at) >= started)
+            progress.looked_at |= found.refused
+            progress.errors += len(found.refused)
             watcher = JobWatcher(
                 batch=self.batch,
                 ledger=self.ledger,
@@ -166,7 +169,7 @@ class Poller(Struct, frozen=True, kw_only=True):
             jobs = JobRound(
                 watcher=watcher, lanes=self.lanes, width=self.settings.concurrency, time=2 * self.settings.budget
             )
-            jobs.run(choice.due, ready, progress)
+            jobs.run(due, found.ready, progress)
             for entry in choice.untracked:
                 heads.untrack(entry)
             if complete:

@@ -17,6 +17,7 @@ from shared.messages.events import Event, EventType, Origin, account_event, trou
 from shared.moments import as_utc
 from shared.patterns import JobPatterns
 from shared.polling.job_rules import is_ending, is_job_completed, is_same_incarnation, trouble_of
+from shared.polling.waiting import Waiting, go_on_waiting, wait
 from shared.ports import Row
 from shared.state.jobs import Cycle, JobHead, Tracking, Trouble
 
@@ -141,7 +142,9 @@ def finish_cycle(
         jobs=len(result.looked_at) + len(result.waiting),
         not_looked_at=len(result.waiting),
         errors=result.job_errors,
-        waiting=waiting,
+        waiting=dict(waiting.named),
+        waiting_unnamed=waiting.unnamed,
+        waiting_unnamed_since=waiting.unnamed_since,
         cycles=known.cycles + 1,
         good_cycles=known.good_cycles + good,
         throttled=known.throttled + throttled,
@@ -201,20 +204,18 @@ def _listed_at(cycle: Cycle) -> datetime | None:
     return cycle.listed_from + LISTING_OVERLAP if cycle.listed_from else None
 
 
-def _waiting(known: Cycle, result: CycleResult) -> dict[str, datetime]:
+def _waiting(known: Cycle, result: CycleResult) -> Waiting:
     if not result.listed:
-        return {job: since for job, since in known.waiting.items() if job not in result.looked_at}
+        return go_on_waiting(known, result.looked_at)
     last_look = _listed_at(known) or result.started_at
-    stays = {job: since for job, since in known.waiting.items() if job in result.waiting - result.sighted}
-    begins = sorted(result.waiting - stays.keys())
-    return stays | {job: result.started_at if job in result.sighted else last_look for job in begins}
+    return wait(known, result.waiting, result.sighted, last_look=last_look, now=result.started_at)
 
 
-def _read_up_to(known: Cycle, result: CycleResult, waiting: Mapping[str, datetime]) -> datetime | None:
+def _read_up_to(known: Cycle, result: CycleResult, waiting: Waiting) -> datetime | None:
     listed_at = result.started_at if result.listed else _listed_at(known)
     if listed_at is None:
         return known.read_up_to
-    return max(as_utc(known.read_up_to), min(listed_at, *waiting.values()) if waiting else listed_at)
+    return max(as_utc(known.read_up_to), min(listed_at, waiting.since or listed_at))
 
 
 def _not_before(known: Cycle, result: CycleResult) -> datetime | None:

@@ -3,22 +3,31 @@
 Owns when a head comes into being and when it ends. Does not own what happens to a job in between (`polling.job`).
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from shared.batch.model import BatchJob
 from shared.digests.rows import is_owed
-from shared.errors import StoreError, UnreadableRowError
+from shared.errors import RowConflictError, StoreError, StoreUnavailableError, UnreadableRowError
 from shared.journal import write_line
-from shared.ledger.ledger import Ledger, Pending
+from shared.ledger.ledger import Ledger, LostRaceError, Pending
 from shared.ledger.slice import Slice
 from shared.messages.events import Origin
 from shared.messages.formats import format_of
 from shared.polling.cycle_rules import Choice, KnownJob
-from shared.polling.job_rules import close, first_sight, is_same_incarnation, replacing, stop_listing
-from shared.ports import Clock, Table
+from shared.polling.job_rules import (
+    Decision,
+    close,
+    fail,
+    first_sight,
+    is_same_incarnation,
+    replacing,
+    stop_listing,
+)
+from shared.ports import MAX_ROWS, Clock, Table
 from shared.state.jobs import JobEnd, JobHead, Tracking
 from shared.state.rows import from_row, job_key, range_of
 
@@ -26,6 +35,16 @@ LONGEST_KEPT_SETTLED = timedelta(days=1)
 LONGEST_KEPT_UNTOLD = timedelta(days=30)
 """A head that chat or pager has still to be told of outlives the others, but not a receiver that is gone for good."""
 _LEFT_ALONE = frozenset({JobEnd.UNTRACKED, JobEnd.GONE})
+
+
+class Sighted(Struct):
+    """The jobs to look at, by lower-case id: those with a stored head, and those whose head the table refuses.
+
+    Of all others nothing is known, not even whether they are stored.
+    """
+
+    ready: dict[str, KnownJob] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
 
 
 class HeadKeeper(Struct, frozen=True, kw_only=True):
@@ -57,40 +76,79 @@ class HeadKeeper(Struct, frozen=True, kw_only=True):
             known[head.job_id.lower()] = KnownJob(head=head, row=row)
         return known, unreadable
 
-    def sight(self, choice: Choice, read_up_to: datetime | None) -> dict[str, KnownJob]:
+    def sight(self, choice: Choice, read_up_to: datetime | None) -> Sighted:
         """The stored heads of the jobs to look at; new incarnations are stored now, before their nodes are listed.
 
         Failures that ended before `read_up_to` (None: before now) by more than the window will be history.
+
+        Raises:
+            StoreUnavailableError: The table gave no answer.
         """
         now = self.clock()
-        ready: dict[str, KnownJob] = {}
+        sighted = Sighted()
         new: list[JobHead] = []
         for due in choice.due:
             if due.known is None and due.job is not None:
                 new.append(first_sight(due.job, requested=False, read_up_to=read_up_to, window=self.window, now=now))
             elif due.known is not None and due.job is not None and _begins_anew(due.known.head, due.job):
-                try:
-                    ready[due.job_id.lower()] = self._replace(due.known, due.job, read_up_to, now)
-                except StoreError as error:
-                    write_line("job-not-replaced", account=self.ledger.account, job=due.job_id, error=str(error))
+                self._begin_anew(due.known, due.job, read_up_to, now, sighted)
             elif due.known is not None:
-                ready[due.job_id.lower()] = due.known
-        for row in self.ledger.insert_jobs(new):
+                sighted.ready[due.job_id.lower()] = due.known
+        for start in range(0, len(new), MAX_ROWS):
+            self._insert(new[start : start + MAX_ROWS], sighted)
+        return sighted
+
+    def _insert(self, new: Sequence[JobHead], sighted: Sighted) -> None:
+        try:
+            rows = self.ledger.insert_jobs(new)
+        except RowConflictError:
+            return
+        except StoreUnavailableError:
+            raise
+        except StoreError as refused:
+            if len(new) > 1:  # one of them costs only itself
+                for head in new:
+                    self._insert((head,), sighted)
+                return
+            sighted.refused.add(new[0].job_id.lower())
+            write_line("job-not-stored", logging.ERROR, **self._about(new[0]), error=str(refused))
+            return
+        for row in rows:
             head = from_row(row, JobHead)
-            ready[head.job_id.lower()] = KnownJob(head=head, row=row)
-        return ready
+            sighted.ready[head.job_id.lower()] = KnownJob(head=head, row=row)
+
+    def _begin_anew(
+        self, known: KnownJob, job: BatchJob, read_up_to: datetime | None, now: datetime, sighted: Sighted
+    ) -> None:
+        head = known.head
+        try:
+            sighted.ready[head.job_id.lower()] = self._replace(known, job, read_up_to, now)
+        except (StoreUnavailableError, LostRaceError) as error:
+            write_line("job-not-replaced", **self._about(head), error=str(error))
+        except StoreError as refused:
+            sighted.refused.add(head.job_id.lower())
+            write_line("job-not-replaced", logging.ERROR, **self._about(head), error=str(refused))
+            self._commit(known, fail(self.origin, head, refused, now), "job-error-lost")
+
+    def _commit(self, known: KnownJob, decision: Decision, lost: str) -> None:
+        """Write a decision about a job that is not looked at; `lost` names the line in the log if that fails."""
+        try:
+            step = Slice(head=decision.head, events=decision.events)
+            written = self.ledger.commit_job(known.row, known.head, step, self.clock())
+        except StoreError as error:
+            write_line(lost, **self._about(known.head), error=str(error))
+            return
+        self.offer(written.pending)
+
+    def _about(self, head: JobHead) -> dict[str, str]:
+        return {"account": self.ledger.account, "job": head.job_id}
 
     def untrack(self, known: KnownJob) -> None:
         """Close a job that the settings no longer name."""
         now = self.clock()
         closing = close(self.origin, known.head, JobEnd.UNTRACKED, now, now)
         head = stop_listing(closing.head, Tracking.SETTLED, now)
-        try:
-            written = self.ledger.commit_job(known.row, known.head, Slice(head=head, events=closing.events), now)
-        except StoreError as error:
-            write_line("job-not-untracked", account=self.ledger.account, job=head.job_id, error=str(error))
-            return
-        self.offer(written.pending)
+        self._commit(known, Decision(head=head, events=closing.events), "job-not-untracked")
 
     def forget(self, known: Mapping[str, KnownJob], listed_from: datetime, read_up_to: datetime | None) -> None:
         """Drop what has been settled for long enough that no listing can bring its failures up as news.
@@ -128,8 +186,11 @@ class HeadKeeper(Struct, frozen=True, kw_only=True):
             # It was left alone for a while: what failed before now was told then, or was not to be told.
             new = first_sight(job, requested=known.head.requested, read_up_to=now, window=timedelta(0), now=now)
         else:
-            requested = known.head.requested
-            new = first_sight(job, requested=requested, read_up_to=read_up_to, window=self.window, now=now)
+            trouble, requested = known.head.trouble, known.head.requested
+            # A job in trouble was not read since that began, however far its account is.
+            moments = (read_up_to, trouble.since if trouble else None)
+            read = min((moment for moment in moments if moment is not None), default=None)
+            new = first_sight(job, requested=requested, read_up_to=read, window=self.window, now=now)
         new = replacing(closing.head, new)
         written = self.ledger.replace_job(known.row, known.head, Slice(head=new, events=closing.events), now)
         self.offer(written.pending)

@@ -20,11 +20,13 @@ from shared.errors import (
     JobNotFoundError,
     NoPreparationTaskError,
     PrepwatchError,
+    StoreError,
+    StoreUnavailableError,
     ThrottledError,
-    UnreadableRowError,
 )
 from shared.journal import write_defect, write_line
-from shared.ledger.ledger import Ledger, Pending
+from shared.ledger.job_writer import JobWriter
+from shared.ledger.ledger import Ledger, LostRaceError, Pending
 from shared.messages.events import Origin
 from shared.polling.cycle_rules import JOB_SELECT, DueJob, KnownJob
 from shared.polling.job_rules import (
@@ -39,7 +41,6 @@ from shared.polling.job_rules import (
     suspect,
     take_facts,
 )
-from shared.polling.job_writer import JobWriter
 from shared.polling.listing import page_fingerprint
 from shared.polling.nodes import Facts, Listing, NodeWatcher
 from shared.polling.tails import Allowance
@@ -78,7 +79,8 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
 
         Raises:
             AccountDeniedError, ThrottledError: The whole account is concerned; nothing was decided about the job.
-            StoreError: The table is unavailable, or somebody else wrote the job meanwhile; look again next time.
+            StoreUnavailableError, LostRaceError: The table gave no answer, or somebody else wrote the job; look again
+                next time.
         """
         writer = self._writer(known.row, known.head)
         try:
@@ -92,17 +94,17 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
         try:
             job = due.job or self.batch.get_job(due.job_id, select=JOB_SELECT, deadline=deadline)
             self._look(writer, job, deadline)
-        except (AccountDeniedError, ThrottledError):
+        except (AccountDeniedError, ThrottledError, StoreUnavailableError, LostRaceError):
             raise
         except JobNotFoundError:
             now = self.clock()
-            writer.apply(lose(self.origin, writer.head, now), now)
+            _apply(lose(self.origin, writer.head, now), writer, now)
         except NoPreparationTaskError:
             now = self.clock()
             well = recover(self.origin, writer.head, now)
             head = stop_listing(well.head, Tracking.NO_PREPARATION_TASK, now)
-            writer.apply(Decision(head=head, events=well.events), now)
-        except (BatchError, UnreadableRowError) as error:
+            writer.write_head(head, well.events, now)
+        except (BatchError, StoreError) as error:
             look = Look(head=writer.head, row=writer.row, error=error)
             if not look.may_concern_all:
                 self.record_error(look)
@@ -123,15 +125,22 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
         return look
 
     def record_error(self, look: Look) -> None:
-        """Write the error of a look down as the job's own.
+        """Write the error of a look down as the job's own; a table that refuses that, too, leaves it to the log.
 
         Raises:
-            StoreError: It could not be written; the next cycle meets it again.
+            StoreUnavailableError, LostRaceError: It may not be written; the next cycle meets it again.
         """
-        if look.error is not None:
-            now = self.clock()
-            writer = self._writer(look.row, look.head)
-            writer.apply(fail(self.origin, look.head, look.error, now), now)
+        if look.error is None:
+            return
+        now = self.clock()
+        writer = self._writer(look.row, look.head)
+        try:
+            _apply(fail(self.origin, look.head, look.error, now), writer, now)
+        except (StoreUnavailableError, LostRaceError):
+            raise
+        except StoreError as refused:
+            account, job = self.origin.account, look.head.job_id
+            write_line("job-error-lost", logging.ERROR, account=account, job=job, error=str(refused))
 
     def _look(self, writer: JobWriter, job: BatchJob, deadline: datetime) -> None:
         # gather
@@ -151,8 +160,8 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
                 return
         else:
             head = settle(suspect(replace(facts.head, page_fingerprints=listing.fingerprints), now), now)
-            writer.apply(Decision(head=head, events=events), now)
-        writer.apply(judge_stuck(self.origin, writer.head, tasks, now), now)
+            writer.write_head(head, events, now)
+        _apply(judge_stuck(self.origin, writer.head, tasks, now), writer, now)
 
     def _list(self, head: JobHead, deadline: datetime) -> Listing:
         known = frozenset(head.page_fingerprints or ())
@@ -176,6 +185,10 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
 
     def _writer(self, row: Row | None, head: JobHead) -> JobWriter:
         return JobWriter(ledger=self.ledger, offer=self.offer, row=row, head=head)
+
+
+def _apply(decision: Decision, writer: JobWriter, now: datetime) -> None:
+    writer.write_head(decision.head, decision.events, now)
 
 
 def _watched(head: JobHead) -> JobHead:

@@ -11,11 +11,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.errors import JobNotFoundError, UnreadableRowError
+from shared.ledger.job_writer import JobWriter
 from shared.messages.events import Event, Origin
 from shared.polling.cycle_rules import JOB_SELECT
 from shared.polling.grouping import group_updates
 from shared.polling.job_rules import is_same_incarnation, settle, suspect
-from shared.polling.job_writer import JobWriter
 from shared.polling.listing import Item, by_chunk, decide_updates, known_fingerprints, read_items
 from shared.polling.node_rules import Watch
 from shared.polling.portions import MOST_CHUNKS, portions_of

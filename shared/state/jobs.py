@@ -207,7 +207,8 @@ class Cycle(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `read_up_to` is the oldest last look at a job that was due, and no later than the last complete job listing: what
     happened before it was seen. `listed_from` is the moment from which on the next job listing must show completed
     jobs. Both are None before the first complete listing. `waiting` says for each job that was due and not looked at
-    when it last was, or was first listed. No request goes to Batch before `not_before`, which `throttles` in a row have
+    when it last was, or was first listed; of very many only the longest waiting are named there, and
+    `waiting_unnamed` counts the others. No request goes to Batch before `not_before`, which `throttles` in a row have
     pushed on. `cycles`, `good_cycles`, `throttled` and `requests` (by the code of the answer) only ever grow.
     """
 
@@ -221,6 +222,8 @@ class Cycle(Struct, frozen=True, kw_only=True, omit_defaults=True):
     not_looked_at: int = 0
     errors: int = 0
     waiting: dict[str, datetime] = {}
+    waiting_unnamed: int = 0
+    waiting_unnamed_since: datetime | None = None
     trouble: Trouble | None = None
     cycles: int = 0
     good_cycles: int = 0

@@ -8,7 +8,7 @@ from itertools import count
 from threading import Lock
 
 from shared.adapters.table_limits import check_row, check_transaction
-from shared.errors import RowConflictError, StoreUnavailableError
+from shared.errors import RowConflictError, StoreError, StoreUnavailableError
 from shared.ports import Column, Delete, Insert, Merge, Operation, Replace, Row
 
 
@@ -34,12 +34,17 @@ class FakeTable:
         self._partitions: dict[str, dict[str, Row]] = {}
         self._keys: dict[str, list[str]] = {}  # of each partition, in order
         self._faults: list[tuple[Fault, When]] = []
+        self._refused: tuple[When, StoreError] | None = None
         self._versions = count(1)
         self._lock = Lock()
 
     def fail_next(self, kind: Fault, when: When = lambda _partition, _operations: True) -> None:
         """Let the next write for which *when* holds fail with StoreUnavailableError, once."""
         self._faults.append((kind, when))
+
+    def refuse(self, error: StoreError, when: When) -> None:
+        """Refuse every write for which *when* holds, until told otherwise."""
+        self._refused = when, error
 
     def get(self, partition: str, key: str) -> Row | None:
         """The row, or None when there is none."""
@@ -61,6 +66,8 @@ class FakeTable:
         check_transaction(partition, operations)
         with self._lock:
             self.writes.append((partition, tuple(operations)))
+            if self._refused is not None and self._refused[0](partition, operations):
+                raise self._refused[1]
             due = next((fault for fault in self._faults if fault[1](partition, operations)), None)
             if due:
                 self._faults.remove(due)

@@ -169,14 +169,14 @@ def first_sight_not_stored() -> AbstractContextManager[object]:
 
     def sight(self: Any, choice: Any, read_up_to: datetime | None) -> Any:
         forgetful = _Forgetful(**asdict(self.ledger))
-        ready = original(replace(self, ledger=forgetful), choice, read_up_to)
+        found = original(replace(self, ledger=forgetful), choice, read_up_to)
         for due in choice.due:
             if due.known is None and due.job is not None:
                 head = first_sight(
                     due.job, requested=False, read_up_to=read_up_to, window=self.window, now=self.clock()
                 )
-                ready[due.job_id.lower()] = cycle_rules.KnownJob(head=head, row=None)
-        return ready
+                found.ready[due.job_id.lower()] = cycle_rules.KnownJob(head=head, row=None)
+        return found
 
     return patch.object(heads.HeadKeeper, "sight", sight)
 

@@ -1,7 +1,7 @@
 """Writes one job down, step by step.
 
-Owns what was last written of the job, which the next step swaps. Does not own what is written (`polling.job`,
-`polling.nodes`) or how doubt about a write is resolved (`ledger.ledger`).
+Owns what was last written of the job, which the next step swaps. Does not own what is written, or how doubt about a
+write is resolved (`ledger.ledger`).
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from shared.ledger.ledger import Ledger, Pending
 from shared.ledger.slice import Slice
-from shared.polling.job_rules import Decision
+from shared.messages.events import Event
 from shared.ports import Row
 from shared.state.jobs import JobHead
 
@@ -31,13 +31,14 @@ class JobWriter(Struct, kw_only=True):
         """Write one slice.
 
         Raises:
-            StoreError: Nothing of it may be taken as written; look at the job again in the next cycle.
+            LostRaceError: Nothing of it may be taken as written; look at the job again in the next cycle.
+            StoreError: The table refuses it; writing it again will not help.
         """
         written = self.ledger.commit_job(self.row, self.head, step, now)
         self.row, self.head = written.row, step.head
         self.offer(written.pending)
 
-    def apply(self, decision: Decision, now: datetime) -> None:
-        """Write a decision about the job as a whole, if it changes or tells anything; raises as `write` does."""
-        if decision.head != self.head or decision.events:
-            self.write(Slice(head=decision.head, events=decision.events), now)
+    def write_head(self, head: JobHead, events: Sequence[Event], now: datetime) -> None:
+        """Write what is known of the job as a whole, if it has changed or tells anything; raises as `write` does."""
+        if head != self.head or events:
+            self.write(Slice(head=head, events=tuple(events)), now)
