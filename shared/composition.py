@@ -24,7 +24,7 @@ from shared.adapters.webhook_sender import WebhookSender
 from shared.delivery.run import Deliverer
 from shared.ledger.ledger import Ledger
 from shared.ledger.purging import Purger
-from shared.messages.eventgrid import is_topic
+from shared.messages.eventgrid import token_scope
 from shared.messages.events import Origin
 from shared.messages.formats import format_of
 from shared.nudges.nudger import Nudger
@@ -102,7 +102,7 @@ def connect(settings: Settings) -> Outside:
         clock=utc_now,
         pause=pause,
         new_id=lambda: uuid4().hex,
-        authorize=EventGridToken(credential, is_topic),
+        authorize=EventGridToken(credential, token_scope),
         requests=requests,
         check_address=sender.check,
         queues=QueueSender(settings.queue_storage, credential) if settings.queue_storage else None,

@@ -38,6 +38,8 @@ class Webhook(Struct, frozen=True, kw_only=True):
     content_type: str
     enabled: bool = True
     """False keeps the webhook and what it is owed, but nothing is sent."""
+    waits_for: str | None = None
+    """The app setting without which nothing can be sent, a reference that can't be read yet; None sends."""
 
     __repr__ = repr_without("url", "secrets", "key")
 
@@ -62,6 +64,11 @@ class Webhook(Struct, frozen=True, kw_only=True):
         )
 
 
+def waiting_words(setting: str) -> str:
+    """What is told of something that waits for a setting."""
+    return f"{setting} is a Key Vault reference that can't be read yet"
+
+
 class SendFailure(StrEnum):
     """Why an HTTP exchange ended without a complete answer."""
 
@@ -80,7 +87,7 @@ class SendFailure(StrEnum):
     BAD_HEADER = "badHeader"
     """A request header that HTTP does not allow, such as one with a line break; nothing was sent."""
     CREDENTIAL = "credential"
-    """No token could be had for the receiver; nothing was sent."""
+    """What opens the receiver could not be had, a token or a secret; nothing was sent."""
     PROTOCOL = "protocol"
     """What came back is not HTTP/1, or more of it than a well-meant answer has."""
     DEFECT = "defect"

@@ -1,7 +1,8 @@
 """Owns what is said after a deployment: the addresses, how to get the key, and in words what is not well.
 
-azd runs it with the deployment's outputs in the environment. It changes nothing: it asks the app for its
-diagnostics, pings each webhook, and prints. Plain standard library, as nothing else is installed where azd runs.
+azd runs it with the deployment's outputs in the environment. It changes nothing but what Azure has read: it asks Azure
+to read the Key Vault references again, asks the app for its diagnostics, pings each webhook, and prints. Plain standard
+library, as nothing else is installed where azd runs.
 """
 
 import json
@@ -13,41 +14,61 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 START_SECONDS = 180
 """How long a new app is given to answer: the first start installs its package."""
+REFERENCES_SECONDS = 600
+"""How long Azure is given to read Key Vault references: that is what roles take to arrive, at most."""
 CALL_SECONDS = 60
 RETRY_SECONDS = 5
 
-KeyReader = Callable[[str, str], str | None]
-"""Takes resource group and app name, returns the default function key, or None when it can't be had."""
+REFERENCES = "/config/configreferences/appsettings"
+REFERENCES_VERSION = "api-version=2022-03-01"
+ERRORS = "union exceptions, (traces | where severityLevel >= 3) | order by timestamp desc | take 20"
+"""What to ask Application Insights for when the app does not run."""
+
+Az = Callable[[Sequence[str]], str]
+"""Takes the arguments of the Azure CLI, returns what it prints; raises AzError."""
 
 
 class AppError(Exception):
     """The app did not answer as it should; the message says what to tell the person who deployed."""
 
-    def __init__(self, message: str, status: int | None = None) -> None:
-        self.status = status
-        """The HTTP status; None when there was no answer."""
-        super().__init__(message)
+
+class AzError(Exception):
+    """The Azure CLI did not do what it was asked; the message is its own last line, or that there is none."""
 
 
-def key_by_az(resource_group: str, app: str) -> str | None:
-    """Ask the Azure CLI for the default function key; None without a CLI that is signed in."""
+def run_az(arguments: Sequence[str]) -> str:
+    """Call the Azure CLI and return what it prints.
+
+    Raises AzError; say its message, and what could not be done without the answer.
+    """
     az = shutil.which("az")
     if az is None:
-        return None
-    command = [az, *_keys_arguments(resource_group, app)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - az by its full path, arguments not through a shell
-    return done.stdout.strip() or None if done.returncode == 0 else None
+        raise AzError("there is no Azure CLI (az) on the path")
+    done = subprocess.run([az, *arguments], capture_output=True, text=True, check=False)  # noqa: S603 - az by its full path, arguments not through a shell
+    if done.returncode:
+        said = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+        raise AzError(said[-1] if said else f"az ended with {done.returncode}")
+    return done.stdout.strip()
 
 
-def _keys_arguments(resource_group: str, app: str) -> list[str]:
-    where = ["--resource-group", resource_group, "--name", app]
-    return ["functionapp", "keys", "list", *where, "--query", "functionKeys.default", "--output", "tsv"]
+def keys_arguments(environment: Mapping[str, str]) -> list[str]:
+    """Return the arguments of the Azure CLI that show the default function key."""
+    where = ["--resource-group", environment["AZURE_RESOURCE_GROUP"], "--name", environment["AZURE_FUNCTION_NAME"]]
+    asked = ["--query", "functionKeys.default", "--output", "tsv"]
+    return ["functionapp", "keys", "list", *where, "--subscription", environment["AZURE_SUBSCRIPTION_ID"], *asked]
+
+
+def references_of(environment: Mapping[str, str]) -> str:
+    """Return the address of what Azure has read of the app's Key Vault references, as `az rest` takes it."""
+    subscription, group = environment["AZURE_SUBSCRIPTION_ID"], environment["AZURE_RESOURCE_GROUP"]
+    site = f"providers/Microsoft.Web/sites/{environment['AZURE_FUNCTION_NAME']}"
+    return f"/subscriptions/{subscription}/resourceGroups/{group}/{site}{REFERENCES}"
 
 
 def fetch(method: str, url: str, key: str | None = None) -> bytes:
@@ -55,16 +76,26 @@ def fetch(method: str, url: str, key: str | None = None) -> bytes:
 
     Raises AppError, whose message names the status and what the app says is wrong; say it and go on.
     """
+    status, body = call(method, url, key)
+    if status >= HTTPStatus.BAD_REQUEST:
+        raise AppError(f"it answered {status}{_reason(body)}")
+    return body
+
+
+def call(method: str, url: str, key: str | None = None) -> tuple[int, bytes]:
+    """Call the app and return status and body of whatever it answers.
+
+    Raises AppError without an answer.
+    """
     headers = {"x-functions-key": key} if key else {}
     request = urllib.request.Request(url, method=method, headers=headers)  # noqa: S310 - the address is an output of the deployment
     try:
         with urllib.request.urlopen(request, timeout=CALL_SECONDS) as answer:  # noqa: S310 - same
-            body: bytes = answer.read()
+            return answer.status, answer.read()
     except urllib.error.HTTPError as error:
-        raise AppError(f"it answered {error.code}{_reason(error.read())}", error.code) from error
+        return error.code, error.read()
     except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
         raise AppError(f"it did not answer ({getattr(error, 'reason', error)})") from error
-    return body
 
 
 def fetch_list(url: str, key: str) -> list[dict[str, Any]]:
@@ -86,23 +117,74 @@ def _reason(body: bytes) -> str:
         return ""
 
 
+def _words(body: bytes) -> str:
+    """Return ': ' and the first words of a body that is no JSON; empty when there are none."""
+    words = " ".join(body[:200].decode(errors="replace").split())
+    return f": {words}" if words else ""
+
+
+def refresh_references(
+    environment: Mapping[str, str], az: Az, seconds: float = REFERENCES_SECONDS, pause: float = RETRY_SECONDS
+) -> list[str]:
+    """Let Azure read the app's Key Vault references until it can; return a sentence for each that it can't read.
+
+    Azure reads them when the app is made, seconds after the roles, and then once a day: a role that was late, and a
+    secret that was rotated, wait so long otherwise.
+    """
+    address = references_of(environment)
+    deadline = time.monotonic() + seconds
+    try:
+        while True:
+            az(["rest", "--method", "post", "--url", f"{address}/refresh?{REFERENCES_VERSION}"])
+            unread = list(_unread(az(["rest", "--method", "get", "--url", f"{address}?{REFERENCES_VERSION}"])))
+            if not unread or time.monotonic() >= deadline:
+                return unread
+            time.sleep(pause)
+    except AzError as error:
+        return [f"Azure was not asked to read the Key Vault references again: {error}."]
+
+
+def _unread(answer: str) -> Iterator[str]:
+    """Yield a sentence for each reference that was not resolved; none when the answer has another form."""
+    try:
+        references = list(json.loads(answer)["value"])
+    except (ValueError, KeyError, TypeError):
+        return
+    for reference in references:
+        properties = reference.get("properties", {})
+        if properties.get("status") != "Resolved":
+            yield (
+                f"The setting {reference.get('name')} can't be read from the Key Vault"
+                f" ({properties.get('status')}: {properties.get('details') or 'no details'})."
+                " The app's identity needs the role Key Vault Secrets User, which takes up to ten minutes to arrive:"
+                " then run azd hooks run postdeploy."
+            )
+
+
 def wait_until_up(health_url: str, seconds: float = START_SECONDS, pause: float = RETRY_SECONDS) -> str | None:
     """Wait until the app answers at all; return what is wrong with its health, None when it is well.
 
-    A new app is stale (503) until its first poll; that is well enough to go on with.
+    A new app is stale (503) until its first poll; that is well enough to go on with. The host answers 503 too, as long
+    as it does not run: only what Prepwatch says itself ends the wait.
     """
     deadline = time.monotonic() + seconds
     while True:
         try:
-            fetch("GET", health_url)
+            status, body = call("GET", health_url)
+            if status == HTTPStatus.OK:
+                return None
+            if status == HTTPStatus.SERVICE_UNAVAILABLE and not body:
+                return "The app runs, but is not healthy yet: it answered 503. It is after its first good poll."
+            if _reason(body):
+                return f"The app runs, but can't work: it answered {status}{_reason(body)}"
+            trouble = f"it answered {status}{_words(body)}"
         except AppError as error:
             trouble = str(error)
-            if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
-                return f"The app runs, but is not healthy yet: {trouble}. It is after its first good poll."
-        else:
-            return None
         if time.monotonic() >= deadline:
-            return f"The app does not run: {trouble}. Look at its log: az webapp log tail, or Application Insights."
+            return (
+                f"The app does not run: {trouble}. Look at its errors: in the portal open its Application Insights,"
+                f" Logs, and run {ERRORS}"
+            )
         time.sleep(pause)
 
 
@@ -137,30 +219,32 @@ def check_webhooks(base: str, key: str) -> list[str]:
     return found
 
 
-def report(environment: Mapping[str, str], read_key: KeyReader) -> list[str]:
+def report(environment: Mapping[str, str], az: Az) -> list[str]:
     """Return the lines to print.
 
-    Raises KeyError with the name of an output of the deployment that is missing: run it through azd.
+    Raises KeyError with the name of what is missing in the environment: run it through azd.
     """
     summary, health = environment["SUMMARY_URL"], environment["HEALTH_URL"]
-    app, group = environment["AZURE_FUNCTION_NAME"], environment["AZURE_RESOURCE_GROUP"]
     signs_in = environment.get("SIGN_IN", "").lower() == "true"
+    base = summary.removesuffix("/summary")
     lines = ["", f"Summary:   {summary}", f"Dashboard: {environment['DASHBOARD_URL']}", f"Health:    {health}"]
     if signs_in:
         lines.append("Key:       none, people sign in through Entra ID")
+        lines.append(f"Diagnostics need a sign-in: open {base}/diagnostics")
     else:
-        lines.append(f"Key:       az {' '.join(_keys_arguments(group, app))}")
+        lines.append(f"Key:       az {' '.join(keys_arguments(environment))}")
 
+    troubles = refresh_references(environment, az)
     unhealthy = wait_until_up(health)
-    troubles = [unhealthy] if unhealthy else []
-    key = None if signs_in else read_key(group, app)
+    troubles += [unhealthy] if unhealthy else []
+    key = None
+    if not signs_in:
+        try:
+            key = az(keys_arguments(environment)) or None
+        except AzError as error:
+            troubles.append(f"Not checked further, as the function key can't be had: {error}.")
     if key is not None:
-        base = summary.removesuffix("/summary")
         troubles += check_diagnostics(base, key) + check_webhooks(base, key)
-    elif signs_in:
-        lines.append(f"Diagnostics need a sign-in: open {summary.removesuffix('/summary')}/diagnostics")
-    else:
-        troubles.append("Not checked further: without the Azure CLI, signed in, there is no key to ask with.")
 
     if not troubles:
         return [*lines, "", "All is well: permissions, storage and webhooks were tried."] if key else lines
@@ -170,7 +254,7 @@ def report(environment: Mapping[str, str], read_key: KeyReader) -> list[str]:
 def main() -> int:
     """Print the report; 1 when it can't be made."""
     try:
-        lines = report(os.environ, key_by_az)
+        lines = report(os.environ, run_az)
     except KeyError as error:
         print(f"{error} is missing in the environment: run this through azd (azd hooks run postdeploy).")
         return 1

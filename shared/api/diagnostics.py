@@ -16,12 +16,15 @@ from shared.nudges.nudger import NO_QUEUE, Nudger
 from shared.ports import BatchService, Clock, Delete, ListingOptions, Put, Table
 from shared.reprs import repr_without
 from shared.state.rows import OWN
+from shared.webhook import waiting_words
 
 DIAGNOSTICS = "diagnostics"
 """The row that is written and deleted again."""
 NO_TOKEN = "CredentialUnavailable"  # noqa: S105 - an error's code
 TRY_WITHIN = timedelta(seconds=10)
 
+_REFRESH = '/config/configreferences/appsettings/refresh?api-version=2022-03-01"'
+_VAULT_ROLE = "Key Vault Secrets User"
 _BATCH_ROLE = "Azure Batch Account Reader"
 _TABLE_ROLE = "Storage Table Data Contributor"
 _QUEUE_ROLE = "Storage Queue Data Contributor"
@@ -61,8 +64,8 @@ class Identity(Struct, frozen=True, kw_only=True):
 class Diagnostics(Struct, frozen=True, kw_only=True):
     """Tries everything; `webhooks` are addresses by name, `check_address` says why one can't be called.
 
-    `storage_account` and `queue_account` are those whose roles decide about table and queues, None where a key or a
-    signature does.
+    `waiting` are those things that can't be tried before a setting can be read, with that setting. `storage_account`
+    and `queue_account` are those whose roles decide about table and queues, None where a key or a signature does.
     """
 
     table: Table
@@ -70,6 +73,7 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
     origins: Sequence[Origin]
     batch: Mapping[str, BatchService]
     webhooks: Mapping[str, str]
+    waiting: Mapping[str, str]
     check_address: Callable[[str], str | None]
     nudger: Nudger
     queue_account: str | None
@@ -97,13 +101,22 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
                 message=trouble or "Its name is resolved and its address may be called; nothing was sent.",
                 remedy=remedy,
             )
-        if not self.webhooks:
+        yield from (self._waits(name, setting) for name, setting in self.waiting.items())
+        if not self.webhooks and not self.waiting.keys() - {"heartbeat"}:
             yield Check(
                 name="webhooks",
                 ok=False,
                 message="No webhook is configured: nobody is told of failures.",
                 remedy="Set WEBHOOK_URL and WEBHOOK_SECRET, or WEBHOOKS.",
             )
+
+    def _waits(self, name: str, setting: str) -> Check:
+        app = _resource_id("Microsoft.Web/sites", self.identity.site)
+        remedy = (
+            f"Give the app's identity the role \"{_VAULT_ROLE}\" on the vault and check the reference's address, then "
+            f"let Azure read it again: az rest --method post --url {app[:-1]}{_REFRESH}"
+        )
+        return Check(name=name, ok=False, message=f"It waits: {waiting_words(setting)}.", remedy=remedy)
 
     def _account(self, origin: Origin) -> Iterator[Check]:
         account = origin.partition

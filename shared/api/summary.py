@@ -29,6 +29,7 @@ from shared.ports import Clock, Insert, Lanes, Replace, Row, Table
 from shared.state.jobs import Cycle, Trouble
 from shared.state.rows import CYCLE, OWN, REFRESH, from_row, range_of, read_head, to_columns, webhook_key
 from shared.state.telling import DeliveryState, WebhookState
+from shared.webhook import Webhook, waiting_words
 
 ANSWER_WITHIN = timedelta(seconds=100)
 NUDGE_EVERY = timedelta(seconds=10)
@@ -75,7 +76,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     lanes: Lanes
     origins: Sequence[Origin]
     poll: Mapping[str, Callable[[], bool]]
-    webhooks: Sequence[str]
+    webhooks: Sequence[Webhook]
+    heartbeat_waits_for: str | None
     stale_after: timedelta
     nudger: Nudger
 
@@ -103,16 +105,17 @@ class Summary(Struct, frozen=True, kw_only=True):
         job = wanted.page.job
         if job is not None and not any(head.job_id.lower() == job.lower() for state in states for head in state.heads):
             raise not_found("job", job)
-        webhooks, unreadable = self._read_webhooks()
+        webhooks, silent = self._read_webhooks()
         summary, more = build_summary(
             states,
             webhooks,
             wanted.page,
             own=own,
-            unreadable=unreadable,
+            silent=silent,
             stale_after=self.stale_after,
             has_webhooks=bool(self.webhooks),
             nudges=self._nudges(),
+            heartbeat_waits_for=self.heartbeat_waits_for,
             now=now,
         )
 
@@ -176,17 +179,19 @@ class Summary(Struct, frozen=True, kw_only=True):
         return sum(1 for _, _ in zip(range(MAX_COUNTED), rows, strict=False))
 
     def _read_webhooks(self) -> tuple[list[WebhookState], dict[str, str]]:
-        """How the webhooks fare, and what is wrong with the rows of the others, by name."""
-        states, unreadable = [], {}
+        """How the webhooks fare, and why others are sent nothing, by name."""
+        states = []
+        silent = {one.name: waiting_words(one.waits_for) for one in self.webhooks if one.waits_for is not None}
+        names = {webhook.name for webhook in self.webhooks}
         for row in self.table.query(OWN, *range_of("webhook")):
             name = row.key.removeprefix(webhook_key(""))
-            if name not in self.webhooks:
+            if name not in names or name in silent:
                 continue
             try:
                 states.append(from_row(row, WebhookState))
             except UnreadableRowError as error:
-                unreadable[name] = f"{error} {_MEND.format(partition=OWN)} the webhook then begins anew."
-        return states, unreadable
+                silent[name] = f"{error} {_MEND.format(partition=OWN)} the webhook then begins anew."
+        return states, silent
 
     def _must_wait(self, state: AccountState) -> bool:
         cycle = state.cycle

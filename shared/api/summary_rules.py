@@ -29,6 +29,7 @@ from shared.moments import as_utc
 from shared.polling.cycle_rules import is_stale
 from shared.state.jobs import Cycle, JobHead, PhaseCounts, Tracking, Trouble
 from shared.state.telling import WebhookState
+from shared.webhook import waiting_words
 
 STALE_IN_GENERAL = "an account has had no good poll for too long: GET /api/summary names it"
 NUDGES_IN_GENERAL = "the app can't write its own queue: GET /api/diagnostics says why"
@@ -64,16 +65,18 @@ def build_summary(
     page: JobsPage,
     *,
     own: DeliveriesView,
-    unreadable: Mapping[str, str] = MappingProxyType({}),
+    silent: Mapping[str, str] = MappingProxyType({}),
     stale_after: timedelta,
     has_webhooks: bool,
     nudges: str | None = None,
+    heartbeat_waits_for: str | None = None,
     now: datetime,
 ) -> tuple[SummaryView, bool]:
     """The summary, and whether jobs are left for another page.
 
     `own` are the deliveries that concern no account, such as news of webhooks: they count whatever the page.
-    `unreadable` says what is wrong with the webhooks of which nobody can tell how they fare: they are sent nothing.
+    `silent` says why other webhooks are sent nothing: nobody can tell how they fare, or a setting can't be read yet.
+    `heartbeat_waits_for` is the setting that keeps the heartbeat back, None when none does.
     `nudges` is what is wrong with nudging, None when nothing is.
     """
     shown = [state for state in accounts if page.account is None or state.account == page.account]
@@ -86,7 +89,7 @@ def build_summary(
     ]
     heads.sort(key=lambda item: _worst_first(*item))
     refused = [state.name for state in webhooks if state.failing_since and not state.disabled_since]
-    failing = tuple(sorted([*refused, *unreadable]))
+    failing = tuple(sorted([*refused, *silent]))
     disabled = tuple(sorted(state.name for state in webhooks if state.disabled_since))
     deliveries = DeliveriesView(
         due=own.due + sum(state.due for state in shown), dead=own.dead + sum(state.dead for state in shown)
@@ -102,8 +105,9 @@ def build_summary(
         *(f"{view.account}: {view.error.code}: {view.error.message}" for view in views if view.error),
         *_job_troubles([head for _, head in heads]),
         *(f"webhook {name} is failing" for name in sorted(refused)),
-        *(f"webhook {name} is sent nothing: {what}" for name, what in sorted(unreadable.items())),
+        *(f"webhook {name} is sent nothing: {what}" for name, what in sorted(silent.items())),
         *(f"webhook {name} is disabled" for name in disabled),
+        *([] if heartbeat_waits_for is None else [f"no heartbeat is sent: {waiting_words(heartbeat_waits_for)}"]),
         *([_given_up(deliveries.dead)] if deliveries.dead else []),
         *([nudges] if nudges else []),
         *([] if has_webhooks else ["no webhook is configured, so nobody is told of failures"]),

@@ -30,7 +30,7 @@ from shared.ports import Authorize, Clock, Insert, Replace, Row, Sender, Table
 from shared.redaction import clean
 from shared.state.rows import END, OWN, delivery_key, from_row, ping_key, read_webhook, to_columns, webhook_key
 from shared.state.telling import DeliveryState, WebhookState
-from shared.webhook import Webhook
+from shared.webhook import Webhook, waiting_words
 
 PING_EVERY = timedelta(seconds=10)
 MAX_COUNTED = 1000
@@ -174,7 +174,7 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
             failing_since=state.failing_since,
             disabled_since=state.disabled_since,
             not_before=state.not_before,
-            reason=state.reason,
+            reason=waiting_words(webhook.waits_for) if webhook.waits_for else state.reason,
             due=self._count(DeliveryState.DUE, webhook.name),
             dead=self._count(DeliveryState.DEAD, webhook.name),
         )
@@ -191,6 +191,8 @@ def _standing(webhook: Webhook, state: WebhookState) -> WebhookStanding:
         return WebhookStanding.OFF
     if state.disabled_since is not None:
         return WebhookStanding.DISABLED
+    if webhook.waits_for is not None:
+        return WebhookStanding.FAILING
     return WebhookStanding.OK if state.failing_since is None else WebhookStanding.FAILING
 
 

@@ -18,7 +18,7 @@ from shared.messages.format import Message
 from shared.messages.formats import format_of, render
 from shared.ports import Authorize, Sender
 from shared.secrets import REDACTED
-from shared.webhook import SendFailure, Webhook, WebhookAnswer, WebhookRequest
+from shared.webhook import SendFailure, Webhook, WebhookAnswer, WebhookRequest, waiting_words
 
 _LEAST_CREDENTIAL = 12
 """Characters; nobody's credential is shorter, and ordinary words of a path stay readable."""
@@ -58,6 +58,8 @@ def send_catching_defects(webhook: Webhook, send: Callable[[], WebhookAnswer], *
 
     So it is tried again as after any other failure, ever more rarely, and the delivery's history shows why.
     """
+    if webhook.waits_for is not None:
+        return _nothing_sent(SendFailure.CREDENTIAL, waiting_words(webhook.waits_for))
     try:
         return send()
     except Exception as defect:  # noqa: BLE001 - what is told here harms neither other messages nor the cycle

@@ -13,7 +13,8 @@ from shared.webhook import Webhook, WebhookRequest
 
 API_VERSION = "2018-01-01"
 
-_SUFFIX = ".eventgrid.azure.net"
+_DOMAINS = ("eventgrid.azure.net", "eventgrid.azure.us", "eventgrid.azure.cn")
+"""Of the public cloud, of the US Government's and of China's."""
 
 
 def eventgrid_url(url: str) -> str:
@@ -25,10 +26,11 @@ def eventgrid_url(url: str) -> str:
     return urlunsplit(parts._replace(query=query))
 
 
-def is_topic(url: str) -> bool:
-    """Whether an address is one of Event Grid's own, which alone may be shown a token."""
+def token_scope(url: str) -> str | None:
+    """The scope of tokens for a topic; None for an address that is none of Event Grid's and may be shown no token."""
     parts = urlsplit(url)
-    return parts.scheme == "https" and parts.netloc.lower().endswith(_SUFFIX)
+    host = parts.netloc.lower() if parts.scheme == "https" else ""
+    return next((f"https://{domain}/.default" for domain in _DOMAINS if host.endswith(f".{domain}")), None)
 
 
 def _write_event(webhook: Webhook, message: Message, _now: datetime) -> WebhookRequest:
@@ -38,10 +40,13 @@ def _write_event(webhook: Webhook, message: Message, _now: datetime) -> WebhookR
 
 
 def _without_key(url: str | None) -> Wrong | None:
-    if url is None or is_topic(url):
+    if url is None or token_scope(url) is not None:
         return None
     # An Entra token shown to any other host could be used there against the real topics.
-    return Wrong(wrong=f"is missing for a host outside *{_SUFFIX}", mend="name the key's setting")
+    return Wrong(
+        wrong=f"is missing for a host outside {' '.join(f'*.{domain}' for domain in _DOMAINS)}",
+        mend="name the key's setting",
+    )
 
 
 EVENTGRID = Format(

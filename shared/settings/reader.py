@@ -132,7 +132,7 @@ class SettingReader(Struct, frozen=True, kw_only=True):
     def text(self, name: str) -> str | None:
         """The setting without white space around it; None when missing, empty or an unresolved reference."""
         value = self.environment.get(name, "").strip()
-        if value.lower().startswith(_UNRESOLVED_REFERENCE):
+        if self._is_unresolved(name):
             self.refuse(
                 name,
                 "is a Key Vault reference that did not resolve",
@@ -140,6 +140,16 @@ class SettingReader(Struct, frozen=True, kw_only=True):
             )
             return None
         return value or None
+
+    def waits_for(self, *names: str) -> str | None:
+        """The first of some settings that is a reference which can't be read yet; None when all can.
+
+        A vault's roles take minutes to arrive and its network may be away: what only that setting is needed for waits.
+        """
+        return next(filter(self._is_unresolved, names), None)
+
+    def _is_unresolved(self, name: str) -> bool:
+        return self.environment.get(name, "").strip().lower().startswith(_UNRESOLVED_REFERENCE)
 
     def given(self, name: str) -> bool:
         """Whether the setting is there at all, usable or not; the empty text counts as missing."""

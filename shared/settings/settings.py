@@ -91,6 +91,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """0: stderr.txt is not asked for."""
     heartbeat_url: str | None
     """Without a slash at the end; None: no heartbeat."""
+    heartbeat_waits_for: str | None
+    """The setting that is a reference which can't be read yet, and without which there is no heartbeat; None: none."""
     public_url: str | None
     """Without a slash at the end; None: messages have no links to the app."""
     site_name: str
@@ -139,9 +141,8 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
         webhook_allow_http=allow_http,
         event_max_nodes=_with_default(reader, "EVENT_MAX_NODES", parsers.whole_number(1, 1000)),
         stderr_tail_bytes=_with_default(reader, "STDERR_TAIL_BYTES", parsers.whole_number(0, 4096)),
-        heartbeat_url=reader.optional(
-            "HEARTBEAT_URL", lambda text: parse_address(text, allow_http=allow_http).url.rstrip("/")
-        ),
+        heartbeat_url=_heartbeat_url(reader, allow_http=allow_http),
+        heartbeat_waits_for=reader.waits_for("HEARTBEAT_URL"),
         public_url=_public_url(reader),
         site_name=reader.optional("WEBSITE_SITE_NAME", _site_name) or "local",
     )
@@ -200,9 +201,8 @@ def _schedule(text: str) -> Schedule:
 
 
 def _stale_after(reader: SettingReader, least: timedelta) -> timedelta:
-    stale_after = _with_default(
-        reader, "STALE_AFTER_SECONDS", parsers.seconds(1, _LONGEST_STALE_AFTER // timedelta(seconds=1))
-    )
+    longest = _LONGEST_STALE_AFTER // timedelta(seconds=1)
+    stale_after = reader.optional("STALE_AFTER_SECONDS", parsers.seconds(1, longest))
     if least > _LONGEST_STALE_AFTER:
         reader.refuse(
             "POLL_SCHEDULE",
@@ -210,13 +210,15 @@ def _stale_after(reader: SettingReader, least: timedelta) -> timedelta:
             "most that STALE_AFTER_SECONDS may be",
             "poll at least every three days",
         )
-    elif stale_after < least:
+    elif stale_after is not None and stale_after < least:
         reader.refuse(
             "STALE_AFTER_SECONDS",
             "is less than two intervals of POLL_SCHEDULE and POLL_BUDGET_SECONDS",
             f"set it to {least.total_seconds():.0f} or more, or poll more often",
         )
-    return stale_after
+    # One that is not set follows the schedule: whoever polls less often need not know that the two belong together.
+    usual = parsers.seconds(1, longest)(DEFAULTS["STALE_AFTER_SECONDS"])
+    return stale_after or max(usual, least)
 
 
 def _tracked_jobs(text: str) -> JobPatterns:
@@ -238,6 +240,12 @@ def _webhooks(reader: SettingReader, accounts: Sequence[HttpAddress], *, allow_h
                 "write hosts of BATCH_ACCOUNT_URLS, or globs such as myaccount.*, in its accounts",
             )
     return webhooks
+
+
+def _heartbeat_url(reader: SettingReader, *, allow_http: bool) -> str | None:
+    if reader.waits_for("HEARTBEAT_URL"):
+        return None
+    return reader.optional("HEARTBEAT_URL", lambda text: parse_address(text, allow_http=allow_http).url.rstrip("/"))
 
 
 def _public_url(reader: SettingReader) -> str | None:

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from shared.messages.format import JSON, Format
 from shared.messages.formats import DEFAULT, FORMATS
@@ -61,17 +62,12 @@ def _single_webhook(reader: SettingReader, *, allow_http: bool) -> Webhook | Non
         reader.refuse(
             "WEBHOOK_SECRET", "is missing beside WEBHOOK_URL", "set it: every event to this webhook is signed"
         )
+    webhook = Webhook(name=DEFAULT_NAME, format=DEFAULT.name, url="", content_type=DEFAULT.content_type)
+    if waits_for := reader.waits_for("WEBHOOK_URL", "WEBHOOK_SECRET"):
+        return replace(webhook, waits_for=waits_for)
     address = reader.optional("WEBHOOK_URL", lambda text: _address(text, allow_http=allow_http))
     secret = reader.optional("WEBHOOK_SECRET", _secret)
-    if address is None or secret is None:
-        return None
-    return Webhook(
-        name=DEFAULT_NAME,
-        format=DEFAULT.name,
-        url=address.url,
-        secrets=(secret,),
-        content_type=DEFAULT.content_type,
-    )
+    return replace(webhook, url=address.url, secrets=(secret,)) if address and secret else None
 
 
 def _listed_objects(reader: SettingReader) -> list[dict[str, object]]:
@@ -112,14 +108,16 @@ class _Object(Struct, frozen=True, kw_only=True):
         address = self._address(kind, allow_http=allow_http)
         secrets = self._secrets(kind)
         key = self._key(kind, address)
+        waits_for = self.reader.waits_for(*self._named_settings())
         content_type = self._content_type(kind)
         if kind.tells_state and filters["pools"] != EVERYTHING:
             self._refuse("pools", f"can't filter {kind.name}, which tells the state of whole jobs", "leave it out")
-        if address is None or len(self.reader.problems) > problems_before:
+        if len(self.reader.problems) > problems_before:
             return None
+        url = address.url if address else ""
         return Webhook(
-            name=name, format=kind.name, url=address.url, secrets=secrets, key=key, content_type=content_type,
-            enabled=enabled, **filters,
+            name=name, format=kind.name, url=url, secrets=secrets, key=key, content_type=content_type, enabled=enabled,
+            waits_for=waits_for, **filters,
         )  # fmt: skip
 
     def _refuse(self, member: str, wrong: str, mend: str) -> None:
@@ -229,15 +227,22 @@ class _Object(Struct, frozen=True, kw_only=True):
         self._refuse(member, "is not a list of texts", "write a JSON array with at least one text")
         return None
 
+    def _named_settings(self) -> list[str]:
+        """The app settings that members name."""
+        named = [self.members.get("urlSetting"), self.members.get("keySetting")]
+        several = self.members.get("secretSettings")
+        named += several if isinstance(several, list) else []
+        return [name for name in named if isinstance(name, str)]
+
     def _named_setting(self, member: str, name: object) -> tuple[str, str | None]:
-        """The name and text of the app setting that a member names; None after a problem."""
+        """The name and text of the app setting that a member names; None after a problem, and while it must wait."""
         if not isinstance(name, str) or _SETTING_NAME.fullmatch(name) is None:
             mend = "write its name: words of at most 20 letters and digits, joined by _"
             self._refuse(member, "does not name an app setting", mend)
             return member, None
         if not self.reader.given(name):
             self._refuse(member, f"names the app setting {name}, which is missing", f"set {name}")
-        return name, self.reader.text(name)
+        return name, None if self.reader.waits_for(name) else self.reader.text(name)
 
 
 def _address(text: str, *, allow_http: bool) -> HttpAddress:

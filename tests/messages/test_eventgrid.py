@@ -12,10 +12,10 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.core.messaging import CloudEvent
 from azure.eventgrid import EventGridPublisherClient
 
-from shared.adapters.event_grid_token import SCOPE, EventGridToken
+from shared.adapters.event_grid_token import EventGridToken
 from shared.delivery.sending import send_authorised, without_token
 from shared.errors import CredentialError
-from shared.messages.eventgrid import eventgrid_url, is_topic
+from shared.messages.eventgrid import eventgrid_url, token_scope
 from shared.messages.events import EventType, Origin, webhook_event
 from shared.messages.format import Message
 from shared.messages.formats import format_of, render
@@ -112,12 +112,14 @@ def _grid(url: str = TOPIC) -> Webhook:
     return Webhook(name="grid", format="eventgrid", url=url, content_type="application/json")
 
 
-def test_token() -> None:
-    """Without a key a topic is sent a bearer token of Event Grid's scope."""
+@pytest.mark.parametrize("domain", ["eventgrid.azure.net", "eventgrid.azure.us", "eventgrid.azure.cn"])
+def test_token(domain: str) -> None:
+    """Without a key a topic is sent a bearer token of the scope that Event Grid has in the topic's cloud."""
     credential = _Credential()
-    assert format_of(_grid()).needs_token(_grid())
-    assert EventGridToken(credential, is_topic)(_grid()) == {"authorization": "Bearer canary"}
-    assert credential.scopes == [SCOPE] == ["https://eventgrid.azure.net/.default"]
+    grid = _grid(f"https://T.westeurope-1.{domain}/api/events")
+    assert format_of(grid).needs_token(grid)
+    assert EventGridToken(credential, token_scope)(grid) == {"authorization": "Bearer canary"}
+    assert credential.scopes == [f"https://{domain}/.default"]
 
 
 @pytest.mark.parametrize(
@@ -125,6 +127,8 @@ def test_token() -> None:
     [
         "https://eventgrid.azure.net.evil.example/api/events",
         "https://evileventgrid.azure.net/api/events",
+        "https://t.eventgrid.azure.us.evil.example/api/events",
+        "https://t.eventgrid.azure.com/api/events",
         "http://t.westeurope-1.eventgrid.azure.net/api/events",
         "https://evil.example/.eventgrid.azure.net",
         "https://t.eventgrid.azure.net@evil.example/api",
@@ -134,7 +138,7 @@ def test_token_goes_nowhere_else(url: str) -> None:
     """No other host is shown a token, and none is even asked for."""
     credential = _Credential()
     with pytest.raises(CredentialError):
-        EventGridToken(credential, is_topic)(_grid(url))
+        EventGridToken(credential, token_scope)(_grid(url))
     assert credential.scopes == []
 
 
@@ -143,7 +147,7 @@ def test_no_token_is_a_failure_to_be_tried_again() -> None:
     hook = _grid()
     sender = FakeSender(lambda: NOW, [hook])
     request = render(hook, Message(id=EVENT.id, body=EVENT.body), NOW)
-    for authorize in (EventGridToken(_Credential(fails=True), is_topic), without_token):
+    for authorize in (EventGridToken(_Credential(fails=True), token_scope), without_token):
         answer = send_authorised(sender, authorize, hook, request)
         assert (answer.status, answer.failure) == (None, SendFailure.CREDENTIAL)
         assert "canary" not in answer.reason

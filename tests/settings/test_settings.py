@@ -41,6 +41,23 @@ def test_defaults() -> None:
     assert settings.urn == "urn:prepwatch:local"
 
 
+@pytest.mark.parametrize(
+    ("schedule", "stale_after"),
+    [
+        ("0 * * * * *", 300),
+        ("0 */2 * * * *", 300),
+        ("0 */3 * * * *", 400),
+        ("0 */5 * * * *", 640),
+        ("0 0 * * * *", 7240),
+    ],
+)
+def test_when_an_account_is_stale_follows_the_schedule(schedule: str, stale_after: int) -> None:
+    """Whoever polls less often sets nothing else: two intervals and the budget may pass, and never less than usual."""
+    settings = load_settings({**LEAST, "POLL_SCHEDULE": schedule, "STALE_AFTER_SECONDS": ""})
+
+    assert settings.stale_after == timedelta(seconds=stale_after)
+
+
 def test_everything_set() -> None:
     """Every setting arrives as a value of its type."""
     settings = load_settings(

@@ -63,7 +63,6 @@ def problems_of(**changes: str) -> list[tuple[str, str]]:
         ("FIRST_SIGHT_SECONDS", "1h", "whole number"),
         ("STALE_AFTER_SECONDS", "159", "set it to 160 or more"),
         ("STALE_AFTER_SECONDS", "soon", "whole number"),
-        ("POLL_SCHEDULE", "0 */5 * * * *", "STALE_AFTER_SECONDS is less"),
         ("STATE_STORAGE", CANARY, "not a connection string"),
         ("STATE_STORAGE", f"AccountName={CANARY}", "not a connection string"),
         ("STATE_STORAGE__tableServiceUri", f"https://a.example/?{CANARY}", "query"),
@@ -83,7 +82,11 @@ def problems_of(**changes: str) -> list[tuple[str, str]]:
         ("PUBLIC_URL", "app.example", "not a web address"),
         ("WEBSITE_HOSTNAME", "a b", "white space"),
         ("WEBSITE_SITE_NAME", "a b", "wrong form"),
-        ("HEARTBEAT_URL", f"@Microsoft.KeyVault(SecretUri=https://{CANARY})", "Key Vault reference"),
+        ("BATCH_ACCOUNT_URLS", f"@Microsoft.KeyVault(SecretUri=https://{CANARY})", "Key Vault reference"),
+        ("BATCH_ACCOUNT_KEY", f"@Microsoft.KeyVault(SecretUri=https://{CANARY})", "Key Vault reference"),
+        ("STATE_STORAGE", f"@Microsoft.KeyVault(SecretUri=https://{CANARY})", "Key Vault reference"),
+        ("TRACKED_JOBS", f"@Microsoft.KeyVault(SecretUri=https://{CANARY})", "Key Vault reference"),
+        ("WEBHOOKS", f"@Microsoft.KeyVault(SecretUri=https://{CANARY})", "Key Vault reference"),
     ],
 )
 def test_one_wrong_setting(name: str, value: str, wrong: str) -> None:

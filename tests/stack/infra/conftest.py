@@ -1,4 +1,4 @@
-"""The compiler that runs through all tests of infra/, and the deployments that it expands."""
+"""The compiler that runs through all tests of infra/, the deployments that it expands, and an app that was deployed."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,6 +10,7 @@ import pytest
 
 from tests.stack.infra.azd import parameters
 from tests.stack.infra.bicep import INFRA, Bicep, running_bicep
+from tests.stack.infra.deployed import App, running_app
 from tests.stack.infra.judge import Expanded, known
 from tests.stack.infra.ways import Way
 
@@ -58,3 +59,10 @@ def expand(bicep: Bicep, compiled: Compile) -> Expand:
         return Expanded(resources=resources, outputs=outputs)
 
     return expanded
+
+
+@pytest.fixture
+def app() -> Iterator[App]:
+    """An app in which all is well."""
+    with running_app() as running:
+        yield running

@@ -1,95 +1,14 @@
 """What people read after a deployment."""
 
-import importlib.util
-import json
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[3] / "infra" / "hooks" / "postdeploy.py"
-KEY = "the-function-key"
-
-
-def _load() -> ModuleType:
-    """The script as a module; infra/hooks is no package, as azd runs a file."""
-    spec = importlib.util.spec_from_file_location("postdeploy", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-postdeploy = _load()
-
-
-@dataclass
-class App:
-    """A deployed app on loopback: its answers by method and path, and the calls that came."""
-
-    url: str = ""
-    answers: dict[tuple[str, str], tuple[int, object]] = field(default_factory=dict)
-    calls: list[tuple[str, str, str | None]] = field(default_factory=list)
-
-    def environment(self) -> dict[str, str]:
-        """The outputs of a deployment that led to this app."""
-        return {
-            "SUMMARY_URL": f"{self.url}/api/summary",
-            "DASHBOARD_URL": f"{self.url}/api/dashboard",
-            "HEALTH_URL": f"{self.url}/api/health",
-            "AZURE_FUNCTION_NAME": "func-x",
-            "AZURE_RESOURCE_GROUP": "rg-x",
-            "SIGN_IN": "false",
-        }
-
-    def report(self, **environment: str) -> str:
-        """What the script prints, with a key at hand."""
-        return "\n".join(postdeploy.report({**self.environment(), **environment}, lambda _group, _app: KEY))
-
-
-@pytest.fixture
-def app() -> Iterator[App]:
-    """An app in which all is well: two webhooks, two checks."""
-    state = App()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            state.calls.append((self.command, self.path, self.headers.get("x-functions-key")))
-            status, body = state.answers.get((self.command, self.path), (404, None))
-            content = b"" if body is None else json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        do_POST = do_GET  # noqa: N815 - the name that http.server calls
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
-            """Keep the test's output clean."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    state.url = f"http://127.0.0.1:{server.server_port}"
-    state.answers = {
-        ("GET", "/api/health"): (200, None),
-        ("GET", "/api/diagnostics"): (200, {"value": [{"name": "table", "ok": True}, {"name": "batch", "ok": True}]}),
-        ("GET", "/api/webhooks"): (200, {"value": [{"name": "default"}, {"name": "ops"}]}),
-        ("POST", "/api/webhooks/default/ping"): (202, {}),
-        ("POST", "/api/webhooks/ops/ping"): (202, {}),
-    }
-    yield state
-    server.shutdown()
-    thread.join()
-    server.server_close()
+from tests.stack.infra.deployed import KEY, SCRIPT, App, postdeploy
 
 
 def test_all_is_well(app: App) -> None:
@@ -100,7 +19,7 @@ def test_all_is_well(app: App) -> None:
         f"{app.url}/api/summary",
         f"{app.url}/api/dashboard",
         f"{app.url}/api/health",
-        "az functionapp keys list --resource-group rg-x --name func-x",
+        "az functionapp keys list --resource-group rg-x --name func-x --subscription sub-x --query",
         "All is well",
     ):
         assert part in said
@@ -148,8 +67,13 @@ def test_the_key_is_not_printed(app: App) -> None:
             "Webhook ops did not take the ping: it answered 502: the receiver answered 404.",
         ),
         (("GET", "/api/health"), (503, None), "not healthy yet"),
+        (
+            ("GET", "/api/health"),
+            (500, {"error": {"message": "Settings are wrong: the diagnostics name them."}}),
+            "The app runs, but can't work: it answered 500: Settings are wrong",
+        ),
     ],
-    ids=["check", "no diagnostics", "another app", "no webhook", "no list", "ping refused", "stale"],
+    ids=["check", "no diagnostics", "another app", "no webhook", "no list", "ping refused", "stale", "settings"],
 )
 def test_what_is_not_well_is_said(app: App, call: tuple[str, str], answer: tuple[int, object], sentence: str) -> None:
     """Each thing that is not well is a line of its own, with the remedy when the app knows one."""
@@ -162,12 +86,15 @@ def test_what_is_not_well_is_said(app: App, call: tuple[str, str], answer: tuple
     assert "All is well" not in said
 
 
-def test_without_a_key_it_says_what_it_did_not_check(app: App) -> None:
-    """Without the Azure CLI it asks nothing that needs a key, and says so instead of calling it well."""
-    said = "\n".join(postdeploy.report(app.environment(), lambda _group, _app: None))
+def test_what_azure_refuses_is_said_in_its_own_words(app: App) -> None:
+    """Without the key it asks nothing that needs one, and says why in the last line of the Azure CLI."""
+    app.azure.refusal = "ERROR: (AuthorizationFailed) The client may not perform listkeys"
+
+    said = app.report()
 
     assert "Not well yet:" in said
-    assert "Not checked further" in said
+    assert f"Not checked further, as the function key can't be had: {app.azure.refusal}." in said
+    assert f"Azure was not asked to read the Key Vault references again: {app.azure.refusal}." in said
     assert "All is well" not in said
     assert [path for _, path, _ in app.calls] == ["/api/health"]
 
@@ -192,11 +119,25 @@ def test_an_app_that_comes_up_late_is_waited_for(app: App) -> None:
     timer.join()
 
 
-def test_an_app_that_never_comes_up_is_named(app: App) -> None:
-    """After the wait it says that the app does not run, and where its log is."""
-    app.answers["GET", "/api/health"] = (404, None)
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ((404, None), "it answered 404."),
+        ((503, b"Function host is not running."), "it answered 503: Function host is not running."),
+        ((503, b"<html>\n<h1>Service Unavailable</h1></html>"), "it answered 503: <html> <h1>Service Unavailable"),
+        ((502, b""), "it answered 502."),
+    ],
+    ids=["no function", "host", "front end", "gateway"],
+)
+def test_an_app_that_never_comes_up_is_named(app: App, answer: tuple[int, object], words: str) -> None:
+    """Whatever the platform answers in its place, the app does not run after the wait; its log is where Flex has it."""
+    app.answers["GET", "/api/health"] = answer
 
-    assert "does not run: it answered 404" in str(postdeploy.wait_until_up(f"{app.url}/api/health", seconds=0))
+    said = str(postdeploy.wait_until_up(f"{app.url}/api/health", seconds=0))
+
+    assert said.startswith(f"The app does not run: {words}")
+    assert "Application Insights" in said
+    assert "log tail" not in said
 
 
 def test_the_script_runs_by_itself(app: App, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from shared.adapters.table_store import open_table
 from shared.adapters.webhook_sender import WebhookSender
 from shared.composition import build_app, compose, utc_now
 from shared.errors import SettingsError, StoreError
-from shared.messages.eventgrid import is_topic
+from shared.messages.eventgrid import token_scope
 from shared.parts import Outside
 from shared.ports import Put
 from shared.settings.settings import load_settings
@@ -219,7 +219,7 @@ def outside_of(
         queues=FakeQueues(),
         pause=nobody_waits,
         new_id=lambda: f"id-{next(numbers)}",
-        authorize=EventGridToken(credential or Credential(), is_topic),
+        authorize=EventGridToken(credential or Credential(), token_scope),
         check_address=sender.check,
     )
 
