@@ -93,12 +93,14 @@ def examples() -> dict[EventType, Event]:
     }
     reasons = {
         EventType.WEBHOOK_FAILING: "status 502",
-        EventType.WEBHOOK_RECOVERED: "",
+        EventType.WEBHOOK_RECOVERED: "it takes messages",
         EventType.WEBHOOK_DISABLED: "status 410: the receiver is gone for good",
+        EventType.WEBHOOK_ENABLED: "enabled by request",
     }
     site = replace(SITE, public_url=ORIGIN.public_url)
     for kind, reason in reasons.items():
-        told[kind] = webhook_event(site, kind, "oncall", NOW, NOW, reason=reason)
+        by = {"byRequest": False} if kind is EventType.WEBHOOK_DISABLED else {}
+        told[kind] = webhook_event(site, kind, "oncall", NOW, NOW, reason=reason, **by)
     told[EventType.PING] = webhook_event(site, EventType.PING, "oncall", NOW, NOW)
     return told
 

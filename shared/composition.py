@@ -30,6 +30,7 @@ from shared.messages.formats import format_of
 from shared.nudges.nudger import Nudger
 from shared.parts import Outside, Parts
 from shared.polling.cycle import Poller, PollSettings
+from shared.polling.faults import Faults
 from shared.polling.heartbeat import Heartbeat
 from shared.polling.request_counter import RequestCounter
 from shared.settings.settings import Settings, load_settings
@@ -141,14 +142,14 @@ def compose(settings: Settings, outside: Outside) -> App:
         max_nodes=settings.event_max_nodes,
         stderr_tail_bytes=settings.stderr_tail_bytes,
     )
-    heartbeat = Heartbeat(
+    faults = Faults(
         table=table,
-        sender=outside.sender,
         clock=clock,
         accounts=tuple(origin.partition for origin in origins),
+        webhooks=settings.webhooks,
         stale_after=settings.stale_after,
-        url=settings.heartbeat_url,
     )
+    heartbeat = Heartbeat(sender=outside.sender, faults=faults, url=settings.heartbeat_url)
     pollers = {
         origin.partition: Poller(
             origin=origin,
@@ -191,6 +192,7 @@ def compose(settings: Settings, outside: Outside) -> App:
         ledgers=ledgers,
         nudger=nudger,
         pollers=pollers,
+        faults=faults,
     )
     return App(pollers=pollers, polls=polls, deliveries=deliveries, purger=purger, nudger=nudger, parts=parts)
 

@@ -14,6 +14,7 @@ from shared.ledger.ledger import Ledger
 from shared.messages.events import Origin
 from shared.nudges.nudger import Nudger
 from shared.polling.cycle import Poller
+from shared.polling.faults import Faults
 from shared.polling.request_counter import RequestCounter
 from shared.ports import Authorize, BatchService, Clock, Lanes, Pause, QueueService, Sender, Table
 from shared.settings.settings import Settings
@@ -45,3 +46,4 @@ class Parts(Struct, frozen=True, kw_only=True):
     ledgers: Mapping[str, Ledger]
     nudger: Nudger
     pollers: Mapping[str, Poller]
+    faults: Faults

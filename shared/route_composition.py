@@ -15,6 +15,7 @@ from shared.api.nodes import NodeLister
 from shared.api.redelivery import Redelivery
 from shared.api.summary import Summary
 from shared.api.tracking import Tracker
+from shared.api.untold import UntoldReader
 from shared.api.webhook_admin import WebhookAdmin
 from shared.ledger.archive import Archive
 from shared.parts import Parts
@@ -45,6 +46,7 @@ def compose_routes(parts: Parts) -> Routes:
             webhooks=tuple(webhook for webhook in settings.webhooks if webhook.enabled),
             heartbeat_waits_for=settings.heartbeat_waits_for,
             stale_after=settings.stale_after,
+            faults=parts.faults,
             nudger=parts.nudger,
         ),
         tracker=Tracker(
@@ -58,7 +60,14 @@ def compose_routes(parts: Parts) -> Routes:
         lister=lister,
         events=EventRoutes(
             history=History(archive=archive),
-            redelivery=Redelivery(table=table, clock=clock, archive=archive, webhooks=webhooks),
+            redelivery=Redelivery(
+                table=table,
+                clock=clock,
+                archive=archive,
+                webhooks=webhooks,
+                ledger=parts.ledgers[OWN],
+                site=parts.site,
+            ),
             explainer=Explainer(lister=lister, archive=archive, webhooks=webhooks, clock=clock),
             accounts=accounts,
         ),
@@ -71,6 +80,7 @@ def compose_routes(parts: Parts) -> Routes:
                 accounts=accounts,
                 ledger=parts.ledgers[OWN],
                 site=parts.site,
+                untold=UntoldReader(table=table, clock=clock, accounts=accounts),
                 authorize=outside.authorize,
             )
         ),

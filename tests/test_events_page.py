@@ -14,7 +14,8 @@ import pytest
 
 from local.events_page import PAGE, closed_example, examples, parts, parts_of
 from local.node import node
-from shared.delivery.attempts import LONGEST_WAIT, REFUSED_TRIES, Judgement, judge
+from shared.delivery.attempts import GIVE_UP_AFTER, LONGEST_WAIT, REFUSED_TRIES, Judgement, judge
+from shared.delivery.faring import FAILING_AFTER, LONG_PATIENCE, PROBE_EVERY
 from shared.messages.events import EventType
 from shared.messages.formats import FORMATS
 from shared.messages.signing import decode_secret, signing_headers
@@ -123,9 +124,10 @@ def test_the_command_makes_a_secret() -> None:
     assert len(decode_secret(made)) == 32
 
 
-def judged(status: int | None, *, tries: int = 1, retry_after: str | None = None) -> Judgement:
+def judged(
+    status: int | None, *, tries: int = 1, retry_after: str | None = None, failure: SendFailure | None = None
+) -> Judgement:
     """What an answer means to the code."""
-    failure = SendFailure.TIMEOUT if status is None else None
     given = answer(status, failure=failure, retry_after=retry_after)
     return judge(FORMATS["cloudevents"], given, tries, NOW)
 
@@ -137,20 +139,24 @@ def test_answers_mean_what_the_page_says() -> None:
     assert rows == [
         "200 to 299",
         "429 or 503, with Retry-After",
-        "500 to 599, no answer within 20 s, no connection, TLS that is not trusted",
+        "429 without",
+        "500 to 599, no answer within 20 s, no connection, TLS that is not trusted, an address that may not be called",
         "300 to 399",
         "400, 413, 415, 422",
         "410",
-        "any other, 401, 403, 404, 408 and 429 among them",
+        "any other, 401, 403, 404 and 408 among them",
     ]
     assert {judged(status).verdict for status in range(200, 300)} == {"delivered"}
     assert [judged(status, retry_after="90").asked_wait for status in (429, 503)] == [timedelta(seconds=90)] * 2
     assert timedelta(hours=24) == LONGEST_WAIT
-    for status in (*range(500, 600), None):
-        assert (judged(status).verdict, judged(status).counts_as_failure) == ("retry", True)
+    assert (judged(429).asked_wait, judged(503).asked_wait) == (timedelta(minutes=1), None)
+    assert (timedelta(minutes=15), timedelta(minutes=5)) == (LONG_PATIENCE, PROBE_EVERY)
+    assert (3, timedelta(hours=75)) == (FAILING_AFTER, GIVE_UP_AFTER)
+    for failure in SendFailure:
+        assert judged(None, failure=failure).verdict == "retry"
     called_wrong = {400, 413, 415, 422}
-    for status in (*range(300, 400), *(set(range(400, 500)) - called_wrong - {410})):
-        assert (judged(status).verdict, judged(status).counts_as_failure) == ("retry", False)
+    for status in (*range(500, 600), *range(300, 400), *(set(range(400, 500)) - called_wrong - {410})):
+        assert judged(status).verdict == "retry"
     for status in called_wrong:
         assert [judged(status, tries=tries).verdict for tries in (1, 2, 3)] == ["retry", "retry", "dead"]
     assert REFUSED_TRIES == 3

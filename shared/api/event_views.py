@@ -21,6 +21,8 @@ class ShownState(StrEnum):
     PENDING = "pending"
     DELIVERED = "delivered"
     DEAD = "dead"
+    CLOSED = "closed"
+    """It was not taken and need not be: over before it could be told, removed, switched off or dismissed."""
 
 
 class AttemptView(Struct, frozen=True, kw_only=True, rename="camel"):

@@ -31,7 +31,7 @@ _SHOWN = {
     DeliveryState.DONE: ShownState.DELIVERED,
     DeliveryState.DEAD: ShownState.DEAD,
 }
-_STORED = {shown: state for state, shown in _SHOWN.items()}
+_STORED = {shown: state for state, shown in _SHOWN.items()} | {ShownState.CLOSED: DeliveryState.DONE}
 
 
 class EventFilter(Struct, frozen=True, kw_only=True):
@@ -108,7 +108,8 @@ class History(Struct, frozen=True, kw_only=True):
             for stored in self.archive.events(partitions, after=after):
                 yield stored, ()
             return
-        deliveries = self.archive.in_state(_STORED[state], partitions, after=after)
+        found = self.archive.in_state(_STORED[state], partitions, after=after)
+        deliveries = (one for one in found if shown_state(one) is state)
         for event_id, group in groupby(deliveries, key=lambda one: one.delivery.event_id):
             same = list(group)
             event = self.archive.event(event_id, [same[0].partition])
@@ -134,6 +135,11 @@ def partitions_of(archive: Archive, account: str | None) -> tuple[str, ...]:
     if account not in archive.accounts:
         raise not_found("account", account)
     return (account,)
+
+
+def shown_state(stored: StoredDelivery) -> ShownState:
+    """Where a delivery stands, in the words of the API."""
+    return ShownState.CLOSED if stored.delivery.closed else _SHOWN[stored.state]
 
 
 def delivery_history(stored: StoredDelivery) -> DeliveryHistoryView:
@@ -179,7 +185,7 @@ def _delivery_view(stored: StoredDelivery) -> DeliveryView:
     delivery = stored.delivery
     return DeliveryView(
         webhook=delivery.webhook,
-        state=_SHOWN[stored.state],
+        state=shown_state(stored),
         tries=delivery.tries,
         reason=delivery.reason,
         created_at=delivery.created_at,

@@ -4,7 +4,7 @@ Owns one sentence for each way to be refused. Does not own what a refusal means 
 Pure.
 """
 
-from shared.webhook import SendFailure, WebhookAnswer
+from shared.webhook import SendFailure
 
 _BY_FAILURE = {
     SendFailure.TIMEOUT: "Let the receiver answer within 20 seconds, before it does its work; see that no firewall "
@@ -38,11 +38,11 @@ _BROKEN = "Look into the receiver's own log: it was reached and failed."
 _NOT_TAKEN = "The receiver answers, but not as this format's receivers do: see that the webhook's format is right."
 
 
-def advice_on(answer: WebhookAnswer) -> str:
+def advice_on(failure: SendFailure | None, status: int | None) -> str:
     """What to do about an answer that is no acceptance."""
-    if answer.failure is not None:
-        return _BY_FAILURE[answer.failure]
-    status = answer.status or 0
+    if failure is not None:
+        return _BY_FAILURE[failure]
+    status = status or 0
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     if status >= 500:

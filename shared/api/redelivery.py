@@ -6,11 +6,11 @@ which find it like every other. A delivery's state is its row key, and it moves 
     done | dead --insert due (must not exist), delete the ended row (ETag)--> due, no attempt made
 
 So there is never more than one pending delivery per event and webhook: who loses a race reads again, and a delivery
-that is due already is left as it is.
+that waits already is left as it is. All that waits for a webhook is due then, whatever its pause.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby, islice
 
@@ -20,11 +20,13 @@ from msgspec import Struct
 from shared.api.event_views import RedeliveriesView, RedeliveryResult, RedeliveryState, RedeliveryView
 from shared.api.history import EventFilter
 from shared.api.refusals import ApiError, not_found
+from shared.delivery.faring import heal
+from shared.delivery.health import change_webhook
 from shared.errors import RowConflictError
 from shared.ledger.archive import Archive, StoredDelivery, StoredEvent
-from shared.ledger.ledger import LostRaceError
+from shared.ledger.ledger import Ledger, LostRaceError
 from shared.ledger.owed import is_told_by_event, new_delivery, recipients
-from shared.messages.events import Event
+from shared.messages.events import Event, Origin
 from shared.ports import Clock, Delete, Insert, Operation, Row, Table
 from shared.state.rows import OWN, delivery_key, from_row, read_webhook, to_columns, webhook_key
 from shared.state.telling import Delivery, DeliveryState
@@ -60,6 +62,8 @@ class Redelivery(Struct, frozen=True, kw_only=True):
     clock: Clock
     archive: Archive
     webhooks: Mapping[str, Webhook]
+    ledger: Ledger
+    site: Origin
 
     def redeliver(self, event_id: str, webhook: str | None) -> Sequence[Redelivered]:
         """Send one event again: to that webhook, or to each that it was owed to or that wants it now.
@@ -87,7 +91,9 @@ class Redelivery(Struct, frozen=True, kw_only=True):
                 raise ApiError(409, "NoRecipient", message, target="eventId")
 
         # apply
-        return [self._redeliver(stored, name, owed.get(name), obstacles) for name in targets]
+        done = [self._redeliver(stored, name, owed.get(name), obstacles) for name in targets]
+        self._hurry(one.view.webhook for one in done if one.view.result is not RedeliveryResult.SKIPPED)
+        return done
 
     def redeliver_range(self, wanted: Range) -> tuple[RedeliveriesView, frozenset[str]]:
         """Send again what a range means, at most MAX_AT_ONCE deliveries, and the partitions they lie in.
@@ -101,7 +107,7 @@ class Redelivery(Struct, frozen=True, kw_only=True):
             self._refuse(wanted.webhook, obstacles.get(wanted.webhook))
         found = self._dead(wanted) if wanted.state is RedeliveryState.DEAD else self._all(wanted)
         counts: Counter[RedeliveryResult] = Counter()
-        partitions = set()
+        partitions, waiting = set(), set()
         looked_at, last = 0, None
         for stored, targets in found:
             if looked_at == _MAX_LOOKED_AT or counts[RedeliveryResult.QUEUED] + len(targets) > MAX_AT_ONCE:
@@ -112,10 +118,12 @@ class Redelivery(Struct, frozen=True, kw_only=True):
             for name, delivery in targets.items():
                 done = self._redeliver(stored, name, delivery, obstacles)
                 counts[done.view.result] += 1
-                if done.view.result is RedeliveryResult.QUEUED:
+                if done.view.result is not RedeliveryResult.SKIPPED:
                     partitions.add(stored.partition)
+                    waiting.add(name)
         else:
             last = None
+        self._hurry(waiting)
         view = RedeliveriesView(
             queued=counts[RedeliveryResult.QUEUED],
             already_pending=counts[RedeliveryResult.ALREADY_PENDING],
@@ -168,8 +176,14 @@ class Redelivery(Struct, frozen=True, kw_only=True):
         elif self._move(stored, name, ended):
             result, reason = RedeliveryResult.QUEUED, "due now, with all its attempts before it"
         else:
-            result, reason = RedeliveryResult.ALREADY_PENDING, "it is pending already and left as it is"
+            result, reason = RedeliveryResult.ALREADY_PENDING, "it is pending already, and due now"
         return Redelivered(partition=stored.partition, view=RedeliveryView(webhook=name, result=result, reason=reason))
+
+    def _hurry(self, names: Iterable[str]) -> None:
+        """Make all that waits for these webhooks due."""
+        now = self.clock()
+        for name in names:
+            change_webhook(self.table, self.ledger, self.site, name, lambda state: heal(state, now, taken=False), now)
 
     def _move(self, stored: StoredEvent, name: str, known: StoredDelivery | None) -> bool:
         """Make a delivery due; False when it is so already. `known` is the ended one as it was read, if any was."""

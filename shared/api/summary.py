@@ -15,6 +15,7 @@ from shared.api.refusals import not_found
 from shared.api.summary_rules import (
     NUDGES_IN_GENERAL,
     STALE_IN_GENERAL,
+    UNHEARD_IN_GENERAL,
     AccountState,
     JobsPage,
     build_summary,
@@ -25,6 +26,7 @@ from shared.journal import write_line
 from shared.messages.events import Origin
 from shared.nudges.nudger import Nudger
 from shared.polling.cycle_rules import is_stale
+from shared.polling.faults import Faults
 from shared.ports import Clock, Insert, Lanes, Replace, Row, Table
 from shared.state.jobs import Cycle, Trouble
 from shared.state.rows import CYCLE, OWN, REFRESH, from_row, range_of, read_head, to_columns, webhook_key
@@ -79,6 +81,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     webhooks: Sequence[Webhook]
     heartbeat_waits_for: str | None
     stale_after: timedelta
+    faults: Faults
     nudger: Nudger
 
     def run(self, wanted: SummaryQuery) -> SummaryResult:
@@ -131,19 +134,10 @@ class Summary(Struct, frozen=True, kw_only=True):
         Raises:
             StoreError: The table can't be read.
         """
-        stale = (STALE_IN_GENERAL,) if self.is_stale() else ()
+        stale = (STALE_IN_GENERAL,) if self.faults.blind() else ()
+        unheard = (UNHEARD_IN_GENERAL,) if self.faults.unheard() else ()
         nudges = (NUDGES_IN_GENERAL,) if self._nudges() else ()
-        return Health(well=not stale, view=HealthView(reasons=(*stale, *nudges)))
-
-    def is_stale(self) -> bool:
-        """Whether any account is read up to a moment too long ago.
-
-        Raises:
-            StoreError: The table can't be read.
-        """
-        rows = [self.table.get(origin.partition, CYCLE) for origin in self.origins]
-        now = self.clock()
-        return any(is_stale(from_row(row, Cycle) if row else None, self.stale_after, now) for row in rows)
+        return Health(well=not stale and not unheard, view=HealthView(reasons=(*stale, *unheard, *nudges)))
 
     def _read(self, origin: Origin) -> AccountState:
         account = origin.partition

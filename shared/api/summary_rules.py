@@ -32,6 +32,7 @@ from shared.state.telling import WebhookState
 from shared.webhook import waiting_words
 
 STALE_IN_GENERAL = "an account has had no good poll for too long: GET /api/summary names it"
+UNHEARD_IN_GENERAL = "a webhook takes nothing: GET /api/summary names it"
 NUDGES_IN_GENERAL = "the app can't write its own queue: GET /api/diagnostics says why"
 
 

@@ -7,22 +7,24 @@ webhook that is switched off, and its answer is only shown.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain, islice
 from urllib.parse import urlsplit
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from shared.api.ping_advice import advice_on
 from shared.api.refusals import ApiError, not_found
-from shared.api.webhook_views import PingView, WebhookStanding, WebhookView
-from shared.delivery.attempts import Verdict, judge, next_step
-from shared.delivery.health import turn_events
-from shared.delivery.sending import send_message, without_token
+from shared.api.untold import UntoldReader
+from shared.api.webhook_views import LastAnswerView, PingView, WebhookView
+from shared.delivery.attempts import Verdict, attempt_of, judge
+from shared.delivery.faring import disable, enable, heal, standing_of
+from shared.delivery.health import change_webhook
+from shared.delivery.recording import close_disabled, read_due
+from shared.delivery.sending import send_ping, without_token
 from shared.errors import RowConflictError
 from shared.journal import write_line
-from shared.ledger.ledger import Ledger, LostRaceError
-from shared.ledger.owed import new_delivery
+from shared.ledger.ledger import Ledger
 from shared.messages.events import EventType, Origin, webhook_event
 from shared.messages.format import Message
 from shared.messages.formats import format_of
@@ -34,9 +36,7 @@ from shared.webhook import Webhook, waiting_words
 
 PING_EVERY = timedelta(seconds=10)
 MAX_COUNTED = 1000
-_TRIES = 3
 _SHOWN_OF_URL = 4
-_BY_HAND = "switched off by request"
 
 
 class Ping(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -55,6 +55,7 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
     accounts: Sequence[str]
     ledger: Ledger
     site: Origin
+    untold: UntoldReader
     authorize: Authorize = without_token
 
     def list_webhooks(self) -> list[WebhookView]:
@@ -66,7 +67,7 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         return [self._view(webhook, self._read(name)[1]) for name, webhook in self.webhooks.items()]
 
     def ping(self, name: str) -> PingView:
-        """Send a ping at once and say what came of it.
+        """Send a ping at once and say what came of it; once it is taken, all that waits for the webhook is due.
 
         Raises:
             ApiError: No such webhook, or it was pinged within the last ten seconds.
@@ -76,12 +77,13 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         now = self._begin_ping(name)
         event = webhook_event(self.site, EventType.PING, name, now, now)
         message = Message(id=event.id, body=event.body)
-        answer = send_message(self.sender, self.authorize, webhook, message, now)
+        answer = send_ping(self.sender, self.authorize, webhook, message, now, aloud=True)
         ended = self.clock()
         judgement = judge(format_of(webhook), answer, 1, ended)
-        step = next_step(new_delivery(name, event, now), judgement, answer, ended)
-        attempt = step.delivery.attempts[-1]
+        attempt = attempt_of(judgement, answer, ended)
         delivered = judgement.verdict is Verdict.DELIVERED
+        if delivered:
+            self._change(webhook, partial(heal, taken=True))
         write_line("ping", webhook=name, event=event.id, verdict=judgement.verdict.value, reason=judgement.reason)
         return PingView(
             webhook=name,
@@ -92,11 +94,11 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
             reason=attempt.reason,
             duration_ms=attempt.duration_ms,
             answer=clean(attempt.answer),
-            advice=None if delivered else advice_on(answer),
+            advice=None if delivered else advice_on(answer.failure, answer.status),
         )
 
     def enable(self, name: str) -> WebhookView:
-        """Let a disabled webhook be sent events again, and a failing one be tried at once.
+        """Let a disabled webhook be sent events again, and a failing one be tried at once: all that waits is due.
 
         Raises:
             ApiError: No such webhook, or the settings switch it off.
@@ -106,30 +108,29 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         if not webhook.enabled:
             message = f"Webhook {name!r} is switched off in the settings: set its enabled to true there."
             raise ApiError(409, "WebhookSwitchedOff", message, target="name")
-        return self._change(webhook, _enabled)
+        return self._change(webhook, enable)
 
     def disable(self, name: str) -> WebhookView:
-        """Send a webhook nothing more until it is enabled; what is due for it is given up, and can be sent again then.
+        """Send a webhook nothing more until it is enabled; what waits for it is closed.
 
         Raises:
             ApiError: No such webhook.
             StoreError: The change could not be written.
         """
-        return self._change(self._known(name), _disabled)
+        webhook = self._known(name)
+        self._change(webhook, disable)
+        state = self._read(name)[1]
+        for partition in (*self.accounts, OWN):
+            # What is under way meanwhile is closed when its lease ends.
+            close_disabled(self.table, read_due(self.table, partition, name), state, self.clock())
+        return self._view(webhook, state)
 
     def _change(self, webhook: Webhook, decide: Callable[[WebhookState, datetime], WebhookState]) -> WebhookView:
-        for _ in range(_TRIES):
-            row, before = self._read(webhook.name)
-            now = self.clock()
-            after = decide(before, now)
-            if after == before:
-                return self._view(webhook, before)
-            try:
-                self.ledger.commit_webhook(row, after, turn_events(self.site, before, after, now), now)
-            except LostRaceError:
-                continue
-            return self._view(webhook, after)
-        raise LostRaceError(f"The state of webhook {webhook.name} is being written by others; try again.")
+        now = self.clock()
+        state = change_webhook(
+            self.table, self.ledger, self.site, webhook.name, lambda before: decide(before, now), now
+        )
+        return self._view(webhook, state)
 
     def _begin_ping(self, name: str) -> datetime:
         """The moment of a ping, once it is certain that no other is made within PING_EVERY."""
@@ -170,11 +171,14 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
             accounts=webhook.accounts,
             pools=webhook.pools,
             enabled=webhook.enabled,
-            state=_standing(webhook, state),
+            state=standing_of(webhook, state),
             failing_since=state.failing_since,
             disabled_since=state.disabled_since,
             not_before=state.not_before,
+            since=min(filter(None, (state.failing_since, state.disabled_since)), default=None),
             reason=waiting_words(webhook.waits_for) if webhook.waits_for else state.reason,
+            last_answer=last_answer(state),
+            untold=self.untold.of(webhook),
             due=self._count(DeliveryState.DUE, webhook.name),
             dead=self._count(DeliveryState.DEAD, webhook.name),
         )
@@ -186,25 +190,18 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         return sum(1 for _ in islice(rows, MAX_COUNTED))
 
 
-def _standing(webhook: Webhook, state: WebhookState) -> WebhookStanding:
-    if not webhook.enabled:
-        return WebhookStanding.OFF
-    if state.disabled_since is not None:
-        return WebhookStanding.DISABLED
-    if webhook.waits_for is not None:
-        return WebhookStanding.FAILING
-    return WebhookStanding.OK if state.failing_since is None else WebhookStanding.FAILING
-
-
-def _enabled(state: WebhookState, now: datetime) -> WebhookState:  # noqa: ARG001 - one signature with _disabled
-    if state.disabled_since is not None:
-        return WebhookState(name=state.name)
-    # A failing webhook stays so until it takes something: only the pause before the next probe ends.
-    return replace(state, not_before=None)
-
-
-def _disabled(state: WebhookState, now: datetime) -> WebhookState:
-    return state if state.disabled_since is not None else replace(state, disabled_since=now, reason=_BY_HAND)
+def last_answer(state: WebhookState) -> LastAnswerView | None:
+    """What a webhook that fares badly last answered, None when it took what it was sent last."""
+    last = state.last
+    if last is None:
+        return None
+    return LastAnswerView(
+        at=last.at,
+        status=last.status,
+        reason=last.reason,
+        answer=clean(last.answer),
+        advice=advice_on(last.failure, last.status),
+    )
 
 
 def _too_soon(name: str, wait: timedelta) -> ApiError:

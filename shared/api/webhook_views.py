@@ -5,18 +5,10 @@ Owns the shapes that callers rely on; the OpenAPI document is made from them. Do
 """
 
 from datetime import datetime
-from enum import StrEnum
 
 from msgspec import Struct
 
-
-class WebhookStanding(StrEnum):
-    """How a webhook fares; `off` is switched off in the settings, `disabled` by a person or by its receiver."""
-
-    OK = "ok"
-    FAILING = "failing"
-    DISABLED = "disabled"
-    OFF = "off"
+from shared.delivery.faring import WebhookStanding
 
 
 class PingView(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -33,8 +25,32 @@ class PingView(Struct, frozen=True, kw_only=True, rename="camel"):
     advice: str | None
 
 
+class LastAnswerView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The last attempt that a webhook did not take, in words; `status` is null when no answer came."""
+
+    at: datetime
+    status: int | None
+    reason: str
+    answer: str
+    advice: str
+
+
+class UntoldView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a webhook should have been told by now: deliveries, and jobs of which chat and pager are told.
+
+    `refused` counts the jobs of which it calls the message wrong; the newest such answer is `refusal`. `since` is how
+    long the oldest waits, null when nothing does.
+    """
+
+    deliveries: int
+    jobs: int
+    refused: int
+    since: datetime | None
+    refusal: str | None
+
+
 class WebhookView(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A webhook and how it fares; `due` and `dead` are counted up to 1,000."""
+    """A webhook and how it fares since when, and why; `due` and `dead` are counted up to 1,000."""
 
     name: str
     format: str
@@ -49,7 +65,10 @@ class WebhookView(Struct, frozen=True, kw_only=True, rename="camel"):
     failing_since: datetime | None
     disabled_since: datetime | None
     not_before: datetime | None
+    since: datetime | None
     reason: str
+    last_answer: LastAnswerView | None
+    untold: UntoldView
     due: int
     dead: int
 

@@ -17,7 +17,7 @@ from shared.messages.format import Format
 from shared.redaction import clean
 from shared.retry_after import parse_retry_after
 from shared.state.telling import Attempt, Delivery, DeliveryState
-from shared.webhook import SendFailure, WebhookAnswer
+from shared.webhook import WebhookAnswer
 
 SCHEDULE = (
     timedelta(0),
@@ -28,6 +28,12 @@ SCHEDULE = (
 LEASE = timedelta(seconds=60)
 """How long an attempt holds its delivery: the sender's deadline, and half a minute to record what came of it."""
 LONGEST_WAIT = timedelta(hours=24)
+GIVE_UP_AFTER = timedelta(hours=75)
+"""What a failing webhook, which is only probed, has not taken for so long is dead."""
+PATIENCE = timedelta(minutes=1)
+"""What a receiver gets that asks for patience and does not say how much."""
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""What was noted by somebody else may lie so far ahead; what lies further was noted before a clock jumped back."""
 MAX_KEPT_ATTEMPTS = 10
 MAX_KEPT_ANSWER = 1024
 REFUSED_TRIES = 3
@@ -35,7 +41,6 @@ REFUSED_TRIES = 3
 
 _REFUSED = frozenset({400, 413, 415, 422})
 _THROTTLED = frozenset({429, 503})
-_OURS = frozenset({SendFailure.BLOCKED_ADDRESS, SendFailure.BAD_URL, SendFailure.BAD_HEADER})
 
 
 class Verdict(StrEnum):
@@ -53,7 +58,6 @@ class Judgement(Struct, frozen=True, kw_only=True):
     verdict: Verdict
     reason: str
     asked_wait: timedelta | None = None
-    counts_as_failure: bool = False
 
 
 class NextStep(Struct, frozen=True, kw_only=True):
@@ -63,59 +67,111 @@ class NextStep(Struct, frozen=True, kw_only=True):
     delivery: Delivery
 
 
-def is_due(delivery: Delivery, now: datetime) -> bool:
-    """Whether a delivery may be attempted: its time has come and nobody holds it."""
-    return delivery.next_attempt_at <= now and (delivery.leased_until is None or delivery.leased_until <= now)
+def is_due(delivery: Delivery, now: datetime, recovered_at: datetime | None = None) -> bool:
+    """Whether a delivery may be attempted: nobody holds it, and its time has come or its webhook has recovered."""
+    if is_held(delivery.leased_until, now):
+        return False
+    if delivery.next_attempt_at <= now:
+        return True
+    tried = last_tried(delivery)
+    if is_to_come(tried, now):  # how long to wait nobody knows
+        return True
+    return recovered_at is not None and tried <= recovered_at <= now
 
 
-def claim(delivery: Delivery, lease: str, now: datetime) -> Delivery:
-    """The delivery as held by whoever swaps it in; the attempt counts from here on, even if it is never made."""
-    return replace(delivery, leased_until=now + LEASE, lease=lease, tries=delivery.tries + 1)
+def is_held(leased_until: datetime | None, now: datetime) -> bool:
+    """Whether a lease goes on."""
+    return leased_until is not None and now < leased_until and not is_to_come(leased_until - LEASE, now)
+
+
+def is_to_come(noted: datetime, now: datetime) -> bool:
+    """Whether a moment that was noted as past lies ahead: a clock has jumped back since, and what follows is void."""
+    return noted > now + CLOCKS_DIFFER
+
+
+def last_tried(delivery: Delivery) -> datetime:
+    """When somebody last tried it, or when it was made if nobody has."""
+    return delivery.attempts[-1].at if delivery.attempts else delivery.created_at
+
+
+def is_given_up(delivery: Delivery, now: datetime) -> bool:
+    """Whether it has waited for so long that nobody will ask for it any more."""
+    return now - delivery.created_at >= GIVE_UP_AFTER
+
+
+def claim(delivery: Delivery, lease: str, now: datetime, *, probe: bool = False) -> Delivery:
+    """The delivery as held by whoever swaps it in.
+
+    An attempt counts from here on, even if it is never made; a probe counts as none.
+    """
+    return replace(
+        delivery,
+        leased_until=now + LEASE,
+        lease=lease,
+        tries=delivery.tries + (not probe),
+        lost=has_lost_an_attempt(delivery),
+    )
 
 
 def judge(receiver: Format, answer: WebhookAnswer, tries: int, now: datetime) -> Judgement:
     """What an answer means for a delivery that has been tried so often, this time included."""
     status = answer.status
-    if answer.failure in _OURS:
-        return Judgement(verdict=Verdict.DEAD, reason=answer.reason)
     if answer.failure is not None or status is None:
-        theirs = answer.failure is not SendFailure.DEFECT
-        return Judgement(verdict=Verdict.RETRY, reason=answer.reason, counts_as_failure=theirs)
+        return Judgement(verdict=Verdict.RETRY, reason=answer.reason)
     if receiver.is_taken(status, answer.body):
         return Judgement(verdict=Verdict.DELIVERED, reason=f"accepted with status {status}")
     if receiver.is_gone(status, answer.body):
         return Judgement(verdict=Verdict.DISABLE, reason=f"status {status}: the receiver is gone for good")
-    if status in _REFUSED:
+    if is_refused(answer):
         verdict = Verdict.DEAD if receiver.tells_state or tries >= REFUSED_TRIES else Verdict.RETRY
         return Judgement(verdict=verdict, reason=f"status {status}: the receiver calls the message wrong")
     wait = parse_retry_after(answer.retry_after, now=now) if status in _THROTTLED else None
+    if status == 429 and wait is None:
+        wait = PATIENCE
     if 300 <= status < 400:
         reason = f"status {status}: redirects are not followed"
-    elif status == 429 or wait is not None:
+    elif wait is not None:
         reason = f"status {status}: the receiver asks for patience"
     else:
         reason = f"status {status}"
-    return Judgement(verdict=Verdict.RETRY, reason=reason, asked_wait=wait, counts_as_failure=status >= 500)
+    return Judgement(verdict=Verdict.RETRY, reason=reason, asked_wait=wait)
 
 
-def next_step(delivery: Delivery, judgement: Judgement, answer: WebhookAnswer, now: datetime) -> NextStep:
-    """Where a claimed delivery stands after an attempt: done, dead, or due again."""
-    attempt = Attempt(
+def is_refused(answer: WebhookAnswer) -> bool:
+    """Whether a receiver calls the body wrong."""
+    return answer.failure is None and answer.status in _REFUSED
+
+
+def attempt_of(judgement: Judgement, answer: WebhookAnswer, now: datetime, *, probe: bool = False) -> Attempt:
+    """What is kept of an attempt that ended now."""
+    return Attempt(
         at=now,
         status=answer.status,
+        failure=answer.failure,
         reason=judgement.reason,
         duration_ms=round(answer.duration / timedelta(milliseconds=1)),
         answer=_printable(answer.body),
+        probe=probe,
     )
+
+
+def next_step(delivery: Delivery, judgement: Judgement, *made: Attempt) -> NextStep:
+    """Where a claimed delivery stands after what was made of it, the attempt that was judged last.
+
+    It is done, dead, or due again: after a probe, which uses up no attempt, when it was to be before.
+    """
+    now = made[-1].at
     after = replace(
         delivery,
         leased_until=None,
         lease="",
-        attempts=(*delivery.attempts, attempt)[-MAX_KEPT_ATTEMPTS:],
+        attempts=(*delivery.attempts, *made)[-MAX_KEPT_ATTEMPTS:],
         reason=judgement.reason,
     )
     if judgement.verdict is Verdict.DELIVERED:
         return NextStep(state=DeliveryState.DONE, delivery=replace(after, ended_at=now))
+    if made[-1].probe and judgement.verdict is not Verdict.DISABLE:
+        return NextStep(state=DeliveryState.DUE, delivery=after)
     if judgement.verdict is not Verdict.RETRY:
         return NextStep(state=DeliveryState.DEAD, delivery=replace(after, ended_at=now))
     wait = wait_before(delivery.event_id, delivery.tries)
@@ -134,13 +190,14 @@ def give_up(delivery: Delivery, reason: str, now: datetime) -> NextStep:
 
 
 def has_lost_an_attempt(delivery: Delivery) -> bool:
-    """Whether somebody claimed the delivery before the present holder and never recorded what came of it."""
-    return delivery.tries - 1 > len(delivery.attempts)
+    """Whether somebody claimed an unclaimed delivery before and never recorded what came of it."""
+    # Rows of before `lost` tell it by their numbers.
+    return delivery.lost or delivery.lease != "" or delivery.tries > len(delivery.attempts)
 
 
 def leave_out(delivery: Delivery, reason: str, now: datetime) -> NextStep:
     """A delivery that there is no need to attempt any more, with the reason."""
-    done = replace(delivery, leased_until=None, lease="", ended_at=now, reason=reason)
+    done = replace(delivery, leased_until=None, lease="", ended_at=now, reason=reason, closed=True)
     return NextStep(state=DeliveryState.DONE, delivery=done)
 
 

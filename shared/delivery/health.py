@@ -1,51 +1,28 @@
 """How the webhooks fare during one run: which may be tried now, and what an attempt says about them.
 
-Owns the states of webhooks as they are read and written, the single probe of a failing one, and what waits for it. Does
-not own what an answer means (`delivery.attempts`) or attempts (`delivery.run`, `digests.run`).
+Owns the states of webhooks as they are read and written, and the right to probe one. Does not own how an attempt
+changes a state (`delivery.faring`), what an answer means (`delivery.attempts`) or attempts (`delivery.run`,
+`digests.run`).
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from threading import Lock
 
-from msgspec import Struct, field
-from msgspec.structs import replace
+from msgspec import Struct
 
-from shared.delivery.attempts import LONGEST_WAIT, SCHEDULE, Judgement, Verdict
+from shared.delivery.attempts import Judgement
+from shared.delivery.faring import begin_probe, follow_webhook, turn_events
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
-from shared.ledger.ledger import Ledger, Pending
-from shared.messages.events import Event, EventType, Origin, webhook_event
+from shared.ledger.ledger import Ledger, LostRaceError, Pending
+from shared.messages.events import Origin
 from shared.ports import Row, Table
 from shared.state.rows import OWN, range_of, read_webhook, webhook_key
-from shared.state.telling import WebhookState
+from shared.state.telling import Attempt, WebhookState
 
-FAILING_AFTER = 3
-
-
-def follow_webhook(state: WebhookState, judgement: Judgement, now: datetime) -> WebhookState:
-    """How a webhook fares after an attempt.
-
-    Three failures of its own in a row make it failing: then it is probed one message at a time, with growing pauses. It
-    is never switched off for that; only a receiver that says it is gone is.
-    """
-    if judgement.verdict is Verdict.DISABLE:
-        return replace(state, disabled_since=state.disabled_since or now, reason=judgement.reason)
-    if judgement.counts_as_failure:
-        failures = state.failures + 1
-        failing = state.failing_since or (now if failures >= FAILING_AFTER else None)
-        pause = SCHEDULE[min(1 + failures - FAILING_AFTER, 4)] if failing else timedelta(0)
-        asked = judgement.asked_wait or timedelta(0)
-        not_before = now + max(pause, min(asked, LONGEST_WAIT)) if pause or asked else None
-        return replace(state, failures=failures, failing_since=failing, not_before=not_before, reason=judgement.reason)
-    if judgement.asked_wait is not None:
-        return replace(state, not_before=now + min(judgement.asked_wait, LONGEST_WAIT), reason=judgement.reason)
-    if judgement.verdict is Verdict.DELIVERED:
-        return replace(state, failures=0, failing_since=None, not_before=None, reason="")
-    return state
-
-
+_TRIES = 3
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -54,8 +31,6 @@ class _Health(Struct):
 
     row: Row | None
     state: WebhookState
-    probing: bool = False
-    parked: list[Pending] = field(default_factory=list)
 
 
 class WebhookHealth:
@@ -77,80 +52,72 @@ class WebhookHealth:
         """How a webhook fares, as far as this run knows."""
         return self._of[name].state
 
-    def admits(self, name: str, now: datetime) -> bool:
-        """Whether a webhook may be told how things stand now, a failing one as its single probe; `leave` it then."""
-        with self._lock:
-            health = self._of[name]
-            if _waits(health.state, now) or health.probing or health.state.disabled_since is not None:
-                return False
-            health.probing = health.state.failing_since is not None
-            return True
-
-    def admits_delivery(self, item: Pending, now: datetime) -> bool:
-        """Whether a delivery may be attempted now; `leave` its webhook then.
-
-        A failing webhook is tried by a single probe, and the others are kept for what it brings.
-        """
-        with self._lock:
-            health = self._of[item.delivery.webhook]
-            if _waits(health.state, now):
-                return False
-            if health.state.failing_since is not None:
-                if health.probing:
-                    health.parked.append(item)
-                    return False
-                health.probing = True
-            return True
-
-    def leave(self, name: str) -> Sequence[Pending]:
-        """Let go of a webhook after an attempt; what waited for its probe if that has healed it."""
-        with self._lock:
-            health = self._of[name]
-            health.probing = False
-            parked, health.parked = health.parked, []
-            return parked if health.state.failing_since is None else ()
-
-    def follow(self, name: str, judgement: Judgement, now: datetime) -> Sequence[Pending]:
+    def follow(self, name: str, judgement: Judgement, attempt: Attempt) -> Sequence[Pending]:
         """Remember what an attempt says about a webhook; the deliveries that tell the others of a turn in it."""
+        return self._change(name, lambda state: follow_webhook(state, judgement, attempt), attempt.at) or ()
+
+    def may_probe(self, name: str, now: datetime) -> bool:
+        """Take the right to probe a webhook now; False when somebody else has it, or nothing is known."""
+        return self._change(name, lambda state: begin_probe(state, now), now) is not None
+
+    def _change(
+        self, name: str, decide: Callable[[WebhookState], WebhookState | None], now: datetime
+    ) -> Sequence[Pending] | None:
+        """Swap a state for what is decided of it; None when that is not to be changed, or could not be."""
         with self._lock:
             health = self._of[name]
-            after = follow_webhook(health.state, judgement, now)
-            if after == health.state:
-                return ()
-            try:
-                written = self._ledger.commit_webhook(
-                    health.row, after, turn_events(self._site, health.state, after, now), now
-                )
-            except StoreError as error:
-                write_line("webhook-state-lost", webhook=name, error=str(error))
-                health.row = self._reread(name)
-                health.state = _state_of(name, health.row)
-                return ()
-            health.row, health.state = written.row, after
-            return written.pending
-
-    def _reread(self, name: str) -> Row | None:
-        try:
-            return self._table.get(OWN, webhook_key(name))
-        except StoreError:
+            for _ in range(_TRIES):
+                after = decide(health.state)
+                if after is None:
+                    return None
+                if after == health.state:
+                    return ()
+                told = turn_events(self._site, health.state, after, now)
+                try:
+                    written = self._ledger.commit_webhook(health.row, after, told, now)
+                except StoreError as error:
+                    write_line("webhook-state-lost", webhook=name, error=str(error))
+                    if not self._reread(name) or not isinstance(error, LostRaceError):
+                        return None
+                    continue
+                note_turn(health.state, after)
+                health.row, health.state = written.row, after
+                return written.pending
             return None
 
+    def _reread(self, name: str) -> bool:
+        try:
+            row = self._table.get(OWN, webhook_key(name))
+        except StoreError:
+            return False
+        health = self._of[name]
+        health.row, health.state = row, _state_of(name, row)
+        return True
 
-def turn_events(site: Origin, before: WebhookState, after: WebhookState, now: datetime) -> tuple[Event, ...]:
-    """What the other webhooks are told of a turn in how one fares, or of its being switched; nothing for no turn."""
-    reason = after.reason
-    if before.disabled_since is None and after.disabled_since is not None:
-        kind, since = EventType.WEBHOOK_DISABLED, after.disabled_since
-    elif before.disabled_since is not None and after.disabled_since is None:
-        # No attempt does that.
-        kind, since, reason = EventType.WEBHOOK_RECOVERED, before.disabled_since, "enabled by request"
-    elif before.failing_since is None and after.failing_since is not None:
-        kind, since = EventType.WEBHOOK_FAILING, after.failing_since
-    elif before.failing_since is not None and after.failing_since is None:
-        kind, since = EventType.WEBHOOK_RECOVERED, before.failing_since
-    else:
-        return ()
-    return (webhook_event(site, kind, after.name, since, now, reason=reason),)
+
+def change_webhook(
+    table: Table, ledger: Ledger, site: Origin, name: str, decide: Callable[[WebhookState], WebhookState], now: datetime
+) -> WebhookState:
+    """Let a person change how a webhook stands, and tell the others of a turn; how it stands then.
+
+    Raises:
+        LostRaceError: Others go on writing its state; nothing is changed.
+        StoreError: The table is away.
+        UnreadableRowError: Nobody knows how it stands.
+    """
+    for _ in range(_TRIES):
+        row = table.get(OWN, webhook_key(name))
+        before = read_webhook(row, name)
+        after = decide(before)
+        if after == before:
+            return before
+        try:
+            ledger.commit_webhook(row, after, turn_events(site, before, after, now), now)
+        except LostRaceError:
+            continue
+        note_turn(before, after)
+        return after
+    raise LostRaceError(f"The state of webhook {name} is being written by others; try again.")
 
 
 def read_health(table: Table, ledger: Ledger, site: Origin, names: Iterable[str]) -> WebhookHealth:
@@ -164,6 +131,38 @@ def read_health(table: Table, ledger: Ledger, site: Origin, names: Iterable[str]
     return WebhookHealth(table, ledger, site, {name: rows.get(webhook_key(name)) for name in names})
 
 
+def note_turn(before: WebhookState, after: WebhookState) -> None:
+    """Write the line that Azure Monitor's rules and whoever reads the log go by, when a webhook has turned."""
+    if before.disabled_since is None and after.disabled_since is not None:
+        write_line(
+            "webhook-disabled", logging.WARNING, webhook=after.name, byRequest=after.by_request, reason=after.reason
+        )
+    if before.disabled_since is not None and after.disabled_since is None:
+        write_line("webhook-enabled", webhook=after.name)
+    if before.failing_since is None and after.failing_since is not None:
+        write_line("webhook-failing", logging.WARNING, webhook=after.name, reason=after.reason)
+    if before.failing_since is not None and after.failing_since is None:
+        write_line("webhook-recovered", webhook=after.name)
+
+
+def read_states(table: Table, names: Iterable[str]) -> dict[str, WebhookState | None]:
+    """How these webhooks fare, None of those of which nobody can tell.
+
+    Raises:
+        StoreError: Their states can't be read.
+    """
+    start, end = range_of("webhook")
+    rows = {row.key: row for row in table.query(OWN, start, end)}
+    return {name: _readable(rows.get(webhook_key(name)), name) for name in names}
+
+
+def _readable(row: Row | None, name: str) -> WebhookState | None:
+    try:
+        return read_webhook(row, name)
+    except UnreadableRowError:
+        return None
+
+
 def _state_of(name: str, row: Row | None) -> WebhookState:
     try:
         return read_webhook(row, name)
@@ -171,7 +170,3 @@ def _state_of(name: str, row: Row | None) -> WebhookState:
         # Never taken for a webhook without a past: it is sent nothing, and its row is left as it is.
         write_line("webhook-unreadable", logging.ERROR, webhook=name, error=str(error))
         return WebhookState(name=name, not_before=_NEVER)
-
-
-def _waits(state: WebhookState, now: datetime) -> bool:
-    return state.not_before is not None and now < state.not_before

@@ -1,17 +1,14 @@
-"""Delivers what is due: claim, render, sign, send, decide, record.
+"""Delivers what is due, for as long as there is time.
 
-Owns the walk of a delivery and the lanes of a run. Does not own which webhook may be tried (`delivery.health`), what
-an answer means (`delivery.attempts`), requests' form (`messages.formats`) or how bytes travel (`ports.Sender`). A
-delivery is held by a lease while it is attempted:
+Owns which deliveries are attempted, closed or put off, the lanes of a run, and the probe of a failing webhook. Does not
+own an attempt (`delivery.attempting`) or how a webhook fares (`delivery.faring`, `delivery.health`).
 
-    due --claim (ETag)--> leased --send--> record (ETag): done | dead | due again, later
-     ^                      |
-     +---- lease expires ---+   whoever held it died: attempted once more, same id, same bytes
+A failing webhook is sent one thing at a time, by its own clock: what waits and was tried longest ago, be it a delivery
+or what chat is to be told, and a ping if nothing waits. Once that is taken, all that waits is due.
 """
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from threading import Lock
 from typing import Self
@@ -19,36 +16,36 @@ from typing import Self
 from msgspec import Struct
 from msgspec.structs import replace
 
+from shared.delivery.attempting import Attempter
 from shared.delivery.attempts import (
+    GIVE_UP_AFTER,
     SCHEDULE,
     Judgement,
-    NextStep,
-    claim,
     give_up,
-    has_lost_an_attempt,
     is_due,
-    judge,
-    leave_out,
-    next_step,
+    is_given_up,
+    is_held,
+    last_tried,
 )
+from shared.delivery.faring import in_words, waits
 from shared.delivery.health import WebhookHealth, read_health
-from shared.delivery.overtaken import end_of
-from shared.delivery.sending import hide_credentials, send_message, without_token
-from shared.errors import StoreError, UnreadableRowError
+from shared.delivery.recording import close_disabled, close_removed, read_due, record
+from shared.delivery.sending import hide_credentials, without_token
+from shared.delivery.waiting import Waiting, WaitingRoom
+from shared.errors import StoreError
 from shared.journal import write_defect, write_line
 from shared.ledger.ledger import Ledger, Pending
 from shared.messages.events import Origin
-from shared.messages.format import Message
-from shared.messages.formats import format_of
-from shared.ports import Authorize, Clock, Delete, Lanes, Put, Replace, Sender, Table
-from shared.state.rows import delivery_key, event_key, from_row, range_of, to_columns, unpack_body
-from shared.state.telling import Delivery, DeliveryState
+from shared.ports import Authorize, Clock, Lanes, Sender, Table
+from shared.state.telling import Attempt
 from shared.webhook import Webhook
 
 IN_FLIGHT = 4
 """Attempts of one webhook at the same time; a slow receiver holds up only itself."""
 MOST_BODIES = 500
 """Waiting attempts that keep their event's body, of some 20 kB, at hand; the others read it when their turn comes."""
+REMOVED_AFTER = timedelta(hours=1)
+"""How long what is owed to a webhook that is not configured waits: another version may be running beside this one."""
 
 
 class Deliverer(Struct, frozen=True, kw_only=True):
@@ -87,9 +84,21 @@ class DeliveryRun:
         self._deadline = deadline
         self._lock = Lock()
         self._offered: set[str] = set()
+        self._submitted = 0
         self._left = 0
         self._bodies = 0
         self._health = health
+        self._swept: list[str] = []
+        self._waiting = WaitingRoom()
+        self._scheduled: set[str] = set()
+        self._exchange = Attempter(
+            table=deliverer.table,
+            sender=deliverer.sender,
+            authorize=deliverer.authorize,
+            clock=deliverer.clock,
+            new_id=deliverer.new_id,
+            follow=self.follow,
+        )
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -124,38 +133,74 @@ class DeliveryRun:
             if not known:
                 self._submit(item)
 
-    def sweep(self, partition: str) -> int:
-        """Offer whatever is due in a partition and return how many deliveries wait there, due or not."""
+    def sweep(self, partition: str, webhook: str | None = None) -> int:
+        """Offer whatever is due in a partition, of one webhook or of all; how many deliveries wait there, due or not.
+
+        What waits for a webhook that is switched off or not configured any more is closed, whenever it would be due.
+        """
         now = self._deliverer.clock()
-        start, end = range_of(DeliveryState.DUE.value)
+        if webhook is None:
+            self._swept.append(partition)
         waiting = 0
-        for row in self._deliverer.table.query(partition, start, end):
+        over: dict[str, list[Pending]] = {}
+        for item in read_due(self._deliverer.table, partition, webhook):
             waiting += 1
-            try:
-                delivery = from_row(row, Delivery)
-            except UnreadableRowError as error:
-                write_line("delivery-unreadable", error=str(error))
-                continue
-            if is_due(delivery, now):
-                self.offer([Pending(partition=partition, delivery=delivery, etag=row.etag)])
+            name, delivery = item.delivery.webhook, item.delivery
+            hook = self._deliverer.webhooks.get(name)
+            if hook is None or self._health.state(name).disabled_since is not None:
+                over.setdefault(name, []).append(item)
+            elif is_given_up(delivery, now) or (
+                not self.is_failing(name) and is_due(delivery, now, self._health.state(name).recovered_at)
+            ):
+                self.offer([item])
+            elif hook.enabled:
+                self._put_off(item)
+        for name, items in over.items():
+            self.submit(name, partial(self._close, items))
         return waiting
 
     def finish(self) -> int:
-        """Wait for every attempt that was offered; the number of those that no time was left for."""
-        offered = -1
-        while offered != len(self._offered):  # an attempt may make due what tells another webhook of it
-            offered = len(self._offered)
-            for name in (*self._health.names, ""):
-                self._deliverer.lanes.join(_lane(name))
+        """Wait for every attempt that was offered, probe whom it is time to probe; how many no time was left for."""
+        self._join()
+        for name in self._health.names:
+            if self._is_to_be_probed(name):
+                self.submit(name, partial(self._probe, name))
+        self._join()
         return self._left
+
+    def put_off(self, name: str, waiting: Waiting) -> None:
+        """Keep for its probe, or for after it, what a failing webhook is not told now."""
+        self._waiting.add(name, waiting)
+
+    def expect(self, name: str) -> None:
+        """Note that a webhook is going to be tried again by a schedule: nobody need ping it."""
+        with self._lock:
+            self._scheduled.add(name)
 
     def submit(self, name: str, work: Callable[[], None], **about: str | None) -> None:
         """Do work for a webhook in its lane; `finish` waits for it.
 
         A defect met in it is logged with what it is `about`, and the other work goes on.
         """
+        with self._lock:
+            self._submitted += 1
         lane = name if name in self._health.names else ""
         self._deliverer.lanes.submit(_lane(lane), IN_FLIGHT, partial(self._do, name, work, about))
+
+    def follow(self, name: str, judgement: Judgement, attempt: Attempt) -> None:
+        """Remember what an attempt says about a webhook, and tell the others when it begins or ceases to fail."""
+        self.offer(self._health.follow(name, judgement, attempt))
+
+    def is_failing(self, name: str) -> bool:
+        """Whether a webhook is only probed now."""
+        return self._health.state(name).failing_since is not None
+
+    def _join(self) -> None:
+        submitted = -1
+        while submitted != self._submitted:  # an attempt may make due what tells another webhook of it
+            submitted = self._submitted
+            for name in (*self._health.names, ""):
+                self._deliverer.lanes.join(_lane(name))
 
     def _do(self, name: str, work: Callable[[], None], about: Mapping[str, str | None]) -> None:
         try:
@@ -170,112 +215,85 @@ class DeliveryRun:
             with self._lock:
                 item = item if self._bodies < MOST_BODIES else replace(item, body=None)
                 self._bodies += item.body is not None
-        self.submit(item.delivery.webhook, lambda: self._take(item), event=item.delivery.event_id)
+        self.submit(item.delivery.webhook, partial(self._take, item), event=item.delivery.event_id)
+
+    def _put_off(self, item: Pending) -> None:
+        """Keep a delivery whose time has not come: of a failing webhook's only the one that was tried longest ago."""
+        name = item.delivery.webhook
+        self.expect(name)
+        if not self.is_failing(name) or is_held(item.delivery.leased_until, self._deliverer.clock()):
+            return
+        with self._lock:
+            self._offered.discard(item.place)
+        probe = partial(self._exchange.attempt, self._deliverer.webhooks[name], item, probe=True)
+        self._waiting.add_delivery(name, last_tried(item.delivery), probe)
 
     def _take(self, item: Pending) -> None:
         if item.body is not None:
             with self._lock:
                 self._bodies -= 1
         now = self._deliverer.clock()
-        webhook = self._deliverer.webhooks.get(item.delivery.webhook)
+        delivery, webhook = item.delivery, self._deliverer.webhooks.get(item.delivery.webhook)
         if now >= self._deadline:
             with self._lock:
                 self._left += 1
-        elif item.delivery.tries >= len(SCHEDULE):
+        elif webhook is None or self._health.state(webhook.name).disabled_since is not None:
+            self._close([item])
+        elif delivery.tries >= len(SCHEDULE):
             # Every attempt was claimed and none came to an end: whoever made it died.
-            reason = f"given up after {item.delivery.tries} attempts without an end"
-            self._record(item, give_up(item.delivery, reason, now))
-        elif webhook is None:
-            self._record(item, give_up(item.delivery, "the webhook is not configured any more", now))
-        elif (disabled := self._health.state(webhook.name)).disabled_since is not None:
-            self._record(item, give_up(item.delivery, f"the webhook is disabled: {disabled.reason}", now))
-        elif webhook.enabled and self._health.admits_delivery(item, now):
-            try:
-                self._attempt(webhook, item, now)
-            finally:
-                self.release(webhook.name)
-
-    def release(self, name: str) -> None:
-        """Let go of a webhook after an attempt: what waited for its probe is tried if that has healed it."""
-        for item in self._health.leave(name):
-            self._submit(item)
-
-    def follow(self, name: str, judgement: Judgement, now: datetime) -> None:
-        """Remember what an attempt says about a webhook, and tell the others when it begins or ceases to fail."""
-        self.offer(self._health.follow(name, judgement, now))
-
-    def _attempt(self, webhook: Webhook, item: Pending, now: datetime) -> None:
-        # claim
-        claimed = claim(item.delivery, self._deliverer.new_id(), now)
-        key = delivery_key(DeliveryState.DUE, webhook.name, claimed.event_id)
-        try:
-            swap = Replace(key=key, columns=to_columns(claimed), etag=item.etag)
-            etag = self._deliverer.table.transact(item.partition, [swap])[key]
-            body = item.body or self._body(item)
-        except StoreError as error:
-            # Somebody else holds it, or nothing is known: a lease that nobody uses expires.
-            write_line("claim-lost", webhook=webhook.name, event=claimed.event_id, error=str(error))
-            return
-        held = replace(item, delivery=claimed, etag=etag)
-        if body is None:
-            self._record(held, give_up(claimed, "the event is not stored any more", now))
-            return
-        end = end_of(self._deliverer.table, item.partition, webhook, body)
-        if end is not None and end.is_known():
-            # Whoever died in an attempt may have told it after its end.
-            if not has_lost_an_attempt(claimed) or end.tell_once_more(now):
-                self._record(held, leave_out(claimed, "it is over, and its end is told", now))
-            return
-
-        # render, sign, send
-        message = Message(id=claimed.event_id, body=body)
-        answer = send_message(self._deliverer.sender, self._deliverer.authorize, webhook, message, now)
-
-        # decide
-        ended = self._deliverer.clock()
-        judgement = judge(format_of(webhook), answer, claimed.tries, ended)
-        step = next_step(claimed, judgement, answer, ended)
-
-        # record; an end that came meanwhile first, for afterwards nobody would look for it
-        if end is None or not end.is_known() or end.tell_once_more(ended):
-            self._record(held, step)
-        self.follow(webhook.name, judgement, ended)
-        if step.state is DeliveryState.DEAD:
-            write_line(
-                "delivery_dead",
-                logging.WARNING,
-                webhook=webhook.name,
-                event=claimed.event_id,
-                reason=step.delivery.reason,
+            record(
+                self._deliverer.table,
+                item,
+                give_up(delivery, f"given up after {delivery.tries} attempts without an end", now),
             )
-        write_line(
-            "attempt",
-            webhook=webhook.name,
-            event=claimed.event_id,
-            tries=claimed.tries,
-            verdict=judgement.verdict.value,
-            reason=judgement.reason,
-            durationMs=step.delivery.attempts[-1].duration_ms,
-        )
+        elif not webhook.enabled:
+            return
+        elif is_given_up(delivery, now):
+            why = in_words(self._health.state(webhook.name).last) or delivery.reason
+            record(
+                self._deliverer.table,
+                item,
+                give_up(delivery, f"given up after {GIVE_UP_AFTER // timedelta(hours=1)} hours: {why}", now),
+            )
+        elif self.is_failing(webhook.name):
+            self._put_off(item)
+        elif not waits(self._health.state(webhook.name), now):
+            self._exchange.attempt(webhook, item)
 
-    def _body(self, item: Pending) -> bytes | None:
-        row = self._deliverer.table.get(item.partition, event_key(item.delivery.event_id))
-        return None if row is None else unpack_body(row)
-
-    def _record(self, item: Pending, step: NextStep) -> None:
-        delivery = step.delivery
-        due = delivery_key(DeliveryState.DUE, delivery.webhook, delivery.event_id)
-        columns = to_columns(delivery)
-        if step.state is DeliveryState.DUE:
-            operations: Sequence[Replace | Delete | Put] = [Replace(key=due, columns=columns, etag=item.etag)]
+    def _close(self, items: Sequence[Pending]) -> None:
+        """End what nobody is to be sent any more, of one webhook that is removed or disabled."""
+        name, now, table = items[0].delivery.webhook, self._deliverer.clock(), self._deliverer.table
+        if name in self._deliverer.webhooks:
+            close_disabled(table, items, self._health.state(name), now)
         else:
-            ended = delivery_key(step.state, delivery.webhook, delivery.event_id)
-            operations = [Delete(key=due, etag=item.etag), Put(key=ended, columns=columns)]
+            close_removed(table, [item for item in items if now - item.delivery.created_at >= REMOVED_AFTER], now)
+
+    def _is_to_be_probed(self, name: str) -> bool:
+        webhook = self._deliverer.webhooks[name]
+        if not webhook.enabled or self._deliverer.clock() >= self._deadline:
+            return False
+        return self.is_failing(name) or (self._health.state(name).failures > 0 and name not in self._scheduled)
+
+    def _probe(self, name: str) -> None:
+        """Try one thing at a webhook that takes nothing, and go on with all that waits if it does again."""
+        if not self._health.may_probe(name, self._deliverer.clock()):
+            return
+        waiting, before = self._waiting.leave(name), self._health.state(name)
+        for one in waiting:
+            one.probe()
+            if self._health.state(name) != before:
+                break  # else there was no need to send it any more
+        else:
+            self._exchange.ping(self._deliverer.webhooks[name], self._deliverer.site)
+        if self._health.state(name).failures:
+            return
         try:
-            self._deliverer.table.transact(item.partition, operations)
-        except StoreError as error:
-            # The lease expires and it is attempted again with the same id and bytes, unless this was written after all.
-            write_line("record-lost", webhook=delivery.webhook, event=delivery.event_id, error=str(error))
+            for partition in self._swept:
+                self.sweep(partition, name)
+        except StoreError as error:  # what waits is due all the same
+            write_line("sweep-lost", webhook=name, error=str(error))
+        for one in waiting:
+            one.resume()
 
 
 def _lane(webhook: str) -> str:

@@ -12,10 +12,13 @@ from urllib.parse import quote, unquote, urlsplit
 
 from msgspec.structs import replace
 
+from shared.delivery.attempts import is_refused
 from shared.errors import CredentialError
 from shared.journal import write_defect
+from shared.messages.event_notices import event_notice
 from shared.messages.format import Message
-from shared.messages.formats import format_of, render
+from shared.messages.formats import format_of, render, render_notice
+from shared.messages.notices import Notice
 from shared.ports import Authorize, Sender
 from shared.secrets import REDACTED
 from shared.webhook import SendFailure, Webhook, WebhookAnswer, WebhookRequest, waiting_words
@@ -43,14 +46,49 @@ def send_authorised(sender: Sender, authorize: Authorize, webhook: Webhook, requ
 
 
 def send_message(
-    sender: Sender, authorize: Authorize, webhook: Webhook, message: Message, now: datetime
-) -> WebhookAnswer:
-    """Render, sign and send a message once; what came of it, a defect included."""
-    return send_catching_defects(
+    sender: Sender, authorize: Authorize, webhook: Webhook, message: Message, now: datetime, *, probe: bool = False
+) -> tuple[WebhookAnswer, ...]:
+    """Render, sign and send a message, as `send_notice` does for chat and pager; the answers, the last one counts."""
+    if format_of(webhook).tells_state:
+        return send_notice(sender, webhook, lambda: event_notice(message.body), probe=probe, event=message.id)
+    answer = send_catching_defects(
         webhook,
         lambda: send_authorised(sender, authorize, webhook, render(webhook, message, now)),
         event=message.id,
     )
+    return (answer,)
+
+
+def send_notice(
+    sender: Sender, webhook: Webhook, notice: Callable[[], Notice], *, probe: bool = False, **about: str | None
+) -> tuple[WebhookAnswer, ...]:
+    """Tell chat or pager something; what came of it.
+
+    Once more in the fewest words if the receiver calls that wrong, unless it is a `probe` of one that takes nothing.
+    """
+
+    def send(shorten: Callable[[Notice], Notice]) -> WebhookAnswer:
+        return send_catching_defects(
+            webhook,
+            lambda: send_authorised(sender, without_token, webhook, render_notice(webhook, shorten(notice()))),
+            **about,
+        )
+
+    answer = send(lambda whole: whole)
+    return (answer, send(Notice.least)) if is_refused(answer) and not probe else (answer,)
+
+
+def send_ping(
+    sender: Sender, authorize: Authorize, webhook: Webhook, ping: Message, now: datetime, *, aloud: bool
+) -> WebhookAnswer:
+    """Send a ping once; what came of it. Only one `aloud` opens an incident, and ends it at once."""
+    if not format_of(webhook).opens_incidents:
+        return send_message(sender, authorize, webhook, ping, now, probe=True)[0]
+    notice = event_notice(ping.body)
+    (answer,) = send_notice(sender, webhook, lambda: replace(notice, over=not aloud), probe=True, event=ping.id)
+    if aloud and answer.failure is None and answer.status is not None and answer.status < 300:
+        send_notice(sender, webhook, lambda: replace(notice, over=True), probe=True, event=ping.id)
+    return answer
 
 
 def send_catching_defects(webhook: Webhook, send: Callable[[], WebhookAnswer], **about: str | None) -> WebhookAnswer:

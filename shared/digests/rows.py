@@ -8,13 +8,13 @@ from datetime import datetime
 
 import msgspec
 
-from shared.digests.rules import KnownToWebhook, News, news_of
+from shared.digests.rules import KnownToWebhook, News, after_refusing, news_of
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.ports import Column, Merge, Row, Table
 from shared.state.jobs import JobHead
 from shared.state.rows import SCHEMA_VERSION, check_version, digest_key, digests_of, from_row, job_key
-from shared.state.telling import Told
+from shared.state.telling import Attempt, Told
 from shared.webhook import Webhook
 
 
@@ -23,6 +23,12 @@ def telling(webhook: str, news: News) -> Merge:
     said = msgspec.msgpack.encode(news.told)
     columns: dict[str, Column] = {"v": SCHEMA_VERSION, "told": news.generation, "said": said}
     return Merge(key=digest_key(webhook, news.job_id), columns=columns)
+
+
+def refusal(webhook: str, news: News, attempt: Attempt) -> Merge:
+    """The operation that records that a webhook calls wrong what it was to be told."""
+    said = msgspec.msgpack.encode(after_refusing(news, attempt))
+    return Merge(key=digest_key(webhook, news.job_id), columns={"v": SCHEMA_VERSION, "said": said})
 
 
 def read_known(table: Table, account: str, webhook: str, now: datetime) -> list[KnownToWebhook]:

@@ -1,8 +1,8 @@
 """What chat and pager are to be told about jobs, and when: they hear how things stand, not every event.
 
-Owns what is news to a webhook that was last told so much, and how fast it may be told. Does not own the sending
-(`digests.run`) or the words (`messages.notices`). Pure: what was told and the head go in, news with its reason comes
-out.
+Owns what is news to a webhook that was last told so much, and which of it is told now. Does not own the pauses
+(`digests.pace`), the sending (`digests.run`) or the words (`messages.notices`). Pure: what was told and the head go in,
+news with its reason comes out.
 
 Chat gets one message for all jobs of an account, ten seconds after the first news, then with growing pauses while it
 goes on. A pager gets one incident for each job, opened at once, brought up to date now and then, closed at once. Its
@@ -10,28 +10,19 @@ end carries no words: failures that were counted since the last page get a page 
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
-import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
-from shared.delivery.attempts import wait_before
 from shared.digests.mutes import Mute, muted_until
+from shared.digests.pace import PAUSES, believed, is_refused, message_at, paused_until
 from shared.messages.events import EventType
 from shared.messages.formats import format_of
 from shared.state.jobs import JobHead, Tracking
-from shared.state.telling import Pace, Told
+from shared.state.telling import Attempt, Pace, Refusal, Told
 from shared.webhook import Webhook
-
-HOLD = timedelta(seconds=10)
-"""What fails together is told together."""
-PAUSES = tuple(timedelta(minutes=minutes) for minutes in (5, 10, 20, 40, 60))
-"""The waits between the messages of a series."""
-QUIET = timedelta(hours=1)
-"""After so long without news the next begins a series of its own."""
-
-_LONGEST_WAIT_TRIES = 5  # the schedule's wait of an hour: what is told is how things stand then, so it never gets old
 
 
 class NewsKind(StrEnum):
@@ -177,46 +168,61 @@ def _as_it_stands(webhook: Webhook, wants: Callable[[EventType], bool], head: Jo
 
 
 def decide(
-    webhook: Webhook, account: str, known: Iterable[KnownToWebhook], pace: Pace, mutes: Sequence[Mute], now: datetime
+    webhook: Webhook,
+    account: str,
+    known: Iterable[KnownToWebhook],
+    pace: Pace,
+    mutes: Sequence[Mute],
+    now: datetime,
+    *,
+    recovered_at: datetime | None = None,
+    probe: bool = False,
 ) -> DigestPlan:
-    """What to send to the webhook now, the worst jobs first; the end of what it was told is never muted."""
-    heard = [item for each in known if (item := news_of(webhook, account, each, now)) is not None]
+    """What to send to the webhook now, the worst jobs first; the end of what it was told is never muted.
+
+    What it has refused is left out, and its pause after failed attempts holds, unless it has recovered since then. As a
+    `probe` all is told that mutes do not hold back.
+    """
+    pace = believed(pace, now)
+    heard = [
+        item
+        for each in known
+        if (item := news_of(webhook, account, each, now)) is not None
+        and (probe or not is_refused(item.before, item.generation, recovered_at, now))
+    ]
     muted = {item.job_id: until for item in heard if (until := _muted_until(item, mutes, now)) is not None}
     ends = (_end_alone(item) for item in heard if item.job_id in muted and item.ends_apart)
     news = sorted([*(item for item in heard if item.job_id not in muted), *ends], key=_worst_first)
     unmuted_at = min(muted.values(), default=None)
     if not news:
-        return DigestPlan(messages=(), pace=msgspec.structs.replace(pace, held_since=None), wake_at=unmuted_at)
+        return DigestPlan(messages=(), pace=replace(pace, held_since=None), wake_at=unmuted_at)
     if pace.held_since is None:
-        pace = msgspec.structs.replace(pace, held_since=min(item.wanted_at for item in news))
+        pace = replace(pace, held_since=min(now, *(item.wanted_at for item in news)))
     messages: tuple[tuple[News, ...], ...]
     if format_of(webhook).opens_incidents:
         ready = {item.job_id: _page_at(item, now) for item in news}
-        messages = tuple((page,) for item in news if ready[item.job_id] <= now for page in _pages(item))
+        messages = tuple((page,) for item in news if probe or ready[item.job_id] <= now for page in _pages(item))
         held = [at for at in ready.values() if at > now]
     else:
-        at = _chat_at(news, pace)
-        messages = (tuple(news),) if at <= now else ()
+        first = any(item.before.at is None for item in news)
+        at = message_at(pace, min(item.wanted_at for item in news), first=first)
+        messages = (tuple(news),) if probe or at <= now else ()
         held = [at] if at > now else []
-    if pace.not_before is not None and pace.not_before > now:
-        messages, held = (), [pace.not_before]
+    if not probe and (until := paused_until(pace, recovered_at, now)) is not None:
+        messages, held = (), [until]
     return DigestPlan(messages=messages, pace=pace, wake_at=min([*held, *muted.values()], default=None))
 
 
-def after_sending(pace: Pace, now: datetime) -> Pace:
-    """The pace of a webhook that has just been told all its news."""
-    step = 1 if _was_quiet(pace) else pace.step + 1
-    return msgspec.structs.replace(pace, held_since=None, sent_at=now, step=step, tries=0, not_before=None)
+def tried_at(message: Iterable[News], pace: Pace) -> datetime:
+    """When a webhook was last tried with a message, or since when that waits if it was not."""
+    news = tuple(message)
+    refused = [item.before.refusal.attempt.at for item in news if item.before.refusal is not None]
+    return max(refused, default=pace.tried_at or min(item.wanted_at for item in news))
 
 
-def after_failing(pace: Pace, identity: str, now: datetime) -> Pace:
-    """The pace of a webhook that could not be told; it is tried again within an hour, for as long as it takes.
-
-    `identity` spreads the attempts of different webhooks.
-    """
-    tries = pace.tries + 1
-    wait = wait_before(identity, min(tries, _LONGEST_WAIT_TRIES)) or timedelta(0)
-    return msgspec.structs.replace(pace, tries=tries, not_before=now + wait)
+def after_refusing(news: News, attempt: Attempt) -> Told:
+    """What a webhook knows of a job that has refused the news of it: no more than before, and that."""
+    return replace(news.before, job_id=news.job_id, refusal=Refusal(generation=news.generation, attempt=attempt))
 
 
 def _news(
@@ -250,7 +256,6 @@ def _pages(news: News) -> tuple[News, ...]:
     begins = tuple(kind for kind in news.kinds if kind is not NewsKind.RESOLVED)
     if not begins:
         return (news,)
-    replace = msgspec.structs.replace
     page = replace(news, kinds=begins, told=replace(news.told, standing=True))
     if news.told.standing:
         return (page,)
@@ -260,7 +265,6 @@ def _pages(news: News) -> tuple[News, ...]:
 
 def _end_alone(news: News) -> News:
     """The end of an incident without the failures counted meanwhile, for which the row goes on asking."""
-    replace = msgspec.structs.replace
     told = replace(news.before, standing=False, stuck_since=None, at=news.told.at)
     return replace(news, kinds=(NewsKind.RESOLVED,), preparation=0, release=0, told=told, generation=0)
 
@@ -274,23 +278,8 @@ def _worst_first(news: News) -> tuple[int, int, str]:
     return list(NewsKind).index(news.kind), -(open_now + news.preparation + news.release), news.job_id.lower()
 
 
-def _was_quiet(pace: Pace) -> bool:
-    return pace.sent_at is None or (pace.held_since is not None and pace.held_since - pace.sent_at >= QUIET)
-
-
-def _chat_at(news: Sequence[News], pace: Pace) -> datetime:
-    """When a message may go out that tells these."""
-    gathered = (pace.held_since or min(item.wanted_at for item in news)) + HOLD
-    if _was_quiet(pace) or pace.sent_at is None:
-        return gathered
-    pause = PAUSES[min(max(pace.step, 1), len(PAUSES)) - 1]
-    if any(item.before.at is None for item in news):
-        pause = min(pause, PAUSES[0])
-    return max(gathered, pace.sent_at + pause)
-
-
 def _page_at(news: News, now: datetime) -> datetime:
     """When a pager may hear of a job: the first time and of a mere end at once, else a pause after it last heard."""
     if news.kinds == (NewsKind.RESOLVED,) or news.before.at is None:
         return now
-    return news.before.at + PAUSES[0]
+    return min(news.before.at, now) + PAUSES[0]

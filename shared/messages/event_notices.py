@@ -24,7 +24,8 @@ def event_notice(body: bytes) -> Notice:
     event = msgspec.json.decode(body, type=_Event)
     data = event.data
     kind = event.type.removeprefix(EVENT_TYPE_PREFIX)
-    words, mood = _EVENTS.get(event.type, (kind + ": {about}", Mood.WARNING))
+    known = _BY_REQUEST if data.by_request else _EVENTS
+    words, mood = known.get(event.type) or _EVENTS.get(event.type, (kind + ": {about}", Mood.WARNING))
     account = data.account or event.source
     about = data.webhook or data.job_id or account
     heading = one_line(words.format(about=one_line(about, limit=NAME_BYTES)), limit=TITLE_BYTES)
@@ -35,7 +36,7 @@ def event_notice(body: bytes) -> Notice:
     return Notice(
         heading=heading,
         mood=mood,
-        over=mood is Mood.GOOD,
+        over=mood is Mood.GOOD or data.by_request,
         subject=f"{kind.partition('.')[0]}:{about}",
         account=one_line(account, limit=NAME_BYTES),
         about=one_line(about, limit=NAME_BYTES),
@@ -57,6 +58,7 @@ class _Data(Struct, frozen=True, rename="camel"):
     job_id: str | None = None
     since: str = ""
     reason: str = ""
+    by_request: bool = False
     error: _Error | None = None
     links: dict[str, str] = {}
 
@@ -72,8 +74,13 @@ class _Event(Struct, frozen=True):
 _EVENTS: Mapping[str, tuple[str, Mood]] = {
     EventType.ACCOUNT_UNREACHABLE: ("Prepwatch can't watch Batch account {about}", Mood.CRITICAL),
     EventType.ACCOUNT_REACHABLE: ("Prepwatch watches Batch account {about} again", Mood.GOOD),
-    EventType.WEBHOOK_FAILING: ("Webhook {about} does not answer as it should", Mood.ERROR),
+    EventType.WEBHOOK_FAILING: ("Webhook {about} refuses what it is sent, or does not answer", Mood.ERROR),
     EventType.WEBHOOK_RECOVERED: ("Webhook {about} works again", Mood.GOOD),
     EventType.WEBHOOK_DISABLED: ("Webhook {about} is switched off: its receiver is gone for good", Mood.ERROR),
+    EventType.WEBHOOK_ENABLED: ("Webhook {about} is switched on again", Mood.GOOD),
     EventType.PING: ("Prepwatch reaches you here (webhook {about})", Mood.INFO),
 }
+_BY_REQUEST: Mapping[str, tuple[str, Mood]] = {
+    EventType.WEBHOOK_DISABLED: ("Webhook {about} was switched off by request", Mood.INFO),
+}
+"""What a colleague did on purpose: nobody is called for it, and what was told of the webhook before is over."""

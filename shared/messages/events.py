@@ -49,6 +49,7 @@ class EventType(StrEnum):
     WEBHOOK_FAILING = EVENT_TYPE_PREFIX + "webhook.failing"
     WEBHOOK_RECOVERED = EVENT_TYPE_PREFIX + "webhook.recovered"
     WEBHOOK_DISABLED = EVENT_TYPE_PREFIX + "webhook.disabled"
+    WEBHOOK_ENABLED = EVENT_TYPE_PREFIX + "webhook.enabled"
     PING = EVENT_TYPE_PREFIX + "ping"
 
 

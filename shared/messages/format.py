@@ -87,6 +87,11 @@ class Format(Struct, frozen=True, kw_only=True):
         return self.tells is not Tells.EVENTS
 
     @property
+    def is_chat(self) -> bool:
+        """Whether people read along: of several that are broken one is said by the others."""
+        return self.tells is Tells.CHAT
+
+    @property
     def opens_incidents(self) -> bool:
         """Whether each job has an incident of its own, which begins, is brought up to date and ends."""
         return self.tells is Tells.INCIDENTS

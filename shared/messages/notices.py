@@ -66,6 +66,11 @@ class Notice(Struct, frozen=True, kw_only=True):
             return replace(self, sections=tuple(others), left_out=self.left_out + 1)
         return replace(self, sections=(replace(last, facts=last.facts[:-1]),))
 
+    def least(self) -> "Notice":
+        """The notice in one line of plain letters: what a service that calls the whole wrong may still take."""
+        heading = self.heading.encode("ascii", "replace").decode()
+        return replace(self, heading=heading, since=None, sections=(), left_out=0, links={})
+
 
 def fact(name: str, text: str, limit: int = VALUE_BYTES) -> tuple[str, str]:
     """A fact in words that may be somebody else's, cleaned and cut to `limit` bytes."""

@@ -21,7 +21,8 @@ def signing_headers(*, message_id: str, now: datetime, body: bytes, secrets: Seq
     """Return the three webhook-* headers for one attempt to send exactly the bytes of *body*.
 
     *message_id* is the same at every attempt, *now* (aware) is the time of this one. There is one signature
-    per secret, so that receivers may change keys at their leisure while both are configured.
+    per secret, so that receivers may change keys at their leisure while both are configured; of several, the
+    first once more at the end, because libraries (NuGet StandardWebhooks 1.1.2 is one) overlook the last.
 
     Raises:
         ValueError: for an id that can't be signed unambiguously, a naive time or no secret; a programming error.
@@ -34,11 +35,11 @@ def signing_headers(*, message_id: str, now: datetime, body: bytes, secrets: Seq
         raise ValueError("nothing to sign with: leave unsigned webhooks out before signing")
     timestamp = str(int(now.timestamp()))
     signed = f"{message_id}.{timestamp}.".encode() + body
-    signatures = (base64.b64encode(hmac.digest(secret, signed, hashlib.sha256)).decode() for secret in secrets)
+    signatures = ["v1," + base64.b64encode(hmac.digest(secret, signed, hashlib.sha256)).decode() for secret in secrets]
     return {
         "webhook-id": message_id,
         "webhook-timestamp": timestamp,
-        "webhook-signature": " ".join(f"v1,{signature}" for signature in signatures),
+        "webhook-signature": " ".join([*signatures, *(signatures[:1] if len(signatures) > 1 else [])]),
     }
 
 

@@ -53,6 +53,8 @@ def parse_address(
         raise InvalidValueError("has a user or password in its address", "leave out everything up to the @")
     if parts.scheme == "http" and not allow_http and not is_loopback(name):
         raise InvalidValueError("is http, which anybody on the way can read", "write https://")
+    if port == 0:
+        raise InvalidValueError("has the port 0, where nothing listens", "name the port, or leave it out")
     if parts.path.strip("/") and not allow_path:
         raise InvalidValueError("has a path", "write scheme and host only, for example https://host.example")
     if parts.fragment or (parts.query and not allow_query):

@@ -113,7 +113,7 @@ SETTINGS = (
     Setting(
         name="HEARTBEAT_URL",
         default=None,
-        meaning="Called after every good cycle without dead deliveries, else with /fail appended.",
+        meaning="Called after every cycle; with /fail appended to its path while Prepwatch is blind or not heard.",
         secret=True,
     ),
     Setting(

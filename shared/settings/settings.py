@@ -245,7 +245,9 @@ def _webhooks(reader: SettingReader, accounts: Sequence[HttpAddress], *, allow_h
 def _heartbeat_url(reader: SettingReader, *, allow_http: bool) -> str | None:
     if reader.waits_for("HEARTBEAT_URL"):
         return None
-    return reader.optional("HEARTBEAT_URL", lambda text: parse_address(text, allow_http=allow_http).url.rstrip("/"))
+    return reader.optional(
+        "HEARTBEAT_URL", lambda text: parse_address(text, allow_query=True, allow_http=allow_http).url.rstrip("/")
+    )
 
 
 def _public_url(reader: SettingReader) -> str | None:

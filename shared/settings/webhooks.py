@@ -19,6 +19,7 @@ from shared.webhook import EVENT_TYPE_PREFIX, EVERYTHING, Webhook
 
 DEFAULT_NAME = "default"
 MAX_WEBHOOKS = 20
+_RETIRED = (".webhook.office.com", ".outlook.office.com", ".outlook.office365.com")
 
 _FILTERS = ("events", "jobs", "accounts", "pools")
 MEMBERS = {
@@ -249,6 +250,9 @@ def _address(text: str, *, allow_http: bool) -> HttpAddress:
     address = parse_address(text, allow_query=True, allow_http=allow_http)
     if address.origin.startswith("http:") and not allow_http:
         raise InvalidValueError("is http", "write https://, or set WEBHOOK_ALLOW_HTTP=true for local use")
+    if f".{address.name}".endswith(_RETIRED):
+        mend = "choose Workflows at the channel, post when a webhook request is received, and set the URL that it gives"
+        raise InvalidValueError("is of an Office 365 connector, a service that Microsoft has retired", mend)
     return address
 
 

@@ -27,6 +27,8 @@ END = "}"
 """Sorts directly after the separator: `job}` ends the range of the keys that begin with `job|`."""
 
 _PIECE = 64 * 1024
+_BY_REQUEST_BEFORE = "switched off by request"
+"""What rows from before `by_request` say of a webhook that a person has switched off."""
 _T = TypeVar("_T", bound=Struct)
 _encoder = msgspec.msgpack.Encoder()
 
@@ -50,6 +52,11 @@ def event_key(event_id: str) -> str:
 def delivery_key(state: DeliveryState, webhook: str, event_id: str) -> str:
     """The row key of a delivery in that state."""
     return f"{state.value}|{webhook}|{event_id}"
+
+
+def deliveries_of(state: DeliveryState, webhook: str) -> tuple[str, str]:
+    """Start and end of the keys of a webhook's deliveries in that state."""
+    return range_of(f"{state.value}|{webhook}")
 
 
 def digest_key(webhook: str, job_id: str) -> str:
@@ -125,7 +132,12 @@ def read_webhook(row: Row | None, name: str) -> WebhookState:
     Raises:
         UnreadableRowError: Nobody can tell.
     """
-    return from_row(row, WebhookState) if row else WebhookState(name=name)
+    if row is None:
+        return WebhookState(name=name)
+    state = from_row(row, WebhookState)
+    if state.disabled_since is not None and state.reason == _BY_REQUEST_BEFORE:
+        return msgspec.structs.replace(state, by_request=True)
+    return state
 
 
 def pack(data: bytes) -> dict[str, Column]:

@@ -9,6 +9,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from shared.webhook import SendFailure
+
 
 class DeliveryState(StrEnum):
     """Where a delivery stands; it is the prefix of its row key."""
@@ -19,23 +21,27 @@ class DeliveryState(StrEnum):
 
 
 class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One try of a delivery: when, what came back, and in words why it counts as it does.
+    """One try to tell a webhook something: when, what came back, and in words why it counts as it does.
 
-    `status` is None when no answer came; `answer` is the beginning of what the receiver said, at most 1 KiB.
+    `status` is None when no answer came, `failure` None when one came whole; `answer` is the beginning of what the
+    receiver said, at most 1 KiB. A `probe` of a failing webhook uses up none of the delivery's attempts.
     """
 
     at: datetime
     status: int | None = None
+    failure: SendFailure | None = None
     reason: str = ""
     duration_ms: int = 0
     answer: str = ""
+    probe: bool = False
 
 
 class Delivery(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One event on its way to one webhook.
 
-    Due at `next_attempt_at`, unless somebody holds it until `leased_until`. `tries` counts attempts, claimed ones too;
-    `attempts` keeps the last ten.
+    Due at `next_attempt_at`, unless somebody holds it until `leased_until`. `tries` counts attempts, claimed ones too
+    but no probes; `attempts` keeps the last ten. `lost` says that somebody claimed it and never recorded what came of
+    it. `closed` says of an ended one that it was not taken, and that this is nobody's fault.
     """
 
     webhook: str
@@ -48,18 +54,41 @@ class Delivery(Struct, frozen=True, kw_only=True, omit_defaults=True):
     attempts: tuple[Attempt, ...] = ()
     ended_at: datetime | None = None
     reason: str = ""
+    lost: bool = False
+    closed: bool = False
 
 
 class WebhookState(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a webhook fares: failures in a row, failing and disabled since when, and when it may next be tried."""
+    """How a webhook fares, and when it may next be tried.
+
+    `failures` counts what it has not taken in a row, the first of them at `refused_since`, the newest as in `last`.
+    Failing since then, it is probed, last at `probed_at`. What was last tried before `recovered_at` is due. A person
+    disabled it if `by_request`, else its receiver said that it is gone.
+    """
 
     name: str
     failures: int = 0
+    refused_since: datetime | None = None
     failing_since: datetime | None = None
     disabled_since: datetime | None = None
+    by_request: bool = False
     not_before: datetime | None = None
+    probed_at: datetime | None = None
+    recovered_at: datetime | None = None
+    last: Attempt | None = None
     reason: str = ""
     commit: str = ""
+
+
+class Refusal(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a chat or pager webhook calls wrong, as a whole and in its shortest form: news up to a generation.
+
+    It is not sent again before the webhook recovers or there is more to tell. Whoever has `dismissed` it knows.
+    """
+
+    generation: int
+    attempt: Attempt
+    dismissed: bool = False
 
 
 class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -69,6 +98,7 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `counted_from`: an id that was forgotten meanwhile is counted anew. `stuck_since`, `unreachable_since` and `gone`
     are the job's troubles that it knows of, `gone` by when the head that vanished was first seen. `standing` says that
     it was last told of failures or a standstill that go on, so that it is owed the end; `at` is when that was.
+    `refusal` is what it could not be told since, None for nothing.
     """
 
     job_id: str = ""
@@ -80,6 +110,7 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     gone: datetime | None = None
     standing: bool = False
     at: datetime | None = None
+    refusal: Refusal | None = None
 
     @property
     def owes_an_end(self) -> bool:
@@ -91,7 +122,8 @@ class Pace(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How fast a chat or pager webhook may be told of one account, and who is telling it.
 
     `held_since` is when the oldest news that waits came, None when none does. `step` counts the messages since the last
-    quiet hour, the last sent at `sent_at`. After `tries` failed attempts none is made before `not_before`.
+    quiet hour, the last sent at `sent_at`. After `tries` failed attempts, the last at `tried_at`, none is made before
+    `not_before`, unless the webhook has recovered since.
     """
 
     lease: str = ""
@@ -100,4 +132,5 @@ class Pace(Struct, frozen=True, kw_only=True, omit_defaults=True):
     sent_at: datetime | None = None
     step: int = 0
     tries: int = 0
+    tried_at: datetime | None = None
     not_before: datetime | None = None

@@ -83,7 +83,7 @@ class EventRoutes(Struct, frozen=True, kw_only=True):
         query = Query(request, ("webhook",))
         event_id = request.route["eventId"]
         done = self.redelivery.redeliver(event_id, query.text("webhook"))
-        queued = [one.partition for one in done if one.view.result is RedeliveryResult.QUEUED]
+        queued = [one.partition for one in done if one.view.result is not RedeliveryResult.SKIPPED]
         return self._accepted(RedeliveredView(event_id=event_id, value=tuple(one.view for one in done)), queued)
 
     def redeliver_events(self, request: Request) -> Answer:

@@ -111,7 +111,7 @@ class Routes(Struct, frozen=True, kw_only=True):
         return tagged_answer(request, view)
 
     def health(self, request: Request) -> Answer:  # noqa: ARG002 - every route has one signature
-        """GET /api/health: 200, or 503 when stale, and what is wrong in general: no names, because anybody may ask."""
+        """GET /api/health: 200, or 503 as the heartbeat says, and why in general: no names, because anybody may ask."""
         return self._health.answer(self.clock(), self._check_health)
 
     def _check_health(self) -> Answer:

@@ -24,9 +24,10 @@ class WebhookRoutes(Struct, frozen=True, kw_only=True):
         return tagged_answer(request, WebhooksListView(value=value, next_link=more))
 
     def ping_webhook(self, request: Request) -> Answer:
-        """POST /api/webhooks/{name}/ping."""
+        """POST /api/webhooks/{name}/ping; what waits is then tried soon, if it was taken."""
         Query(request, ())
-        return json_answer(self.admin.ping(request.route["name"]))
+        told = self.admin.ping(request.route["name"])
+        return replace(json_answer(told), nudges=tuple(self.admin.accounts) if told.delivered else ())
 
     def enable_webhook(self, request: Request) -> Answer:
         """POST /api/webhooks/{name}/enable; what waits for it is then tried soon."""

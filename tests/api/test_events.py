@@ -52,6 +52,8 @@ def _nodes(deployment: Deployment, **query: str) -> list[int]:
     """The numbers of the nodes that the listed events tell, in their order."""
     numbers = []
     for event in deployment.ask(list_events, query).body["value"]:
+        if not event["jobId"]:  # of a webhook
+            continue
         full = deployment.ask(get_event, eventId=event["id"]).body["event"]
         numbers.append(int(full["data"]["nodes"][0]["nodeId"].removeprefix("node-")))
     return numbers

@@ -35,9 +35,8 @@ def redeliver_events(routes: Any, request: Request) -> Answer:
 
 
 def _event_ids(deployment: Deployment) -> list[str]:
-    return [
-        event["id"] for event in deployment.ask(lambda routes, asked: routes.events.list_events(asked)).body["value"]
-    ]
+    listed = deployment.ask(lambda routes, asked: routes.events.list_events(asked)).body["value"]
+    return [event["id"] for event in listed if event["jobId"]]
 
 
 def _rows(deployment: Deployment, partition: str = ACCOUNT) -> list[str]:
@@ -58,10 +57,12 @@ def _told(*webhooks: Mapping[str, object], status: int = 204, table: Table | Non
     for _ in range(4):
         deployment.clock.advance(minutes=10)
         deployment.deliver()
+    if status == 410:
+        deployment.ask(lambda routes, asked: routes.webhooks.enable_webhook(asked), name="ops")
     return deployment
 
 
-@pytest.mark.parametrize("status", [204, 400], ids=["delivered", "dead"])
+@pytest.mark.parametrize("status", [204, 410], ids=["delivered", "dead"])
 def test_the_same_bytes_again(status: int) -> None:
     """An ended delivery is sent again with its id and bytes, all its attempts before it, and ends."""
     deployment = _told(status=status)
@@ -87,8 +88,8 @@ def test_the_same_bytes_again(status: int) -> None:
     assert len(body["deliveries"][0]["attempts"]) == 2 * len(before)
 
 
-def test_pending_is_left_alone() -> None:
-    """What waits for its next attempt anyway is not touched."""
+def test_pending_is_due_now() -> None:
+    """What waits for its next attempt anyway is not touched, and is attempted at once."""
     deployment = deploy()
     deployment.sender.answer = refusal(500)
     deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)))
@@ -96,8 +97,12 @@ def test_pending_is_left_alone() -> None:
     (event_id,) = _event_ids(deployment)
     before = deployment.table.get(ACCOUNT, delivery_key(DeliveryState.DUE, "ops", event_id))
     told = deployment.ask(redeliver_event, eventId=event_id)
-    assert (told.status, told.body["value"][0]["result"], told.nudges) == (202, "alreadyPending", ())
+    assert (told.status, told.body["value"][0]["result"], told.nudges) == (202, "alreadyPending", (ACCOUNT,))
     assert deployment.table.get(ACCOUNT, delivery_key(DeliveryState.DUE, "ops", event_id)) == before
+    deployment.sender.answer = ACCEPTED
+    deployment.clock.advance(seconds=1)
+    deployment.deliver()
+    assert _rows(deployment) == ["done|ops"]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +166,7 @@ def test_disabled_webhook() -> None:
 # --- ranges ---------------------------------------------------------------------------------------------------
 
 
-def _told_six(status: int = 400) -> Deployment:
+def _told_six(status: int = 410) -> Deployment:
     """An app of two accounts that has told six failures, one a minute from 12:00 on."""
     deployment = deploy(accounts=2)
     deployment.sender.answer = ACCEPTED if status == 204 else refusal(status)
@@ -171,10 +176,10 @@ def _told_six(status: int = 400) -> Deployment:
         deployment.batches[account].add(a_job(f"job-{number}"), node)
         deployment.poll(account)
         deployment.clock.advance(minutes=1)
-    for _ in range(3):
-        deployment.clock.advance(minutes=10)
-        deployment.deliver(ACCOUNT)
-        deployment.deliver(OTHER_ACCOUNT)
+    for account in (ACCOUNT, OTHER_ACCOUNT):
+        deployment.deliver(account)
+    if status != 204:
+        deployment.ask(lambda routes, asked: routes.webhooks.enable_webhook(asked), name="ops")
     return deployment
 
 
@@ -185,10 +190,10 @@ def _due(deployment: Deployment) -> int:
 @pytest.mark.parametrize(
     ("status", "body", "queued"),
     [
-        pytest.param(400, {"state": "dead"}, 6, id="all dead"),
-        pytest.param(400, {"state": "dead", "webhook": "ops"}, 6, id="all dead of one"),
-        pytest.param(400, {"state": "dead", "since": "2026-11-01T12:04:00Z"}, 2, id="dead since"),
-        pytest.param(400, {"state": "dead", "until": "2026-11-01T13:01:00+01:00"}, 1, id="dead until"),
+        pytest.param(410, {"state": "dead"}, 6, id="all dead"),
+        pytest.param(410, {"state": "dead", "webhook": "ops"}, 6, id="all dead of one"),
+        pytest.param(410, {"state": "dead", "since": "2026-11-01T12:04:00Z"}, 2, id="dead since"),
+        pytest.param(410, {"state": "dead", "until": "2026-11-01T13:01:00+01:00"}, 1, id="dead until"),
         pytest.param(204, {"state": "dead"}, 0, id="none dead"),
         pytest.param(204, {"state": "all", "since": "2026-11-01T12:02:00Z"}, 4, id="all since"),
         pytest.param(
@@ -213,7 +218,7 @@ def test_ranges(status: int, body: object, queued: int) -> None:
 def test_at_most_so_many(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A call queues a bounded number and says how to go on; each delivery is queued once."""
     monkeypatch.setattr(redelivery, "MAX_AT_ONCE", 4)
-    deployment = _told_six()
+    deployment = _told_six(410 if state == "dead" else 204)
     body = {"state": state, "since": "2026-11-01T12:00:00Z"}
     first = deployment.ask(redeliver_events, body=body).body
     assert (first["queued"], first["more"]) == (4, True)
@@ -235,7 +240,7 @@ def test_a_range_goes_on_behind_what_it_looked_at(monkeypatch: pytest.MonkeyPatc
 
 def test_dead_of_a_removed_webhook() -> None:
     """What is owed to a webhook that is configured no more is skipped: it would only die again."""
-    before = _told(SIGNED, status=400)
+    before = _told(SIGNED, status=410)
     after = deploy(SECOND, table=before.table)
     assert after.ask(redeliver_events, body={"state": "dead"}).body["skipped"] == 1
     assert _rows(after) == ["dead|ops"]
@@ -366,7 +371,7 @@ def table(request: pytest.FixtureRequest) -> Table:
     return open_table(request.getfixturevalue("azurite").connection_string, f"t{uuid4().hex}")
 
 
-@pytest.mark.parametrize("status", [204, 400], ids=["delivered", "dead"])
+@pytest.mark.parametrize("status", [204, 410], ids=["delivered", "dead"])
 def test_many_at_once(table: Table, status: int) -> None:
     """Four redeliveries and two deliverers at once leave one delivery at a time, which ends."""
     before = _told(status=status, table=table)

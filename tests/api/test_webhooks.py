@@ -220,7 +220,7 @@ def test_a_webhook_that_is_off_can_be_pinged() -> None:
 
 
 def test_disable_and_enable() -> None:
-    """A disabled webhook is sent nothing; enabled again it is, and what died meanwhile can be sent again."""
+    """A disabled webhook is sent nothing, and that is no death; enabled again it is sent what is asked for again."""
     deployment = deploy(SIGNED, WATCHER)
     told = _ask(deployment, "disable", "ops")
     assert (told.status, told.body["state"], told.body["reason"]) == (200, "disabled", "switched off by request")
@@ -228,15 +228,21 @@ def test_disable_and_enable() -> None:
     assert deployment.ask(Routes.summary).body["webhooks"]["disabled"] == ["ops"]
     _fail(deployment, 1)
     assert not [request for request in deployment.sender.sent if "a.example" in request.url]
-    assert _ask(deployment, "list").body["value"][0]["dead"] == 1
+    listed = _ask(deployment, "list").body["value"][0]
+    assert (listed["due"], listed["dead"]) == (0, 0)
 
     told = _ask(deployment, "enable", "ops")
     assert (told.status, told.body["state"], told.body["disabledSince"]) == (200, "ok", None)
-    redeliver = deployment.ask(lambda routes, asked: routes.events.redeliver_events(asked), body={"state": "dead"})
-    assert redeliver.body["queued"] == 1
+    listed = deployment.ask(lambda routes, asked: routes.events.list_events(asked), {"job": "job-1"}).body["value"]
+    (event,) = (one for one in listed if one["deliveries"])
+    assert (event["deliveries"][0]["state"], event["deliveries"][0]["reason"]) == (
+        "closed",
+        "the webhook is disabled: switched off by request",
+    )
+    deployment.ask(lambda routes, asked: routes.events.redeliver_event(asked), {"webhook": "ops"}, eventId=event["id"])
     deployment.deliver()
     assert len([request for request in deployment.sender.sent if "a.example" in request.url]) == 1
-    assert _types(deployment) == ["webhook.disabled", "webhook.recovered"]
+    assert _types(deployment) == ["webhook.disabled", "webhook.enabled"]
 
 
 def test_switching_twice_changes_nothing() -> None:
@@ -247,7 +253,7 @@ def test_switching_twice_changes_nothing() -> None:
         deployment.clock.advance(minutes=1)
         assert _ask(deployment, method, "ops").body == first.body
     deployment.deliver()
-    assert sorted(_types(deployment)) == ["webhook.disabled", "webhook.recovered"]
+    assert sorted(_types(deployment)) == ["webhook.disabled", "webhook.enabled"]
 
 
 def test_enable_ends_the_pause_of_a_failing_webhook() -> None:

@@ -1,6 +1,6 @@
 """Who is owed what, and what an answer makes of it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from shared.delivery.attempts import (
+    GIVE_UP_AFTER,
     LEASE,
     LONGEST_WAIT,
     MAX_KEPT_ANSWER,
@@ -17,18 +18,20 @@ from shared.delivery.attempts import (
     Judgement,
     NextStep,
     Verdict,
+    attempt_of,
     claim,
     give_up,
+    has_lost_an_attempt,
     is_due,
+    is_given_up,
     judge,
     next_step,
     wait_before,
 )
-from shared.delivery.health import FAILING_AFTER, follow_webhook
 from shared.ledger.owed import new_delivery, recipients
 from shared.messages.events import EventType, account_event, job_event, webhook_event
 from shared.messages.formats import FORMATS
-from shared.state.telling import Delivery, DeliveryState, WebhookState
+from shared.state.telling import Delivery, DeliveryState
 from shared.webhook import SendFailure, WebhookAnswer
 from tests.support.builders import NOW, ORIGIN, SITE, answer, head, webhook
 
@@ -62,14 +65,13 @@ def _expected(webhook_format: str, status: int, tries: int) -> Verdict:
 @pytest.mark.parametrize("tries", [1, 2, 3, 11])
 @pytest.mark.parametrize("webhook_format", FORMATS)
 def test_every_status(webhook_format: str, tries: int) -> None:
-    """Every HTTP status from 100 to 599 has the table's verdict, a reason that names it, and counts from 500 on."""
+    """Every HTTP status from 100 to 599 has the table's verdict and a reason that names it; 429 gives a minute."""
     for status in range(100, 600):
         judged = _judge(answer(status), webhook_format, tries)
 
         assert judged.verdict is _expected(webhook_format, status, tries), status
         assert str(status) in judged.reason
-        assert judged.counts_as_failure is (status >= 500)
-        assert judged.asked_wait is None
+        assert judged.asked_wait == (timedelta(minutes=1) if status == 429 else None)
 
 
 @pytest.mark.parametrize(
@@ -95,18 +97,13 @@ def test_what_the_services_say(webhook_format: str, answered: WebhookAnswer, ver
 @pytest.mark.parametrize("status", [None, 200, 410])
 @pytest.mark.parametrize("failure", SendFailure)
 def test_every_failure(failure: SendFailure, status: int | None) -> None:
-    """A failed exchange is never a success, whatever status line came; only what we may not send is dead.
+    """A failed exchange is never a success, whatever status line came, and is tried again by the schedule.
 
-    What is our own fault does not make the receiver count as failing.
+    An address that may not be called, too: what a name leads to can be wrong for a moment.
     """
     judged = _judge(answer(status, failure=failure))
-    hopeless = failure in {SendFailure.BLOCKED_ADDRESS, SendFailure.BAD_URL, SendFailure.BAD_HEADER}
 
-    assert judged == Judgement(
-        verdict=Verdict.DEAD if hopeless else Verdict.RETRY,
-        reason="as the sender says",
-        counts_as_failure=not hopeless and failure is not SendFailure.DEFECT,
-    )
+    assert judged == Judgement(verdict=Verdict.RETRY, reason="as the sender says")
 
 
 # --- Retry-After --------------------------------------------------------------------------------------------------
@@ -133,11 +130,15 @@ def test_retry_after(status: int, header: str | None, wait: timedelta | None) ->
     """What a throttling receiver asks for is honoured, between our schedule and a day; garbage is passed over."""
     answered = answer(status, retry_after=header)
     judged = _judge(answered)
-    step = next_step(_claimed(1), judged, answered, NOW)
+    step = _next(_claimed(1), judged, answered)
     ours = wait_before(EVENT.id, 1)
 
     assert ours is not None
-    assert (judged.asked_wait is None) is (wait is None)
+    # One that does not say how much patience it wants gets a minute.
+    minute = timedelta(minutes=1) if status == 429 else None
+    assert (judged.asked_wait if wait is None else min(judged.asked_wait or wait, LONGEST_WAIT)) == (
+        minute if wait is None else wait
+    )
     assert step.state is DeliveryState.DUE
     assert step.delivery.next_attempt_at == NOW + max(ours, min(wait or ours, LONGEST_WAIT))
 
@@ -149,6 +150,10 @@ def test_retry_after_of_others_is_not_read() -> None:
 
 
 # --- a delivery's way ---------------------------------------------------------------------------------------------
+
+
+def _next(delivery: Delivery, judged: Judgement, answered: WebhookAnswer, now: datetime = NOW) -> NextStep:
+    return next_step(delivery, judged, attempt_of(judged, answered, now))
 
 
 def _claimed(tries: int) -> Delivery:
@@ -181,7 +186,7 @@ def test_a_new_delivery_is_due_and_held_while_it_is_attempted() -> None:
 def test_what_follows_from_a_verdict(verdict: Verdict, state: DeliveryState) -> None:
     """Each verdict moves the delivery to its state, frees it, and is kept with its reason and the answer."""
     judged = Judgement(verdict=verdict, reason="why")
-    step = next_step(_claimed(1), judged, answer(503, body=b"busy\x00\n"), NOW)
+    step = _next(_claimed(1), judged, answer(503, body=b"busy\x00\n"))
     (attempt,) = step.delivery.attempts
 
     assert step.state is state
@@ -194,7 +199,7 @@ def test_what_follows_from_a_verdict(verdict: Verdict, state: DeliveryState) -> 
 @given(st.binary(max_size=3000))
 def test_what_is_kept_of_an_answer(body: bytes) -> None:
     """At most 1 KiB of an answer is kept, on one line and printable, whatever its bytes."""
-    step = next_step(_claimed(1), _judge(answer(500)), answer(500, body=body), NOW)
+    step = _next(_claimed(1), _judge(answer(500)), answer(500, body=body))
 
     kept = step.delivery.attempts[0].answer
     assert len(kept) <= MAX_KEPT_ANSWER
@@ -208,7 +213,7 @@ def _delivered_by(answers: list[WebhookAnswer], webhook_format: str) -> tuple[Ne
     for number in range(100):
         answered = answers[min(number, len(answers) - 1)]
         claimed = claim(delivery, "lease", now)
-        step = next_step(claimed, judge(FORMATS[webhook_format], answered, claimed.tries, now), answered, now)
+        step = _next(claimed, judge(FORMATS[webhook_format], answered, claimed.tries, now), answered, now)
         delivery = step.delivery
         if step.state is not DeliveryState.DUE:
             return step, waits
@@ -278,76 +283,72 @@ def test_burying() -> None:
     assert (step.delivery.lease, step.delivery.leased_until) == ("", None)
 
 
-# --- how a webhook fares ------------------------------------------------------------------------------------------
-
-FAILED = _judge(answer(500))
-DELIVERED = _judge(answer(200))
-REFUSED = _judge(answer(404))
-PATIENCE = _judge(answer(429, retry_after="120"))
-GONE = _judge(answer(410))
-
-
-def _fare(*judged: Judgement) -> WebhookState:
-    state = WebhookState(name="ops")
-    for one in judged:
-        state = follow_webhook(state, one, NOW)
-    return state
-
-
 @pytest.mark.parametrize(
-    ("judged", "failing"),
+    ("recovered", "due"),
     [
-        pytest.param([FAILED] * (FAILING_AFTER - 1), False, id="two failures"),
-        pytest.param([FAILED] * FAILING_AFTER, True, id="three failures"),
-        pytest.param([FAILED, FAILED, DELIVERED, FAILED, FAILED], False, id="sporadic failures"),
-        pytest.param([FAILED] * 9 + [DELIVERED], False, id="recovered"),
-        pytest.param([_judge(answer(None, failure=SendFailure.TIMEOUT))] * 3, True, id="timeouts"),
-        pytest.param([REFUSED] * 9, False, id="refusals are for operators to mend"),
-        pytest.param([_judge(answer(None, failure=SendFailure.BLOCKED_ADDRESS))] * 9, False, id="never sent"),
-        pytest.param([PATIENCE] * 9, False, id="throttled"),
+        pytest.param(None, False, id="it has not"),
+        pytest.param(timedelta(seconds=-1), False, id="before the last attempt"),
+        pytest.param(timedelta(minutes=10), True, id="after it"),
+        pytest.param(timedelta(hours=5), False, id="by a clock that has jumped back since"),
     ],
 )
-def test_when_a_webhook_is_failing(judged: list[Judgement], *, failing: bool) -> None:
-    """Three connection errors, timeouts or 5xx in a row make a webhook failing; a success ends that."""
-    state = _fare(*judged)
+def test_recovery_makes_due(recovered: timedelta | None, *, due: bool) -> None:
+    """What was last tried before its webhook recovered is due, without its row being written."""
+    failed = replace(
+        _next(_claimed(4), _judge(answer(500)), answer(500)).delivery, next_attempt_at=NOW + timedelta(hours=1)
+    )
+    now = NOW + timedelta(minutes=20)
 
-    assert (state.failing_since == NOW) is failing
-    assert state.disabled_since is None
-
-
-def test_a_failing_webhook_is_probed_with_growing_pauses() -> None:
-    """Each failed probe of a failing webhook puts off the next one, up to a quarter of an hour; success ends it all."""
-    pauses = []
-    for failures in range(1, 9):
-        state = _fare(*[FAILED] * failures)
-        pauses.append(None if state.not_before is None else (state.not_before - NOW) // timedelta(minutes=1))
-
-    assert pauses == [None, None, 1, 2, 5, 15, 15, 15]
-    assert _fare(*[FAILED] * 8, DELIVERED) == WebhookState(name="ops")
+    assert is_due(failed, now, None if recovered is None else NOW + recovered) is due
+    assert not is_due(claim(failed, "lease", now), now, now)
 
 
-def test_failing_since_stays() -> None:
-    """A webhook is failing since its third failure, however many follow."""
-    state = _fare(*[FAILED] * 3)
+def test_a_clock_that_jumps_back_delays_nothing() -> None:
+    """What a clock that was five hours ahead tried, made or held is due at once, and waits as ever after that."""
+    ahead = NOW + timedelta(hours=5)
+    failed = _next(_claimed(3), _judge(answer(500)), answer(500), ahead).delivery
+    made = new_delivery("ops", EVENT, ahead)
+    again = _next(claim(failed, "lease", NOW), _judge(answer(500)), answer(500)).delivery
 
-    assert follow_webhook(state, FAILED, NOW + timedelta(hours=1)).failing_since == NOW
-
-
-def test_patience_holds_back_the_whole_webhook() -> None:
-    """A throttling receiver is left alone by all its deliveries, no longer than a day."""
-    assert _fare(PATIENCE).not_before == NOW + timedelta(minutes=2)
-    assert _fare(_judge(answer(429, retry_after="9" * 9))).not_before == NOW + LONGEST_WAIT
-    assert _fare(_judge(answer(503, retry_after="600"))).not_before == NOW + timedelta(minutes=10)
-    assert _fare(PATIENCE, DELIVERED).not_before is None
+    assert all(is_due(each, NOW) for each in (failed, made, claim(made, "lease", ahead)))
+    assert NOW < again.next_attempt_at < NOW + timedelta(minutes=20)
 
 
-def test_only_410_disables() -> None:
-    """A receiver that says it is gone is disabled since then; a later answer changes nothing of it."""
-    state = _fare(GONE)
+def test_a_probe_uses_up_no_attempt() -> None:
+    """A probe leaves the schedule of a delivery where it was, also when the body is refused; taken, it is done."""
+    delivery = replace(_claimed(3), leased_until=None, lease="", next_attempt_at=NOW + timedelta(hours=3))
+    claimed = claim(delivery, "probe", NOW, probe=True)
 
-    assert (state.disabled_since, state.reason) == (NOW, GONE.reason)
-    assert follow_webhook(state, GONE, NOW + timedelta(hours=1)).disabled_since == NOW
-    assert follow_webhook(state, DELIVERED, NOW + timedelta(hours=1)).disabled_since == NOW
+    for status in (500, 400):
+        judged = judge(FORMATS["cloudevents"], answer(status), 3, NOW)
+        step = next_step(claimed, judged, attempt_of(judged, answer(status), NOW, probe=True))
+        assert (step.state, step.delivery.tries, step.delivery.next_attempt_at) == (
+            DeliveryState.DUE,
+            delivery.tries,
+            delivery.next_attempt_at,
+        )
+        assert step.delivery.attempts[-1].probe
+    taken = next_step(claimed, _judge(answer(204)), attempt_of(_judge(answer(204)), answer(204), NOW, probe=True))
+    assert taken.state is DeliveryState.DONE
+
+
+def test_a_lost_attempt_is_never_forgotten() -> None:
+    """A claim whose end nobody recorded shows in the next claim, and in all later ones."""
+    claimed = claim(new_delivery("ops", EVENT, NOW), "first", NOW)
+    assert not claimed.lost
+    again = claim(claimed, "second", NOW + LEASE)
+    assert again.lost
+    recorded = _next(again, _judge(answer(500)), answer(500)).delivery
+    assert has_lost_an_attempt(recorded)
+
+
+def test_what_waits_is_given_up_after_75_hours() -> None:
+    """A delivery that nobody takes, because its webhook is only probed, is given up after 75 hours, and not before."""
+    delivery = new_delivery("ops", EVENT, NOW)
+
+    assert not is_given_up(delivery, NOW + GIVE_UP_AFTER - timedelta(seconds=1))
+    assert is_given_up(delivery, NOW + GIVE_UP_AFTER)
+    assert timedelta(hours=75) == GIVE_UP_AFTER
 
 
 # --- recipients ---------------------------------------------------------------------------------------------------

@@ -360,16 +360,16 @@ def test_job_that_begins_anew() -> None:
 
 @pytest.mark.parametrize("answer", [None, (500, b""), (403, b""), (400, b"invalid_blocks"), (200, b"<html>")])
 def test_refused_messages_wait_and_are_not_lost(answer: tuple[int, bytes] | None) -> None:
-    """A webhook that fails or refuses is tried with growing pauses, and told everything when it is back."""
+    """A webhook that fails or refuses is probed every five minutes, and told everything when it is back."""
     world = World("slack")
     world.sender.answers["slack"] = answer
     world.fail(7)
     world.tick(120)
-    assert 4 <= len(world.told("slack")) <= 12
+    assert 24 <= len(world.told("slack")) <= 27
     world.sender.answers.clear()
     world.fail(5)
     tried = len(world.told("slack"))
-    world.tick(90)
+    world.tick(6)
     (message,) = world.told("slack")[tried:]
     assert _newly_failed(message.text) == 12
 

@@ -6,9 +6,10 @@ import azure.functions as func
 import pytest
 
 import function_app
-from shared.digests.rules import HOLD
+from shared.digests.pace import HOLD
 from shared.nudges.nudge import DELIVERIES_QUEUE, POLLS_QUEUE
 from shared.web.routes import Routes
+from shared.webhook import WebhookRequest
 from tests.support.deployment import ACCOUNT, NOW, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fakes import refusal
 from tests.support.webhook_settings import PAGER, SIGNED, SLACK
@@ -24,8 +25,12 @@ class Platform:
         self.deployment = deployment
         self.sent: list[tuple[str, datetime]] = []
         deployment.sender.answer = refusal(200, b"ok")
-        deployment.sender.during = lambda request: self.sent.append((request.url, deployment.clock.now))
+        deployment.sender.during = self._take
         monkeypatch.setattr(function_app, "prepwatch", lambda: deployment.app)
+
+    def _take(self, request: WebhookRequest) -> None:
+        self.sent.append((request.url, self.deployment.clock.now))
+        self.deployment.sender.answer = refusal(202 if "pagerduty" in request.url else 200, b"ok")
 
     def minute(self) -> None:
         """One firing of the timer, what follows from it, and the rest of the minute."""

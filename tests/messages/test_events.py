@@ -137,8 +137,11 @@ EVENTS: Mapping[str, Event] = {
     "account.reachable": account_event(ORIGIN, EventType.ACCOUNT_REACHABLE, NOW, NOW),
     **{
         kind.value: webhook_event(SITE, kind, "ops", NOW, NOW, reason="status 500")
-        for kind in (EventType.WEBHOOK_FAILING, EventType.WEBHOOK_RECOVERED, EventType.WEBHOOK_DISABLED)
+        for kind in (EventType.WEBHOOK_FAILING, EventType.WEBHOOK_RECOVERED, EventType.WEBHOOK_ENABLED)
     },
+    "webhook.disabled": webhook_event(
+        SITE, EventType.WEBHOOK_DISABLED, "ops", NOW, NOW, reason="status 410", byRequest=False
+    ),
     "ping": webhook_event(SITE, EventType.PING, "ops", NOW, NOW),
     **{f"hostile: {name}": _of(Phase.PREPARATION, status(_full(text))) for name, text in _HOSTILE.items()},
 }

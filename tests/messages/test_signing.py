@@ -49,6 +49,17 @@ def test_both_keys_verify_during_a_rotation(receivers_key: bytes, data: object) 
     assert Webhook(secret_text(receivers_key)).verify(body, headers)["data"] == data
 
 
+def test_the_last_signature_may_be_overlooked() -> None:
+    """A library that leaves out the last signature of several, as some do, still finds that of either secret."""
+    headers = signing_headers(message_id="msg_1", now=datetime.now(UTC), body=b"{}", secrets=[OLD, NEW])
+    seen = headers["webhook-signature"].split()[:-1]
+
+    for key in (OLD, NEW):
+        Webhook(secret_text(key)).verify("{}", {**headers, "webhook-signature": " ".join(seen)})
+    alone = signing_headers(message_id="msg_1", now=datetime.now(UTC), body=b"{}", secrets=[OLD])
+    assert len(alone["webhook-signature"].split()) == 1
+
+
 def test_time_zone_does_not_change_the_timestamp() -> None:
     """The same instant signs the same whatever zone it is written in."""
     elsewhere = NOW.astimezone(timezone(timedelta(hours=5, minutes=30)))

@@ -40,6 +40,13 @@ def _without(members: dict[str, object], *names: str) -> dict[str, object]:
         pytest.param({**SLACK, "urlSetting": "HOOK_URL"}, "WEBHOOKS[0]", "either url or", id="two addresses"),
         pytest.param({**SLACK, "url": 7}, "WEBHOOKS[0].url", "not text", id="address is a number"),
         pytest.param({**SLACK, "url": CANARY}, "WEBHOOKS[0].url", "not a web address", id="address"),
+        pytest.param({**SLACK, "url": f"https://a.example:0/{CANARY}"}, "WEBHOOKS[0].url", "port 0", id="port 0"),
+        *(
+            pytest.param(
+                {**SLACK, "format": "teams", "url": f"https://{host}/{CANARY}"}, "WEBHOOKS[0].url", "retired", id=host
+            )
+            for host in ("contoso.webhook.office.com", "outlook.office.com", "OUTLOOK.office365.com")
+        ),
         pytest.param({**SLACK, "url": None}, "WEBHOOKS[0].url", "not text", id="address is null"),
         pytest.param({**SLACK, "url": f"https://u:{CANARY}@a.example"}, "WEBHOOKS[0].url", "password", id="user"),
         pytest.param(

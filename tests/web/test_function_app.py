@@ -90,7 +90,7 @@ def test_webhooks(deployment: Deployment) -> None:
     assert json.loads(disabled.get_body())["state"] == "disabled"
     enabled = function_app.enable_webhook(_request("POST", "webhooks/ops/enable", name="ops"))
     assert json.loads(enabled.get_body())["state"] == "ok"
-    assert len(deployment.queues.take(DELIVERIES_QUEUE)) == 2
+    assert len(deployment.queues.take(DELIVERIES_QUEUE)) == 3
 
 
 def test_the_page_is_there_without_settings(monkeypatch: pytest.MonkeyPatch) -> None:

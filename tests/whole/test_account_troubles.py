@@ -10,6 +10,7 @@ import pytest
 from shared.adapters.webhook_sender import WebhookSender
 from shared.state.jobs import Cycle
 from shared.state.rows import CYCLE, from_row
+from shared.web.routes import Routes
 from tests.support.fakes import ACCEPTED, START, FakeClock, FakeSender, refusal
 from tests.support.hostile_batch import Play, account, error_reply, failed_node, json_reply, page, says
 from tests.support.receivers import Receiver, answer
@@ -355,18 +356,21 @@ def test_the_heart_beats_after_every_good_cycle(trouble: Trouble) -> None:
     assert app.post.called[3:] == [BEAT]
 
 
-def test_a_dead_delivery_fails_the_heartbeat_for_a_day(trouble: Trouble) -> None:
-    """A delivery that was given up within a day is told to the switch; a day later it is history."""
-    post = FakeSender(refusal(400))
-    app = trouble.app(post=post, HEARTBEAT_URL=BEAT)
-    for _ in range(10):
-        trouble.poll_after(app, 2 * MINUTE)
-    assert app.summary()["deliveries"]["dead"] == len(JOBS)
+def test_a_webhook_that_takes_nothing_fails_the_heartbeat(trouble: Trouble) -> None:
+    """A quarter of an hour after the first message that was not taken the switch is told so, and no longer once it is.
+
+    What was given up is history: nobody hears of it again, however long it is listed.
+    """
+    post = FakeSender(refusal(403))
+    app = trouble.app(post=post, HEARTBEAT_URL=f"{BEAT}/?rid=7")
+    for _ in range(20):
+        trouble.poll_after(app, MINUTE)
+    assert post.called == [f"{BEAT}/?rid=7"] * 15 + [f"{BEAT}/fail?rid=7"] * 5
+    assert app.answer(Routes.health).status == 503
     post.answer = ACCEPTED
-    post.called.clear()
-    trouble.poll_after(app, 22 * 60 * MINUTE)
-    trouble.poll_after(app, 3 * 60 * MINUTE)
-    assert post.called == [f"{BEAT}/fail", BEAT]
+    trouble.poll_after(app, 5 * MINUTE)
+    assert post.called[-1] == f"{BEAT}/?rid=7"
+    assert app.answer(Routes.health).status == 200
 
 
 def test_the_heartbeat_obeys_the_guard_of_webhooks(trouble: Trouble) -> None:

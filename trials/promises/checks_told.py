@@ -12,7 +12,11 @@ from trials.promises.witness import Witness
 from trials.simulation.batch import ACCOUNT
 from trials.simulation.plant import Plant
 
-_ENDS = {"account.reachable": "account.unreachable", "webhook.recovered": "webhook.failing"}
+_ENDS = {
+    "account.reachable": "account.unreachable",
+    "webhook.recovered": "webhook.failing",
+    "webhook.enabled": "webhook.disabled",
+}
 
 
 def check_ends_told(plant: Plant) -> None:

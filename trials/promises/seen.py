@@ -12,6 +12,7 @@ from trials.promises.truth import Incarnation, Occurrence
 OPPOSITES = {
     "account.reachable": "account.unreachable",
     "webhook.recovered": "webhook.failing",
+    "webhook.enabled": "webhook.disabled",
     "job.reachable": "job.unreachable",
     "job.resumed": "job.stuck",
 }

@@ -183,10 +183,10 @@ class Witness:
         delivery = from_row(row, Delivery)
         if new and kind == "due" and place[1] not in self.events:
             self.blame(f"{place[0]} is owed {place[1]}, which is no event")
-        if kind == "done" and place not in self.accepted and self._is_overtaken(place):
+        if kind == "done" and place not in self.accepted and delivery.closed and self._is_left_out(place):
             self.left_out.add(place)
         elif kind == "done" and place not in self.accepted:
-            self.blame(f"{place[1]} was recorded as delivered to {place[0]}, which never took it")
+            self.blame(f"{place[1]} was recorded as delivered to {place[0]}, which never took it: {delivery.reason}")
         if kind == "dead" and not delivery.reason:
             self.blame(f"{place[1]} was given up for {place[0]} without a reason")
         if kind == "due" and not delivery.tries and (not new or place in self.accepted):
@@ -194,18 +194,23 @@ class Witness:
         if not delivery.leased_until:
             self._unrecorded.pop(place, None)
 
-    def _is_overtaken(self, place: Place) -> bool:
-        """Whether it tells chat or pager of a trouble whose end was told."""
-        begun = self.events[place[1]]
-        return place[0] in self.listeners and any(
-            OPPOSITES.get(event.type) == begun.type and event.data.get("since") == begun.data.get("since")
-            for event in self.events.values()
-        )
+    def _is_left_out(self, place: Place) -> bool:
+        """Whether it tells chat or pager of a trouble that is over, or of the end of one which that never heard of."""
+        told = self.events[place[1]]
+        if place[0] not in self.listeners:
+            return False
+        others = [event for event in self.events.values() if event.data.get("since") == told.data.get("since")]
+        if told.type in OPPOSITES:
+            heard = [event for event in others if event.type == OPPOSITES[told.type]]
+            return not any((place[0], event.id) in self.accepted for event in heard)
+        return any(OPPOSITES.get(event.type) == told.type for event in others)
 
     # --- receivers ---
 
     def sending(self, letter: Letter, owner: Owner) -> None:
         """An attempt begins."""
+        if letter.is_ping:
+            return
         if letter.hearing is not None and letter.hearing.about_jobs:
             self.listeners[letter.webhook].sending(letter.hearing, owner)
             return
@@ -217,6 +222,8 @@ class Witness:
 
     def sent(self, letter: Letter) -> None:
         """An attempt has ended."""
+        if letter.is_ping:
+            return
         if letter.hearing is not None and letter.hearing.about_jobs:
             self.listeners[letter.webhook].sent()
         else:
@@ -228,6 +235,8 @@ class Witness:
         self.receipts.append(receipt)
         if not receipt.verified:
             self.blame(f"{letter.webhook} can't verify {letter.id or letter.hearing}")
+        if letter.is_ping:
+            return
         if letter.hearing is not None and receipt.was_read:
             self._heard(letter.webhook, letter.hearing, owner, accepted=receipt.accepted)
         if letter.hearing is None or not letter.hearing.about_jobs:

@@ -12,8 +12,9 @@ from msgspec.structs import asdict, replace
 from shared.batch.model import NodeStatus, Outcome
 from shared.batch.outcomes import outcome_of
 from shared.delivery import run as delivery
+from shared.delivery.attempting import Attempter
 from shared.delivery.attempts import NextStep
-from shared.delivery.run import DeliveryRun
+from shared.delivery.recording import record
 from shared.errors import RowConflictError, StoreError
 from shared.ledger.ledger import Ledger, LostRaceError, Pending
 from shared.ledger.slice import Slice
@@ -106,21 +107,21 @@ def open_mark_dropped_when_it_runs_again() -> AbstractContextManager[object]:
 @mutant
 def delivered_before_it_was_accepted() -> AbstractContextManager[object]:
     """The row is moved to done, and then the request is sent."""
-    original = DeliveryRun._attempt
+    original = Attempter.attempt
 
-    def attempt(self: DeliveryRun, webhook: Any, item: Pending, now: datetime) -> None:
-        done = NextStep(state=DeliveryState.DONE, delivery=replace(item.delivery, ended_at=now))
-        self._record(item, done)
-        original(self, webhook, item, now)
+    def attempt(self: Attempter, webhook: Any, item: Pending, *, probe: bool = False) -> None:
+        done = NextStep(state=DeliveryState.DONE, delivery=replace(item.delivery, ended_at=self.clock()))
+        record(self.table, item, done)
+        original(self, webhook, item, probe=probe)
 
-    return patch.object(DeliveryRun, "_attempt", attempt)
+    return patch.object(Attempter, "attempt", attempt)
 
 
 @mutant
 def lease_ignored() -> AbstractContextManager[object]:
     """Whatever is due by time is taken, whoever holds it."""
 
-    def is_due(item: Delivery, now: datetime) -> bool:
+    def is_due(item: Delivery, now: datetime, _recovered_at: datetime | None = None) -> bool:
         return item.next_attempt_at <= now
 
     return patch.object(delivery, "is_due", is_due)

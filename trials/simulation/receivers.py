@@ -42,6 +42,13 @@ class Letter:
     hearing: Hearing | None = None
 
     @property
+    def is_ping(self) -> bool:
+        """Whether it only asks whether anybody is there."""
+        if self.hearing is None:
+            return bool(json.loads(self.body)["type"] == "prepwatch.ping")
+        return self.hearing.event_type == "ping" or self.hearing.incident.startswith("prepwatch:ping:")
+
+    @property
     def is_vague(self) -> bool:
         """Whether nobody can say of which event it is: the end of an incident has no words."""
         return self.hearing is not None and self.hearing.ends

@@ -9,11 +9,13 @@ from unittest.mock import patch
 from msgspec.structs import replace
 
 from shared.batch.model import TaskCounts
-from shared.delivery import run as delivery
+from shared.delivery import attempting
+from shared.delivery.attempts import Verdict
 from shared.digests import rules as digest_rules
 from shared.digests import run as digests
 from shared.digests.mutes import muted_until
-from shared.digests.rules import NewsKind, after_sending
+from shared.digests.pace import after_sending
+from shared.digests.rules import NewsKind
 from shared.messages import pagerduty
 from shared.messages.pagerduty import render_pagerduty
 from shared.polling import heads, job_rules
@@ -34,11 +36,11 @@ _WebhookDigest = digests._WebhookDigest
 def told_without_a_lease() -> AbstractContextManager[object]:
     """Whoever sees news tells it, and writes over what others have written meanwhile."""
 
-    def tell(self: Any) -> datetime | None:
+    def tell(self: Any, *, probe: bool) -> datetime | None:
         now = self._deliverer.clock()
-        decision = self._look(now)
-        for message in decision.messages if decision else ():
-            self._send(message)
+        plan = self._look(now, probe=probe)
+        for message in plan.messages if plan else ():
+            self._send(message, probe=probe)
         return None
 
     def put(*, key: str, columns: Mapping[str, Column], etag: str = "") -> Put:
@@ -73,9 +75,9 @@ def told_before_it_is_sent() -> AbstractContextManager[object]:
     """A message is recorded and then sent, so that a receiver who is away never gets it."""
     original = _WebhookDigest._send
 
-    def send(self: Any, message: Any) -> bool:
+    def send(self: Any, message: Any, *, probe: bool) -> Verdict:
         self._record(message, after_sending(self.pace, self._deliverer.clock()))
-        return bool(original(self, message))
+        return original(self, message, probe=probe)
 
     return patch.object(_WebhookDigest, "_send", send)
 
@@ -159,7 +161,7 @@ def counts_begin_anew_with_a_new_job() -> AbstractContextManager[object]:
 @mutant
 def trouble_told_after_its_end() -> AbstractContextManager[object]:
     """A page that was held up is sent whatever has been told since."""
-    return patch.object(delivery, "end_of", lambda *_: None)
+    return patch.object(attempting, "pair_of", lambda *_: None)
 
 
 @mutant

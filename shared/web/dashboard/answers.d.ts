@@ -148,6 +148,10 @@ type FailureInfo = {
   details?: Array<NameValuePair> | null;
 };
 
+type HealthView = {
+  reasons?: Array<string>;
+};
+
 type JobView = {
   account: string;
   jobId: string;
@@ -166,6 +170,14 @@ type JobView = {
 type KeyValue = {
   key: string;
   value: string;
+};
+
+type LastAnswerView = {
+  at: string;
+  status: number | null;
+  reason: string;
+  answer: string;
+  advice: string;
 };
 
 type LastPollView = {
@@ -302,7 +314,7 @@ type RedeliveryView = {
   reason: string;
 };
 
-type ShownState = "dead" | "delivered" | "pending";
+type ShownState = "closed" | "dead" | "delivered" | "pending";
 
 type SummaryView = {
   status: string;
@@ -347,6 +359,14 @@ type TroubleView = {
   values?: Array<KeyValue>;
 };
 
+type UntoldView = {
+  deliveries: number;
+  jobs: number;
+  refused: number;
+  since: string | null;
+  refusal: string | null;
+};
+
 type WebhookMatchView = {
   webhook: string;
   matching: Matching;
@@ -371,7 +391,10 @@ type WebhookView = {
   failingSince: string | null;
   disabledSince: string | null;
   notBefore: string | null;
+  since: string | null;
   reason: string;
+  lastAnswer: LastAnswerView | null;
+  untold: UntoldView;
   due: number;
   dead: number;
 };

@@ -129,6 +129,7 @@ const KINDS = {
   "webhook.failing": ["degraded", "warn-ink", "Webhook fails"],
   "webhook.recovered": ["ok", "good-ink", "Webhook works again"],
   "webhook.disabled": ["degraded", "warn-ink", "Webhook is disabled"],
+  "webhook.enabled": ["ok", "good-ink", "Webhook is enabled again"],
   ping: ["bell", "", "Ping"],
 };
 
@@ -138,7 +139,7 @@ export function kindOf(type) {
   return KINDS[name] ?? ["bell", "", name];
 }
 
-const DELIVERY = { delivered: ["good", "delivered"], pending: ["", "waiting"], dead: ["bad", "given up"] };
+const DELIVERY = { delivered: ["good", "delivered"], pending: ["", "waiting"], dead: ["bad", "given up"], closed: ["", "closed"] };
 
 /** @param {DeliveryView[]} deliveries */
 export function deliveryTags(deliveries) {

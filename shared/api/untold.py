@@ -1,0 +1,75 @@
+"""What webhooks should have been told by now, for whoever shows how things stand.
+
+Owns the reading of it over all accounts. Does not own what counts as untold (`digests.untold`, `delivery.attempts`).
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+
+from msgspec import Struct
+
+from shared.api.webhook_views import UntoldView
+from shared.delivery.faring import in_words
+from shared.digests.mutes import read_mutes
+from shared.digests.untold import Untold, read_untold
+from shared.errors import UnreadableRowError
+from shared.journal import write_line
+from shared.messages.formats import format_of
+from shared.ports import Clock, Table
+from shared.state.rows import OWN, deliveries_of, from_row
+from shared.state.telling import Delivery, DeliveryState
+from shared.webhook import Webhook
+
+MAX_COUNTED = 1000
+
+
+class UntoldReader(Struct, frozen=True, kw_only=True):
+    """Reads what waits for webhooks in all accounts."""
+
+    table: Table
+    clock: Clock
+    accounts: Sequence[str]
+
+    def of(self, webhook: Webhook) -> UntoldView:
+        """What one webhook should have been told by now.
+
+        Raises:
+            StoreUnavailableError: The table gave no answer.
+        """
+        waiting = list(islice(self._due(webhook), MAX_COUNTED))
+        told = self._untold(webhook) if format_of(webhook).tells_state and webhook.enabled else []
+        refused = [refused for one in told for refused in one.refused if not refused.dismissed]
+        newest = max(refused, key=lambda one: one.attempt.at, default=None)
+        since = [one.since for one in told if one.since is not None] + [delivery.created_at for delivery in waiting]
+        return UntoldView(
+            deliveries=len(waiting),
+            jobs=sum(one.jobs for one in told),
+            refused=len(refused),
+            since=min(since, default=None),
+            refusal=in_words(newest.attempt) if newest else None,
+        )
+
+    def _due(self, webhook: Webhook) -> Iterator[Delivery]:
+        start, end = deliveries_of(DeliveryState.DUE, webhook.name)
+        for partition in (*self.accounts, OWN):
+            for row in self.table.query(partition, start, end):
+                try:
+                    yield from_row(row, Delivery)
+                except UnreadableRowError as error:
+                    write_line("delivery-unreadable", error=str(error))
+
+    def _untold(self, webhook: Webhook) -> list[Untold]:
+        mutes, now = tuple(read_mutes(self.table).values()), self.clock()
+        found: list[Untold] = []
+        for account in self.accounts:
+            try:
+                found.append(read_untold(self.table, account, webhook, mutes, now))
+            except UnreadableRowError as error:
+                write_line("digest-unreadable", account=account, error=str(error))
+        return found
+
+
+def since_of(views: Sequence[UntoldView]) -> datetime | None:
+    """Since when the oldest of all waits, None when nothing does."""
+    return min((view.since for view in views if view.since is not None), default=None)

@@ -1,0 +1,106 @@
+"""One attempt to deliver something: claim, render, sign, send, decide, record.
+
+Owns the walk of a delivery. Does not own which of them is attempted when (`delivery.run`), what an answer means
+(`delivery.attempts`), requests' form (`messages.formats`) or how bytes travel (`ports.Sender`). A delivery is held by a
+lease while it is attempted:
+
+    due --claim (ETag)--> leased --send--> record (ETag): done | dead | due again, later
+     ^                      |
+     +---- lease expires ---+   whoever held it died: attempted once more, same id, same bytes
+"""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.delivery.attempts import Judgement, attempt_of, claim, give_up, judge, leave_out, next_step
+from shared.delivery.overtaken import pair_of
+from shared.delivery.recording import record
+from shared.delivery.sending import send_message, send_ping
+from shared.errors import StoreError
+from shared.journal import write_line
+from shared.ledger.ledger import Pending
+from shared.messages.events import EventType, Origin, webhook_event
+from shared.messages.format import Message
+from shared.messages.formats import format_of
+from shared.ports import Authorize, Clock, Replace, Sender, Table
+from shared.state.rows import delivery_key, event_key, to_columns, unpack_body
+from shared.state.telling import Attempt, DeliveryState
+from shared.webhook import Webhook
+
+
+class Attempter(Struct, frozen=True, kw_only=True):
+    """Attempts deliveries; `follow` hears what each attempt says about its webhook, `new_id` makes lease ids."""
+
+    table: Table
+    sender: Sender
+    authorize: Authorize
+    clock: Clock
+    new_id: Callable[[], str]
+    follow: Callable[[str, Judgement, Attempt], None]
+
+    def attempt(self, webhook: Webhook, item: Pending, *, probe: bool = False) -> None:
+        """Attempt a delivery, unless somebody else holds it or there is no need any more."""
+        # claim
+        now = self.clock()
+        claimed = claim(item.delivery, self.new_id(), now, probe=probe)
+        key = delivery_key(DeliveryState.DUE, webhook.name, claimed.event_id)
+        try:
+            swap = Replace(key=key, columns=to_columns(claimed), etag=item.etag)
+            etag = self.table.transact(item.partition, [swap])[key]
+            body = item.body or self._body(item)
+        except StoreError as error:
+            # Somebody else holds it, or nothing is known: a lease that nobody uses expires.
+            write_line("claim-lost", webhook=webhook.name, event=claimed.event_id, error=str(error))
+            return
+        held = replace(item, delivery=claimed, etag=etag)
+        if body is None:
+            record(self.table, held, give_up(claimed, "the event is not stored any more", now))
+            return
+        pair = pair_of(self.table, item.partition, webhook, body)
+        if pair is not None and (overtaken := pair.why_left_out()) is not None:
+            if pair.may_be_recorded(claimed, now):
+                record(self.table, held, leave_out(claimed, overtaken, now))
+            return
+
+        # render, sign, send
+        message = Message(id=claimed.event_id, body=body)
+        answers = send_message(self.sender, self.authorize, webhook, message, now, probe=probe)
+
+        # decide
+        ended = self.clock()
+        judged = [judge(format_of(webhook), answer, claimed.tries, ended) for answer in answers]
+        made = [attempt_of(*both, ended, probe=probe) for both in zip(judged, answers, strict=True)]
+        step = next_step(claimed, judged[-1], *made)
+
+        # record; an end that came meanwhile first, for afterwards nobody would look for it
+        if pair is None or pair.may_be_recorded(claimed, ended, sent=True):
+            record(self.table, held, step)
+        for judgement, attempt in zip(judged, made, strict=True):
+            self.follow(webhook.name, judgement, attempt)
+        write_line(
+            "attempt",
+            webhook=webhook.name,
+            event=claimed.event_id,
+            tries=claimed.tries,
+            verdict=judged[-1].verdict.value,
+            reason=judged[-1].reason,
+            durationMs=made[-1].duration_ms,
+        )
+
+    def ping(self, webhook: Webhook, site: Origin) -> None:
+        """See whether a webhook takes anything, without opening an incident."""
+        now = self.clock()
+        event = webhook_event(site, EventType.PING, webhook.name, now, now)
+        message = Message(id=event.id, body=event.body)
+        answer = send_ping(self.sender, self.authorize, webhook, message, now, aloud=False)
+        ended = self.clock()
+        judgement = judge(format_of(webhook), answer, 1, ended)
+        self.follow(webhook.name, judgement, attempt_of(judgement, answer, ended, probe=True))
+        verdict, reason = judgement.verdict.value, judgement.reason
+        write_line("ping", webhook=webhook.name, event=event.id, verdict=verdict, reason=reason)
+
+    def _body(self, item: Pending) -> bytes | None:
+        row = self.table.get(item.partition, event_key(item.delivery.event_id))
+        return None if row is None else unpack_body(row)

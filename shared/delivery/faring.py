@@ -1,0 +1,194 @@
+"""How a webhook fares, from attempt to attempt, and what the others are told of it.
+
+Owns when a webhook is failing, when it may be tried, what ends that, and when that is a fault of the installation.
+Does not own what an answer means (`delivery.attempts`) or where states lie (`delivery.health`). Pure.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from msgspec.structs import replace
+
+from shared.delivery.attempts import LONGEST_WAIT, Judgement, Verdict, is_to_come
+from shared.messages.events import Event, EventType, Origin, webhook_event
+from shared.messages.formats import format_of
+from shared.state.telling import Attempt, WebhookState
+from shared.webhook import Webhook
+
+FAILING_AFTER = 3
+PROBE_EVERY = timedelta(minutes=5)
+SUSPECT_AFTER = timedelta(minutes=1)
+"""When a webhook that has not taken something is pinged, if nothing that waits would show how it fares."""
+LONG_PATIENCE = timedelta(minutes=15)
+"""A receiver that asks for more takes nothing, however politely it says so."""
+UNHEARD_AFTER = timedelta(minutes=15)
+"""How long a webhook may be failing before the installation as a whole is not well."""
+BY_REQUEST = "switched off by request"
+ENABLED = "enabled by request"
+
+
+class WebhookStanding(StrEnum):
+    """How a webhook fares; `off` is switched off in the settings, `disabled` by a person or by its receiver."""
+
+    OK = "ok"
+    FAILING = "failing"
+    DISABLED = "disabled"
+    OFF = "off"
+
+
+def standing_of(webhook: Webhook, state: WebhookState) -> WebhookStanding:
+    """How a webhook fares, in a word."""
+    if not webhook.enabled:
+        return WebhookStanding.OFF
+    if state.disabled_since is not None:
+        return WebhookStanding.DISABLED
+    if webhook.waits_for is not None:
+        return WebhookStanding.FAILING
+    return WebhookStanding.OK if state.failing_since is None else WebhookStanding.FAILING
+
+
+def follow_webhook(state: WebhookState, judgement: Judgement, attempt: Attempt) -> WebhookState:
+    """How a webhook fares after an attempt.
+
+    Whatever the answer, three in a row that were not taken make it failing since the first of them, and so does one
+    that asks to be left alone for long: then it is probed. Only a receiver that says it is gone is switched off.
+    """
+    now = attempt.at
+    if state.disabled_since is not None:  # it was under way
+        return state
+    if judgement.verdict is Verdict.DELIVERED:
+        return _well(state, now) if state.failing_since is not None else _well(state, state.recovered_at)
+    if judgement.verdict is Verdict.DISABLE:
+        return replace(state, disabled_since=now, by_request=False, last=attempt, reason=judgement.reason)
+    failures = state.failures + 1
+    asked = min(judgement.asked_wait or timedelta(0), LONGEST_WAIT)
+    # A moment to come was written by a clock that has jumped back since.
+    since = min(state.refused_since or state.failing_since or now, now)
+    was = state.failing_since is not None
+    failing = was or failures >= FAILING_AFTER or asked > LONG_PATIENCE
+    clock = state.not_before if was and state.not_before is not None else now + PROBE_EVERY
+    earliest = [*([min(clock, now + PROBE_EVERY)] if failing else []), *([now + asked] if asked else [])]
+    return replace(
+        state,
+        failures=failures,
+        refused_since=since,
+        failing_since=min(state.failing_since or since, now) if failing else None,
+        not_before=max(earliest, default=None),
+        last=attempt,
+        reason=judgement.reason,
+    )
+
+
+def _well(state: WebhookState, recovered_at: datetime | None) -> WebhookState:
+    return WebhookState(name=state.name, probed_at=state.probed_at, recovered_at=recovered_at, commit=state.commit)
+
+
+def waits(state: WebhookState, now: datetime) -> bool:
+    """Whether nothing may be sent to a webhook yet."""
+    if state.not_before is None or now >= state.not_before:
+        return False
+    newest = max(filter(None, (state.probed_at, state.last.at if state.last else None)), default=now)
+    return not is_to_come(newest, now)
+
+
+def begin_probe(state: WebhookState, now: datetime) -> WebhookState | None:
+    """The state of a webhook whose probe begins now; None when it is not time for one.
+
+    A failing webhook is probed on its own clock. One that has not taken something is pinged once in a while, because
+    nothing else may be sent there for days.
+    """
+    if state.disabled_since is not None or waits(state, now) or (not state.failures and state.failing_since is None):
+        return None
+    if state.failing_since is not None:
+        return replace(state, probed_at=now, not_before=now + PROBE_EVERY)
+    tried = max(filter(None, (state.probed_at, state.last.at if state.last else None)), default=None)
+    if tried is not None and now < tried + SUSPECT_AFTER and not is_to_come(tried, now):
+        return None
+    return replace(state, probed_at=now)
+
+
+def heal(state: WebhookState, now: datetime, *, taken: bool) -> WebhookState:
+    """The state of a webhook that somebody has asked to be tried: all that waits is due at once.
+
+    What a ping has shown to be `taken` ends its failing; else it fails until it takes something, and is probed now.
+    """
+    if state.disabled_since is not None:
+        return state
+    return _well(state, now) if taken else replace(state, not_before=None, recovered_at=now)
+
+
+def enable(state: WebhookState, now: datetime) -> WebhookState:
+    """The state of a webhook that somebody lets be sent events: with nothing held against it if it was disabled."""
+    if state.disabled_since is not None:
+        return WebhookState(name=state.name, recovered_at=now)
+    return heal(state, now, taken=False)
+
+
+def disable(state: WebhookState, now: datetime) -> WebhookState:
+    """The state of a webhook that somebody has switched off."""
+    if state.disabled_since is not None:
+        return state
+    return replace(state, disabled_since=now, by_request=True, reason=BY_REQUEST)
+
+
+def turn_events(site: Origin, before: WebhookState, after: WebhookState, now: datetime) -> tuple[Event, ...]:
+    """What the other webhooks are told of a turn in how one fares, or of its being switched; nothing for no turn.
+
+    Each beginning has an end of its own: one that failed, then was gone and is enabled again, ends both.
+    """
+
+    def told(kind: EventType, since: datetime, reason: str, **data: object) -> Event:
+        return webhook_event(site, kind, after.name, since, now, reason=reason, **data)
+
+    if before.disabled_since is None and after.disabled_since is not None:
+        by = after.by_request
+        return (told(EventType.WEBHOOK_DISABLED, after.disabled_since, after.reason, byRequest=by),)
+    turns = []
+    if before.disabled_since is not None and after.disabled_since is None:
+        turns.append(told(EventType.WEBHOOK_ENABLED, before.disabled_since, ENABLED))
+    if before.failing_since is None and after.failing_since is not None:
+        turns.append(told(EventType.WEBHOOK_FAILING, after.failing_since, in_words(after.last) or after.reason))
+    if before.failing_since is not None and after.failing_since is None:
+        turns.append(told(EventType.WEBHOOK_RECOVERED, before.failing_since, ENABLED if turns else "it takes messages"))
+    return tuple(turns)
+
+
+def in_words(attempt: Attempt | None) -> str:
+    """Why an attempt came to nothing, with the first words of the answer; empty for none."""
+    if attempt is None:
+        return ""
+    answer = attempt.answer.strip()
+    return f"{attempt.reason}: {answer[:_WORDS]}" if answer else attempt.reason
+
+
+_WORDS = 200  # characters of an answer that people read in passing
+
+
+def unheard(webhooks: Iterable[Webhook], states: Mapping[str, WebhookState | None], now: datetime) -> list[str]:
+    """Why Prepwatch is not heard, a sentence for each reason; the installation is not well while there is one.
+
+    That is so when for UNHEARD_AFTER a pager or a webhook of programs has taken nothing, or every chat has. What a
+    person has switched off is no fault. `states` holds None for a webhook of which nobody can tell.
+    """
+    on = [webhook for webhook in webhooks if webhook.enabled and not _is_off(states.get(webhook.name, _NONE))]
+    deaf = {webhook.name for webhook in on if _is_deaf(states.get(webhook.name, _NONE), now)}
+    chats = [webhook.name for webhook in on if format_of(webhook).is_chat]
+    reasons = [f"webhook {hook.name} takes nothing" for hook in on if hook.name in deaf and not format_of(hook).is_chat]
+    if chats and deaf.issuperset(chats):
+        reasons.append(f"no chat takes anything: {', '.join(sorted(chats))}")
+    return reasons
+
+
+_NONE = WebhookState(name="")
+
+
+def _is_off(state: WebhookState | None) -> bool:
+    return state is not None and state.disabled_since is not None and state.by_request
+
+
+def _is_deaf(state: WebhookState | None, now: datetime) -> bool:
+    if state is None:
+        return True
+    since = min(filter(None, (state.disabled_since, state.failing_since)), default=None)
+    return since is not None and now - since >= UNHEARD_AFTER

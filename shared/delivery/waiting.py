@@ -1,0 +1,48 @@
+"""What failing webhooks have not been told, for the one that is next to be tried.
+
+Owns which of it is kept until then. Does not own when a webhook is probed (`delivery.faring`) or the probe
+(`delivery.run`). Of a webhook's deliveries only the one that was tried longest ago is kept: the others lie in the
+table.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from threading import Lock
+
+from msgspec import Struct
+
+
+class Waiting(Struct, frozen=True, kw_only=True):
+    """Something that a webhook is to be told, last tried then: how it is tried, and gone on with after."""
+
+    tried: datetime
+    probe: Callable[[], None]
+    resume: Callable[[], None]
+
+
+class WaitingRoom:
+    """What waits for each webhook."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._others: dict[str, list[Waiting]] = {}
+        self._delivery: dict[str, Waiting] = {}
+
+    def add(self, name: str, waiting: Waiting) -> None:
+        """Let something wait beside what waits already."""
+        with self._lock:
+            self._others.setdefault(name, []).append(waiting)
+
+    def add_delivery(self, name: str, tried: datetime, probe: Callable[[], None]) -> None:
+        """Let a delivery wait in the place of one that was tried later."""
+        with self._lock:
+            known = self._delivery.get(name)
+            if known is None or tried < known.tried:
+                self._delivery[name] = Waiting(tried=tried, probe=probe, resume=lambda: None)
+
+    def leave(self, name: str) -> Sequence[Waiting]:
+        """All that waits for a webhook, the one that was tried longest ago first; nothing waits any more."""
+        with self._lock:
+            delivery = self._delivery.pop(name, None)
+            waiting = [*self._others.pop(name, []), *([delivery] if delivery else [])]
+        return sorted(waiting, key=lambda one: one.tried)

@@ -1,0 +1,80 @@
+"""How fast chat and pager may be told, and when a webhook that could not be told is tried again.
+
+Owns the pauses. Does not own what is news (`digests.rules`) or the sending (`digests.run`). Pure. Moments that are
+still to come were written down by a clock that has jumped back since: nothing waits for them.
+"""
+
+from datetime import datetime, timedelta
+
+from msgspec.structs import replace
+
+from shared.delivery.attempts import is_to_come, wait_before
+from shared.state.telling import Pace, Told
+
+HOLD = timedelta(seconds=10)
+"""What fails together is told together."""
+PAUSES = tuple(timedelta(minutes=minutes) for minutes in (5, 10, 20, 40, 60))
+"""The waits between the messages of a series."""
+QUIET = timedelta(hours=1)
+"""After so long without news the next begins a series of its own."""
+
+_LONGEST_WAIT_TRIES = 5  # the schedule's wait of an hour: what is told is how things stand then, so it never gets old
+
+
+def after_sending(pace: Pace, now: datetime) -> Pace:
+    """The pace of a webhook that has just been told all its news."""
+    step = 1 if _was_quiet(pace) else pace.step + 1
+    return replace(pace, held_since=None, sent_at=now, step=step, tries=0, tried_at=None, not_before=None)
+
+
+def after_failing(pace: Pace, identity: str, now: datetime) -> Pace:
+    """The pace of a webhook that could not be told; it is tried again within an hour, for as long as it takes.
+
+    `identity` spreads the attempts of different webhooks.
+    """
+    tries = pace.tries + 1
+    wait = wait_before(identity, min(tries, _LONGEST_WAIT_TRIES)) or timedelta(0)
+    return replace(pace, tries=tries, tried_at=now, not_before=now + wait)
+
+
+def is_refused(told: Told, generation: int, recovered_at: datetime | None, now: datetime) -> bool:
+    """Whether a webhook has refused, and not recovered since, what news of that generation tell."""
+    refusal = told.refusal
+    return (
+        refusal is not None
+        and refusal.generation >= generation
+        and not _is_before(refusal.attempt.at, recovered_at, now)
+    )
+
+
+def paused_until(pace: Pace, recovered_at: datetime | None, now: datetime) -> datetime | None:
+    """Until when failed attempts hold a webhook back, None when they don't."""
+    if pace.not_before is None or pace.not_before <= now or _is_before(pace.tried_at, recovered_at, now):
+        return None
+    return pace.not_before
+
+
+def believed(pace: Pace, now: datetime) -> Pace:
+    """The pace without moments that are still to come."""
+    sent_at = pace.sent_at if pace.sent_at is not None and not is_to_come(pace.sent_at, now) else None
+    return replace(pace, held_since=min(pace.held_since, now) if pace.held_since else None, sent_at=sent_at)
+
+
+def message_at(pace: Pace, wanted_at: datetime, *, first: bool) -> datetime:
+    """When a message may go out about what is wanted since then; `first` when it tells of a job never told of."""
+    gathered = (pace.held_since or wanted_at) + HOLD
+    if _was_quiet(pace) or pace.sent_at is None:
+        return gathered
+    pause = PAUSES[min(max(pace.step, 1), len(PAUSES)) - 1]
+    return max(gathered, pace.sent_at + (min(pause, PAUSES[0]) if first else pause))
+
+
+def _is_before(at: datetime | None, recovered_at: datetime | None, now: datetime) -> bool:
+    """Whether the webhook has recovered since then, or nobody knows when that was."""
+    if at is not None and is_to_come(at, now):
+        return True
+    return recovered_at is not None and (at is None or at <= recovered_at <= now)
+
+
+def _was_quiet(pace: Pace) -> bool:
+    return pace.sent_at is None or (pace.held_since is not None and pace.held_since - pace.sent_at >= QUIET)
