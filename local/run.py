@@ -18,8 +18,9 @@ from pathlib import Path
 from local.arguments import finite_number, port, whole_number
 from local.azurite import AzuriteError, running_azurite
 from local.batch_simulator.__main__ import add_story
+from local.console import Console, show
 from local.memory import Memory, free_port, is_free, recall
-from local.stack_settings import ACCOUNT, DEFAULT_INTERVAL_SECONDS, host_settings, problems, schedule
+from local.stack_settings import ACCOUNT, DEFAULT_INTERVAL_SECONDS, host_settings, local_webhooks, problems, schedule
 from local.state_folder import OccupiedError, occupied
 from local.supervisor import Part, PartError, StopAskedForError, Supervisor, stopped_by_signals
 
@@ -89,7 +90,11 @@ def parts(memory: Memory, settings: Mapping[str, str], options: argparse.Namespa
         name="host",
         command=[func, "start", "--port", str(options.port)]
         if func
-        else module("local.functions_host", "--port", options.port, "--state-dir", options.state / "functions_host"),
+        else module(
+            "local.functions_host",
+            *("--port", options.port, "--state-dir", options.state / "functions_host"),
+            *([] if options.verbose else ["--quiet"]),
+        ),
         environment=settings,
         is_ready=partial(answers, options.port),
         restarts=True,
@@ -98,18 +103,20 @@ def parts(memory: Memory, settings: Mapping[str, str], options: argparse.Namespa
     return [*([simulator] if simulated else []), receiver, host]
 
 
-def welcome(settings: Mapping[str, str], port: int, state: Path) -> list[str]:
-    """Return what a person needs to know once all is ready."""
+def welcome(settings: Mapping[str, str], state: Path) -> list[str]:
+    """Return what a person needs to know once all is ready, beside the address."""
     return [
         f"watching   {settings['BATCH_ACCOUNT_URLS']}, polled by {settings['POLL_SCHEDULE']}",
-        f"dashboard  http://localhost:{port}/api/dashboard",
-        f"summary    http://localhost:{port}/api/summary",
         f"webhooks   recorded in {state / 'received.jsonl'}, chat and pager in received-*.jsonl beside it",
-        "Ctrl-C ends all",
     ]
 
 
-def run(options: argparse.Namespace, tell: Callable[[str, str], None]) -> None:
+def address(port: int) -> str:
+    """Return where to look, and how to end."""
+    return f"dashboard  http://localhost:{port}/api/dashboard (Ctrl-C ends all)"
+
+
+def run(options: argparse.Namespace) -> None:
     """Run the stack until it is told to stop.
 
     Raises:
@@ -124,22 +131,21 @@ def run(options: argparse.Namespace, tell: Callable[[str, str], None]) -> None:
                 f"port {options.port} is taken by another program: end it, or take another port, for example "
                 f'`make run ARGS="--port {free_port()}"`'
             )
-        memory = recall(options.state / "stack.json", partial(tell, "stack"), datetime.now(UTC))
+        memory = recall(options.state / "stack.json", partial(show, "stack"), datetime.now(UTC))
         settings = partial(
             host_settings, memory, given=os.environ, port=options.port, interval_seconds=options.interval
         )
-        if wrong := problems(settings(storage="UseDevelopmentStorage=true"), APP):
+        expected = settings(storage="UseDevelopmentStorage=true")
+        if wrong := problems(expected, APP):
             raise WrongSettingsError("\n".join(wrong))
-        _run(options, memory, settings, tell)
+        console = Console(verbose=options.verbose, receivers=local_webhooks(expected, memory.receiver_port))
+        _run(options, memory, settings, console)
 
 
 def _run(
-    options: argparse.Namespace,
-    memory: Memory,
-    settings: Callable[..., Mapping[str, str]],
-    tell: Callable[[str, str], None],
+    options: argparse.Namespace, memory: Memory, settings: Callable[..., Mapping[str, str]], console: Console
 ) -> None:
-    supervisor = Supervisor(tell)
+    supervisor = Supervisor(console.tell)
     azurite_state = options.state / "azurite"
     azurite_state.mkdir(exist_ok=True)
     with (
@@ -147,15 +153,16 @@ def _run(
         running_azurite(state=azurite_state, on_end=partial(supervisor.has_ended, "azurite")) as azurite,
         supervisor,
     ):
-        tell("stack", f"Azurite keeps its content in {azurite_state}")
+        console.tell("stack", f"Azurite keeps its content in {azurite_state}")
         environment = settings(storage=azurite.connection_string)
         for part in parts(memory, environment, options):
-            tell("stack", f"starting {part.name}")
+            console.tell("stack", f"starting {part.name}")
             supervisor.start(part)
-        for line in welcome(environment, options.port, options.state):
-            tell("stack", line)
+        for line in welcome(environment, options.state):
+            console.tell("stack", line)
+        console.keep_in_sight(address(options.port))
         supervisor.watch(None if options.duration is None else timedelta(seconds=options.duration))
-        tell("stack", "ending")
+        console.tell("stack", "ending")
 
 
 def main() -> int:
@@ -174,15 +181,17 @@ def main() -> int:
         help=f"between two polls (default {DEFAULT_INTERVAL_SECONDS}, or POLL_SCHEDULE for a real account)",
     )
     parser.add_argument("--state", type=Path, default=Path(".local"), help="where everything is kept (default .local)")
+    parser.add_argument("--verbose", action="store_true", help="show every line of the Functions host")
     add_story(parser.add_argument_group("the simulated account"))
     options = parser.parse_args()
     options.port = options.port or free_port()
+    options.verbose = options.verbose or os.environ.get("HOST") == "func"  # whose lines nothing here knows
     try:
         schedule(options.interval or DEFAULT_INTERVAL_SECONDS)
     except ValueError as exc:
         parser.error(f"--interval: {exc}")
     try:
-        run(options, lambda name, line: print(f"{name:>8} | {line}", flush=True))
+        run(options)
     except (StopAskedForError, KeyboardInterrupt):
         return 0
     except (WrongSettingsError, OccupiedError, PartError, AzuriteError, ValueError) as exc:

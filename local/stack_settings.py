@@ -101,6 +101,16 @@ def problems(settings: Mapping[str, str], app_dir: Path) -> list[str]:
     return []
 
 
+def local_webhooks(settings: Mapping[str, str], receiver_port: int) -> frozenset[str]:
+    """Return the names of the webhooks that lead to the stack's own receiver.
+
+    Raises:
+        SettingsError: something is wrong with the settings, as problems() would say.
+    """
+    ours = f"http://127.0.0.1:{receiver_port}/"
+    return frozenset(webhook.name for webhook in load_settings(settings).webhooks if f"{webhook.url}/".startswith(ours))
+
+
 def _longest_wait(polls: str) -> timedelta:
     try:
         return Schedule.parse(polls).longest_wait()

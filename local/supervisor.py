@@ -4,6 +4,7 @@ Which parts there are, and how they are called, is run.py's; how one process liv
 """
 
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -152,6 +153,8 @@ def stopped_by_signals(supervisor: Supervisor) -> Iterator[None]:
         supervisor.stop()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    if sys.platform != "win32":  # dev.py holds Ctrl-C back until here, where it ends the parts
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, before)
     try:
         yield
     finally:

@@ -185,7 +185,7 @@ def test_orders_that_cannot_be_read_are_refused(route: str, body: dict[str, Any]
 
 
 def test_the_command(tmp_path: Path) -> None:
-    """It names its URL, tells each failure in a line, writes the same truth to the file, and ends by SIGINT."""
+    """It names its URL, tells each failure in a short line, writes the whole truth to the file, and ends by SIGINT."""
     truth = tmp_path / "truth.jsonl"
     command = [sys.executable, "-m", "local.batch_simulator", "--account", ACCOUNT, "--key", KEY]
     command += ["--speed", "20", "--fail-rate", "1", "--truth", str(truth)]
@@ -202,6 +202,7 @@ def test_the_command(tmp_path: Path) -> None:
         assert process.wait(10) == 0
 
     failures = [json.loads(line) for line in truth.read_text(encoding="utf-8").splitlines()]
-    lines = [f"{f['job']}: {f['phase']} failed on {f['node']}: {f['why']}\n" for f in failures]
+    short = {f["node"]: f"{f['node'][:12]}...{f['node'][-8:]}" for f in failures}
+    lines = [f"{f['job']}: {f['phase']} failed on {short[f['node']]}: {f['why']}\n" for f in failures]
     assert lines == [told, *rest]
     assert failures[0]["job"] in {job["id"] for job in jobs}

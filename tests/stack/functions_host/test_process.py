@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ import requests
 
 from local.azurite import Azurite
 from local.functions_host.azure_queues import AzureQueues
+from local.memory import free_port
 from tests.stack.functions_host.sample import APP, SETTINGS, write_app
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -63,7 +65,16 @@ def _host(directory: Path, settings: Mapping[str, str], source: str = APP, *argu
     write_app(directory, source)
     values = {"Values": {**SETTINGS, **settings}}
     directory.joinpath("local.settings.json").write_text(json.dumps(values), encoding="utf-8")
-    command = [sys.executable, "-m", "local.functions_host", "--port", "0", "--app-dir", str(directory), *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "local.functions_host",
+        "--port",
+        "0",
+        "--app-dir",
+        str(directory),
+        *arguments,
+    ]
     popen = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -151,6 +162,45 @@ def test_what_is_logged_without_an_invocation_is_dropped(tmp_path: Path) -> None
         "on a thread that claims it",
         "on the invocation's thread",
     ]
+
+
+FAILING = """
+import logging
+
+import azure.functions as func
+
+app = func.FunctionApp()
+
+
+@app.route(route="fail", auth_level=func.AuthLevel.ANONYMOUS)
+def fail(req: func.HttpRequest) -> str:
+    logging.getLogger("app").info("said by the app")
+    raise ValueError("a reason\\nover two lines")
+
+
+@app.timer_trigger(arg_name="timer", schedule="often")
+def broken(timer: func.TimerRequest) -> None:
+    pass
+"""
+
+
+def test_a_quiet_host_says_what_is_wrong_in_a_line_each(tmp_path: Path) -> None:
+    """With --quiet it says what the app logs, and of its own only what is wrong, without traceback."""
+    port = free_port()
+    with _host(tmp_path, {}, FAILING, "--quiet", "--port", str(port)) as process:
+        process.wait_for("The 'broken' function is in error: The schedule expression 'often' was not recognized")
+        address = f"http://127.0.0.1:{port}/api/fail"
+        while True:
+            try:
+                assert requests.get(address, timeout=PATIENCE).status_code == 500
+                break
+            except requests.ConnectionError:
+                time.sleep(0.1)
+        process.wait_for("ValueError")
+        assert process.end() == 0
+        said = [line.partition("] ")[2] for line in process.lines if line.startswith("[")]
+    failed = "System.Private.CoreLib: Exception while executing function: Functions.fail."
+    assert said == ["said by the app\n", f"{failed} ValueError: a reason over two lines\n"]
 
 
 def test_a_group_that_is_none_ends_the_host(tmp_path: Path) -> None:
