@@ -1,4 +1,4 @@
-"""Runs, tests and maintains Prepwatch: `python3 dev.py COMMAND [-- ARGUMENT ...]`; --help names the commands.
+"""Runs, tests and maintains Prepwatch: `python3 dev.py COMMAND [ARGUMENT ...]`; --help names the commands.
 
 Plain standard library, because it makes what everything else needs: .venv (from requirements-dev.txt) and
 node_modules (from package-lock.json), again whenever those files change. What the commands do is decided
@@ -10,8 +10,11 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -19,6 +22,12 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 NODE_MODULES = ROOT / "node_modules"
 REQUIREMENTS = ROOT / "requirements-dev.txt"
+INSTALL_LOG = ROOT / ".local" / "install.log"
+PROGRESS_SECONDS = 10
+OFFLINE = re.compile(
+    r"NewConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout|ConnectionResetError|ProxyError|getaddrinfo"
+    r"|name resolution|Name or service not known|Network is unreachable|ENOTFOUND|EAI_AGAIN|ECONN\w+|ETIMEDOUT"
+)
 LOWEST_PYTHON = (3, 11)
 DEPLOYED_PYTHON = "3.13"
 
@@ -46,10 +55,42 @@ def must(exit_code: int, what: str) -> None:
         sys.exit(f"dev.py: {what} failed, see above. After mending it, run the same command again.")
 
 
+def install(what: str, *command: str) -> None:
+    """Run an installer and show that it goes on; when it fails, end with why, in a line instead of all it said."""
+    INSTALL_LOG.parent.mkdir(exist_ok=True)
+    began = time.monotonic()
+    with INSTALL_LOG.open("w", encoding="utf-8") as said:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=subprocess.STDOUT)  # noqa: S603 - our own tools
+        try:
+            while process.poll() is None:
+                try:
+                    process.wait(PROGRESS_SECONDS)
+                except subprocess.TimeoutExpired:
+                    print(f"        {what}: {time.monotonic() - began:.0f} s", flush=True)
+        finally:
+            process.kill()
+            process.wait()
+    if process.returncode:
+        why = reason(INSTALL_LOG.read_text(encoding="utf-8", errors="replace"))
+        sys.exit(
+            f"dev.py: {what} failed: {why}. All it said is in {INSTALL_LOG.relative_to(ROOT)}. "
+            "After mending it, run the same command again."
+        )
+
+
+def reason(said: str) -> str:
+    """Return in a line why an installer failed."""
+    if OFFLINE.search(said):
+        return "the package registry can't be reached: is there a network, or a proxy to be named in HTTPS_PROXY?"
+    lines = [line.strip().rstrip(".") for line in said.splitlines() if line.strip()]
+    errors = [line for line in lines if "error" in line.lower()]
+    return (errors or lines or ["it did not say why"])[0]
+
+
 def is_current(made: Path, recipe: str) -> bool:
-    """Tell whether *made* was completed from this *recipe*."""
+    """Tell whether *made* was completed from this *recipe*, or from this one and more."""
     stamp = made / ".made-from"
-    return stamp.exists() and stamp.read_text() == recipe
+    return stamp.exists() and stamp.read_text().endswith(recipe)
 
 
 def complete(made: Path, recipe: str) -> None:
@@ -57,33 +98,34 @@ def complete(made: Path, recipe: str) -> None:
     (made / ".made-from").write_text(recipe)
 
 
-def recipe_of(*files: Path) -> str:
-    """Return what the files say in short, with the version of Python: either change means a new installation."""
-    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-    return f"Python {sys.version_info.major}.{sys.version_info.minor}, {digest}"
+def digest_of(file: Path) -> str:
+    """Return what a file says in short: another is a new installation."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def make_venv() -> None:
-    """Make .venv unless it is what requirements-dev.txt asks for."""
-    recipe = recipe_of(REQUIREMENTS)
+    """Make .venv unless it is what requirements-dev.txt asks for, with this version of Python."""
+    recipe = f"Python {sys.version_info.major}.{sys.version_info.minor}, {digest_of(REQUIREMENTS)}"
     if PYTHON.exists() and is_current(VENV, recipe):
         return
     print("dev.py: making .venv from requirements-dev.txt: fetches 120 MB from the Python package index", flush=True)
     print("        (half of it Node.js, for the storage emulator), takes 460 MB here; about a minute", flush=True)
-    must(subprocess.call([sys.executable, "-m", "venv", "--clear", str(VENV)]), "making .venv")  # noqa: S603 - ourselves
-    must(call("pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(REQUIREMENTS)), "pip install")
+    install("making .venv", sys.executable, "-m", "venv", "--clear", str(VENV))
+    pip = (str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    install("pip install", *pip, "-r", str(REQUIREMENTS))
     complete(VENV, recipe)
 
 
 def make_node_modules() -> None:
-    """Make node_modules unless it is what package-lock.json asks for."""
-    recipe = recipe_of(ROOT / "package-lock.json")
+    """Make node_modules unless it is what package-lock.json asks for, whatever the version of Python."""
+    recipe = digest_of(ROOT / "package-lock.json")
     if is_current(NODE_MODULES, recipe):
         return
     print("dev.py: making node_modules from package-lock.json: fetches 90 MB from the npm registry", flush=True)
     print("        (Azurite, the storage emulator; what reads the scripts), takes 290 MB; half a minute", flush=True)
     # No package here needs its install script, so none gets to run one.
-    must(call("local.node", "ci", "--ignore-scripts", "--loglevel=error"), "npm ci")
+    npm = (str(PYTHON), "-m", "local.node", "ci", "--ignore-scripts", "--loglevel=error")
+    install("npm ci", *npm)
     complete(NODE_MODULES, recipe)
 
 
@@ -93,6 +135,8 @@ def run(arguments: list[str]) -> int:
     command = [str(PYTHON), "-m", "local.run", *arguments]
     os.chdir(ROOT)
     if os.name == "posix":
+        # Held back until the stack has parts to end for it, a Ctrl-C breaks off nothing half done.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         os.execv(command[0], command)  # noqa: S606 - signals shall reach the stack itself
     try:
         return subprocess.call(command)  # noqa: S603 - the project's own program
@@ -118,19 +162,19 @@ def test_fast(arguments: list[str]) -> int:
 
 
 def soak(arguments: list[str]) -> int:
-    """Run the app in bad weather for five minutes and judge it; `soak -- --minutes 60 --seed 7`."""
+    """Run the app in bad weather for five minutes and judge it; `soak --minutes 60 --seed 7`."""
     make_node_modules()
     return call("trials.soak", *arguments)
 
 
 def bench(arguments: list[str]) -> int:
-    """Measure everything side by side and write benchmarks/latest.md; behind -- some scenarios only."""
+    """Measure everything side by side and write benchmarks/latest.md; `bench cost memory` measures these only."""
     make_node_modules()
     return call("benchmarks", *arguments)
 
 
 def lock(arguments: list[str]) -> int:
-    """Write requirements*.txt from the ranges in pyproject.toml; `lock -- --upgrade` takes the newest."""
+    """Write requirements*.txt from the ranges in pyproject.toml; `lock --upgrade` takes the newest."""
     developed = ["--universal", "--python-version", ".".join(map(str, LOWEST_PYTHON))]
     developed += ["--group", "dev", "--group", "local", "-o", "requirements-dev.txt"]
     must(call(*COMPILE, *arguments, *developed), "locking what develops it")
@@ -157,22 +201,36 @@ COMMANDS = {
 }
 
 
+# What explains its arguments itself.
+PROGRAMS = {"run": "local.run", "bench": "benchmarks", "soak": "trials.soak", "smoke": "local.smoke"}
+
+
 def main() -> int:
     """Do what the command line says."""
-    parser = argparse.ArgumentParser(description="Runs, tests and maintains Prepwatch.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, function in COMMANDS.items():
-        command = commands.add_parser(name, help=(function.__doc__ or "").split("\n")[0])
-        command.add_argument("arguments", nargs="*", help="behind --: handed on to what the command calls")
-        if function is smoke:
-            command.add_argument("--account", metavar="URL", help="the account, https://ACCOUNT.REGION.batch.azure.com")
+    explained = "\n".join(f"  {name:<10} {(command.__doc__ or '')}" for name, command in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        description="Runs, tests and maintains Prepwatch. The commands:\n" + explained,
+        epilog='`make COMMAND ARGS="ARGUMENT ..."` does the same.',
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of those above")
+    parser.add_argument(
+        "arguments", nargs=argparse.REMAINDER, metavar="ARGUMENT", help="`COMMAND --help` explains them"
+    )
     chosen = parser.parse_args()
     if sys.version_info < LOWEST_PYTHON:
         sys.exit(f"dev.py: needs Python 3.11 or newer, this is {sys.version.split()[0]}: try python3.13 dev.py")
+    arguments = chosen.arguments[1:] if chosen.arguments[:1] == ["--"] else chosen.arguments
+    asks_for_help = bool({"-h", "--help"} & set(arguments))
+    if asks_for_help and chosen.command not in PROGRAMS:
+        print(COMMANDS[chosen.command].__doc__)
+        return 0
     make_venv()
-    account = ["--account", chosen.account] if getattr(chosen, "account", None) else []
-    return COMMANDS[chosen.command]([*account, *chosen.arguments])
+    return call(PROGRAMS[chosen.command], "--help") if asks_for_help else COMMANDS[chosen.command](arguments)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("dev.py: stopped")

@@ -27,6 +27,19 @@ _ROOT = Path(__file__).parent.parent
 _LATEST = Path(__file__).with_name("latest.md")
 _IN_A_PROCESS = ("listing", "mass_failure", "growth", "many_jobs", "old_jobs", "cost")
 
+_WHAT = {
+    "listing": "one job of 10,000 nodes, beside the plain ways to read it",
+    "mass_failure": "10,000 nodes that fail at once",
+    "growth": "unchanged cycles of a small job and of a very large one",
+    "many_jobs": "1,000 jobs, unchanged, and their summary",
+    "old_jobs": "50,000 completed jobs beside 10 active ones",
+    "cost": "seconds of unchanged cycles where each call takes 50 ms longer",
+    "memory": "the peak of one cycle over 100,000 nodes",
+    "imports": "what is imported before the first call",
+    "throttling": "an account whose Batch refuses some of what it is asked",
+    "latency": "from a node's failure to the receiver",
+}
+
 Numbers = dict[str, float]
 
 
@@ -65,17 +78,27 @@ def _scenarios(batch: str, storage: str) -> dict[str, Callable[[], Numbers]]:
     }
 
 
+def _scenario(name: str) -> str:
+    if name not in _WHAT:
+        raise argparse.ArgumentTypeError(f"there is no scenario {name!r}, only {', '.join(_WHAT)}")
+    return name
+
+
 def main() -> int:
     """Do what the command line says."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures Prepwatch side by side.")
-    parser.add_argument("scenario", nargs="*", help="only these; benchmarks/latest.md is then left alone")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measures Prepwatch side by side and writes benchmarks/latest.md.\n"
+        "With scenarios named, it measures and prints only these and writes nothing:\n\n"
+        + "\n".join(f"  {name:<12} {what}" for name, what in _WHAT.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("scenario", nargs="*", type=_scenario, help="one of those above (default: all)")
     chosen = parser.parse_args().scenario
     found: dict[str, Numbers] = {}
     failed: list[str] = []
     with running_server() as batch, running_azurite() as azurite:
         scenarios = _scenarios(batch, azurite.connection_string)
-        if unknown := set(chosen) - set(scenarios):
-            parser.error(f"no scenario {', '.join(sorted(unknown))}; there are {', '.join(scenarios)}")
         for name in chosen or scenarios:
             print(f"measuring {name} ...", file=sys.stderr, flush=True)
             try:
@@ -125,4 +148,7 @@ def _report(found: Found, lines: list[Line]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("benchmarks: stopped, nothing was written")

@@ -167,7 +167,12 @@ def _run(
 
 def main() -> int:
     """Do what the command line says; 1 when something could not start or ended for good."""
-    parser = argparse.ArgumentParser(prog="python -m local.run", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m local.run",
+        description="Runs the app with all it needs on this machine; Ctrl-C ends everything. It watches a simulated "
+        "account, or those that BATCH_ACCOUNT_URLS names with every other setting that is set. What is stored lies in "
+        "the state folder: delete that to begin anew.",
+    )
     parser.add_argument(
         "--port", type=port, default=7071, help="where the app answers, 0 for a free one (default 7071)"
     )

@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from azure.identity import DefaultAzureCredential
 
+from local.arguments import whole_number
 from local.smoke.recording import Recorded, RecordingTransport
 from local.smoke.scrubbing import Scrubber, is_named_in, names_in
 from local.smoke.surprises import surprises
@@ -163,8 +164,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     smoke = Smoke(client, most_jobs=options.jobs)
     smoke.run()
-    for text in surprises(transport.exchanges, _now()):
-        print(f"SURPRISE  {text}")
+    found = surprises(transport.exchanges, _now())
+    for surprise, times in found:
+        print(f"{surprise} ({times}x)")
+    if found:
+        matter = sum(not surprise.harmless for surprise, _ in found)
+        print(f"{len(found)} surprises, {matter} of which matter: {'please report those' if matter else 'all is well'}")
     folder = options.record / options.name
     number = record(transport, folder)
     print(f"{number} scrubbed answers in {folder}: look at them, then share them with the project")
@@ -189,10 +194,15 @@ def _name(text: str) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="dev.py smoke", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="dev.py smoke",
+        description="Does every read that Prepwatch does on a real account, and says what fits, what fails and what "
+        "surprises. It only reads, with your own identity (az login is enough) or BATCH_ACCOUNT_KEY. Answers are "
+        "recorded scrubbed; look at them before you share them.",
+    )
     parser.add_argument("--account", required=True, metavar="URL", help="https://ACCOUNT.REGION.batch.azure.com")
     parser.add_argument("--api-version", default=DEFAULT_API_VERSION, help=f"default {DEFAULT_API_VERSION}")
-    parser.add_argument("--jobs", type=int, default=5, help="jobs to look into (default 5)")
+    parser.add_argument("--jobs", type=whole_number(0), default=5, help="jobs to look into (default 5)")
     parser.add_argument(
         "--record", type=Path, default=FOLDER, help="where recordings go (default: the tests' own folder)"
     )
@@ -201,4 +211,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("smoke: stopped, nothing was recorded")

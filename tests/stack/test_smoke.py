@@ -1,7 +1,6 @@
 """The look at a real account, tried on the simulated one."""
 
 import json
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Any
 
 import pytest
 
-import dev
 from local.batch_simulator.server import Simulator
 from local.batch_simulator.statuses import Cause, Phase, failed, succeeded
 from local.batch_simulator.world import World
@@ -102,26 +100,6 @@ def test_a_read_that_fails_is_said(account: Simulator, tmp_path: Path, capsys: p
     assert "fits   read the end of stderr.txt" in said
 
 
-def test_the_command_line_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`dev.py smoke --account URL` and what `make smoke ARGS=...` calls hand the account on; no other command does."""
-    called: list[tuple[str, ...]] = []
-
-    def call(*arguments: str) -> int:
-        called.append(arguments)
-        return 0
-
-    monkeypatch.setattr(dev, "make_venv", lambda: None)
-    monkeypatch.setattr(dev, "call", call)
-    for between in ((), ("--",)):
-        monkeypatch.setattr(sys, "argv", ["dev.py", "smoke", *between, "--account", "https://a.example"])
-        assert dev.main() == 0
-    assert called == [("local.smoke", "--account", "https://a.example")] * 2
-    monkeypatch.setattr(sys, "argv", ["dev.py", "test-fast", "--account", "https://a.example"])
-    with pytest.raises(SystemExit):
-        dev.main()
-    assert "smoke" in (ROOT / "Makefile").read_text(encoding="utf-8").split("lock:")[0]
-
-
 @pytest.mark.parametrize("url", ["batch.example", "http://a.westeurope.batch.azure.com", "https://a.example/jobs"])
 def test_a_wrong_address_is_refused(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing is sent to what is no account's address."""
@@ -153,6 +131,7 @@ def run(**changes: Any) -> Any:
 STATUSES = "Job_ListPreparationAndReleaseTaskStatus"
 LINK = "https://a.example/jobs/j/jobpreparationandreleasetaskstatus?$skipToken=n&$filter=x"
 PREPARATION = "jobPreparationTaskExecutionInfo"
+HARMLESS, MATTERS = True, False
 
 
 @pytest.mark.parametrize(
@@ -161,67 +140,101 @@ PREPARATION = "jobPreparationTaskExecutionInfo"
         pytest.param(exchange({"value": [run()], "odata.nextLink": LINK}), [], id="as expected"),
         pytest.param(
             exchange({"value": [run(result="Success")]}),
-            [f"{PREPARATION}: result is spelled Success (1x)"],
+            [(HARMLESS, f"result of {PREPARATION} is spelled Success")],
             id="case",
         ),
         pytest.param(
             exchange({"value": [run(result="exploded")] * 2}),
-            [f"{PREPARATION}: result is a word that Prepwatch does not know; it is counted as unknown (2x)"],
+            [(MATTERS, f"result of {PREPARATION} is a word that Prepwatch does not know")],
             id="unknown word",
         ),
         pytest.param(
             exchange({"value": [run(result=None)]}),
-            [f"{PREPARATION} is completed without result (1x)"],
+            [(HARMLESS, f"{PREPARATION} is completed without result")],
             id="no result",
         ),
         pytest.param(
+            exchange({"value": [run(result=None, exitCode=None)]}),
+            [(MATTERS, f"{PREPARATION} is completed without result, exitCode and failureInfo")],
+            id="nothing that says how it ended",
+        ),
+        pytest.param(
             exchange({"value": [run(result="failure")]}),
-            [f"{PREPARATION} has failed without failureInfo (1x)"],
+            [(HARMLESS, f"{PREPARATION} has failed without failureInfo")],
             id="no info",
         ),
         pytest.param(
             exchange({"value": [run(waitReason="x")]}),
-            [f"{PREPARATION} has a field that Prepwatch does not know: waitReason (1x)"],
+            [(HARMLESS, f"{PREPARATION} has a field that Prepwatch does not know, waitReason")],
             id="new field",
         ),
         pytest.param(
+            exchange({"value": [{"nodeId": "n"}]}),
+            [(MATTERS, "a status has no poolId"), (HARMLESS, "a status has no nodeUrl")],
+            id="no pool",
+        ),
+        pytest.param(
             exchange({"value": [], "odata.nextLink": LINK.replace("a.example", "b.example")}),
-            [f"{STATUSES}: odata.nextLink leads to another origin; it is not followed (1x)"],
+            [(MATTERS, f"odata.nextLink of {STATUSES} leads to another origin")],
             id="foreign link",
         ),
         pytest.param(
             exchange({"value": [], "odata.nextLink": LINK.replace("taskstatus", "status")}),
-            [f"{STATUSES}: odata.nextLink names another path; it is followed (1x)"],
+            [(HARMLESS, f"odata.nextLink of {STATUSES} names another path")],
             id="other path",
         ),
         pytest.param(
             exchange({"value": [], "odata.nextLink": LINK.replace("$filter=x", "")}),
-            [f"{STATUSES}: odata.nextLink has lost $filter (1x)"],
+            [(HARMLESS, f"odata.nextLink of {STATUSES} has lost $filter")],
             id="lost filter",
         ),
         pytest.param(
-            exchange({"value": [{"id": "j", "state": "Active"}]}, kind="jobs"),
+            exchange({"value": [{"id": "j", "state": "Active"}, {"id": "j", "state": "resting"}]}, kind="jobs"),
             [
-                "a job has no creationTime (1x)",
-                "a job has no stateTransitionTime (1x)",
-                "a job's state is a word, or a spelling, that Prepwatch does not know (1x)",
+                (MATTERS, "a job has no creationTime"),
+                (MATTERS, "a job's state is a word that Prepwatch does not know"),
+                (HARMLESS, "a job has no stateTransitionTime"),
+                (HARMLESS, "a job's state is spelled Active"),
             ],
             id="job",
         ),
         pytest.param(
             exchange({"value": []}, headers={"date": "Sun, 01 Nov 2026 12:09:00 GMT"}),
             [
-                f"{STATUSES}: no header client-request-id (1x)",
-                f"{STATUSES}: no header request-id (1x)",
-                "this machine's clock and Batch's differ by minutes: SharedKey fails beyond fifteen (1x)",
+                (MATTERS, "this machine's clock and Batch's differ by minutes"),
+                (HARMLESS, f"{STATUSES} has no header client-request-id"),
+                (HARMLESS, f"{STATUSES} has no header request-id"),
             ],
             id="headers",
         ),
     ],
 )
-def test_surprises_are_said(recorded: Recorded, said: list[str]) -> None:
-    """What is not as expected is said in words, with how often, and nothing else is."""
-    assert surprises([recorded], NOW) == said
+def test_surprises_are_said(recorded: Recorded, said: list[tuple[bool, str]]) -> None:
+    """What is not as expected is said with whether it matters, what matters first, and what it means."""
+    found = [surprise for surprise, _ in surprises([recorded], NOW)]
+    assert [(surprise.harmless, surprise.what) for surprise in found] == said
+    assert all(surprise.so for surprise in found)
+
+
+def test_surprises_are_weighed_and_counted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A surprise is a line that says whether it matters, why, and how often it was met; then how many do is said."""
+    monkeypatch.setenv("BATCH_ACCOUNT_NAME", ACCOUNT)
+    monkeypatch.setenv("BATCH_ACCOUNT_KEY", KEY)
+    with running_account() as (world, simulator):
+        furnish(world)
+        for number in range(2):
+            status = run(result="exploded")[PREPARATION]
+            world.set_status("contoso-nightly", "contoso-pool", f"tvm-contoso-9{number}", preparation=status)
+        main(["--account", simulator.url, "--record", str(tmp_path)])
+    said = capsys.readouterr().out.splitlines()
+    first = next(line for line in said if line.startswith(("MATTERS", "harmless")))
+    unknown = f"result of {PREPARATION} is a word that Prepwatch does not know"
+    assert first == f"MATTERS   {unknown}: it is counted as unknown (2x)"
+    assert [line.partition(", ")[2] for line in said if " surprises, " in line] == [
+        "1 of which matter: please report those"
+    ]
 
 
 def test_scrubbing_keeps_what_a_parser_needs() -> None:

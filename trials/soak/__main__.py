@@ -8,6 +8,7 @@ import secrets
 import sys
 from pathlib import Path
 
+from local.arguments import finite_number, whole_number
 from local.azurite import running_azurite
 from trials.soak.course import soak
 
@@ -17,9 +18,13 @@ _MOST_LINES = 10
 
 def main() -> int:
     """Do what the command line says; 1 when anything is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m trials.soak", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=5, help="of bad weather (default 5)")
-    parser.add_argument("--seed", type=int, help="draws the same faults again (default: another each time)")
+    parser = argparse.ArgumentParser(
+        prog="python -m trials.soak",
+        description="Runs two polling and two delivering processes in bad weather, kills them now and then, and judges "
+        "afterwards whether anything was lost, invented, told twice or held twice. Its logs lie in .local/soak.",
+    )
+    parser.add_argument("--minutes", type=finite_number(0.1), default=5, help="of bad weather (default 5)")
+    parser.add_argument("--seed", type=whole_number(0), help="draws the same faults again (default: another each time)")
     options = parser.parse_args()
     seed = secrets.randbelow(1_000_000) if options.seed is None else options.seed
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -38,4 +43,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("soak: stopped, nothing was judged")
