@@ -16,7 +16,9 @@ from shared.messages.events import Event, EventType, Origin, closed_event, job_e
 from shared.moments import as_utc
 from shared.state.jobs import Cause, JobEnd, JobHead, Stuck, Tracking, Trouble
 
-SETTLES_AFTER = timedelta(hours=24)
+SETTLES_AFTER = timedelta(minutes=10)
+"""A completed job is not settled before: listings lag, and a release failure that comes late is news."""
+SETTLES_ANYWAY_AFTER = timedelta(hours=24)
 """A completed job is settled then, even if Batch goes on showing a phase as running."""
 STUCK_AFTER = timedelta(minutes=5)
 UNREACHABLE_AFTER_CYCLES = 3
@@ -150,12 +152,12 @@ def recover(origin: Origin, head: JobHead, now: datetime) -> Decision:
 
 
 def settle(head: JobHead, now: datetime) -> JobHead:
-    """A completed job whose phases have all ended need not be listed again."""
+    """A job that has been completed for a while, and whose phases have all ended, need not be listed again."""
     if head.tracking is not Tracking.WATCHING or not is_job_completed(head.state):
         return head
     running = sum(counts.running + counts.retrying + counts.unknown for counts in map(head.counts_of, Phase))
-    waited = now - as_utc(head.state_transition_time or head.first_seen_at)
-    if running and waited < SETTLES_AFTER:
+    waited = now - as_utc(head.state_transition_time or head.changed_at or head.first_seen_at)
+    if waited < (SETTLES_ANYWAY_AFTER if running else SETTLES_AFTER):
         return head
     return replace(head, tracking=Tracking.SETTLED, settled_at=now)
 

@@ -11,6 +11,7 @@ from shared.errors import BatchError, RejectedRequestError, UnreadableRowError
 from shared.messages.events import EventType
 from shared.polling.job_rules import (
     SETTLES_AFTER,
+    SETTLES_ANYWAY_AFTER,
     STUCK_AFTER,
     UNREACHABLE_AFTER_CYCLES,
     Decision,
@@ -320,29 +321,36 @@ def test_errors_that_are_not_of_batch() -> None:
             for outcome in ("running", "retrying", "unknown")
         ),
         pytest.param(
-            head(state="completed", state_transition_time=NOW - SETTLES_AFTER, release=PhaseCounts(running=1)),
+            head(state="completed", state_transition_time=NOW - SETTLES_ANYWAY_AFTER, release=PhaseCounts(running=1)),
             True,
             id="running for ever: 24 hours",
         ),
         pytest.param(
             head(
                 state="completed",
-                state_transition_time=NOW - SETTLES_AFTER + timedelta(seconds=1),
+                state_transition_time=NOW - SETTLES_ANYWAY_AFTER + timedelta(seconds=1),
                 release=PhaseCounts(running=1),
             ),
             False,
             id="running, not yet 24 hours",
         ),
         pytest.param(
-            head(state="completed", first_seen_at=NOW - SETTLES_AFTER, release=PhaseCounts(running=1)),
+            head(state="completed", first_seen_at=NOW - SETTLES_ANYWAY_AFTER, release=PhaseCounts(running=1)),
             True,
             id="without a transition time first sight counts",
         ),
+        pytest.param(head(state="completed", state_transition_time=NOW - SETTLES_AFTER), True, id="ten minutes ago"),
+        pytest.param(
+            head(state="completed", state_transition_time=NOW - SETTLES_AFTER + timedelta(seconds=1)),
+            False,
+            id="all ended, but not ten minutes ago: a failure may be listed late",
+        ),
+        pytest.param(head(state="completed", changed_at=NOW), False, id="without a transition time the last change"),
         pytest.param(head(state="completed", tracking=Tracking.UNREACHABLE), False, id="not seen just now"),
     ],
 )
 def test_settling(before: JobHead, *, settles: bool) -> None:
-    """A job is settled when it is completed and every phase has ended, or after 24 hours."""
+    """A job is settled ten minutes after it was completed, if every phase has ended, else after 24 hours."""
     after = settle(before, NOW)
 
     assert after == (replace(before, tracking=Tracking.SETTLED, settled_at=NOW) if settles else before)
