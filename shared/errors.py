@@ -64,7 +64,11 @@ class PoolNotFoundError(BatchError):
 
 
 class NoPreparationTaskError(BatchError):
-    """409 JobPreparationTaskNotSpecified or JobReleaseTaskNotSpecified: nothing to watch; stop listing the job."""
+    """409 JobPreparationTaskNotSpecified: nothing to watch; stop listing the job."""
+
+
+class ConflictError(BatchError):
+    """Any other 409: what was asked about is in no state for it; the job's own error, or none while the job ends."""
 
 
 class AccountDeniedError(BatchError):

@@ -18,6 +18,7 @@ from shared.errors import (
     AccountDeniedError,
     BatchError,
     BatchUnavailableError,
+    ConflictError,
     HostileAnswerError,
     JobNotFoundError,
     NoPreparationTaskError,
@@ -39,7 +40,6 @@ _BY_CODE_AND_STATUS: Final[Mapping[tuple[str, int], type[BatchError]]] = {
     ("JobNotFound", HTTPStatus.NOT_FOUND): JobNotFoundError,
     ("PoolNotFound", HTTPStatus.NOT_FOUND): PoolNotFoundError,
     ("JobPreparationTaskNotSpecified", HTTPStatus.CONFLICT): NoPreparationTaskError,
-    ("JobReleaseTaskNotSpecified", HTTPStatus.CONFLICT): NoPreparationTaskError,
 }
 _BY_CODE: Final[Mapping[str, type[BatchError]]] = {
     "AuthenticationFailed": AccountDeniedError,
@@ -55,7 +55,7 @@ _BY_STATUS: Final[Mapping[int, type[BatchError]]] = {
     HTTPStatus.FORBIDDEN: AccountDeniedError,
     HTTPStatus.REQUEST_TIMEOUT: BatchUnavailableError,
     # Documented for changes (JobBeingDeleted, JobDisabled ...), and over as soon as the job has moved on.
-    HTTPStatus.CONFLICT: BatchUnavailableError,
+    HTTPStatus.CONFLICT: ConflictError,
     HTTPStatus.TOO_MANY_REQUESTS: ThrottledError,
     HTTPStatus.SERVICE_UNAVAILABLE: ThrottledError,
 }

@@ -16,6 +16,7 @@ from shared.errors import (
     AccountDeniedError,
     BatchError,
     BatchUnavailableError,
+    ConflictError,
     DefectError,
     JobNotFoundError,
     NoPreparationTaskError,
@@ -32,6 +33,7 @@ from shared.polling.cycle_rules import JOB_SELECT, DueJob, KnownJob
 from shared.polling.job_rules import (
     Decision,
     fail,
+    is_ending,
     judge_stuck,
     lose,
     must_count_tasks,
@@ -48,6 +50,7 @@ from shared.ports import BatchService, Clock, ListingOptions, Row
 from shared.state.jobs import JobHead, Tracking
 
 _WAIT_FOR_SUCCESS = "id,jobPreparationTask"
+_OF_ITS_END = frozenset({"JobBeingDeleted", "JobBeingTerminated"})
 _OF_ONE_LISTING = frozenset({"OperationTimedOut", "DeadlineExceeded"})  # a listing too long for the time it had
 
 
@@ -91,8 +94,9 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
             return self._record_defect(writer, defect)
 
     def _watch(self, writer: JobWriter, due: DueJob, deadline: datetime) -> Look:
+        job = due.job
         try:
-            job = due.job or self.batch.get_job(due.job_id, select=JOB_SELECT, deadline=deadline)
+            job = job or self.batch.get_job(due.job_id, select=JOB_SELECT, deadline=deadline)
             self._look(writer, job, deadline)
         except (AccountDeniedError, ThrottledError, StoreUnavailableError, LostRaceError):
             raise
@@ -105,6 +109,8 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
             head = stop_listing(well.head, Tracking.NO_PREPARATION_TASK, now)
             writer.write_head(head, well.events, now)
         except (BatchError, StoreError) as error:
+            if _is_of_its_end(error, job.state if job else writer.head.state):
+                return Look(head=writer.head, row=writer.row)
             look = Look(head=writer.head, row=writer.row, error=error)
             if not look.may_concern_all:
                 self.record_error(look)
@@ -189,6 +195,11 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
 
 def _apply(decision: Decision, writer: JobWriter, now: datetime) -> None:
     writer.write_head(decision.head, decision.events, now)
+
+
+def _is_of_its_end(error: PrepwatchError, state: str | None) -> bool:
+    """Whether Batch refused something only because the job is being deleted or terminated: nobody need mend that."""
+    return isinstance(error, ConflictError) and (error.code in _OF_ITS_END or is_ending(state))
 
 
 def _watched(head: JobHead) -> JobHead:

@@ -10,6 +10,7 @@ from shared.errors import (
     AccountDeniedError,
     BatchError,
     BatchUnavailableError,
+    ConflictError,
     HostileAnswerError,
     JobNotFoundError,
     NoPreparationTaskError,
@@ -32,7 +33,7 @@ PERMANENT = """
     RequestUrlFailedToParse InvalidUri InvalidInput OutOfRangeInput InvalidHeaderValue MissingRequiredHeader
     InvalidAuthenticationInfo UnsupportedRequestVersion
 """
-PASSING = """
+CONFLICTS = """
     JobBeingDeleted JobBeingTerminated JobDisabled JobCompleted OperationInvalidForCurrentState NodeNotReady
     TaskFilesUnavailable
 """
@@ -50,9 +51,10 @@ DOCUMENTED = [
     (404, "JobPreparationTaskNotRunOnNode", RejectedRequestError),
     (405, "UnsupportedHttpVerb", RejectedRequestError),
     (408, None, BatchUnavailableError),
+    (409, None, ConflictError),
     (409, "JobPreparationTaskNotSpecified", NoPreparationTaskError),
-    (409, "JobReleaseTaskNotSpecified", NoPreparationTaskError),
-    *((409, code, BatchUnavailableError) for code in PASSING.split()),
+    (409, "JobReleaseTaskNotSpecified", ConflictError),
+    *((409, code, ConflictError) for code in CONFLICTS.split()),
     (416, "InvalidRange", RejectedRequestError),
     (429, "TooManyRequests", ThrottledError),
     (429, None, ThrottledError),

@@ -32,6 +32,7 @@ class Trouble:
         self.clock = FakeClock()
         self.listing: Reply | None = None
         self.statuses: Reply | None = None
+        self.state = "active"
         good = page(failed_node("n-1", now=START))
 
         def play(asked: Asked) -> Reply:
@@ -42,7 +43,7 @@ class Trouble:
 
     def _jobs(self) -> Reply:
         created = "2026-11-01T11:00:00Z"
-        shown = [{"id": name, "state": "active", "creationTime": created} for name in self.plays]
+        shown = [{"id": name, "state": self.state, "creationTime": created} for name in self.plays]
         return json_reply({"value": shown})
 
     @property
@@ -289,6 +290,37 @@ def test_a_job_that_cannot_be_looked_at_is_told_after_three_cycles(trouble: Trou
     assert {event["data"]["jobId"] for event in told} == {"job-2"}
     assert app.job("job-2")["tracking"] == "watching"
     assert len(app.post.events("preparation.failed")) == len(JOBS)
+
+
+def test_a_conflict_is_never_the_accounts(trouble: Trouble) -> None:
+    """When every job is refused with 409, each of them is out of reach, and the account is read."""
+    app = trouble.app()
+    app.poll()
+    trouble.statuses = error_reply(409, "OperationInvalidForCurrentState")
+    for _ in range(8):
+        trouble.poll_after(app, MINUTE)
+    assert codes(app) == []
+    assert [kind for kind in app.post.types() if kind.startswith("job.")] == ["job.unreachable"] * len(JOBS)
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        ("active", "JobBeingDeleted"),
+        ("active", "JobBeingTerminated"),
+        ("deleting", "OperationInvalidForCurrentState"),
+        ("terminating", "JobReleaseTaskNotSpecified"),
+    ],
+)
+def test_a_conflict_with_the_jobs_own_end_is_no_error(trouble: Trouble, state: str, code: str) -> None:
+    """A job that can't be listed because it is being deleted or terminated is in no trouble, and goes on being read."""
+    app = trouble.app()
+    app.poll()
+    trouble.state, trouble.statuses = state, error_reply(409, code)
+    for _ in range(8):
+        trouble.poll_after(app, MINUTE)
+    job = app.job("job-2")
+    assert (set(app.post.types()), job["error"], job["tracking"]) == ({"preparation.failed"}, None, "watching")
 
 
 def test_a_job_that_vanished_is_told_and_closed(trouble: Trouble) -> None:
