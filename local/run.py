@@ -10,7 +10,7 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -165,7 +165,7 @@ def _run(
         console.tell("stack", "ending")
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; 1 when something could not start or ended for good."""
     parser = argparse.ArgumentParser(
         prog="python -m local.run",
@@ -188,7 +188,7 @@ def main() -> int:
     parser.add_argument("--state", type=Path, default=Path(".local"), help="where everything is kept (default .local)")
     parser.add_argument("--verbose", action="store_true", help="show every line of the Functions host")
     add_story(parser.add_argument_group("the simulated account"))
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     options.port = options.port or free_port()
     options.verbose = options.verbose or os.environ.get("HOST") == "func"  # whose lines nothing here knows
     try:

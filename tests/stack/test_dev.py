@@ -157,6 +157,7 @@ def test_another_python_makes_the_environment_anew(place: Path, monkeypatch: pyt
     assert installed == ["making .venv", "pip install"] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is held back through the signal mask")
 def test_a_ctrl_c_before_the_stack_stands_ends_it_without_a_traceback(tmp_path: Path) -> None:
     """Pressed at any moment, Ctrl-C ends `make run` in silence."""

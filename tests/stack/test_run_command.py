@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from local.run import main
 from local.state_folder import OccupiedError, occupied
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,6 +18,7 @@ PATIENCE = 120  # seconds; only ever used up by a failing test
 HOLDS = """
 import sys, time
 from pathlib import Path
+from local.run import main
 from local.state_folder import occupied
 with occupied(Path(sys.argv[1])):
     print("holds", flush=True)
@@ -24,18 +26,12 @@ with occupied(Path(sys.argv[1])):
 """
 
 
-def run(state: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """What the command says and returns; nothing that it is given lets it start."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("BATCH_", "WEBHOOK"))}
-    return subprocess.run(
-        [sys.executable, "-m", "local.run", "--state", str(state), *arguments],
-        cwd=ROOT,
-        env={**environment, **settings},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the machine has set is not there."""
+    for name in os.environ:
+        if name.startswith(("BATCH_", "WEBHOOK", "POLL_")):
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture
@@ -49,13 +45,15 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def test_a_second_stack_on_one_folder_is_refused(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+def test_a_second_stack_on_one_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Two stacks would destroy each other's state: the second says who has it, and what to do."""
-    ended = run(tmp_path, "--port", "0")
+    with occupied(tmp_path):
+        assert main(["--state", str(tmp_path), "--port", "0"]) == 1
 
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr == (
-        f"another stack (process {holder.pid}) runs on the state folder {tmp_path}: "
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == (
+        f"another stack (process {os.getpid()}) runs on the state folder {tmp_path}: "
         "end it, or give --state another folder and --port another port\n"
     )
 
@@ -72,30 +70,35 @@ def test_a_folder_is_free_again_however_its_owner_ended(tmp_path: Path, holder: 
         pass
 
 
-def test_a_taken_port_is_refused_with_the_command_for_another(tmp_path: Path) -> None:
+def test_a_taken_port_is_refused_with_the_command_for_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A port that another program has is named, with what to type."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        ended = run(tmp_path, "--port", str(port))
+        assert main(["--state", str(tmp_path), "--port", str(port)]) == 1
 
-    assert ended.returncode == 1
-    assert ended.stderr.startswith(f"port {port} is taken by another program: end it, or take another port")
-    assert 'make run ARGS="--port ' in ended.stderr
+    said = capsys.readouterr().err
+    assert said.startswith(f"port {port} is taken by another program: end it, or take another port")
+    assert 'make run ARGS="--port ' in said
 
 
-def test_wrong_settings_end_it_before_it_starts(tmp_path: Path) -> None:
+def test_wrong_settings_end_it_before_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Each setting that is wrong is a line, and nothing was started."""
-    ended = run(
-        tmp_path,
-        *("--port", "0"),
-        BATCH_ACCOUNT_URLS="https://real.westeurope.batch.azure.com/path",
-        POLL_SCHEDULE="0\t* * * * *",
-        RETENTION_DAYS="1",
-    )
+    monkeypatch.setenv("BATCH_ACCOUNT_URLS", "https://real.westeurope.batch.azure.com/path")
+    monkeypatch.setenv("POLL_SCHEDULE", "0\t* * * * *")
+    monkeypatch.setenv("RETENTION_DAYS", "1")
+    assert main(["--state", str(tmp_path), "--port", "0"]) == 1
 
-    assert (ended.returncode, ended.stdout) == (1, "")
-    lines = ended.stderr.splitlines()
-    assert [line.split(" ")[0] for line in lines] == ["BATCH_ACCOUNT_URLS", "POLL_SCHEDULE", "RETENTION_DAYS"]
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert [line.split(" ")[0] for line in said.err.splitlines()] == [
+        "BATCH_ACCOUNT_URLS",
+        "POLL_SCHEDULE",
+        "RETENTION_DAYS",
+    ]
     assert not (tmp_path / "azurite").exists()
 
 
@@ -117,11 +120,14 @@ def test_wrong_settings_end_it_before_it_starts(tmp_path: Path) -> None:
         ("--seed", "x", "is no whole number"),
     ],
 )
-def test_numbers_out_of_range_are_refused(tmp_path: Path, option: str, value: str, allowed: str) -> None:
+def test_numbers_out_of_range_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, value: str, allowed: str
+) -> None:
     """An option says what it may be, before anything starts."""
-    ended = run(tmp_path, f"{option}={value}")
+    with pytest.raises(SystemExit) as ended:
+        main([f"--state={tmp_path}", f"{option}={value}"])
 
-    assert ended.returncode == 2
-    last = ended.stderr.splitlines()[-1]
+    assert ended.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
     assert option in last
     assert allowed in last

@@ -184,6 +184,7 @@ def broken(timer: func.TimerRequest) -> None:
 """
 
 
+@pytest.mark.slow
 def test_a_quiet_host_says_what_is_wrong_in_a_line_each(tmp_path: Path) -> None:
     """With --quiet it says what the app logs, and of its own only what is wrong, without traceback."""
     port = free_port()
