@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -22,6 +22,7 @@ START_SECONDS = 180
 """How long a new app is given to answer: the first start installs its package."""
 REFERENCES_SECONDS = 600
 """How long Azure is given to read Key Vault references: that is what roles take to arrive, at most."""
+REREAD_SECONDS = 30
 CALL_SECONDS = 60
 RETRY_SECONDS = 5
 
@@ -124,7 +125,7 @@ def _words(body: bytes) -> str:
 
 
 def refresh_references(
-    environment: Mapping[str, str], az: Az, seconds: float = REFERENCES_SECONDS, pause: float = RETRY_SECONDS
+    environment: Mapping[str, str], az: Az, seconds: float = REFERENCES_SECONDS, pause: float = REREAD_SECONDS
 ) -> list[str]:
     """Let Azure read the app's Key Vault references until it can; return a sentence for each that it can't read.
 
@@ -134,31 +135,38 @@ def refresh_references(
     address = references_of(environment)
     deadline = time.monotonic() + seconds
     try:
-        while True:
+        unread = _read_references(az, address)
+        while unread is not None:
             az(["rest", "--method", "post", "--url", f"{address}/refresh?{REFERENCES_VERSION}"])
-            unread = list(_unread(az(["rest", "--method", "get", "--url", f"{address}?{REFERENCES_VERSION}"])))
+            unread = _read_references(az, address)
             if not unread or time.monotonic() >= deadline:
-                return unread
+                break
+            print(
+                f"Waiting until Azure can read {len(unread)} secrets, for which roles need up to ten minutes",
+                flush=True,
+            )
             time.sleep(pause)
     except AzError as error:
         return [f"Azure was not asked to read the Key Vault references again: {error}."]
+    return unread or []
 
 
-def _unread(answer: str) -> Iterator[str]:
-    """Yield a sentence for each reference that was not resolved; none when the answer has another form."""
+def _read_references(az: Az, address: str) -> list[str] | None:
+    """Return a sentence for each reference that is not resolved; None when there is no reference."""
+    answer = az(["rest", "--method", "get", "--url", f"{address}?{REFERENCES_VERSION}"])
     try:
-        references = list(json.loads(answer)["value"])
-    except (ValueError, KeyError, TypeError):
-        return
-    for reference in references:
-        properties = reference.get("properties", {})
-        if properties.get("status") != "Resolved":
-            yield (
-                f"The setting {reference.get('name')} can't be read from the Key Vault"
-                f" ({properties.get('status')}: {properties.get('details') or 'no details'})."
-                " The app's identity needs the role Key Vault Secrets User, which takes up to ten minutes to arrive:"
-                " then run azd hooks run postdeploy."
-            )
+        references = [(one.get("name"), one.get("properties", {})) for one in json.loads(answer)["value"]]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        references = []
+    unread = [
+        f"The setting {name} can't be read from the Key Vault"
+        f" ({properties.get('status')}: {properties.get('details') or 'no details'})."
+        " The app's identity needs the role Key Vault Secrets User, which takes up to ten minutes to arrive:"
+        " then run azd hooks run postdeploy."
+        for name, properties in references
+        if properties.get("status") != "Resolved"
+    ]
+    return unread if references else None
 
 
 def wait_until_up(health_url: str, seconds: float = START_SECONDS, pause: float = RETRY_SECONDS) -> str | None:

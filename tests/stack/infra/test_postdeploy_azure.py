@@ -18,7 +18,23 @@ def test_references_are_read_again_until_they_are(app: App) -> None:
     address = "/subscriptions/sub-x/resourceGroups/rg-x/providers/Microsoft.Web/sites/func-x/config/configreferences"
     refresh = ["rest", "--method", "post", "--url", f"{address}/appsettings/refresh?api-version=2022-03-01"]
     read = ["rest", "--method", "get", "--url", f"{address}/appsettings?api-version=2022-03-01"]
-    assert app.azure.asked == [refresh, read] * 3
+    assert app.azure.asked == [read, refresh, read, refresh, read]
+
+
+def test_a_secret_that_was_rotated_is_read_again(app: App) -> None:
+    """A reference that Azure has read before is read once more: it may be another secret now."""
+    assert postdeploy.refresh_references(app.environment(), app.azure.run) == []
+
+    assert ["post" in asked for asked in app.azure.asked] == [False, True, False]
+
+
+def test_without_references_nothing_is_refreshed(app: App) -> None:
+    """An app without secrets is left alone."""
+    app.azure.references = [{}]
+
+    assert postdeploy.refresh_references(app.environment(), app.azure.run) == []
+
+    assert len(app.azure.asked) == 1
 
 
 def test_a_reference_that_stays_unread_is_named(app: App) -> None:
