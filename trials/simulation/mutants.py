@@ -22,11 +22,9 @@ from shared.messages import events, formats
 from shared.messages.ids import event_id
 from shared.messages.signing import signing_headers
 from shared.polling import cycle as polling
-from shared.polling import cycle_rules, grouping, heads, job_rules, listing
-from shared.polling import job as watching
+from shared.polling import cycle_rules, grouping, heads, job_rules, listing, nodes
 from shared.polling.job_rules import first_sight
 from shared.polling.node_rules import Watch, decide_node
-from shared.polling.nodes import NodeWatcher
 from shared.polling.slicing import plan_slices
 from shared.state.chunks import Chunk
 from shared.state.jobs import Cycle, JobHead, NodeRecord
@@ -51,7 +49,7 @@ def digests_kept_after_half_a_commit() -> AbstractContextManager[object]:
         slices = plan_slices(layout, steps, pages, *rest)
         return tuple(replace(each, head=replace(each.head, page_fingerprints=pages)) for each in slices)
 
-    return patch.object(watching, "plan_slices", plan)
+    return patch.object(nodes, "plan_slices", plan)
 
 
 @mutant
@@ -89,7 +87,7 @@ def absent_node_forgotten() -> AbstractContextManager[object]:
             del chunk[key]
         return original(items, chunk, watch)
 
-    return patch.object(watching, "decide_updates", decide)
+    return patch.object(nodes, "decide_updates", decide)
 
 
 @mutant
@@ -209,7 +207,7 @@ def old_secret_not_signed_with() -> AbstractContextManager[object]:
 @mutant
 def incarnation_not_asked_for_again() -> AbstractContextManager[object]:
     """Statuses of a job created again in the middle of a cycle are taken for those of the job before."""
-    return patch.object(NodeWatcher, "_was_created_again", lambda _self, _head, _deadline: False)
+    return patch.object(nodes.NodeWatcher, "_was_created_again", lambda _self, _head, _deadline: False)
 
 
 @mutant
