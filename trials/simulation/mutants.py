@@ -18,7 +18,7 @@ from shared.delivery.recording import record
 from shared.errors import RowConflictError, StoreError
 from shared.ledger.ledger import Ledger, LostRaceError, Pending
 from shared.ledger.slice import Slice
-from shared.messages import events, formats
+from shared.messages import cloudevents, events
 from shared.messages.ids import event_id
 from shared.messages.signing import signing_headers
 from shared.polling import cycle as polling
@@ -201,7 +201,7 @@ def old_secret_not_signed_with() -> AbstractContextManager[object]:
     def sign(*, secrets: Sequence[bytes], **rest: Any) -> dict[str, str]:
         return original(secrets=secrets[:1], **rest)
 
-    return patch.object(formats, "signing_headers", sign)
+    return patch.object(cloudevents, "signing_headers", sign)
 
 
 @mutant
