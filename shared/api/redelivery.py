@@ -24,8 +24,9 @@ from shared.delivery.faring import heal
 from shared.delivery.health import change_webhook
 from shared.errors import RowConflictError
 from shared.ledger.archive import Archive, StoredDelivery, StoredEvent
-from shared.ledger.ledger import Ledger, LostRaceError
+from shared.ledger.ledger import Ledger
 from shared.ledger.owed import is_told_by_event, new_delivery, recipients
+from shared.ledger.swapping import until_written
 from shared.messages.events import Event, Origin
 from shared.ports import Clock, Delete, Insert, Operation, Row, Table
 from shared.state.rows import OWN, delivery_key, from_row, read_webhook, to_columns, webhook_key
@@ -35,7 +36,6 @@ from shared.webhook import Webhook
 MAX_AT_ONCE = 1000
 _MAX_LOOKED_AT = 5000
 _READ_TOGETHER = 100
-_TRIES = 3
 _ENDED = (DeliveryState.DONE, DeliveryState.DEAD)
 
 
@@ -187,26 +187,28 @@ class Redelivery(Struct, frozen=True, kw_only=True):
 
     def _move(self, stored: StoredEvent, name: str, known: StoredDelivery | None) -> bool:
         """Make a delivery due; False when it is so already. `known` is the ended one as it was read, if any was."""
-        due = delivery_key(DeliveryState.DUE, name, stored.event.id)
         if known is not None and known.state is DeliveryState.DUE:
             return False
-        ended = [known.row] if known is not None else self._ended(stored, name)
-        for _ in range(_TRIES):
+        due = delivery_key(DeliveryState.DUE, name, stored.event.id)
+        ended = [[known.row]] if known is not None else []
+
+        def move() -> bool:
+            rows = ended.pop() if ended else self._ended(stored, name)
             now = self.clock()
-            last = from_row(ended[-1], Delivery) if ended else None
+            last = from_row(rows[-1], Delivery) if rows else None
             fresh = new_delivery(name, stored.event, now) if last is None else _anew(last, now)
             operations: list[Operation] = [Insert(key=due, columns=to_columns(fresh))]
-            operations.extend(Delete(key=row.key, etag=row.etag) for row in ended)
+            operations.extend(Delete(key=row.key, etag=row.etag) for row in rows)
             try:
                 self.table.transact(stored.partition, operations)
             except RowConflictError:
                 # Somebody moved it meanwhile: whether it is due now decides.
                 if self.table.get(stored.partition, due) is not None:
                     return False
-                ended = self._ended(stored, name)
-                continue
+                raise
             return True
-        raise LostRaceError(f"The delivery of {stored.event.id} to {name} is being written by others; try again.")
+
+        return until_written(move, f"The delivery of {stored.event.id} to {name}")
 
     def _ended(self, stored: StoredEvent, name: str) -> list[Row]:
         keys = [delivery_key(state, name, stored.event.id) for state in _ENDED]

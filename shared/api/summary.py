@@ -5,6 +5,7 @@ the answer's content (`api.summary_rules`) or the cycle (`polling.cycle`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -23,6 +24,7 @@ from shared.api.summary_rules import (
 )
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
+from shared.ledger.swapping import until_written
 from shared.messages.events import Origin
 from shared.nudges.nudger import Nudger
 from shared.polling.cycle_rules import is_stale
@@ -35,7 +37,6 @@ from shared.webhook import Webhook, waiting_words
 
 ANSWER_WITHIN = timedelta(seconds=100)
 NUDGE_EVERY = timedelta(seconds=10)
-_TRIES = 3
 _MEND = "If nothing else helps, delete that row from partition {partition}:"
 MAX_COUNTED = 1000
 """Waiting and dead deliveries are counted up to this, so that an answer's cost is bounded."""
@@ -221,14 +222,14 @@ class Summary(Struct, frozen=True, kw_only=True):
 
     def _release(self, account: str, until: datetime) -> None:
         """Give our own lease back; nudges are noted in the same row meanwhile."""
-        for _ in range(_TRIES):
-            try:
-                row, refresh = self._read_refresh(account)
-            except StoreError:
-                return  # it ends by itself
-            ours = refresh.leased_until == until
-            if not ours or self._swap(account, row, replace(refresh, leased_until=None)):
-                return
+
+        def release() -> None:
+            row, refresh = self._read_refresh(account)
+            if refresh.leased_until == until:
+                self._write(account, row, replace(refresh, leased_until=None))
+
+        with suppress(StoreError):  # it ends by itself
+            until_written(release, f"The lease of {account}")
 
     def _may_nudge(self, account: str, now: datetime) -> bool:
         row, refresh = self._read_refresh(account)
@@ -242,17 +243,20 @@ class Summary(Struct, frozen=True, kw_only=True):
 
     def _swap(self, account: str, row: Row | None, refresh: Refresh) -> bool:
         """Whether the row has its new content now; not when somebody else was first or the table is away."""
+        try:
+            self._write(account, row, refresh)
+        except StoreError:
+            return False
+        return True
+
+    def _write(self, account: str, row: Row | None, refresh: Refresh) -> None:
         columns = to_columns(refresh)
         operation = (
             Insert(key=REFRESH, columns=columns)
             if row is None
             else Replace(key=REFRESH, columns=columns, etag=row.etag)
         )
-        try:
-            self.table.transact(account, [operation])
-        except StoreError:
-            return False
-        return True
+        self.table.transact(account, [operation])
 
 
 def _origin(origins: Sequence[Origin], state: AccountState) -> Origin:

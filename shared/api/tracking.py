@@ -15,8 +15,9 @@ from shared.api.job_views import TrackedJobView
 from shared.api.refusals import ApiError, not_found
 from shared.batch.model import BatchJob
 from shared.errors import JobNotFoundError
-from shared.ledger.ledger import Ledger, LostRaceError
+from shared.ledger.ledger import Ledger
 from shared.ledger.slice import Slice
+from shared.ledger.swapping import until_written
 from shared.messages.events import Origin
 from shared.patterns import valid_job_id
 from shared.polling.cycle_rules import JOB_SELECT
@@ -24,8 +25,6 @@ from shared.polling.job_rules import close, first_sight, replacing
 from shared.ports import BatchService, Clock, Row, Table
 from shared.state.jobs import Cycle, JobEnd, JobHead, Tracking
 from shared.state.rows import CYCLE, from_row, job_key, range_of, read_head
-
-_TRIES = 3
 
 
 class Tracker(Struct, frozen=True, kw_only=True):
@@ -61,16 +60,7 @@ class Tracker(Struct, frozen=True, kw_only=True):
         """
         origin = self._origin(job_id, account)
         job = self._find(origin, job_id)
-        for _ in range(_TRIES):
-            row, head = self._read(origin, job.id)
-            if head is not None and head.requested:
-                return _view(origin, head), False
-            try:
-                wanted = self._request(origin, row, head, job)
-            except LostRaceError:
-                continue
-            return _view(origin, wanted), head is None or head.tracking is Tracking.STOPPED
-        raise LostRaceError(f"Job {job_id} is being written by somebody else; try again.")
+        return until_written(lambda: self._track(origin, job), f"Job {job_id}")
 
     def untrack(self, job_id: str, account: str | None) -> tuple[TrackedJobView, bool]:
         """Leave this job alone until it is asked for again, whatever the patterns say.
@@ -82,23 +72,27 @@ class Tracker(Struct, frozen=True, kw_only=True):
             StoreError: The request could not be written.
         """
         origin = self._origin(job_id, account)
-        for _ in range(_TRIES):
-            row, head = self._read(origin, job_id)
-            if head is None:
-                raise not_found("tracked job", job_id)
-            if head.tracking is Tracking.STOPPED:
-                return _view(origin, head), False
-            now = self.clock()
-            closing = close(origin, head, JobEnd.UNTRACKED, now, now)
-            stopped = replace(closing.head, tracking=Tracking.STOPPED, requested=False, settled_at=now, changed_at=now)
-            try:
-                written = self.ledgers[origin.partition].commit_job(
-                    row, head, Slice(head=stopped, events=closing.events), now
-                )
-            except LostRaceError:
-                continue
-            return _view(origin, stopped), bool(written.pending)
-        raise LostRaceError(f"Job {job_id} is being written by somebody else; try again.")
+        return until_written(lambda: self._untrack(origin, job_id), f"Job {job_id}")
+
+    def _track(self, origin: Origin, job: BatchJob) -> tuple[TrackedJobView, bool]:
+        row, head = self._read(origin, job.id)
+        if head is not None and head.requested:
+            return _view(origin, head), False
+        wanted = self._request(origin, row, head, job)
+        return _view(origin, wanted), head is None or head.tracking is Tracking.STOPPED
+
+    def _untrack(self, origin: Origin, job_id: str) -> tuple[TrackedJobView, bool]:
+        row, head = self._read(origin, job_id)
+        if head is None:
+            raise not_found("tracked job", job_id)
+        if head.tracking is Tracking.STOPPED:
+            return _view(origin, head), False
+        now = self.clock()
+        closing = close(origin, head, JobEnd.UNTRACKED, now, now)
+        stopped = replace(closing.head, tracking=Tracking.STOPPED, requested=False, settled_at=now, changed_at=now)
+        step = Slice(head=stopped, events=closing.events)
+        written = self.ledgers[origin.partition].commit_job(row, head, step, now)
+        return _view(origin, stopped), bool(written.pending)
 
     def _request(self, origin: Origin, row: Row | None, head: JobHead | None, job: BatchJob) -> JobHead:
         account, now = origin.partition, self.clock()

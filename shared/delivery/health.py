@@ -17,6 +17,7 @@ from shared.delivery.faring import begin_probe, follow_webhook, turn_events
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
 from shared.ledger.ledger import Ledger, LostRaceError, Pending
+from shared.ledger.swapping import until_written
 from shared.messages.events import Origin
 from shared.ports import Row, Table
 from shared.state.rows import OWN, range_of, read_webhook, webhook_key
@@ -105,19 +106,17 @@ def change_webhook(
         StoreError: The table is away.
         UnreadableRowError: Nobody knows how it stands.
     """
-    for _ in range(_TRIES):
+
+    def change() -> WebhookState:
         row = table.get(OWN, webhook_key(name))
         before = read_webhook(row, name)
         after = decide(before)
-        if after == before:
-            return before
-        try:
+        if after != before:
             ledger.commit_webhook(row, after, turn_events(site, before, after, now), now)
-        except LostRaceError:
-            continue
-        note_turn(before, after)
+            note_turn(before, after)
         return after
-    raise LostRaceError(f"The state of webhook {name} is being written by others; try again.")
+
+    return until_written(change, f"The state of webhook {name}")
 
 
 def read_health(table: Table, ledger: Ledger, site: Origin, names: Iterable[str]) -> WebhookHealth:

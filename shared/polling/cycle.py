@@ -15,7 +15,8 @@ from shared.delivery.run import Deliverer, DeliveryRun
 from shared.digests.run import DigestRun
 from shared.errors import BatchError
 from shared.journal import write_line
-from shared.ledger.ledger import Ledger, LostRaceError
+from shared.ledger.ledger import Ledger, LostRaceError, Written
+from shared.ledger.swapping import until_written
 from shared.messages.events import Event, Origin
 from shared.moments import as_utc
 from shared.patterns import JobPatterns
@@ -38,8 +39,6 @@ from shared.polling.watching import JobRound, Progress, request_id
 from shared.ports import BatchService, Clock, Lanes, Row, Table
 from shared.state.jobs import Cycle
 from shared.state.rows import CYCLE, OWN, from_row
-
-_COMMIT_TRIES = 3
 
 
 class PollSettings(Struct, frozen=True, kw_only=True):
@@ -96,8 +95,7 @@ class Poller(Struct, frozen=True, kw_only=True):
             StoreError: The table is unavailable; nothing is known to be lost, and the next cycle sees everything again.
         """
         started = self.clock()
-        row = self.table.get(self.account, CYCLE)
-        cycle = from_row(row, Cycle) if row else None
+        row, cycle = self._read_cycle()
         if cycle is not None and asked_at is not None and asked_at < cycle.started_at:
             return CycleReport(account=self.account, skipped="a later cycle has begun")
         with self.deliverer.start(started + self.settings.budget) as deliveries:
@@ -224,19 +222,25 @@ class Poller(Struct, frozen=True, kw_only=True):
         deliveries: DeliveryRun,
     ) -> Cycle | None:
         """The account's cycle as it is written down now, None if others were faster each time."""
-        for _ in range(_COMMIT_TRIES):
+        read = [(row, before)]
+
+        def write() -> tuple[Cycle, Written]:
+            # When another cycle ended meanwhile, its row is the one to go on from.
+            row, before = read.pop() if read else self._read_cycle()
             cycle, events = decide(before)
-            try:
-                written = self.ledger.commit_cycle(row, cycle, events, now)
-            except LostRaceError:
-                # Another cycle ended meanwhile: its row is the one to go on from.
-                row = self.table.get(self.account, CYCLE)
-                before = from_row(row, Cycle) if row else None
-                continue
-            deliveries.offer(written.pending)
-            return cycle
-        write_line("cycle-not-recorded", account=self.account)
-        return None
+            return cycle, self.ledger.commit_cycle(row, cycle, events, now)
+
+        try:
+            cycle, written = until_written(write, f"The cycle of {self.account}")
+        except LostRaceError as error:
+            write_line("cycle-not-recorded", account=self.account, error=str(error))
+            return None
+        deliveries.offer(written.pending)
+        return cycle
+
+    def _read_cycle(self) -> tuple[Row | None, Cycle | None]:
+        row = self.table.get(self.account, CYCLE)
+        return row, from_row(row, Cycle) if row else None
 
     def _log(self, report: CycleReport, result: CycleResult, cycle: Cycle | None) -> None:
         write_line(
