@@ -11,7 +11,8 @@ import azure.functions as func
 
 from shared.composition import App, build_app
 from shared.nudges.nudge import DELIVERIES_QUEUE, POLLS_QUEUE, read_nudge
-from shared.web.http import Answer, Request, error_answer, error_answer_to_anybody
+from shared.web.errors import error_answer, error_answer_to_anybody
+from shared.web.http import Answer, Request
 from shared.web.sign_in import check_sign_in, is_required
 
 if typing.TYPE_CHECKING:

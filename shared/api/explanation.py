@@ -41,7 +41,8 @@ class Explainer(Struct, frozen=True, kw_only=True):
         Shows the newest MAX_EVENTS events that name the node, among the MAX_LOOKED_AT newest of its account.
 
         Raises:
-            ApiError: The job or node is not known, or several have that id and the account or pool must be named.
+            NotFoundError: The job or node is not known.
+            AmbiguousError: Several have that id; the account or pool must be named.
             StoreError: The table can't be read.
         """
         origin, head, record = self.lister.find_node(job_id, node_id, account, pool)

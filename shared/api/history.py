@@ -66,7 +66,7 @@ class History(Struct, frozen=True, kw_only=True):
         With a state, each event shows only its deliveries in that state.
 
         Raises:
-            ApiError: No such account is watched.
+            NotFoundError: No such account is watched.
             StoreError: The table can't be read.
         """
         partitions = partitions_of(self.archive, wanted.account)
@@ -88,7 +88,7 @@ class History(Struct, frozen=True, kw_only=True):
         """One event with all its deliveries and their attempts.
 
         Raises:
-            ApiError: No such event is stored (any more).
+            NotFoundError: No such event is stored (any more).
             StoreError: The table can't be read.
         """
         stored = self.archive.event(event_id)
@@ -128,7 +128,7 @@ def partitions_of(archive: Archive, account: str | None) -> tuple[str, ...]:
     """The partitions that hold the events of an account, or all of them.
 
     Raises:
-        ApiError: No such account is watched.
+        NotFoundError: No such account is watched.
     """
     if account is None:
         return archive.partitions

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from shared.api.refusals import ApiError, ErrorDetail, not_found
+from shared.api.refusals import Problem, invalid, not_found
 from shared.digests.mutes import Mute, _stored
 from shared.ports import Clock, Delete, Put, Table
 from shared.redaction import one_line
@@ -59,13 +59,12 @@ class Mutes(Struct, frozen=True, kw_only=True):
         """Set or replace a mute.
 
         Raises:
-            ApiError: 400 with every field that is wrong and how to mend it.
+            InvalidError: With every field that is wrong and how to mend it.
             StoreError: It is not known whether the mute is set.
         """
         now = self.clock()
         if problems := _problems(name, mute, now):
-            message = " ".join(problem.message for problem in problems)
-            raise ApiError(400, "InvalidInput", message, target=problems[0].target, details=problems)
+            raise invalid(problems)
         clean = Mute(
             jobs=mute.jobs,
             starts_at=mute.starts_at,
@@ -80,7 +79,7 @@ class Mutes(Struct, frozen=True, kw_only=True):
         """End a mute: what it held back is told.
 
         Raises:
-            ApiError: 404, there is no such mute.
+            NotFoundError: There is no such mute.
             StoreError: It is not known whether the mute is gone.
         """
         if _NAME.fullmatch(name) is None or self.table.get(OWN, mute_key(name)) is None:
@@ -88,7 +87,7 @@ class Mutes(Struct, frozen=True, kw_only=True):
         self.table.transact(OWN, [Delete(key=mute_key(name))])
 
 
-def _problems(name: str, mute: Mute, now: datetime) -> tuple[ErrorDetail, ...]:
+def _problems(name: str, mute: Mute, now: datetime) -> tuple[Problem, ...]:
     aware = mute.starts_at.tzinfo is not None and mute.ends_at.tzinfo is not None
     checks = (
         ("name", _NAME.fullmatch(name) is not None, "must be 1 to 64 letters, digits, '.', '-' and '_'."),
@@ -101,11 +100,7 @@ def _problems(name: str, mute: Mute, now: datetime) -> tuple[ErrorDetail, ...]:
         ("createdBy", bool(mute.created_by.strip()), "must say who mutes."),
         ("comment", bool(mute.comment.strip()), "must say why."),
     )
-    return tuple(
-        ErrorDetail(code="InvalidField", message=f"{field} {wrong}", target=field)
-        for field, right, wrong in checks
-        if not right
-    )
+    return tuple(Problem(field=field, message=f"{field} {wrong}") for field, right, wrong in checks if not right)
 
 
 def _view(name: str, mute: Mute, now: datetime) -> MuteView:

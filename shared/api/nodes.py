@@ -3,16 +3,14 @@
 Owns reading node records for people. Does not own writing them (`polling.job`).
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.api.job_views import NodeView, PhaseView
-from shared.api.refusals import ApiError, not_found
+from shared.api.refusals import AmbiguousError, not_found
 from shared.batch.model import Outcome, Phase
 from shared.batch.outcomes import outcome_of
 from shared.batch.texts import clean_status
@@ -23,9 +21,6 @@ from shared.ports import BatchService, ListingOptions, StatusPage, Table
 from shared.state.chunks import decode_chunk, decode_record
 from shared.state.jobs import JobHead, NodeRecord, PhaseRecord
 from shared.state.rows import chunk_key, from_row, job_key, unpack
-
-# Batch's own links name the operation in a second way.
-_STATUS_LINK = re.compile(r"/jobs/[^/]+/jobpreparationandrelease(?:task)?status$", re.IGNORECASE)
 
 
 class NodeFilter(Struct, frozen=True, kw_only=True):
@@ -54,7 +49,8 @@ class NodeLister(Struct, frozen=True, kw_only=True):
         """The nodes as of the last cycle, by pool and node.
 
         Raises:
-            ApiError: The job is not known, or several accounts have one of that id and none was named.
+            NotFoundError: The job is not known.
+            AmbiguousError: Several accounts have one of that id and none was named.
             StoreError: The table can't be read.
         """
         origin, head = self._find(job_id, account)
@@ -68,7 +64,8 @@ class NodeLister(Struct, frozen=True, kw_only=True):
         """One node as of the last cycle.
 
         Raises:
-            ApiError: The job or node is not known, or several have that id and the account or pool must be named.
+            NotFoundError: The job or node is not known.
+            AmbiguousError: Several have that id; the account or pool must be named.
             StoreError: The table can't be read.
         """
         origin, head = self._find(job_id, account)
@@ -80,9 +77,8 @@ class NodeLister(Struct, frozen=True, kw_only=True):
         if not found:
             raise not_found("node", node_id)
         if len(found) > 1:
-            pools = ", ".join(sorted(record.pool_id for record in found))
-            message = f"Several pools of the job have a node {node_id!r}: name one by ?pool= ({pools})."
-            raise ApiError(400, "MissingRequiredQueryParameter", message, target="pool")
+            pools = sorted(record.pool_id for record in found)
+            raise AmbiguousError(f"Several pools of the job have a node {node_id!r}", target="pool", names=pools)
         return origin, head, found[0]
 
     def list_live(self, job_id: str, account: str | None, options: ListingOptions, link: str | None) -> StatusPage:
@@ -91,14 +87,12 @@ class NodeLister(Struct, frozen=True, kw_only=True):
         `link` is the `odata.nextLink` of the page before. Texts are redacted like stored ones.
 
         Raises:
-            ApiError: The id or the link is impossible, or the account must be named.
+            NotFoundError: The id is impossible, or no account that was named has such a job.
+            AmbiguousError: Several accounts have one of that id and none was named.
             BatchError: What Batch says, to be passed on.
         """
         if not valid_job_id(job_id):
             raise not_found("job", job_id)
-        if link is not None and not _STATUS_LINK.search(urlsplit(link).path):
-            message = "link must be the odata.nextLink of an answer of this route."
-            raise ApiError(400, "InvalidQueryParameterValue", message, target="link")
         page = self.batch[self._account(job_id, account)].list_status_page(job_id, options, link=link)
         value = [clean_status(decode_status(entry)) for entry in split_statuses(page.value)]
         return replace(page, value=msgspec.json.encode(value))
@@ -126,9 +120,8 @@ class NodeLister(Struct, frozen=True, kw_only=True):
         if not found:
             raise not_found("job", job_id)
         if len(found) > 1:
-            names = ", ".join(origin.partition for origin, _ in found)
-            message = f"Several accounts have a job {job_id!r}: name one by ?account= ({names})."
-            raise ApiError(400, "MissingRequiredQueryParameter", message, target="account")
+            names = [origin.partition for origin, _ in found]
+            raise AmbiguousError(f"Several accounts have a job {job_id!r}", target="account", names=names)
         return found[0]
 
     def _named(self, account: str | None) -> Iterable[Origin]:

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from shared.api.event_views import RedeliveriesView, RedeliveryResult, RedeliveryState, RedeliveryView
 from shared.api.history import EventFilter
-from shared.api.refusals import ApiError, not_found
+from shared.api.refusals import ConflictError, not_found
 from shared.delivery.faring import heal
 from shared.delivery.health import change_webhook
 from shared.errors import RowConflictError
@@ -69,7 +69,8 @@ class Redelivery(Struct, frozen=True, kw_only=True):
         """Send one event again: to that webhook, or to each that it was owed to or that wants it now.
 
         Raises:
-            ApiError: No such event or webhook, or nobody can be sent it.
+            NotFoundError: No such event or webhook.
+            ConflictError: Nobody can be sent it.
             StoreError: The table can't be read or written; ask again, what was done already is then pending.
         """
         # gather
@@ -87,8 +88,8 @@ class Redelivery(Struct, frozen=True, kw_only=True):
         else:
             targets = self._targets(stored, owed)
             if not targets:
-                message = "No configured webhook was owed this event or wants it now; name one by ?webhook=."
-                raise ApiError(409, "NoRecipient", message, target="eventId")
+                message = "No configured webhook was owed this event or wants it now"
+                raise ConflictError(message, target="eventId", reason="NoRecipient", name_by="webhook")
 
         # apply
         done = [self._redeliver(stored, name, owed.get(name), obstacles) for name in targets]
@@ -99,7 +100,8 @@ class Redelivery(Struct, frozen=True, kw_only=True):
         """Send again what a range means, at most MAX_AT_ONCE deliveries, and the partitions they lie in.
 
         Raises:
-            ApiError: No such webhook, or it can't be sent anything now.
+            NotFoundError: No such webhook.
+            ConflictError: It can't be sent anything now.
             StoreError: The table can't be read or written; ask again, what was done already is then pending.
         """
         obstacles = self._obstacles()
@@ -218,7 +220,7 @@ class Redelivery(Struct, frozen=True, kw_only=True):
         if name not in self.webhooks:
             raise not_found("webhook", name)
         if obstacle is not None:
-            raise ApiError(409, "WebhookCantBeSent", f"Webhook {name!r} {obstacle}", target="webhook")
+            raise ConflictError(f"Webhook {name!r} {obstacle}", target="webhook", reason="WebhookCantBeSent")
 
     def _obstacles(self) -> dict[str, str]:
         """Why webhooks can't be sent anything now: what is due of a disabled one dies at once."""

@@ -1,6 +1,6 @@
-"""What is answered when a request can't be served.
+"""Why a use case refuses what it was asked.
 
-Owns the body of every error and the errors that use cases raise for the caller. Does not own HTTP headers (`web.http`).
+Owns the kinds of refusals. Knows no HTTP: which status, code and hint a caller gets is decided by `web.errors`.
 """
 
 from collections.abc import Sequence
@@ -8,53 +8,73 @@ from datetime import timedelta
 
 from msgspec import Struct
 
-from shared.errors import (
-    PrepwatchError,
-)
+from shared.errors import PrepwatchError
 
 
-class ErrorDetail(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One of several problems of a request."""
+class Problem(Struct, frozen=True, kw_only=True):
+    """One thing that is wrong with what was asked: which field, and in words how to mend it."""
 
-    code: str
+    field: str
     message: str
-    target: str | None = None
 
 
-class ErrorInfo(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What went wrong, what it concerns, and what lies behind it."""
+class RefusalError(PrepwatchError):
+    """What was asked can't be done; tell whoever asked.
 
-    code: str
-    message: str
-    target: str | None = None
-    details: tuple[ErrorDetail, ...] = ()
+    Args:
+        message: Why, in a sentence.
+        target: The part of what was asked that it concerns, None for all of it.
+        reason: What names this reason among others of its kind, for programs; None when there is but one.
+    """
 
-
-class ErrorBody(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The body of every answer that is not a success."""
-
-    error: ErrorInfo
-
-
-class ApiError(PrepwatchError):
-    """A request that can't be served; the translator answers it as it says."""
-
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        message: str,
-        *,
-        target: str | None = None,
-        details: Sequence[ErrorDetail] = (),
-        retry_after: timedelta | None = None,
-    ) -> None:
-        self.status = status
-        self.retry_after = retry_after
-        self.info = ErrorInfo(code=code, message=message, target=target, details=tuple(details))
+    def __init__(self, message: str, *, target: str | None = None, reason: str | None = None) -> None:
+        self.target = target
+        self.reason = reason
         super().__init__(message)
 
 
-def not_found(what: str, name: str) -> ApiError:
-    """404: no such thing."""
-    return ApiError(404, "NotFound", f"There is no {what} {name!r}.", target=name)
+class NotFoundError(RefusalError):
+    """There is no such thing."""
+
+
+class AmbiguousError(RefusalError):
+    """Several things are meant; ask again and name one of `names` by `target`."""
+
+    def __init__(self, message: str, *, target: str, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        super().__init__(message, target=target)
+
+
+class InvalidError(RefusalError):
+    """What was asked makes no sense; `problems` are all that is wrong with it, if more than one thing may be."""
+
+    def __init__(self, message: str, *, target: str, problems: Sequence[Problem] = ()) -> None:
+        self.problems = tuple(problems)
+        super().__init__(message, target=target)
+
+
+class ConflictError(RefusalError):
+    """It can't be done as things stand; `name_by` is what to name for it to be done all the same, None for nothing."""
+
+    def __init__(self, message: str, *, target: str, reason: str, name_by: str | None = None) -> None:
+        self.name_by = name_by
+        super().__init__(message, target=target, reason=reason)
+
+
+class TooSoonError(RefusalError):
+    """It was done a moment ago; ask again after `wait`."""
+
+    def __init__(self, message: str, *, target: str, wait: timedelta) -> None:
+        self.wait = wait
+        super().__init__(message, target=target)
+
+
+def not_found(what: str, name: str) -> NotFoundError:
+    """There is no such thing of that name."""
+    return NotFoundError(f"There is no {what} {name!r}.", target=name)
+
+
+def invalid(problems: Sequence[Problem]) -> InvalidError:
+    """All of this is wrong."""
+    message = " ".join(problem.message for problem in problems)
+    return InvalidError(message, target=problems[0].field, problems=problems)

@@ -89,7 +89,7 @@ class Summary(Struct, frozen=True, kw_only=True):
         """How things stand now.
 
         Raises:
-            ApiError: No such account or job is known.
+            NotFoundError: No such account or job is known.
             StoreError: The table can't be read.
         """
         # gather

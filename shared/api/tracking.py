@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.api.job_views import TrackedJobView
-from shared.api.refusals import ApiError, not_found
+from shared.api.refusals import AmbiguousError, InvalidError, NotFoundError, not_found
 from shared.batch.model import BatchJob
 from shared.errors import JobNotFoundError
 from shared.ledger.ledger import Ledger
@@ -54,7 +54,9 @@ class Tracker(Struct, frozen=True, kw_only=True):
         """Watch this very job from now on; the job, and whether that is new.
 
         Raises:
-            ApiError: The id is impossible, no such job exists, or the account must be named.
+            InvalidError: No job can have that id.
+            NotFoundError: No such job or account exists.
+            AmbiguousError: Several accounts are watched and none was named.
             BatchError: Batch can't be asked whether the job exists.
             StoreError: The request could not be written.
         """
@@ -68,7 +70,9 @@ class Tracker(Struct, frozen=True, kw_only=True):
         The job, and whether that made something due: whoever asked should nudge the deliveries then.
 
         Raises:
-            ApiError: The id is impossible, the job is not known, or the account must be named.
+            InvalidError: No job can have that id.
+            NotFoundError: The job or account is not known.
+            AmbiguousError: Several accounts are watched and none was named.
             StoreError: The request could not be written.
         """
         origin = self._origin(job_id, account)
@@ -113,12 +117,10 @@ class Tracker(Struct, frozen=True, kw_only=True):
 
     def _origin(self, job_id: str, account: str | None) -> Origin:
         if not valid_job_id(job_id):
-            message = "A job id has 1 to 128 letters, digits, '-', '_' and ':'."
-            raise ApiError(400, "InvalidInput", message, target="jobId")
+            raise InvalidError("A job id has 1 to 128 letters, digits, '-', '_' and ':'.", target="jobId")
         if account is None and len(self.origins) > 1:
-            names = ", ".join(origin.partition for origin in self.origins)
-            message = f"Several accounts are watched: name one by ?account= ({names})."
-            raise ApiError(400, "MissingRequiredQueryParameter", message, target="account")
+            names = [origin.partition for origin in self.origins]
+            raise AmbiguousError("Several accounts are watched", target="account", names=names)
         for origin in self.origins:
             if account in {None, origin.account}:
                 return origin
@@ -129,7 +131,7 @@ class Tracker(Struct, frozen=True, kw_only=True):
             return self.batch[origin.partition].get_job(job_id, select=JOB_SELECT)
         except JobNotFoundError as error:
             message = f"Batch account {origin.account} has no job {job_id!r}."
-            raise ApiError(404, "JobNotFound", message, target="jobId") from error
+            raise NotFoundError(message, target="jobId", reason="JobNotFound") from error
 
     def _read(self, origin: Origin, job_id: str) -> tuple[Row | None, JobHead | None]:
         row = self.table.get(origin.partition, job_key(job_id))

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from shared.api.ping_advice import advice_on
-from shared.api.refusals import ApiError, not_found
+from shared.api.refusals import ConflictError, TooSoonError, not_found
 from shared.api.untold import UntoldReader
 from shared.api.webhook_views import LastAnswerView, PingView, WebhookView
 from shared.delivery.attempts import Verdict, attempt_of, judge
@@ -70,7 +70,8 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         """Send a ping at once and say what came of it; once it is taken, all that waits for the webhook is due.
 
         Raises:
-            ApiError: No such webhook, or it was pinged within the last ten seconds.
+            NotFoundError: No such webhook.
+            TooSoonError: It was pinged within the last ten seconds.
             StoreError: The table is away; nothing was sent.
         """
         webhook = self._known(name)
@@ -101,20 +102,21 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         """Let a disabled webhook be sent events again, and a failing one be tried at once: all that waits is due.
 
         Raises:
-            ApiError: No such webhook, or the settings switch it off.
+            NotFoundError: No such webhook.
+            ConflictError: The settings switch it off.
             StoreError: The change could not be written.
         """
         webhook = self._known(name)
         if not webhook.enabled:
             message = f"Webhook {name!r} is switched off in the settings: set its enabled to true there."
-            raise ApiError(409, "WebhookSwitchedOff", message, target="name")
+            raise ConflictError(message, target="name", reason="WebhookSwitchedOff")
         return self._change(webhook, enable)
 
     def disable(self, name: str) -> WebhookView:
         """Send a webhook nothing more until it is enabled; what waits for it is closed.
 
         Raises:
-            ApiError: No such webhook.
+            NotFoundError: No such webhook.
             StoreError: The change could not be written.
         """
         webhook = self._known(name)
@@ -204,6 +206,6 @@ def last_answer(state: WebhookState) -> LastAnswerView | None:
     )
 
 
-def _too_soon(name: str, wait: timedelta) -> ApiError:
+def _too_soon(name: str, wait: timedelta) -> TooSoonError:
     message = f"Webhook {name!r} was pinged a moment ago: one ping in {PING_EVERY.seconds} seconds is sent."
-    return ApiError(429, "TooManyRequests", message, target="name", retry_after=wait)
+    return TooSoonError(message, target="name", wait=wait)

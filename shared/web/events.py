@@ -21,20 +21,12 @@ from shared.api.event_views import (
 from shared.api.explanation import Explainer
 from shared.api.history import EventFilter, History
 from shared.api.redelivery import Range, Redelivery
-from shared.api.refusals import ApiError
 from shared.ledger.archive import EVENT_ID
 from shared.state.rows import OWN
-from shared.web.http import (
-    DEFAULT_TOP,
-    MAX_TOP,
-    Answer,
-    Query,
-    Request,
-    json_answer,
-    next_token_link,
-    read_body,
-    tagged_answer,
-)
+from shared.web.errors import RequestError
+from shared.web.http import Answer, Request, json_answer, tagged_answer
+from shared.web.operations import ROUTE
+from shared.web.reading import DEFAULT_TOP, Query, next_token_link, read_body
 
 _TOKEN = "skip-token"  # noqa: S105 - a parameter's name
 
@@ -49,14 +41,14 @@ class EventRoutes(Struct, frozen=True, kw_only=True):
 
     def explain_node(self, request: Request) -> Answer:
         """GET /api/jobs/{jobId}/nodes/{nodeId}."""
-        query = Query(request, ("account", "pool"))
+        query = Query(request, ROUTE["explain_node"])
         job_id, node_id = request.route["jobId"], request.route["nodeId"]
         explained = self.explainer.explain(job_id, node_id, query.host("account"), query.text("pool"))
         return tagged_answer(request, explained)
 
     def list_events(self, request: Request) -> Answer:
         """GET /api/events."""
-        query = Query(request, ("state", "job", "account", "since", "until", "top", _TOKEN))
+        query = Query(request, ROUTE["list_events"])
         wanted = EventFilter(
             state=query.choice("state", ShownState),
             job=query.text("job"),
@@ -64,23 +56,23 @@ class EventRoutes(Struct, frozen=True, kw_only=True):
             since=query.moment("since"),
             until=query.moment("until"),
         )
-        top = query.number("top", least=1, most=MAX_TOP, default=DEFAULT_TOP)
+        top = query.number("top") or DEFAULT_TOP
         token = query.text(_TOKEN)
         if not _is_token(token):
             message = f"The query parameter {_TOKEN!r} must be what a nextLink holds."
-            raise ApiError(400, "InvalidQueryParameterValue", message, target=_TOKEN)
+            raise RequestError(400, "InvalidQueryParameterValue", message, target=_TOKEN)
         value, more = self.history.list_events(wanted, top=top, after=token)
         view = EventsView(value=value, next_link=next_token_link(request, more) if more else None)
         return tagged_answer(request, view)
 
     def get_event(self, request: Request) -> Answer:
         """GET /api/events/{eventId}."""
-        Query(request, ())
+        Query(request, ROUTE["get_event"])
         return tagged_answer(request, self.history.get_event(request.route["eventId"]))
 
     def redeliver_event(self, request: Request) -> Answer:
         """POST /api/events/{eventId}/redeliver."""
-        query = Query(request, ("webhook",))
+        query = Query(request, ROUTE["redeliver_event"])
         event_id = request.route["eventId"]
         done = self.redelivery.redeliver(event_id, query.text("webhook"))
         queued = [one.partition for one in done if one.view.result is not RedeliveryResult.SKIPPED]
@@ -88,7 +80,7 @@ class EventRoutes(Struct, frozen=True, kw_only=True):
 
     def redeliver_events(self, request: Request) -> Answer:
         """POST /api/redeliveries."""
-        Query(request, ())
+        Query(request, ROUTE["redeliver_events"])
         asked = read_body(request, RedeliveriesRequest)
         if asked.state is RedeliveryState.ALL and asked.since is None:
             raise _wrong("since", "must be given with state all, so that not the whole history is sent again")
@@ -115,5 +107,5 @@ def _is_token(text: str | None) -> bool:
     return text is None or EVENT_ID.fullmatch(text) is not None
 
 
-def _wrong(name: str, mend: str) -> ApiError:
-    return ApiError(400, "InvalidRequestBody", f"The body's {name!r} {mend}.", target=name)
+def _wrong(name: str, mend: str) -> RequestError:
+    return RequestError(400, "InvalidRequestBody", f"The body's {name!r} {mend}.", target=name)

@@ -7,7 +7,9 @@ from msgspec import Struct
 
 from shared.api.mutes import Mutes, MutesView
 from shared.digests.mutes import Mute
-from shared.web.http import Answer, Query, Request, json_answer, read_body, read_paging, tagged_answer
+from shared.web.http import Answer, Request, json_answer, tagged_answer
+from shared.web.operations import ROUTE
+from shared.web.reading import Query, read_body, read_paging
 
 
 class MuteRoutes(Struct, frozen=True, kw_only=True):
@@ -17,17 +19,17 @@ class MuteRoutes(Struct, frozen=True, kw_only=True):
 
     def list_mutes(self, request: Request) -> Answer:
         """GET /api/mutes."""
-        paging = read_paging(Query(request, ("top", "skip")))
+        paging = read_paging(Query(request, ROUTE["list_mutes"]))
         value, more = paging.cut(request, self.mutes.list_mutes())
         return tagged_answer(request, MutesView(value=value, next_link=more))
 
     def put_mute(self, request: Request) -> Answer:
         """PUT /api/mutes/{name}."""
-        Query(request, ())
+        Query(request, ROUTE["put_mute"])
         return json_answer(self.mutes.put_mute(request.route["name"], read_body(request, Mute)))
 
     def delete_mute(self, request: Request) -> Answer:
         """DELETE /api/mutes/{name}."""
-        Query(request, ())
+        Query(request, ROUTE["delete_mute"])
         self.mutes.delete_mute(request.route["name"])
         return Answer(status=204, headers={"cache-control": "no-store"})

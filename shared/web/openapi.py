@@ -10,7 +10,7 @@ from functools import cache
 import msgspec
 
 from shared.api.openmetrics import CONTENT_TYPE as METRICS_TYPE
-from shared.api.refusals import ErrorBody
+from shared.web.errors import ErrorBody
 from shared.web.operation import BODILESS, HTML, METRICS, Parameter, Reply, Route
 from shared.web.operations import ROUTES
 

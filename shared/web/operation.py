@@ -5,9 +5,12 @@ made of them (`web.openapi`).
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 
+import msgspec
 from msgspec import Struct
 
+MAX_TOP = 1000
 JSON, METRICS, HTML, BODILESS = "json", "metrics", "html", ""
 
 
@@ -18,6 +21,11 @@ class Parameter(Struct, frozen=True, kw_only=True):
     description: str
     schema: Mapping[str, object]
     in_path: bool = False
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The least and the most that a whole number may be."""
+        return msgspec.convert((self.schema["minimum"], self.schema["maximum"]), tuple[int, int])
 
 
 class Reply(Struct, frozen=True, kw_only=True):
@@ -53,6 +61,11 @@ class Route(Struct, frozen=True, kw_only=True):
 def text(name: str, description: str, **more: object) -> Parameter:
     """A parameter of the query that is a text; `more` is JSON Schema."""
     return Parameter(name=name, description=description, schema={"type": "string", **more})
+
+
+def choice(name: str, description: str, kind: type[StrEnum]) -> Parameter:
+    """A parameter of the query that is one of an enumeration's values."""
+    return text(name, description, enum=[each.value for each in kind])
 
 
 def whole(name: str, description: str, least: int, most: int) -> Parameter:

@@ -21,16 +21,17 @@ from shared.api.mutes import MutesView, MuteView
 from shared.api.webhook_views import PingView, WebhooksListView, WebhookView
 from shared.batch.model import NodeStatus, Outcome, Phase
 from shared.digests.mutes import Mute
-from shared.web.http import MAX_TOP
 from shared.web.operation import (
     BODILESS,
     HTML,
+    MAX_TOP,
     METRICS,
     NOT_MODIFIED,
     Parameter,
     Reply,
     Route,
     answers,
+    choice,
     moment,
     path,
     tagged_replies,
@@ -107,8 +108,8 @@ ROUTES = (
         parameters=(
             _JOB,
             _ACCOUNT,
-            text("phase", "Only nodes on which this phase has run.", enum=[phase.value for phase in Phase]),
-            text("outcome", "Only nodes with this outcome.", enum=[outcome.value for outcome in Outcome]),
+            choice("phase", "Only nodes on which this phase has run.", Phase),
+            choice("outcome", "Only nodes with this outcome.", Outcome),
             _TOP,
             _SKIP,
             Parameter(name="live", description="Ask Batch now, with its own options.", schema={"type": "boolean"}),
@@ -140,7 +141,7 @@ ROUTES = (
         template="events",
         summary="What was told, newest first",
         parameters=(
-            text("state", "Only events with a delivery in this state.", enum=[state.value for state in ShownState]),
+            choice("state", "Only events with a delivery in this state.", ShownState),
             text("job", "Only events of this job."),
             _ONE_ACCOUNT,
             moment("since", "Only events recorded then or later."),
@@ -280,3 +281,6 @@ ROUTES = (
         head=True,
     ),
 )
+
+ROUTE = {route.function: route for route in ROUTES}
+"""The routes by the name of their function."""

@@ -4,9 +4,11 @@ Owns the translation between HTTP and use cases, route by route. Does not own th
 any rule.
 """
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from threading import Lock
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct, field
@@ -14,21 +16,26 @@ from msgspec.structs import replace
 
 from shared.api.job_views import HealthView, NodesView, TrackedJobsView
 from shared.api.nodes import NodeFilter, NodeLister
-from shared.api.refusals import ApiError
 from shared.api.summary import Summary, SummaryQuery
 from shared.api.summary_rules import JobsPage
 from shared.api.tracking import Tracker
 from shared.batch.model import Outcome, Phase
 from shared.errors import StoreError
 from shared.ports import Clock, ListingOptions, StatusPage
+from shared.web.errors import RequestError
 from shared.web.events import EventRoutes
-from shared.web.http import MAX_TOP, Answer, Query, Request, json_answer, next_link, read_paging, tagged_answer
+from shared.web.http import Answer, Request, json_answer, tagged_answer
 from shared.web.mutes import MuteRoutes
+from shared.web.operation import MAX_TOP
+from shared.web.operations import ROUTE
+from shared.web.reading import Query, next_link, read_paging
 from shared.web.system import SystemRoutes
 from shared.web.webhooks import WebhookRoutes
 
 _HEALTH_KEPT = timedelta(seconds=10)
 _LIVE = ("$filter", "$select", "maxresults", "timeout")
+# Batch's own links name the operation in a second way.
+_STATUS_LINK = re.compile(r"/jobs/[^/]+/jobpreparationandrelease(?:task)?status$", re.IGNORECASE)
 
 
 class _Health:
@@ -61,12 +68,12 @@ class Routes(Struct, frozen=True, kw_only=True):
 
     def summary(self, request: Request) -> Answer:
         """GET /api/summary."""
-        query = Query(request, ("maxAge", "job", "account", "top", "skip"))
-        max_age = query.number("maxAge", least=0, most=86_400, default=-1)
+        query = Query(request, ROUTE["summary"])
+        max_age = query.number("maxAge")
         paging = read_paging(query, default=MAX_TOP)
         page = JobsPage(job=query.text("job"), account=query.host("account"), skip=paging.skip, top=paging.top)
         result = self.summaries.run(
-            SummaryQuery(page=page, max_age=None if max_age < 0 else timedelta(seconds=max_age))
+            SummaryQuery(page=page, max_age=None if max_age is None else timedelta(seconds=max_age))
         )
         summary = result.summary
         if result.more:
@@ -77,32 +84,31 @@ class Routes(Struct, frozen=True, kw_only=True):
 
     def list_jobs(self, request: Request) -> Answer:
         """GET /api/jobs."""
-        query = Query(request, ("top", "skip"))
-        paging = read_paging(query)
+        paging = read_paging(Query(request, ROUTE["list_jobs"]))
         value, more = paging.cut(request, self.tracker.list_jobs())
         return tagged_answer(request, TrackedJobsView(value=value, next_link=more))
 
     def track_job(self, request: Request) -> Answer:
         """PUT /api/jobs/{jobId}."""
-        query = Query(request, ("account",))
+        query = Query(request, ROUTE["track_job"])
         job, new = self.tracker.track(request.route["jobId"], query.host("account"))
         return json_answer(job, status=201 if new else 200)
 
     def untrack_job(self, request: Request) -> Answer:
         """DELETE /api/jobs/{jobId}."""
-        query = Query(request, ("account",))
+        query = Query(request, ROUTE["untrack_job"])
         job, made_due = self.tracker.untrack(request.route["jobId"], query.host("account"))
         return replace(json_answer(job), nudges=(job.account,) if made_due else ())
 
     def list_nodes(self, request: Request) -> Answer:
         """GET /api/jobs/{jobId}/nodes."""
-        query = Query(request, ("account", "phase", "outcome", "top", "skip", "live", "link", *_LIVE))
+        query = Query(request, ROUTE["list_nodes"])
         job_id, account = request.route["jobId"], query.host("account")
         if query.flag("live"):
             return self._live_nodes(query, job_id, account)
         if wrong := [name for name in (*_LIVE, "link") if query.text(name) is not None]:
             message = f"{wrong[0]!r} is an option of Batch and goes with live=true only."
-            raise ApiError(400, "UnsupportedQueryParameter", message, target=wrong[0])
+            raise RequestError(400, "UnsupportedQueryParameter", message, target=wrong[0])
         wanted = NodeFilter(phase=query.choice("phase", Phase), outcome=query.choice("outcome", Outcome))
         paging = read_paging(query)
         origin, head, nodes = self.lister.list_stored(job_id, account, wanted)
@@ -124,19 +130,19 @@ class Routes(Struct, frozen=True, kw_only=True):
     def _live_nodes(self, query: Query, job_id: str, account: str | None) -> Answer:
         if wrong := [name for name in ("phase", "outcome", "top", "skip") if query.text(name) is not None]:
             message = f"{wrong[0]!r} does not go with live=true; Batch's own options are {', '.join(_LIVE)}."
-            raise ApiError(400, "UnsupportedQueryParameter", message, target=wrong[0])
+            raise RequestError(400, "UnsupportedQueryParameter", message, target=wrong[0])
         options = ListingOptions(
             filter=query.text("$filter"),
             select=query.text("$select"),
-            max_results=_optional(query, "maxresults", 1000),
-            timeout_seconds=_optional(query, "timeout", 30),
+            max_results=query.number("maxresults"),
+            timeout_seconds=query.number("timeout"),
         )
-        page = self.lister.list_live(job_id, account, options, query.text("link"))
+        link = query.text("link")
+        if link is not None and not _STATUS_LINK.search(urlsplit(link).path):
+            message = "link must be the odata.nextLink of an answer of this route."
+            raise RequestError(400, "InvalidQueryParameterValue", message, target="link")
+        page = self.lister.list_live(job_id, account, options, link)
         return _as_batch_answered(page)
-
-
-def _optional(query: Query, name: str, most: int) -> int | None:
-    return query.number(name, least=1, most=most, default=0) or None
 
 
 def _as_batch_answered(page: StatusPage) -> Answer:

@@ -7,7 +7,7 @@ Source: https://learn.microsoft.com/azure/app-service/configure-authentication-u
 
 from collections.abc import Mapping
 
-from shared.api.refusals import ApiError
+from shared.web.errors import RequestError
 
 REQUIRED = "REQUIRE_SIGN_IN"
 _PLATFORM_SWITCH = "WEBSITE_AUTH_ENABLED"
@@ -23,13 +23,13 @@ def check_sign_in(environment: Mapping[str, str], headers: Mapping[str, str]) ->
     """Let a request pass.
 
     Raises:
-        ApiError: 401 for somebody who has not signed in; 403 when the platform's sign-in is off, because then anybody
-            could claim to have.
+        RequestError: 401 for somebody who has not signed in; 403 when the platform's sign-in is off, because then
+            anybody could claim to have.
     """
     if not is_required(environment):
         return
     if environment.get(_PLATFORM_SWITCH, "").lower() != "true":
         message = f"{REQUIRED} is true, but the platform's sign-in is off: switch it on, or remove the setting."
-        raise ApiError(403, "SignInIsOff", message)
+        raise RequestError(403, "SignInIsOff", message)
     if not headers.get(_PRINCIPAL):
-        raise ApiError(401, "NotSignedIn", "Sign in to use this.")
+        raise RequestError(401, "NotSignedIn", "Sign in to use this.")

@@ -8,7 +8,9 @@ from msgspec import Struct
 from shared.api.diagnostics import Diagnostics, DiagnosticsView
 from shared.api.metrics import Metrics
 from shared.api.openmetrics import CONTENT_TYPE, to_text
-from shared.web.http import Answer, Query, Request, json_answer, tagged
+from shared.web.http import Answer, Request, json_answer, tagged
+from shared.web.operations import ROUTE
+from shared.web.reading import Query
 
 
 class SystemRoutes(Struct, frozen=True, kw_only=True):
@@ -19,18 +21,18 @@ class SystemRoutes(Struct, frozen=True, kw_only=True):
 
     def metrics(self, request: Request) -> Answer:
         """GET /api/metrics."""
-        Query(request, ())
+        Query(request, ROUTE["metrics"])
         headers = {"content-type": CONTENT_TYPE, "cache-control": "no-store"}
         return Answer(headers=headers, body=to_text(self.metrics_source.run()))
 
     def openapi(self, request: Request) -> Answer:
         """GET /api/openapi.json."""
-        from shared.web.openapi import document  # and the table of routes: no cycle needs them
+        from shared.web.openapi import document  # most instances are never asked for it
 
-        Query(request, ())
+        Query(request, ROUTE["openapi"])
         return tagged(request, Answer(headers={"content-type": "application/json"}, body=document()), document())
 
     def diagnostics(self, request: Request) -> Answer:
         """GET /api/diagnostics."""
-        Query(request, ())
+        Query(request, ROUTE["diagnostics"])
         return json_answer(DiagnosticsView(value=self.checks.run()))

@@ -9,7 +9,9 @@ from msgspec.structs import replace
 
 from shared.api.webhook_admin import WebhookAdmin
 from shared.api.webhook_views import WebhooksListView
-from shared.web.http import Answer, Query, Request, json_answer, read_paging, tagged_answer
+from shared.web.http import Answer, Request, json_answer, tagged_answer
+from shared.web.operations import ROUTE
+from shared.web.reading import Query, read_paging
 
 
 class WebhookRoutes(Struct, frozen=True, kw_only=True):
@@ -19,24 +21,24 @@ class WebhookRoutes(Struct, frozen=True, kw_only=True):
 
     def list_webhooks(self, request: Request) -> Answer:
         """GET /api/webhooks."""
-        paging = read_paging(Query(request, ("top", "skip")))
+        paging = read_paging(Query(request, ROUTE["list_webhooks"]))
         value, more = paging.cut(request, self.admin.list_webhooks())
         return tagged_answer(request, WebhooksListView(value=value, next_link=more))
 
     def ping_webhook(self, request: Request) -> Answer:
         """POST /api/webhooks/{name}/ping; what waits is then tried soon, if it was taken."""
-        Query(request, ())
-        told = self.admin.ping(request.route["name"])
-        return replace(json_answer(told), nudges=tuple(self.admin.accounts) if told.delivered else ())
+        Query(request, ROUTE["ping_webhook"])
+        ping = self.admin.ping(request.route["name"])
+        return replace(json_answer(ping), nudges=tuple(self.admin.accounts) if ping.delivered else ())
 
     def enable_webhook(self, request: Request) -> Answer:
         """POST /api/webhooks/{name}/enable; what waits for it is then tried soon."""
-        Query(request, ())
+        Query(request, ROUTE["enable_webhook"])
         answer = json_answer(self.admin.enable(request.route["name"]))
         return replace(answer, nudges=tuple(self.admin.accounts))
 
     def disable_webhook(self, request: Request) -> Answer:
         """POST /api/webhooks/{name}/disable; the others are told soon."""
-        Query(request, ())
+        Query(request, ROUTE["disable_webhook"])
         answer = json_answer(self.admin.disable(request.route["name"]))
         return replace(answer, nudges=tuple(self.admin.accounts[:1]))

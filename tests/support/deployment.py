@@ -13,7 +13,8 @@ from shared.parts import Outside
 from shared.polling.request_counter import RequestCounter
 from shared.ports import Lanes, Table
 from shared.settings.settings import Settings, load_settings
-from shared.web.http import Answer, Request, error_answer
+from shared.web.errors import error_answer
+from shared.web.http import Answer, Request
 from shared.web.routes import Routes
 from tests.support.app_settings import LEAST
 from tests.support.fake_batch import FakeBatch

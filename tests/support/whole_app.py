@@ -22,7 +22,8 @@ from shared.composition import App, utc_now
 from shared.polling.cycle import CycleReport
 from shared.ports import BatchService, Row, Sender
 from shared.settings.settings import load_settings
-from shared.web.http import Answer, Request, error_answer
+from shared.web.errors import error_answer
+from shared.web.http import Answer, Request
 from shared.web.routes import Routes
 from tests.support.deployment import build
 from tests.support.fake_table import FakeTable

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.api.refusals import ApiError
+from shared.web.errors import RequestError
 from shared.web.sign_in import check_sign_in
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,7 +37,7 @@ def test_who_gets_in(environment: Mapping[str, str], headers: Mapping[str, str])
 )
 def test_who_does_not(environment: Mapping[str, str], headers: Mapping[str, str], refusal: tuple[int, str]) -> None:
     """A claimed principal counts for nothing when the platform does not vouch for it."""
-    with pytest.raises(ApiError) as caught:
+    with pytest.raises(RequestError) as caught:
         check_sign_in(environment, headers)
     assert (caught.value.status, caught.value.info.code) == refusal
 

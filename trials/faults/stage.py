@@ -18,7 +18,7 @@ from uuid import uuid4
 from local.azurite import Azurite
 from local.batch_simulator.server import Simulator
 from shared.adapters.table_store import open_table
-from shared.api.refusals import ApiError
+from shared.api.refusals import RefusalError
 from shared.composition import App, compose
 from shared.digests.rows import is_owed, read_known
 from shared.digests.rules import news_of
@@ -145,7 +145,7 @@ class Stage:
 
         *tell* hears of each effect, *storage* leads around to the table.
         """
-        with self.story.limits(), suppress(StoreError, ApiError):
+        with self.story.limits(), suppress(StoreError, RefusalError):
             self.story.chapters[chapter].act(self.app(tell, storage=storage, patience=patience))
             return True
         return False

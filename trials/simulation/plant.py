@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 from unittest.mock import patch
 
-from shared.api.refusals import ApiError
+from shared.api.refusals import RefusalError
 from shared.composition import App, compose
 from shared.delivery import health as webhook_health
 from shared.errors import StoreError
@@ -254,7 +254,7 @@ class Plant:
         request = Request(url=f"{BASE}/api/mutes/{name}", route={"name": name})
 
         def work(app: App) -> None:
-            with contextlib.suppress(ApiError):
+            with contextlib.suppress(RefusalError):
                 app.routes.mutes.delete_mute(request)
 
         self._spawn(process, f"end mute {name}", work, timedelta(0))
