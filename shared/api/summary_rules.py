@@ -114,10 +114,9 @@ def build_summary(
         *([] if has_webhooks else ["no webhook is configured, so nobody is told of failures"]),
     ]
     wrong = _failures([head for _, head in heads])
-    status = "stale" if stale else "degraded" if degraded else "failing" if wrong else "ok"
     cut = heads[page.skip : page.skip + page.top]
     summary = SummaryView(
-        status=status,
+        status=_status(stale, degraded, wrong),
         reasons=(*stale, *degraded, *wrong),
         generated_at=now,
         accounts=views,
@@ -235,6 +234,16 @@ def _failures(heads: Sequence[JobHead]) -> list[str]:
     if open_heads:
         words.append(f"preparation failed on {_nodes(nodes)} of {_jobs(len(open_heads))}")
     return words
+
+
+def _status(stale: Sequence[str], degraded: Sequence[str], wrong: Sequence[str]) -> str:
+    # Nobody knows how things stand now, so nothing else that is said counts.
+    if stale:
+        return "stale"
+    # What is known may not be all, or not reach everybody.
+    if degraded:
+        return "degraded"
+    return "failing" if wrong else "ok"
 
 
 def _given_up(number: int) -> str:

@@ -116,12 +116,15 @@ def claim(delivery: Delivery, lease: str, now: datetime, *, probe: bool = False)
 def judge(receiver: Format, answer: WebhookAnswer, tries: int, now: datetime) -> Judgement:
     """What an answer means for a delivery that has been tried so often, this time included."""
     status = answer.status
+    # No complete answer says anything, whatever its first line was.
     if answer.failure is not None or status is None:
         return Judgement(verdict=Verdict.RETRY, reason=answer.reason)
     if receiver.is_taken(status, answer.body):
         return Judgement(verdict=Verdict.DELIVERED, reason=f"accepted with status {status}")
+    # Whoever says so wants to hear no more, of this message or another.
     if receiver.is_gone(status, answer.body):
         return Judgement(verdict=Verdict.DISABLE, reason=f"status {status}: the receiver is gone for good")
+    # The same bytes would be refused again, unless the receiver is being deployed just now.
     if is_refused(answer):
         verdict = Verdict.DEAD if receiver.tells_state or tries >= REFUSED_TRIES else Verdict.RETRY
         return Judgement(verdict=verdict, reason=f"status {status}: the receiver calls the message wrong")

@@ -233,6 +233,7 @@ def _recovered(
 ) -> tuple[Cycle, tuple[Event, ...]]:
     trouble = known.trouble
     unreachable: tuple[Event, ...] = ()
+    # What was told is over; what was not is nobody's business, unless nothing ran for too long to tell it.
     if trouble is None or trouble.event_id is None:
         before = known.read_up_to
         if before is None or cycle.started_at - before < stale_after:
@@ -248,10 +249,13 @@ def _troubled(
     now = result.finished_at
     before = known.trouble
     trouble = _what_is_wrong(known, cycle, result, stale_after)
+    # Neither well nor in trouble, for all that is known: what stood before stands.
     if trouble is None:
         return replace(cycle, trouble=before), ()
+    # Told once: only the words follow what is wrong now.
     if before is not None and before.event_id is not None:
         return replace(cycle, trouble=replace(trouble, event_id=before.event_id)), ()
+    # Throttling and faults of the service pass by themselves as a rule; a refused credential does not.
     blind_for = now - as_utc(cycle.read_up_to or trouble.since)
     if not isinstance(result.error, AccountDeniedError) and blind_for <= stale_after:
         return replace(cycle, trouble=trouble), ()

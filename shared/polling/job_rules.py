@@ -189,13 +189,16 @@ def must_count_tasks(head: JobHead, now: datetime) -> bool:
 
 def judge_stuck(origin: Origin, head: JobHead, tasks: TaskCounts | None, now: datetime) -> Decision:
     """Tell that a job is stuck, or moves again; `tasks` are its tasks if they were counted."""
+    # Nobody suspects it.
     if head.stuck is None:
         return Decision(head=head)
     waits = tasks is not None and tasks.active > 0 and tasks.running == 0
+    # It was told, and nothing shows that it moves.
+    if head.stuck.confirmed and looks_stuck(head) and (tasks is None or waits):
+        return Decision(head=head)
     if head.stuck.confirmed:
-        if looks_stuck(head) and (tasks is None or waits):
-            return Decision(head=head)
         return _tell(origin, head, None, EventType.JOB_RESUMED, now)
+    # Every node has failed, but no task waits for one: nobody is held up.
     if not waits:
         return Decision(head=head)
     return _tell(origin, head, replace(head.stuck, confirmed=True), EventType.JOB_STUCK, now)

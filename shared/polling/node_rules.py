@@ -37,30 +37,9 @@ def decide_node(before: NodeRecord | None, status: NodeStatus, watch: Watch) -> 
     """
     known = before or NodeRecord(pool_id=status.pool_id or "", node_id=status.node_id or "")
     silent_before = watch.announce_from if before is None else None
-    preparation, has_newly_failed = _decide_phase(known.preparation, status.preparation, silent_before)
+    run, has_newly_failed = _decide_phase(known.preparation, status.preparation, silent_before)
     release, has_release_failed = _decide_phase(known.release, status.release, silent_before)
-    opened = known.open if watch.open else None
-    changes: list[tuple[Phase, Reason, ExecutionInfo, OpenFailure | None]] = []
-
-    if preparation is not None and has_newly_failed:
-        announced = preparation.reason is Reason.NEWLY_FAILED
-        if watch.open:
-            opened = _open_failure(preparation.info, announced=announced)
-        if announced:
-            changes.append((Phase.PREPARATION, Reason.NEWLY_FAILED, preparation.info, None))
-    elif (
-        preparation is not None
-        and preparation is not known.preparation
-        and opened is not None
-        and outcome_of(preparation.info) is Outcome.SUCCEEDED
-    ):
-        preparation = PhaseRecord(info=preparation.info, reason=Reason.RESOLVED)
-        if opened.announced:
-            changes.append((Phase.PREPARATION, Reason.RESOLVED, preparation.info, opened))
-        opened = None
-    if release is not None and has_release_failed and release.reason is Reason.NEWLY_FAILED:
-        changes.append((Phase.RELEASE, Reason.NEWLY_FAILED, release.info, None))
-
+    preparation, opened, ended = _decide_mark(known, run, watch, has_newly_failed=has_newly_failed)
     record = NodeRecord(
         pool_id=status.pool_id or known.pool_id,
         node_id=status.node_id or known.node_id,
@@ -69,12 +48,14 @@ def decide_node(before: NodeRecord | None, status: NodeStatus, watch: Watch) -> 
         release=release,
         open=opened,
     )
-    return record, tuple(
-        [
-            Change(phase=phase, reason=reason, node=record, occurrence=run, opened=ended)
-            for phase, reason, run, ended in changes
-        ]
-    )
+    changes = []
+    if preparation is not None and _is_to_be_told(preparation, ended, has_failed_anew=has_newly_failed):
+        phase, reason, info = Phase.PREPARATION, preparation.reason, preparation.info
+        changes.append(Change(phase=phase, reason=reason, node=record, occurrence=info, opened=ended))
+    if release is not None and _is_to_be_told(release, None, has_failed_anew=has_release_failed):
+        phase, reason, info = Phase.RELEASE, release.reason, release.info
+        changes.append(Change(phase=phase, reason=reason, node=record, occurrence=info))
+    return record, tuple(changes)
 
 
 def merge_statuses(first: NodeStatus, second: NodeStatus) -> NodeStatus:
@@ -108,6 +89,33 @@ def _decide_phase(
     if silent_before is not None and as_utc(ended_at(info)) < silent_before:
         return PhaseRecord(info=info, reason=Reason.BEFORE_FIRST_SIGHT), True
     return PhaseRecord(info=info, reason=Reason.NEWLY_FAILED), True
+
+
+def _decide_mark(
+    known: NodeRecord, run: PhaseRecord | None, watch: Watch, *, has_newly_failed: bool
+) -> tuple[PhaseRecord | None, OpenFailure | None, OpenFailure | None]:
+    """The preparation's record, the mark that keeps the node from the job's tasks, and the mark that has ended."""
+    # The job's end has closed every mark, and sets none: tasks of a job that is over wait for nobody.
+    if not watch.open:
+        return run, None, None
+    # Another look at what is known already.
+    if run is None or run is known.preparation:
+        return run, known.open, None
+    # Also a failure that is history holds the node up now, in silence.
+    if has_newly_failed:
+        return run, _open_failure(run.info, announced=run.reason is Reason.NEWLY_FAILED), None
+    # Only success ends a failure: a run that goes on, or is tried again, may fail as well.
+    if known.open is None or outcome_of(run.info) is not Outcome.SUCCEEDED:
+        return run, known.open, None
+    return PhaseRecord(info=run.info, reason=Reason.RESOLVED), None, known.open
+
+
+def _is_to_be_told(run: PhaseRecord, ended: OpenFailure | None, *, has_failed_anew: bool) -> bool:
+    # An end is told to those who were told of the failure.
+    if ended is not None:
+        return ended.announced
+    # What failed before the job was watched is history.
+    return has_failed_anew and run.reason is Reason.NEWLY_FAILED
 
 
 def _is_no_news(known: ExecutionInfo, info: ExecutionInfo) -> bool:
