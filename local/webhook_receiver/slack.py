@@ -23,8 +23,11 @@ MOST_IN_SECTION = 3000
 MOST_FIELDS = 10
 MOST_IN_FIELD = 2000
 MOST_ELEMENTS = 10
+MOST_PARTS = 100
+"""Parts of a rich text; Slack documents no limit, and nobody reads as many."""
 
 _PLAIN, _MARKDOWN = "plain_text", "mrkdwn"
+_RICH_MEMBERS = {"text": {"type", "text", "style"}, "link": {"type", "url", "text", "style"}}
 _TEXT_MEMBERS = {_PLAIN: {"type", "text", "emoji"}, _MARKDOWN: {"type", "text", "verbatim"}}
 
 
@@ -86,20 +89,47 @@ def _read_block(where: str, block: object) -> Iterator[str]:
         case "header":
             yield from _read_text(f"{where}.text", members.get("text"), MOST_IN_HEADER, (_PLAIN,))
         case "section":
-            if "text" not in members and "fields" not in members:
-                raise _wrong(where, "has neither text nor fields")
-            if "text" in members:
-                yield from _read_text(f"{where}.text", members["text"], MOST_IN_SECTION)
-            if "fields" in members:
-                for item in _items(f"{where}.fields", members["fields"], MOST_FIELDS):
-                    yield from _read_text(f"{where}.fields", item, MOST_IN_FIELD)
+            yield from _read_section(where, members)
         case "context":
             for item in _items(f"{where}.elements", members.get("elements"), MOST_ELEMENTS):
                 yield from _read_text(f"{where}.elements", item, MOST_IN_SECTION)
         case "divider":
             yield "---"
+        case "rich_text":
+            for item in _items(f"{where}.elements", members.get("elements"), MOST_PARTS):
+                yield from _read_rich_text(f"{where}.elements", item)
         case other:
             raise _wrong(where, f"is of the type {other!r}, which is not known here")
+
+
+def _read_section(where: str, members: dict[str, object]) -> Iterator[str]:
+    if "text" not in members and "fields" not in members:
+        raise _wrong(where, "has neither text nor fields")
+    if "text" in members:
+        yield from _read_text(f"{where}.text", members["text"], MOST_IN_SECTION)
+    if "fields" in members:
+        for item in _items(f"{where}.fields", members["fields"], MOST_FIELDS):
+            yield from _read_text(f"{where}.fields", item, MOST_IN_FIELD)
+
+
+def _read_rich_text(where: str, value: object) -> Iterator[str]:
+    members = _object(where, value)
+    if members.get("type") not in {"rich_text_section", "rich_text_preformatted"}:
+        raise _wrong(where, f"has a {members.get('type')!r}, which is not known here")
+    said = ""
+    for item in _items(where, members.get("elements"), MOST_PARTS):
+        element = _object(where, item)
+        kind, text = element.get("type"), element.get("text")
+        if kind not in _RICH_MEMBERS or (unknown := element.keys() - _RICH_MEMBERS[str(kind)]):
+            raise _wrong(where, f"has a {kind!r} with {', '.join(sorted(unknown)) if kind in _RICH_MEMBERS else 'it'}")
+        if not isinstance(text, str) or not text:
+            raise _wrong(where, "has an element without text")
+        if kind == "link" and not str(element.get("url", "")).startswith("http"):
+            raise _wrong(where, "has a link that leads nowhere")
+        said += text
+    if len(said) > MOST_IN_SECTION:
+        raise _wrong(where, f"has {len(said)} characters, not up to {MOST_IN_SECTION}")
+    yield from said.splitlines()
 
 
 def _read_text(where: str, value: object, most: int, kinds: tuple[str, ...] = (_PLAIN, _MARKDOWN)) -> Iterator[str]:

@@ -8,6 +8,7 @@ https://github.com/MicrosoftDocs/msteams-docs/issues/4145 (cards that vanish).
 """
 
 import math
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from http import HTTPStatus
@@ -34,7 +35,10 @@ _STYLES: dict[str, tuple[object, ...]] = {
     "isSubtle": (True, False),
     "separator": (True, False),
     "wrap": (True, False),
+    "bleed": (True, False),
+    "style": ("default", "emphasis", "good", "attention", "warning", "accent"),
 }
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])|\*\*")
 _BLOCK = {"type", "spacing", "separator"}
 _RUN = {"type", "text", "size", "weight", "color", "isSubtle"}
 
@@ -74,8 +78,8 @@ def read_message(request: Request) -> Iterator[str]:
         why = f"the message has {len(request.body)} bytes, not up to {MOST_BYTES}"
         raise RefusedError(why, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     message = json_object(request.body)
-    if message.get("type") != "message":
-        raise RefusedError("type is not message")
+    if message.get("type") != "message" or not isinstance(message.get("summary", ""), str):
+        raise RefusedError("type is not message, or the summary is no text")
     attachments = _items("attachments", message.get("attachments"))
     if len(attachments) != 1:
         raise RefusedError(f"there are {len(attachments)} attachments, and only the first would be posted")
@@ -97,7 +101,11 @@ def _read_part(where: str, part: dict[str, object]) -> Iterator[str]:
     kind = part.get("type")
     if kind == "TextBlock":
         _check_members(where, part, _BLOCK | _RUN | {"wrap"})
-        yield _text(where, part)
+        yield _read_markdown(_text(where, part))
+    elif kind == "Container":
+        _check_members(where, part, _BLOCK | {"items", "style", "bleed"})
+        for number, item in enumerate(_items(f"{where}.items", part.get("items"))):
+            yield from _read_part(f"{where}.items[{number}]", _object(f"{where}.items[{number}]", item))
     elif kind == "RichTextBlock":
         _check_members(where, part, _BLOCK | {"inlines"})
         runs = [_object(f"{where}.inlines", run) for run in _items(f"{where}.inlines", part.get("inlines"))]
@@ -113,6 +121,11 @@ def _read_part(where: str, part: dict[str, object]) -> Iterator[str]:
             yield f"{fact.get('title')}: {fact.get('value')}"
     else:
         raise RefusedError(f"{where} is of the type {kind!r}, which is not known here")
+
+
+def _read_markdown(text: str) -> str:
+    """A text block as people see it: without the marks of bold letters and what escapes a sign."""
+    return _ESCAPED.sub(lambda found: found[1] or "", text)
 
 
 def _read_actions(actions: list[object]) -> Iterator[str]:

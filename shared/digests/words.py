@@ -56,7 +56,7 @@ def jobs_notice(account: str, news: Sequence[News], links: Mapping[str, str]) ->
         since=min((since for item in news if (since := _since(item))), default=None),
         sections=tuple(_section(account, item, some) for item in shown),
         left_out=len(news) - len(shown),
-        links=links,
+        dashboard=links.get("dashboard"),
     )
 
 

@@ -42,7 +42,7 @@ def event_notice(body: bytes) -> Notice:
         about=one_line(about, limit=NAME_BYTES),
         since=event.time,
         sections=(Section(title=event.type, facts=tuple(each for each in facts if each[1])),),
-        links=data.links,
+        dashboard=data.links.get("dashboard"),
     )
 
 

@@ -29,6 +29,16 @@ class Mood(StrEnum):
     GOOD = "good"
 
 
+SIGNS: Mapping[Mood, str] = {
+    Mood.CRITICAL: "\N{POLICE CARS REVOLVING LIGHT}",
+    Mood.ERROR: "\N{LARGE RED CIRCLE}",
+    Mood.WARNING: "\N{LARGE YELLOW CIRCLE}",
+    Mood.INFO: "\N{LARGE BLUE CIRCLE}",
+    Mood.GOOD: "\N{LARGE GREEN CIRCLE}",
+}
+"""What a heading begins with, so that nobody needs its colour to see how bad it is."""
+
+
 class Section(Struct, frozen=True, kw_only=True):
     """Something that a notice tells, the most important facts first; each a name and a value."""
 
@@ -41,6 +51,7 @@ class Notice(Struct, frozen=True, kw_only=True):
 
     `over` says that it ends what was told of the subject, however good or bad its words are: an incident closes by
     that alone. `left_out` counts the sections that there was no room for; `since` is None when nobody knows.
+    `dashboard` is where people see more, None when nobody has said where the app is.
     """
 
     heading: str
@@ -52,12 +63,17 @@ class Notice(Struct, frozen=True, kw_only=True):
     since: datetime | None = None
     sections: tuple[Section, ...] = ()
     left_out: int = 0
-    links: Mapping[str, str]
+    dashboard: str | None = None
+
+    @property
+    def signed_heading(self) -> str:
+        """The heading behind the sign of how bad it is."""
+        return f"{SIGNS[self.mood]} {self.heading}"
 
     @property
     def rest(self) -> str:
         """What to say about the sections left out, empty for none."""
-        return f"and {self.left_out} more; the summary has them all" if self.left_out else ""
+        return f"and {self.left_out} more; the dashboard has them all" if self.left_out else ""
 
     def shorter(self) -> "Notice":
         """The notice without its last section; one that has a single section left, without its last fact."""

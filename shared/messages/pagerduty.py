@@ -38,10 +38,8 @@ def render_pagerduty(notice: Notice, routing_key: str) -> bytes:
     }
     if notice.since is not None:
         payload["timestamp"] = notice.since
-    links = [{"href": url, "text": title} for title, url in notice.links.items()]
-    client = {"client": "Prepwatch"} | (
-        {"client_url": notice.links["dashboard"]} if "dashboard" in notice.links else {}
-    )
+    links = [] if notice.dashboard is None else [{"href": notice.dashboard, "text": "Dashboard"}]
+    client = {"client": "Prepwatch"} | ({} if notice.dashboard is None else {"client_url": notice.dashboard})
     return msgspec.json.encode({**incident, "event_action": "trigger", "payload": payload, "links": links, **client})
 
 

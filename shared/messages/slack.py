@@ -1,7 +1,8 @@
 """How a notice is written for a Slack incoming webhook: Block Kit.
 
 Owns blocks, escaping, Slack's limits, and what its answers say. Does not own the words (`messages.notices`). Text of
-others stands in plain text objects only: no markup, no emoji codes, and with `&`, `<` and `>` escaped no mention.
+others stands in rich text, which knows no markup and no mention, and in plain text objects, where `&`, `<` and `>` are
+escaped.
 Sources: https://docs.slack.dev/reference/block-kit/blocks, https://docs.slack.dev/messaging/formatting-message-text.
 """
 
@@ -10,7 +11,7 @@ import re
 import msgspec
 
 from shared.messages.format import Format, Tells, request_to
-from shared.messages.notices import Mood, Notice, Section
+from shared.messages.notices import Notice, Section
 from shared.webhook import Webhook, WebhookRequest
 
 MAX_BYTES = 13_000
@@ -18,10 +19,6 @@ MAX_BYTES = 13_000
 MAX_BLOCKS = 50
 MAX_HEADER = 150
 MAX_SECTION = 3000
-
-_SIGNS = {Mood.CRITICAL: "\N{POLICE CARS REVOLVING LIGHT}", Mood.ERROR: "\N{LARGE RED CIRCLE}"}
-_SIGNS |= {Mood.WARNING: "\N{LARGE YELLOW CIRCLE}", Mood.GOOD: "\N{LARGE GREEN CIRCLE}"}
-_SIGNS |= {Mood.INFO: "\N{LARGE BLUE CIRCLE}"}
 
 
 def render_slack(notice: Notice) -> bytes:
@@ -32,11 +29,12 @@ def render_slack(notice: Notice) -> bytes:
 
 
 def escape(text: str, limit: int) -> str:
-    """Text that Slack shows as it is, at most `limit` characters with its escapes, none of which is cut through."""
+    """Text that Slack shows as it is, at most `limit` units with its escapes, none of which is cut through."""
     escaped = text.translate(_ESCAPES)
-    if len(escaped) <= limit:
+    if _units(escaped) <= limit:
         return escaped
-    return _HALF_ESCAPE.sub("", escaped[: limit - 1]) + "…"
+    kept = escaped.encode("utf-16-le")[: 2 * (limit - 1)].decode("utf-16-le", "ignore")
+    return _HALF_ESCAPE.sub("", kept) + "…"
 
 
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
@@ -44,15 +42,14 @@ _HALF_ESCAPE = re.compile(r"&[a-z]*\Z")
 
 
 def _encode(notice: Notice) -> bytes:
-    title = f"{_SIGNS.get(notice.mood, '')} {notice.heading}".strip()
-    said = notice.heading if len(escape(title, MAX_SECTION)) <= MAX_HEADER else None
+    title = notice.signed_heading
+    said = notice.heading if _units(escape(title, MAX_SECTION)) <= MAX_HEADER else None
     blocks: list[dict[str, object]] = [{"type": "header", "text": _plain(title, MAX_HEADER)}]
-    blocks.extend({"type": "section", "text": _plain(_text(section, said), MAX_SECTION)} for section in notice.sections)
+    blocks.extend(_lines(_section(section, said)) for section in notice.sections)
     if notice.rest:
-        blocks.append({"type": "section", "text": _plain(notice.rest, MAX_SECTION)})
-    if notice.links:
-        links = " · ".join(f"<{escape(url, MAX_SECTION)}|{name}>" for name, url in notice.links.items())
-        blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": links, "verbatim": True}]})
+        blocks.append(_lines([_text(notice.rest)]))
+    if notice.dashboard is not None:
+        blocks.append(_lines([{"type": "link", "url": notice.dashboard, "text": "Dashboard"}]))
     message = {
         "text": escape(title, MAX_SECTION),
         "mrkdwn": False,
@@ -63,14 +60,36 @@ def _encode(notice: Notice) -> bytes:
     return msgspec.json.encode(message)
 
 
-def _text(section: Section, said: str | None) -> str:
+def _section(section: Section, said: str | None) -> list[dict[str, object]]:
     """The section in lines, without its title if that has been `said` and anything is left."""
-    lines = [f"{name}: {value}" for name, value in section.facts]
-    return "\n".join(lines if lines and section.title == said else [section.title, *lines])
+    is_said = section.title == said and section.facts
+    elements = [] if is_said else [_text(section.title, bold=True)]
+    room = MAX_SECTION - sum(_units(str(element["text"])) for element in elements)
+    for name, value in section.facts:
+        label = f"\n{name}: " if elements else f"{name}: "
+        room -= _units(label + value)
+        if room < 0:
+            break
+        elements += [_text(label, bold=True), _text(value)]
+    return elements
+
+
+def _lines(elements: list[dict[str, object]]) -> dict[str, object]:
+    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": elements}]}
+
+
+def _text(text: str, *, bold: bool = False) -> dict[str, object]:
+    """A text that is shown as it is: in rich text there is no markup, no mention and nothing to escape."""
+    return {"type": "text", "text": text} | ({"style": {"bold": True}} if bold else {})
 
 
 def _plain(text: str, limit: int) -> dict[str, object]:
     return {"type": "plain_text", "text": escape(text, limit), "emoji": False}
+
+
+def _units(text: str) -> int:
+    """The length as Slack counts it, in units of UTF-16."""
+    return len(text) + sum(character > "\uffff" for character in text)
 
 
 def _write_notice(webhook: Webhook, notice: Notice) -> WebhookRequest:

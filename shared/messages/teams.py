@@ -1,9 +1,12 @@
 """How a notice is written for a Teams workflow: one Adaptive Card.
 
-Owns the card and its size. Does not own the words (`messages.notices`). Other people's text stands in text runs only,
-which know no markdown, so that nothing in it can link, format or mention. Sources: the Workflows trigger "When a
-Teams webhook request is received"; https://adaptivecards.io/explorer/TextRun.html.
+Owns the card and its size. Does not own the words (`messages.notices`). Text blocks wrap where other text runs out of a
+narrow card, and know some markdown: in other people's text it is escaped, so that nothing can link, format or mention.
+Sources: the Workflows trigger "When a Teams webhook request is received"; https://adaptivecards.io/explorer/TextBlock.html;
+https://spec.commonmark.org/0.31.2/#backslash-escapes.
 """
+
+import re
 
 import msgspec
 
@@ -14,7 +17,18 @@ from shared.webhook import Webhook, WebhookRequest
 MAX_BYTES = 18_000
 """Teams takes about 28 KB, and a card that is too large vanishes after its acceptance; some were lost at 21 KB."""
 
-_COLORS = {Mood.CRITICAL: "attention", Mood.ERROR: "attention", Mood.WARNING: "warning", Mood.GOOD: "good"}
+# Coloured letters can't be read on white; what lies behind them may be coloured.
+_STYLES = {
+    Mood.CRITICAL: "attention",
+    Mood.ERROR: "attention",
+    Mood.WARNING: "warning",
+    Mood.INFO: "accent",
+    Mood.GOOD: "good",
+}
+# Only where it would mean something: within a word an underscore does not, nor does a lone backslash in a path.
+_MARKDOWN = re.compile(
+    r"[*`\[]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|~(?=~)|<(?=[A-Za-z/!?])|&(?=#?\w+;)|\\(?=[!-/:-@\[-`{-~])"
+)
 
 
 def render_teams(notice: Notice) -> bytes:
@@ -25,10 +39,13 @@ def render_teams(notice: Notice) -> bytes:
 
 
 def _encode(notice: Notice) -> bytes:
-    heading = _run(notice.heading, size="large", weight="bolder", color=_COLORS.get(notice.mood, "default"))
-    body = [_lines([heading]), *(part for section in notice.sections for part in _section(section, notice.heading))]
+    heading = _block(_escaped(notice.signed_heading), size="large", weight="bolder")
+    body: list[dict[str, object]] = [
+        {"type": "Container", "style": _STYLES[notice.mood], "bleed": True, "items": [heading]},
+        *(part for section in notice.sections for part in _section(section, notice.heading)),
+    ]
     if notice.rest:
-        body.append(_lines([_run(notice.rest, isSubtle=True)]))
+        body.append(_block(notice.rest, isSubtle=True))
     card: dict[str, object] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
@@ -37,30 +54,29 @@ def _encode(notice: Notice) -> bytes:
         "body": body,
         "msteams": {"width": "full"},
     }
-    if notice.links:
-        card["actions"] = [
-            {"type": "Action.OpenUrl", "title": title.capitalize(), "url": url} for title, url in notice.links.items()
-        ]
+    if notice.dashboard is not None:
+        card["actions"] = [{"type": "Action.OpenUrl", "title": "Dashboard", "url": notice.dashboard}]
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
-    return msgspec.json.encode({"type": "message", "attachments": [attachment]})
+    # The summary is what a locked phone can show; without one it says "Card".
+    return msgspec.json.encode(
+        {"type": "message", "summary": _inert(notice.signed_heading), "attachments": [attachment]}
+    )
 
 
 def _section(section: Section, said: str) -> list[dict[str, object]]:
     """The section in lines, without its title if that has been `said`."""
-    title = _lines([_run(section.title, weight="bolder")], separator=True)
+    title = _block(_escaped(section.title), weight="bolder", separator=True)
     parts = [] if section.title == said else [title]
-    parts.extend(
-        _lines([_run(f"{name}: ", isSubtle=True), _run(value)], spacing="none") for name, value in section.facts
-    )
+    parts.extend(_block(f"**{name}:** {_escaped(value)}", spacing="none") for name, value in section.facts)
     return parts
 
 
-def _lines(runs: list[dict[str, object]], **properties: object) -> dict[str, object]:
-    return {"type": "RichTextBlock", "inlines": runs, **properties}
+def _block(text: str, **properties: object) -> dict[str, object]:
+    return {"type": "TextBlock", "text": text, "wrap": True, **properties}
 
 
-def _run(text: str, **properties: object) -> dict[str, object]:
-    return {"type": "TextRun", "text": _inert(text), **properties}
+def _escaped(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\g<0>", _inert(text))
 
 
 def _inert(text: str) -> str:

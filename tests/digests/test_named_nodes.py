@@ -21,8 +21,9 @@ def _nodes_told(deployment: Deployment) -> list[str]:
 
 
 def _lines(body: bytes) -> list[str]:
-    sections = (block["text"]["text"] for block in json.loads(body)["blocks"] if block["type"] == "section")
-    return [line for section in sections for line in section.split("\n")]
+    sections = (part for block in json.loads(body)["blocks"][1:] for part in block["elements"])
+    texts = ("".join(element["text"] for element in section["elements"]) for section in sections)
+    return [line for text in texts for line in text.split("\n")]
 
 
 def test_newest_failures_first() -> None:

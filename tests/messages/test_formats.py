@@ -45,6 +45,6 @@ def test_each_writes_what_its_receiver_is_told(known: Format) -> None:
 
 def test_what_is_told_events_is_told_no_state() -> None:
     """To write words for a receiver of events is a defect, and says so."""
-    notice = Notice(heading="x", mood=Mood.INFO, subject="x", account="x", about="x", links={})
+    notice = Notice(heading="x", mood=Mood.INFO, subject="x", account="x", about="x")
     with pytest.raises(ValueError, match="cloudevents tells events"):
         render_notice(webhook("ops", DEFAULT.name), notice)

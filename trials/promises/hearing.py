@@ -13,6 +13,7 @@ PHASES = ("preparation", "release")
 _NEWLY = re.compile(r"(\d+) newly failed")
 _HELD_UP = re.compile(r"[1-9]\d* of \d+ nodes (are|were)( still)? held up")
 _JOB_KEY = "prepwatch:job:"
+_MARKED = re.compile(r"\\([!-/:-@\[-`{-~])|\*\*")
 _WORDS = "preparation|release|stuck|moves|vanished|can|need|resolved|ended|gone|not|over"
 _JOB_TITLE = re.compile(rf"(?<!\S)[\w-]+: ({_WORDS}).*\Z")
 
@@ -97,8 +98,13 @@ def hear(webhook_format: str, body: bytes) -> Hearing:
 
 
 def _slack(document: Mapping[str, Any]) -> Hearing:
-    headline, *sections = (block["text"]["text"] for block in document["blocks"] if "text" in block)
-    return Hearing(headline=headline, parts=_parts(headline, [section.split("\n") for section in sections]))
+    header, *others = document["blocks"]
+    headline = header["text"]["text"]
+    sections = ["".join(item["text"] for part in block["elements"] for item in part["elements"]) for block in others]
+    return Hearing(
+        headline=headline,
+        parts=_parts(headline, [section.split("\n") for section in sections if section != "Dashboard"]),
+    )
 
 
 def _teams(document: Mapping[str, Any]) -> Hearing:
@@ -121,7 +127,8 @@ def _parts(headline: str, groups: Sequence[Sequence[str]]) -> tuple[Part, ...]:
 
 
 def _text(block: Mapping[str, Any]) -> str:
-    return "".join(run["text"] for run in block["inlines"])
+    text = block["items"][0]["text"] if block["type"] == "Container" else block["text"]
+    return _MARKED.sub(r"\1", text)
 
 
 def _page(document: Mapping[str, Any]) -> Hearing:
