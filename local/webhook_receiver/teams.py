@@ -35,6 +35,7 @@ _STYLES: dict[str, tuple[object, ...]] = {
     "isSubtle": (True, False),
     "separator": (True, False),
     "wrap": (True, False),
+    "fontType": ("default", "monospace"),
     "bleed": (True, False),
     "style": ("default", "emphasis", "good", "attention", "warning", "accent"),
 }
@@ -100,7 +101,7 @@ def read_message(request: Request) -> Iterator[str]:
 def _read_part(where: str, part: dict[str, object]) -> Iterator[str]:
     kind = part.get("type")
     if kind == "TextBlock":
-        _check_members(where, part, _BLOCK | _RUN | {"wrap"})
+        _check_members(where, part, _BLOCK | _RUN | {"wrap", "fontType"})
         yield _read_markdown(_text(where, part))
     elif kind == "Container":
         _check_members(where, part, _BLOCK | {"items", "style", "bleed"})

@@ -10,6 +10,7 @@ from datetime import timedelta
 from msgspec import Struct
 
 from shared.errors import AccountDeniedError, BatchError, NoPreparationTaskError, StoreError
+from shared.messages.commands import assign_role, principal_of, resource_id
 from shared.messages.events import Origin
 from shared.nudges.nudge import DELIVERIES_QUEUE
 from shared.nudges.nudger import NO_QUEUE, Nudger
@@ -58,7 +59,7 @@ class Identity(Struct, frozen=True, kw_only=True):
     @property
     def assignee(self) -> str:
         """What `az role assignment create --assignee` takes."""
-        return self.client_id or f"\"$(az ad sp list --display-name {self.site} --query '[0].id' --output tsv)\""
+        return self.client_id or principal_of(self.site)
 
 
 class Diagnostics(Struct, frozen=True, kw_only=True):
@@ -190,8 +191,8 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
             return "Check BATCH_ACCOUNT_URLS, the account's firewall and the app's network."
         if self.identity.uses_key:
             return "Check BATCH_ACCOUNT_KEY and BATCH_ACCOUNT_NAME, and that the account allows shared keys."
-        resource = _resource_id("Microsoft.Batch/batchAccounts", account.split(".", maxsplit=1)[0])
-        return _role_assignment(_BATCH_ROLE, self.identity, resource)
+        resource = resource_id("Microsoft.Batch/batchAccounts", account.split(".", maxsplit=1)[0])
+        return assign_role(_BATCH_ROLE, self.identity.assignee, resource)
 
     def _state(self) -> Check:
         name = "table write"
@@ -219,19 +220,11 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
             return "Check the connection string in AzureWebJobsStorage, and the account's firewall."
         if " 403 " not in f"{refusal} ":
             return "Check the storage account's firewall, the app's network, and the app's identity."
-        resource = _resource_id("Microsoft.Storage/storageAccounts", self.queue_account)
-        return _role_assignment(_QUEUE_ROLE, self.identity, resource)
+        resource = resource_id("Microsoft.Storage/storageAccounts", self.queue_account)
+        return assign_role(_QUEUE_ROLE, self.identity.assignee, resource)
 
     def _table_remedy(self) -> str:
         if self.storage_account is None:
             return "Check the connection string in STATE_STORAGE or AzureWebJobsStorage, and the account's firewall."
-        resource = _resource_id("Microsoft.Storage/storageAccounts", self.storage_account)
-        return _role_assignment(_TABLE_ROLE, self.identity, resource)
-
-
-def _resource_id(kind: str, name: str) -> str:
-    return f"\"$(az resource list --resource-type {kind} --name {name} --query '[0].id' --output tsv)\""
-
-
-def _role_assignment(role: str, identity: Identity, scope: str) -> str:
-    return f'az role assignment create --role "{role}" --assignee {identity.assignee} --scope {scope}'
+        resource = resource_id("Microsoft.Storage/storageAccounts", self.storage_account)
+        return assign_role(_TABLE_ROLE, self.identity.assignee, resource)

@@ -7,7 +7,7 @@ Owns the facts, and how much is said. Does not own titles and moods (`digests.ti
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from shared.batch.advice import advice
+from shared.batch.advice import advice, is_of_the_node, is_said_in_stderr
 from shared.batch.model import Phase
 from shared.digests.rules import News, NewsKind
 from shared.digests.titles import (
@@ -20,6 +20,7 @@ from shared.digests.titles import (
     names_nodes,
     title_of,
 )
+from shared.messages.commands import Pool, download_file, remove_nodes
 from shared.messages.notices import NAME_BYTES, TITLE_BYTES, Mood, Notice, Section, fact, plural, shown_time
 from shared.redaction import one_line
 from shared.state.jobs import Cause, JobEnd, JobHead, Trouble
@@ -54,14 +55,15 @@ def jobs_notice(account: str, news: Sequence[News], links: Mapping[str, str]) ->
         account=account,
         about=only.job_id if only else "jobs",
         since=min((since for item in news if (since := _since(item))), default=None),
-        sections=tuple(_section(account, item, some) for item in shown),
+        sections=tuple(_section(account, item, some, whole=only is not None) for item in shown),
         left_out=len(news) - len(shown),
         dashboard=links.get("dashboard"),
     )
 
 
-def _section(account: str, news: News, max_nodes: int) -> Section:
+def _section(account: str, news: News, max_nodes: int, *, whole: bool) -> Section:
     head = news.head
+    commands: tuple[str, ...] = ()
     if head is None:
         facts = [("Why", "nothing is known of the job any more")]
     else:
@@ -73,7 +75,8 @@ def _section(account: str, news: News, max_nodes: int) -> Section:
             *_standing_facts(news, head, max_nodes),
             _job_fact(account, news, head),
         ]
-    return Section(title=one_line(title_of(news), limit=TITLE_BYTES), facts=tuple(facts))
+        commands = _commands(account, news, head) if whole else ()
+    return Section(title=one_line(title_of(news), limit=TITLE_BYTES), facts=tuple(facts), commands=commands)
 
 
 def _job_fact(account: str, news: News, head: JobHead) -> tuple[str, str]:
@@ -171,12 +174,33 @@ def _cause_facts(cause: Cause) -> list[tuple[str, str]]:
     return facts
 
 
+def _commands(account: str, news: News, head: JobHead) -> tuple[str, ...]:
+    """What helps with the first cause: to read what the task wrote, or to be rid of its nodes if all are known."""
+    phase, causes = concerned(news), _causes(news, head)
+    if phase is None or not causes or not names_nodes(news):
+        return ()
+    cause = causes[0]
+    nodes = list(dict.fromkeys(news.nodes)) or [cause.example]
+    pool_id, node_id = nodes[0]
+    pool = Pool(account=account, pool_id=pool_id)
+    if is_said_in_stderr(cause.code):
+        return (download_file(pool, node_id, f"workitems/{head.job_id}/job-1/job{cause.phase.value}/stderr.txt"),)
+    of_pool = [node for owner, node in nodes if owner == pool_id]
+    if is_of_the_node(cause.code) and len(of_pool) == cause.nodes == _number(head, phase):
+        return (remove_nodes(pool, of_pool),)
+    return ()
+
+
+def _number(head: JobHead, phase: Phase) -> int:
+    return head.preparation.open if phase is Phase.PREPARATION else head.release.failed
+
+
 def _node_facts(news: News, head: JobHead, limit: int) -> list[tuple[str, str]]:
     phase = concerned(news)
     if phase is None:
         return []
     nodes = news.nodes or tuple(cause.example for cause in _causes(news, head) if cause.phase is phase)
-    number = head.preparation.open if phase is Phase.PREPARATION else head.release.failed
+    number = _number(head, phase)
     names = [_name(node, head, whole=number <= _FEW_NODES) for node in list(dict.fromkeys(nodes))[:limit]]
     if not names:
         return []

@@ -40,10 +40,14 @@ SIGNS: Mapping[Mood, str] = {
 
 
 class Section(Struct, frozen=True, kw_only=True):
-    """Something that a notice tells, the most important facts first; each a name and a value."""
+    """Something that a notice tells, the most important facts first; each a name and a value.
+
+    `commands` are to be copied as they stand: they are shown in a fixed font, and never cut.
+    """
 
     title: str
     facts: tuple[tuple[str, str], ...] = ()
+    commands: tuple[str, ...] = ()
 
 
 class Notice(Struct, frozen=True, kw_only=True):
@@ -76,10 +80,12 @@ class Notice(Struct, frozen=True, kw_only=True):
         return f"and {self.left_out} more; the dashboard has them all" if self.left_out else ""
 
     def shorter(self) -> "Notice":
-        """The notice without its last section; one that has a single section left, without its last fact."""
+        """The notice without its last section; of a single one that is left, without its commands or its last fact."""
         *others, last = self.sections
-        if others or not last.facts:
+        if others or not (last.facts or last.commands):
             return replace(self, sections=tuple(others), left_out=self.left_out + 1)
+        if last.commands:
+            return replace(self, sections=(replace(last, commands=()),))
         return replace(self, sections=(replace(last, facts=last.facts[:-1]),))
 
     def least(self) -> "Notice":

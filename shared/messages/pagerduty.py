@@ -54,7 +54,11 @@ def dedup_key(subject: str) -> str:
 
 def _details(notice: Notice) -> dict[str, object]:
     details: dict[str, object] = {
-        section.title: [f"{name}: {value}" for name, value in section.facts] for section in notice.sections
+        section.title: [
+            *(f"{name}: {value}" for name, value in section.facts),
+            *(f"Command: {command}" for command in section.commands),
+        ]
+        for section in notice.sections
     }
     return details | ({"more": notice.rest} if notice.rest else {})
 

@@ -7,6 +7,7 @@ Sources: https://docs.slack.dev/reference/block-kit/blocks, https://docs.slack.d
 """
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 
@@ -45,7 +46,7 @@ def _encode(notice: Notice) -> bytes:
     title = notice.signed_heading
     said = notice.heading if _units(escape(title, MAX_SECTION)) <= MAX_HEADER else None
     blocks: list[dict[str, object]] = [{"type": "header", "text": _plain(title, MAX_HEADER)}]
-    blocks.extend(_lines(_section(section, said)) for section in notice.sections)
+    blocks.extend(_lines(_section(section, said), section.commands) for section in notice.sections)
     if notice.rest:
         blocks.append(_lines([_text(notice.rest)]))
     if notice.dashboard is not None:
@@ -74,8 +75,9 @@ def _section(section: Section, said: str | None) -> list[dict[str, object]]:
     return elements
 
 
-def _lines(elements: list[dict[str, object]]) -> dict[str, object]:
-    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": elements}]}
+def _lines(elements: list[dict[str, object]], commands: Sequence[str] = ()) -> dict[str, object]:
+    copied = [{"type": "rich_text_preformatted", "elements": [_text(command)]} for command in commands]
+    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": elements}, *copied]}
 
 
 def _text(text: str, *, bold: bool = False) -> dict[str, object]:

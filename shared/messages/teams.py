@@ -68,6 +68,7 @@ def _section(section: Section, said: str) -> list[dict[str, object]]:
     title = _block(_escaped(section.title), weight="bolder", separator=True)
     parts = [] if section.title == said else [title]
     parts.extend(_block(f"**{name}:** {_escaped(value)}", spacing="none") for name, value in section.facts)
+    parts.extend(_block(_escaped(command), spacing="small", fontType="monospace") for command in section.commands)
     return parts
 
 

@@ -21,7 +21,7 @@ def _nodes_told(deployment: Deployment) -> list[str]:
 
 
 def _lines(body: bytes) -> list[str]:
-    sections = (part for block in json.loads(body)["blocks"][1:] for part in block["elements"])
+    sections = (block["elements"][0] for block in json.loads(body)["blocks"][1:])
     texts = ("".join(element["text"] for element in section["elements"]) for section in sections)
     return [line for text in texts for line in text.split("\n")]
 

@@ -74,7 +74,8 @@ def _check_slack(body: dict[str, object], size: int) -> None:
     _check_escaped(header["text"]["text"])
     for block in others:
         assert block["type"] == "rich_text"
-        (section,) = block["elements"]
+        section, *commands = block["elements"]
+        assert {command["type"] for command in commands} <= {"rich_text_preformatted"}
         assert {element["type"] for element in section["elements"]} <= {"text", "link"}
         assert 1 <= sum(len(element["text"].encode("utf-16-le")) // 2 for element in section["elements"]) <= 3000
     _check_escaped(str(body["text"]))

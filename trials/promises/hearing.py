@@ -100,7 +100,7 @@ def hear(webhook_format: str, body: bytes) -> Hearing:
 def _slack(document: Mapping[str, Any]) -> Hearing:
     header, *others = document["blocks"]
     headline = header["text"]["text"]
-    sections = ["".join(item["text"] for part in block["elements"] for item in part["elements"]) for block in others]
+    sections = ["".join(item["text"] for item in block["elements"][0]["elements"]) for block in others]
     return Hearing(
         headline=headline,
         parts=_parts(headline, [section.split("\n") for section in sections if section != "Dashboard"]),
@@ -112,6 +112,8 @@ def _teams(document: Mapping[str, Any]) -> Hearing:
     heading, *blocks = attachment["content"]["body"]
     groups: list[list[str]] = []
     for block in blocks:
+        if "fontType" in block:
+            continue  # a command to copy
         if not groups or block.get("separator") or "spacing" not in block:
             groups.append([])
         groups[-1].append(_text(block))

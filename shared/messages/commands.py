@@ -1,0 +1,57 @@
+"""Commands of the Azure CLI that people are handed to copy as they stand.
+
+Owns the commands, their arguments and the quoting for a shell; a test holds each against what the CLI itself asks for.
+Does not own when which one helps (`digests.words`, `api.diagnostics`). A node is never reimaged: pools of virtual
+machines can't. Sources: https://learn.microsoft.com/cli/azure/batch, azure-cli 2.91.
+"""
+
+from collections.abc import Iterable
+from shlex import quote
+
+from msgspec import Struct
+
+
+class Pool(Struct, frozen=True, kw_only=True):
+    """A pool of an account, by the account's host: `contoso.westeurope.batch.azure.com`."""
+
+    account: str
+    pool_id: str
+
+
+def download_file(pool: Pool, node_id: str, path: str) -> str:
+    """Fetches a file of a node, `path` being as Batch lists it, into the current directory."""
+    # Without a directory in front the CLI takes the destination's for a missing one.
+    destination = f"./{path.rpartition('/')[2]}"
+    return _batch("node file download", pool, "--node-id", node_id, "--file-path", path, "--destination", destination)
+
+
+def remove_nodes(pool: Pool, node_ids: Iterable[str]) -> str:
+    """Removes nodes from a pool; one that scales by itself brings others."""
+    return _batch("node delete", pool, "--node-list", *node_ids)
+
+
+def assign_role(role: str, assignee: str, scope: str) -> str:
+    """Lets an identity act in a role; `assignee` and `scope` are words of a shell already, such as `resource_id`."""
+    return f'az role assignment create --role "{role}" --assignee {assignee} --scope {scope}'
+
+
+def resource_id(kind: str, name: str) -> str:
+    """A word of a shell that stands for a resource's id."""
+    return _output(f"az resource list --resource-type {quote(kind)} --name {quote(name)}")
+
+
+def principal_of(display_name: str) -> str:
+    """A word of a shell that stands for the id of the identity of that name."""
+    return _output(f"az ad sp list --display-name {quote(display_name)}")
+
+
+def _batch(command: str, pool: Pool, *arguments: str) -> str:
+    # The CLI refuses an endpoint without the account's name.
+    name = pool.account.partition(".")[0]
+    account = f"--account-name {quote(name)} --account-endpoint {quote(pool.account)}"
+    rest = " ".join(map(quote, arguments))
+    return f"az batch {command} {account} --pool-id {quote(pool.pool_id)} {rest}"
+
+
+def _output(command: str) -> str:
+    return f"\"$({command} --query '[0].id' --output tsv)\""
