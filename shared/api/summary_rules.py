@@ -25,6 +25,7 @@ from shared.api.job_views import (
     WebhooksView,
 )
 from shared.batch.model import Phase
+from shared.messages.sentences import counted
 from shared.moments import as_utc
 from shared.polling.cycle_rules import is_stale
 from shared.state.jobs import Cycle, JobHead, PhaseCounts, Tracking, Trouble
@@ -223,16 +224,16 @@ def _worst_first(account: str, head: JobHead) -> tuple[object, ...]:
 
 def _job_troubles(heads: Sequence[JobHead]) -> list[str]:
     unreachable = sum(head.tracking is Tracking.UNREACHABLE for head in heads)
-    return [f"{_jobs(unreachable)} can't be looked at"] if unreachable else []
+    return [f"{counted(unreachable, 'job')} can't be looked at"] if unreachable else []
 
 
 def _failures(heads: Sequence[JobHead]) -> list[str]:
     stuck = sum(head.stuck_since is not None for head in heads)
     open_heads = [head for head in heads if head.preparation.open]
     nodes = sum(head.preparation.open for head in open_heads)
-    words = [f"{_jobs(stuck)} can't go on: preparation failed on every node"] if stuck else []
+    words = [f"{counted(stuck, 'job')} can't go on: preparation failed on every node"] if stuck else []
     if open_heads:
-        words.append(f"preparation failed on {_nodes(nodes)} of {_jobs(len(open_heads))}")
+        words.append(f"preparation failed on {counted(nodes, 'node')} of {counted(len(open_heads), 'job')}")
     return words
 
 
@@ -248,14 +249,6 @@ def _status(stale: Sequence[str], degraded: Sequence[str], wrong: Sequence[str])
 
 def _given_up(number: int) -> str:
     return "1 delivery was given up" if number == 1 else f"{number} deliveries were given up"
-
-
-def _jobs(number: int) -> str:
-    return f"{number} job" if number == 1 else f"{number} jobs"
-
-
-def _nodes(number: int) -> str:
-    return f"{number} node" if number == 1 else f"{number} nodes"
 
 
 def _sum(counts: Iterable[PhaseCounts]) -> PhaseCounts:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from shared.batch.model import Phase
 from shared.digests.rules import News, NewsKind
-from shared.messages.notices import Mood, plural
+from shared.messages.notices import Mood
+from shared.messages.sentences import counted
 from shared.state.jobs import JobEnd, JobHead, Tracking
 
 _ENDED = {
@@ -41,9 +42,7 @@ def heading_of(account: str, news: Sequence[News]) -> str:
     """What has happened to several jobs, by number."""
     numbers = Counter(map(_counted_as, news))
     parts = [
-        words.format(jobs=f"{numbers[words]} {plural('job', numbers[words])}")
-        for words in (*_COUNTED.values(), _OVER)
-        if numbers[words]
+        words.format(jobs=counted(numbers[words], "job")) for words in (*_COUNTED.values(), _OVER) if numbers[words]
     ]
     text = f"{', '.join(parts)} on {account}"
     return text[:1].upper() + text[1:]

@@ -21,7 +21,8 @@ from shared.digests.titles import (
     title_of,
 )
 from shared.messages.commands import Pool, download_file, remove_nodes
-from shared.messages.notices import NAME_BYTES, TITLE_BYTES, Mood, Notice, Section, fact, plural, shown_time
+from shared.messages.notices import NAME_BYTES, TITLE_BYTES, Mood, Notice, Section, fact
+from shared.messages.sentences import clock_time, counted, since_when
 from shared.redaction import one_line
 from shared.state.jobs import Cause, JobEnd, JobHead, Trouble
 
@@ -103,7 +104,7 @@ def _trouble_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
     trouble = head.trouble
     if trouble is None or news.kind is NewsKind.REACHABLE:
         return []
-    facts = [fact("Not seen", f"since {shown_time(trouble.since)}: {trouble.code}: {trouble.message}")]
+    facts = [fact("Not seen", f"since {since_when(trouble.since, _now(news))}: {trouble.code}: {trouble.message}")]
     if NewsKind.UNREACHABLE in news.kinds:
         if trouble.request_id:
             facts.append(fact("Request id", trouble.request_id))
@@ -127,7 +128,7 @@ def _sight_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
         return []
     if not is_looked_at(head):
         return [("Why", _ENDS[head.closed] if head.closed else "the job is not watched any more")]
-    return [("In sight again", f"it could not be looked at since {shown_time(since)}")]
+    return [("In sight again", f"it could not be looked at since {since_when(since, _now(news))}")]
 
 
 def _failure_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
@@ -150,14 +151,14 @@ def _standing_facts(news: News, head: JobHead, max_nodes: int) -> list[tuple[str
     if news.kind is NewsKind.RESOLVED:
         facts.append(("Why", _why_over(news, head)))
     if NewsKind.RESUMED in news.kinds and news.before.stuck_since is not None:
-        facts.append(("Moves again", f"it was stuck since {shown_time(news.before.stuck_since)}"))
+        facts.append(("Moves again", f"it was stuck since {since_when(news.before.stuck_since, _now(news))}"))
     if head.stuck_since is not None:
-        facts.append(("Stuck", f"no node can take the job's tasks, since {shown_time(head.stuck_since)}"))
+        facts.append(("Stuck", f"no node can take the job's tasks, since {since_when(head.stuck_since, _now(news))}"))
     if names_nodes(news):
         facts += [each for cause in _causes(news, head) for each in _cause_facts(cause)]
         facts += _node_facts(news, head, max_nodes)
     if (since := _first_failure(head)) is not None and news.kind not in _ABOUT_SIGHT:
-        facts.append(("Since", shown_time(since)))
+        facts.append(("Since", _since_words(news, head, since)))
     return facts
 
 
@@ -167,7 +168,7 @@ def _causes(news: News, head: JobHead) -> tuple[Cause, ...]:
 
 
 def _cause_facts(cause: Cause) -> list[tuple[str, str]]:
-    where = f"{cause.code} on {cause.nodes} {plural('node', cause.nodes)}"
+    where = f"{cause.code} on {counted(cause.nodes, 'node')}"
     facts = [fact("Cause", f"{where}: {cause.message}" if cause.message else where)]
     if (what := advice(cause.code)) is not None:
         facts.append(("What to do", what))
@@ -223,6 +224,17 @@ def _since(news: News) -> datetime | None:
     if news.kind is NewsKind.UNREACHABLE and head.trouble is not None:
         return head.trouble.since
     return _first_failure(head)
+
+
+def _since_words(news: News, head: JobHead, since: datetime) -> str:
+    # How long it took until it was over is not known from when it began alone.
+    stands = head.preparation.open > 0
+    return since_when(since, _now(news)) if stands else clock_time(since, _now(news))
+
+
+def _now(news: News) -> datetime:
+    """When the message is decided on; what the webhook knows after it is known since then."""
+    return news.told.at or news.wanted_at
 
 
 def _first_failure(head: JobHead) -> datetime | None:

@@ -11,12 +11,13 @@ from msgspec import Struct
 
 from shared.messages.events import EventType
 from shared.messages.notices import NAME_BYTES, TITLE_BYTES, Mood, Notice, Section, fact
+from shared.messages.sentences import since_when
 from shared.redaction import one_line
 from shared.webhook import EVENT_TYPE_PREFIX
 
 
-def event_notice(body: bytes) -> Notice:
-    """The notice that tells an event as it comes.
+def event_notice(body: bytes, now: datetime) -> Notice:
+    """The notice that tells an event as it comes, at this moment.
 
     Raises:
         msgspec.MsgspecError: The bytes are no event of ours; a defect.
@@ -29,7 +30,7 @@ def event_notice(body: bytes) -> Notice:
     account = data.account or event.source
     about = data.webhook or data.job_id or account
     heading = one_line(words.format(about=one_line(about, limit=NAME_BYTES)), limit=TITLE_BYTES)
-    facts = [fact("Since", data.since), fact("Reason", data.reason)]
+    facts = [fact("Since", since_when(data.since, now) if data.since else ""), fact("Reason", data.reason)]
     if data.error is not None:
         facts += [fact("Error", data.error.code), fact("Message", data.error.message)]
         facts += [fact("Request id", data.error.request_id or "")]
@@ -56,7 +57,7 @@ class _Data(Struct, frozen=True, rename="camel"):
     account: str | None = None
     webhook: str | None = None
     job_id: str | None = None
-    since: str = ""
+    since: datetime | None = None
     reason: str = ""
     by_request: bool = False
     error: _Error | None = None

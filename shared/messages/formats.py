@@ -31,7 +31,7 @@ def render(webhook: Webhook, message: Message, now: datetime) -> WebhookRequest:
     """The request that tells a webhook of an event; only the time and its signature differ from attempt to attempt."""
     write_event = format_of(webhook).write_event
     if write_event is None:
-        return render_notice(webhook, event_notice(message.body))
+        return render_notice(webhook, event_notice(message.body, now))
     return write_event(webhook, message, now)
 
 

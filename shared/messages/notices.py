@@ -6,7 +6,7 @@ Owns the values and the caps on their texts. Does not own what is said about job
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from msgspec import Struct
@@ -97,13 +97,3 @@ class Notice(Struct, frozen=True, kw_only=True):
 def fact(name: str, text: str, limit: int = VALUE_BYTES) -> tuple[str, str]:
     """A fact in words that may be somebody else's, cleaned and cut to `limit` bytes."""
     return name, one_line(text, limit=limit)
-
-
-def shown_time(at: datetime) -> str:
-    """A time as people read it."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def plural(word: str, number: int) -> str:
-    """A noun after a number."""
-    return word if number == 1 else f"{word}s"

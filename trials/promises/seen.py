@@ -38,7 +38,9 @@ def is_told_by(event: SeenEvent, hearing: Hearing) -> bool:
     if hearing.ends:
         return event.type in OPPOSITES and hearing.incident == f"prepwatch:{event.type.partition('.')[0]}:{about}"
     facts = {fact for part in hearing.parts for fact in part.facts}
-    return event.type == hearing.event_type and about in hearing.headline and ("Since", event.data["since"]) in facts
+    if event.type != hearing.event_type or about not in hearing.headline:
+        return False
+    return f"{datetime.fromisoformat(event.data['since']):%H:%M} UTC" in dict(facts).get("Since", "")
 
 
 def occurrence_of(data: Mapping[str, Any], node: Mapping[str, Any]) -> Occurrence:

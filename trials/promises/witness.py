@@ -214,8 +214,9 @@ class Witness:
         if letter.hearing is not None and letter.hearing.about_jobs:
             self.listeners[letter.webhook].sending(letter.hearing, owner)
             return
-        for place in self._places(letter):
-            if place in self._in_flight - self._once_more and not letter.is_vague:
+        places = self._places(letter)
+        for place in places:
+            if place in self._in_flight - self._once_more and not _is_vague(letter, places):
                 self.blame(f"{place[1]} is sent to {letter.webhook} while another attempt holds it")
             self._in_flight.add(place)
             self._unrecorded[place] = owner
@@ -256,7 +257,8 @@ class Witness:
         for place in places:
             if letter.hearing is None and self.events[place[1]].body != letter.body:
                 self.blame(f"{letter.webhook} got other bytes for {letter.id} than are stored")
-            if place in self.accepted and not (place in self._excused | self._once_more or letter.is_vague):
+            excused = place in self._excused | self._once_more or _is_vague(letter, places)
+            if place in self.accepted and not excused:
                 self.blame(f"{letter.webhook} got {place[1]} again after accepting it, and there was no fault")
             if receipt.accepted:
                 if place in self._excused:  # each of the two excuses one repetition
@@ -266,12 +268,19 @@ class Witness:
                 self.accepted.add(place)
 
     def _places(self, letter: Letter) -> list[Place]:
-        """The deliveries that a letter may be of: one, unless it is the end of an incident, which says little."""
+        """The deliveries that a letter may be of: one, unless it is the end of an incident, which says little.
+
+        Nor can two events of one minute about the same webhook be told apart: people are told times to the minute.
+        """
         if letter.hearing is None:
             ids = [letter.id] if letter.id in self.events else []
         else:
             ids = [event.id for event in self.events.values() if is_told_by(event, letter.hearing)]
         return [(letter.webhook, event_id) for event_id in ids]
+
+
+def _is_vague(letter: Letter, places: Sequence[Place]) -> bool:
+    return letter.is_vague or len(places) > 1
 
 
 def _told(operations: Sequence[Operation]) -> dict[str, list[str]]:

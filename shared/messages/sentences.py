@@ -1,0 +1,48 @@
+"""How times, durations and numbers are said to people: the same thing the same way, in messages and on every page.
+
+Owns the words. Does not own what is said of a job (`digests.words`), of an event (`messages.event_notices`) or in the
+summary (`api.summary_rules`). Pure.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+_MINUTE = timedelta(minutes=1)
+_UNITS = (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", _MINUTE))
+
+
+def clock_time(at: datetime, now: datetime) -> str:
+    """A time as people read it: `02:14 UTC`, with the day when it is not today's, and the year when it is not ours."""
+    at, now = at.astimezone(UTC), now.astimezone(UTC)
+    clock = f"{at:%H:%M} UTC"
+    if at.date() == now.date():
+        return clock
+    day = f"{at.day} {at:%B}"
+    return f"{day}, {clock}" if at.year == now.year else f"{day} {at.year}, {clock}"
+
+
+def lasted(duration: timedelta) -> str:
+    """A duration in its two largest units: `2 hours 10 minutes`; what is no minute yet, or negative, is said so."""
+    if duration < _MINUTE:
+        return "less than a minute"
+    for number, (unit, length) in enumerate(_UNITS):
+        if duration >= length:
+            said = counted(duration // length, unit)
+            smaller = _UNITS[number + 1 : number + 2]
+            rest = [counted(duration % length // small, name) for name, small in smaller if duration % length >= small]
+            return " ".join([said, *rest])
+    raise AssertionError("a minute is the smallest unit")
+
+
+def since_when(at: datetime, now: datetime) -> str:
+    """Since when something goes on, and how long that is."""
+    return f"{clock_time(at, now)} ({lasted(now - at)})"
+
+
+def plural(word: str, number: int) -> str:
+    """A noun after a number."""
+    return word if number == 1 else f"{word}s"
+
+
+def counted(number: int, word: str) -> str:
+    """A number and its noun."""
+    return f"{number} {plural(word, number)}"
