@@ -1,5 +1,7 @@
 """Chat and pager hear how jobs stand: seldom, truly, and at least once."""
 
+import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -139,6 +141,11 @@ def test_many_jobs_one_message() -> None:
     assert len({sent.body["dedup_key"] for sent in world.told("pagerduty")}) == 1000
 
 
+def _timeless(body: object) -> str:
+    """A message without how long something has lasted when it was sent."""
+    return re.sub(r" \([^()]*(minute|hour|day)[^()]*\)", "", json.dumps(body))
+
+
 @pytest.mark.parametrize("kind", ALL, ids=str)
 def test_crash_between_send_and_told(kind: str) -> None:
     """A message whose record was lost is sent again, whole, when the lease has ended, and then no more."""
@@ -157,7 +164,7 @@ def test_crash_between_send_and_told(kind: str) -> None:
     assert len(world.sender.sent) == before + 1, "the lease is still held"
     world.tick(60)
     first, again = world.sender.sent[before:]
-    assert first.body == again.body
+    assert _timeless(first.body) == _timeless(again.body)
 
 
 def test_failure_during_the_sending_is_told_next() -> None:
