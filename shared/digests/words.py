@@ -21,8 +21,9 @@ from shared.digests.titles import (
     title_of,
 )
 from shared.messages.commands import Pool, download_file, remove_nodes
-from shared.messages.notices import NAME_BYTES, TITLE_BYTES, Mood, Notice, Section, fact
+from shared.messages.notices import NAME_BYTES, TITLE_BYTES, VALUE_BYTES, Mood, Notice, Section, fact
 from shared.messages.sentences import clock_time, counted, since_when
+from shared.moments import time_text
 from shared.redaction import one_line
 from shared.state.jobs import Cause, JobEnd, JobHead, Trouble
 
@@ -59,7 +60,36 @@ def jobs_notice(account: str, news: Sequence[News], links: Mapping[str, str]) ->
         sections=tuple(_section(account, item, some, whole=only is not None) for item in shown),
         left_out=len(news) - len(shown),
         dashboard=links.get("dashboard"),
+        kind=f"job.{news[0].kind.value}",
+        details=_details(account, shown),
     )
+
+
+def _details(account: str, news: Sequence[News]) -> dict[str, object]:
+    """What a pager's rules and people can read of the jobs, under the same keys whatever has happened to them."""
+    known = [(item, item.head) for item in news if item.head is not None]
+    causes = [cause for item, head in known if names_nodes(item) for cause in _causes(item, head)]
+    phases = [(head, phase) for item, head in known if (phase := concerned(item)) is not None]
+    facts = [each for item, head in known for each in _failure_facts(item, head)]
+    nodes = [node_id for item, head in known for _, node_id in _named_nodes(item, head)]
+    advised = [what for cause in causes if (what := advice(cause.code)) is not None]
+    since = [since for item in news if (since := _since(item)) is not None]
+    details = {
+        "why": [_cause_words(cause) for cause in causes][:SHOWN_CAUSES],
+        "since": time_text(min(since)) if since else None,
+        "do": [*dict.fromkeys(advised)][:SHOWN_CAUSES],
+        "account": account,
+        "pool": [*dict.fromkeys(head.pool_id for _, head in known if head.pool_id)][:SHOWN_NODES],
+        "code": [*dict.fromkeys(one_line(cause.code, limit=NAME_BYTES) for cause in causes)][:SHOWN_CAUSES],
+        "jobs": [item.job_id for item in news],
+        "nodes": sum(_number(head, phase) for head, phase in phases),
+        "nodeIds": [*dict.fromkeys(nodes)][:SHOWN_NODES],
+        "preparation": [words for name, words in facts if name == "Preparation"],
+        "release": [words for name, words in facts if name == "Release"],
+        "stuckSince": [time_text(head.stuck_since) for _, head in known if head.stuck_since is not None],
+        "command": list(_commands(account, news[0], known[0][1])) if len(news) == 1 and known else [],
+    }
+    return {name: value for name, value in details.items() if value not in (None, [])}
 
 
 def _section(account: str, news: News, max_nodes: int, *, whole: bool) -> Section:
@@ -167,9 +197,13 @@ def _causes(news: News, head: JobHead) -> tuple[Cause, ...]:
     return tuple(cause for cause in head.causes if cause.phase in phases)[:SHOWN_CAUSES]
 
 
-def _cause_facts(cause: Cause) -> list[tuple[str, str]]:
+def _cause_words(cause: Cause) -> str:
     where = f"{cause.code} on {counted(cause.nodes, 'node')}"
-    facts = [fact("Cause", f"{where}: {cause.message}" if cause.message else where)]
+    return one_line(f"{where}: {cause.message}" if cause.message else where, limit=VALUE_BYTES)
+
+
+def _cause_facts(cause: Cause) -> list[tuple[str, str]]:
+    facts = [("Cause", _cause_words(cause))]
     if (what := advice(cause.code)) is not None:
         facts.append(("What to do", what))
     return facts
@@ -181,7 +215,7 @@ def _commands(account: str, news: News, head: JobHead) -> tuple[str, ...]:
     if phase is None or not causes or not names_nodes(news):
         return ()
     cause = causes[0]
-    nodes = list(dict.fromkeys(news.nodes)) or [cause.example]
+    nodes = _named_nodes(news, head) or [cause.example]
     pool_id, node_id = nodes[0]
     pool = Pool(account=account, pool_id=pool_id)
     if is_said_in_stderr(cause.code):
@@ -200,14 +234,20 @@ def _node_facts(news: News, head: JobHead, limit: int) -> list[tuple[str, str]]:
     phase = concerned(news)
     if phase is None:
         return []
-    nodes = news.nodes or tuple(cause.example for cause in _causes(news, head) if cause.phase is phase)
     number = _number(head, phase)
-    names = [_name(node, head, whole=number <= _FEW_NODES) for node in list(dict.fromkeys(nodes))[:limit]]
+    names = [_name(node, head, whole=number <= _FEW_NODES) for node in _named_nodes(news, head)[:limit]]
     if not names:
         return []
     more = max(0, number - len(names))
     name, text = fact("Nodes", ", ".join(names), _NODES_BYTES)
     return [(name, f"{text} and {more} more" if more else text)]
+
+
+def _named_nodes(news: News, head: JobHead) -> list[tuple[str, str]]:
+    """Pool and node id of those that can be named: the newest failures, or where nobody has looked an example."""
+    phase = concerned(news)
+    examples = tuple(cause.example for cause in _causes(news, head) if cause.phase is phase)
+    return list(dict.fromkeys(news.nodes or examples)) if phase is not None else []
 
 
 def _name(node: tuple[str, str], head: JobHead, *, whole: bool) -> str:

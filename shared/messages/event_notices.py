@@ -10,8 +10,9 @@ import msgspec
 from msgspec import Struct
 
 from shared.messages.events import EventType
-from shared.messages.notices import NAME_BYTES, TITLE_BYTES, Mood, Notice, Section, fact
+from shared.messages.notices import NAME_BYTES, TITLE_BYTES, VALUE_BYTES, Mood, Notice, Section, fact
 from shared.messages.sentences import since_when
+from shared.moments import time_text
 from shared.redaction import one_line
 from shared.webhook import EVENT_TYPE_PREFIX
 
@@ -44,7 +45,22 @@ def event_notice(body: bytes, now: datetime) -> Notice:
         since=event.time,
         sections=(Section(title=event.type, facts=tuple(each for each in facts if each[1])),),
         dashboard=data.links.get("dashboard"),
+        kind=kind,
+        details=_details(event, one_line(about, limit=NAME_BYTES)),
     )
+
+
+def _details(event: "_Event", about: str) -> dict[str, object]:
+    """What a pager's rules and people can read of the event, under keys that are always the same."""
+    data, error = event.data, event.data.error
+    details = {
+        "why": one_line(error.message if error else data.reason, limit=VALUE_BYTES),
+        "since": time_text(data.since),
+        "account" if event.data.webhook is None else "webhook": about,
+        "code": one_line(error.code, limit=VALUE_BYTES) if error else "",
+        "requestId": one_line(error.request_id or "", limit=VALUE_BYTES) if error else "",
+    }
+    return {name: value for name, value in details.items() if value}
 
 
 class _Error(Struct, frozen=True, rename="camel"):

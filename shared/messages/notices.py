@@ -55,7 +55,8 @@ class Notice(Struct, frozen=True, kw_only=True):
 
     `over` says that it ends what was told of the subject, however good or bad its words are: an incident closes by
     that alone. `left_out` counts the sections that there was no room for; `since` is None when nobody knows.
-    `dashboard` is where people see more, None when nobody has said where the app is.
+    `kind` is what it tells, in a word that rules of a pager can go by, and `details` what they can read, under keys
+    that are always the same. `dashboard` is where people see more, None when nobody has said where the app is.
     """
 
     heading: str
@@ -68,6 +69,8 @@ class Notice(Struct, frozen=True, kw_only=True):
     sections: tuple[Section, ...] = ()
     left_out: int = 0
     dashboard: str | None = None
+    kind: str = ""
+    details: Mapping[str, object] = {}
 
     @property
     def signed_heading(self) -> str:

@@ -16,8 +16,6 @@ from shared.webhook import Webhook, WebhookRequest
 URL = "https://events.pagerduty.com/v2/enqueue"
 MAX_SUMMARY = 1024
 MAX_DEDUP_KEY = 255
-MAX_DETAILS_BYTES = 32_000
-"""PagerDuty takes 512 KB; nobody reads that at night."""
 
 
 def render_pagerduty(notice: Notice, routing_key: str) -> bytes:
@@ -25,16 +23,14 @@ def render_pagerduty(notice: Notice, routing_key: str) -> bytes:
     incident = {"routing_key": routing_key, "dedup_key": dedup_key(notice.subject)}
     if notice.over:
         return msgspec.json.encode({**incident, "event_action": "resolve"})
-    while len(msgspec.json.encode(_details(notice))) > MAX_DETAILS_BYTES:
-        notice = notice.shorter()
     payload: dict[str, object] = {
         "summary": notice.heading[:MAX_SUMMARY],
         "source": notice.account,
         "severity": notice.mood.value,
         "component": notice.about,
         "group": notice.account,
-        "class": notice.subject.partition(":")[0],
-        "custom_details": _details(notice),
+        "class": notice.kind,
+        "custom_details": dict(notice.details),
     }
     if notice.since is not None:
         payload["timestamp"] = notice.since
@@ -50,17 +46,6 @@ def dedup_key(subject: str) -> str:
         return key
     fingerprint = hashlib.sha256(key.encode()).hexdigest()[:32]
     return f"{key[: MAX_DEDUP_KEY - len(fingerprint) - 1]}:{fingerprint}"
-
-
-def _details(notice: Notice) -> dict[str, object]:
-    details: dict[str, object] = {
-        section.title: [
-            *(f"{name}: {value}" for name, value in section.facts),
-            *(f"Command: {command}" for command in section.commands),
-        ]
-        for section in notice.sections
-    }
-    return details | ({"more": notice.rest} if notice.rest else {})
 
 
 def _write_notice(webhook: Webhook, notice: Notice) -> WebhookRequest:

@@ -7,12 +7,22 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 PHASES = ("preparation", "release")
 _NEWLY = re.compile(r"(\d+) newly failed")
 _HELD_UP = re.compile(r"[1-9]\d* of \d+ nodes (are|were)( still)? held up")
 _JOB_KEY = "prepwatch:job:"
+_DETAILS = {
+    "preparation": "Preparation",
+    "release": "Release",
+    "why": "Cause",
+    "do": "What to do",
+    "since": "Since",
+    "code": "Code",
+    "requestId": "Request id",
+}
 _MARKED = re.compile(r"\\([!-/:-@\[-`{-~])|\*\*")
 _WORDS = "preparation|release|stuck|moves|vanished|can|need|resolved|ended|gone|not|over"
 _JOB_TITLE = re.compile(rf"(?<!\S)[\w-]+: ({_WORDS}).*\Z")
@@ -140,8 +150,17 @@ def _page(document: Mapping[str, Any]) -> Hearing:
         parts: Iterator[Part] | Sequence[Part] = [Part(title=f"{job}: resolved")] if key.startswith(_JOB_KEY) else []
         return Hearing(headline="resolved", parts=tuple(parts), incident=key, ends=True)
     payload = document["payload"]
-    parts = (_part(title, *facts) for title, facts in payload["custom_details"].items() if title != "more")
-    return Hearing(headline=payload["summary"], parts=tuple(parts), incident=key)
+    title = payload["summary"] if payload["class"].startswith("job.") else f"prepwatch.{payload['class']}"
+    part = Part(title=title, facts=tuple(_details(payload["custom_details"])))
+    return Hearing(headline=payload["summary"], parts=(part,), incident=key)
+
+
+def _details(details: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """A pager's details as named facts, a time as the chats say it."""
+    for key, name in _DETAILS.items():
+        for value in details[key] if isinstance(details.get(key), list) else [details.get(key)]:
+            if value is not None:
+                yield name, f"{datetime.fromisoformat(value):%H:%M} UTC" if key == "since" else str(value)
 
 
 def _part(title: str, *facts: str) -> Part:
