@@ -66,7 +66,7 @@ class Witness:
     listeners: dict[str, Listener] = field(default_factory=dict)
     _last_cycle: datetime | None = None
     _excused: set[Place] = field(default_factory=set)
-    _once_more: set[Place] = field(default_factory=set)
+    _once_more: Counter[Place] = field(default_factory=Counter)
     _in_flight: set[Place] = field(default_factory=set)
     _unrecorded: dict[Place, Owner] = field(default_factory=dict)
 
@@ -190,7 +190,7 @@ class Witness:
         if kind == "dead" and not delivery.reason:
             self.blame(f"{place[1]} was given up for {place[0]} without a reason")
         if kind == "due" and not delivery.tries and (not new or place in self.accepted):
-            self._once_more.add(place)  # a trouble may have been told after this, its end
+            self._once_more[place] += 1  # a trouble may have been told after this, its end
         if not delivery.leased_until:
             self._unrecorded.pop(place, None)
 
@@ -216,7 +216,7 @@ class Witness:
             return
         places = self._places(letter)
         for place in places:
-            if place in self._in_flight - self._once_more and not _is_vague(letter, places):
+            if place in self._in_flight and not self._once_more[place] and not _is_vague(letter, places):
                 self.blame(f"{place[1]} is sent to {letter.webhook} while another attempt holds it")
             self._in_flight.add(place)
             self._unrecorded[place] = owner
@@ -257,14 +257,14 @@ class Witness:
         for place in places:
             if letter.hearing is None and self.events[place[1]].body != letter.body:
                 self.blame(f"{letter.webhook} got other bytes for {letter.id} than are stored")
-            excused = place in self._excused | self._once_more or _is_vague(letter, places)
+            excused = place in self._excused or self._once_more[place] > 0 or _is_vague(letter, places)
             if place in self.accepted and not excused:
                 self.blame(f"{letter.webhook} got {place[1]} again after accepting it, and there was no fault")
             if receipt.accepted:
                 if place in self._excused:  # each of the two excuses one repetition
                     self._excused.discard(place)
                 elif place in self.accepted:
-                    self._once_more.discard(place)
+                    self._once_more[place] = max(0, self._once_more[place] - 1)
                 self.accepted.add(place)
 
     def _places(self, letter: Letter) -> list[Place]:
