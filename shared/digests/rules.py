@@ -114,59 +114,35 @@ def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime
 
     ever = head.ever
     same = told.counted_from == ever.since
-    preparation = ever.preparation - (told.preparation if same else 0)
-    release = ever.release - (told.release if same else 0)
-    grown = (
-        preparation if wants(EventType.PREPARATION_FAILED) else 0,
-        release if wants(EventType.RELEASE_FAILED) else 0,
-    )
+    preparation = ever.preparation - (told.preparation if same else 0) if wants(EventType.PREPARATION_FAILED) else 0
+    release = ever.release - (told.release if same else 0) if wants(EventType.RELEASE_FAILED) else 0
     after = _as_it_stands(webhook, wants, head, now)
     pager = format_of(webhook).opens_incidents
-    kinds = [NewsKind.GONE] if _has_vanished(told, after) else []
-    kinds += [NewsKind.RESOLVED] if (over := _is_over(told, after, head, pager=pager)) else []
-    kinds += [NewsKind.STUCK] if _has_stuck(told, after) else []
-    kinds += [NewsKind.FAILED] if any(grown) else []
-    kinds += [NewsKind.UNREACHABLE] if _is_out_of_sight(told, after) else []
-    if not pager:
+    over = _is_over(told, after, head, pager=pager)
+    # Without a node that is held up the end of all says it already; a head that begins anew moves by nature.
+    moves = told.stuck_since is not None and after.stuck_since is None and head.preparation.open > 0 and same
+    # A job that is gone is not seen again: that it vanished says more.
+    found = told.unreachable_since is not None and after.unreachable_since is None and after.gone is None
+    holds = {
+        NewsKind.GONE: after.gone not in {None, told.gone},
+        NewsKind.RESOLVED: over,
+        NewsKind.STUCK: after.stuck_since not in {None, told.stuck_since},
+        NewsKind.FAILED: bool(preparation or release),
+        NewsKind.UNREACHABLE: after.unreachable_since not in {None, told.unreachable_since},
         # An incident has no words for these two: it goes on, or it ends.
-        moves = same and not over and _moves_again(told, after, head)
-        kinds += [NewsKind.RESUMED] if moves and wants(EventType.JOB_RESUMED) else []
-        kinds += [NewsKind.REACHABLE] if _is_in_sight_again(told, after) and wants(EventType.JOB_REACHABLE) else []
-    return _news(tuple(kinds), head.job_id, known, grown, after, pages=pager) if kinds else None
-
-
-def _has_vanished(told: Told, after: Told) -> bool:
-    return after.gone is not None and after.gone != told.gone
+        NewsKind.RESUMED: not pager and moves and not over and wants(EventType.JOB_RESUMED),
+        NewsKind.REACHABLE: not pager and found and wants(EventType.JOB_REACHABLE),
+    }
+    kinds = tuple(kind for kind, true in holds.items() if true)
+    return _news(kinds, head.job_id, known, (preparation, release), after, pages=pager) if kinds else None
 
 
 def _is_over(told: Told, after: Told, head: JobHead, *, pager: bool) -> bool:
-    """Whether what a webhook was told of has ended."""
     # Nobody hears the end of what they never heard of, or of what goes on.
     if not told.standing or after.standing:
         return False
-    # An incident stands for what its webhook wants to know, and ends with that.
-    if pager:
-        return True
-    # Chat that asked for standstills alone is not told that all is well while nodes are held up.
-    return head.preparation.open == 0
-
-
-def _has_stuck(told: Told, after: Told) -> bool:
-    return after.stuck_since is not None and after.stuck_since != told.stuck_since
-
-
-def _moves_again(told: Told, after: Told, head: JobHead) -> bool:
-    # Without a node that is held up the end of all says it already.
-    return told.stuck_since is not None and after.stuck_since is None and head.preparation.open > 0
-
-
-def _is_out_of_sight(told: Told, after: Told) -> bool:
-    return after.unreachable_since is not None and after.unreachable_since != told.unreachable_since
-
-
-def _is_in_sight_again(told: Told, after: Told) -> bool:
-    # A job that is gone is not seen again: that it vanished says more.
-    return told.unreachable_since is not None and after.unreachable_since is None and after.gone is None
+    # An incident ends with what its webhook wants to know; chat is not told that all is well while nodes are held up.
+    return pager or head.preparation.open == 0
 
 
 def _as_it_stands(webhook: Webhook, wants: Callable[[EventType], bool], head: JobHead, now: datetime) -> Told:
