@@ -112,7 +112,7 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
             )
 
     def _waits(self, name: str, setting: str) -> Check:
-        app = _resource_id("Microsoft.Web/sites", self.identity.site)
+        app = resource_id("Microsoft.Web/sites", self.identity.site)
         remedy = (
             f"Give the app's identity the role \"{_VAULT_ROLE}\" on the vault and check the reference's address, then "
             f"let Azure read it again: az rest --method post --url {app[:-1]}{_REFRESH}"
