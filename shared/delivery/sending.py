@@ -50,7 +50,7 @@ def send_message(
 ) -> tuple[WebhookAnswer, ...]:
     """Render, sign and send a message, as `send_notice` does for chat and pager; the answers, the last one counts."""
     if format_of(webhook).tells_state:
-        return send_notice(sender, webhook, lambda: event_notice(message.body), probe=probe, event=message.id)
+        return send_notice(sender, webhook, lambda: event_notice(message.body, now), probe=probe, event=message.id)
     answer = send_catching_defects(
         webhook,
         lambda: send_authorised(sender, authorize, webhook, render(webhook, message, now)),
@@ -84,7 +84,7 @@ def send_ping(
     """Send a ping once; what came of it. Only one `aloud` opens an incident, and ends it at once."""
     if not format_of(webhook).opens_incidents:
         return send_message(sender, authorize, webhook, ping, now, probe=True)[0]
-    notice = event_notice(ping.body)
+    notice = event_notice(ping.body, now)
     (answer,) = send_notice(sender, webhook, lambda: replace(notice, over=not aloud), probe=True, event=ping.id)
     if aloud and answer.failure is None and answer.status is not None and answer.status < 300:
         send_notice(sender, webhook, lambda: replace(notice, over=True), probe=True, event=ping.id)
