@@ -81,7 +81,7 @@ def install(what: str, *command: str) -> None:
 def reason(said: str) -> str:
     """Return in a line why an installer failed."""
     if OFFLINE.search(said):
-        return "the package registry can't be reached: is there a network, or a proxy to be named in HTTPS_PROXY?"
+        return "the package registry can't be reached (no network, or a proxy to be named in HTTPS_PROXY)"
     lines = [line.strip().rstrip(".") for line in said.splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()]
     return (errors or lines or ["it did not say why"])[0]

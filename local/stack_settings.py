@@ -56,7 +56,6 @@ def host_settings(
     budget = min(timedelta(seconds=40), max(timedelta(seconds=1), wait * 2 // 3))
     ours = {
         "POLL_BUDGET_SECONDS": f"{budget // timedelta(seconds=1)}",
-        "STALE_AFTER_SECONDS": f"{max(timedelta(minutes=5), 2 * wait + budget) // timedelta(seconds=1)}",
         "WEBHOOK_URL": f"http://127.0.0.1:{memory.receiver_port}/",
         "WEBHOOK_SECRET": memory.webhook_secret,
         "WEBHOOK_ALLOW_HTTP": "true",
