@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from threading import Lock
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 from msgspec import Struct, field
@@ -35,7 +35,7 @@ from shared.web.webhooks import WebhookRoutes
 _HEALTH_KEPT = timedelta(seconds=10)
 _LIVE = ("$filter", "$select", "maxresults", "timeout")
 # Batch's own links name the operation in a second way.
-_STATUS_LINK = re.compile(r"/jobs/[^/]+/jobpreparationandrelease(?:task)?status$", re.IGNORECASE)
+_STATUS_LINK = re.compile(r"/jobs/([^/]+)/jobpreparationandrelease(?:task)?status$", re.IGNORECASE)
 
 
 class _Health:
@@ -138,11 +138,20 @@ class Routes(Struct, frozen=True, kw_only=True):
             timeout_seconds=query.number("timeout"),
         )
         link = query.text("link")
-        if link is not None and not _STATUS_LINK.search(urlsplit(link).path):
-            message = "link must be the odata.nextLink of an answer of this route."
+        if link is not None and _job_of(link) != job_id.lower():
+            message = "link must be the odata.nextLink of an answer of this route for this job."
             raise RequestError(400, "InvalidQueryParameterValue", message, target="link")
         page = self.lister.list_live(job_id, account, options, link)
         return _as_batch_answered(page)
+
+
+def _job_of(link: str) -> str | None:
+    """The job (in lower case) whose statuses a link of Batch names; None when it is no such link."""
+    try:
+        found = _STATUS_LINK.search(urlsplit(link).path)
+    except ValueError:
+        return None
+    return unquote(found[1]).lower() if found else None
 
 
 def _as_batch_answered(page: StatusPage) -> Answer:

@@ -128,6 +128,11 @@ def test_live_says_what_batch_says(seen: Deployment, error: BatchError, status: 
         pytest.param({"live": "true", "maxresults": "1001"}, "maxresults", id="maxresults"),
         pytest.param({"live": "true", "timeout": "31"}, "timeout", id="timeout"),
         pytest.param({"live": "true", "link": "https://a.example/jobs"}, "link", id="foreign link"),
+        pytest.param({"live": "true", "link": LINK.replace("job-1", "job-2")}, "link", id="link of another job"),
+        pytest.param(
+            {"live": "true", "link": LINK.replace("job-1", "job-1%2F..%2Fjob-2")}, "link", id="disguised link"
+        ),
+        pytest.param({"live": "true", "link": "https://[/jobs"}, "link", id="link that is no address"),
         pytest.param({"$Filter": "x"}, "$Filter", id="unknown parameter"),
     ],
 )
