@@ -26,7 +26,7 @@ class Item(Struct, frozen=True, gc=False):
     more: tuple[Raw, ...] = ()
 
     def status(self) -> NodeStatus:
-        """The entry decoded, its texts fit to be stored and shown; of several the later run of each phase.
+        """The entry decoded, its texts fit to be stored and shown; of several the newer run of each phase.
 
         Raises:
             HostileAnswerError: The entry has the wrong shape.

@@ -3,7 +3,7 @@
 Owns the rules for newly failed, resolved and what is to be ignored. Does not own grouping into events
 (`messages.events`) or the job as a whole (`polling.job_rules`). Pure: a status and a record go in, a new record and
 its changes come out, each with its reason. A listing is not a snapshot (nodes come and go from it, pages of different
-age mix), so the run's startTime, not the order of arrival, says which of two statuses is the newer.
+age mix), so the moments of the runs, not the order of arrival, say which of two statuses is the newer.
 """
 
 from datetime import datetime
@@ -59,7 +59,7 @@ def decide_node(before: NodeRecord | None, status: NodeStatus, watch: Watch) -> 
 
 
 def merge_statuses(first: NodeStatus, second: NodeStatus) -> NodeStatus:
-    """One status of a node that a listing shows twice: of each phase the run that started later."""
+    """One status of a node that a listing shows twice: of each phase the newer run."""
     return NodeStatus(
         pool_id=second.pool_id or first.pool_id,
         node_id=second.node_id or first.node_id,
@@ -77,11 +77,9 @@ def _decide_phase(
         return before, False
     failed = has_failed(info)
     if before is not None:
-        started, known_started = as_utc(info.start_time), as_utc(before.info.start_time)
-        # An older run comes from a page older than one already seen.
-        if started < known_started or (started == known_started and _is_no_news(before.info, info)):
+        if _is_no_news(before.info, info):
             return before, False
-        if started == known_started and has_failed(before.info) == failed:
+        if _is_same_run(before.info, info) and has_failed(before.info) == failed:
             return PhaseRecord(info=info, reason=before.reason, event_id=before.event_id), False
     if not failed:
         return PhaseRecord(info=info), False
@@ -119,11 +117,23 @@ def _is_to_be_told(run: PhaseRecord, ended: OpenFailure | None, *, has_failed_an
 
 
 def _is_no_news(known: ExecutionInfo, info: ExecutionInfo) -> bool:
-    """Whether another look at the same run tells nothing that is newer than what is known of it."""
-    # A run can't go back from its end, and its failure is final: what says otherwise is older than what is known.
-    goes_back = is_completed(known) and not is_completed(info)
-    unfails = has_failed(known) and not has_failed(info)
-    return known == info or goes_back or unfails
+    """Whether a status tells nothing that is newer than what is known: it is the same, or of an older page."""
+    unfails = _is_same_run(known, info) and has_failed(known) and not has_failed(info)  # a run's failure is final
+    return known == info or unfails or _place(info) < _place(known)
+
+
+def _is_same_run(known: ExecutionInfo, info: ExecutionInfo) -> bool:
+    return as_utc(known.start_time) == as_utc(info.start_time)
+
+
+def _place(info: ExecutionInfo) -> tuple[datetime, datetime, bool, bool]:
+    """Where a status of a phase stands among others: by the run's last moment, then by its start.
+
+    A clock that went back can put a start before the end of the run before, and an end before its own start. Of one
+    moment of one run the end is newer than its running, and a failure is final.
+    """
+    started = as_utc(info.start_time)
+    return max(started, as_utc(info.end_time)), started, is_completed(info), has_failed(info)
 
 
 def _open_failure(info: ExecutionInfo, *, announced: bool) -> OpenFailure:
@@ -134,8 +144,4 @@ def _open_failure(info: ExecutionInfo, *, announced: bool) -> OpenFailure:
 def _later(first: ExecutionInfo | None, second: ExecutionInfo | None) -> ExecutionInfo | None:
     if first is None or second is None:
         return first or second
-    started, other = as_utc(first.start_time), as_utc(second.start_time)
-    if started != other:
-        return first if started > other else second
-    # The same run: its end is newer than its running, a failure is final.
-    return max(first, second, key=lambda info: (is_completed(info), has_failed(info)))
+    return max(first, second, key=_place)

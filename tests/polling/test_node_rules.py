@@ -40,6 +40,10 @@ def _without_start(info: ExecutionInfo) -> ExecutionInfo:
     return replace(info, start_time=None)
 
 
+def _ended(start: float, end: float) -> ExecutionInfo:
+    return replace(succeeded(start), end_time=at(end))
+
+
 CASES = (
     # --- first sight
     Case(id="first seen running", shown=status(running(0)), outcome=Outcome.RUNNING),
@@ -282,6 +286,32 @@ CASES = (
         outcome=Outcome.FAILED,
     ),
     Case(
+        id="the clock went back: the run that ended later is the newer",
+        seen=[status(failed(10))],
+        shown=status(_ended(9, 12)),
+        told=[PREPARATION_RESOLVED],
+        outcome=Outcome.SUCCEEDED,
+    ),
+    Case(
+        id="the run that ended earlier is stale, though it started later",
+        seen=[status(_ended(9, 12))],
+        shown=status(failed(10)),
+        outcome=Outcome.SUCCEEDED,
+    ),
+    Case(
+        id="the same end: the later start is the newer",
+        seen=[status(failed(10))],
+        shown=status(_ended(8, 11)),
+        open=True,
+        outcome=Outcome.FAILED,
+    ),
+    Case(
+        id="the clock went back within a run: its end is newer than its running",
+        seen=[status(running(10))],
+        shown=status(_ended(10, 9)),
+        outcome=Outcome.SUCCEEDED,
+    ),
+    Case(
         id="a phase that is missing keeps its record",
         seen=[status(failed(0))],
         shown=status(None, succeeded(9)),
@@ -318,9 +348,23 @@ CASES = (
         told=[PREPARATION_RESOLVED],
     ),
     Case(
-        id="no startTime is older than any",
+        id="no startTime and an earlier end: older",
+        seen=[status(succeeded(9))],
+        shown=status(_without_start(failed(5))),
+        outcome=Outcome.SUCCEEDED,
+    ),
+    Case(
+        id="no startTime and a later end: newer",
         seen=[status(succeeded(9))],
         shown=status(_without_start(failed(20))),
+        told=[PREPARATION_FAILED],
+        open=True,
+        outcome=Outcome.FAILED,
+    ),
+    Case(
+        id="no startTime and the same end: older",
+        seen=[status(succeeded(9))],
+        shown=status(_without_start(failed(9))),
         outcome=Outcome.SUCCEEDED,
     ),
     Case(
@@ -436,7 +480,11 @@ def test_the_telling_event_stays_with_the_run() -> None:
 @pytest.mark.parametrize(
     ("one", "other", "kept"),
     [
-        pytest.param(failed(0), succeeded(5), succeeded(5), id="the later start"),
+        pytest.param(failed(0), succeeded(5), succeeded(5), id="the later end"),
+        pytest.param(failed(10), _ended(9, 12), _ended(9, 12), id="the later end, though the clock went back"),
+        pytest.param(_ended(8, 11), failed(10), failed(10), id="the same end: the later start"),
+        pytest.param(failed(0), running(5), running(5), id="the later start while it runs"),
+        pytest.param(running(10), _ended(10, 9), _ended(10, 9), id="an end before its own start is an end"),
         pytest.param(running(0), failed(0), failed(0), id="the end of the same run"),
         pytest.param(succeeded(0), failed(0), failed(0), id="a failure is final"),
         pytest.param(None, running(0), running(0), id="the only one"),
@@ -448,7 +496,7 @@ def test_the_telling_event_stays_with_the_run() -> None:
 def test_the_same_node_twice(
     one: ExecutionInfo | None, other: ExecutionInfo | None, kept: ExecutionInfo | None, *, swapped: bool
 ) -> None:
-    """A node that a listing shows twice has, of each phase, the run that started later, whatever the order."""
+    """A node that a listing shows twice has, of each phase, the newer run, whatever the order."""
     first, second = (other, one) if swapped else (one, other)
 
     assert merge_statuses(status(first), status(second)).preparation == kept
@@ -535,6 +583,35 @@ def test_resolved_only_after_an_open_failure_was_told(
             is_told_open = False
         else:
             is_told_open = True
+
+
+@st.composite
+def _late_pages(draw: st.DrawFn) -> list[NodeStatus]:
+    """What Batch holds of a node each minute, in pages up to six minutes old, and at last as it is in the end.
+
+    One run ends before the next begins, but where a run begins the node's clock may be five minutes slow.
+    """
+    held: list[NodeStatus] = []
+    for run in range(draw(st.integers(1, 6))):
+        begin = len(held)
+        end = begin + draw(st.integers(1, 8))
+        start = begin - draw(st.integers(0, 5)) + run / 60  # no two runs begin at the same moment
+        done = replace(draw(st.sampled_from([succeeded(start), failed(start)])), end_time=at(end))
+        held.extend([status(running(start))] * (end - begin))
+        held.extend([status(done)] * draw(st.integers(1, 3)))
+    pages = [held[max(minute - draw(st.integers(0, 6)), 0)] for minute in range(len(held))]
+    return [*pages, held[-1]]
+
+
+@given(_late_pages())
+def test_late_pages_tell_nothing_twice(pages: list[NodeStatus]) -> None:
+    """Pages up to six minutes old, in any order, with clocks that go back, tell nothing twice; the last run stays."""
+    known, told = _feed(pages, ALL)
+    occurrences = [(change.reason, change.occurrence.start_time) for change in told]
+
+    assert len(occurrences) == len(set(occurrences))
+    assert known.preparation is not None
+    assert known.preparation.info == pages[-1].preparation
 
 
 @given(_histories())
