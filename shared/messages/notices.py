@@ -94,7 +94,7 @@ class Notice(Struct, frozen=True, kw_only=True):
     def least(self) -> "Notice":
         """The notice in one line of plain letters: what a service that calls the whole wrong may still take."""
         heading = self.heading.encode("ascii", "replace").decode()
-        return replace(self, heading=heading, since=None, sections=(), left_out=0, links={})
+        return replace(self, heading=heading, since=None, sections=(), left_out=0, dashboard=None, details={})
 
 
 def fact(name: str, text: str, limit: int = VALUE_BYTES) -> tuple[str, str]:
