@@ -22,6 +22,7 @@ from shared.errors import (
     AccountDeniedError,
     BatchError,
     BatchUnavailableError,
+    ConflictError,
     HostileAnswerError,
     JobNotFoundError,
     RejectedRequestError,
@@ -453,7 +454,7 @@ def test_the_reason_survives_a_small_range() -> None:
     """A refusal longer than the wanted tail is still read whole."""
     refusal = json_reply({"code": "TaskFilesUnavailable", "message": {"value": "x" * 200}}, 409)
     server = ScriptedServer(Reply(headers={"Content-Length": "10"}), refusal)
-    with server, pytest.raises(BatchUnavailableError, match="TaskFilesUnavailable"):
+    with server, pytest.raises(ConflictError, match="TaskFilesUnavailable"):
         client_of(server.url).read_file_tail("p", "n", "f", max_bytes=3)
 
 

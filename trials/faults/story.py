@@ -106,7 +106,6 @@ _SMALL = (
     (plan, "MAX_ROWS", 12),
     (chunks, "MAX_CHUNK_NODES", 4),
     (ledger, "MAX_ROWS", 3),
-    (ledger, "_MAX_CHUNKS_IN_SWAP", 2),
     (purging, "MAX_ROWS", 40),
 )
 

@@ -132,12 +132,12 @@ def test_an_account_that_was_never_reached(visit: Visitor) -> None:
 
 
 def test_what_is_stale_is_said_to_be_old(visit: Visitor, url: str, deployment: Deployment) -> None:
-    """Minutes without a good poll change the headline; what was known stays, in dashed frames, until Batch answers."""
+    """Minutes without a good poll are said beside what fails; what was known stays, dashed, until Batch answers."""
     page = visit(url, deployment)
     _headline(page, "Nodes are failing")
     deployment.batch.failures["list_jobs"] = AWAY
     let_pass(page, deployment, minutes=6)
-    _headline(page, "What you see may be old")
+    _headline(page, "Nodes are failing")
     expect(page.locator("#status")).to_contain_text(f"{ACCOUNT} has had no good poll for too long", ignore_case=True)
     expect(page.locator("body")).to_have_class("old")
     expect(page.locator(".job")).to_contain_text("failing for 11 minutes")
@@ -155,8 +155,8 @@ def test_an_account_that_refuses(visit: Visitor, url: str, deployment: Deploymen
     deployment.batch.failures["list_jobs"] = DENIED
     deployment.poll()
     page = visit(url, deployment)
-    _headline(page, "Something is in trouble")
-    expect(page.locator("#status li").first).to_contain_text("AuthenticationFailed: The token was refused.")
+    _headline(page, "Nodes are failing")
+    expect(page.locator("#status")).to_contain_text("AuthenticationFailed: The token was refused.")
     expect(page.locator("#itself")).to_contain_text("(request req-401)")
 
 
@@ -276,7 +276,7 @@ def test_a_receiver_that_refuses(
     deployment.poll()
     with serving(lambda: deployment.app) as url:
         page = visit(url, deployment)
-        _headline(page, "Something is in trouble")
+        _headline(page, "Nodes are failing")
         expect(page.locator("#told .hook").first).to_contain_text(standing)
         expect(page.get_by_role("button", name=action)).to_be_visible()
         assert grave_violations(page) == []
