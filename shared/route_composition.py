@@ -99,7 +99,11 @@ def _system_routes(parts: Parts) -> SystemRoutes:
     storage, queues = settings.state_storage, settings.queue_storage
     return SystemRoutes(
         metrics_source=Metrics(
-            table=outside.table, clock=outside.clock, accounts=tuple(parts.pollers), nudger=parts.nudger
+            table=outside.table,
+            clock=outside.clock,
+            accounts=tuple(parts.pollers),
+            webhooks=tuple(webhook.name for webhook in settings.webhooks if webhook.enabled),
+            nudger=parts.nudger,
         ),
         checks=Diagnostics(
             table=outside.table,

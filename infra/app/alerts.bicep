@@ -29,7 +29,7 @@ var rules = [
     name: 'prepwatch-dead-deliveries'
     title: 'A webhook delivery of Prepwatch has died'
     severity: 2
-    query: 'AppTraces | where Message contains "delivery_dead"'
+    query: 'AppTraces | where Message startswith "delivery-dead {"'
     operator: 'GreaterThan'
     threshold: 0
   }

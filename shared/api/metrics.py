@@ -13,6 +13,8 @@ from msgspec import Struct
 
 from shared.api.openmetrics import Family, Kind, Sample
 from shared.batch.model import Outcome, Phase
+from shared.delivery.faring import takes_nothing
+from shared.delivery.health import read_states
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.moments import as_utc
@@ -45,6 +47,7 @@ class Metrics(Struct, frozen=True, kw_only=True):
     table: Table
     clock: Clock
     accounts: Sequence[str]
+    webhooks: Sequence[str]
     nudger: Nudger
 
     def run(self) -> tuple[Family, ...]:
@@ -54,7 +57,9 @@ class Metrics(Struct, frozen=True, kw_only=True):
             StoreError: The table can't be read.
         """
         measured = [self._measure(account) for account in (*self.accounts, OWN)]
-        return families(measured, self._nudges_refused(), self.clock())
+        states = read_states(self.table, self.webhooks)
+        webhooks = {name: takes_nothing(state) for name, state in states.items()}
+        return families(measured, webhooks, self._nudges_refused(), self.clock())
 
     def _nudges_refused(self) -> int:
         try:
@@ -81,8 +86,10 @@ class Metrics(Struct, frozen=True, kw_only=True):
         )
 
 
-def families(measured: Sequence[Measured], nudges_refused: int, now: datetime) -> tuple[Family, ...]:
-    """The metrics of what was measured. Pure."""
+def families(
+    measured: Sequence[Measured], webhooks: Mapping[str, bool], nudges_refused: int, now: datetime
+) -> tuple[Family, ...]:
+    """The metrics of what was measured, and of which `webhooks` take nothing. Pure."""
     accounts = [one for one in measured if one.account]
     cycles = [(one.account, one.cycle) for one in accounts if one.cycle is not None]
     jobs = Counter((one.account, head.tracking.value) for one in accounts for head in one.heads)
@@ -146,6 +153,11 @@ def families(measured: Sequence[Measured], nudges_refused: int, now: datetime) -
                 for one in measured
                 for (webhook, result), number in sorted(one.deliveries.items())
             ],
+        ),
+        _gauge(
+            "prepwatch_webhook_failing",
+            "1 for a webhook that takes nothing: failing, gone, or of which nobody can tell; else 0.",
+            [Sample(labels={"webhook": name}, value=int(failing)) for name, failing in sorted(webhooks.items())],
         ),
         _gauge(
             "prepwatch_oldest_due_delivery_age_seconds",

@@ -24,7 +24,9 @@ from shared.api.job_views import (
     TroubleView,
     WebhooksView,
 )
+from shared.api.ping_advice import advice_on
 from shared.batch.model import Phase
+from shared.delivery.faring import in_words
 from shared.moments import as_utc
 from shared.polling.cycle_rules import is_stale
 from shared.state.jobs import Cycle, JobHead, PhaseCounts, Tracking, Trouble
@@ -89,8 +91,9 @@ def build_summary(
         if page.job is None or head.job_id.lower() == page.job.lower()
     ]
     heads.sort(key=lambda item: _worst_first(*item))
-    refused = [state.name for state in webhooks if state.failing_since and not state.disabled_since]
-    failing = tuple(sorted([*refused, *silent]))
+    failed = (state for state in webhooks if state.failing_since and not state.disabled_since)
+    refused = sorted(failed, key=lambda state: state.name)
+    failing = tuple(sorted([*(state.name for state in refused), *silent]))
     disabled = tuple(sorted(state.name for state in webhooks if state.disabled_since))
     deliveries = DeliveriesView(
         due=own.due + sum(state.due for state in shown), dead=own.dead + sum(state.dead for state in shown)
@@ -105,7 +108,7 @@ def build_summary(
     degraded = [
         *(f"{view.account}: {view.error.code}: {view.error.message}" for view in views if view.error),
         *_job_troubles([head for _, head in heads]),
-        *(f"webhook {name} is failing" for name in sorted(refused)),
+        *(_taken_nothing(state) for state in refused),
         *(f"webhook {name} is sent nothing: {what}" for name, what in sorted(silent.items())),
         *(f"webhook {name} is disabled" for name in disabled),
         *([] if heartbeat_waits_for is None else [f"no heartbeat is sent: {waiting_words(heartbeat_waits_for)}"]),
@@ -114,11 +117,12 @@ def build_summary(
         *([] if has_webhooks else ["no webhook is configured, so nobody is told of failures"]),
     ]
     wrong = _failures([head for _, head in heads])
-    status = "stale" if stale else "degraded" if degraded else "failing" if wrong else "ok"
+    # What fails is never hidden behind a broken chat or a blind second account.
+    status = "failing" if wrong else "stale" if stale else "degraded" if degraded else "ok"
     cut = heads[page.skip : page.skip + page.top]
     summary = SummaryView(
         status=status,
-        reasons=(*stale, *degraded, *wrong),
+        reasons=(*wrong, *stale, *degraded),
         generated_at=now,
         accounts=views,
         totals=totals,
@@ -235,6 +239,15 @@ def _failures(heads: Sequence[JobHead]) -> list[str]:
     if open_heads:
         words.append(f"preparation failed on {_nodes(nodes)} of {_jobs(len(open_heads))}")
     return words
+
+
+def _taken_nothing(state: WebhookState) -> str:
+    since = f"{state.failing_since:%Y-%m-%d %H:%M} UTC" if state.failing_since else "now"
+    last = state.last
+    mend = f". {advice_on(last.failure, last.status)}" if last is not None else ""
+    return (
+        f"webhook {state.name} is failing, it has taken nothing since {since}: {in_words(last) or state.reason}{mend}"
+    )
 
 
 def _given_up(number: int) -> str:

@@ -165,6 +165,11 @@ def in_words(attempt: Attempt | None) -> str:
 _WORDS = 200  # characters of an answer that people read in passing
 
 
+def takes_nothing(state: WebhookState | None) -> bool:
+    """Whether a webhook takes nothing, and not because a person has asked for that; None is one nobody knows of."""
+    return state is None or (not _is_off(state) and (state.failing_since or state.disabled_since) is not None)
+
+
 def unheard(webhooks: Iterable[Webhook], states: Mapping[str, WebhookState | None], now: datetime) -> list[str]:
     """Why Prepwatch is not heard, a sentence for each reason; the installation is not well while there is one.
 

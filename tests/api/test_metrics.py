@@ -154,7 +154,7 @@ def test_every_number_is_of_its_own_kind() -> None:
     measured = Measured(account="acc", cycle=cycle, heads=heads, deliveries={}, oldest_due=None)
     told = {
         (family.name, *(value for key, value in sample.labels.items() if key != "account")): sample.value
-        for family in families([measured], 12, NOW)
+        for family in families([measured], {"ops": True, "chat": False}, 12, NOW)
         for sample in family.samples
         if sample.value
     }
@@ -170,6 +170,7 @@ def test_every_number_is_of_its_own_kind() -> None:
         ("prepwatch_throttles",): 7,
         ("prepwatch_jobs_not_looked_at",): 2,
         ("prepwatch_nudges_refused",): 12,
+        ("prepwatch_webhook_failing", "ops"): 1,
         ("prepwatch_last_good_poll_timestamp_seconds",): (NOW - timedelta(hours=1)).timestamp(),
     }
 

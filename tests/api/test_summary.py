@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from shared.api.ping_advice import advice_on
 from shared.api.summary import Refresh
 from shared.batch.model import TaskCounts
 from shared.errors import AccountDeniedError, HostileAnswerError, StoreUnavailableError, ThrottledError
@@ -102,17 +103,21 @@ def _stale(deployment: Deployment) -> None:
         pytest.param(_unreachable, "degraded", ["1 job can't be looked at"], id="job unreachable"),
         pytest.param(
             _failing_webhook,
-            "degraded",
-            ["webhook ops is failing", "preparation failed on 3 nodes of 1 job"],
+            "failing",
+            [
+                "preparation failed on 3 nodes of 1 job",
+                "webhook ops is failing, it has taken nothing since 2026-11-01 12:00 UTC: status 500. "
+                + advice_on(None, 500),
+            ],
             id="webhook failing",
         ),
         pytest.param(
             _disabled_webhook,
-            "degraded",
+            "failing",
             [
+                "preparation failed on 1 node of 1 job",
                 "webhook ops is disabled",
                 "1 delivery was given up",
-                "preparation failed on 1 node of 1 job",
             ],
             id="webhook disabled",
         ),

@@ -59,14 +59,14 @@ def _troubled() -> Deployment:
 def test_a_cycle_of_the_timer(log: Log) -> None:
     """Attempts, deaths, errors of jobs and the cycle are all in the log."""
     _troubled().poll()
-    assert {"attempt", "delivery_dead", "job-error", "cycle"} <= set(log.names)
+    assert {"attempt", "delivery-dead", "job-error", "cycle"} <= set(log.names)
     assert log.threads == {threading.get_ident()}
 
 
 def test_a_poll_on_demand(log: Log) -> None:
     """The cycle that a summary asks for runs on threads of its own, and says as much."""
     _troubled().ask(Routes.summary, {"maxAge": "0"})
-    assert {"attempt", "delivery_dead", "job-error", "cycle"} <= set(log.names)
+    assert {"attempt", "delivery-dead", "job-error", "cycle"} <= set(log.names)
     assert log.threads == {threading.get_ident()}
 
 

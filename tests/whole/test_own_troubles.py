@@ -156,7 +156,7 @@ def test_a_cycle_row_that_cannot_be_read_is_said_and_mended(columns: Mapping[str
     _break(deployment, ACCOUNT, CYCLE, columns)
     before = deployment.table.get(ACCOUNT, CYCLE)
     told = deployment.ask(Routes.summary)
-    assert (told.status, told.body["status"]) == (200, "stale")
+    assert (told.status, told.body["status"]) == (200, "failing")
     account = told.body["accounts"][0]
     assert (account["stale"], account["error"]["code"]) == (True, "UnreadableRow")
     assert "Row cycle" in account["error"]["message"]
@@ -181,7 +181,7 @@ def test_a_webhooks_row_that_cannot_be_read_holds_that_webhook_only(columns: Map
     deployment.poll()
     assert [request.url for request in deployment.sender.sent] == ["https://other.example/hook"]
     told = deployment.ask(Routes.summary).body
-    assert (told["status"], told["webhooks"]["failing"]) == ("degraded", ["ops"])
+    assert (told["status"], told["webhooks"]["failing"]) == ("failing", ["ops"])
     (reason,) = (reason for reason in told["reasons"] if "ops" in reason)
     assert reason.startswith("webhook ops is sent nothing: Row webhook|ops ")
     assert f"delete that row from partition {OWN}" in reason

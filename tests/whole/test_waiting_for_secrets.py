@@ -45,7 +45,7 @@ def test_the_rest_goes_on_and_what_waits_is_named() -> None:
     assert (webhooks["ops"]["state"], webhooks["late"]["state"]) == ("ok", "failing")
     assert (webhooks["late"]["reason"], webhooks["late"]["due"]) == (WORDS, 1)
     summary = _ask(deployment, Routes.summary)
-    assert summary["status"] == "degraded"
+    assert summary["status"] == "failing"
     assert f"webhook late is sent nothing: {WORDS}" in summary["reasons"]
     assert any(reason.startswith("no heartbeat is sent: HEARTBEAT_URL is") for reason in summary["reasons"])
     checks = _ask(deployment, lambda routes, asked: routes.system.diagnostics(asked))["value"]
