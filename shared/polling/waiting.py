@@ -58,7 +58,10 @@ def wait(
     """
     # Who was not named then may have waited for as long as the first of those.
     others = known.waiting_unnamed_since or last_look
-    since = {job: now if job in sighted else known.waiting.get(job, others) for job in sorted(waiting)}
+    # Of those that have waited for as long, who waited before comes first.
+    stays = [job for job in known.waiting if job in waiting and job not in sighted]
+    order = [*stays, *sorted(waiting - set(stays))]
+    since = {job: now if job in sighted else known.waiting.get(job, others) for job in order}
     return _name_longest(since, known.cycles)
 
 

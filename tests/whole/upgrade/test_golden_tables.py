@@ -256,7 +256,7 @@ def test_an_unreadable_head_is_the_error_of_that_job_only() -> None:
     (nightly,) = [job for job in summary["value"] if job["jobId"] == "nightly"]
     assert (nightly["tracking"], nightly["error"]["code"]) == ("unreachable", "UnreadableRow")
     assert "version 99" in nightly["error"]["message"]
-    assert summary["status"] == "degraded"
+    assert summary["status"] == "failing"
     assert app.nodes_of("stuck") == {"tvm-1", "tvm-2"}
     assert table._partitions[ACCOUNT]["job|nightly"].columns == before
     known = app.ask(lambda routes, request: routes.list_jobs(request))["value"]
