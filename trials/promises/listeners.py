@@ -21,8 +21,8 @@ _QUIET = timedelta(hours=1)
 _CLOCKS = timedelta(seconds=10)
 _FORGOTTEN = timedelta(days=1)
 """After so long a job that is over may be told as one never heard of."""
-_ON_ITS_WAY = {False: timedelta(seconds=10), True: timedelta(seconds=90)}
-"""How old a decision may be when its message begins to be sent; pages are sent one after another."""
+_ON_ITS_WAY = {False: timedelta(seconds=90), True: timedelta(seconds=90)}
+"""How old a decision may be when its message begins to be sent: a cycle ends in between, pages follow one another."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -287,7 +287,7 @@ class Plant:
     def _judge_status(self, status: str) -> None:
         last = self.witness.read_up_to[-1][1] if self.witness.read_up_to else START
         blind_for = self.now - last
-        if blind_for > self.settings.stale_after + timedelta(seconds=10) and status not in {"stale", "degraded"}:
+        if blind_for > self.settings.stale_after + timedelta(seconds=10) and status == "ok":
             self.witness.blame(f"the summary says {status} and the account has not been read for {blind_for}")
 
     def _teller(self, name: str) -> Callable[[str], None]:
