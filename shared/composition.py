@@ -28,6 +28,7 @@ from shared.messages.eventgrid import token_scope
 from shared.messages.events import Origin
 from shared.messages.formats import format_of
 from shared.nudges.nudger import Nudger
+from shared.nudges.turns import Turns
 from shared.parts import Outside, Parts
 from shared.polling.cycle import Poller, PollSettings
 from shared.polling.faults import Faults
@@ -161,6 +162,14 @@ def compose(settings: Settings, outside: Outside) -> App:
             deliverer=deliverer,
             settings=poll_settings,
             heartbeat=heartbeat,
+            turns=Turns(
+                table=table,
+                account=origin.partition,
+                lanes=lanes,
+                clock=clock,
+                pause=outside.pause,
+                new_id=outside.new_id,
+            ),
             requests=outside.requests[origin.partition],
         )
         for origin in origins

@@ -3,6 +3,7 @@
 Owns which use case stands behind each route. Does not own what it shares with the triggers (`composition`).
 """
 
+from datetime import datetime
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from shared.api.tracking import Tracker
 from shared.api.untold import UntoldReader
 from shared.api.webhook_admin import WebhookAdmin
 from shared.ledger.archive import Archive
+from shared.nudges.turns import Wait
 from shared.parts import Parts
 from shared.polling.cycle import Poller
 from shared.state.rows import OWN
@@ -48,6 +50,7 @@ def compose_routes(parts: Parts) -> Routes:
             stale_after=settings.stale_after,
             faults=parts.faults,
             nudger=parts.nudger,
+            new_id=outside.new_id,
         ),
         tracker=Tracker(
             table=table,
@@ -90,8 +93,8 @@ def compose_routes(parts: Parts) -> Routes:
     )
 
 
-def _poll(poller: Poller) -> bool:
-    return poller.run().nudge
+def _poll(poller: Poller, asked_at: datetime) -> bool:
+    return poller.run(asked_at, Wait.UNTIL_IT_ENDS).nudge
 
 
 def _system_routes(parts: Parts) -> SystemRoutes:

@@ -51,7 +51,7 @@ class ThreadLanes:
             its = self._lanes.setdefault(lane, _Lane())
             its.waiting.append(_Piece(work, copy_context(), lines_of_invocation()))
             if its.threads < width:
-                Thread(target=self._run, args=(its,), name=f"lane {lane}", daemon=True).start()
+                Thread(target=self._run, args=(lane, its), name=f"lane {lane}", daemon=True).start()
                 its.threads += 1
 
     def join(self, lane: str | None = None, timeout: timedelta | None = None) -> bool:
@@ -66,8 +66,10 @@ class ThreadLanes:
         empty = self._wait(lane, None if timeout is None else monotonic() + timeout.total_seconds())
         with self._changed:
             failures = [failure for its in self._chosen(lane) for failure in its.failures]
-            for its in self._chosen(lane):
-                its.failures.clear()
+            for name, its in list(self._lanes.items()):
+                if lane in {None, name}:
+                    its.failures.clear()
+                    self._forget(name, its)
         if len(failures) > 1:
             raise BaseExceptionGroup(f"{len(failures)} pieces of work failed", failures)
         if failures:
@@ -92,11 +94,17 @@ class ThreadLanes:
     def _chosen(self, lane: str | None) -> list[_Lane]:
         return [its for name, its in self._lanes.items() if lane in {None, name}]
 
-    def _run(self, its: _Lane) -> None:
+    def _forget(self, lane: str, its: _Lane) -> None:
+        """Keep no lane that is empty and has nothing to say: some are used once."""
+        if not its.threads and not its.failures and self._lanes.get(lane) is its:
+            del self._lanes[lane]
+
+    def _run(self, lane: str, its: _Lane) -> None:
         while True:
             with self._changed:
                 if not its.waiting:
                     its.threads -= 1
+                    self._forget(lane, its)
                     self._changed.notify_all()
                     return
                 piece = its.waiting.popleft()

@@ -1,12 +1,12 @@
 """Answers how things stand; polls first when what is remembered is too old.
 
-Owns reading the state of all accounts, the lease for polling on demand, and the nudge for due deliveries. Does not own
+Owns reading the state of all accounts, polling on demand, and the nudge for due deliveries. Does not own
 the answer's content (`api.summary_rules`) or the cycle (`polling.cycle`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -24,7 +24,6 @@ from shared.api.summary_rules import (
 )
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
-from shared.ledger.swapping import until_written
 from shared.messages.events import Origin
 from shared.nudges.nudger import Nudger
 from shared.polling.cycle_rules import is_stale
@@ -43,9 +42,8 @@ MAX_COUNTED = 1000
 
 
 class Refresh(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Who polls on demand until when, and when deliveries were last nudged."""
+    """When deliveries were last nudged."""
 
-    leased_until: datetime | None = None
     nudged_at: datetime | None = None
 
 
@@ -72,13 +70,17 @@ class SummaryResult(Struct, frozen=True, kw_only=True):
 
 
 class Summary(Struct, frozen=True, kw_only=True):
-    """Summarises all accounts; `poll` runs one account's cycle and says whether its deliveries are to be nudged."""
+    """Summarises all accounts; `poll` runs or joins one account's cycle, asked for at a moment.
+
+    It says whether the account's deliveries are to be nudged.
+    """
 
     table: Table
     clock: Clock
     lanes: Lanes
     origins: Sequence[Origin]
-    poll: Mapping[str, Callable[[], bool]]
+    poll: Mapping[str, Callable[[datetime], bool]]
+    new_id: Callable[[], str]
     webhooks: Sequence[Webhook]
     heartbeat_waits_for: str | None
     stale_after: timedelta
@@ -97,10 +99,11 @@ class Summary(Struct, frozen=True, kw_only=True):
         origins = [origin for origin in self.origins if account is None or origin.account == account]
         if not origins:
             raise not_found("account", account or "")
+        asked_at = self.clock()
         states = [self._read(origin) for origin in origins]
         max_age = self.stale_after if wanted.max_age is None else wanted.max_age
-        old = [state for state in states if is_stale(state.cycle, max_age, self.clock())]
-        polled = self._refresh([state for state in old if not self._must_wait(state)])
+        old = [state for state in states if is_stale(state.cycle, max_age, asked_at)]
+        polled = self._refresh([state for state in old if not self._must_wait(state)], asked_at)
         states = [self._read(_origin(origins, state)) if state.account in polled else state for state in states]
         own = DeliveriesView(due=self._count(OWN, DeliveryState.DUE), dead=self._count(OWN, DeliveryState.DEAD))
 
@@ -192,44 +195,20 @@ class Summary(Struct, frozen=True, kw_only=True):
         cycle = state.cycle
         return cycle is not None and cycle.not_before is not None and self.clock() < cycle.not_before
 
-    def _refresh(self, states: Sequence[AccountState]) -> dict[str, bool]:
-        """Poll these accounts side by side, each under its lease; those polled in time, and which are to be nudged."""
-        until = self.clock() + ANSWER_WITHIN
-        held = [state.account for state in states if self._lease(state.account, until)]
+    def _refresh(self, states: Sequence[AccountState], asked_at: datetime) -> dict[str, bool]:
+        """Poll these accounts side by side; those polled in time, by whomever, and which are to be nudged."""
         done: dict[str, bool] = {}
-        for account in held:
-            self.lanes.submit("refresh", len(held), self._polling(account, until, done))
-        if held:
-            self.lanes.join("refresh", ANSWER_WITHIN)
+        lane = f"refresh:{self.new_id()}"  # one of its own: nobody waits for what others ask for
+        for state in states:
+            self.lanes.submit(lane, len(states), partial(self._poll, state.account, asked_at, done))
+        self.lanes.join(lane, ANSWER_WITHIN)
         return dict(done)
 
-    def _polling(self, account: str, until: datetime, done: dict[str, bool]) -> Callable[[], None]:
-        def work() -> None:
-            try:
-                done[account] = self.poll[account]()
-            except StoreError as error:
-                write_line("refresh-failed", account=account, error=str(error))
-            finally:
-                self._release(account, until)
-
-        return work
-
-    def _lease(self, account: str, until: datetime) -> bool:
-        row, refresh = self._read_refresh(account)
-        if refresh.leased_until is not None and refresh.leased_until > self.clock():
-            return False
-        return self._swap(account, row, replace(refresh, leased_until=until))
-
-    def _release(self, account: str, until: datetime) -> None:
-        """Give our own lease back; nudges are noted in the same row meanwhile."""
-
-        def release() -> None:
-            row, refresh = self._read_refresh(account)
-            if refresh.leased_until == until:
-                self._write(account, row, replace(refresh, leased_until=None))
-
-        with suppress(StoreError):  # it ends by itself
-            until_written(release, f"The lease of {account}")
+    def _poll(self, account: str, asked_at: datetime, done: dict[str, bool]) -> None:
+        try:
+            done[account] = self.poll[account](asked_at)
+        except StoreError as error:
+            write_line("refresh-failed", account=account, error=str(error))
 
     def _may_nudge(self, account: str, now: datetime) -> bool:
         row, refresh = self._read_refresh(account)

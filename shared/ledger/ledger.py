@@ -148,16 +148,18 @@ class Ledger(Struct, frozen=True, kw_only=True):
         owed = [self._owed(event, now) for event in step.events]
         return self._commit(self._swap_head(row, head, others, owed))
 
-    def commit_cycle(self, row: Row | None, cycle: Cycle, events: Sequence[Event], now: datetime) -> Written:
-        """Write how a cycle went, with the events that tell of the account.
+    def commit_cycle(
+        self, row: Row | None, cycle: Cycle, events: Sequence[Event], now: datetime, *others: Operation
+    ) -> Written:
+        """Write how a cycle went, with the events that tell of the account, and whatever ends with it.
 
         Raises:
             LostRaceError: Another cycle of the account ended meanwhile; read its row and decide again.
         """
         cycle = replace(cycle, commit=self.new_id())
         owed = tuple(self._owed(event, now) for event in events)
-        columns = to_columns(cycle)
-        return self._commit(_Transaction(key=CYCLE, row=row, columns=columns, commit=cycle.commit, owed=owed))
+        columns, commit = to_columns(cycle), cycle.commit
+        return self._commit(_Transaction(key=CYCLE, row=row, columns=columns, commit=commit, others=others, owed=owed))
 
     def commit_webhook(self, row: Row | None, state: WebhookState, events: Sequence[Event], now: datetime) -> Written:
         """Write how a webhook fares, with the events that tell the others of it; only for the partition OWN.

@@ -1,1 +1,1 @@
-"""How does one part of Prepwatch wake another?"""
+"""How do the parts of Prepwatch wake one another, and wait for one another?"""

@@ -19,6 +19,7 @@ from shared.ledger.ledger import Ledger, LostRaceError, Written
 from shared.ledger.swapping import until_written
 from shared.messages.events import Event, Origin
 from shared.moments import as_utc
+from shared.nudges.turns import OvertakenError, Turn, Turns, Wait
 from shared.patterns import JobPatterns
 from shared.polling.cycle_rules import (
     JOB_SELECT,
@@ -54,7 +55,7 @@ class PollSettings(Struct, frozen=True, kw_only=True):
 
 
 class CycleReport(Struct, frozen=True, kw_only=True):
-    """How a cycle went, for the log and for tests; `skipped` says why there was none.
+    """How a cycle went, for the log and for tests; `skipped` says why there was none, or none that counts.
 
     `nudge` asks for a message to the deliveries: something that is due, or only held back for its like, need not wait.
     """
@@ -82,36 +83,51 @@ class Poller(Struct, frozen=True, kw_only=True):
     settings: PollSettings
     heartbeat: Heartbeat
     requests: RequestCounter
+    turns: Turns
 
     @property
     def account(self) -> str:
         """The account's host, which is its partition."""
         return self.ledger.account
 
-    def run(self, asked_at: datetime | None = None) -> CycleReport:
-        """One cycle; `asked_at` is when it was asked for: one asked for before the last cycle began is done already.
+    def run(self, asked_at: datetime | None = None, wait: Wait = Wait.UNTIL_IT_LIVES) -> CycleReport:
+        """One cycle, unless one runs, which is waited for.
+
+        `asked_at` is when it was asked for: one asked for before the last cycle began is done already.
 
         Raises:
             StoreError: The table is unavailable; nothing is known to be lost, and the next cycle sees everything again.
         """
-        started = self.clock()
+        now = self.clock()
         row, cycle = self._read_cycle()
         if cycle is not None and asked_at is not None and asked_at < cycle.started_at:
             return CycleReport(account=self.account, skipped="a later cycle has begun")
-        with self.deliverer.start(started + self.settings.budget) as deliveries:
-            deliveries.sweep(self.account)
-            deliveries.sweep(OWN)
-            if cycle is not None and cycle.not_before is not None and started < cycle.not_before:
-                return self._skip(row, cycle, deliveries)
-            return self._cycle(row, cycle, started, deliveries)
+        if cycle is not None and cycle.not_before is not None and now < cycle.not_before:
+            return self._skip(row, cycle)
+        report = self.turns.run(partial(self._in_turn, row, cycle), wait)
+        return report or CycleReport(account=self.account, skipped="another cycle was running")
 
-    def _skip(self, row: Row | None, cycle: Cycle, deliveries: DeliveryRun) -> CycleReport:
+    def _deliver(self, now: datetime) -> DeliveryRun:
+        deliveries = self.deliverer.start(now + self.settings.budget)
+        deliveries.sweep(self.account)
+        deliveries.sweep(OWN)
+        return deliveries
+
+    def _in_turn(self, row: Row | None, cycle: Cycle | None, turn: Turn) -> CycleReport:
+        started = self.clock()
+        if turn.waited:
+            row, cycle = self._read_cycle()
+        with self._deliver(started) as deliveries:
+            return self._cycle(row, cycle, started, turn, deliveries)
+
+    def _skip(self, row: Row | None, cycle: Cycle) -> CycleReport:
         """While Batch wants no request, what is due is delivered, and blindness is told on time."""
         now = self.clock()
-        self._write(row, cycle, partial(self._skipped, now), now, deliveries)
-        digests = DigestRun(self.origin, deliveries)
-        digests.start()
-        undelivered = deliveries.finish()
+        with self._deliver(now) as deliveries:
+            self._write(row, cycle, partial(self._skipped, now), now, None, deliveries)
+            digests = DigestRun(self.origin, deliveries)
+            digests.start()
+            undelivered = deliveries.finish()
         self.heartbeat.beat()
         return CycleReport(
             account=self.account,
@@ -124,7 +140,9 @@ class Poller(Struct, frozen=True, kw_only=True):
         known = before or Cycle(started_at=now, finished_at=now)
         return skip_cycle(self.origin, known, now, self.settings.stale_after)
 
-    def _cycle(self, row: Row | None, cycle: Cycle | None, started: datetime, deliveries: DeliveryRun) -> CycleReport:
+    def _cycle(
+        self, row: Row | None, cycle: Cycle | None, started: datetime, turn: Turn, deliveries: DeliveryRun
+    ) -> CycleReport:
         # gather
         heads = HeadKeeper(
             origin=self.origin,
@@ -135,7 +153,7 @@ class Poller(Struct, frozen=True, kw_only=True):
             offer=deliveries.offer,
         )
         known, unreadable = heads.read()
-        progress = Progress(deadline=started + self.settings.budget, errors=unreadable)
+        progress = Progress(deadline=started + self.settings.budget, turn=turn, errors=unreadable)
         listed_from = listing_start(cycle, self.settings.first_sight, started)
         listed = self._list_jobs(listed_from, progress)
 
@@ -183,10 +201,15 @@ class Poller(Struct, frozen=True, kw_only=True):
             error=progress.stopped_by,
             requests=self.requests.take(),
         )
-        written = self._write(row, cycle, partial(self._finished, result), result.finished_at, deliveries)
+        written = self._write(row, cycle, partial(self._finished, result), result.finished_at, turn, deliveries)
         digests = DigestRun(self.origin, deliveries)
         digests.start()
         undelivered = deliveries.finish()
+        nudge = undelivered > 0 or digests.due_soon() is not None
+        if written is None:
+            self.requests.give_back(result.requests)
+            overtaken = "overtaken by another cycle"
+            return CycleReport(account=self.account, skipped=overtaken, undelivered=undelivered, nudge=nudge)
         report = CycleReport(
             account=self.account,
             jobs=len(result.looked_at),
@@ -194,7 +217,7 @@ class Poller(Struct, frozen=True, kw_only=True):
             errors=progress.errors,
             good=result.listed and result.error is None,
             undelivered=undelivered,
-            nudge=undelivered > 0 or digests.due_soon() is not None,
+            nudge=nudge,
         )
         self._log(report, result, written)
         self.heartbeat.beat()
@@ -219,30 +242,38 @@ class Poller(Struct, frozen=True, kw_only=True):
         before: Cycle | None,
         decide: Callable[[Cycle | None], tuple[Cycle, Sequence[Event]]],
         now: datetime,
+        turn: Turn | None,
         deliveries: DeliveryRun,
     ) -> Cycle | None:
-        """The account's cycle as it is written down now, None if others were faster each time."""
+        """The account's cycle as it is written down now, None when its turn is lost or others were always faster."""
         read = [(row, before)]
 
         def write() -> tuple[Cycle, Written]:
-            # When another cycle ended meanwhile, its row is the one to go on from.
-            row, before = read.pop() if read else self._read_cycle()
+            # When the row was written meanwhile, it is the one to go on from, as long as the turn is ours.
+            row, before = read.pop() if read else self._read_again(turn)
             cycle, events = decide(before)
-            return cycle, self.ledger.commit_cycle(row, cycle, events, now)
+            return cycle, self.ledger.commit_cycle(row, cycle, events, now, *([turn.end()] if turn else []))
 
         try:
             cycle, written = until_written(write, f"The cycle of {self.account}")
-        except LostRaceError as error:
+        except (LostRaceError, OvertakenError) as error:
             write_line("cycle-not-recorded", account=self.account, error=str(error))
             return None
+        if turn is not None:
+            turn.ended = True
         deliveries.offer(written.pending)
         return cycle
+
+    def _read_again(self, turn: Turn | None) -> tuple[Row | None, Cycle | None]:
+        if turn is not None and not self.turns.is_held(turn):
+            raise OvertakenError("Another cycle has taken over.")
+        return self._read_cycle()
 
     def _read_cycle(self) -> tuple[Row | None, Cycle | None]:
         row = self.table.get(self.account, CYCLE)
         return row, from_row(row, Cycle) if row else None
 
-    def _log(self, report: CycleReport, result: CycleResult, cycle: Cycle | None) -> None:
+    def _log(self, report: CycleReport, result: CycleResult, cycle: Cycle) -> None:
         write_line(
             "cycle",
             account=report.account,
@@ -250,7 +281,7 @@ class Poller(Struct, frozen=True, kw_only=True):
             notLookedAt=report.not_looked_at,
             errors=report.errors,
             good=report.good,
-            readUpTo=cycle.read_up_to if cycle else None,
+            readUpTo=cycle.read_up_to,
             seconds=(self.clock() - result.started_at).total_seconds(),
             error=str(result.error) if result.error else None,
             requestId=request_id(result.error),

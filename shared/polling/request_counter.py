@@ -28,3 +28,8 @@ class RequestCounter:
         with self._lock:
             taken, self._counts = self._counts, Counter()
         return taken
+
+    def give_back(self, taken: Mapping[str, int]) -> None:
+        """Count once more what could not be kept."""
+        with self._lock:
+            self._counts.update(taken)

@@ -13,6 +13,7 @@ from msgspec import Struct, field
 
 from shared.errors import AccountDeniedError, BatchError, PrepwatchError, StoreError, ThrottledError
 from shared.journal import write_line
+from shared.nudges.turns import Turn
 from shared.polling.cycle_rules import DueJob, KnownJob
 from shared.polling.job import JobWatcher, Look
 from shared.ports import Lanes
@@ -22,12 +23,17 @@ class Progress(Struct):
     """What has happened in a cycle so far; guarded by `lock`, because jobs run beside one another."""
 
     deadline: datetime
+    turn: Turn
     looked_at: set[str] = field(default_factory=set)
     waiting: set[str] = field(default_factory=set)
     errors: int = 0
     stopped_by: PrepwatchError | None = None
     doubtful: list[Look] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether no further job is begun."""
+        return self.stopped_by is not None or self.turn.lost or now >= self.deadline
 
 
 class JobRound(Struct, frozen=True, kw_only=True):
@@ -49,7 +55,7 @@ class JobRound(Struct, frozen=True, kw_only=True):
     def _look(self, due: DueJob, known: KnownJob | None, progress: Progress) -> None:
         key = due.job_id.lower()
         now = self.watcher.clock()
-        if known is None or progress.stopped_by is not None or now >= progress.deadline:
+        if known is None or progress.is_over(now):
             with progress.lock:
                 progress.waiting.add(key)
             return

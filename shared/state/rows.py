@@ -23,6 +23,7 @@ OWN = "_"
 CYCLE = "cycle"
 REFRESH = "refresh"
 NUDGES = "nudges"
+RUNNING = "running"
 END = "}"
 """Sorts directly after the separator: `job}` ends the range of the keys that begin with `job|`."""
 

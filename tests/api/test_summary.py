@@ -1,19 +1,18 @@
 """GET /api/summary: status and reasons, freshness, nudges, ETag, paging."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from shared.api.ping_advice import advice_on
-from shared.api.summary import Refresh
 from shared.batch.model import TaskCounts
 from shared.errors import AccountDeniedError, HostileAnswerError, StoreUnavailableError, ThrottledError
 from shared.ports import Merge, Put
-from shared.state.rows import OWN, REFRESH, delivery_key, job_key, to_columns, webhook_key
+from shared.state.rows import OWN, delivery_key, job_key, to_columns, webhook_key
 from shared.state.telling import DeliveryState, WebhookState
 from shared.web.routes import Routes
-from tests.support.deployment import ACCOUNT, NOW, OTHER_ACCOUNT, Deployment, Told, a_job, a_node, a_run, deploy
+from tests.support.deployment import ACCOUNT, NOW, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fake_table import FakeTable
 from tests.support.fakes import refusal
 from tests.support.webhook_settings import SIGNED
@@ -250,66 +249,6 @@ def test_polls_at_the_first_look() -> None:
     deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)))
     told = deployment.ask(Routes.summary)
     assert (told.body["status"], told.body["totals"]["nodes"]) == ("failing", 1)
-
-
-def test_one_poll_at_a_time() -> None:
-    """Who lacks the lease gets what is stored, and does not poll."""
-    deployment = deploy()
-    inner: list[Told] = []
-    ask = deployment.batch._ask
-
-    def look_too(method: str, job_id: str, deadline: datetime | None = None) -> None:
-        ask(method, job_id, deadline)
-        if method == "list_jobs" and not inner:
-            inner.append(deployment.ask(Routes.summary, {"maxAge": "0"}))
-
-    deployment.batch._ask = look_too  # type: ignore[method-assign]
-    outer = deployment.ask(Routes.summary, {"maxAge": "0"})
-    assert _polls(deployment) == 1
-    assert (inner[0].body["status"], outer.body["status"]) == ("stale", "ok")
-
-
-def test_lease_ends_with_the_poll() -> None:
-    """The next caller may poll as soon as a poll is done, whatever was nudged meanwhile."""
-    deployment = deploy()
-    deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)))
-    deployment.sender.answer = refusal(500)
-    deployment.poll()
-    ask = deployment.batch._ask
-    inner: list[Told] = []
-
-    def look_too(method: str, job_id: str, deadline: datetime | None = None) -> None:
-        ask(method, job_id, deadline)
-        if method == "list_jobs" and not inner:
-            inner.append(deployment.ask(Routes.summary))
-
-    deployment.clock.advance(seconds=1)
-    deployment.batch._ask = look_too  # type: ignore[method-assign]
-    deployment.ask(Routes.summary, {"maxAge": "0"})
-    assert inner[0].nudges == (ACCOUNT,)
-    deployment.clock.advance(seconds=1)
-    before = _polls(deployment)
-    deployment.ask(Routes.summary, {"maxAge": "0"})
-    assert _polls(deployment) == before + 1
-
-
-def test_another_lease_is_left_alone() -> None:
-    """A poll that outlived its lease does not take away that of whoever polls since."""
-    deployment = deploy()
-    ask = deployment.batch._ask
-
-    def outlive(method: str, job_id: str, deadline: datetime | None = None) -> None:
-        ask(method, job_id, deadline)
-        lease = Refresh(leased_until=deployment.clock.now + timedelta(seconds=50))
-        deployment.table.transact(ACCOUNT, [Put(key=REFRESH, columns=to_columns(lease))])
-
-    deployment.batch._ask = outlive  # type: ignore[method-assign]
-    deployment.ask(Routes.summary)
-    before = _polls(deployment)
-    for seconds, polls in ((49, 0), (1, 1)):
-        deployment.clock.advance(seconds=seconds)
-        deployment.ask(Routes.summary, {"maxAge": "0"})
-        assert _polls(deployment) == before + polls
 
 
 def test_patience_is_kept() -> None:

@@ -25,6 +25,7 @@ from tests.support.webhook_settings import ENVIRONMENT, SIGNED
 NOW = START
 ACCOUNT = "myaccount.westeurope.batch.azure.com"
 OTHER_ACCOUNT = "other.northeurope.batch.azure.com"
+_IDS = count(1)  # apps that share a table must not share ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +97,6 @@ def build(settings: Settings | Mapping[str, str], **parts: Any) -> tuple[App, Ou
     """
     if not isinstance(settings, Settings):
         settings = load_settings({name: value for name, value in settings.items() if value})
-    ids = count(1)
     fakes: dict[str, Any] = {
         "table": FakeTable(),
         "batch": {},
@@ -105,7 +105,7 @@ def build(settings: Settings | Mapping[str, str], **parts: Any) -> tuple[App, Ou
         "clock": FakeClock(),
         "queues": FakeQueues(),
         "pause": nobody_waits,
-        "new_id": lambda: f"id-{next(ids)}",
+        "new_id": lambda: f"id-{next(_IDS)}",
     }
     outside = Outside(**{**fakes, **parts})
     return compose(settings, outside), outside

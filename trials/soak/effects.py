@@ -99,6 +99,8 @@ def kind_of(operations: Sequence[Operation]) -> str:
 _NAMES = (
     ("sight", {"job"}, Insert),
     ("remove", {"job"}, Delete),
+    ("begin", {"running"}, Insert | Replace),
+    ("end", {"running"}, Delete),
     ("cycle", {"cycle"}, Insert | Replace),
     ("record", {"due"}, Delete),
     ("redeliver", {"due"}, Insert),
