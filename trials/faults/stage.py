@@ -138,7 +138,9 @@ class Stage:
         self.points[-1].append(point)
         writer = sys._getframe(2).f_code  # whoever called the table that tells of it
         file = Path(writer.co_filename)
-        self.writers.setdefault(point, set()).add(f"{file.parent.name}/{file.stem}.{writer.co_qualname}")
+        self.writers.setdefault(point, set()).add(
+            f"{file.parent.name}/{file.stem}.{writer.co_qualname.replace('.<locals>', '')}"
+        )
 
     def act(
         self, chapter: int, tell: Tell | None = None, *, storage: str | None = None, patience: timedelta = PATIENCE

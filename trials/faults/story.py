@@ -159,6 +159,7 @@ CYCLES = Story(
         Chapter(name="only deliveries", after=timedelta(minutes=3), happen=nothing, act=deliver),
         Chapter(name="a job is created again", after=timedelta(minutes=3), happen=_begins_anew),
         Chapter(name="a job ends", after=timedelta(minutes=3), happen=_ends),
+        Chapter(name="the job is settled", after=timedelta(minutes=15), happen=nothing),
         Chapter(name="a day without a cycle", after=timedelta(hours=26), happen=nothing),
         Chapter(name="a job is forgotten", after=timedelta(minutes=3), happen=nothing),
     ),
