@@ -12,6 +12,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from shared.batch.model import ExecutionInfo, NodeStatus, Phase
+from shared.changes.node_rules import Watch, decide_node
 from shared.delivery.attempts import SCHEDULE
 from shared.messages.events import (
     Event,
@@ -27,7 +28,6 @@ from shared.messages.events import (
 from shared.messages.format import Message
 from shared.messages.formats import render
 from shared.messages.signing import decode_secret
-from shared.polling.node_rules import Watch, decide_node
 from shared.state.jobs import Change, JobEnd, JobHead, NodeRecord, PhaseCounts, Trouble
 from shared.webhook import EVENT_TYPE_PREFIX
 from tests.support.builders import (

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct, field
 
-from shared.delivery.sending import without_token
+from shared.delivery.credentials import without_token
 from shared.ledger.ledger import Ledger
 from shared.messages.events import Origin
 from shared.nudges.nudger import Nudger

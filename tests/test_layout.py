@@ -78,7 +78,7 @@ TOO_LONG = {
     "tests/messages/test_events.py",
     "tests/polling/test_cycle_rules.py",
     "tests/polling/test_job_rules.py",
-    "tests/polling/test_node_rules.py",
+    "tests/changes/test_node_rules.py",
     "tests/stack/browser/test_states.py",
     "tests/stack/functions_host/test_http.py",
     "tests/whole/hostile/test_listings.py",

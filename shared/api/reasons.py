@@ -1,6 +1,6 @@
 """Says in words why things were decided as they were.
 
-Owns the sentences. Does not own the decisions (`polling.node_rules`, `polling.job_rules`, `delivery.attempts`), which
+Owns the sentences. Does not own the decisions (`changes.node_rules`, `polling.job_rules`, `delivery.attempts`), which
 it only explains. Pure.
 """
 

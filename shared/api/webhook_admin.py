@@ -18,10 +18,11 @@ from shared.api.refusals import ConflictError, TooSoonError, not_found
 from shared.api.untold import UntoldReader
 from shared.api.webhook_views import LastAnswerView, PingView, WebhookView
 from shared.delivery.attempts import Verdict, attempt_of, judge
+from shared.delivery.credentials import without_token
 from shared.delivery.faring import disable, enable, heal, standing_of
 from shared.delivery.health import change_webhook
 from shared.delivery.recording import close_disabled, read_due
-from shared.delivery.sending import send_ping, without_token
+from shared.delivery.sending import send_ping
 from shared.errors import RowConflictError
 from shared.journal import write_line
 from shared.ledger.ledger import Ledger

@@ -1,7 +1,7 @@
 """Why tasks fail, said once for all the nodes that fail alike.
 
 Owns what a cause is: code and normalised message. Does not own how a job's causes follow its nodes
-(`polling.cause_table`) or advice on what to do about a code (`batch.advice`).
+(`changes.cause_table`) or advice on what to do about a code (`batch.advice`).
 """
 
 import re

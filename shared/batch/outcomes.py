@@ -1,6 +1,6 @@
 """What an execution has come to: the one place that reads Batch's states, results and exit codes.
 
-Owns the rule for failed, retrying and succeeded. Does not own what follows from it (`polling.node_rules`).
+Owns the rule for failed, retrying and succeeded. Does not own what follows from it (`changes.node_rules`).
 Enumerations are compared without regard to case, because the service's own clients have met both spellings; values
 that this version does not know give Outcome.UNKNOWN and nothing breaks.
 """

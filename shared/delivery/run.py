@@ -27,10 +27,10 @@ from shared.delivery.attempts import (
     is_held,
     last_tried,
 )
+from shared.delivery.credentials import hide_credentials, without_token
 from shared.delivery.faring import in_words, waits
 from shared.delivery.health import WebhookHealth, read_health
 from shared.delivery.recording import close_disabled, close_removed, read_due, record
-from shared.delivery.sending import hide_credentials, without_token
 from shared.delivery.waiting import Waiting, WaitingRoom
 from shared.errors import StoreError
 from shared.journal import write_defect, write_line

@@ -1,18 +1,17 @@
 """One exchange with a webhook, authorised if its format wants a token of ours.
 
-Owns what happens when no token can be had, and that an answer repeats nothing of what opens the receiver. Does not own
-tokens (`ports.Authorize`), requests (`messages.formats`) or the network (`ports.Sender`).
+Owns what happens when no token can be had. Does not own what is taken out of an answer (`delivery.credentials`), tokens
+(`ports.Authorize`), requests (`messages.formats`) or the network (`ports.Sender`).
 """
 
-import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from urllib.parse import quote, unquote, urlsplit
 
 from msgspec.structs import replace
 
 from shared.delivery.attempts import is_refused
+from shared.delivery.credentials import hide_credentials, without_credentials, without_token
 from shared.errors import CredentialError
 from shared.journal import write_defect
 from shared.messages.event_notices import event_notice
@@ -20,13 +19,7 @@ from shared.messages.format import Message
 from shared.messages.formats import format_of, render, render_notice
 from shared.messages.notices import Notice
 from shared.ports import Authorize, Sender
-from shared.secrets import REDACTED
 from shared.webhook import SendFailure, Webhook, WebhookAnswer, WebhookRequest, waiting_words
-
-_LEAST_CREDENTIAL = 12
-"""Characters; nobody's credential is shorter, and ordinary words of a path stay readable."""
-_ESCAPED_IN_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
-_ESCAPED_BY_DOTNET = re.compile(r"[+&'<>`\"]")
 
 
 def send_authorised(sender: Sender, authorize: Authorize, webhook: Webhook, request: WebhookRequest) -> WebhookAnswer:
@@ -42,7 +35,7 @@ def send_authorised(sender: Sender, authorize: Authorize, webhook: Webhook, requ
     answer = sender.send(replace(request, headers={**request.headers, **granted}))
     if not answer.body:
         return answer
-    return replace(answer, body=_hide(answer.body, _credentials(webhook, granted.values())))
+    return replace(answer, body=without_credentials(webhook, answer.body, granted.values()))
 
 
 def send_message(
@@ -106,50 +99,5 @@ def send_catching_defects(webhook: Webhook, send: Callable[[], WebhookAnswer], *
         return _nothing_sent(SendFailure.DEFECT, reason)
 
 
-def hide_credentials(webhook: Webhook, text: str) -> str:
-    """A text of ours that a log is to keep, without what opens the receiver, however it is spelled there."""
-    return _hide(text.encode(errors="replace"), _credentials(webhook, ())).decode(errors="replace")
-
-
-def without_token(webhook: Webhook) -> Mapping[str, str]:
-    """A `ports.Authorize` for installations without Entra ID.
-
-    Raises:
-        CredentialError: Always.
-    """
-    raise CredentialError(f"Webhook {webhook.name} needs Entra ID, which this installation was built without.")
-
-
 def _nothing_sent(failure: SendFailure, reason: str) -> WebhookAnswer:
     return WebhookAnswer(status=None, failure=failure, reason=reason, retry_after=None, body=b"", duration=timedelta(0))
-
-
-def _credentials(webhook: Webhook, granted: Collection[str]) -> set[str]:
-    """What opens a receiver: the path and query of its URL as a whole, their longer parts, the key, and the token."""
-    address = urlsplit(webhook.url)
-    whole = f"{address.path}?{address.query}" if address.query else address.path
-    parts = (whole, *re.split(r"[/?&=]", whole), *(word for value in granted for word in value.split()))
-    key = {webhook.key} if webhook.key else set()
-    return key | {part for part in parts if len(part) >= _LEAST_CREDENTIAL}
-
-
-def _hide(body: bytes, credentials: Collection[str]) -> bytes:
-    spellings = {spelling.encode() for credential in credentials for spelling in _spellings(credential)}
-    for spelling in sorted(spellings, key=len, reverse=True):
-        body = re.sub(re.escape(spelling), REDACTED.encode(), body, flags=re.IGNORECASE)
-    # An answer is cut where it grows too long, which may be within a credential.
-    cut = max((_common_end(body, spelling) for spelling in spellings), default=0)
-    return body[:-cut] + REDACTED.encode() if cut else body
-
-
-def _spellings(credential: str) -> Iterator[str]:
-    """A credential as it is, and as URLs, JSON (`/` and the signs that .NET escapes) and HTML may spell it."""
-    for plain in (credential, unquote(credential)):
-        yield from (plain, quote(plain, safe=""), plain.replace("/", r"\/"), plain.translate(_ESCAPED_IN_HTML))
-        yield _ESCAPED_BY_DOTNET.sub(lambda sign: f"\\u{ord(sign[0]):04x}", plain)
-
-
-def _common_end(body: bytes, spelling: bytes) -> int:
-    """How many bytes at the body's end are the beginning of a spelling; 0 for fewer than a word has."""
-    longest = min(len(body), len(spelling) - 1)
-    return next((size for size in range(longest, 5, -1) if body.endswith(spelling[:size])), 0)

@@ -1,8 +1,8 @@
 """Tells chat and pager how the jobs of one account stand.
 
 Owns the walk of a digest and its lease. Does not own what is news and when it is told (`digests.rules`), the words
-(`digests.words`), or how a webhook fares (`delivery.health`). Of several who try, only the holder of the webhook's
-lease sends:
+(`digests.job_notices`), or how a webhook fares (`delivery.health`). Of several who try, only the holder of the
+webhook's lease sends:
 
     news? --claim (ETag)--> read rows, then heads --> render, send --> merge `told` (ETag of the lease)
                                                                          ^
@@ -24,12 +24,12 @@ from shared.delivery.faring import waits
 from shared.delivery.run import Deliverer, DeliveryRun
 from shared.delivery.sending import send_notice
 from shared.delivery.waiting import Waiting
+from shared.digests.job_notices import SHOWN_NODES, jobs_notice
 from shared.digests.mutes import read_mutes
 from shared.digests.pace import HOLD, after_failing, after_sending
 from shared.digests.rows import read_known, refusal, telling
 from shared.digests.rules import DigestPlan, News, decide, tried_at
 from shared.digests.titles import concerned, names_nodes
-from shared.digests.words import SHOWN_NODES, jobs_notice
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
 from shared.messages.events import Origin, links_of

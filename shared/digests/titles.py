@@ -1,8 +1,8 @@
 """How a job fares in a few words: what stands over the facts that people are told of it, and how bad that is.
 
 Owns titles, the heading over several jobs, moods, and whose nodes are spoken of. Does not own the facts
-(`digests.words`) or what is news (`digests.rules`). A number of nodes is one that the head holds: failures are runs,
-and one node may have had several.
+(`digests.job_notices`) or what is news (`digests.rules`). A number of nodes is one that the head holds: failures are
+runs, and one node may have had several.
 """
 
 from collections import Counter

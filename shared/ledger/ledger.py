@@ -1,7 +1,7 @@
 """Writes decisions into the table: one entity-group transaction each, settled when its answer is lost.
 
 Owns how a slice becomes operations and how doubt about a write is resolved. Does not own what is decided
-(`polling.slicing`, `polling.job_rules`, `polling.cycle_rules`) or rows' encoding (`state.rows`).
+(`changes.slicing`, `polling.job_rules`, `polling.cycle_rules`) or rows' encoding (`state.rows`).
 
 Every transaction swaps its head by ETag and carries a fresh commit id in it:
 

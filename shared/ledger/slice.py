@@ -1,6 +1,6 @@
 """What one transaction writes of a job, and how much fits into one.
 
-Owns the value and the limits. Does not own how changes are cut into slices (`polling.slicing`).
+Owns the value and the limits. Does not own how changes are cut into slices (`changes.slicing`).
 """
 
 from collections.abc import Mapping

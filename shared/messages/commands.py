@@ -1,7 +1,7 @@
 """Commands of the Azure CLI that people are handed to copy as they stand.
 
 Owns the commands, their arguments and the quoting for a shell; a test holds each against what the CLI itself asks for.
-Does not own when which one helps (`digests.words`, `api.diagnostics`). A node is never reimaged: pools of virtual
+Does not own when which one helps (`digests.job_notices`, `api.diagnostics`). A node is never reimaged: pools of virtual
 machines can't. Sources: https://learn.microsoft.com/cli/azure/batch, azure-cli 2.91.
 """
 

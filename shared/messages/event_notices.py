@@ -1,6 +1,7 @@
 """What people are told in chat and by pager of an event that comes by itself: of an account, a webhook, or a ping.
 
-Owns the words. Does not own what a message is made of (`messages.notices`), or how jobs are told (`digests.words`).
+Owns the words. Does not own what a message is made of (`messages.notices`), or how jobs are told
+(`digests.job_notices`).
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """How times, durations and numbers are said to people: the same thing the same way, in messages and on every page.
 
-Owns the words. Does not own what is said of a job (`digests.words`), of an event (`messages.event_notices`) or in the
-summary (`api.summary_rules`). Pure.
+Owns the words. Does not own what is said of a job (`digests.job_notices`), of an event (`messages.event_notices`) or in
+the summary (`api.summary_rules`). Pure.
 """
 
 from datetime import UTC, datetime, timedelta

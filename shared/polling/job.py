@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.batch.model import BatchJob, TaskCounts
+from shared.changes.listing import page_fingerprint
 from shared.errors import (
     AccountDeniedError,
     BatchError,
@@ -43,7 +44,6 @@ from shared.polling.job_rules import (
     suspect,
     take_facts,
 )
-from shared.polling.listing import page_fingerprint
 from shared.polling.nodes import Facts, Listing, NodeWatcher
 from shared.polling.tails import Allowance
 from shared.ports import BatchService, Clock, ListingOptions, Row

@@ -1,6 +1,6 @@
 """What a job as a whole goes through: first sight, end, loss, trouble, standstill.
 
-Owns every decision about a head that does not look at nodes. Does not own nodes (`polling.node_rules`) or which jobs
+Owns every decision about a head that does not look at nodes. Does not own nodes (`changes.node_rules`) or which jobs
 are looked at (`polling.cycle_rules`). Pure: a head and facts go in, the next head and the events that tell of it come
 out.
 """

@@ -1,7 +1,7 @@
 """Takes in what a listing says of a job's nodes: in portions, each written before the next is decided.
 
 Owns reading the chunks that a portion needs, and the walk of one portion through gather, decide, apply. Does not own
-the size of portions (`polling.portions`), any rule, or the job as a whole (`polling.job`).
+the size of portions (`changes.portions`), any rule, or the job as a whole (`polling.job`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,16 +10,16 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
+from shared.changes.event_grouping import group_updates
+from shared.changes.listing import Item, by_chunk, decide_updates, known_fingerprints, read_items
+from shared.changes.node_rules import Watch
+from shared.changes.portions import MOST_CHUNKS, portions_of
+from shared.changes.slicing import Layout, Room, plan_layout, plan_slices
 from shared.errors import JobNotFoundError, UnreadableRowError
 from shared.ledger.job_writer import JobWriter
 from shared.messages.events import Event, Origin
 from shared.polling.cycle_rules import JOB_SELECT
-from shared.polling.grouping import group_updates
 from shared.polling.job_rules import is_same_incarnation, settle, suspect
-from shared.polling.listing import Item, by_chunk, decide_updates, known_fingerprints, read_items
-from shared.polling.node_rules import Watch
-from shared.polling.portions import MOST_CHUNKS, portions_of
-from shared.polling.slicing import Layout, Room, plan_layout, plan_slices
 from shared.polling.tails import Allowance, StderrTails
 from shared.ports import BatchService, Row, Table
 from shared.reprs import repr_without

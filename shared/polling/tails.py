@@ -11,8 +11,8 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from shared.batch.causes import cause_of
+from shared.changes.tally import NodeUpdate
 from shared.errors import BatchError, ThrottledError
-from shared.polling.tally import NodeUpdate
 from shared.ports import BatchService, Clock
 from shared.redaction import TEXT_LIMIT, clean, clean_tail
 from shared.state.jobs import Change, Reason

@@ -1,7 +1,7 @@
 """How a job's node records are kept together: chunks by the hash of the node, in few and bounded rows.
 
 Owns prefixes, splitting and the encoding of a chunk. Does not own row keys (`state.rows`) or what a record says
-(`polling.node_rules`). A chunk holds the nodes whose hash begins with its prefix of bits; the prefixes of a job cover
+(`changes.node_rules`). A chunk holds the nodes whose hash begins with its prefix of bits; the prefixes of a job cover
 every hash exactly once. Beside each record lies the fingerprint of the listing entry that it was last decided from, so
 that an entry which has not changed costs one comparison and no decoding.
 """

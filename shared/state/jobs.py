@@ -1,7 +1,7 @@
 """What Prepwatch remembers of jobs, their nodes and accounts: the values behind the table's rows.
 
 Owns the shapes of heads, node records and cycles. Does not own what was told to whom (`state.telling`), their row
-keys or encoding (`state.rows`) or how they change (`polling.node_rules`, `polling.job_rules`, `polling.cycle_rules`).
+keys or encoding (`state.rows`) or how they change (`changes.node_rules`, `polling.job_rules`, `polling.cycle_rules`).
 Everything is frozen; a change makes a new value.
 """
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.batch.causes import EXIT_CODE, MAX_MESSAGE_CHARACTERS, UNKNOWN, cause_of, normalise
 from shared.batch.model import ExecutionInfo, FailureInfo, Phase
-from shared.polling.cause_table import MAX_CAUSES, MAX_POOLS, CauseKey, CauseTable, causes_of
+from shared.changes.cause_table import MAX_CAUSES, MAX_POOLS, CauseKey, CauseTable, causes_of
 from tests.support.builders import DISK_FULL, at, failed, record, running, status
 
 

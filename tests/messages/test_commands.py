@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from shared.batch.model import Phase
-from shared.digests.words import jobs_notice
+from shared.digests.job_notices import jobs_notice
 from shared.messages.commands import Pool, assign_role, download_file, principal_of, remove_nodes, resource_id
 from shared.state.jobs import Cause
 from tests.support.told_jobs import head, news

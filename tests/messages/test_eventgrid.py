@@ -13,7 +13,8 @@ from azure.core.messaging import CloudEvent
 from azure.eventgrid import EventGridPublisherClient
 
 from shared.adapters.event_grid_token import EventGridToken
-from shared.delivery.sending import send_authorised, without_token
+from shared.delivery.credentials import without_token
+from shared.delivery.sending import send_authorised
 from shared.errors import CredentialError
 from shared.messages.eventgrid import eventgrid_url, token_scope
 from shared.messages.events import EventType, Origin, webhook_event

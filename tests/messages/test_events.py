@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from shared.batch.model import ContainerInfo, ExecutionInfo, FailureInfo, NameValuePair, NodeStatus, Phase
 from shared.batch.texts import clean_status
+from shared.changes.node_rules import Watch, decide_node
 from shared.messages.events import (
     HARD_BYTES,
     Event,
@@ -30,7 +31,6 @@ from shared.messages.events import (
     webhook_event,
 )
 from shared.messages.ids import event_id
-from shared.polling.node_rules import Watch, decide_node
 from shared.state.jobs import Change, JobEnd, JobHead, Trouble
 from tests.polling.pipeline import body_of
 from tests.support.builders import (

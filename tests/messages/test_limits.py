@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from shared.digests.words import jobs_notice
+from shared.digests.job_notices import jobs_notice
 from shared.messages.formats import render_notice
 from shared.messages.pagerduty import dedup_key
 from shared.messages.slack import escape

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from shared.batch.model import Phase
-from shared.digests.words import jobs_notice
+from shared.digests.job_notices import jobs_notice
 from shared.messages.events import EventType, Origin, account_event, trouble_data, webhook_event
 from shared.messages.format import Message
 from shared.messages.formats import render, render_notice

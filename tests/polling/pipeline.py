@@ -11,12 +11,12 @@ import msgspec
 
 from shared.batch.model import NodeStatus, Phase
 from shared.batch.outcomes import outcome_of
+from shared.changes.event_grouping import group_updates
+from shared.changes.listing import by_chunk, decide_updates, known_fingerprints, page_fingerprint, read_items
+from shared.changes.node_rules import Watch
+from shared.changes.slicing import Layout, Room, plan_layout, plan_slices
 from shared.ledger.slice import Slice
 from shared.messages.events import Event
-from shared.polling.grouping import group_updates
-from shared.polling.listing import by_chunk, decide_updates, known_fingerprints, page_fingerprint, read_items
-from shared.polling.node_rules import Watch
-from shared.polling.slicing import Layout, Room, plan_layout, plan_slices
 from shared.ports import MAX_ROWS
 from shared.state.chunks import Cover, decode_chunk, decode_record, first_prefixes
 from shared.state.jobs import JobHead, NodeRecord

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.batch.model import ExecutionInfo, Phase
+from shared.changes.tally import NodeUpdate
 from shared.polling.tails import TIME_LIMIT, Allowance, StderrTails
-from shared.polling.tally import NodeUpdate
 from shared.state.jobs import Change, NodeRecord, Reason
 from tests.support.fakes import START, FakeClock
 from tests.support.hostile_batch import account, error_reply, failed_node, page

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from local.batch_simulator import statuses
 from shared.batch.model import BatchJob, ExecutionInfo, FailureInfo, NodeStatus
+from shared.changes.node_rules import Watch, decide_node
+from shared.changes.tally import NodeUpdate
 from shared.messages.events import Origin
-from shared.polling.node_rules import Watch, decide_node
-from shared.polling.tally import NodeUpdate
 from shared.state.jobs import JobHead, NodeRecord
 from shared.webhook import SendFailure, Webhook, WebhookAnswer
 

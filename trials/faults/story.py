@@ -13,9 +13,9 @@ from unittest.mock import patch
 from local.batch_simulator.causes import PREPARATION_CAUSES
 from local.batch_simulator.statuses import Phase, failed, succeeded
 from local.batch_simulator.world import World
+from shared.changes import slicing as plan
 from shared.composition import App
 from shared.ledger import ledger, purging
-from shared.polling import slicing as plan
 from shared.polling.cycle import CycleReport
 from shared.state import chunks
 from trials.soak.place import SHAKY

@@ -11,6 +11,9 @@ from msgspec.structs import asdict, replace
 
 from shared.batch.model import NodeStatus, Outcome
 from shared.batch.outcomes import outcome_of
+from shared.changes import event_grouping, listing
+from shared.changes.node_rules import Watch, decide_node
+from shared.changes.slicing import plan_slices
 from shared.delivery import run as delivery
 from shared.delivery.attempting import Attempter
 from shared.delivery.attempts import NextStep
@@ -22,10 +25,8 @@ from shared.messages import cloudevents, events
 from shared.messages.ids import event_id
 from shared.messages.signing import signing_headers
 from shared.polling import cycle as polling
-from shared.polling import cycle_rules, grouping, heads, job_rules, listing, nodes
+from shared.polling import cycle_rules, heads, job_rules, nodes
 from shared.polling.job_rules import first_sight
-from shared.polling.node_rules import Watch, decide_node
-from shared.polling.slicing import plan_slices
 from shared.state.chunks import Chunk
 from shared.state.jobs import Cycle, JobHead, NodeRecord
 from shared.state.rows import job_key
@@ -137,7 +138,7 @@ def ids_from_a_clock() -> AbstractContextManager[object]:
         with patch.object(events, "event_id", identity):
             return original(origin, head, changes, entries, now)
 
-    return patch.object(grouping, "nodes_event", nodes_event)
+    return patch.object(event_grouping, "nodes_event", nodes_event)
 
 
 @mutant

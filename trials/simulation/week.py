@@ -10,7 +10,7 @@ from datetime import timedelta
 from unittest.mock import patch
 
 from local.batch_simulator.life import Life, Pace
-from shared.polling import slicing as plan
+from shared.changes import slicing as plan
 from shared.state import chunks
 from trials.promises.checks import check_calm, check_end
 from trials.promises.checks_told import check_all_told, check_ends_told

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from shared.polling.slicing import Layout, Room, plan_layout, plan_slices
+from shared.changes.slicing import Layout, Room, plan_layout, plan_slices
 from shared.ports import MAX_ROWS
 from shared.state.chunks import decode_chunk, first_prefixes
 from shared.state.jobs import JobHead

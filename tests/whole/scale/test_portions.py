@@ -7,9 +7,10 @@ import pytest
 from msgspec.structs import replace
 
 from shared.batch.model import ExecutionInfo, NodeStatus
-from shared.polling import nodes, portions, slicing
-from shared.polling.slicing import Layout
-from shared.polling.tally import NodeUpdate
+from shared.changes import portions, slicing
+from shared.changes.slicing import Layout
+from shared.changes.tally import NodeUpdate
+from shared.polling import nodes
 from shared.ports import Delete, Operation, Row
 from shared.state.chunks import decode_chunk
 from shared.state.jobs import JobEnd, JobHead

@@ -1,7 +1,7 @@
 """Which changes are told together in one event.
 
 Owns the size of events. Does not own their bodies (`messages.events`) or the transactions that carry them
-(`polling.slicing`). One event tells of one type and one pool, of at most EVENT_MAX_NODES nodes, in at most BODY_BYTES
+(`changes.slicing`). One event tells of one type and one pool, of at most EVENT_MAX_NODES nodes, in at most BODY_BYTES
 bytes, and touches few enough chunks to fit a transaction.
 """
 
@@ -13,8 +13,8 @@ from operator import attrgetter
 import msgspec
 from msgspec import Struct
 
+from shared.changes.tally import NodeUpdate, Tally
 from shared.messages.events import BODY_BYTES, Event, EventType, NodeEntry, Origin, change_type, node_entry, nodes_event
-from shared.polling.tally import NodeUpdate, Tally
 from shared.state.chunks import Cover
 from shared.state.jobs import Change, JobHead
 

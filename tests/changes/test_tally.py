@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from shared.batch.model import NodeStatus, Phase
 from shared.batch.outcomes import outcome_of
-from shared.polling.cause_table import causes_of
-from shared.polling.listing import decide_updates, read_items
-from shared.polling.node_rules import Watch
-from shared.polling.tally import NodeUpdate, Tally
+from shared.changes.cause_table import causes_of
+from shared.changes.listing import decide_updates, read_items
+from shared.changes.node_rules import Watch
+from shared.changes.tally import NodeUpdate, Tally
 from shared.state.chunks import Chunk, Entry, decode_record, encode_record
 from shared.state.jobs import JobEnd, JobHead, NodeRecord, PhaseCounts
 from tests.support.builders import DISK_FULL, EXIT_CODE, NOW, failed, head, page, running, status, succeeded, update

@@ -6,10 +6,10 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from shared.batch.model import FailureInfo, NodeStatus, Phase
+from shared.changes.listing import by_chunk, decide_updates, known_fingerprints, page_fingerprint, read_items
+from shared.changes.node_rules import Watch
+from shared.changes.tally import NodeUpdate
 from shared.errors import HostileAnswerError, UnreadableRowError
-from shared.polling.listing import by_chunk, decide_updates, known_fingerprints, page_fingerprint, read_items
-from shared.polling.node_rules import Watch
-from shared.polling.tally import NodeUpdate
 from shared.state.chunks import Chunk, Cover, Entry, encode_record
 from shared.state.jobs import Reason
 from tests.support.builders import at, failed, page, running, status, succeeded

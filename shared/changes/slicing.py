@@ -1,6 +1,6 @@
 """How a job's changes are cut into transactions, each complete in itself.
 
-Owns slicing and the splitting of chunks. Does not own how changes become events (`polling.grouping`), rows
+Owns slicing and the splitting of chunks. Does not own how changes become events (`changes.event_grouping`), rows
 (`state.rows`) or the sending of a transaction (`polling.job`). Every slice carries a head that counts exactly what
 has been written up to it, so that a crash between two slices leaves a true picture; only the last sets the listing's
 fingerprints, so that what was not written is found again.
@@ -14,10 +14,10 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from shared.batch.model import Phase
+from shared.changes.event_grouping import Step
+from shared.changes.tally import NodeUpdate, Tally
 from shared.ledger.slice import MAX_RAW_BYTES, Slice
 from shared.messages.events import Event
-from shared.polling.grouping import Step
-from shared.polling.tally import NodeUpdate, Tally
 from shared.ports import MAX_ROWS
 from shared.state.chunks import (
     MAX_CHUNKS_AT_FIRST,

@@ -1,7 +1,7 @@
 """How a job's counts and causes follow its nodes, without looking at the nodes that did not change.
 
-Owns the arithmetic between a head and its records. Does not own when a node changes (`polling.node_rules`) or is
-written (`polling.slicing`).
+Owns the arithmetic between a head and its records. Does not own when a node changes (`changes.node_rules`) or is
+written (`changes.slicing`).
 """
 
 from collections import defaultdict
@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from shared.batch.model import Phase
 from shared.batch.outcomes import outcome_of
-from shared.polling.cause_table import CauseKey, CauseTable, causes_of
+from shared.changes.cause_table import CauseKey, CauseTable, causes_of
 from shared.state.jobs import Change, JobHead, NodeRecord, PhaseCounts, Reason
 
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from shared.batch.model import NodeStatus
+from shared.changes import slicing as plan
+from shared.changes.listing import read_items
+from shared.changes.node_rules import Watch, decide_node
 from shared.ledger.slice import Slice
 from shared.messages.events import EventType, job_event
-from shared.polling import slicing as plan
-from shared.polling.listing import read_items
-from shared.polling.node_rules import Watch, decide_node
 from shared.state import chunks
 from shared.state.chunks import Chunk, Cover, decode_chunk, encode_chunk
 from shared.state.jobs import NodeRecord

@@ -1,7 +1,7 @@
 """From the pages of a listing to the nodes that differ from what is known.
 
 Owns reading entries, spotting unchanged ones by fingerprint, and deciding the others. Does not own decoding an entry
-(`batch.wire`) or the rule for one node (`polling.node_rules`). Pure.
+(`batch.wire`) or the rule for one node (`changes.node_rules`). Pure.
 """
 
 import hashlib
@@ -12,8 +12,8 @@ from msgspec import Raw, Struct
 from shared.batch.model import NodeStatus, Phase
 from shared.batch.texts import clean_status
 from shared.batch.wire import decode_identities, decode_status, split_statuses
-from shared.polling.node_rules import Watch, decide_node, merge_statuses
-from shared.polling.tally import NodeUpdate
+from shared.changes.node_rules import Watch, decide_node, merge_statuses
+from shared.changes.tally import NodeUpdate
 from shared.state.chunks import Chunk, Cover, decode_record, entry_fingerprint, node_key
 from shared.state.jobs import Change, NodeRecord
 
