@@ -161,6 +161,12 @@ def redeliver_events(req: func.HttpRequest) -> func.HttpResponse:
     return serve(req, lambda routes, asked: routes.events.redeliver_events(asked))
 
 
+@app.route(route="dismissals", methods=["POST"])
+def dismiss_deliveries(req: func.HttpRequest) -> func.HttpResponse:
+    """Take what was given up off the list of what is wrong."""
+    return serve(req, lambda routes, asked: routes.events.dismiss_deliveries(asked))
+
+
 @app.route(route="webhooks", methods=["GET"])
 def list_webhooks(req: func.HttpRequest) -> func.HttpResponse:
     """The webhooks and how they fare."""

@@ -8,6 +8,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from shared.api.diagnostics import Diagnostics, Identity
+from shared.api.dismissal import Dismissal
 from shared.api.explanation import Explainer
 from shared.api.history import History
 from shared.api.metrics import Metrics
@@ -46,6 +47,7 @@ def compose_routes(parts: Parts) -> Routes:
             origins=origins,
             poll={name: partial(_poll, poller) for name, poller in parts.pollers.items()},
             webhooks=tuple(webhook for webhook in settings.webhooks if webhook.enabled),
+            configured=tuple(webhooks),
             heartbeat_waits_for=settings.heartbeat_waits_for,
             stale_after=settings.stale_after,
             faults=parts.faults,
@@ -71,6 +73,7 @@ def compose_routes(parts: Parts) -> Routes:
                 ledger=parts.ledgers[OWN],
                 site=parts.site,
             ),
+            dismissal=Dismissal(table=table, clock=clock, archive=archive, webhooks=webhooks),
             explainer=Explainer(lister=lister, archive=archive, webhooks=webhooks, clock=clock),
             accounts=accounts,
         ),

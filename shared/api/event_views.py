@@ -136,6 +136,20 @@ class RedeliveriesView(Struct, frozen=True, kw_only=True, rename="camel"):
     skip_token: str | None
 
 
+class DismissalsRequest(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """The body of POST /api/dismissals: what was given up of a webhook, of an event, or with neither all of it."""
+
+    webhook: str | None = None
+    event_id: str | None = None
+
+
+class DismissalsView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The answer of POST /api/dismissals: how much is no fault any more; with `more`, send the same body again."""
+
+    dismissed: int
+    more: bool
+
+
 class Matching(StrEnum):
     """How a webhook relates to an event."""
 

@@ -30,7 +30,17 @@ from shared.polling.cycle_rules import is_stale
 from shared.polling.faults import Faults
 from shared.ports import Clock, Insert, Lanes, Replace, Row, Table
 from shared.state.jobs import Cycle, Trouble
-from shared.state.rows import CYCLE, OWN, REFRESH, from_row, range_of, read_head, to_columns, webhook_key
+from shared.state.rows import (
+    CYCLE,
+    OWN,
+    REFRESH,
+    deliveries_of,
+    from_row,
+    range_of,
+    read_head,
+    to_columns,
+    webhook_key,
+)
 from shared.state.telling import DeliveryState, WebhookState
 from shared.webhook import Webhook, waiting_words
 
@@ -72,7 +82,8 @@ class SummaryResult(Struct, frozen=True, kw_only=True):
 class Summary(Struct, frozen=True, kw_only=True):
     """Summarises all accounts; `poll` runs or joins one account's cycle, asked for at a moment.
 
-    It says whether the account's deliveries are to be nudged.
+    It says whether the account's deliveries are to be nudged. `webhooks` are those that the settings switch on,
+    `configured` the names of all.
     """
 
     table: Table
@@ -82,6 +93,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     poll: Mapping[str, Callable[[datetime], bool]]
     new_id: Callable[[], str]
     webhooks: Sequence[Webhook]
+    configured: Sequence[str]
     heartbeat_waits_for: str | None
     stale_after: timedelta
     faults: Faults
@@ -105,7 +117,7 @@ class Summary(Struct, frozen=True, kw_only=True):
         old = [state for state in states if is_stale(state.cycle, max_age, asked_at)]
         polled = self._refresh([state for state in old if not self._must_wait(state)], asked_at)
         states = [self._read(_origin(origins, state)) if state.account in polled else state for state in states]
-        own = DeliveriesView(due=self._count(OWN, DeliveryState.DUE), dead=self._count(OWN, DeliveryState.DEAD))
+        own = DeliveriesView(due=self._count(OWN, DeliveryState.DUE), dead=self._count_dead(OWN))
 
         # decide
         now = self.clock()
@@ -161,7 +173,7 @@ class Summary(Struct, frozen=True, kw_only=True):
             trouble=trouble,
             heads=heads,
             due=self._count(account, DeliveryState.DUE),
-            dead=self._count(account, DeliveryState.DEAD),
+            dead=self._count_dead(account),
         )
 
     def _nudges(self) -> str | None:
@@ -172,9 +184,13 @@ class Summary(Struct, frozen=True, kw_only=True):
             return f"whether nudges are taken is not known: {error} {_MEND.format(partition=OWN)} it then begins anew"
         return None if health.failing_since is None else nudges_refused(health.reason, health.failing_since)
 
-    def _count(self, partition: str, state: DeliveryState) -> int:
-        rows = self.table.query(partition, *range_of(state.value))
+    def _count(self, partition: str, state: DeliveryState, webhook: str | None = None) -> int:
+        rows = self.table.query(partition, *(deliveries_of(state, webhook) if webhook else range_of(state.value)))
         return sum(1 for _, _ in zip(range(MAX_COUNTED), rows, strict=False))
+
+    def _count_dead(self, partition: str) -> int:
+        """What was given up of webhooks that are configured: of others there is nobody left to be told."""
+        return sum(self._count(partition, DeliveryState.DEAD, name) for name in self.configured)
 
     def _read_webhooks(self) -> tuple[list[WebhookState], dict[str, str]]:
         """How the webhooks fare, and why others are sent nothing, by name."""

@@ -24,8 +24,8 @@ from shared.api.job_views import (
     TroubleView,
     WebhooksView,
 )
-from shared.api.ping_advice import advice_on
 from shared.batch.model import Phase
+from shared.delivery.advice import advice_on
 from shared.delivery.faring import in_words
 from shared.messages.sentences import counted
 from shared.moments import as_utc

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from shared.api.ping_advice import advice_on
 from shared.api.refusals import ConflictError, TooSoonError, not_found
 from shared.api.untold import UntoldReader
 from shared.api.webhook_views import LastAnswerView, PingView, WebhookView
+from shared.delivery.advice import advice_on
 from shared.delivery.attempts import Verdict, attempt_of, judge
 from shared.delivery.credentials import without_token
 from shared.delivery.faring import disable, enable, heal, standing_of

@@ -1,17 +1,19 @@
 """What lies in the table about chat and pager webhooks, and how it is read.
 
 Owns the columns of a job's digest row, which two writers share: commits merge `wanted` and `wantedAt` without looking,
-the holder of the webhook's digest lease merges `told` and `said`. Does not own what is news (`digests.rules`).
+the holder of the webhook's digest lease merges `told` and `said`. Whoever dismisses a refusal swaps the whole row.
+Does not own what is news (`digests.rules`).
 """
 
 from datetime import datetime
 
 import msgspec
+from msgspec.structs import replace
 
 from shared.digests.rules import KnownToWebhook, News, after_refusing, news_of
-from shared.errors import UnreadableRowError
+from shared.errors import RowConflictError, UnreadableRowError
 from shared.journal import write_line
-from shared.ports import Column, Merge, Row, Table
+from shared.ports import Column, Merge, Replace, Row, Table
 from shared.state.jobs import JobHead
 from shared.state.rows import SCHEMA_VERSION, check_version, digest_key, digests_of, from_row, job_key
 from shared.state.telling import Attempt, Told
@@ -29,6 +31,28 @@ def refusal(webhook: str, news: News, attempt: Attempt) -> Merge:
     """The operation that records that a webhook calls wrong what it was to be told."""
     said = msgspec.msgpack.encode(after_refusing(news, attempt))
     return Merge(key=digest_key(webhook, news.job_id), columns={"v": SCHEMA_VERSION, "said": said})
+
+
+def dismiss_refusal(table: Table, account: str, row: Row) -> bool:
+    """Note that somebody knows of what a webhook calls wrong; False when there is nothing new to know.
+
+    Raises:
+        StoreUnavailableError: The table gave no answer.
+    """
+    try:
+        told = _told_of(row, "")
+    except UnreadableRowError as error:
+        write_line("digest-unreadable", account=account, error=str(error))
+        return False
+    if told.refusal is None or told.refusal.dismissed:
+        return False
+    said = msgspec.msgpack.encode(replace(told, refusal=replace(told.refusal, dismissed=True)))
+    try:
+        # Whole and by its ETag: whoever tells the webhook meanwhile, or has something new for it, comes first.
+        table.transact(account, [Replace(key=row.key, columns={**row.columns, "said": said}, etag=row.etag)])
+    except RowConflictError:
+        return False
+    return True
 
 
 def read_known(table: Table, account: str, webhook: str, now: datetime) -> list[KnownToWebhook]:

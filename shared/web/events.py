@@ -9,7 +9,9 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from shared.api.dismissal import Dismissal
 from shared.api.event_views import (
+    DismissalsRequest,
     EventsView,
     RedeliveredView,
     RedeliveriesRequest,
@@ -36,6 +38,7 @@ class EventRoutes(Struct, frozen=True, kw_only=True):
 
     history: History
     redelivery: Redelivery
+    dismissal: Dismissal
     explainer: Explainer
     accounts: Sequence[str]
 
@@ -96,6 +99,12 @@ class EventRoutes(Struct, frozen=True, kw_only=True):
         )
         view, queued = self.redelivery.redeliver_range(wanted)
         return self._accepted(view, queued)
+
+    def dismiss_deliveries(self, request: Request) -> Answer:
+        """POST /api/dismissals."""
+        Query(request, ROUTE["dismiss_deliveries"])
+        asked = read_body(request, DismissalsRequest)
+        return json_answer(self.dismissal.dismiss(asked.webhook, asked.event_id))
 
     def _accepted(self, body: RedeliveredView | RedeliveriesView, queued: Iterable[str]) -> Answer:
         # What belongs to no account is delivered with any of them.

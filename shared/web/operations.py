@@ -8,6 +8,8 @@ from msgspec import Struct, field
 
 from shared.api.diagnostics import DiagnosticsView
 from shared.api.event_views import (
+    DismissalsRequest,
+    DismissalsView,
     EventHistoryView,
     EventsView,
     ExplanationView,
@@ -175,6 +177,15 @@ ROUTES = (
         summary="Send a range of events, or all that were given up, again",
         body=RedeliveriesRequest,
         replies=(answers(RedeliveriesView, "They will be sent again, up to 1,000 in a call.", 202),),
+    ),
+    Route(
+        function="dismiss_deliveries",
+        method="POST",
+        template="dismissals",
+        summary="Take what was given up off the list of what is wrong",
+        body=DismissalsRequest,
+        replies=(answers(DismissalsView, "It is no fault any more, and stays in the history; 1,000 in a call."),),
+        errors=(400, 401, 404, 500, 503),
     ),
     Route(
         function="list_webhooks",

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from shared.api.ping_advice import advice_on
 from shared.batch.model import TaskCounts
+from shared.delivery.advice import advice_on
 from shared.errors import AccountDeniedError, HostileAnswerError, StoreUnavailableError, ThrottledError
 from shared.ports import Merge, Put
 from shared.state.rows import OWN, delivery_key, job_key, to_columns, webhook_key

@@ -161,6 +161,7 @@ def test_each_function_has_its_own_route() -> None:
         "get_event": (("GET",), "events/{eventId}"),
         "redeliver_event": (("POST",), "events/{eventId}/redeliver"),
         "redeliver_events": (("POST",), "redeliveries"),
+        "dismiss_deliveries": (("POST",), "dismissals"),
         "list_webhooks": (("GET",), "webhooks"),
         "ping_webhook": (("POST",), "webhooks/{name}/ping"),
         "enable_webhook": (("POST",), "webhooks/{name}/enable"),

@@ -62,6 +62,10 @@ def _redeliver_first(app: App) -> None:
     app.routes.events.redeliver_events(Request(body=json.dumps(wanted).encode()))
 
 
+def _dismiss(app: App) -> None:
+    app.routes.events.dismiss_deliveries(Request(body=b"{}"))
+
+
 def _only(*kinds: str) -> frozenset[str]:
     return frozenset(kinds)
 
@@ -181,6 +185,9 @@ PEOPLE = Story(
         ),
         Chapter(name="events are sent again", after=MINUTE, happen=nothing, act=_redeliver_first, asked=True),
         Chapter(name="a cycle after", after=MINUTE, happen=nothing, breaks=_only()),
+        Chapter(name="one is asked for again", after=MINUTE, happen=nothing, act=_redeliver_newest, breaks=_only()),
+        Chapter(name="nobody takes it", after=timedelta(hours=76), happen=nothing, act=deliver, breaks=_only()),
+        Chapter(name="it is dismissed", after=MINUTE, happen=nothing, act=_dismiss, asked=True),
         Chapter(name="a month later", after=timedelta(days=40), happen=nothing, act=lambda app: app.purger.run()),
     ),
 )

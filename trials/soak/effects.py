@@ -86,6 +86,8 @@ def kind_of(operations: Sequence[Operation]) -> str:
         return "told" if len(operations) > 1 else "hold" if _pace_of(first).leased_until is None else "turn"
     if isinstance(first, Replace) and table == "due":
         return "record" if held_by(first) is None else "claim"
+    if table == "dead" and any(isinstance(other, Put) for other in operations):
+        return "dismiss"
     if table == "done" and any(isinstance(other, Insert) for other in operations):
         return "again"
     if isinstance(first, Replace) and table == "job":

@@ -67,6 +67,16 @@ type DiagnosticsView = {
   value: Array<Check>;
 };
 
+type DismissalsRequest = {
+  webhook?: string | null;
+  eventId?: string | null;
+};
+
+type DismissalsView = {
+  dismissed: number;
+  more: boolean;
+};
+
 type ErrorBody = {
   error: ErrorInfo;
 };

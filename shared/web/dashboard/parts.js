@@ -75,3 +75,28 @@ export function dialog(title, ...body) {
 export function closeDialog() {
   frame.close();
 }
+
+/** What can be done about messages that were given up: to send them again, or to know of them. */
+export function aboutGivenUp() {
+  const button = (
+    /** @type {string} */ label,
+    /** @type {string} */ path,
+    /** @type {object} */ body,
+    /** @type {(told: any) => string} */ words,
+  ) =>
+    act(
+      label,
+      async () => {
+        const told = await post(path, body);
+        await rounds.reread();
+        return `${words(told)}${told.more ? ", more remain: press again" : ""}.`;
+      },
+      { "data-focus": path },
+    );
+  return h(
+    "span",
+    { class: "acts" },
+    button("Send the given-up again", "redeliveries", { state: "dead" }, (told) => `${count(told.queued, "message")} will be sent again`),
+    button("Dismiss them", "dismissals", {}, (told) => `${count(told.dismissed, "message")} dismissed`),
+  );
+}

@@ -4,7 +4,7 @@ import { h, icon, mount } from "./elements.js";
 import { capital, clockTime, count, moment } from "./words.js";
 import { readAddress } from "./address.js";
 import { get, post } from "./api.js";
-import { act, link } from "./parts.js";
+import { aboutGivenUp, act, link } from "./parts.js";
 import { rounds } from "./rounds.js";
 import { side } from "./lists.js";
 import { mutesView } from "./mutes.js";
@@ -35,7 +35,7 @@ function toldView(summary) {
       "div",
       { class: "head" },
       h("h2", { id: "told-title" }, "Who is told"),
-      summary.deliveries.dead > 0 && redeliverDead(),
+      (summary.deliveries.dead > 0 || hooks.some((hook) => hook.untold.refused > 0)) && aboutGivenUp(),
     ),
     side.trouble.webhooks && h("p", { class: "trouble" }, side.trouble.webhooks),
     side.webhooks === null && !side.trouble.webhooks && h("p", { class: "empty" }, "Asking…"),
@@ -50,18 +50,6 @@ function toldView(summary) {
     h("ul", { class: "list" }, hooks.map(hookItem)),
     mutesView(),
   ];
-}
-
-function redeliverDead() {
-  return act(
-    "Send the given-up again",
-    async () => {
-      const told = await post("redeliveries", { state: "dead" });
-      await rounds.reread();
-      return `${count(told.queued, "message")} will be sent again${told.more ? ", more remain: press again" : ""}.`;
-    },
-    { "data-focus": "dead" },
-  );
 }
 
 /** @param {WebhookView} hook */

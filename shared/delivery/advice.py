@@ -1,4 +1,4 @@
-"""What to do when a receiver does not take a ping.
+"""What to do when a receiver does not take what it is sent.
 
 Owns one sentence for each way to be refused. Does not own what a refusal means for a delivery (`delivery.attempts`).
 Pure.
