@@ -66,10 +66,6 @@ MOST_FILES, MOST_LINES = 20, 300
 TOO_LONG = {
     "shared/messages/events.py",
     "shared/polling/job.py",
-    "tests/adapters/table_store/test_answers.py",
-    "tests/adapters/table_store/test_contract.py",
-    "tests/adapters/test_batch_client.py",
-    "tests/api/test_redelivery.py",
     "tests/api/test_summary.py",
     "tests/batch/test_wire.py",
     "tests/delivery/test_attempts.py",
@@ -80,7 +76,6 @@ TOO_LONG = {
     "tests/polling/test_job_rules.py",
     "tests/changes/test_node_rules.py",
     "tests/stack/browser/test_states.py",
-    "tests/stack/functions_host/test_http.py",
     "tests/whole/hostile/test_listings.py",
     "tests/whole/hostile/test_secrets.py",
     "tests/whole/test_account_troubles.py",

@@ -1,13 +1,18 @@
 """Batch clients for tests, with a clock that stands still and a credential that is written down."""
 
 import base64
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Final
 
 from shared.adapters.batch_client import BatchClient
 from shared.adapters.http_transport import HttpTransport
+from shared.batch.wire import split_statuses
+from shared.ports import BatchService, ListingOptions
+from tests.support.scripted_http import Reply
 
 NOW: Final = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 ACCOUNT: Final = "myaccount"
@@ -49,3 +54,22 @@ def client_of(url: str, **changes: Any) -> BatchClient:
 def _transport() -> HttpTransport:
     """One for all: it takes a tenth of a second to load the certificate authorities."""
     return HttpTransport(allow_http=True)
+
+
+def json_reply(body: Any, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})) -> Reply:
+    """An answer with a JSON body."""
+    return Reply(status=status, headers=headers, body=json.dumps(body).encode())
+
+
+OPTIONS = ListingOptions()
+
+
+def page_reply(*nodes: str, link: str | None = None) -> Reply:
+    """A page of statuses of these nodes."""
+    return json_reply({"value": [{"poolId": "p", "nodeId": node} for node in nodes], "odata.nextLink": link})
+
+
+def nodes_of(client: BatchService, **more: Any) -> list[str]:
+    """The node ids that a listing of one job brings."""
+    pages = client.list_statuses("job-1", OPTIONS, **more)
+    return [json.loads(bytes(raw))["nodeId"] for page in pages for raw in split_statuses(page.value)]

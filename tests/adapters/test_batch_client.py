@@ -1,54 +1,41 @@
 """The client against servers that play Batch, well or ill."""
 
-import json
 import logging
-import re
 import threading
-import tracemalloc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from shared.adapters.batch_auth import SharedKeyAuth
-from shared.adapters.shared_key import authorization
 from shared.batch.model import BatchJob, TaskCounts
-from shared.batch.wire import split_statuses
 from shared.errors import (
     AccountDeniedError,
     BatchError,
     BatchUnavailableError,
-    ConflictError,
     HostileAnswerError,
     JobNotFoundError,
     RejectedRequestError,
     ThrottledError,
 )
-from shared.ports import BatchService, ListingOptions
-from tests.adapters.batch_clients import ACCOUNT, KEY, KEY_BYTES, NOW, TOKEN, RecordingAuth, client_of
+from shared.ports import ListingOptions
+from tests.adapters.batch_clients import (
+    ACCOUNT,
+    KEY,
+    KEY_BYTES,
+    NOW,
+    OPTIONS,
+    TOKEN,
+    RecordingAuth,
+    client_of,
+    json_reply,
+    nodes_of,
+    page_reply,
+)
 from tests.support.scripted_http import Asked, Reply, ScriptedServer
-
-OPTIONS = ListingOptions()
-
-
-def json_reply(body: Any, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})) -> Reply:
-    """An answer with a JSON body."""
-    return Reply(status=status, headers=headers, body=json.dumps(body).encode())
-
-
-def page_reply(*nodes: str, link: str | None = None) -> Reply:
-    """A page of statuses of these nodes."""
-    return json_reply({"value": [{"poolId": "p", "nodeId": node} for node in nodes], "odata.nextLink": link})
-
-
-def nodes_of(client: BatchService, **more: Any) -> list[str]:
-    """The node ids that a listing of one job brings."""
-    pages = client.list_statuses("job-1", OPTIONS, **more)
-    return [json.loads(bytes(raw))["nodeId"] for page in pages for raw in split_statuses(page.value)]
 
 
 def test_every_request_option_is_sent() -> None:
@@ -91,129 +78,6 @@ def test_every_answer_header_is_kept() -> None:
     assert (full.request_id, full.client_request_id, full.etag) == ("r", "c", '"0x1"')
     assert full.last_modified == "Sun, 01 Nov 2026"
     assert (bare.request_id, bare.client_request_id, bare.etag, bare.last_modified) == (None,) * 4
-
-
-def test_pages_follow_the_link_verbatim() -> None:
-    """The link's own path and query are asked for, also where they differ from the first request's."""
-
-    def respond(asked: Asked) -> Reply:
-        if "skipToken" in asked.target:
-            return page_reply("c")
-        return page_reply("a", "b", link=f"{server.url}/jobs/other/jobpreparationandreleasestatus?$skipToken=b&x=%2b")
-
-    with ScriptedServer(respond=respond) as server:
-        assert nodes_of(client_of(server.url)) == ["a", "b", "c"]
-
-    assert server.log[1].target in {
-        "/jobs/other/jobpreparationandreleasestatus?$skipToken=b&x=%2b",
-        "/jobs/other/jobpreparationandreleasestatus?$skipToken=b&x=%2B",
-    }
-
-
-def test_pages_come_one_at_a_time() -> None:
-    """The second page is not asked for before the caller wants it."""
-    with ScriptedServer(respond=lambda _: page_reply("a", link=f"{server.url}/x?y=1")) as server:
-        next(client_of(server.url).list_statuses("j", OPTIONS))
-
-    assert len(server.log) == 1
-
-
-def test_memory_is_bounded_by_a_page() -> None:
-    """Walking along ten pages of four megabytes never holds more than one answer and its array."""
-    size = 4 * 2**20
-    body = b'{"value":[{"nodeId":"n","nodeUrl":"' + b"x" * size + b'"}],"odata.nextLink":"%s"}'
-
-    def respond(_: Asked) -> Reply:
-        step = len(server.log)
-        return page_reply("last") if step == 10 else Reply(body=body % f"{server.url}/x?step={step}".encode())
-
-    with ScriptedServer(respond=respond) as server:
-        pages = client_of(server.url).list_statuses("j", OPTIONS)
-        next(pages)
-        tracemalloc.start()
-        try:
-            while next(pages, None) is not None:
-                pass
-            peak = tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-
-    # The third is the server's own copy, which is in the same process.
-    assert len(server.log) == 10
-    assert peak < 3.5 * size
-
-
-FOREIGN = {
-    "other port": "http://127.0.0.1:{other}/jobs?x=1",
-    "other scheme": "https://127.0.0.1:{own}/jobs?x=1",
-    "other host": "http://localhost:{own}/jobs",
-    "user before our host": "http://a@127.0.0.1:{own}/jobs",
-    "our host as a user": "http://127.0.0.1:{own}@127.0.0.1:{other}/jobs",
-    "backslash": "http://127.0.0.1:{other}\\@127.0.0.1:{own}/jobs",
-    "no scheme": "//127.0.0.1:{own}/jobs",
-    "relative": "/jobs?$skipToken=1",
-    "line break": "http://127.0.0.1:{own}/jobs\r\nX: y",
-    "no URL": "http://[",
-    "no port": "http://127.0.0.1:99999999/jobs",
-    "empty": "",
-    "endless": "http://127.0.0.1:{own}/" + "x" * 20_000,
-    "file": "file:///etc/passwd",
-}
-
-
-@pytest.mark.parametrize("link", FOREIGN.values(), ids=FOREIGN.keys())
-def test_a_foreign_link_gets_no_request_and_no_credential(link: str) -> None:
-    """A link that leaves scheme, host or port is an error before anything is sent or signed."""
-    auth = RecordingAuth()
-    with ScriptedServer(page_reply("stolen")) as other:
-        ports = {"other": other.url.rpartition(":")[2]}
-
-        def respond(_: Asked) -> Reply:
-            return page_reply("a", link=link.format(own=server.url.rpartition(":")[2], **ports))
-
-        with ScriptedServer(respond=respond) as server, pytest.raises(HostileAnswerError) as caught:
-            nodes_of(client_of(server.url, auth=auth))
-
-    assert caught.value.code == "ForeignLink"
-    assert other.log == []
-    assert len(server.log) == 1
-    assert len(auth.signed) == 1
-
-
-def test_a_callers_own_link_is_held_to_the_same() -> None:
-    """One page can be had by its link; a foreign one is the caller's mistake."""
-    with ScriptedServer(page_reply("b")) as server:
-        client = client_of(server.url)
-        page = client.list_status_page("j", OPTIONS, link=f"{server.url}/jobs/j/x?$skipToken=a")
-        with pytest.raises(RejectedRequestError, match="ForeignLink"):
-            client.list_status_page("j", OPTIONS, link="http://127.0.0.1:1/jobs")
-
-    assert json.loads(page.value)[0]["nodeId"] == "b"
-    assert len(server.log) == 1
-
-
-def test_a_link_in_a_circle_is_noticed() -> None:
-    """A link that was followed before ends the listing with an error."""
-
-    def respond(asked: Asked) -> Reply:
-        return page_reply("a", link=f"{server.url}/x?step={'b' if 'step=a' in asked.target else 'a'}")
-
-    with ScriptedServer(respond=respond) as server, pytest.raises(HostileAnswerError, match="LoopingLink"):
-        nodes_of(client_of(server.url))
-
-    assert len(server.log) == 3
-
-
-def test_a_listing_without_end_is_noticed() -> None:
-    """After a thousand pages with ever new links the listing is given up."""
-
-    def respond(_: Asked) -> Reply:
-        return page_reply(link=f"{server.url}/x?step={len(server.log)}")
-
-    with ScriptedServer(respond=respond) as server, pytest.raises(HostileAnswerError, match="TooManyPages"):
-        nodes_of(client_of(server.url))
-
-    assert len(server.log) == 1000
 
 
 BROKEN = {
@@ -361,33 +225,6 @@ def test_a_key_is_not_tried_twice() -> None:
     assert len(server.log) == 1
 
 
-LINKS = {
-    "plain": "/jobs/j/status?$skipToken=tvm-1&api-version=2024-07-01.20.0",
-    "escapes in lower case": "/jobs/a%3ab/status?$skipToken=%2b%2f",
-    "needless escapes": "/jobs/%61/status?%24skipToken=%41",
-    "blanks and quotes": "/jobs/j/status?$filter=state eq 'active'&$skipToken=a+b",
-    "beyond ASCII": "/jobs/j/status?$skipToken=ä",
-    "dots": "/jobs/./a/../j/status?x=1",
-    "brackets": "/jobs/j/status?$skipToken=[1]|{2}",
-    "fragment": "/jobs/j/status?x=1#part",
-    "no query": "/jobs/j/status",
-}
-
-
-@pytest.mark.parametrize("link", LINKS.values(), ids=LINKS.keys())
-def test_what_is_signed_is_what_is_sent(link: str) -> None:
-    """The signature fits the request line as it arrives, however the server spelled its link."""
-    with ScriptedServer(page_reply("a")) as server:
-        client = client_of(server.url, auth=SharedKeyAuth(ACCOUNT, KEY_BYTES))
-        client.list_status_page("j", OPTIONS, link=server.url + link)
-
-    (asked,) = server.log
-    signed = {name: value for name, value in asked.headers.items() if name.startswith("ocp-")}
-    assert asked.headers["authorization"] == authorization(
-        "GET", server.url + asked.target, signed, account=ACCOUNT, key=KEY_BYTES
-    )
-
-
 def test_jobs_are_listed_by_pages() -> None:
     """Filter and select go out, and every page's jobs come in."""
 
@@ -412,50 +249,6 @@ def test_tasks_are_counted() -> None:
         assert client_of(server.url).count_tasks("a:b") == TaskCounts(active=3)
 
     assert server.log[0].target == "/jobs/a%3Ab/taskcounts?api-version=2024-07-01.20.0"
-
-
-CONTENT = b"0123456789"
-TAILS = {
-    "longer than wanted": (CONTENT, 4, b"6789", "bytes=6-9"),
-    "exactly": (CONTENT, 10, CONTENT, "bytes=0-9"),
-    "shorter than wanted": (CONTENT, 100, CONTENT, "bytes=0-9"),
-    "empty": (b"", 4, b"", None),
-    "nothing wanted": (CONTENT, 0, b"", None),
-}
-
-
-@pytest.mark.parametrize("status", [200, 206])
-@pytest.mark.parametrize(("content", "wanted", "tail", "asked_for"), TAILS.values(), ids=TAILS.keys())
-def test_the_tail_of_a_file_is_read(
-    status: int, content: bytes, wanted: int, tail: bytes, asked_for: str | None
-) -> None:
-    """The length is asked for first, then only the end of the file."""
-
-    def respond(asked: Asked) -> Reply:
-        if asked.method == "HEAD":
-            return Reply(headers={"Content-Length": str(len(content))})
-        first, last = re.findall(r"\d+", asked.headers["ocp-range"])
-        return Reply(status=status, body=content[int(first) : int(last) + 1])
-
-    with ScriptedServer(respond=respond) as server:
-        assert client_of(server.url).read_file_tail("p", "n", "workitems/a b/stderr.txt", max_bytes=wanted) == tail
-
-    assert server.log[0].target.startswith("/pools/p/nodes/n/files/workitems%2Fa%20b%2Fstderr.txt?api-version=")
-    assert [asked.headers["ocp-range"] for asked in server.log[1:]] == ([asked_for] if asked_for else [])
-
-
-def test_a_server_that_ignores_the_range_is_cut() -> None:
-    """Of a whole file only the wanted end is given on."""
-    with ScriptedServer(Reply(headers={"Content-Length": "10"}, body=CONTENT)) as server:
-        assert client_of(server.url).read_file_tail("p", "n", "f", max_bytes=3) == b"789"
-
-
-def test_the_reason_survives_a_small_range() -> None:
-    """A refusal longer than the wanted tail is still read whole."""
-    refusal = json_reply({"code": "TaskFilesUnavailable", "message": {"value": "x" * 200}}, 409)
-    server = ScriptedServer(Reply(headers={"Content-Length": "10"}), refusal)
-    with server, pytest.raises(ConflictError, match="TaskFilesUnavailable"):
-        client_of(server.url).read_file_tail("p", "n", "f", max_bytes=3)
 
 
 def test_eight_threads_share_a_client() -> None:

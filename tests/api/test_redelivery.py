@@ -1,31 +1,18 @@
 """POST /api/events/{eventId}/redeliver and /api/redeliveries: the same event again, and never twice at once."""
 
-from collections.abc import Callable, Mapping
-from threading import Barrier, Thread
+from collections.abc import Mapping
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
-from shared.adapters.lanes import ThreadLanes
-from shared.adapters.table_store import open_table
 from shared.api import redelivery
-from shared.ports import Operation, Table
-from shared.state.rows import delivery_key, range_of
+from shared.state.rows import delivery_key
 from shared.state.telling import DeliveryState
 from shared.web.http import Answer, Request
+from tests.api.redelivering import SECOND, deliveries, event_ids, redeliver_event, told_one
 from tests.support.deployment import ACCOUNT, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
-from tests.support.fake_table import FakeTable
 from tests.support.fakes import ACCEPTED, refusal
 from tests.support.webhook_settings import SIGNED, SLACK
-
-SECOND = {**SIGNED, "name": "second", "url": "https://b.example/hook"}
-
-
-def redeliver_event(routes: Any, request: Request) -> Answer:
-    """The route."""
-    answer: Answer = routes.events.redeliver_event(request)
-    return answer
 
 
 def redeliver_events(routes: Any, request: Request) -> Answer:
@@ -34,45 +21,17 @@ def redeliver_events(routes: Any, request: Request) -> Answer:
     return answer
 
 
-def _event_ids(deployment: Deployment) -> list[str]:
-    listed = deployment.ask(lambda routes, asked: routes.events.list_events(asked)).body["value"]
-    return [event["id"] for event in listed if event["jobId"]]
-
-
-def _rows(deployment: Deployment, partition: str = ACCOUNT) -> list[str]:
-    """The deliveries' states and webhooks, without the events' ids."""
-    return [
-        row.key.rpartition("|")[0]
-        for state in DeliveryState
-        for row in deployment.table.query(partition, *range_of(state.value))
-    ]
-
-
-def _told(*webhooks: Mapping[str, object], status: int = 204, table: Table | None = None) -> Deployment:
-    """An app that has told one failure, and what came of it is settled."""
-    deployment = deploy(*webhooks, table=table)
-    deployment.sender.answer = ACCEPTED if status == 204 else refusal(status)
-    deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)))
-    deployment.poll()
-    for _ in range(4):
-        deployment.clock.advance(minutes=10)
-        deployment.deliver()
-    if status == 410:
-        deployment.ask(lambda routes, asked: routes.webhooks.enable_webhook(asked), name="ops")
-    return deployment
-
-
 @pytest.mark.parametrize("status", [204, 410], ids=["delivered", "dead"])
 def test_the_same_bytes_again(status: int) -> None:
     """An ended delivery is sent again with its id and bytes, all its attempts before it, and ends."""
-    deployment = _told(status=status)
+    deployment = told_one(status=status)
     before = list(deployment.sender.sent)
-    assert _rows(deployment) == ["done|ops" if status == 204 else "dead|ops"]
-    (event_id,) = _event_ids(deployment)
+    assert deliveries(deployment) == ["done|ops" if status == 204 else "dead|ops"]
+    (event_id,) = event_ids(deployment)
     told = deployment.ask(redeliver_event, eventId=event_id)
     assert (told.status, told.nudges) == (202, (ACCOUNT,))
     assert told.body["value"][0]["result"] == "queued"
-    assert _rows(deployment) == ["due|ops"]
+    assert deliveries(deployment) == ["due|ops"]
 
     deployment.deliver()
     for _ in range(4):
@@ -83,7 +42,7 @@ def test_the_same_bytes_again(status: int) -> None:
     assert {(sent.headers["webhook-id"], sent.body) for sent in again} == {
         (sent.headers["webhook-id"], sent.body) for sent in before
     }
-    assert _rows(deployment) == ["done|ops" if status == 204 else "dead|ops"]
+    assert deliveries(deployment) == ["done|ops" if status == 204 else "dead|ops"]
     body = deployment.ask(lambda routes, asked: routes.events.get_event(asked), eventId=event_id).body
     assert len(body["deliveries"][0]["attempts"]) == 2 * len(before)
 
@@ -94,7 +53,7 @@ def test_pending_is_due_now() -> None:
     deployment.sender.answer = refusal(500)
     deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)))
     deployment.poll()
-    (event_id,) = _event_ids(deployment)
+    (event_id,) = event_ids(deployment)
     before = deployment.table.get(ACCOUNT, delivery_key(DeliveryState.DUE, "ops", event_id))
     told = deployment.ask(redeliver_event, eventId=event_id)
     assert (told.status, told.body["value"][0]["result"], told.nudges) == (202, "alreadyPending", (ACCOUNT,))
@@ -102,7 +61,7 @@ def test_pending_is_due_now() -> None:
     deployment.sender.answer = ACCEPTED
     deployment.clock.advance(seconds=1)
     deployment.deliver()
-    assert _rows(deployment) == ["done|ops"]
+    assert deliveries(deployment) == ["done|ops"]
 
 
 @pytest.mark.parametrize(
@@ -119,8 +78,8 @@ def test_pending_is_due_now() -> None:
 )
 def test_who_is_sent_it(webhooks: list[Mapping[str, object]], query: dict[str, str], queued: list[str]) -> None:
     """An event goes to the one that is named, else to all configured that it was owed to or that want it now."""
-    before = _told(SIGNED)
-    (event_id,) = _event_ids(before)
+    before = told_one(SIGNED)
+    (event_id,) = event_ids(before)
     after = deploy(*webhooks, table=before.table)
     told = after.ask(redeliver_event, query, eventId=event_id)
     assert [entry["webhook"] for entry in told.body["value"] if entry["result"] == "queued"] == queued
@@ -138,12 +97,12 @@ def test_who_is_sent_it(webhooks: list[Mapping[str, object]], query: dict[str, s
 )
 def test_refusals(webhooks: list[Mapping[str, object]], query: dict[str, str], status: int, target: str) -> None:
     """What can't be sent is refused with the reason, and nothing is queued."""
-    before = _told(SIGNED)
-    (event_id,) = _event_ids(before)
+    before = told_one(SIGNED)
+    (event_id,) = event_ids(before)
     after = deploy(*webhooks, table=before.table)
     told = after.ask(redeliver_event, query, eventId=event_id)
     assert (told.status, told.body["error"]["target"]) == (status, target)
-    assert _rows(after) == ["done|ops"]
+    assert deliveries(after) == ["done|ops"]
 
 
 def test_unknown_event() -> None:
@@ -153,9 +112,9 @@ def test_unknown_event() -> None:
 
 def test_disabled_webhook() -> None:
     """To a disabled webhook nothing is sent until it is enabled: not when named, and not in passing."""
-    deployment = _told(SIGNED, SECOND)
+    deployment = told_one(SIGNED, SECOND)
     deployment.ask(lambda routes, asked: routes.webhooks.disable_webhook(asked), name="ops")
-    event_id = _event_ids(deployment)[-1]
+    event_id = event_ids(deployment)[-1]
     told = deployment.ask(redeliver_event, {"webhook": "ops"}, eventId=event_id)
     assert (told.status, told.body["error"]["target"]) == (409, "webhook")
     assert "enable it first" in told.body["error"]["message"]
@@ -184,7 +143,7 @@ def _told_six(status: int = 410) -> Deployment:
 
 
 def _due(deployment: Deployment) -> int:
-    return sum(_rows(deployment, account).count("due|ops") for account in (ACCOUNT, OTHER_ACCOUNT))
+    return sum(deliveries(deployment, account).count("due|ops") for account in (ACCOUNT, OTHER_ACCOUNT))
 
 
 @pytest.mark.parametrize(
@@ -240,10 +199,10 @@ def test_a_range_goes_on_behind_what_it_looked_at(monkeypatch: pytest.MonkeyPatc
 
 def test_dead_of_a_removed_webhook() -> None:
     """What is owed to a webhook that is configured no more is skipped: it would only die again."""
-    before = _told(SIGNED, status=410)
+    before = told_one(SIGNED, status=410)
     after = deploy(SECOND, table=before.table)
     assert after.ask(redeliver_events, body={"state": "dead"}).body["skipped"] == 1
-    assert _rows(after) == ["dead|ops"]
+    assert deliveries(after) == ["dead|ops"]
 
 
 @pytest.mark.parametrize(
@@ -277,148 +236,3 @@ def test_bad_body(body: object, target: str) -> None:
 def test_unknown_webhook_of_a_range() -> None:
     """A webhook that is not configured is 404."""
     assert deploy().ask(redeliver_events, body={"state": "dead", "webhook": "x"}).status == 404
-
-
-# --- races ----------------------------------------------------------------------------------------------------
-
-
-def test_redelivered_while_its_attempt_is_under_way() -> None:
-    """A redelivery asked for while an attempt is under way adds nothing: one delivery, which ends."""
-    deployment = deploy()
-    results: list[Any] = []
-
-    def ask(_request: object) -> None:
-        if not results:
-            results.append(None)
-            results.append(deployment.ask(redeliver_event, eventId=_event_ids(deployment)[0]).body)
-
-    deployment.sender.during = ask
-    deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)))
-    deployment.poll()
-    assert results[1]["value"][0]["result"] == "alreadyPending"
-    assert _rows(deployment) == ["done|ops"]
-    assert len(deployment.sender.sent) == 1
-
-
-def test_ended_between_reading_and_moving() -> None:
-    """Who reads a delivery that another redelivery has moved meanwhile reads again, and leaves the pending one."""
-    table = FakeTable()
-    deployment = _told(table=table)
-    (event_id,) = _event_ids(deployment)
-    transact = table.transact
-    inner: list[str] = []
-
-    def meanwhile(partition: str, operations: list[Operation]) -> Mapping[str, str]:
-        if not inner:
-            inner.append("")
-            inner.append(deployment.ask(redeliver_event, eventId=event_id).body["value"][0]["result"])
-        return transact(partition, operations)
-
-    table.transact = meanwhile  # type: ignore[method-assign, assignment]
-    outer = deployment.ask(redeliver_event, eventId=event_id).body["value"][0]["result"]
-    assert (outer, inner[1]) == ("alreadyPending", "queued")
-    assert _rows(deployment) == ["due|ops"]
-
-
-def test_owed_for_the_first_time_twice() -> None:
-    """Of two that queue an event for a webhook which never got it one does; what was tried meanwhile is not undone."""
-    table = FakeTable()
-    (event_id,) = _event_ids(_told(SIGNED, table=table))
-    deployment = deploy(SECOND, table=table)
-    deployment.sender.answer = refusal(500)
-    transact = table.transact
-    inner: list[str] = []
-
-    def meanwhile(partition: str, operations: list[Operation]) -> Mapping[str, str]:
-        if not inner:
-            inner.append("")
-            deployment.ask(redeliver_event, eventId=event_id)
-            deployment.deliver()
-        return transact(partition, operations)
-
-    table.transact = meanwhile  # type: ignore[method-assign, assignment]
-    outer = deployment.ask(redeliver_event, eventId=event_id).body["value"][0]["result"]
-    assert outer == "alreadyPending"
-    body = deployment.ask(lambda routes, asked: routes.events.get_event(asked), eventId=event_id).body
-    assert [(one["webhook"], one["tries"]) for one in body["deliveries"]] == [("ops", 1), ("second", 1)]
-
-
-def test_delivered_again_between_reading_and_moving() -> None:
-    """If a moved delivery has ended again before the loser reads, it moves that one: still one at a time."""
-    table = FakeTable()
-    deployment = _told(table=table)
-    (event_id,) = _event_ids(deployment)
-    transact = table.transact
-    inner: list[str] = []
-
-    def meanwhile(partition: str, operations: list[Operation]) -> Mapping[str, str]:
-        if not inner:
-            inner.append("")
-            deployment.ask(redeliver_event, eventId=event_id)
-            deployment.deliver()
-        return transact(partition, operations)
-
-    table.transact = meanwhile  # type: ignore[method-assign, assignment]
-    assert deployment.ask(redeliver_event, eventId=event_id).body["value"][0]["result"] == "queued"
-    assert _rows(deployment) == ["due|ops"]
-
-
-@pytest.fixture(params=["fake", pytest.param("azurite", marks=pytest.mark.azurite)])
-def table(request: pytest.FixtureRequest) -> Table:
-    """A table of this test's own: in memory, or in Azurite."""
-    if request.param == "fake":
-        return FakeTable()
-    return open_table(request.getfixturevalue("azurite").connection_string, f"t{uuid4().hex}")
-
-
-@pytest.mark.parametrize("status", [204, 410], ids=["delivered", "dead"])
-def test_many_at_once(table: Table, status: int) -> None:
-    """Four redeliveries and two deliverers at once leave one delivery at a time, which ends."""
-    before = _told(status=status, table=table)
-    (event_id,) = _event_ids(before)
-    deployment = deploy(table=table, lanes=ThreadLanes())
-    deployment.clock.advance(hours=2)
-    other = deploy(table=table, lanes=ThreadLanes())
-    other.clock.advance(hours=2)
-    start = Barrier(6)
-    most: list[int] = []
-
-    def redeliver() -> None:
-        start.wait()
-        for _ in range(4):
-            told = deployment.ask(redeliver_event, eventId=event_id)
-            assert told.status == 202
-            most.append(sum(row.startswith("due") for row in _rows(deployment)))
-
-    def deliver(instance: Deployment) -> None:
-        start.wait()
-        for _ in range(4):
-            instance.deliver()
-
-    work: list[Callable[[], None]] = [redeliver] * 4
-    work += [lambda: deliver(deployment), lambda: deliver(other)]
-    failures: list[BaseException] = []
-    threads = [Thread(target=_kept(failures, piece)) for piece in work]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-    assert max(most) <= 1
-
-    for _ in range(3):
-        deployment.clock.advance(minutes=10)
-        deployment.deliver()
-    assert _rows(deployment) == ["done|ops"]
-    sent = [*before.sender.sent, *deployment.sender.sent, *other.sender.sent]
-    assert len({(request.headers["webhook-id"], request.body) for request in sent}) == 1
-
-
-def _kept(failures: list[BaseException], work: Callable[[], None]) -> Callable[[], None]:
-    def run() -> None:
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001 - the test looks at it
-            failures.append(error)
-
-    return run

@@ -1,12 +1,14 @@
 """A table of one's own per test: in memory, or in Azurite."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from threading import Thread
 from uuid import uuid4
 
 import pytest
 
 from shared.adapters.table_store import open_table
 from shared.ports import Table
+from tests.adapters.table_store.scripted import Script
 from tests.support.fake_table import FakeTable
 
 OpenTable = Callable[[], Table]
@@ -32,3 +34,14 @@ def open_again(request: pytest.FixtureRequest, table_name: str) -> OpenTable:
 def table(open_again: OpenTable) -> Table:
     """This test's table, not yet created."""
     return open_again()
+
+
+@pytest.fixture
+def script() -> Iterator[Script]:
+    """A scripted service; set its answers first."""
+    with Script() as server:
+        thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()

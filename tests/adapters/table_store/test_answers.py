@@ -1,97 +1,21 @@
 """How the store takes answers of the service that Azurite never gives."""
 
 import gc
-import json
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import NamedTuple
-from uuid import UUID
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from local.azurite import ACCOUNT, KEY
-from shared.adapters.table_store import TableStore, open_table
+from shared.adapters.table_store import open_table
 from shared.errors import RowConflictError, StoreError, StoreUnavailableError, TransactionTooLargeError
 from shared.ports import Operation, Put, Replace
+from tests.adapters.table_store.scripted import CUT, Answer, Script, page, refusal
 from tests.support.receivers import Receiver, says
 
-
-class Answer(NamedTuple):
-    """One scripted answer."""
-
-    status: int
-    body: bytes = b""
-    headers: dict[str, str] = {}  # noqa: RUF012 - never changed
-
-
 BATCH = {"Content-Type": "multipart/mixed; boundary=b"}
-CUT = {"Content-Length": "99"}
-
-
-class Script(ThreadingHTTPServer):
-    """A table service that gives these answers in turn, then the last one for ever; `asked` holds the requests."""
-
-    def __init__(self, *answers: Answer) -> None:
-        self.answers = list(answers)
-        self.asked: list[str] = []
-        self.connections = 0
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-    @property
-    def store(self) -> TableStore:
-        """A store that asks this service."""
-        endpoint = f"http://127.0.0.1:{self.server_port}/{ACCOUNT}"
-        connection_string = f"AccountName={ACCOUNT};AccountKey={KEY};TableEndpoint={endpoint}"
-        return open_table(connection_string, "scripted", answer_timeout=timedelta(seconds=1))
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Script
-    protocol_version = "HTTP/1.1"
-
-    def setup(self) -> None:
-        super().setup()
-        self.server.connections += 1
-
-    def _answer(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.asked.append(f"{self.command} {self.path}")
-        answer = self.server.answers[0]
-        if len(self.server.answers) > 1:
-            del self.server.answers[0]
-        self.send_response(answer.status)
-        for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(answer.body)
-        promised = answer.headers.get("Content-Length", str(len(answer.body)))
-        self.close_connection = promised != str(len(answer.body)) or "Transfer-Encoding" in answer.headers
-
-    do_GET = do_POST = _answer  # noqa: N815 - http.server's names
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-        pass
-
-
-@pytest.fixture
-def script() -> Iterator[Script]:
-    """A scripted service; set its answers first."""
-    with Script() as server:
-        thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
-def refusal(status: int, code: str, message: str) -> Answer:
-    """An error as the service words it."""
-    body = json.dumps({"odata.error": {"code": code, "message": {"lang": "en-US", "value": message}}}).encode()
-    return Answer(status, body, {"Content-Type": "application/json", "x-ms-error-code": code})
 
 
 def batch(part: bytes) -> Answer:
@@ -178,81 +102,6 @@ def test_reading_without_a_usable_answer_says_so(script: Script, answer: Answer)
         list(script.store.query("p", "a", "z"))
 
 
-def page(*keys: str, follow: str | None) -> Answer:
-    """A page of a range; *follow* is the row that the next page begins with."""
-    rows = [{"odata.etag": "e", "PartitionKey": "p", "RowKey": key} for key in keys]
-    headers = {"Content-Type": "application/json"}
-    if follow is not None:
-        headers |= {"x-ms-continuation-NextPartitionKey": "p", "x-ms-continuation-NextRowKey": follow}
-    return Answer(200, json.dumps({"value": rows}).encode(), headers)
-
-
-def row(**members: object) -> dict[str, object]:
-    """A row as the service answers it, with what OData adds."""
-    known = {"odata.metadata": "https://x/$metadata#t/@Element", "odata.etag": "e", "PartitionKey": "p", "RowKey": "r"}
-    return known | members
-
-
-@pytest.mark.parametrize(
-    ("member", "column"),
-    [
-        pytest.param({"x": "L\u00e4uft"}, "L\u00e4uft", id="text"),
-        pytest.param({"x": 7}, 7, id="a number"),
-        pytest.param({"x": True}, True, id="a truth"),
-        pytest.param({"x": None}, None, id="nothing"),
-        pytest.param({"x@odata.type": "Edm.Binary", "x": "AAH/"}, b"\x00\x01\xff", id="bytes"),
-        pytest.param({"x@odata.type": "Edm.Int64", "x": "-9223372036854775808"}, -(2**63), id="64 bits"),
-        pytest.param(
-            {"x@odata.type": "Edm.DateTime", "x": "2026-11-22T23:25:20.2117329Z"},
-            datetime(2026, 11, 22, 23, 25, 20, 211732, tzinfo=UTC),
-            id="a time finer than ours",
-        ),
-        pytest.param(
-            {"x@odata.type": "Edm.DateTime", "x": "2026-11-22T23:25:20Z"},
-            datetime(2026, 11, 22, 23, 25, 20, tzinfo=UTC),
-            id="a whole second",
-        ),
-        pytest.param({"x": 0.5}, 0.5, id="a fraction, which we never write"),
-        pytest.param({"x@odata.type": "Edm.Guid", "x": str(UUID(int=7))}, UUID(int=7), id="a GUID, likewise"),
-    ],
-)
-def test_a_column_is_read_by_the_type_that_the_service_names(
-    script: Script, member: dict[str, object], column: object
-) -> None:
-    """Each type comes back as plain Python; keys, the service's own time and what OData adds are no columns."""
-    body = json.dumps(row(Timestamp="2026-11-22T23:25:20.2117329Z", **member)).encode()
-    json_body = {"Content-Type": "application/json"}
-    script.answers = [Answer(200, body, json_body), Answer(200, b'{"value": [%b]}' % body, json_body)]
-    for found in (script.store.get("p", "r"), *script.store.query("p", "a", "z")):
-        assert found is not None
-        assert (found.key, found.etag, found.columns) == ("r", "e", {"x": column})
-        assert type(found.columns["x"]) is type(column)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        pytest.param("7", id="no object"),
-        pytest.param("{}", id="nothing"),
-        pytest.param(json.dumps(row()).replace("RowKey", "Rowkey"), id="no key"),
-        pytest.param(json.dumps(row()).replace("odata.etag", "etag"), id="no ETag"),
-        pytest.param(json.dumps(row(**{"x@odata.type": "Edm.Binary", "x": "A"})), id="no base64"),
-        pytest.param(json.dumps(row(**{"x@odata.type": "Edm.Binary", "x": 7})), id="a number for bytes"),
-        pytest.param(json.dumps(row(**{"x@odata.type": "Edm.Int64", "x": "x"})), id="no number"),
-        pytest.param(json.dumps(row(**{"x@odata.type": "Edm.DateTime", "x": "yesterday"})), id="no time"),
-    ],
-)
-def test_a_row_that_makes_no_sense_is_refused(script: Script, body: str) -> None:
-    """What is no row, or not of the type that it says, is no usable answer, and never a row with less in it."""
-    json_body = {"Content-Type": "application/json"}
-    whole = body.encode()
-    script.answers = [Answer(200, whole, json_body), Answer(200, b'{"value": [%b]}' % whole, json_body)]
-    with pytest.raises(StoreUnavailableError):
-        script.store.get("p", "r")
-    with pytest.raises(StoreUnavailableError):
-        list(script.store.query("p", "a", "z"))
-
-
 def test_an_answer_that_is_cut_short_is_never_success(script: Script) -> None:
     """Whatever the byte at which the answer to a write breaks off, it is no answer."""
     part = b'--c\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 204 No Content\r\nETag: W/"1"\r\n\r\n\r\n'
@@ -322,48 +171,6 @@ def test_no_proxy_of_the_environment_is_used(script: Script, monkeypatch: pytest
     assert [row.key for row in script.store.query("p", "a", "z")] == ["a"]
 
 
-def test_empty_pages_do_not_end_a_range(script: Script) -> None:
-    """The service may answer with no rows and a continuation, at the beginning and in between."""
-    script.answers = [page(follow="a"), page("a", follow="b"), page(follow="b"), page("b", follow=None)]
-    assert [row.key for row in script.store.query("p", "a", "z")] == ["a", "b"]
-    assert len(script.asked) == 4
-
-
-def test_an_answer_that_breaks_off_is_asked_for_again(script: Script) -> None:
-    """A read whose answer is cut within its body is tried again as one without an answer is."""
-    row = Answer(200, b'{"odata.etag": "e", "PartitionKey": "p", "RowKey": "r"}', {"Content-Type": "application/json"})
-    script.answers = [Answer(200, b'{"odata.etag"', CUT), row, Answer(200, b'{"value"', CUT), page("a", follow=None)]
-    found = script.store.get("p", "r")
-    assert found is not None
-    assert found.key == "r"
-    assert [row.key for row in script.store.query("p", "a", "z")] == ["a"]
-    assert len(script.asked) == 4
-
-
-def test_a_page_is_asked_for_when_it_is_needed(script: Script) -> None:
-    """Who stops early pays for no further page."""
-    script.answers = [page("a", follow="b"), page("b", follow=None)]
-    assert next(script.store.query("p", "a", "z")).key == "a"
-    assert len(script.asked) == 1
-
-
-def test_a_continuation_that_names_nothing_ends_the_range(script: Script) -> None:
-    """Empty headers are no continuation: the first page is not asked for again and again."""
-    last = page("a", follow=None)
-    nothing = {"x-ms-continuation-NextPartitionKey": "", "x-ms-continuation-NextRowKey": ""}
-    script.answers = [Answer(last.status, last.body, last.headers | nothing)]
-    assert [row.key for row in script.store.query("p", "a", "z")] == ["a"]
-
-
-def test_a_page_that_fails_in_between_ends_the_range_with_an_error(script: Script) -> None:
-    """The rows before are given, then the error: never a range that looks complete."""
-    script.answers = [page("a", follow="b"), refusal(403, "AuthorizationFailure", "No.")]
-    rows = script.store.query("p", "a", "z")
-    assert next(rows).key == "a"
-    with pytest.raises(StoreUnavailableError):
-        next(rows)
-
-
 def test_a_busy_table_is_asked_again_soon(script: Script) -> None:
     """One 503 that asks for a minute's patience is overcome within the call."""
     busy = refusal(503, "ServerBusy", "Wait.")
@@ -377,7 +184,7 @@ def test_nobody_listening_is_unavailable() -> None:
     """A refused connection is told as unavailable, for each method, without the SDK's error or the key."""
     with Script() as closed:
         store = closed.store
-    calls: list[Callable[[], object]] = [
+    calls: list[Any] = [
         lambda: store.get("p", "r"),
         lambda: list(store.query("p", "a", "z")),
         lambda: store.transact("p", [Put(key="r", columns={})]),
