@@ -21,7 +21,7 @@ _QUIET = timedelta(hours=1)
 _CLOCKS = timedelta(seconds=10)
 _FORGOTTEN = timedelta(days=1)
 """After so long a job that is over may be told as one never heard of."""
-_ON_ITS_WAY = {False: timedelta(seconds=90), True: timedelta(seconds=90)}
+_ON_ITS_WAY = timedelta(seconds=90)
 """How old a decision may be when its message begins to be sent: a cycle ends in between, pages follow one another."""
 
 
@@ -86,7 +86,7 @@ class Listener:
             self._blame("is told twice at the same time")
         self._in_flight = owner
         for part in hearing.parts:
-            muted = self.mutes.holds(part.job, self.clock(), _ON_ITS_WAY[self.is_pager])
+            muted = self.mutes.holds(part.job, self.clock(), _ON_ITS_WAY)
             ends = part.resolved or (part.vanished and self.last_word(part.job) is not None)
             if muted and part.tells_of_failures and not ends:
                 self._blame(f"hears of {part.job}, which is muted: {part.title}")
@@ -164,7 +164,7 @@ class Listener:
             least = timedelta(0) if message.hearing.ends else _PAUSES[0]
         else:
             least = _PAUSES[0] if self._tells_of_a_new_job(message) else _PAUSES[min(_series(told), len(_PAUSES)) - 1]
-        if told and message.at - told[-1].at < least - _ON_ITS_WAY[self.is_pager]:
+        if told and message.at - told[-1].at < least - _ON_ITS_WAY:
             self._blame(f"is told again after {message.at - told[-1].at}, before {least} are over")
 
     def _tells_of_a_new_job(self, message: Message) -> bool:
