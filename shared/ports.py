@@ -11,6 +11,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from shared.batch.model import BatchJob, TaskCounts
+from shared.batch.pools import ComputeNode, NodeCounts, Pool, Task
 from shared.reprs import repr_without
 from shared.webhook import Webhook, WebhookAnswer, WebhookRequest
 
@@ -165,6 +166,28 @@ class BatchService(Protocol):
 
     def count_tasks(self, job_id: str, *, deadline: datetime | None = None) -> TaskCounts:
         """The job's tasks by state."""
+
+    def list_node_counts(self, *, deadline: datetime | None = None) -> Iterator[Sequence[NodeCounts]]:
+        """The nodes of every pool by state, page by page; a pool that is left out may still exist."""
+
+    def get_pool(self, pool_id: str, *, select: str | None, deadline: datetime | None = None) -> Pool:
+        """One pool; PoolNotFoundError says that it is gone."""
+
+    def list_nodes(
+        self, pool_id: str, *, odata_filter: str | None, select: str | None, deadline: datetime | None = None
+    ) -> Iterator[Sequence[ComputeNode]]:
+        """The nodes of a pool, page by page; PoolNotFoundError says that it is gone."""
+
+    def list_tasks(
+        self,
+        job_id: str,
+        *,
+        odata_filter: str | None,
+        select: str | None,
+        max_results: int | None = None,
+        deadline: datetime | None = None,
+    ) -> Iterator[Sequence[Task]]:
+        """The tasks of a job, page by page; an empty page may have one behind it."""
 
     def read_file_tail(
         self, pool_id: str, node_id: str, path: str, *, max_bytes: int, deadline: datetime | None = None

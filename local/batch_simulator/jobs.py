@@ -82,12 +82,42 @@ class Job:
     end_time: datetime | None = None
     terminate_reason: str | None = None
     tasks: Mapping[str, int] = field(default_factory=dict)
-    listed_tasks: tuple[Task, ...] = ()
+    listed_tasks: tuple[Task, ...] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     version: int = 1
     statuses: dict[NodeKey, NodeStatus] = field(default_factory=dict)
     order: list[NodeKey] | None = None
     shown: tuple[int, str, dict[str, Any], bytes] | None = None  # JSON of one version under one base URL
+
+    def shown_tasks(self) -> tuple[Task, ...]:
+        """What List Tasks shows: the tasks that were put there, else as many as are counted.
+
+        Those that count as running prepare on the nodes whose preparation runs, and run on the others.
+        """
+        if self.listed_tasks is not None:
+            return self.listed_tasks
+        infos = {key: status.preparation or {} for key, status in self.statuses.items()}
+        ready = [key for key, info in infos.items() if info.get("result") == "success"]
+        preparing = [key for key, info in infos.items() if info.get("state") == "running"]
+        places = [*((key, "running") for key in ready), *((key, "preparing") for key in preparing)]
+        places = places or [(key, "running") for key in self.statuses]
+        tasks = [
+            Task(task_id=f"task-{number:05d}", state="active", created=self.creation_time, since=self.creation_time)
+            for number in range(self.tasks.get("active", 0))
+        ]
+        for number in range(self.tasks.get("running", 0)):
+            (node, _), state = places[number % len(places)] if places else ((None, ""), "running")
+            tasks.append(
+                Task(
+                    task_id=f"work-{number:05d}",
+                    state=state,
+                    created=self.creation_time,
+                    since=self.creation_time,
+                    pool=self.pool if node is not None else None,
+                    node=node,
+                )
+            )
+        return tuple(tasks)
 
     def after(self, token: str | None) -> list[NodeKey]:
         """Keys behind a skip token, which is a node id, or `node id|pool` where a page ends between pools."""

@@ -90,7 +90,7 @@ def list_tasks(world: World, request: Request, parameters: Parameters, parts: Ma
         request,
         parameters,
         _TASKS,
-        job.listed_tasks,
+        job.shown_tasks(),
         key=lambda task: task.task_id,
         show=lambda task: task_json(task, request.base_url, job.job_id),
     )

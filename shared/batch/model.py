@@ -88,6 +88,12 @@ class JobPreparationTask(Struct, frozen=True, kw_only=True, omit_defaults=True, 
     wait_for_success: bool | None = None
 
 
+class JobManagerTask(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """What matters here of a job's manager: the task of this id holds its node as long as the job goes on."""
+
+    id: str | None = None
+
+
 class JobExecutionInfo(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """JobExecutionInformation, as far as it tells where and why a job ran and ended."""
 
@@ -105,6 +111,7 @@ class BatchJob(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="ca
     state_transition_time: datetime | None = None
     execution_info: JobExecutionInfo | None = None
     job_preparation_task: JobPreparationTask | None = None
+    job_manager_task: JobManagerTask | None = None
 
 
 class TaskCounts(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):

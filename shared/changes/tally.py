@@ -11,10 +11,13 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
-from shared.batch.model import Phase
-from shared.batch.outcomes import outcome_of
+from shared.batch.model import Outcome, Phase
+from shared.batch.outcomes import ended_at, outcome_of
 from shared.changes.cause_table import CauseKey, CauseTable, causes_of
 from shared.state.jobs import Change, JobHead, NodeRecord, PhaseCounts, Reason
+
+MOST_FAILURES = 3
+"""Ends of failed preparations that a head keeps."""
 
 
 class NodeUpdate(Struct, frozen=True, kw_only=True, gc=False):
@@ -40,6 +43,9 @@ class Tally:
         self.release: defaultdict[str, int] = defaultdict(int)
         self.failed_ever: defaultdict[str, int] = defaultdict(int)
         self.causes = CauseTable()
+        self.failed_at: tuple[datetime, ...] = ()
+        self.first_failed_at: datetime | None = None
+        self.succeeded_at: datetime | None = None
         self.announced = 0
         for update in updates:
             self.add(update)
@@ -58,6 +64,7 @@ class Tally:
         for key, moment in causes_of(after):
             if self._is_counted(key):
                 self.causes.add(key, after.pool_id, after.node_id, moment)
+        self._note_end(before, after)
         if change is not None:
             self.announced += 1
             if change.reason is Reason.NEWLY_FAILED:
@@ -74,6 +81,9 @@ class Tally:
             for name, number in more.items():
                 mine[name] += number
         self.causes.merge(later.causes)
+        self.failed_at = latest_failures(self.failed_at, later.failed_at)
+        self.first_failed_at = _earlier(self.first_failed_at, later.first_failed_at)
+        self.succeeded_at = _later(self.succeeded_at, later.succeeded_at)
         self.announced += later.announced
 
     def applied_to(self, head: JobHead, now: datetime) -> JobHead:
@@ -92,6 +102,9 @@ class Tally:
             preparation_failed_ever=head.preparation_failed_ever + self.failed_ever[Phase.PREPARATION],
             release_failed_ever=head.release_failed_ever + self.failed_ever[Phase.RELEASE],
             causes=causes.causes(),
+            failed_at=None if head.failed_at is None else latest_failures(head.failed_at, self.failed_at),
+            failing_since=self.failing_since(head.failing_since, _later(head.succeeded_at, self.succeeded_at)),
+            succeeded_at=_later(head.succeeded_at, self.succeeded_at),
             generation=head.generation + self.announced,
             changed_at=now,
         )
@@ -104,8 +117,59 @@ class Tally:
         if record.open is not None and self._is_open:
             self.preparation["open"] += step
 
+    def _note_end(self, before: NodeRecord | None, after: NodeRecord) -> None:
+        """Keep when a preparation ended; another look at the same end is none."""
+        known = before.preparation if before is not None else None
+        run = after.preparation
+        if run is None or run is known:
+            return
+        outcome = outcome_of(run.info)
+        if known is not None and known.info.start_time == run.info.start_time and outcome_of(known.info) is outcome:
+            return
+        moment = ended_at(run.info)
+        if moment is not None and outcome is Outcome.FAILED:
+            self.failed_at = latest_failures(self.failed_at, (moment,))
+            self.first_failed_at = _earlier(self.first_failed_at, moment)
+        if moment is not None and outcome is Outcome.SUCCEEDED:
+            self.succeeded_at = _later(self.succeeded_at, moment)
+
+    def failing_since(self, before: datetime | None, succeeded_at: datetime | None) -> datetime | None:
+        """The first failure that no success has followed, as far as three moments tell it."""
+        after = [
+            moment
+            for moment in (before, self.first_failed_at, *self.failed_at)
+            if moment is not None and (succeeded_at is None or moment > succeeded_at)
+        ]
+        return min(after, default=None)
+
     def _is_counted(self, cause: CauseKey) -> bool:
         return self._is_open or cause[0] is not Phase.PREPARATION
+
+
+def complete_ends(head: JobHead, records: Iterable[NodeRecord]) -> JobHead:
+    """A head from before the ends of preparations were kept, with what its node records say of them."""
+    tally = Tally(is_open=False)
+    for record in records:
+        tally.add(NodeUpdate(key="", fingerprint=b"", before=None, after=record))
+    return msgspec.structs.replace(
+        head,
+        failed_at=tally.failed_at,
+        failing_since=tally.failing_since(None, tally.succeeded_at),
+        succeeded_at=_later(head.succeeded_at, tally.succeeded_at),
+    )
+
+
+def latest_failures(known: tuple[datetime, ...], more: tuple[datetime, ...]) -> tuple[datetime, ...]:
+    """The latest of these moments, the newest last: as many as tell that preparations fail again and again."""
+    return tuple(sorted((*known, *more))[-MOST_FAILURES:])
+
+
+def _earlier(first: datetime | None, second: datetime | None) -> datetime | None:
+    return min((moment for moment in (first, second) if moment is not None), default=None)
+
+
+def _later(first: datetime | None, second: datetime | None) -> datetime | None:
+    return max((moment for moment in (first, second) if moment is not None), default=None)
 
 
 def _sum(counts: PhaseCounts, more: Mapping[str, int]) -> PhaseCounts:

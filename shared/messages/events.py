@@ -21,6 +21,7 @@ from shared.moments import as_utc, time_text
 from shared.redaction import clean
 from shared.reprs import repr_without
 from shared.state.jobs import Cause, Change, JobEnd, JobHead, Reason, Trouble
+from shared.state.pools import Standstill
 from shared.state.rows import OWN
 from shared.webhook import EVENT_TYPE_PREFIX
 
@@ -212,6 +213,16 @@ def trouble_data(trouble: Trouble) -> dict[str, object]:
         "requestId": trouble.request_id,
         "values": [{"key": key, "value": value} for key, value in trouble.values],
     }
+
+
+def standstill_data(head: JobHead, standstill: Standstill | None) -> dict[str, object]:
+    """Why a job can't move: the reason by name, the pool's nodes by state, its error, and the tasks that wait."""
+    if standstill is None or standstill.reason is None:
+        return {}
+    pool: dict[str, object] = {"poolId": head.pool_id, "nodes": dict(standstill.by_state)}
+    if standstill.error is not None:
+        pool["error"] = {"code": standstill.error.code, "message": standstill.error.message}
+    return {"reason": standstill.reason.value, "pool": pool, "tasks": standstill.tasks}
 
 
 def cause_data(cause: Cause) -> dict[str, object]:

@@ -30,11 +30,12 @@ from shared.polling.cycle_rules import (
     listing_start,
     skip_cycle,
 )
-from shared.polling.heads import HeadKeeper
+from shared.polling.heads import HeadKeeper, jobs_that_may_wait
 from shared.polling.heartbeat import Heartbeat
 from shared.polling.job import JobWatcher
 from shared.polling.nodes import NodeWatcher
 from shared.polling.request_counter import RequestCounter
+from shared.polling.standstills import StandstillWatcher
 from shared.polling.tails import StderrTails
 from shared.polling.watching import JobRound, Progress, request_id
 from shared.ports import BatchService, Clock, Lanes, Row, Table
@@ -186,6 +187,16 @@ class Poller(Struct, frozen=True, kw_only=True):
                 watcher=watcher, lanes=self.lanes, width=self.settings.concurrency, time=2 * self.settings.budget
             )
             jobs.run(due, found.ready, progress)
+            waiting = jobs_that_may_wait({**known, **found.ready, **progress.written}, listed, self.settings.patterns)
+            standstills = StandstillWatcher(
+                batch=self.batch,
+                ledger=self.ledger,
+                origin=self.origin,
+                clock=self.clock,
+                budget=self.settings.budget,
+                offer=deliveries.offer,
+            )
+            standstills.run(waiting, cycle, progress)
             for entry in choice.untracked:
                 heads.untrack(entry)
             if complete:
@@ -200,6 +211,7 @@ class Poller(Struct, frozen=True, kw_only=True):
             job_errors=progress.errors,
             error=progress.stopped_by,
             requests=self.requests.take(),
+            counted=progress.counted,
         )
         written = self._write(row, cycle, partial(self._finished, result), result.finished_at, turn, deliveries)
         digests = DigestRun(self.origin, deliveries)

@@ -20,6 +20,7 @@ from shared.polling.job_rules import is_ending, is_job_completed, is_same_incarn
 from shared.polling.waiting import Waiting, go_on_waiting, wait
 from shared.ports import Row
 from shared.state.jobs import Cycle, JobHead, Tracking, Trouble
+from shared.state.pools import Counted
 
 JOB_SELECT = "id,state,creationTime,stateTransitionTime,executionInfo"
 LISTING_OVERLAP = timedelta(minutes=10)
@@ -63,7 +64,8 @@ class CycleResult(Struct, frozen=True, kw_only=True):
 
     `listed` says that the job listing was complete and every job to look at has a stored head; `looked_at` and
     `waiting` name jobs by lower-case id, `sighted` those that were listed for the first time; `error` is the
-    account-wide error that ended the cycle, None for none; `requests` counts what Batch was asked, by code.
+    account-wide error that ended the cycle, None for none; `requests` counts what Batch was asked, by code;
+    `counted` are the pools, None when they were not to be counted.
     """
 
     started_at: datetime
@@ -75,6 +77,7 @@ class CycleResult(Struct, frozen=True, kw_only=True):
     job_errors: int
     error: PrepwatchError | None
     requests: Mapping[str, int] = field(default_factory=dict)
+    counted: Counted | None = None
 
 
 def listing_start(cycle: Cycle | None, window: timedelta, now: datetime) -> datetime:
@@ -101,7 +104,7 @@ def choose_jobs(
     untracked = tuple(
         entry
         for entry in known.values()
-        if _is_watched(entry.head) and not _is_tracked(entry.head, entry.head.job_id, patterns)
+        if _is_watched(entry.head) and not is_tracked(entry.head, entry.head.job_id, patterns)
     )
     due = [
         DueJob(job_id=job.id, known=known.get(key), job=job)
@@ -111,7 +114,7 @@ def choose_jobs(
     due.extend(
         DueJob(job_id=entry.head.job_id, known=entry, job=None)
         for key, entry in known.items()
-        if key not in jobs and _is_watched(entry.head) and _is_tracked(entry.head, entry.head.job_id, patterns)
+        if key not in jobs and _is_watched(entry.head) and is_tracked(entry.head, entry.head.job_id, patterns)
     )
     waiting = cycle.waiting if cycle else {}
     turns = {job: turn for turn, job in enumerate(sorted(waiting, key=waiting.__getitem__))}
@@ -149,6 +152,8 @@ def finish_cycle(
         good_cycles=known.good_cycles + good,
         throttled=known.throttled + throttled,
         requests=dict(Counter(known.requests) + Counter(result.requests)),
+        pools=dict(known.pools if result.counted is None else result.counted.pools),
+        pools_error=known.pools_error if result.counted is None else result.counted.error,
     )
     # A cycle that Batch's throttling cut short has got on: the next goes on where it stopped.
     got_on = good or (result.listed and throttled and bool(result.looked_at))
@@ -168,7 +173,8 @@ def skip_cycle(origin: Origin, before: Cycle, now: datetime, stale_after: timede
     return _tell_unreachable(origin, cycle, known or wait, now)
 
 
-def _is_tracked(head: JobHead | None, job_id: str, patterns: JobPatterns) -> bool:
+def is_tracked(head: JobHead | None, job_id: str, patterns: JobPatterns) -> bool:
+    """Whether a job is to be watched: by request, or because the settings name it; never one that was stopped."""
     if head is not None and head.tracking is Tracking.STOPPED:
         return False
     return (head is not None and head.requested) or patterns.matches(job_id)
@@ -179,7 +185,7 @@ def _is_watched(head: JobHead) -> bool:
 
 
 def _is_due(known: KnownJob | None, job: BatchJob, patterns: JobPatterns) -> bool:
-    if not _is_tracked(known.head if known else None, job.id, patterns):
+    if not is_tracked(known.head if known else None, job.id, patterns):
         return False
     if known is None or not is_same_incarnation(known.head, job):
         return True

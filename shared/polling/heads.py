@@ -4,7 +4,7 @@ Owns when a head comes into being and when it ends. Does not own what happens to
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct, field
@@ -17,7 +17,8 @@ from shared.ledger.ledger import Ledger, LostRaceError, Pending
 from shared.ledger.slice import Slice
 from shared.messages.events import Origin
 from shared.messages.formats import format_of
-from shared.polling.cycle_rules import Choice, KnownJob
+from shared.patterns import JobPatterns
+from shared.polling.cycle_rules import Choice, KnownJob, is_tracked
 from shared.polling.job_rules import (
     Decision,
     close,
@@ -35,6 +36,11 @@ LONGEST_KEPT_SETTLED = timedelta(days=1)
 LONGEST_KEPT_UNTOLD = timedelta(days=30)
 """A head that chat or pager has still to be told of outlives the others, but not a receiver that is gone for good."""
 _LEFT_ALONE = frozenset({JobEnd.UNTRACKED, JobEnd.GONE})
+
+_MAY_WAIT = frozenset({Tracking.WATCHING, Tracking.UNREACHABLE, Tracking.NO_PREPARATION_TASK})
+
+MayWait = tuple[KnownJob, BatchJob | None]
+"""A job whose tasks may wait for nodes, and what the job listing showed of it, None when it was left out."""
 
 
 class Sighted(Struct):
@@ -161,7 +167,9 @@ class HeadKeeper(Struct, frozen=True, kw_only=True):
         oldest = min(listed_from, (read_up_to or now) - max(LONGEST_KEPT_SETTLED, self.window))
         for entry in known.values():
             head = entry.head
-            if entry.row is None or head.settled_at is None or head.settled_at > oldest:
+            # A standstill that was told is owed its end.
+            is_standing = head.stuck_since is not None
+            if entry.row is None or is_standing or head.settled_at is None or head.settled_at > oldest:
                 continue
             keep = head.requested or head.tracking is Tracking.STOPPED
             if keep and not head.chunks:
@@ -195,6 +203,34 @@ class HeadKeeper(Struct, frozen=True, kw_only=True):
         written = self.ledger.replace_job(known.row, known.head, Slice(head=new, events=closing.events), now)
         self.offer(written.pending)
         return KnownJob(head=new, row=written.row)
+
+
+def jobs_that_may_wait(
+    known: Mapping[str, KnownJob], listed: Sequence[BatchJob], patterns: JobPatterns
+) -> list[MayWait]:
+    """The jobs whose tasks may wait for nodes, with or without a preparation task, as the job listing shows them.
+
+    One of which a standstill was told is among them also when the listing leaves it out (None): its end is owed.
+    """
+    shown = {job.id.lower(): job for job in listed}
+    return [
+        (one, shown.get(key))
+        for key, one in known.items()
+        if one.row is not None
+        and one.head.tracking in _MAY_WAIT
+        and (one.head.stuck_since is not None or (key in shown and is_tracked(one.head, one.head.job_id, patterns)))
+    ]
+
+
+def pools_of(jobs: Iterable[MayWait]) -> list[str]:
+    """The pools that these jobs use, as Batch spells them."""
+    pools: dict[str, str] = {}
+    for known, job in jobs:
+        execution = job.execution_info if job is not None else None
+        pool_id = execution.pool_id if execution is not None else known.head.pool_id
+        if pool_id is not None:
+            pools[pool_id.lower()] = pool_id
+    return list(pools.values())
 
 
 def _begins_anew(head: JobHead, job: BatchJob) -> bool:

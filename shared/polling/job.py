@@ -11,7 +11,7 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.batch.model import BatchJob, TaskCounts
+from shared.batch.model import BatchJob
 from shared.changes.listing import page_fingerprint
 from shared.errors import (
     AccountDeniedError,
@@ -35,13 +35,10 @@ from shared.polling.job_rules import (
     Decision,
     fail,
     is_ending,
-    judge_stuck,
     lose,
-    must_count_tasks,
     recover,
     settle,
     stop_listing,
-    suspect,
     take_facts,
 )
 from shared.polling.nodes import Facts, Listing, NodeWatcher
@@ -49,7 +46,6 @@ from shared.polling.tails import Allowance
 from shared.ports import BatchService, Clock, ListingOptions, Row
 from shared.state.jobs import JobHead, Tracking
 
-_WAIT_FOR_SUCCESS = "id,jobPreparationTask"
 _OF_ITS_END = frozenset({"JobBeingDeleted", "JobBeingTerminated"})
 _OF_ONE_LISTING = frozenset({"OperationTimedOut", "DeadlineExceeded"})  # a listing too long for the time it had
 
@@ -152,11 +148,10 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
         # gather
         listing = self._list(writer.head, deadline)
         now = self.clock()
-        wait_for_success, tasks = self._count_tasks(writer.head, now, deadline)
 
         # decide
         well = recover(self.origin, _watched(writer.head), now)
-        facts = take_facts(self.origin, replace(well.head, wait_for_success=wait_for_success), job, now)
+        facts = take_facts(self.origin, well.head, job, now)
         events = (*well.events, *facts.events)
 
         # apply
@@ -165,9 +160,8 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
             if not self.nodes.take_in(listing, found, writer):
                 return
         else:
-            head = settle(suspect(replace(facts.head, page_fingerprints=listing.fingerprints), now), now)
+            head = settle(replace(facts.head, page_fingerprints=listing.fingerprints), now)
             writer.write_head(head, events, now)
-        _apply(judge_stuck(self.origin, writer.head, tasks, now), writer, now)
 
     def _list(self, head: JobHead, deadline: datetime) -> Listing:
         known = frozenset(head.page_fingerprints or ())
@@ -178,16 +172,6 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
             if fingerprint not in known:
                 fresh.append(page.value)
         return Listing(tuple(fingerprints), tuple(fresh))
-
-    def _count_tasks(self, head: JobHead, now: datetime, deadline: datetime) -> tuple[bool | None, TaskCounts | None]:
-        """What an old suspicion makes worth asking: whether tasks wait for preparation, and how many do."""
-        waits = head.wait_for_success
-        if not must_count_tasks(head, now):
-            return waits, None
-        if waits is None:
-            task = self.batch.get_job(head.job_id, select=_WAIT_FOR_SUCCESS, deadline=deadline).job_preparation_task
-            waits = task is None or task.wait_for_success is not False
-        return waits, self.batch.count_tasks(head.job_id, deadline=deadline) if waits else None
 
     def _writer(self, row: Row | None, head: JobHead) -> JobWriter:
         return JobWriter(ledger=self.ledger, offer=self.offer, row=row, head=head)

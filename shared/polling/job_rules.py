@@ -10,17 +10,17 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.batch.model import BatchJob, Phase, TaskCounts
+from shared.batch.model import BatchJob, Phase
 from shared.errors import BatchError, PrepwatchError
-from shared.messages.events import Event, EventType, Origin, closed_event, job_event, trouble_data
+from shared.messages.events import Event, EventType, Origin, closed_event, job_event, standstill_data, trouble_data
 from shared.moments import as_utc
-from shared.state.jobs import Cause, JobEnd, JobHead, Stuck, Tracking, Trouble
+from shared.polling.standstill_rules import Outcome, Turn
+from shared.state.jobs import Cause, JobEnd, JobHead, Tracking, Trouble
 
 SETTLES_AFTER = timedelta(minutes=10)
 """A completed job is not settled before: listings lag, and a release failure that comes late is news."""
 SETTLES_ANYWAY_AFTER = timedelta(hours=24)
 """A completed job is settled then, even if Batch goes on showing a phase as running."""
-STUCK_AFTER = timedelta(minutes=5)
 UNREACHABLE_AFTER_CYCLES = 3
 
 COMPLETED = "completed"
@@ -32,6 +32,11 @@ class Decision(Struct, frozen=True, kw_only=True):
 
     head: JobHead
     events: tuple[Event, ...] = ()
+
+
+def is_active(state: str | None) -> bool:
+    """Whether the job's tasks may run."""
+    return (state or "").lower() == "active"
 
 
 def is_ending(state: str | None) -> bool:
@@ -58,8 +63,9 @@ def first_sight(
         announce_from=(read_up_to or now) - window,
         first_seen_at=now,
         changed_at=now,
+        failed_at=(),
     )
-    return _with_facts(head, job)
+    return with_facts(head, job)
 
 
 def replacing(before: JobHead, new: JobHead) -> JobHead:
@@ -74,12 +80,26 @@ def is_same_incarnation(head: JobHead, job: BatchJob) -> bool:
 
 def take_facts(origin: Origin, head: JobHead, job: BatchJob, now: datetime) -> Decision:
     """The head with what Batch says of the job; an ended job closes its open failures."""
-    facts = _with_facts(head, job)
+    facts = with_facts(head, job)
     if facts.state != head.state:
         facts = replace(facts, changed_at=now)
     if facts.closed is None and (is_ending(facts.state) or is_job_completed(facts.state)):
         return close(origin, facts, JobEnd.ENDED, facts.state_transition_time or now, now)
     return Decision(head=facts)
+
+
+def with_facts(head: JobHead, job: BatchJob) -> JobHead:
+    """The head with what Batch says of the job itself."""
+    execution = job.execution_info
+    return replace(
+        head,
+        job_id=job.id,
+        creation_time=head.creation_time or job.creation_time,
+        state=job.state,
+        state_transition_time=job.state_transition_time,
+        pool_id=execution.pool_id if execution else None,
+        terminate_reason=execution.terminate_reason if execution else None,
+    )
 
 
 def close(origin: Origin, head: JobHead, end: JobEnd, since: datetime, now: datetime) -> Decision:
@@ -167,41 +187,17 @@ def stop_listing(head: JobHead, tracking: Tracking, now: datetime) -> JobHead:
     return replace(head, tracking=tracking, stuck=None, settled_at=now, changed_at=now)
 
 
-def looks_stuck(head: JobHead) -> bool:
-    """Whether no node that was tried can take a task of the job, as far as the listing shows."""
-    counts = head.preparation
-    moving = counts.running + counts.retrying + counts.succeeded + counts.unknown
-    active = (head.state or "").lower() == "active"
-    return active and head.closed is None and head.wait_for_success is not False and counts.failed > 0 and moving == 0
-
-
-def suspect(head: JobHead, now: datetime) -> JobHead:
-    """Begin to suspect that a job is stuck, or stop when it was not told yet."""
-    if looks_stuck(head):
-        return head if head.stuck else replace(head, stuck=Stuck(since=now))
-    return head if head.stuck is None or head.stuck.confirmed else replace(head, stuck=None)
-
-
-def must_count_tasks(head: JobHead, now: datetime) -> bool:
-    """Whether the suspicion is old enough to ask Batch for the job's tasks."""
-    return head.stuck is not None and looks_stuck(head) and now - head.stuck.since >= STUCK_AFTER
-
-
-def judge_stuck(origin: Origin, head: JobHead, tasks: TaskCounts | None, now: datetime) -> Decision:
-    """Tell that a job is stuck, or moves again; `tasks` are its tasks if they were counted."""
-    # Nobody suspects it.
-    if head.stuck is None:
-        return Decision(head=head)
-    waits = tasks is not None and tasks.active > 0 and tasks.running == 0
-    # It was told, and nothing shows that it moves.
-    if head.stuck.confirmed and looks_stuck(head) and (tasks is None or waits):
-        return Decision(head=head)
-    if head.stuck.confirmed:
-        return _tell(origin, head, None, EventType.JOB_RESUMED, now)
-    # Every node has failed, but no task waits for one: nobody is held up.
-    if not waits:
-        return Decision(head=head)
-    return _tell(origin, head, replace(head.stuck, confirmed=True), EventType.JOB_STUCK, now)
+def turn_standstill(origin: Origin, head: JobHead, outcome: Outcome, now: datetime) -> Decision:
+    """The head after a look into whether its job can move, and the event when that has turned."""
+    turned = replace(head, stuck=outcome.standstill)
+    if outcome.turn is None:
+        return Decision(head=turned)
+    turned = replace(turned, generation=head.generation + 1, changed_at=now)
+    standstill = outcome.standstill or head.stuck
+    since = standstill.since if standstill is not None else now
+    kind = EventType.JOB_STUCK if outcome.turn is Turn.BEGINS else EventType.JOB_RESUMED
+    about = standstill_data(head, standstill) if outcome.turn is Turn.BEGINS else {}
+    return Decision(head=turned, events=(job_event(origin, turned, kind, since, now, **about),))
 
 
 def trouble_of(error: PrepwatchError, *, since: datetime, times: int = 1) -> Trouble:
@@ -218,12 +214,6 @@ def trouble_of(error: PrepwatchError, *, since: datetime, times: int = 1) -> Tro
     return Trouble(code=type(error).__name__.removesuffix("Error"), message=str(error), since=since, times=times)
 
 
-def _tell(origin: Origin, head: JobHead, stuck: Stuck | None, kind: EventType, now: datetime) -> Decision:
-    since = head.stuck.since if head.stuck else now
-    turned = replace(head, stuck=stuck, generation=head.generation + 1, changed_at=now)
-    return Decision(head=turned, events=(job_event(origin, turned, kind, since, now),))
-
-
 def _end_trouble(origin: Origin, head: JobHead, end: JobEnd | None, now: datetime) -> Decision:
     """The head without its trouble, and its end if the trouble was told; `end` says why the job itself is over."""
     trouble = head.trouble
@@ -235,19 +225,6 @@ def _end_trouble(origin: Origin, head: JobHead, end: JobEnd | None, now: datetim
     well = replace(well, generation=head.generation + 1)
     why = {"reason": end.value} if end else {}
     return Decision(head=well, events=(job_event(origin, well, EventType.JOB_REACHABLE, trouble.since, now, **why),))
-
-
-def _with_facts(head: JobHead, job: BatchJob) -> JobHead:
-    execution = job.execution_info
-    return replace(
-        head,
-        job_id=job.id,
-        creation_time=head.creation_time or job.creation_time,
-        state=job.state,
-        state_transition_time=job.state_transition_time,
-        pool_id=execution.pool_id if execution else None,
-        terminate_reason=execution.terminate_reason if execution else None,
-    )
 
 
 def _without_preparation(causes: tuple[Cause, ...]) -> tuple[Cause, ...]:

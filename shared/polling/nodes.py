@@ -19,7 +19,7 @@ from shared.errors import JobNotFoundError, UnreadableRowError
 from shared.ledger.job_writer import JobWriter
 from shared.messages.events import Event, Origin
 from shared.polling.cycle_rules import JOB_SELECT
-from shared.polling.job_rules import is_same_incarnation, settle, suspect
+from shared.polling.job_rules import is_same_incarnation, settle
 from shared.polling.tails import Allowance, StderrTails
 from shared.ports import BatchService, Row, Table
 from shared.reprs import repr_without
@@ -127,7 +127,7 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
         room = Room(rows_of=writer.ledger.rows_of, spare_rows=writer.ledger.spare_rows, now=now)
         *slices, last = plan_slices(layout, steps, whole, facts.events, room)
         if whole is not None:
-            last = replace(last, head=settle(suspect(last.head, now), now))
+            last = replace(last, head=settle(last.head, now))
 
         # apply
         for step in (*slices, last):

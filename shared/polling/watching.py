@@ -17,10 +17,14 @@ from shared.nudges.turns import Turn
 from shared.polling.cycle_rules import DueJob, KnownJob
 from shared.polling.job import JobWatcher, Look
 from shared.ports import Lanes
+from shared.state.pools import Counted
 
 
 class Progress(Struct):
-    """What has happened in a cycle so far; guarded by `lock`, because jobs run beside one another."""
+    """What has happened in a cycle so far; guarded by `lock`, because jobs run beside one another.
+
+    `written` are the heads as they now lie in the table; `counted` are the pools, None before they were counted.
+    """
 
     deadline: datetime
     turn: Turn
@@ -29,6 +33,8 @@ class Progress(Struct):
     errors: int = 0
     stopped_by: PrepwatchError | None = None
     doubtful: list[Look] = field(default_factory=list)
+    written: dict[str, KnownJob] = field(default_factory=dict)
+    counted: Counted | None = None
     lock: Lock = field(default_factory=Lock)
 
     def is_over(self, now: datetime) -> bool:
@@ -63,6 +69,8 @@ class JobRound(Struct, frozen=True, kw_only=True):
         try:
             look = self.watcher.watch(due, known, now + self.time)
             error = look.error
+            with progress.lock:
+                progress.written[key] = KnownJob(head=look.head, row=look.row)
             if look.may_concern_all:
                 with progress.lock:
                     progress.doubtful.append(look)

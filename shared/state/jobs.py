@@ -11,6 +11,7 @@ from enum import StrEnum
 from msgspec import Struct, field
 
 from shared.batch.model import ExecutionInfo, Outcome, Phase
+from shared.state.pools import PoolMemory, Standstill
 
 
 class Tracking(StrEnum):
@@ -123,13 +124,6 @@ class Trouble(Struct, frozen=True, kw_only=True, omit_defaults=True):
     event_id: str | None = None
 
 
-class Stuck(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A job none of whose nodes can take its tasks: suspected `since`, announced once it is `confirmed`."""
-
-    since: datetime
-    confirmed: bool = field(name="told", default=False)
-
-
 class Carried(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Failures that were counted under a job's id before its head began anew, since when the first was seen.
 
@@ -147,7 +141,10 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `creation_time` names the incarnation (None until Batch has shown one). Failures that ended before `announce_from`
     are recorded in silence. `page_fingerprints` are those of the last wholly committed listing, None when a commit is
     only half done. `chunks` are the hash prefixes of the node chunks. `generation` grows with what is worth telling.
-    `closed` says what ended the open failures, None while they count. `wait_for_success` is None until asked for.
+    `closed` says what ended the open failures, None while they count. `wait_for_success` is None until asked for,
+    and then `manager` is the id of the job's manager task, None for none. `failed_at` are the ends of the latest
+    preparations that failed, the newest last, None in a head that a version wrote which did not keep them;
+    `failing_since` is the first of those that no success has followed, `succeeded_at` when one last succeeded.
     `vanished` says that the job was gone before it was seen completed, with open failures or although asked for.
     `carried` is what heads before this one under the same id counted, None when this is the first.
     """
@@ -175,7 +172,11 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     chunks: tuple[str, ...] = ()
     closed: JobEnd | None = None
     wait_for_success: bool | None = None
-    stuck: Stuck | None = None
+    manager: str | None = None
+    stuck: Standstill | None = None
+    failed_at: tuple[datetime, ...] | None = None
+    failing_since: datetime | None = None
+    succeeded_at: datetime | None = None
     trouble: Trouble | None = None
     vanished: bool = False
     carried: Carried | None = None
@@ -210,6 +211,8 @@ class Cycle(Struct, frozen=True, kw_only=True, omit_defaults=True):
     when it last was, or was first listed; of very many only the longest waiting are named there, and
     `waiting_unnamed` counts the others. No request goes to Batch before `not_before`, which `throttles` in a row have
     pushed on. `cycles`, `good_cycles`, `throttled` and `requests` (by the code of the answer) only ever grow.
+    `pools` are those of watched jobs as they were last counted, by lower-case id; `pools_error` says why they could not
+    be counted, None when they were.
     """
 
     started_at: datetime
@@ -229,6 +232,8 @@ class Cycle(Struct, frozen=True, kw_only=True, omit_defaults=True):
     good_cycles: int = 0
     throttled: int = 0
     requests: dict[str, int] = {}
+    pools: dict[str, PoolMemory] = {}
+    pools_error: str | None = None
     commit: str = ""
 
 

@@ -12,7 +12,8 @@ from shared.api.metrics import Measured, families
 from shared.api.openmetrics import Family, Kind, Sample, to_text
 from shared.errors import AccountDeniedError, BatchError, ThrottledError
 from shared.ports import Merge, Put
-from shared.state.jobs import Cycle, JobHead, PhaseCounts, Stuck, Tracking
+from shared.state.jobs import Cycle, JobHead, PhaseCounts, Tracking
+from shared.state.pools import Standstill
 from shared.state.rows import CYCLE, OWN, delivery_key, from_row, job_key, to_columns
 from shared.state.telling import Delivery, DeliveryState
 from shared.web.http import Request
@@ -145,9 +146,12 @@ def test_every_number_is_of_its_own_kind() -> None:
         throttles=4,
     )
     heads = (
-        _head("a", preparation=PhaseCounts(failed=5, open=1), stuck=Stuck(since=NOW)),
+        _head("a", preparation=PhaseCounts(failed=5, open=1), stuck=Standstill(since=NOW)),
         _head(
-            "b", preparation=PhaseCounts(open=2), release=PhaseCounts(failed=6), stuck=Stuck(since=NOW, confirmed=True)
+            "b",
+            preparation=PhaseCounts(open=2),
+            release=PhaseCounts(failed=6),
+            stuck=Standstill(since=NOW, confirmed=True),
         ),
         _head("c", tracking=Tracking.SETTLED),
     )

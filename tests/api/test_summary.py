@@ -196,7 +196,7 @@ def _failed_one_after_the_other(deployment: Deployment) -> None:
     [
         pytest.param(_well, None, id="nothing is wrong"),
         pytest.param(_failed_one_after_the_other, -20, id="the first of the failures that are open"),
-        pytest.param(_stuck, 0, id="stuck, not when the nodes failed"),
+        pytest.param(_stuck, -5, id="stuck, since its last node failed"),
         pytest.param(_unreachable, 0, id="its first cycle with an error"),
         pytest.param(_release_failed, -3, id="its first failed release"),
         pytest.param(_unreadable, None, id="nobody knows"),

@@ -10,7 +10,8 @@ from shared.api.mutes import Mutes
 from shared.digests.mutes import Mute
 from shared.digests.rows import is_owed
 from shared.ports import Delete
-from shared.state.jobs import JobEnd, PhaseCounts, Stuck
+from shared.state.jobs import JobEnd, PhaseCounts
+from shared.state.pools import Standstill
 from shared.state.rows import OWN, from_row, job_key, webhook_key
 from shared.state.telling import WebhookState
 from tests.digests.told_world import World
@@ -255,7 +256,7 @@ def test_stuck() -> None:
     world = World(*ALL)
     world.fail(7)
     world.tick(10)
-    world.change("nightly", stuck=Stuck(since=world.now, confirmed=True))
+    world.change("nightly", stuck=Standstill(since=world.now, confirmed=True))
     world.tick(10)
     assert "stuck" in world.told("teams")[1].text
     assert [sent.body["payload"]["severity"] for sent in world.told("pagerduty")] == ["error", "critical"]  # type: ignore[index]  # JSON

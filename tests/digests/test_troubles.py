@@ -8,12 +8,14 @@ import pytest
 from msgspec.structs import replace
 
 from shared.api.mutes import Mutes
-from shared.batch.model import TaskCounts
 from shared.digests.mutes import Mute
 from shared.digests.rows import is_owed
 from shared.errors import BatchUnavailableError, HostileAnswerError, PrepwatchError, UnreadableRowError
-from shared.polling.job_rules import Decision, close, fail, judge_stuck, lose, recover, stop_listing
-from shared.state.jobs import JobEnd, JobHead, PhaseCounts, Stuck, Tracking
+from shared.polling.job_rules import Decision, close, fail, lose, recover, stop_listing, turn_standstill
+from shared.polling.standstill_rules import Outcome
+from shared.polling.standstill_rules import Turn as StandstillTurn
+from shared.state.jobs import JobEnd, JobHead, PhaseCounts, Tracking
+from shared.state.pools import Standstill, StandstillReason
 from tests.digests.told_world import Sent, World
 from tests.support.told_jobs import ACCOUNT, CHAT, webhook
 
@@ -61,8 +63,9 @@ def _with_failures(decision: Decision, number: int) -> Decision:
 def _stuck(world: World) -> None:
     def rule(head: JobHead) -> Decision:
         failed = PhaseCounts(failed=head.nodes, open=head.nodes)
-        suspected = replace(head, preparation=failed, stuck=Stuck(since=world.now))
-        return judge_stuck(world.origin, suspected, TaskCounts(active=9), world.now)
+        standstill = Standstill(since=world.now, confirmed=True, reason=StandstillReason.PREPARATION_FAILED)
+        outcome = Outcome(standstill=standstill, turn=StandstillTurn.BEGINS)
+        return turn_standstill(world.origin, replace(head, preparation=failed), outcome, world.now)
 
     world.decide(rule)
 
@@ -70,7 +73,8 @@ def _stuck(world: World) -> None:
 def _moves(world: World, left: int = 10) -> None:
     def rule(head: JobHead) -> Decision:
         moving = PhaseCounts(failed=left, open=left, succeeded=head.nodes - left)
-        return judge_stuck(world.origin, replace(head, preparation=moving), None, world.now)
+        outcome = Outcome(standstill=None, turn=StandstillTurn.ENDS)
+        return turn_standstill(world.origin, replace(head, preparation=moving), outcome, world.now)
 
     world.decide(rule)
 

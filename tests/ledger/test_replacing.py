@@ -11,7 +11,8 @@ from shared.ledger.slice import Slice
 from shared.polling.job_rules import close, first_sight, replacing
 from shared.ports import MAX_ROWS, Insert, Put
 from shared.state.chunks import encode_chunk
-from shared.state.jobs import JobEnd, JobHead, PhaseCounts, Stuck, Tracking, Trouble
+from shared.state.jobs import JobEnd, JobHead, PhaseCounts, Tracking, Trouble
+from shared.state.pools import Standstill
 from shared.state.rows import chunk_key, from_row, job_key, pack, to_columns
 from shared.webhook import Webhook
 from tests.support.builders import ACCOUNT, CREATED, NOW, ORIGIN, batch_job, webhook
@@ -23,7 +24,7 @@ TROUBLED = JobHead(
     creation_time=CREATED,
     preparation=PhaseCounts(failed=3, open=3),
     preparation_failed_ever=3,
-    stuck=Stuck(since=NOW, confirmed=True),
+    stuck=Standstill(since=NOW, confirmed=True),
     trouble=Trouble(code="Oops", message="It went wrong.", since=NOW, times=3, event_id="told"),
 )
 """Its end is told by three events."""

@@ -11,7 +11,8 @@ from shared.digests.job_notices import jobs_notice
 from shared.messages.events import EventType, Origin, account_event, trouble_data, webhook_event
 from shared.messages.format import Message
 from shared.messages.formats import render, render_notice
-from shared.state.jobs import Cause, JobHead, Stuck, Trouble
+from shared.state.jobs import Cause, JobHead, Trouble
+from shared.state.pools import Standstill
 from tests.support.told_jobs import ACCOUNT, NOW, head, news, webhook
 
 KEYS = {
@@ -56,7 +57,7 @@ def test_a_failure() -> None:
 
 def test_a_standstill() -> None:
     """A job that is stuck says since when, and its class says so."""
-    payload = _of_job(replace(_failed(), stuck=Stuck(since=NOW, confirmed=True)))
+    payload = _of_job(replace(_failed(), stuck=Standstill(since=NOW, confirmed=True)))
     assert (payload["class"], payload["custom_details"]["stuckSince"]) == ("job.stuck", ["2026-11-05T22:00:00Z"])
 
 

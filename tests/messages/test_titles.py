@@ -12,7 +12,8 @@ from shared.digests.rules import KnownToWebhook, News, NewsKind, news_of
 from shared.digests.titles import heading_of
 from shared.messages.formats import render_notice
 from shared.messages.notices import Mood, Notice
-from shared.state.jobs import Carried, Cause, JobEnd, JobHead, PhaseCounts, Stuck, Tracking
+from shared.state.jobs import Carried, Cause, JobEnd, JobHead, PhaseCounts, Tracking
+from shared.state.pools import Standstill
 from shared.state.telling import Told
 from tests.support.told_jobs import ACCOUNT, LINKS, NOW, webhook
 
@@ -160,7 +161,7 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
             id="replaced, nothing told before",
         ),
         pytest.param(
-            _head(1, 1, 1, nodes=1, stuck=Stuck(since=NOW, confirmed=True)),
+            _head(1, 1, 1, nodes=1, stuck=Standstill(since=NOW, confirmed=True)),
             None,
             "stuck, preparation failed on its only node",
             Mood.CRITICAL,
@@ -168,7 +169,7 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
             id="stuck with one node",
         ),
         pytest.param(
-            _head(20, 20, 20, stuck=Stuck(since=NOW, confirmed=True)),
+            _head(20, 20, 20, stuck=Standstill(since=NOW, confirmed=True)),
             None,
             "stuck, preparation failed on all 20 nodes",
             Mood.CRITICAL,

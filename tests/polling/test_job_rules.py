@@ -1,18 +1,16 @@
 """What a job as a whole goes through."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
 
-from shared.batch.model import BatchJob, JobExecutionInfo, Phase, TaskCounts
+from shared.batch.model import BatchJob, JobExecutionInfo, Phase
 from shared.errors import BatchError, RejectedRequestError, UnreadableRowError
 from shared.messages.events import EventType
 from shared.polling.job_rules import (
     SETTLES_AFTER,
     SETTLES_ANYWAY_AFTER,
-    STUCK_AFTER,
     UNREACHABLE_AFTER_CYCLES,
     Decision,
     close,
@@ -21,18 +19,15 @@ from shared.polling.job_rules import (
     is_ending,
     is_job_completed,
     is_same_incarnation,
-    judge_stuck,
-    looks_stuck,
     lose,
-    must_count_tasks,
     recover,
     settle,
     stop_listing,
-    suspect,
     take_facts,
     trouble_of,
 )
-from shared.state.jobs import Cause, JobEnd, JobHead, PhaseCounts, Stuck, Tracking, Trouble
+from shared.state.jobs import Cause, JobEnd, JobHead, PhaseCounts, Tracking, Trouble
+from shared.state.pools import Standstill
 from tests.polling.pipeline import body_of
 from tests.support.builders import CREATED, NOW, ORIGIN, batch_job, head
 
@@ -82,6 +77,7 @@ def test_first_sight(read_up_to: datetime | None, announce_from: datetime) -> No
         announce_from=announce_from,
         first_seen_at=NOW,
         changed_at=NOW,
+        failed_at=(),
         state="active",
         pool_id="pool",
     )
@@ -127,7 +123,7 @@ def test_which_states_close(state: str | None, *, ends: bool) -> None:
 @pytest.mark.parametrize("end", JobEnd)
 def test_closing_says_why_and_how_many(end: JobEnd) -> None:
     """One event carries the reason and the counts and names no nodes; the head forgets the causes of preparation."""
-    decision = close(ORIGIN, _failing(stuck=Stuck(since=NOW)), end, NOW, NOW)
+    decision = close(ORIGIN, _failing(stuck=Standstill(since=NOW)), end, NOW, NOW)
     (event,) = decision.events
     data = body_of(event)["data"]
 
@@ -142,7 +138,7 @@ def test_closing_says_why_and_how_many(end: JobEnd) -> None:
 def test_closing_ends_a_standstill(end: JobEnd) -> None:
     """Who was told that a job is stuck is told that this is over and why, once, whoever decides it and when."""
     since = NOW - timedelta(hours=1)
-    stuck = _failing(stuck=Stuck(since=since, confirmed=True))
+    stuck = _failing(stuck=Standstill(since=since, confirmed=True))
     decision, later = (close(ORIGIN, stuck, end, NOW, now) for now in (NOW, NOW + timedelta(minutes=1)))
     data = body_of(decision.events[1])["data"]
 
@@ -214,7 +210,7 @@ def test_facts() -> None:
     [
         pytest.param(_failing(), ["preparation.resolved", "job.gone"], id="with open failures"),
         pytest.param(
-            _failing(stuck=Stuck(since=NOW, confirmed=True)),
+            _failing(stuck=Standstill(since=NOW, confirmed=True)),
             ["preparation.resolved", "job.resumed", "job.gone"],
             id="stuck",
         ),
@@ -358,105 +354,7 @@ def test_settling(before: JobHead, *, settles: bool) -> None:
 
 def test_a_job_without_preparation_task_is_not_listed() -> None:
     """Such a job keeps its head and leaves no suspicion behind."""
-    after = stop_listing(head(stuck=Stuck(since=NOW)), Tracking.NO_PREPARATION_TASK, NOW)
+    after = stop_listing(head(stuck=Standstill(since=NOW)), Tracking.NO_PREPARATION_TASK, NOW)
 
     assert (after.tracking, after.stuck) == (Tracking.NO_PREPARATION_TASK, None)
     assert after.settled_at == NOW
-
-
-# --- stuck --------------------------------------------------------------------------------------------------------
-
-WAITING = TaskCounts(active=5, running=0)
-
-
-@pytest.mark.parametrize(
-    ("before", "looks"),
-    [
-        pytest.param(_failing(), True, id="all failed"),
-        pytest.param(_failing(wait_for_success=True), True, id="all failed, tasks wait for success"),
-        pytest.param(_failing(wait_for_success=False), False, id="tasks do not wait for success"),
-        pytest.param(head(), False, id="nothing failed"),
-        *(
-            pytest.param(_failing(preparation=PhaseCounts(failed=3, **{outcome: 1})), False, id=f"one is {outcome}")
-            for outcome in ("running", "retrying", "succeeded", "unknown")
-        ),
-        *(
-            pytest.param(_failing(state=state), looks, id=f"job {state}")
-            for state, looks in (("Active", True), ("disabled", False), ("terminating", False), (None, False))
-        ),
-        pytest.param(_failing(closed=JobEnd.ENDED), False, id="closed"),
-    ],
-)
-def test_what_looks_stuck(before: JobHead, *, looks: bool) -> None:
-    """A job looks stuck when it is active, waits for success, and every node that was tried has failed."""
-    assert looks_stuck(before) is looks
-    assert (suspect(before, NOW).stuck == Stuck(since=NOW)) is looks
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Step:
-    """A moment, what the head then shows, and the tasks if they are counted."""
-
-    minute: int
-    moving: bool = False
-    tasks: TaskCounts = WAITING
-
-
-@pytest.mark.parametrize(
-    ("steps", "told"),
-    [
-        pytest.param([_Step(minute=0)], [], id="just begun"),
-        pytest.param([_Step(minute=0), _Step(minute=4)], [], id="not yet five minutes"),
-        pytest.param([_Step(minute=0), _Step(minute=5)], ["job.stuck"], id="five minutes"),
-        pytest.param([_Step(minute=0), _Step(minute=5), _Step(minute=6), _Step(minute=60)], ["job.stuck"], id="once"),
-        pytest.param([_Step(minute=0), _Step(minute=3, moving=True), _Step(minute=5)], [], id="moved in between"),
-        pytest.param([_Step(minute=0), _Step(minute=5, tasks=TaskCounts(active=5, running=1))], [], id="a task runs"),
-        pytest.param([_Step(minute=0), _Step(minute=5, tasks=TaskCounts(active=0))], [], id="no task waits"),
-        pytest.param(
-            [_Step(minute=0), _Step(minute=5), _Step(minute=9, moving=True)], ["job.stuck", "job.resumed"], id="moves"
-        ),
-        pytest.param(
-            [_Step(minute=0), _Step(minute=5), _Step(minute=9, tasks=TaskCounts(active=4, running=1))],
-            ["job.stuck", "job.resumed"],
-            id="a task runs again",
-        ),
-        pytest.param(
-            [_Step(minute=0), _Step(minute=5), _Step(minute=9, moving=True), _Step(minute=10), _Step(minute=15)],
-            ["job.stuck", "job.resumed", "job.stuck"],
-            id="stuck again",
-        ),
-    ],
-)
-def test_stuck_and_resumed(steps: list[_Step], told: list[str]) -> None:
-    """Stuck is told once after five minutes, if tasks wait and none runs; resumed once when anything moves."""
-    current, found, ids = _failing(), [], set()
-    for step in steps:
-        now = NOW + timedelta(minutes=step.minute)
-        counts = PhaseCounts(failed=3, open=3, succeeded=int(step.moving))
-        current = suspect(replace(current, preparation=counts), now)
-        decision = judge_stuck(ORIGIN, current, step.tasks if must_count_tasks(current, now) else None, now)
-        assert (decision.head.generation > current.generation) is bool(decision.events)
-        found.extend(_types(decision))
-        ids |= {event.id for event in decision.events}
-        current = decision.head
-
-    assert found == told
-    assert len(ids) == len(told)
-
-
-def test_tasks_are_counted_only_for_an_old_suspicion() -> None:
-    """Batch is asked for the tasks only when the suspicion is five minutes old and stands."""
-    suspected = suspect(_failing(), NOW)
-
-    assert not must_count_tasks(_failing(), NOW + STUCK_AFTER)
-    assert not must_count_tasks(suspected, NOW + STUCK_AFTER - timedelta(seconds=1))
-    assert must_count_tasks(suspected, NOW + STUCK_AFTER)
-    assert not must_count_tasks(replace(suspected, wait_for_success=False), NOW + STUCK_AFTER)
-
-
-def test_a_suspicion_ends_in_silence() -> None:
-    """Learning that the tasks do not wait for success ends a suspicion without a word."""
-    learnt = suspect(replace(suspect(_failing(), NOW), wait_for_success=False), NOW + STUCK_AFTER)
-
-    assert learnt.stuck is None
-    assert judge_stuck(ORIGIN, learnt, None, NOW) == Decision(head=learnt)

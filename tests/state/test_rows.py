@@ -10,7 +10,8 @@ from msgspec import Struct
 from shared.batch.model import Phase
 from shared.errors import UnreadableRowError
 from shared.ports import Column, Row
-from shared.state.jobs import Cause, Cycle, JobEnd, JobHead, PhaseCounts, Stuck, Tracking, Trouble
+from shared.state.jobs import Cause, Cycle, JobEnd, JobHead, PhaseCounts, Tracking, Trouble
+from shared.state.pools import Standstill
 from shared.state.rows import (
     SCHEMA_VERSION,
     check_version,
@@ -43,7 +44,7 @@ VALUES: tuple[Struct, ...] = (
         chunks=("0", "10", "11"),
         closed=JobEnd.GONE,
         wait_for_success=False,
-        stuck=Stuck(since=NOW, confirmed=True),
+        stuck=Standstill(since=NOW, confirmed=True),
         trouble=TROUBLE,
         commit="c",
     ),

@@ -13,12 +13,71 @@ import msgspec
 
 from local.batch_simulator.filters import JOB_PROPERTIES, parse_filter
 from shared.batch.model import BatchJob, NodeStatus, TaskCounts
+from shared.batch.pools import ComputeNode, NodeCounts, Pool, Task
 from shared.errors import BatchError, JobNotFoundError, NoPreparationTaskError
 from shared.ports import ListingOptions, StatusPage
 
 
+@dataclass(kw_only=True)
+class MemoryPools:
+    """Node counts, pools, nodes and running tasks by pool or job id; `refused` is raised instead while it is set.
+
+    `pools_asked` has each call by method name and id.
+    """
+
+    node_counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    pools: dict[str, Pool | BatchError] = field(default_factory=dict)
+    pool_nodes: dict[str, Sequence[ComputeNode]] = field(default_factory=dict)
+    running: dict[str, Sequence[Task]] = field(default_factory=dict)
+    refused: BatchError | None = None
+    pools_asked: list[tuple[str, str]] = field(default_factory=list)
+
+    def list_node_counts(self, *, deadline: datetime | None = None) -> Iterator[Sequence[NodeCounts]]:
+        """All counts on one page."""
+        self._ask_pools("list_node_counts", "")
+        yield tuple(NodeCounts(pool_id=pool, by_state=by_state) for pool, by_state in self.node_counts.items())
+
+    def get_pool(self, pool_id: str, *, select: str | None, deadline: datetime | None = None) -> Pool:
+        """One pool, steady unless the test says otherwise."""
+        self._ask_pools("get_pool", pool_id)
+        found = self.pools.get(pool_id) or Pool(id=pool_id, allocation_state="steady")
+        if isinstance(found, BatchError):
+            raise found
+        return found
+
+    def list_nodes(
+        self, pool_id: str, *, odata_filter: str | None, select: str | None, deadline: datetime | None = None
+    ) -> Iterator[Sequence[ComputeNode]]:
+        """The nodes that the test has set, whatever the filter."""
+        self._ask_pools("list_nodes", pool_id)
+        yield self.pool_nodes.get(pool_id, ())
+
+    def list_tasks(
+        self,
+        job_id: str,
+        *,
+        odata_filter: str | None,
+        select: str | None,
+        max_results: int | None = None,
+        deadline: datetime | None = None,
+    ) -> Iterator[Sequence[Task]]:
+        """The tasks that the test has set, else as many as are counted as running, on no node in particular."""
+        self._ask_pools("list_tasks", job_id)
+        counted = [Task(id=f"task-{number}") for number in range(self.count_tasks(job_id).running)]
+        yield self.running.get(job_id, counted)
+
+    def count_tasks(self, job_id: str, *, deadline: datetime | None = None) -> TaskCounts:
+        """The job's tasks by state."""
+        raise NotImplementedError
+
+    def _ask_pools(self, method: str, name: str) -> None:
+        self.pools_asked.append((method, name))
+        if self.refused is not None:
+            raise self.refused
+
+
 @dataclass
-class FakeBatch:
+class FakeBatch(MemoryPools):
     """A `shared.ports.BatchService`: jobs by id, the statuses of their nodes, and task counts.
 
     Jobs and statuses are values or what the wire says of them; None in `nodes` is a job without a preparation task.

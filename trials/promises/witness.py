@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from local.batch_simulator.filters import parse_time
 from local.batch_simulator.jobs import Job
+from local.batch_simulator.pools import Pool
 from shared.digests.mutes import Mute
 from shared.messages.formats import format_of
 from shared.ports import Clock, Delete, Insert, Merge, Operation, Replace, Row
@@ -33,7 +34,7 @@ _TROUBLES = frozenset(OPPOSITES.values())
 
 _LOOKS = timedelta(minutes=2)
 """How long ago a look at a job may have begun whose result is stored now."""
-_STUCK_FOR = timedelta(minutes=5) - timedelta(seconds=5)
+_STUCK_FOR = timedelta(minutes=2) - timedelta(seconds=5)
 
 
 class BrokenPromiseError(AssertionError):
@@ -44,12 +45,13 @@ class BrokenPromiseError(AssertionError):
 class Witness:
     """What was seen; `broken` holds what must not have been.
 
-    `ended`, `job` and `stood_still` are the truth: runs that ended, by failure, jobs by id, and when a job's tasks last
-    waited in vain.
+    `ended`, `job`, `pool` and `stood_still` are the truth: runs that ended, by failure, jobs and pools by id, and when
+    a job's tasks last waited in vain.
     """
 
     ended: Mapping[Occurrence, bool]
     job: Callable[[str], Job | None]
+    pool: Callable[[str], Pool | None]
     clock: Clock
     stood_still: Callable[[Incarnation, datetime], datetime | None]
     webhooks: Sequence[Webhook] = ()
@@ -154,8 +156,9 @@ class Witness:
         if event.at - since < _STUCK_FOR:
             self.blame(f"{name} is called stuck after {event.at - since}")
         job = self.job(name)
-        why = why_it_moves(job, event.at) if job is not None and job.creation_time == created else None
-        if why is not None:
+        if job is None or job.creation_time != created:
+            return
+        if (why := why_it_moves(job, self.pool(job.pool), event.at)) is not None:
             self.blame(f"{name} is called stuck, but {why}")
 
     def _see_standing(self, event: SeenEvent) -> None:

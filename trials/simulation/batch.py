@@ -8,16 +8,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from local.batch_simulator.filters import JOB_PROPERTIES, parse_filter
+from local.batch_simulator.filters import JOB_PROPERTIES, NODE_PROPERTIES, TASK_PROPERTIES, parse_filter
 from local.batch_simulator.jobs import Job, NodeStatus
+from local.batch_simulator.pool_rendering import counts_json, node_json, pool_json, task_json
+from local.batch_simulator.pools import Pool as SimulatedPool
 from local.batch_simulator.rendering import job_json, status_bytes, task_counts_json
 from shared.batch.model import BatchJob, TaskCounts
+from shared.batch.pool_wire import decode_node_counts, decode_nodes, decode_pool, decode_tasks
+from shared.batch.pools import ComputeNode, NodeCounts, Pool, Task
 from shared.batch.wire import decode_job, decode_jobs, decode_task_counts
 from shared.errors import (
     AccountDeniedError,
     BatchUnavailableError,
     JobNotFoundError,
     NoPreparationTaskError,
+    PoolNotFoundError,
     ThrottledError,
 )
 from shared.ports import ListingOptions, StatusPage
@@ -127,6 +132,43 @@ class SimulatedBatch:
         self._travel(f"task counts of {job_id}", job_id, deadline)
         return decode_task_counts(json.dumps(task_counts_json(self._job(job_id))).encode())
 
+    def list_node_counts(self, *, deadline: datetime | None = None) -> Iterator[Sequence[NodeCounts]]:
+        """The nodes of every pool by state."""
+        self._travel("node counts", None, deadline)
+        pools = self.account.world.pools.all()
+        yield decode_node_counts(json.dumps([counts_json(pool) for pool in pools]).encode())
+
+    def get_pool(self, pool_id: str, *, select: str | None, deadline: datetime | None = None) -> Pool:
+        """One pool."""
+        self._travel(f"pool {pool_id}", None, deadline)
+        return decode_pool(json.dumps(_selected(pool_json(self._pool(pool_id), BASE), select)).encode())
+
+    def list_nodes(
+        self, pool_id: str, *, odata_filter: str | None, select: str | None, deadline: datetime | None = None
+    ) -> Iterator[Sequence[ComputeNode]]:
+        """The nodes of a pool."""
+        self._travel(f"nodes of {pool_id}", None, deadline)
+        pool = self._pool(pool_id)
+        wanted = parse_filter(odata_filter, NODE_PROPERTIES) if odata_filter else (lambda _entity: True)
+        bodies = [node_json(pool, node, BASE) for node in pool.nodes.values()]
+        yield decode_nodes(json.dumps([_selected(body, select) for body in bodies if wanted(body)]).encode())
+
+    def list_tasks(
+        self,
+        job_id: str,
+        *,
+        odata_filter: str | None,
+        select: str | None,
+        max_results: int | None = None,
+        deadline: datetime | None = None,
+    ) -> Iterator[Sequence[Task]]:
+        """The tasks of a job."""
+        self._travel(f"tasks of {job_id}", job_id, deadline)
+        job = self._job(job_id)
+        wanted = parse_filter(odata_filter, TASK_PROPERTIES) if odata_filter else (lambda _entity: True)
+        bodies = [task_json(task, BASE, job.job_id) for task in job.shown_tasks()]
+        yield decode_tasks(json.dumps([_selected(body, select) for body in bodies if wanted(body)]).encode())
+
     def read_file_tail(
         self, pool_id: str, node_id: str, path: str, *, max_bytes: int, deadline: datetime | None = None
     ) -> bytes:
@@ -151,6 +193,12 @@ class SimulatedBatch:
             yield status_bytes(status, BASE)
             if chance.happens(chance.weather.twice):
                 yield status_bytes(status, BASE)
+
+    def _pool(self, pool_id: str) -> SimulatedPool:
+        pool = self.account.world.pools.find(pool_id)
+        if pool is None:
+            raise PoolNotFoundError("PoolNotFound", "The specified pool does not exist.", status=404)
+        return pool
 
     def _job(self, job_id: str) -> Job:
         job = self.account.world.job(job_id)

@@ -73,6 +73,7 @@ class Plant:
             ended=self.world.ended,
             job=self.world.job,
             clock=lambda: self.baton.now,
+            pool=self.world.pools.find,
             stood_still=self.world.stood_still,
             webhooks=self.settings.webhooks,
         )

@@ -18,9 +18,8 @@ from shared.digests.pace import after_sending
 from shared.digests.rules import NewsKind
 from shared.messages import pagerduty
 from shared.messages.pagerduty import render_pagerduty
-from shared.polling import heads, job_rules
-from shared.polling import job as watching
-from shared.polling.job_rules import judge_stuck
+from shared.polling import heads, standstill_rules, standstills
+from shared.polling.standstill_rules import Looked
 from shared.ports import Column, Put
 from shared.state.jobs import JobHead
 from shared.state.rows import from_row, job_key
@@ -168,13 +167,13 @@ def trouble_told_after_its_end() -> AbstractContextManager[object]:
 def stuck_without_asking_for_tasks() -> AbstractContextManager[object]:
     """A job is called stuck for what its listing shows, which may be old."""
 
-    def judge(origin: Any, head: JobHead, tasks: TaskCounts | None, now: datetime) -> Any:
-        return judge_stuck(origin, head, tasks and replace(tasks, active=1, running=0), now)
+    def look(*_: object) -> Looked:
+        return Looked(tasks=TaskCounts(active=1), moves=False)
 
-    return patch.object(watching, "judge_stuck", judge)
+    return patch.object(standstills.StandstillWatcher, "_look", look)
 
 
 @mutant
 def stuck_at_once() -> AbstractContextManager[object]:
     """A job whose first node has failed is called stuck before the others had their turn."""
-    return patch.object(job_rules, "STUCK_AFTER", timedelta(0))
+    return patch.object(standstill_rules, "_to_hold", lambda *_: 1)

@@ -1,0 +1,105 @@
+"""What the states of a pool's nodes mean for the jobs that wait for it.
+
+Owns the four classes of nodes, how a pool is remembered from count to count, and why one is empty. Does not own what
+follows for a job (`polling.standstill_rules`). Pure. States: Batch's *ComputeNodeState* of api-version
+2024-07-01.20.0.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from msgspec import Struct
+
+from shared.batch.pools import NodeCounts, Pool, ResizeError
+from shared.state.pools import PoolError, PoolMemory, StandstillReason
+
+START_TASK_FAILED = "starttaskfailed"
+ABLE = frozenset({"idle", "running"})
+UNABLE = frozenset({START_TASK_FAILED, "unusable", "unknown"})
+AWAY = frozenset({"leavingpool", "preempted", "offline", "deallocating", "deallocated"})
+"""As if absent: by somebody's order, or because that is how Spot nodes work."""
+# Whatever is in none of these is on the way: creating, starting, waitingforstarttask, rebooting, reimaging,
+# upgradingos, and a state that this version does not know, of which nothing bad shall be said.
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """How many nodes of a pool can take tasks, can't, are on the way, or are away."""
+
+    able: int = 0
+    unable: int = 0
+    on_the_way: int = 0
+    away: int = 0
+
+
+def standing_of(by_state: Mapping[str, int]) -> Standing:
+    """The four classes of a pool's nodes, of their numbers by lower-case state."""
+    able = sum(number for state, number in by_state.items() if state in ABLE)
+    unable = sum(number for state, number in by_state.items() if state in UNABLE)
+    away = sum(number for state, number in by_state.items() if state in AWAY)
+    return Standing(able=able, unable=unable, away=away, on_the_way=sum(by_state.values()) - able - unable - away)
+
+
+def remember_counts(
+    before: Mapping[str, PoolMemory], counted: Iterable[NodeCounts], watched: Iterable[str], now: datetime
+) -> dict[str, PoolMemory]:
+    """What is known of the watched pools (ids in any case) after a count of all pools, by lower-case id.
+
+    A watched pool that the counts leave out is not gone: what was known of it is dropped, unless Batch said itself that
+    it does not exist.
+    """
+    shown = {counts.pool_id.lower(): counts for counts in counted}
+    known: dict[str, PoolMemory] = {}
+    for key in {pool.lower() for pool in watched}:
+        counts, memory = shown.get(key), before.get(key)
+        if counts is not None:
+            known[key] = _counted(memory, counts, now)
+        elif memory is not None and memory.gone_since is not None:
+            known[key] = memory
+    return known
+
+
+def remember_gone(memory: PoolMemory | None, pool_id: str, now: datetime) -> PoolMemory:
+    """A pool of which Batch itself says that it does not exist."""
+    since = memory.gone_since if memory is not None and memory.gone_since is not None else now
+    return PoolMemory(pool_id=pool_id, gone_since=since)
+
+
+def _counted(memory: PoolMemory | None, counts: NodeCounts, now: datetime) -> PoolMemory:
+    since = memory.none_able_since if memory is not None else None
+    return PoolMemory(
+        pool_id=counts.pool_id,
+        by_state=counts.by_state,
+        none_able_since=None if standing_of(counts.by_state).able else since or now,
+    )
+
+
+def is_resizing(pool: Pool | None) -> bool:
+    """Whether the pool is getting other nodes now; one that nobody could ask is taken for steady."""
+    return pool is not None and (pool.allocation_state or "steady").lower() != "steady"
+
+
+def why_empty(pool: Pool | None) -> StandstillReason | None:
+    """Why a pool has no node that works, is broken or comes; None when nobody asked it for more."""
+    if pool is None or is_resizing(pool):
+        return None
+    if pool.resize_errors and _wants_more(pool):
+        return StandstillReason.RESIZE_FAILED
+    if pool.auto_scale_run is not None and pool.auto_scale_run.error is not None:
+        return StandstillReason.AUTOSCALE_FAILED
+    return None
+
+
+def _wants_more(pool: Pool) -> bool:
+    """Whether a target is above what the pool has: the error of a resize to fewer, or long ago, is no news."""
+    dedicated = (pool.target_dedicated_nodes or 0) > (pool.current_dedicated_nodes or 0)
+    return dedicated or (pool.target_low_priority_nodes or 0) > (pool.current_low_priority_nodes or 0)
+
+
+def error_of(reason: StandstillReason, pool: Pool | None) -> PoolError | None:
+    """What Batch says is wrong with the pool, where that is the reason."""
+    error: ResizeError | None = None
+    if reason is StandstillReason.RESIZE_FAILED and pool is not None and pool.resize_errors:
+        error = pool.resize_errors[0]
+    if reason is StandstillReason.AUTOSCALE_FAILED and pool is not None and pool.auto_scale_run is not None:
+        error = pool.auto_scale_run.error
+    return None if error is None else PoolError(code=error.code or "", message=error.message or "")

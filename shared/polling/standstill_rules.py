@@ -1,0 +1,286 @@
+"""Whether a job's waiting tasks can run, and if not, why.
+
+Owns when a job is suspected, what an answer of Batch means for the suspicion, the reasons, and when a standstill ends.
+Does not own the requests, what the states of nodes mean (`polling.pool_rules`) or the words that people read
+(`digests`). Pure: what is known goes in, the next standstill and what is to be told come out.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.batch.model import TaskCounts
+from shared.batch.pools import Pool
+from shared.changes.tally import MOST_FAILURES
+from shared.polling.pool_rules import START_TASK_FAILED, Standing, error_of, is_resizing, standing_of, why_empty
+from shared.state.jobs import JobHead, Tracking
+from shared.state.pools import PoolMemory, Standstill, StandstillReason
+
+NONE_ABLE_FOR = timedelta(minutes=5)
+AGREES_AFTER = timedelta(minutes=2)
+"""Two answers at least this far apart must agree: Batch's counts may be old, and a task may be between two nodes."""
+PUT_OFF_FOR = timedelta(minutes=30)
+"""How long nodes on the way, or a resize under way, may still bring a standstill to its end by themselves."""
+LOOKED_INTO_AGAIN_AFTER = timedelta(minutes=5)
+REPEATED_WITHIN = timedelta(hours=1)
+NO_SUCCESS_FOR = timedelta(minutes=30)
+
+
+class Preparations(Struct, frozen=True, kw_only=True):
+    """What a job's preparations have come to, as far as it tells whether the job can move.
+
+    `waited_for` is False when tasks run whatever becomes of their preparation, or when there is none. `last_trouble` is
+    when one last failed or became slow, `last_success` when one last succeeded; `failed_at` are the ends of the latest
+    failures, the newest last, and `failing_since` the first that no success has followed. None and empty mean never.
+    `others` are nodes of the listing that are not known to have failed. `has_manager` says that a job manager holds one
+    node.
+    """
+
+    waited_for: bool
+    has_manager: bool = False
+    open: int = 0
+    slow: int = 0
+    others: int = 0
+    last_trouble: datetime | None = None
+    last_success: datetime | None = None
+    failed_at: tuple[datetime, ...] = ()
+    failing_since: datetime | None = None
+
+
+class Suspicion(StrEnum):
+    """What makes it worth asking Batch whether a job moves."""
+
+    POOL_GONE = "poolGone"
+    NONE_ABLE = "noneAble"
+    PREPARATION = "preparation"
+    REPEATED = "repeated"
+    """Preparations keep failing, whatever became of their nodes."""
+
+
+class Suspected(Struct, frozen=True, kw_only=True):
+    """Why a job is looked into, and since when what makes it suspect has been so."""
+
+    why: Suspicion
+    since: datetime
+
+
+class Looked(Struct, frozen=True, kw_only=True):
+    """What Batch answered about a suspect job; None is what it was not asked, or did not answer.
+
+    `moves` says whether a task, other than the job manager's, runs on a node that can work.
+    """
+
+    tasks: TaskCounts | None = None
+    moves: bool | None = None
+    pool: Pool | None = None
+
+
+class Turn(StrEnum):
+    """What a look makes of a standstill."""
+
+    BEGINS = "begins"
+    ENDS = "ends"
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """The standstill after a look, None when the job is not suspected any more, and whether a turn in it is told."""
+
+    standstill: Standstill | None
+    turn: Turn | None = None
+
+
+def preparations_of(head: JobHead) -> Preparations:
+    """What a head says of its job's preparations."""
+    waited_for = head.tracking is not Tracking.NO_PREPARATION_TASK and head.wait_for_success is not False
+    # What its listing said before it could not be read any more says nothing about now.
+    waited_for &= head.trouble is None and head.closed is None
+    failed_at, counts = head.failed_at or (), head.preparation
+    return Preparations(
+        waited_for=waited_for,
+        has_manager=head.manager is not None,
+        open=counts.open,
+        others=counts.running + counts.retrying + counts.succeeded + counts.unknown,
+        last_trouble=failed_at[-1] if failed_at else None,
+        last_success=head.succeeded_at,
+        failed_at=failed_at,
+        failing_since=head.failing_since,
+    )
+
+
+def suspect(*, is_active: bool, preparations: Preparations, pool: PoolMemory | None, now: datetime) -> Suspected | None:
+    """Why a job may not be able to move; None when nothing says so. `pool` is None when nothing is known of it."""
+    # Whoever disabled or ended a job knows that its tasks wait.
+    if not is_active:
+        return None
+    if pool is not None and pool.gone_since is not None:
+        return Suspected(why=Suspicion.POOL_GONE, since=pool.gone_since)
+    # A pool has no able node for a moment whenever its only node reboots.
+    if pool is not None and pool.none_able_since is not None and now - pool.none_able_since >= NONE_ABLE_FOR:
+        return Suspected(why=Suspicion.NONE_ABLE, since=pool.none_able_since)
+    # Tasks run whatever becomes of their preparation.
+    if not preparations.waited_for or preparations.last_trouble is None:
+        return None
+    # The node that succeeded after the last trouble takes tasks.
+    if _follows_success(preparations, preparations.last_trouble):
+        return None
+    # Autoscale may take each node away that failed: no mark stays open, and every next node fails too.
+    if _keeps_failing(preparations, now):
+        return Suspected(why=Suspicion.REPEATED, since=preparations.failing_since or preparations.last_trouble)
+    if preparations.open + preparations.slow < _to_hold(preparations, pool):
+        return None
+    return Suspected(why=Suspicion.PREPARATION, since=preparations.last_trouble)
+
+
+def must_look(standstill: Standstill | None, now: datetime) -> bool:
+    """Whether Batch is to be asked about a suspect job now."""
+    if standstill is None or standstill.looked_at is None:
+        return True
+    still = standstill.still_since
+    # One answer said that nothing moves: the next decides.
+    if not standstill.confirmed and still is not None and standstill.looked_at - still < AGREES_AFTER:
+        return True
+    return now - standstill.looked_at >= LOOKED_INTO_AGAIN_AFTER
+
+
+def judge(
+    before: Standstill | None,
+    suspected: Suspected | None,
+    looked: Looked,
+    *,
+    is_active: bool,
+    preparations: Preparations,
+    pool: PoolMemory | None,
+    now: datetime,
+) -> Outcome:
+    """What a look makes of a job's standstill."""
+    # Whoever disabled or ended the job knows that its tasks wait.
+    if not is_active:
+        return Outcome(standstill=None, turn=Turn.ENDS if before is not None and before.confirmed else None)
+    if before is not None and before.confirmed:
+        return _judge_confirmed(before, looked, preparations=preparations, pool=pool, now=now)
+    # Nothing was told yet, and nothing need be.
+    if suspected is None:
+        return Outcome(standstill=None)
+    standing = before or Standstill(since=suspected.since)
+    # Batch did not say whether anybody waits: neither a reason to tell nor one to forget.
+    if looked.tasks is None:
+        return Outcome(standstill=standing)
+    if not _waits(looked.tasks) or _is_moving(suspected, looked):
+        return Outcome(standstill=replace(standing, still_since=None, looked_at=now))
+    # Of a pool the counts have answered more than once by now.
+    first = now if suspected.why in {Suspicion.PREPARATION, Suspicion.REPEATED} else suspected.since
+    still = standing.still_since or first
+    standing = replace(standing, still_since=still, looked_at=now, tasks=looked.tasks.active + looked.tasks.running)
+    # One answer may be old; the next has to say the same.
+    if now - still < AGREES_AFTER:
+        return Outcome(standstill=standing)
+    # What is on its way may still end it; nobody need get up for that.
+    if _is_put_off(suspected, looked, pool, now):
+        return Outcome(standstill=standing)
+    reason = reason_of(suspected, looked, preparations=preparations, pool=pool)
+    # How Batch works: empty pools without an error, nodes busy with other jobs, dependencies, slots.
+    if reason is None:
+        return Outcome(standstill=standing)
+    confirmed = replace(
+        standing,
+        confirmed=True,
+        reason=reason,
+        by_state=dict(pool.by_state) if pool is not None else {},
+        error=error_of(reason, looked.pool),
+    )
+    return Outcome(standstill=confirmed, turn=Turn.BEGINS)
+
+
+def reason_of(
+    suspected: Suspected, looked: Looked, *, preparations: Preparations, pool: PoolMemory | None
+) -> StandstillReason | None:
+    """Why nothing moves: the first that holds; None when it is how Batch works."""
+    if suspected.why is Suspicion.POOL_GONE:
+        return StandstillReason.POOL_GONE
+    standing = standing_of(pool.by_state) if pool is not None else Standing()
+    if pool is not None and standing.able == 0 and standing.unable > 0:
+        most = pool.by_state.get(START_TASK_FAILED, 0) * 2 > standing.unable
+        return StandstillReason.START_TASK_FAILED if most else StandstillReason.NODES_UNABLE
+    if pool is not None and standing.able == 0:
+        return why_empty(looked.pool) if standing.on_the_way == 0 else None
+    # A pool that grows or shrinks has nodes that were not tried yet.
+    if is_resizing(looked.pool):
+        return None
+    if suspected.why is Suspicion.REPEATED or preparations.open >= _to_hold(preparations, pool):
+        return StandstillReason.PREPARATION_FAILED
+    held = preparations.open + preparations.slow
+    return StandstillReason.PREPARATION_SLOW if held >= _to_hold(preparations, pool) else None
+
+
+def _judge_confirmed(
+    before: Standstill,
+    looked: Looked,
+    *,
+    preparations: Preparations,
+    pool: PoolMemory | None,
+    now: datetime,
+) -> Outcome:
+    """When a standstill that was told is over; a preparation that merely begins ends nothing."""
+    over = Outcome(standstill=None, turn=Turn.ENDS)
+    if preparations.last_success is not None and preparations.last_success > before.since:
+        return over
+    has_able = pool is not None and pool.gone_since is None and standing_of(pool.by_state).able > 0
+    if before.reason is not None and before.reason.is_of_pool and has_able:
+        return over
+    if looked.moves:
+        return over
+    if looked.tasks is None:
+        return Outcome(standstill=before)
+    # Somebody deleted the tasks: one answer may come from between two of them.
+    if not _waits(looked.tasks):
+        free = before.free_since or now
+        if now - free >= AGREES_AFTER:
+            return over
+        return Outcome(standstill=replace(before, free_since=free))
+    waiting = looked.tasks.active + looked.tasks.running
+    return Outcome(standstill=replace(before, free_since=None, looked_at=now, tasks=waiting))
+
+
+def _to_hold(preparations: Preparations, pool: PoolMemory | None) -> int:
+    """How many nodes must be held for none to be left: the job manager keeps the one that it is on."""
+    # While nothing is known of the pool, the listing alone decides.
+    if pool is None:
+        return preparations.open + preparations.slow + preparations.others or 1
+    able = standing_of(pool.by_state).able
+    return max(1, able - preparations.has_manager)
+
+
+def _follows_success(preparations: Preparations, trouble: datetime) -> bool:
+    return preparations.last_success is not None and preparations.last_success >= trouble
+
+
+def _keeps_failing(preparations: Preparations, now: datetime) -> bool:
+    """Whether one node after the other fails: often, lately, and for so long that the next will hardly do better."""
+    latest = preparations.failed_at[-MOST_FAILURES:]
+    if len(latest) < MOST_FAILURES or now - latest[0] > REPEATED_WITHIN:
+        return False
+    # Many that failed at once, and no other since: the nodes that are left may still come through.
+    if now - latest[-1] >= NO_SUCCESS_FOR:
+        return False
+    return preparations.failing_since is not None and now - preparations.failing_since >= NO_SUCCESS_FOR
+
+
+def _waits(tasks: TaskCounts) -> bool:
+    """Whether anybody waits; tasks that prepare are counted as running."""
+    return tasks.active + tasks.running > 0
+
+
+def _is_moving(suspected: Suspected, looked: Looked) -> bool:
+    """Whether a task runs; where no node is able none can, whatever old counts say."""
+    if suspected.why in {Suspicion.POOL_GONE, Suspicion.NONE_ABLE}:
+        return False
+    return looked.moves is not False
+
+
+def _is_put_off(suspected: Suspected, looked: Looked, pool: PoolMemory | None, now: datetime) -> bool:
+    if now - suspected.since >= PUT_OFF_FOR:
+        return False
+    on_the_way = pool is not None and standing_of(pool.by_state).on_the_way > 0
+    return on_the_way or is_resizing(looked.pool)

@@ -1,0 +1,66 @@
+"""What the states of a pool's nodes mean, and how a pool is remembered from count to count."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared.batch.pools import NodeCounts
+from shared.polling.pool_rules import Standing, remember_counts, remember_gone, standing_of
+from shared.state.pools import PoolMemory
+
+NOW = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
+EARLIER = NOW - timedelta(minutes=7)
+
+
+@pytest.mark.parametrize(
+    ("by_state", "standing"),
+    [
+        ({}, Standing()),
+        ({"idle": 1, "running": 2}, Standing(able=3)),
+        ({"starttaskfailed": 1, "unusable": 2, "unknown": 3}, Standing(unable=6)),
+        (
+            {"creating": 1, "starting": 1, "waitingforstarttask": 1, "rebooting": 1, "reimaging": 1, "upgradingos": 1},
+            Standing(on_the_way=6),
+        ),
+        (
+            {"leavingpool": 1, "preempted": 1, "offline": 1, "deallocating": 1, "deallocated": 1},
+            Standing(away=5),
+        ),
+        ({"hibernating": 1}, Standing(on_the_way=1)),
+    ],
+    ids=["none", "able", "unable", "on the way", "away", "unheard of"],
+)
+def test_every_state_has_its_class(by_state: Mapping[str, int], standing: Standing) -> None:
+    """Able, unable, on the way or away; of a state that is not known nothing bad is said."""
+    assert standing_of(by_state) == standing
+
+
+def test_since_when_no_node_is_able_is_remembered() -> None:
+    """The moment stays while no count shows an able node, and goes with the first that does."""
+    broken = NodeCounts(pool_id="Cpu", by_state={"unusable": 3})
+    first = remember_counts({}, [broken], ["cpu"], EARLIER)
+    second = remember_counts(first, [broken], ["CPU"], NOW)
+    healed = remember_counts(second, [NodeCounts(pool_id="Cpu", by_state={"idle": 1})], ["cpu"], NOW)
+
+    assert first["cpu"].none_able_since == EARLIER
+    assert second["cpu"].none_able_since == EARLIER
+    assert healed == {"cpu": PoolMemory(pool_id="Cpu", by_state={"idle": 1})}
+
+
+def test_only_watched_pools_are_remembered() -> None:
+    """A pool that no watched job uses is counted by Batch, and left out here."""
+    assert remember_counts({}, [NodeCounts(pool_id="other", by_state={"idle": 1})], ["cpu"], NOW) == {}
+
+
+def test_a_pool_that_the_counts_leave_out_is_not_gone() -> None:
+    """Nothing is known of it, unless Batch itself said that it does not exist; back again it is counted anew."""
+    known = {"cpu": PoolMemory(pool_id="cpu", by_state={"unusable": 1}, none_able_since=EARLIER)}
+    gone = {"cpu": remember_gone(known["cpu"], "cpu", EARLIER)}
+
+    assert remember_counts(known, [], ["cpu"], NOW) == {}
+    assert remember_counts(gone, [], ["cpu"], NOW) == gone
+    assert remember_gone(gone["cpu"], "cpu", NOW).gone_since == EARLIER
+    assert remember_counts(gone, [NodeCounts(pool_id="cpu", by_state={"idle": 1})], ["cpu"], NOW) == {
+        "cpu": PoolMemory(pool_id="cpu", by_state={"idle": 1})
+    }

@@ -1,0 +1,91 @@
+"""When a standstill is over, and how often it is looked into."""
+
+import pytest
+from msgspec.structs import replace
+
+from shared.batch.model import TaskCounts
+from shared.polling.standstill_rules import (
+    Looked,
+    Outcome,
+    Preparations,
+    Suspected,
+    Suspicion,
+    Turn,
+    judge,
+    must_look,
+)
+from shared.state.pools import PoolMemory, Standstill, StandstillReason
+from tests.polling.test_standstill_rules import NEVER, NOW, WAITING, failed, minutes, pool_of
+
+CONFIRMED = Standstill(since=NOW - minutes(30), confirmed=True, reason=StandstillReason.PREPARATION_FAILED, tasks=200)
+OF_POOL = replace(CONFIRMED, reason=StandstillReason.START_TASK_FAILED)
+STILL = Looked(tasks=WAITING, moves=False)
+ENDS: dict[str, tuple[Standstill, Preparations, PoolMemory, Looked, bool]] = {
+    "nothing changed": (CONFIRMED, failed(40), pool_of({"idle": 40}), STILL, False),
+    "a preparation succeeded": (
+        CONFIRMED,
+        failed(39, last_success=NOW - minutes(1)),
+        pool_of({"idle": 40}),
+        STILL,
+        True,
+    ),
+    "a preparation begins": (CONFIRMED, failed(39), pool_of({"idle": 40}), STILL, False),
+    "a task runs": (CONFIRMED, failed(40), pool_of({"idle": 40}), Looked(tasks=WAITING, moves=True), True),
+    "its nodes were mended and work on another job": (
+        CONFIRMED,
+        failed(0),
+        pool_of({"running": 40}),
+        STILL,
+        False,
+    ),
+    "the pool has able nodes again": (OF_POOL, NEVER, pool_of({"idle": 1, "starttaskfailed": 11}), STILL, True),
+    "the pool is still broken": (OF_POOL, NEVER, pool_of({"starttaskfailed": 12}), STILL, False),
+    "its tasks were deleted a while ago": (
+        replace(CONFIRMED, free_since=NOW - minutes(2)),
+        failed(40),
+        pool_of({"idle": 40}),
+        Looked(tasks=TaskCounts(), moves=False),
+        True,
+    ),
+    "its tasks were deleted just now": (
+        CONFIRMED,
+        failed(40),
+        pool_of({"idle": 40}),
+        Looked(tasks=TaskCounts(), moves=False),
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "preparations", "pool", "looked", "ends"), ENDS.values(), ids=ENDS)
+def test_a_standstill_ends_when_something_moves(
+    before: Standstill, preparations: Preparations, pool: PoolMemory, looked: Looked, *, ends: bool
+) -> None:
+    """A task that runs, a success, able nodes or nobody who waits end it; a preparation that merely begins does not."""
+    suspected = Suspected(why=Suspicion.PREPARATION, since=before.since)
+    outcome = judge(before, suspected, looked, is_active=True, preparations=preparations, pool=pool, now=NOW)
+
+    assert (outcome.turn is Turn.ENDS) is ends
+    assert (outcome.standstill is None) is ends
+
+
+def test_a_standstill_ends_with_the_job() -> None:
+    """A job that is disabled, ends or is gone stands still no more: its end is told if its beginning was."""
+    told = judge(CONFIRMED, None, Looked(), is_active=False, preparations=failed(40), pool=None, now=NOW)
+    suspected = Standstill(since=NOW)
+
+    assert told == Outcome(standstill=None, turn=Turn.ENDS)
+    assert judge(suspected, None, Looked(), is_active=False, preparations=failed(1), pool=None, now=NOW) == Outcome(
+        standstill=None
+    )
+
+
+def test_what_was_told_is_looked_into_every_five_minutes() -> None:
+    """A first answer is followed at once, what was told or is only how Batch works every five minutes."""
+    assert must_look(None, NOW)
+    assert must_look(Standstill(since=NOW), NOW)
+    assert must_look(Standstill(since=NOW, still_since=NOW - minutes(1), looked_at=NOW), NOW)
+    assert not must_look(Standstill(since=NOW, still_since=NOW - minutes(3), looked_at=NOW), NOW)
+    assert not must_look(Standstill(since=NOW, looked_at=NOW), NOW)
+    assert not must_look(replace(CONFIRMED, looked_at=NOW - minutes(4)), NOW)
+    assert must_look(replace(CONFIRMED, looked_at=NOW - minutes(5)), NOW)
