@@ -8,6 +8,7 @@ import re
 from functools import cache, lru_cache
 
 from shared.batch.model import ExecutionInfo
+from shared.batch.pools import StartTaskInfo
 
 MAX_MESSAGE_CHARACTERS = 200
 EXIT_CODE = "FailureExitCode"
@@ -27,7 +28,7 @@ _VARIABLE_PARTS = (
 )
 
 
-def cause_of(info: ExecutionInfo) -> tuple[str, str]:
+def cause_of(info: ExecutionInfo | StartTaskInfo) -> tuple[str, str]:
     """The code and normalised message of a failed run; our own words where Batch gives only an exit code."""
     failure = info.failure_info
     return _cause(failure and failure.code, failure and failure.message, info.exit_code)

@@ -216,13 +216,19 @@ def trouble_data(trouble: Trouble) -> dict[str, object]:
 
 
 def standstill_data(head: JobHead, standstill: Standstill | None) -> dict[str, object]:
-    """Why a job can't move: the reason by name, the pool's nodes by state, its error, and the tasks that wait."""
+    """Why a job can't move: the reason by name, the pool's nodes by state, its error, and the tasks that wait.
+
+    What failed preparations have in common stands under `causes`, as in every event that tells of them.
+    """
     if standstill is None or standstill.reason is None:
         return {}
-    pool: dict[str, object] = {"poolId": head.pool_id, "nodes": dict(standstill.by_state)}
-    if standstill.error is not None:
-        pool["error"] = {"code": standstill.error.code, "message": standstill.error.message}
-    return {"reason": standstill.reason.value, "pool": pool, "tasks": standstill.tasks}
+    pool: dict[str, object] = {"poolId": standstill.pool_id or None, "nodes": dict(standstill.by_state)}
+    about: dict[str, object] = {"reason": standstill.reason.value, "pool": pool, "tasks": standstill.tasks}
+    if not standstill.reason.is_of_pool:
+        return {**about, "causes": [cause_data(cause) for cause in head.causes if cause.phase is Phase.PREPARATION]}
+    if standstill.cause is not None:
+        pool["error"] = {"code": standstill.cause.code, "message": standstill.cause.message}
+    return about
 
 
 def cause_data(cause: Cause) -> dict[str, object]:

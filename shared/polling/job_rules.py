@@ -189,11 +189,14 @@ def stop_listing(head: JobHead, tracking: Tracking, now: datetime) -> JobHead:
 
 def turn_standstill(origin: Origin, head: JobHead, outcome: Outcome, now: datetime) -> Decision:
     """The head after a look into whether its job can move, and the event when that has turned."""
-    turned = replace(head, stuck=outcome.standstill)
+    standstill = outcome.standstill
+    if standstill is not None and outcome.turn is Turn.BEGINS:
+        standstill = replace(standstill, pool_id=head.pool_id or "")
+    turned = replace(head, stuck=standstill)
     if outcome.turn is None:
         return Decision(head=turned)
     turned = replace(turned, generation=head.generation + 1, changed_at=now)
-    standstill = outcome.standstill or head.stuck
+    standstill = standstill or head.stuck
     since = standstill.since if standstill is not None else now
     kind = EventType.JOB_STUCK if outcome.turn is Turn.BEGINS else EventType.JOB_RESUMED
     about = standstill_data(head, standstill) if outcome.turn is Turn.BEGINS else {}

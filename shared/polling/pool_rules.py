@@ -5,13 +5,15 @@ follows for a job (`polling.standstill_rules`). Pure. States: Batch's *ComputeNo
 2024-07-01.20.0.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
 
-from shared.batch.pools import NodeCounts, Pool, ResizeError
-from shared.state.pools import PoolError, PoolMemory, StandstillReason
+from shared.batch.causes import cause_of, normalise
+from shared.batch.pools import ComputeNode, NodeCounts, Pool, ResizeError
+from shared.state.pools import PoolMemory, StandstillCause, StandstillReason
 
 START_TASK_FAILED = "starttaskfailed"
 ABLE = frozenset({"idle", "running"})
@@ -95,11 +97,26 @@ def _wants_more(pool: Pool) -> bool:
     return dedicated or (pool.target_low_priority_nodes or 0) > (pool.current_low_priority_nodes or 0)
 
 
-def error_of(reason: StandstillReason, pool: Pool | None) -> PoolError | None:
-    """What Batch says is wrong with the pool, where that is the reason."""
-    error: ResizeError | None = None
-    if reason is StandstillReason.RESIZE_FAILED and pool is not None and pool.resize_errors:
-        error = pool.resize_errors[0]
-    if reason is StandstillReason.AUTOSCALE_FAILED and pool is not None and pool.auto_scale_run is not None:
-        error = pool.auto_scale_run.error
-    return None if error is None else PoolError(code=error.code or "", message=error.message or "")
+def cause_in_pool(reason: StandstillReason, pool: Pool | None, unable: Sequence[ComputeNode]) -> StandstillCause | None:
+    """What Batch says is wrong with the pool or with its `unable` nodes, where that is the reason."""
+    match reason:
+        case StandstillReason.RESIZE_FAILED if pool is not None and pool.resize_errors:
+            return _cause(pool.resize_errors[0])
+        case StandstillReason.AUTOSCALE_FAILED if pool is not None and pool.auto_scale_run is not None:
+            return _cause(pool.auto_scale_run.error)
+        case StandstillReason.START_TASK_FAILED:
+            return _most_common(cause_of(node.start_task_info) for node in unable if node.start_task_info is not None)
+        case StandstillReason.NODES_UNABLE:
+            errors = (error for node in unable for error in node.errors or ())
+            return _most_common((error.code or "", normalise(error.message or "")) for error in errors)
+        case _:
+            return None
+
+
+def _cause(error: ResizeError | None) -> StandstillCause | None:
+    return None if error is None else StandstillCause(code=error.code or "", message=error.message or "")
+
+
+def _most_common(causes: Iterable[tuple[str, str]]) -> StandstillCause | None:
+    found = Counter(causes).most_common(1)
+    return StandstillCause(code=found[0][0][0], message=found[0][0][1]) if found else None

@@ -11,12 +11,12 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.batch.model import TaskCounts
-from shared.batch.pools import Pool
+from shared.batch.model import Phase, TaskCounts
+from shared.batch.pools import ComputeNode, Pool
 from shared.changes.tally import MOST_FAILURES
-from shared.polling.pool_rules import START_TASK_FAILED, Standing, error_of, is_resizing, standing_of, why_empty
-from shared.state.jobs import JobHead, Tracking
-from shared.state.pools import PoolMemory, Standstill, StandstillReason
+from shared.polling.pool_rules import START_TASK_FAILED, Standing, cause_in_pool, is_resizing, standing_of, why_empty
+from shared.state.jobs import Cause, JobHead, Tracking
+from shared.state.pools import PoolMemory, Standstill, StandstillCause, StandstillReason
 
 NONE_ABLE_FOR = timedelta(minutes=5)
 AGREES_AFTER = timedelta(minutes=2)
@@ -35,7 +35,7 @@ class Preparations(Struct, frozen=True, kw_only=True):
     when one last failed or became slow, `last_success` when one last succeeded; `failed_at` are the ends of the latest
     failures, the newest last, and `failing_since` the first that no success has followed. None and empty mean never.
     `others` are nodes of the listing that are not known to have failed. `has_manager` says that a job manager holds one
-    node.
+    node; `cause` is what most of the open failures have in common.
     """
 
     waited_for: bool
@@ -47,6 +47,7 @@ class Preparations(Struct, frozen=True, kw_only=True):
     last_success: datetime | None = None
     failed_at: tuple[datetime, ...] = ()
     failing_since: datetime | None = None
+    cause: StandstillCause | None = None
 
 
 class Suspicion(StrEnum):
@@ -69,12 +70,14 @@ class Suspected(Struct, frozen=True, kw_only=True):
 class Looked(Struct, frozen=True, kw_only=True):
     """What Batch answered about a suspect job; None is what it was not asked, or did not answer.
 
-    `moves` says whether a task, other than the job manager's, runs on a node that can work.
+    `moves` says whether a task, other than the job manager's, runs on a node that can work; `unable` are nodes of the
+    pool that can't.
     """
 
     tasks: TaskCounts | None = None
     moves: bool | None = None
     pool: Pool | None = None
+    unable: tuple[ComputeNode, ...] = ()
 
 
 class Turn(StrEnum):
@@ -106,6 +109,7 @@ def preparations_of(head: JobHead) -> Preparations:
         last_success=head.succeeded_at,
         failed_at=failed_at,
         failing_since=head.failing_since,
+        cause=next((_cause(cause) for cause in head.causes if cause.phase is Phase.PREPARATION), None),
     )
 
 
@@ -188,7 +192,7 @@ def judge(
         confirmed=True,
         reason=reason,
         by_state=dict(pool.by_state) if pool is not None else {},
-        error=error_of(reason, looked.pool),
+        cause=cause_in_pool(reason, looked.pool, looked.unable) if reason.is_of_pool else preparations.cause,
     )
     return Outcome(standstill=confirmed, turn=Turn.BEGINS)
 
@@ -241,6 +245,10 @@ def _judge_confirmed(
         return Outcome(standstill=replace(before, free_since=free))
     waiting = looked.tasks.active + looked.tasks.running
     return Outcome(standstill=replace(before, free_since=None, looked_at=now, tasks=waiting))
+
+
+def _cause(cause: Cause) -> StandstillCause:
+    return StandstillCause(code=cause.code, message=cause.message)
 
 
 def _to_hold(preparations: Preparations, pool: PoolMemory | None) -> int:

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from shared.batch.model import BatchJob
-from shared.batch.pools import Pool
+from shared.batch.pools import ComputeNode, Pool
 from shared.changes.tally import complete_ends
 from shared.errors import (
     BatchError,
@@ -33,7 +33,7 @@ from shared.polling.cycle_rules import KnownJob
 from shared.polling.heads import MayWait, pools_of
 from shared.polling.job_rules import is_active, turn_standstill, with_facts
 from shared.polling.pool_counts import PoolCounter
-from shared.polling.pool_rules import ABLE
+from shared.polling.pool_rules import ABLE, UNABLE
 from shared.polling.standstill_rules import Looked, Suspected, Suspicion, judge, must_look, preparations_of, suspect
 from shared.polling.watching import Progress
 from shared.ports import BatchService, Clock
@@ -52,6 +52,7 @@ _POOL_SELECT = (
     "id,state,allocationState,allocationStateTransitionTime,currentDedicatedNodes,currentLowPriorityNodes,"
     "targetDedicatedNodes,targetLowPriorityNodes,enableAutoScale,autoScaleRun,resizeErrors"
 )
+_NODE_SELECT = "id,state,stateTransitionTime,lastBootTime,allocationTime,errors,startTaskInfo"
 _JOB_SELECT = "id,jobPreparationTask,jobManagerTask"
 
 
@@ -59,7 +60,7 @@ class _PoolFacts(Struct):
     """What is asked of pools once in a cycle, whatever the number of jobs that wait for them."""
 
     pools: dict[str, Pool | None] = field(default_factory=dict)
-    able: dict[str, frozenset[str] | None] = field(default_factory=dict)
+    nodes: dict[tuple[str, frozenset[str]], tuple[ComputeNode, ...] | None] = field(default_factory=dict)
 
 
 class StandstillWatcher(Struct, frozen=True, kw_only=True):
@@ -153,11 +154,13 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
             tasks=tasks,
             moves=_answer(lambda: self._moves(head, facts, deadline)) if of_preparation else None,
             pool=self._pool(head.pool_id, facts, deadline),
+            unable=() if of_preparation else self._nodes(head.pool_id, UNABLE, facts, deadline) or (),
         )
 
     def _moves(self, head: JobHead, facts: _PoolFacts, deadline: datetime) -> bool:
         """Whether a task of the job, other than its manager, runs on a node that can work."""
-        able = self._able_nodes(head.pool_id, facts, deadline)
+        nodes = self._nodes(head.pool_id, ABLE, facts, deadline)
+        able = None if nodes is None else {node.id.lower() for node in nodes}
         pages = self.batch.list_tasks(
             head.job_id,
             odata_filter="state eq 'running'",
@@ -179,18 +182,20 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
             facts.pools[key] = _answer(ask)
         return facts.pools[key]
 
-    def _able_nodes(self, pool_id: str | None, facts: _PoolFacts, deadline: datetime) -> frozenset[str] | None:
-        """The ids (lower case) of the nodes that can take tasks; None when Batch did not say."""
+    def _nodes(
+        self, pool_id: str | None, states: frozenset[str], facts: _PoolFacts, deadline: datetime
+    ) -> tuple[ComputeNode, ...] | None:
+        """The pool's nodes in these states; None when Batch did not say."""
         if pool_id is None:
             return None
-        if (key := pool_id.lower()) not in facts.able:
-            facts.able[key] = _answer(lambda: self._list_able(pool_id, deadline))
-        return facts.able[key]
+        if (key := (pool_id.lower(), states)) not in facts.nodes:
+            facts.nodes[key] = _answer(lambda: self._list_nodes(pool_id, states, deadline))
+        return facts.nodes[key]
 
-    def _list_able(self, pool_id: str, deadline: datetime) -> frozenset[str]:
-        wanted = " or ".join(f"state eq '{state}'" for state in sorted(ABLE))
-        pages = self.batch.list_nodes(pool_id, odata_filter=wanted, select="id,state", deadline=deadline)
-        return frozenset(node.id.lower() for page in pages for node in page)
+    def _list_nodes(self, pool_id: str, states: frozenset[str], deadline: datetime) -> tuple[ComputeNode, ...]:
+        wanted = " or ".join(f"state eq '{state}'" for state in sorted(states))
+        pages = self.batch.list_nodes(pool_id, odata_filter=wanted, select=_NODE_SELECT, deadline=deadline)
+        return tuple(node for page in pages for node in page)
 
     def _is_there(self, head: JobHead, deadline: datetime) -> bool:
         """Whether a job that the listing left out, and of which a standstill was told, still exists and is active."""

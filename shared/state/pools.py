@@ -52,8 +52,12 @@ class StandstillReason(StrEnum):
         return self not in {StandstillReason.PREPARATION_FAILED, StandstillReason.PREPARATION_SLOW}
 
 
-class PoolError(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What Batch says is wrong with a pool: the error of its last resize, or of its autoscale formula."""
+class StandstillCause(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What Batch says is behind a standstill, in its own code and message.
+
+    The error of the pool's last resize or of its autoscale formula, the one that most nodes show, that of most failed
+    start tasks, or the cause (`batch.causes`) of most failed preparations.
+    """
 
     code: str = ""
     message: str = ""
@@ -62,17 +66,22 @@ class PoolError(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Standstill(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A job whose waiting tasks can't run: suspected `since`, announced once it is `confirmed` by two answers.
 
+    Until then it is nobody's business, and what follows from its reason is unset. When it is confirmed, it alone says
+    what stands still and why: `pool_id` (as Batch spells it, empty when the job names none), `reason`, `cause` (None
+    when Batch gives none), `by_state` (the pool's nodes) and `tasks` (those that wait). These are the ones of that
+    moment, so that jobs that stand still alike can be told together; only `tasks` follows later looks.
+
     `still_since` is when the first of the answers came that agreed without interruption, None before; `looked_at` the
-    last one. `free_since` is when the first answer came that nobody waits any more. `reason`, `by_state`, `error` and
-    `tasks` (those that wait) are as they were when it was confirmed; `tasks` follows later looks.
+    last one. `free_since` is when the first answer came that nobody waits any more.
     """
 
     since: datetime
     confirmed: bool = field(name="told", default=False)
     reason: StandstillReason | None = None
+    pool_id: str = ""
+    cause: StandstillCause | None = None
     still_since: datetime | None = None
     looked_at: datetime | None = None
     free_since: datetime | None = None
     tasks: int = 0
     by_state: Mapping[str, int] = {}
-    error: PoolError | None = None

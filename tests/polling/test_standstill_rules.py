@@ -18,7 +18,7 @@ from shared.polling.standstill_rules import (
     judge,
     suspect,
 )
-from shared.state.pools import PoolError, PoolMemory, StandstillReason
+from shared.state.pools import PoolMemory, StandstillCause, StandstillReason
 
 NOW = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
 WAITING = TaskCounts(active=200)
@@ -231,7 +231,7 @@ def test_a_standstill_says_what_it_was_like() -> None:
     assert outcome.standstill is not None
     assert outcome.standstill.since == NOW - minutes(40)
     assert outcome.standstill.tasks == 200
-    assert outcome.standstill.error == PoolError(code=QUOTA.code or "", message=QUOTA.message or "")
+    assert outcome.standstill.cause == StandstillCause(code=QUOTA.code or "", message=QUOTA.message or "")
 
 
 @pytest.mark.parametrize("ago", [minutes(3), minutes(29)], ids=["young", "nearly half an hour"])
