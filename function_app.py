@@ -12,7 +12,7 @@ import azure.functions as func
 from shared.composition import App, build_app
 from shared.nudges.nudge import DELIVERIES_QUEUE, POLLS_QUEUE, read_nudge
 from shared.web.errors import error_answer, error_answer_to_anybody
-from shared.web.http import Answer, Request
+from shared.web.http import Answer, Request, compressed
 from shared.web.sign_in import check_sign_in, is_required
 
 if typing.TYPE_CHECKING:
@@ -41,7 +41,7 @@ def serve_anybody(request: func.HttpRequest, handler: Callable[["Routes", Reques
         answer = handler(prepwatch().routes, _read(request))
     except Exception as error:
         answer = _failed(error, error_answer_to_anybody)
-    return _response(answer)
+    return _response(request, answer)
 
 
 def serve(request: func.HttpRequest, handler: Callable[["Routes", Request], Answer]) -> func.HttpResponse:
@@ -53,7 +53,7 @@ def serve(request: func.HttpRequest, handler: Callable[["Routes", Request], Answ
         prepwatch().nudger.send(DELIVERIES_QUEUE, answer.nudges)
     except Exception as error:
         answer = _failed(error)
-    return _response(answer)
+    return _response(request, answer)
 
 
 def _failed(error: Exception, say: Callable[[Exception], Answer] = error_answer) -> Answer:
@@ -63,7 +63,8 @@ def _failed(error: Exception, say: Callable[[Exception], Answer] = error_answer)
     return answer
 
 
-def _response(answer: Answer) -> func.HttpResponse:
+def _response(request: func.HttpRequest, answer: Answer) -> func.HttpResponse:
+    answer = compressed(answer, request.headers.get("accept-encoding", ""))
     return func.HttpResponse(answer.body, status_code=answer.status, headers=dict(answer.headers))
 
 
@@ -127,8 +128,14 @@ def untrack_job(req: func.HttpRequest) -> func.HttpResponse:
 
 @app.route(route="jobs/{jobId}/nodes", methods=["GET"])
 def list_nodes(req: func.HttpRequest) -> func.HttpResponse:
-    """The nodes of a job, as stored or as Batch answers now."""
+    """The nodes of a job as of the last poll."""
     return serve(req, lambda routes, asked: routes.list_nodes(asked))
+
+
+@app.route(route="jobs/{jobId}/live-nodes", methods=["GET"])
+def list_live_nodes(req: func.HttpRequest) -> func.HttpResponse:
+    """The nodes of a job as Batch answers now."""
+    return serve(req, lambda routes, asked: routes.list_live_nodes(asked))
 
 
 @app.route(route="jobs/{jobId}/nodes/{nodeId}", methods=["GET"])
@@ -238,4 +245,4 @@ def dashboard(req: func.HttpRequest) -> func.HttpResponse:
     """The page for people; it holds no data, so anybody may have it, even while the settings are wrong."""
     from shared.web import dashboard_page  # reads and hashes ten files: no cycle needs them
 
-    return _response(dashboard_page.page_answer(_read(req)))
+    return _response(req, dashboard_page.page_answer(_read(req)))

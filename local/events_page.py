@@ -157,7 +157,7 @@ def _request(event: Event) -> str:
     receiver = replace(webhook(secrets=secrets), content_type="application/cloudevents+json")
     request = render(receiver, Message(id=event.id, body=event.body), CREATED + timedelta(minutes=3))
     lines = ["POST / HTTP/1.1", *(f"{name}: {value}" for name, value in request.headers.items())]
-    return "```http\n" + "\n".join(lines) + f"\n\n{event.body[:60].decode()}…\n```"
+    return "```http\n" + "\n".join(lines) + f"\n\n{event.body.decode()}\n```"
 
 
 def _words(wait: timedelta) -> str:

@@ -44,6 +44,8 @@ def _type(schema: Mapping[str, Any]) -> str:
             said = " | ".join(map(_type, options))
         case {"enum": [*values]}:
             said = " | ".join(json.dumps(value) for value in values)
+        case {"type": [*kinds]}:
+            said = " | ".join(_type({**schema, "type": kind}) for kind in kinds)
         case {"type": "array", "items": dict(items)}:
             said = f"Array<{_type(items)}>"
         case {"type": "object", "additionalProperties": dict(values)}:

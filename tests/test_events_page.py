@@ -161,3 +161,15 @@ def test_answers_mean_what_the_page_says() -> None:
         assert [judged(status, tries=tries).verdict for tries in (1, 2, 3)] == ["retry", "retry", "dead"]
     assert REFUSED_TRIES == 3
     assert judged(410).verdict == "disable"
+
+
+def test_a_verifier_can_be_tried_on_the_signed_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the secret that the page names, its own verifier takes the request byte for byte as it stands there."""
+    (request,) = re.findall(r"<!-- made: headers -->\n```http\n(.*?)\n```", TEXT, re.DOTALL)
+    head, body = request.split("\n\n")
+    headers = dict(line.split(": ", 1) for line in head.splitlines()[1:])
+    (secret,) = re.findall(r"the secret is `(whsec_\S+)`", TEXT)
+    (now,) = re.findall(r"let it take (\d+) for now", TEXT)
+    monkeypatch.setattr("time.time", lambda: int(now))
+    assert verify_in_python(body.encode(), headers, [secret])
+    assert not verify_in_python(body.encode() + b"\n", headers, [secret])

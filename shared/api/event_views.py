@@ -11,6 +11,8 @@ from typing import Annotated
 from msgspec import Meta, Raw, Struct
 
 from shared.api.job_views import NodeView
+from shared.batch.model import Outcome, Phase
+from shared.state.jobs import Reason, Tracking
 
 _Moment = Annotated[datetime, Meta(tz=True)]
 
@@ -60,7 +62,7 @@ class EventView(Struct, frozen=True, kw_only=True, rename="camel"):
     type: str
     account: str | None
     job_id: str | None
-    phase: str | None
+    phase: Phase | None
     nodes: int
     time: datetime | None
     recorded_at: datetime
@@ -187,9 +189,9 @@ class ExplainedEventView(Struct, frozen=True, kw_only=True, rename="camel"):
 class PhaseExplanationView(Struct, frozen=True, kw_only=True, rename="camel"):
     """What was decided about the newest run of one phase on the node, and why."""
 
-    phase: str
-    outcome: str
-    reason: str
+    phase: Phase
+    outcome: Outcome
+    reason: Reason
     explanation: str
     event_id: str | None
 
@@ -199,7 +201,7 @@ class ExplanationView(Struct, frozen=True, kw_only=True, rename="camel"):
 
     account: str
     job_id: str
-    tracking: str
+    tracking: Tracking
     tracking_explanation: str
     announce_from: datetime | None
     node: NodeView

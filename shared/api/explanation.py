@@ -50,7 +50,7 @@ class Explainer(Struct, frozen=True, kw_only=True):
         return ExplanationView(
             account=partition,
             job_id=head.job_id,
-            tracking=head.tracking.value,
+            tracking=head.tracking,
             tracking_explanation=explain_tracking(head),
             announce_from=head.announce_from,
             node=node_view(record),
@@ -116,9 +116,9 @@ def _phases(head: JobHead, record: NodeRecord) -> Iterator[PhaseExplanationView]
         run = record.record_of(phase)
         if run is not None:
             yield PhaseExplanationView(
-                phase=phase.value,
-                outcome=outcome_of(run.info).value,
-                reason=run.reason.value,
+                phase=phase,
+                outcome=outcome_of(run.info),
+                reason=run.reason,
                 explanation=explain_phase(head, record, phase, run),
                 event_id=run.event_id,
             )

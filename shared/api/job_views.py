@@ -5,11 +5,12 @@ Owns the shapes that callers rely on; the OpenAPI document is made from them. Do
 """
 
 from datetime import datetime
+from enum import StrEnum
 
 from msgspec import Struct
 
-from shared.batch.model import ExecutionInfo
-from shared.state.jobs import PhaseCounts
+from shared.batch.model import ExecutionInfo, Outcome, Phase
+from shared.state.jobs import PhaseCounts, Reason, Tracking
 
 
 class KeyValue(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -52,7 +53,7 @@ class AccountView(Struct, frozen=True, kw_only=True, rename="camel"):
 class CauseView(Struct, frozen=True, kw_only=True, rename="camel"):
     """Why nodes fail, and how many have that cause now."""
 
-    phase: str
+    phase: Phase
     code: str
     message: str
     nodes: int
@@ -77,7 +78,7 @@ class JobView(Struct, frozen=True, kw_only=True, rename="camel"):
     account: str
     job_id: str
     state: str | None
-    tracking: str
+    tracking: Tracking
     nodes: int
     preparation: PhaseCounts
     release: PhaseCounts
@@ -108,10 +109,22 @@ class HealthView(Struct, frozen=True, kw_only=True, rename="camel"):
     reasons: tuple[str, ...] = ()
 
 
+class Status(StrEnum):
+    """How things stand in one word, the first that holds."""
+
+    FAILING = "failing"
+    """Preparation has failed on nodes that are still kept from a job's tasks."""
+    STALE = "stale"
+    """An account was not read for too long: nobody knows how things stand there now."""
+    DEGRADED = "degraded"
+    """Something may not be seen, or not reach everybody."""
+    OK = "ok"
+
+
 class SummaryView(Struct, frozen=True, kw_only=True, rename="camel"):
     """The answer of GET /api/summary."""
 
-    status: str
+    status: Status
     reasons: tuple[str, ...]
     generated_at: datetime
     accounts: tuple[AccountView, ...]
@@ -127,7 +140,7 @@ class TrackedJobView(Struct, frozen=True, kw_only=True, rename="camel"):
 
     account: str
     job_id: str
-    tracking: str
+    tracking: Tracking
     requested: bool
     state: str | None
     creation_time: datetime | None
@@ -146,8 +159,8 @@ class TrackedJobsView(Struct, frozen=True, kw_only=True, rename="camel"):
 class PhaseView(Struct, frozen=True, kw_only=True, rename="camel"):
     """One phase on one node: what it has come to, why it was (not) announced, and every field that Batch gave."""
 
-    outcome: str
-    reason: str
+    outcome: Outcome
+    reason: Reason
     event_id: str | None
     execution: ExecutionInfo
 

@@ -146,6 +146,4 @@ def node_view(record: NodeRecord) -> NodeView:
 def _phase_view(run: PhaseRecord | None) -> PhaseView | None:
     if run is None:
         return None
-    return PhaseView(
-        outcome=outcome_of(run.info).value, reason=run.reason.value, event_id=run.event_id, execution=run.info
-    )
+    return PhaseView(outcome=outcome_of(run.info), reason=run.reason, event_id=run.event_id, execution=run.info)

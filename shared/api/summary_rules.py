@@ -19,6 +19,7 @@ from shared.api.job_views import (
     JobView,
     KeyValue,
     LastPollView,
+    Status,
     SummaryView,
     TotalsView,
     TroubleView,
@@ -178,14 +179,14 @@ def _job(account: str, head: JobHead) -> JobView:
         account=account,
         job_id=head.job_id,
         state=head.state,
-        tracking=head.tracking.value,
+        tracking=head.tracking,
         nodes=head.nodes,
         preparation=head.preparation,
         release=head.release,
         stuck=head.stuck_since is not None,
         since=trouble_since(head),
         causes=tuple(
-            CauseView(phase=cause.phase.value, code=cause.code, message=cause.message, nodes=cause.nodes)
+            CauseView(phase=cause.phase, code=cause.code, message=cause.message, nodes=cause.nodes)
             for cause in head.causes
         ),
         changed_at=head.changed_at,
@@ -240,15 +241,15 @@ def _failures(heads: Sequence[JobHead]) -> list[str]:
     return words
 
 
-def _status(stale: Sequence[str], degraded: Sequence[str], wrong: Sequence[str]) -> str:
+def _status(stale: Sequence[str], degraded: Sequence[str], wrong: Sequence[str]) -> Status:
     # What fails is never hidden behind a broken chat or a blind second account.
     if wrong:
-        return "failing"
+        return Status.FAILING
     # Nobody knows how things stand now.
     if stale:
-        return "stale"
+        return Status.STALE
     # What is known may not be all, or not reach everybody.
-    return "degraded" if degraded else "ok"
+    return Status.DEGRADED if degraded else Status.OK
 
 
 def _taken_nothing(state: WebhookState) -> str:

@@ -142,7 +142,7 @@ def _view(origin: Origin, head: JobHead) -> TrackedJobView:
     return TrackedJobView(
         account=origin.partition,
         job_id=head.job_id,
-        tracking=head.tracking.value,
+        tracking=head.tracking,
         requested=head.requested,
         state=head.state,
         creation_time=head.creation_time,

@@ -5,10 +5,21 @@ Owns the shapes that callers rely on; the OpenAPI document is made from them. Do
 """
 
 from datetime import datetime
+from enum import StrEnum
 
 from msgspec import Struct
 
 from shared.delivery.faring import WebhookStanding
+
+
+class WebhookFormat(StrEnum):
+    """What a webhook is sent, and how."""
+
+    CLOUDEVENTS = "cloudevents"
+    EVENTGRID = "eventgrid"
+    TEAMS = "teams"
+    SLACK = "slack"
+    PAGERDUTY = "pagerduty"
 
 
 class PingView(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -53,7 +64,7 @@ class WebhookView(Struct, frozen=True, kw_only=True, rename="camel"):
     """A webhook and how it fares since when, and why; `due` and `dead` are counted up to 1,000."""
 
     name: str
-    format: str
+    format: WebhookFormat
     host: str
     url_ends_with: str
     events: tuple[str, ...]

@@ -13,6 +13,7 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
+from shared.batch.model import Phase
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.messages.events import Event, EventType
@@ -30,7 +31,7 @@ class StoredEvent(Struct, frozen=True, kw_only=True):
     partition: str
     event: Event
     time: datetime | None
-    phase: str | None
+    phase: Phase | None
     nodes: tuple[tuple[str, str], ...]
 
 
@@ -49,7 +50,7 @@ class _Node(Struct, frozen=True, rename="camel"):
 
 
 class _Data(Struct, frozen=True):
-    phase: str | None = None
+    phase: Phase | None = None
     nodes: tuple[_Node, ...] = ()
 
 

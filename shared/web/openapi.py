@@ -4,22 +4,30 @@ Owns the form of the document; it is made from the table of routes and the shape
 either (`web.operations`, `api.job_views` and its siblings).
 """
 
-from collections.abc import Iterable
 from functools import cache
 
 import msgspec
+from msgspec import Struct
 
 from shared.api.openmetrics import CONTENT_TYPE as METRICS_TYPE
 from shared.web.errors import ErrorBody
 from shared.web.operation import BODILESS, HTML, METRICS, Parameter, Reply, Route
-from shared.web.operations import ROUTES
+from shared.web.operations import ROUTES, TAGGED
+from shared.web.schemas import REFERENCE, schemas_of
 
-_REFERENCE = "#/components/schemas/{name}"
 _DESCRIPTION = """\
 Tells when a job preparation or release task fails on a node of Azure Batch.
 
 Lists are `{"value": [...], "nextLink": ...}`; follow `nextLink` as it is. Errors are `{"error": {...}}`, and the header
 `x-ms-error-code` repeats their code. Times are RFC 3339 in UTC."""
+_LICENSE = {"name": "MIT", "identifier": "MIT"}
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "The etag of an answer that you still have: 304 when it is still right.",
+    "schema": {"type": "string"},
+}
 _ERRORS = {
     400: "A parameter or the body is wrong; the message names it and how to mend it.",
     401: "The function key is missing or wrong. The platform says so, without a body.",
@@ -38,41 +46,37 @@ def document() -> bytes:
 
 
 def _document() -> dict[str, object]:
-    shapes = {shape for route in ROUTES for shape in _shapes(route)} | {ErrorBody}
-    _, schemas = msgspec.json.schema_components(
-        sorted(shapes, key=lambda shape: shape.__name__), ref_template=_REFERENCE
-    )
+    answered = {reply.shape for route in ROUTES for reply in route.replies if reply.shape} | {ErrorBody}
+    taken = {route.body for route in ROUTES if route.body}
     paths: dict[str, dict[str, object]] = {}
-    for route in ROUTES:
-        at = paths.setdefault(f"/{route.template}", {})
-        at[route.method.lower()] = _operation(route)
-        if route.head:
-            at["head"] = _head_of(route)
+    for tag, routes in TAGGED.items():
+        for route in routes:
+            at = paths.setdefault(f"/{route.template}", {})
+            at[route.method.lower()] = {"tags": [tag], **_operation(route)}
+            if route.head:
+                at["head"] = {"tags": [tag], **_head_of(route)}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Prepwatch", "version": "1", "description": _DESCRIPTION, "license": {"name": "MIT"}},
+        "info": {"title": "Prepwatch", "version": "1", "description": _DESCRIPTION, "license": _LICENSE},
         "servers": [{"url": "/api"}],
         "security": [{"key": []}],
+        "tags": [{"name": tag} for tag in TAGGED],
         "paths": paths,
         "components": {
-            "schemas": schemas,
+            "schemas": schemas_of(answered, taken),
             "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "x-functions-key"}},
         },
     }
 
 
-def _shapes(route: Route) -> Iterable[type]:
-    if route.body is not None:
-        yield route.body
-    for reply in route.replies:
-        yield from reply.shapes
-
-
 def _operation(route: Route) -> dict[str, object]:
     operation: dict[str, object] = {
-        "operationId": route.function,
+        "operationId": operation_id(route.function),
         "summary": route.summary,
-        "parameters": [_parameter(parameter) for parameter in route.parameters],
+        "parameters": [
+            *(_parameter(parameter) for parameter in route.parameters if parameter.listed),
+            *([_IF_NONE_MATCH] if any(reply.status == 304 for reply in route.replies) else []),
+        ],
         "responses": {
             **{str(reply.status): _reply(reply) for reply in route.replies},
             **{str(status): _error(status) for status in route.errors},
@@ -81,7 +85,7 @@ def _operation(route: Route) -> dict[str, object]:
     if route.anonymous:
         operation["security"] = []
     if route.body is not None:
-        content = {"application/json": {"schema": _schema([route.body])}}
+        content = {"application/json": {"schema": _schema(route.body)}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
 
@@ -90,7 +94,7 @@ def _head_of(route: Route) -> dict[str, object]:
     """The same answers without their bodies."""
     statuses = {**{reply.status: reply.description for reply in route.replies}, **{s: _ERRORS[s] for s in route.errors}}
     return {
-        "operationId": f"{route.function}_head",
+        "operationId": operation_id(f"{route.function}_head"),
         "summary": route.summary,
         "responses": {str(status): {"description": description} for status, description in statuses.items()},
         "security": [],
@@ -117,9 +121,7 @@ def _reply(reply: Reply) -> dict[str, object]:
     elif reply.media == HTML:
         said["content"] = {"text/html; charset=utf-8": {"schema": {"type": "string"}}}
     elif reply.media != BODILESS:
-        said["content"] = {
-            "application/json": {"schema": _schema(reply.shapes) if reply.shapes else {"type": "object"}}
-        }
+        said["content"] = {"application/json": {"schema": _schema(reply.shape) if reply.shape else {"type": "object"}}}
     return said
 
 
@@ -127,10 +129,15 @@ def _error(status: int) -> dict[str, object]:
     said: dict[str, object] = {"description": _ERRORS[status]}
     if status != 401:
         said["headers"] = {"x-ms-error-code": {"schema": {"type": "string"}}}
-        said["content"] = {"application/json": {"schema": _schema([ErrorBody])}}
+        said["content"] = {"application/json": {"schema": _schema(ErrorBody)}}
     return said
 
 
-def _schema(shapes: Iterable[type]) -> dict[str, object]:
-    references = [{"$ref": _REFERENCE.format(name=shape.__name__)} for shape in shapes]
-    return dict(references[0]) if len(references) == 1 else {"anyOf": references}
+def _schema(shape: type[Struct]) -> dict[str, object]:
+    return {"$ref": REFERENCE.format(name=shape.__name__)}
+
+
+def operation_id(name: str) -> str:
+    """The name of a function's operation: in camelCase, as generators of most languages want it."""
+    first, *more = name.split("_")
+    return first + "".join(map(str.title, more))

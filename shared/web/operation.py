@@ -9,18 +9,23 @@ from enum import StrEnum
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 MAX_TOP = 1000
 JSON, METRICS, HTML, BODILESS = "json", "metrics", "html", ""
 
 
 class Parameter(Struct, frozen=True, kw_only=True):
-    """A parameter of the query, or of the path; `schema` is its JSON Schema."""
+    """A parameter of the query, or of the path; `schema` is its JSON Schema.
+
+    One that is not `listed` is taken, but not in the document: what it asks for is an operation of its own there.
+    """
 
     name: str
     description: str
     schema: Mapping[str, object]
     in_path: bool = False
+    listed: bool = True
 
     @property
     def bounds(self) -> tuple[int, int]:
@@ -29,11 +34,11 @@ class Parameter(Struct, frozen=True, kw_only=True):
 
 
 class Reply(Struct, frozen=True, kw_only=True):
-    """An answer that is not an error; without `shapes` a JSON body is just some object."""
+    """An answer that is not an error; without `shape` a JSON body is just some object."""
 
     status: int = 200
     description: str
-    shapes: tuple[type[Struct], ...] = ()
+    shape: type[Struct] | None = None
     media: str = JSON
     headers: tuple[str, ...] = ()
 
@@ -84,9 +89,14 @@ def moment(name: str, description: str) -> Parameter:
     return text(name, description, format="date-time")
 
 
+def unlisted(parameter: Parameter) -> Parameter:
+    """The same parameter, taken but kept out of the document."""
+    return replace(parameter, listed=False)
+
+
 def answers(shape: type[Struct], description: str, status: int = 200, headers: tuple[str, ...] = ()) -> Reply:
     """An answer with a JSON body of that shape."""
-    return Reply(status=status, description=description, shapes=(shape,), headers=headers)
+    return Reply(status=status, description=description, shape=shape, headers=headers)
 
 
 NOT_MODIFIED = Reply(
@@ -94,6 +104,12 @@ NOT_MODIFIED = Reply(
 )
 
 
-def tagged_replies(*shapes: type[Struct], description: str) -> tuple[Reply, ...]:
-    """An answer with a JSON body of one of those shapes and its ETag, and none to whoever has it already."""
-    return Reply(description=description, shapes=shapes, headers=("etag",)), NOT_MODIFIED
+def tagged_replies(shape: type[Struct], description: str) -> tuple[Reply, ...]:
+    """An answer with a JSON body of that shape and its ETag, and none to whoever has it already."""
+    return Reply(description=description, shape=shape, headers=("etag",)), NOT_MODIFIED
+
+
+ACCOUNT = text("account", "The account's host, in any case. Needed when several accounts have a job of that id.")
+ONE_ACCOUNT = text("account", "The account's host, in any case: only what is of this account.")
+TOP = whole("top", "How many at most.", 1, MAX_TOP)
+SKIP = whole("skip", "What a nextLink holds.", 0, 1_000_000)

@@ -105,6 +105,9 @@ class Routes(Struct, frozen=True, kw_only=True):
         query = Query(request, ROUTE["list_nodes"])
         job_id, account = request.route["jobId"], query.host("account")
         if query.flag("live"):
+            if wrong := [name for name in ("phase", "outcome", "top", "skip") if query.text(name) is not None]:
+                message = f"{wrong[0]!r} does not go with live=true; Batch's own options are {', '.join(_LIVE)}."
+                raise RequestError(400, "UnsupportedQueryParameter", message, target=wrong[0])
             return self._live_nodes(query, job_id, account)
         if wrong := [name for name in (*_LIVE, "link") if query.text(name) is not None]:
             message = f"{wrong[0]!r} is an option of Batch and goes with live=true only."
@@ -115,6 +118,11 @@ class Routes(Struct, frozen=True, kw_only=True):
         value, more = paging.cut(request, nodes)
         view = NodesView(account=origin.partition, job_id=head.job_id, value=value, next_link=more)
         return tagged_answer(request, view)
+
+    def list_live_nodes(self, request: Request) -> Answer:
+        """GET /api/jobs/{jobId}/live-nodes."""
+        query = Query(request, ROUTE["list_live_nodes"])
+        return self._live_nodes(query, request.route["jobId"], query.host("account"))
 
     def health(self, request: Request) -> Answer:  # noqa: ARG002 - every route has one signature
         """GET /api/health: 200, or 503 as the heartbeat says, and why in general: no names, because anybody may ask."""
@@ -128,9 +136,6 @@ class Routes(Struct, frozen=True, kw_only=True):
         return json_answer(health.view, status=200 if health.well else 503)
 
     def _live_nodes(self, query: Query, job_id: str, account: str | None) -> Answer:
-        if wrong := [name for name in ("phase", "outcome", "top", "skip") if query.text(name) is not None]:
-            message = f"{wrong[0]!r} does not go with live=true; Batch's own options are {', '.join(_LIVE)}."
-            raise RequestError(400, "UnsupportedQueryParameter", message, target=wrong[0])
         options = ListingOptions(
             filter=query.text("$filter"),
             select=query.text("$select"),

@@ -24,6 +24,7 @@ ROUTES = {
     "track_job": ("PUT", "jobs/{jobId}", "FUNCTION"),
     "untrack_job": ("DELETE", "jobs/{jobId}", "FUNCTION"),
     "list_nodes": ("GET", "jobs/{jobId}/nodes", "FUNCTION"),
+    "list_live_nodes": ("GET", "jobs/{jobId}/live-nodes", "FUNCTION"),
     "explain_node": ("GET", "jobs/{jobId}/nodes/{nodeId}", "FUNCTION"),
     "list_events": ("GET", "events", "FUNCTION"),
     "get_event": ("GET", "events/{eventId}", "FUNCTION"),
@@ -47,6 +48,7 @@ ROUTES = {
 ANYTHING = {"jobId": JOB, "nodeId": "node-1", "eventId": "none", "name": "none"}
 CALLED_ONE_BY_ONE = {"summary", "list_jobs", "track_job", "list_nodes", "untrack_job", "health"}
 LATER = {
+    "list_live_nodes": 404,
     "explain_node": 200,
     "list_events": 200,
     "get_event": 404,

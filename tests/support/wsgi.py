@@ -58,5 +58,6 @@ def _headers(environment: WSGIEnvironment) -> dict[str, str]:
     return {
         name.removeprefix("HTTP_").replace("_", "-").lower(): str(value)
         for name, value in environment.items()
-        if name.startswith("HTTP_")
+        # The tools ask for compression, but don't undo it when they call an application directly.
+        if name.startswith("HTTP_") and name != "HTTP_ACCEPT_ENCODING"
     }

@@ -156,6 +156,7 @@ def test_each_function_has_its_own_route() -> None:
             routes[function.get_function_name()] = (methods, trigger.route)  # type: ignore[attr-defined]
     assert len(set(routes.values())) == len(routes)
     expected = {
+        "list_live_nodes": (("GET",), "jobs/{jobId}/live-nodes"),
         "explain_node": (("GET",), "jobs/{jobId}/nodes/{nodeId}"),
         "list_events": (("GET",), "events"),
         "get_event": (("GET",), "events/{eventId}"),

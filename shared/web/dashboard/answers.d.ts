@@ -18,7 +18,7 @@ type AttemptView = {
 };
 
 type CauseView = {
-  phase: string;
+  phase: Phase;
   code: string;
   message: string;
   nodes: number;
@@ -28,7 +28,7 @@ type Check = {
   name: string;
   ok: boolean;
   message: string;
-  remedy?: string | null;
+  remedy: string | null;
 };
 
 type ContainerInfo = {
@@ -84,14 +84,14 @@ type ErrorBody = {
 type ErrorDetail = {
   code: string;
   message: string;
-  target?: string | null;
+  target: string | null;
 };
 
 type ErrorInfo = {
   code: string;
   message: string;
-  target?: string | null;
-  details?: Array<ErrorDetail>;
+  target: string | null;
+  details: Array<ErrorDetail>;
 };
 
 type EventHistoryView = {
@@ -106,7 +106,7 @@ type EventView = {
   type: string;
   account: string | null;
   jobId: string | null;
-  phase: string | null;
+  phase: Phase | null;
   nodes: number;
   time: string | null;
   recordedAt: string;
@@ -115,7 +115,7 @@ type EventView = {
 
 type EventsView = {
   value: Array<EventView>;
-  nextLink?: string | null;
+  nextLink: string | null;
 };
 
 type ExecutionInfo = {
@@ -143,7 +143,7 @@ type ExplainedEventView = {
 type ExplanationView = {
   account: string;
   jobId: string;
-  tracking: string;
+  tracking: Tracking;
   trackingExplanation: string;
   announceFrom: string | null;
   node: NodeView;
@@ -159,14 +159,14 @@ type FailureInfo = {
 };
 
 type HealthView = {
-  reasons?: Array<string>;
+  reasons: Array<string>;
 };
 
 type JobView = {
   account: string;
   jobId: string;
   state: string | null;
-  tracking: string;
+  tracking: Tracking;
   nodes: number;
   preparation: PhaseCounts;
   release: PhaseCounts;
@@ -225,7 +225,7 @@ type MuteView = {
 
 type MutesView = {
   value: Array<MuteView>;
-  nextLink?: string | null;
+  nextLink: string | null;
 };
 
 type NameValuePair = {
@@ -254,29 +254,33 @@ type NodesView = {
   account: string;
   jobId: string;
   value: Array<NodeView>;
-  nextLink?: string | null;
+  nextLink: string | null;
 };
 
+type Outcome = "failed" | "retrying" | "running" | "succeeded" | "unknown";
+
+type Phase = "preparation" | "release";
+
 type PhaseCounts = {
-  running?: number;
-  retrying?: number;
-  succeeded?: number;
-  failed?: number;
-  unknown?: number;
-  open?: number;
+  running: number;
+  retrying: number;
+  succeeded: number;
+  failed: number;
+  unknown: number;
+  open: number;
 };
 
 type PhaseExplanationView = {
-  phase: string;
-  outcome: string;
-  reason: string;
+  phase: Phase;
+  outcome: Outcome;
+  reason: Reason;
   explanation: string;
   eventId: string | null;
 };
 
 type PhaseView = {
-  outcome: string;
-  reason: string;
+  outcome: Outcome;
+  reason: Reason;
   eventId: string | null;
   execution: ExecutionInfo;
 };
@@ -292,6 +296,8 @@ type PingView = {
   answer: string;
   advice: string | null;
 };
+
+type Reason = "beforeFirstSight" | "newlyFailed" | "notFailed" | "resolved";
 
 type RedeliveredView = {
   eventId: string;
@@ -326,8 +332,10 @@ type RedeliveryView = {
 
 type ShownState = "closed" | "dead" | "delivered" | "pending";
 
+type Status = "degraded" | "failing" | "ok" | "stale";
+
 type SummaryView = {
-  status: string;
+  status: Status;
   reasons: Array<string>;
   generatedAt: string;
   accounts: Array<AccountView>;
@@ -335,7 +343,7 @@ type SummaryView = {
   value: Array<JobView>;
   deliveries: DeliveriesView;
   webhooks: WebhooksView;
-  nextLink?: string | null;
+  nextLink: string | null;
 };
 
 type TotalsView = {
@@ -348,7 +356,7 @@ type TotalsView = {
 type TrackedJobView = {
   account: string;
   jobId: string;
-  tracking: string;
+  tracking: Tracking;
   requested: boolean;
   state: string | null;
   creationTime: string | null;
@@ -359,14 +367,16 @@ type TrackedJobView = {
 
 type TrackedJobsView = {
   value: Array<TrackedJobView>;
-  nextLink?: string | null;
+  nextLink: string | null;
 };
+
+type Tracking = "gone" | "noPreparationTask" | "settled" | "stopped" | "unreachable" | "watching";
 
 type TroubleView = {
   code: string;
   message: string;
-  requestId?: string | null;
-  values?: Array<KeyValue>;
+  requestId: string | null;
+  values: Array<KeyValue>;
 };
 
 type UntoldView = {
@@ -376,6 +386,8 @@ type UntoldView = {
   since: string | null;
   refusal: string | null;
 };
+
+type WebhookFormat = "cloudevents" | "eventgrid" | "pagerduty" | "slack" | "teams";
 
 type WebhookMatchView = {
   webhook: string;
@@ -389,7 +401,7 @@ type WebhookStanding = "disabled" | "failing" | "off" | "ok";
 
 type WebhookView = {
   name: string;
-  format: string;
+  format: WebhookFormat;
   host: string;
   urlEndsWith: string;
   events: Array<string>;
@@ -411,7 +423,7 @@ type WebhookView = {
 
 type WebhooksListView = {
   value: Array<WebhookView>;
-  nextLink?: string | null;
+  nextLink: string | null;
 };
 
 type WebhooksView = {

@@ -26,6 +26,7 @@ export class ApiError extends Error {
  * @returns {Promise<any>}
  */
 export async function call(method, path, body) {
+  /** @type {Record<string, string>} */
   const headers = {};
   const key = sessionStorage.getItem(KEY);
   if (key) headers["x-functions-key"] = key;

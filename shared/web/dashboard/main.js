@@ -33,7 +33,10 @@ function connectionWords() {
 
 function refreshView() {
   part("main").setAttribute("aria-busy", "false");
-  document.body.classList.toggle("old", Boolean(page.trouble) || page.summary?.accounts.some((account) => account.stale) === true);
+  document.body.classList.toggle(
+    "old",
+    Boolean(page.trouble) || page.summary?.accounts.some((account) => account.stale) === true,
+  );
   document.title =
     page.summary && page.summary.status !== "ok"
       ? `${VERDICTS[page.summary.status]?.[2] ?? page.summary.status} · Prepwatch`

@@ -79,7 +79,7 @@ export const nodesMark = () => chosen.nodes.map((node) => outcomes(node).join(""
 
 export function nodesTable() {
   const wanted = chosen.nodes
-    .filter((node) => !chosen.outcome || outcomes(node).includes(chosen.outcome))
+    .filter((node) => !chosen.outcome || outcomes(node).some((outcome) => outcome === chosen.outcome))
     .sort((one, other) => worst(one) - worst(other));
   const choose = (/** @type {{ target: HTMLSelectElement }} */ event) => {
     Object.assign(chosen, { outcome: event.target.value, more: MOST_SHOWN_NODES });

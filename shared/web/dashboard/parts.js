@@ -96,7 +96,12 @@ export function aboutGivenUp() {
   return h(
     "span",
     { class: "acts" },
-    button("Send the given-up again", "redeliveries", { state: "dead" }, (told) => `${count(told.queued, "message")} will be sent again`),
+    button(
+      "Send the given-up again",
+      "redeliveries",
+      { state: "dead" },
+      (told) => `${count(told.queued, "message")} will be sent again`,
+    ),
     button("Dismiss them", "dismissals", {}, (told) => `${count(told.dismissed, "message")} dismissed`),
   );
 }

@@ -127,7 +127,12 @@ export function kindOf(type) {
   return KINDS[name] ?? ["bell", "", name];
 }
 
-const DELIVERY = { delivered: ["good", "delivered"], pending: ["", "waiting"], dead: ["bad", "given up"], closed: ["", "closed"] };
+const DELIVERY = {
+  delivered: ["good", "delivered"],
+  pending: ["", "waiting"],
+  dead: ["bad", "given up"],
+  closed: ["", "closed"],
+};
 
 /** @param {DeliveryView[]} deliveries */
 export function deliveryTags(deliveries) {

@@ -262,6 +262,7 @@ ASKED = (
     Ask(function="list_jobs"),
     Ask(function="list_nodes", route={"jobId": "job"}),
     Ask(function="list_nodes", route={"jobId": "job"}, query={"live": "true", "$filter": f"sig={TEXT_SECRET}"}),
+    Ask(function="list_live_nodes", route={"jobId": "job"}),
     *(Ask(function="explain_node", route={"jobId": job, "nodeId": "n"}) for job in ("job", "ok")),
     Ask(function="list_events"),
     Ask(function="redeliver_events", body=b'{"state":"dead"}'),

@@ -1,0 +1,71 @@
+"""The HTTP routes about events and their deliveries: what each takes and answers.
+
+Owns their description. Does not own what they do (`web.events`) or the other routes (`web.operations`).
+"""
+
+from shared.api.event_views import (
+    DismissalsRequest,
+    DismissalsView,
+    EventHistoryView,
+    EventsView,
+    RedeliveredView,
+    RedeliveriesRequest,
+    RedeliveriesView,
+    ShownState,
+)
+from shared.web.operation import ONE_ACCOUNT, TOP, Route, answers, choice, moment, path, tagged_replies, text
+
+_EVENT = path("eventId", "The event's id.")
+
+EVENTS = (
+    Route(
+        function="list_events",
+        method="GET",
+        template="events",
+        summary="What was told, newest first",
+        parameters=(
+            choice("state", "Only events with a delivery in this state.", ShownState),
+            text("job", "Only events of this job."),
+            ONE_ACCOUNT,
+            moment("since", "Only events recorded then or later."),
+            moment("until", "Only events recorded before."),
+            TOP,
+            text("skip-token", "What a nextLink holds."),
+        ),
+        replies=tagged_replies(EventsView, description="A page of events."),
+    ),
+    Route(
+        function="get_event",
+        method="GET",
+        template="events/{eventId}",
+        summary="An event as it is sent, and how each delivery went",
+        parameters=(_EVENT,),
+        replies=tagged_replies(EventHistoryView, description="The event."),
+    ),
+    Route(
+        function="redeliver_event",
+        method="POST",
+        template="events/{eventId}/redeliver",
+        summary="Send an event again",
+        parameters=(_EVENT, text("webhook", "Only to this webhook.")),
+        replies=(answers(RedeliveredView, "It will be sent again: same id, same bytes.", 202),),
+        errors=(400, 401, 404, 409, 500, 503),
+    ),
+    Route(
+        function="redeliver_events",
+        method="POST",
+        template="redeliveries",
+        summary="Send a range of events, or all that were given up, again",
+        body=RedeliveriesRequest,
+        replies=(answers(RedeliveriesView, "They will be sent again, up to 1,000 in a call.", 202),),
+    ),
+    Route(
+        function="dismiss_deliveries",
+        method="POST",
+        template="dismissals",
+        summary="Take what was given up off the list of what is wrong",
+        body=DismissalsRequest,
+        replies=(answers(DismissalsView, "It is no fault any more, and stays in the history; 1,000 in a call."),),
+        errors=(400, 401, 404, 500, 503),
+    ),
+)
