@@ -150,6 +150,12 @@ def list_events(req: func.HttpRequest) -> func.HttpResponse:
     return serve(req, lambda routes, asked: routes.events.list_events(asked))
 
 
+@app.route(route="trends", methods=["GET"])
+def trends(req: func.HttpRequest) -> func.HttpResponse:
+    """How many nodes failed on which day."""
+    return serve(req, lambda routes, asked: routes.events.trends(asked))
+
+
 @app.route(route="events/{eventId}", methods=["GET"])
 def get_event(req: func.HttpRequest) -> func.HttpResponse:
     """One event, and how its deliveries went."""

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from shared.api.diagnostics import Diagnostics, Identity
 from shared.api.dismissal import Dismissal
 from shared.api.explanation import Explainer
-from shared.api.history import History
+from shared.api.history import History, Trends
 from shared.api.metrics import Metrics
 from shared.api.mutes import Mutes
 from shared.api.nodes import NodeLister
@@ -75,6 +75,7 @@ def compose_routes(parts: Parts) -> Routes:
             ),
             dismissal=Dismissal(table=table, clock=clock, archive=archive, webhooks=webhooks),
             explainer=Explainer(lister=lister, archive=archive, webhooks=webhooks, clock=clock),
+            trends_source=Trends(archive=archive, clock=clock),
             accounts=accounts,
         ),
         webhooks=WebhookRoutes(

@@ -4,7 +4,7 @@ Owns the shapes that callers rely on; the OpenAPI document is made from them. Do
 (`api.history`, `api.redelivery`, `api.explanation`). Names are camelCase on the wire, times RFC 3339 in UTC.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -207,3 +207,40 @@ class ExplanationView(Struct, frozen=True, kw_only=True, rename="camel"):
     node: NodeView
     phases: tuple[PhaseExplanationView, ...]
     events: tuple[ExplainedEventView, ...]
+
+
+class TrendBy(StrEnum):
+    """By what failures are counted."""
+
+    CODE = "code"
+    POOL = "pool"
+    JOB = "job"
+
+
+class TrendView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """How many nodes failed for one code, in one pool or of one job: in all, and on each of the days.
+
+    `name` is null for all that have no row of their own. `first` and `last` are when the earliest and the latest of
+    these failures happened.
+    """
+
+    name: str | None
+    total: int
+    counts: tuple[int, ...]
+    first: datetime
+    last: datetime
+
+
+class TrendsView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The answer of GET /api/trends: one row for each code, pool or job, most failures first.
+
+    `complete` is false when there were more events than are read for one answer; then the days before `countedFrom`
+    are not counted, and its own day only in part. Failures that were not told, because they were older than
+    FIRST_SIGHT_SECONDS when their job was first seen, are not counted either.
+    """
+
+    by: TrendBy
+    days: tuple[date, ...]
+    counted_from: datetime
+    complete: bool
+    value: tuple[TrendView, ...]

@@ -125,6 +125,18 @@ def families(
             "Jobs none of whose nodes can take their tasks.",
             [_of(one.account, sum(head.stuck_since is not None for head in one.heads)) for one in accounts],
         ),
+        _counter(
+            "prepwatch_failures",
+            "Failures that were found on nodes, by pool, phase and code.",
+            [
+                Sample(
+                    labels={"account": name, "pool": one.pool_id, "phase": one.phase, "code": one.code},
+                    value=one.failures,
+                )
+                for name, cycle in cycles
+                for one in cycle.failures
+            ],
+        ),
         _counter("prepwatch_cycles", "Cycles that ended.", [_of(name, cycle.cycles) for name, cycle in cycles]),
         _counter(
             "prepwatch_good_cycles",

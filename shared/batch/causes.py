@@ -34,9 +34,14 @@ def cause_of(info: ExecutionInfo | StartTaskInfo) -> tuple[str, str]:
     return _cause(failure and failure.code, failure and failure.message, info.exit_code)
 
 
+def code_of(code: str | None, exit_code: int | None) -> str:
+    """The code of a failure: Batch's own, or ours where Batch gives only an exit code, or nothing."""
+    return code or (EXIT_CODE if exit_code else UNKNOWN)
+
+
 @lru_cache(maxsize=1024)  # a job's nodes fail for few different reasons, thousands of times
 def _cause(code: str | None, message: str | None, exit_code: int | None) -> tuple[str, str]:
-    code = code or (EXIT_CODE if exit_code else UNKNOWN)
+    code = code_of(code, exit_code)
     if code == EXIT_CODE and exit_code is not None:
         return code, f"The task exited with exit code {exit_code}."
     return code, normalise(message or "")

@@ -13,6 +13,7 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
+from shared.batch.causes import code_of
 from shared.batch.model import Phase
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
@@ -26,13 +27,14 @@ _JUST_AFTER = "!"  # sorts before every character of an id, so that id + "!" fol
 
 
 class StoredEvent(Struct, frozen=True, kw_only=True):
-    """An event as it lies in a partition; `nodes` are pool and node id of those that it names."""
+    """An event as it lies in a partition; `nodes` are pool and node id of those it names, `codes` why they failed."""
 
     partition: str
     event: Event
     time: datetime | None
     phase: Phase | None
     nodes: tuple[tuple[str, str], ...]
+    codes: tuple[str, ...] = ()
 
 
 class StoredDelivery(Struct, frozen=True, kw_only=True):
@@ -44,9 +46,15 @@ class StoredDelivery(Struct, frozen=True, kw_only=True):
     row: Row
 
 
+class _Failure(Struct, frozen=True):
+    code: str | None = None
+
+
 class _Node(Struct, frozen=True, rename="camel"):
     pool_id: str = ""
     node_id: str = ""
+    exit_code: int | None = None
+    failure_info: _Failure | None = None
 
 
 class _Data(Struct, frozen=True):
@@ -201,4 +209,7 @@ def _decode(partition: str, row: Row) -> StoredEvent:
         pools=frozenset(pool for pool, _ in nodes),
         body=body,
     )
-    return StoredEvent(partition=partition, event=event, time=said.time, phase=said.data.phase, nodes=nodes)
+    codes = tuple(code_of((node.failure_info or _Failure()).code, node.exit_code) for node in said.data.nodes)
+    return StoredEvent(
+        partition=partition, event=event, time=said.time, phase=said.data.phase, nodes=nodes, codes=codes
+    )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from shared.batch.model import BatchJob
 from shared.delivery.run import Deliverer, DeliveryRun
@@ -30,6 +30,7 @@ from shared.polling.cycle_rules import (
     listing_start,
     skip_cycle,
 )
+from shared.polling.failure_counts import FailureCounter
 from shared.polling.heads import HeadKeeper, jobs_that_may_wait
 from shared.polling.heartbeat import Heartbeat
 from shared.polling.job import JobWatcher
@@ -37,7 +38,7 @@ from shared.polling.nodes import NodeWatcher
 from shared.polling.request_counter import RequestCounter
 from shared.polling.standstills import StandstillWatcher
 from shared.polling.tails import StderrTails
-from shared.polling.watching import JobRound, Progress, request_id
+from shared.polling.watching import JobRound, Progress, write_cycle_line
 from shared.ports import BatchService, Clock, Lanes, Row, Table
 from shared.state.jobs import Cycle
 from shared.state.rows import CYCLE, OWN, from_row
@@ -85,6 +86,7 @@ class Poller(Struct, frozen=True, kw_only=True):
     heartbeat: Heartbeat
     requests: RequestCounter
     turns: Turns
+    failures: FailureCounter = field(default_factory=FailureCounter)
 
     @property
     def account(self) -> str:
@@ -180,6 +182,7 @@ class Poller(Struct, frozen=True, kw_only=True):
                     origin=self.origin,
                     max_nodes=self.settings.max_nodes,
                     tails=StderrTails(batch=self.batch, clock=self.clock, max_bytes=self.settings.stderr_tail_bytes),
+                    count=self.failures.add,
                 ),
                 offer=deliveries.offer,
             )
@@ -212,6 +215,7 @@ class Poller(Struct, frozen=True, kw_only=True):
             error=progress.stopped_by,
             requests=self.requests.take(),
             counted=progress.counted,
+            failures=self.failures.take(),
         )
         written = self._write(row, cycle, partial(self._finished, result), result.finished_at, turn, deliveries)
         digests = DigestRun(self.origin, deliveries)
@@ -220,6 +224,7 @@ class Poller(Struct, frozen=True, kw_only=True):
         nudge = undelivered > 0 or digests.due_soon() is not None
         if written is None:
             self.requests.give_back(result.requests)
+            self.failures.give_back(result.failures)
             overtaken = "overtaken by another cycle"
             return CycleReport(account=self.account, skipped=overtaken, undelivered=undelivered, nudge=nudge)
         report = CycleReport(
@@ -231,7 +236,7 @@ class Poller(Struct, frozen=True, kw_only=True):
             undelivered=undelivered,
             nudge=nudge,
         )
-        self._log(report, result, written)
+        write_cycle_line(self.account, result, written, self.clock())
         self.heartbeat.beat()
         return report
 
@@ -284,17 +289,3 @@ class Poller(Struct, frozen=True, kw_only=True):
     def _read_cycle(self) -> tuple[Row | None, Cycle | None]:
         row = self.table.get(self.account, CYCLE)
         return row, from_row(row, Cycle) if row else None
-
-    def _log(self, report: CycleReport, result: CycleResult, cycle: Cycle) -> None:
-        write_line(
-            "cycle",
-            account=report.account,
-            jobs=report.jobs,
-            notLookedAt=report.not_looked_at,
-            errors=report.errors,
-            good=report.good,
-            readUpTo=cycle.read_up_to,
-            seconds=(self.clock() - result.started_at).total_seconds(),
-            error=str(result.error) if result.error else None,
-            requestId=request_id(result.error),
-        )

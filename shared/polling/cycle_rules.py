@@ -16,6 +16,7 @@ from shared.errors import AccountDeniedError, PrepwatchError, ThrottledError
 from shared.messages.events import Event, EventType, Origin, account_event, trouble_data
 from shared.moments import as_utc
 from shared.patterns import JobPatterns
+from shared.polling.failure_counts import Kind, grown
 from shared.polling.job_rules import is_ending, is_job_completed, is_same_incarnation, trouble_of
 from shared.polling.waiting import Waiting, go_on_waiting, wait
 from shared.ports import Row
@@ -64,8 +65,8 @@ class CycleResult(Struct, frozen=True, kw_only=True):
 
     `listed` says that the job listing was complete and every job to look at has a stored head; `looked_at` and
     `waiting` name jobs by lower-case id, `sighted` those that were listed for the first time; `error` is the
-    account-wide error that ended the cycle, None for none; `requests` counts what Batch was asked, by code;
-    `counted` are the pools, None when they were not to be counted.
+    account-wide error that ended the cycle, None for none; `requests` counts what Batch was asked, by code, `failures`
+    what newly failed; `counted` are the pools, None when they were not to be counted.
     """
 
     started_at: datetime
@@ -78,6 +79,7 @@ class CycleResult(Struct, frozen=True, kw_only=True):
     error: PrepwatchError | None
     requests: Mapping[str, int] = field(default_factory=dict)
     counted: Counted | None = None
+    failures: Mapping[Kind, int] = field(default_factory=dict)
 
 
 def listing_start(cycle: Cycle | None, window: timedelta, now: datetime) -> datetime:
@@ -131,8 +133,7 @@ def finish_cycle(
     moment that lies further back than `stale_after`. That nothing ran for so long is told by the first cycle that does.
     """
     known = before or Cycle(started_at=_LONG_AGO, finished_at=_LONG_AGO)
-    good = result.listed and result.error is None
-    now = result.finished_at
+    good, now = result.listed and result.error is None, result.finished_at
     throttled = isinstance(result.error, ThrottledError)
     waiting = _waiting(known, result)
     cycle = Cycle(
@@ -154,6 +155,7 @@ def finish_cycle(
         requests=dict(Counter(known.requests) + Counter(result.requests)),
         pools=dict(known.pools if result.counted is None else result.counted.pools),
         pools_error=known.pools_error if result.counted is None else result.counted.error,
+        failures=grown(known.failures, result.failures),
     )
     # A cycle that Batch's throttling cut short has got on: the next goes on where it stopped.
     got_on = good or (result.listed and throttled and bool(result.looked_at))

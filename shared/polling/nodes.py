@@ -4,7 +4,7 @@ Owns reading the chunks that a portion needs, and the walk of one portion throug
 the size of portions (`changes.portions`), any rule, or the job as a whole (`polling.job`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -24,7 +24,7 @@ from shared.polling.tails import Allowance, StderrTails
 from shared.ports import BatchService, Row, Table
 from shared.reprs import repr_without
 from shared.state.chunks import Chunk, Cover, decode_chunk, first_prefixes
-from shared.state.jobs import JobHead
+from shared.state.jobs import Change, JobHead
 from shared.state.rows import chunk_key, unpack
 
 _POINT_READS = 4  # up to so many chunks are read one by one, more with one range query
@@ -56,13 +56,14 @@ class Facts(Struct, frozen=True, kw_only=True):
 
 
 class NodeWatcher(Struct, frozen=True, kw_only=True):
-    """Takes in the nodes of one account's jobs; an event tells of at most `max_nodes`."""
+    """Takes in the nodes of one account's jobs; an event has at most `max_nodes`, `count` hears what is written."""
 
     batch: BatchService
     table: Table
     origin: Origin
     max_nodes: int
     tails: StderrTails
+    count: Callable[[Iterable[Change]], None]
 
     def take_in(self, listing: Listing, facts: Facts, writer: JobWriter) -> bool:
         """Write what a listing changed, with the facts; whether all of it was written.
@@ -132,6 +133,7 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
         # apply
         for step in (*slices, last):
             writer.write(step, now)
+        self.count(update.change for update in updates if update.change is not None)
         return replace(facts, head=writer.head, events=())
 
     def _was_created_again(self, head: JobHead, deadline: datetime) -> bool:

@@ -14,9 +14,10 @@ from msgspec import Struct, field
 from shared.errors import AccountDeniedError, BatchError, PrepwatchError, StoreError, ThrottledError
 from shared.journal import write_line
 from shared.nudges.turns import Turn
-from shared.polling.cycle_rules import DueJob, KnownJob
+from shared.polling.cycle_rules import CycleResult, DueJob, KnownJob
 from shared.polling.job import JobWatcher, Look
 from shared.ports import Lanes
+from shared.state.jobs import Cycle
 from shared.state.pools import Counted
 
 
@@ -111,6 +112,22 @@ class JobRound(Struct, frozen=True, kw_only=True):
             except StoreError as error:
                 account, job = self.watcher.origin.account, look.head.job_id
                 write_line("job-error-lost", account=account, job=job, error=str(error))
+
+
+def write_cycle_line(account: str, result: CycleResult, cycle: Cycle, now: datetime) -> None:
+    """Say in the log how a cycle went, and up to when the account is read."""
+    write_line(
+        "cycle",
+        account=account,
+        jobs=len(result.looked_at),
+        notLookedAt=len(result.waiting),
+        errors=result.job_errors,
+        good=result.listed and result.error is None,
+        readUpTo=cycle.read_up_to,
+        seconds=(now - result.started_at).total_seconds(),
+        error=str(result.error) if result.error else None,
+        requestId=request_id(result.error),
+    )
 
 
 def request_id(error: PrepwatchError | None) -> str | None:

@@ -202,6 +202,15 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.preparation if phase is Phase.PREPARATION else self.release
 
 
+class FailureCount(Struct, frozen=True, kw_only=True, rename={"pool_id": "pool"}):
+    """How many failures of a phase with a code there ever were in a pool."""
+
+    pool_id: str
+    phase: str
+    code: str
+    failures: int
+
+
 class Cycle(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How the last cycle of an account went, and up to when the account is read.
 
@@ -210,7 +219,7 @@ class Cycle(Struct, frozen=True, kw_only=True, omit_defaults=True):
     jobs. Both are None before the first complete listing. `waiting` says for each job that was due and not looked at
     when it last was, or was first listed; of very many only the longest waiting are named there, and
     `waiting_unnamed` counts the others. No request goes to Batch before `not_before`, which `throttles` in a row have
-    pushed on. `cycles`, `good_cycles`, `throttled` and `requests` (by the code of the answer) only ever grow.
+    pushed on. `cycles`, `good_cycles`, `throttled`, `requests` (by the code of the answer), `failures` only ever grow.
     `pools` are those of watched jobs as they were last counted, by lower-case id; `pools_error` says why they could not
     be counted, None when they were.
     """
@@ -234,6 +243,7 @@ class Cycle(Struct, frozen=True, kw_only=True, omit_defaults=True):
     requests: dict[str, int] = {}
     pools: dict[str, PoolMemory] = {}
     pools_error: str | None = None
+    failures: tuple[FailureCount, ...] = ()
     commit: str = ""
 
 

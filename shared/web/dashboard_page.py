@@ -17,7 +17,7 @@ from shared.web.http import Answer, Request, tagged
 _FILES = Path(__file__).parent / "dashboard"
 _STYLES = ("dashboard.css",)
 _SCRIPTS = (
-    *("elements.js", "words.js", "address.js", "api.js", "parts.js", "rounds.js", "lists.js", "nodemap.js"),
+    *("elements.js", "words.js", "address.js", "api.js", "rounds.js", "parts.js", "lists.js", "nodemap.js"),
     *("overview.js", "mutes.js", "nodes.js", "job.js", "side.js", "phases.js", "dialogs.js", "main.js"),
 )
 """In this order: each imports only from those before it."""

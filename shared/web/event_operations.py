@@ -12,8 +12,11 @@ from shared.api.event_views import (
     RedeliveriesRequest,
     RedeliveriesView,
     ShownState,
+    TrendBy,
+    TrendsView,
 )
-from shared.web.operation import ONE_ACCOUNT, TOP, Route, answers, choice, moment, path, tagged_replies, text
+from shared.api.history import DEFAULT_DAYS, MAX_DAYS
+from shared.web.operation import ONE_ACCOUNT, TOP, Route, answers, choice, moment, path, tagged_replies, text, whole
 
 _EVENT = path("eventId", "The event's id.")
 
@@ -33,6 +36,20 @@ EVENTS = (
             text("skip-token", "What a nextLink holds."),
         ),
         replies=tagged_replies(EventsView, description="A page of events."),
+    ),
+    Route(
+        function="trends",
+        method="GET",
+        template="trends",
+        summary="How many nodes failed on which day, by code, pool or job",
+        parameters=(
+            choice("by", "What the rows are: codes (as without it), pools or jobs.", TrendBy),
+            whole("days", f"How many days, today among them; {DEFAULT_DAYS} without it.", 1, MAX_DAYS),
+            ONE_ACCOUNT,
+            text("job", "Only failures of this job, in any case."),
+            text("pool", "Only failures in this pool, in any case."),
+        ),
+        replies=tagged_replies(TrendsView, description="The failures, most first; days are those of UTC."),
     ),
     Route(
         function="get_event",

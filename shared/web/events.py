@@ -19,9 +19,10 @@ from shared.api.event_views import (
     RedeliveryResult,
     RedeliveryState,
     ShownState,
+    TrendBy,
 )
 from shared.api.explanation import Explainer
-from shared.api.history import EventFilter, History
+from shared.api.history import DEFAULT_DAYS, EventFilter, History, TrendFilter, Trends
 from shared.api.redelivery import Range, Redelivery
 from shared.ledger.archive import EVENT_ID
 from shared.state.rows import OWN
@@ -40,6 +41,7 @@ class EventRoutes(Struct, frozen=True, kw_only=True):
     redelivery: Redelivery
     dismissal: Dismissal
     explainer: Explainer
+    trends_source: Trends
     accounts: Sequence[str]
 
     def explain_node(self, request: Request) -> Answer:
@@ -67,6 +69,13 @@ class EventRoutes(Struct, frozen=True, kw_only=True):
         value, more = self.history.list_events(wanted, top=top, after=token)
         view = EventsView(value=value, next_link=next_token_link(request, more) if more else None)
         return tagged_answer(request, view)
+
+    def trends(self, request: Request) -> Answer:
+        """GET /api/trends."""
+        query = Query(request, ROUTE["trends"])
+        wanted = TrendFilter(account=query.host("account"), job=query.text("job"), pool=query.text("pool"))
+        by, days = query.choice("by", TrendBy) or TrendBy.CODE, query.number("days") or DEFAULT_DAYS
+        return tagged_answer(request, self.trends_source.count(by, days, wanted))
 
     def get_event(self, request: Request) -> Answer:
         """GET /api/events/{eventId}."""

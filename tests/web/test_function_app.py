@@ -159,6 +159,7 @@ def test_each_function_has_its_own_route() -> None:
         "list_live_nodes": (("GET",), "jobs/{jobId}/live-nodes"),
         "explain_node": (("GET",), "jobs/{jobId}/nodes/{nodeId}"),
         "list_events": (("GET",), "events"),
+        "trends": (("GET",), "trends"),
         "get_event": (("GET",), "events/{eventId}"),
         "redeliver_event": (("POST",), "events/{eventId}/redeliver"),
         "redeliver_events": (("POST",), "redeliveries"),

@@ -24,14 +24,13 @@ from trials.promises.listeners import Listener
 from trials.promises.moving import why_it_moves
 from trials.promises.mutes import StandingMutes
 from trials.promises.seen import OPPOSITES, SeenEvent, is_told_by, occurrence_of, words_of
+from trials.promises.totals import Totals
 from trials.promises.truth import Incarnation, Occurrence
 from trials.simulation.baton import Owner
 from trials.simulation.receivers import Letter, Receipt
 
 Place = tuple[str, str]  # webhook, event id
 _TROUBLES = frozenset(OPPOSITES.values())
-
-
 _LOOKS = timedelta(minutes=2)
 """How long ago a look at a job may have begun whose result is stored now."""
 _STUCK_FOR = timedelta(minutes=2) - timedelta(seconds=5)
@@ -64,6 +63,7 @@ class Witness:
     accepted: set[Place] = field(default_factory=set)
     read_up_to: list[tuple[datetime, datetime]] = field(default_factory=list)
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
+    totals: Totals = field(default_factory=Totals)
     mutes: StandingMutes = field(default_factory=StandingMutes)
     listeners: dict[str, Listener] = field(default_factory=dict)
     _last_cycle: datetime | None = None
@@ -179,6 +179,8 @@ class Witness:
         if self._last_cycle is not None and cycle.started_at < self._last_cycle:
             self.blame("the last cycle's start went back")
         self._last_cycle = cycle.started_at
+        if wrong := self.totals.wrong_with(cycle, self.failures.total()):
+            self.blame(wrong)
         if cycle.read_up_to is not None and cycle.read_up_to != last:
             self.read_up_to.append((self.clock(), cycle.read_up_to))
 

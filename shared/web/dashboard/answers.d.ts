@@ -372,6 +372,24 @@ type TrackedJobsView = {
 
 type Tracking = "gone" | "noPreparationTask" | "settled" | "stopped" | "unreachable" | "watching";
 
+type TrendBy = "code" | "job" | "pool";
+
+type TrendView = {
+  name: string | null;
+  total: number;
+  counts: Array<number>;
+  first: string;
+  last: string;
+};
+
+type TrendsView = {
+  by: TrendBy;
+  days: Array<string>;
+  countedFrom: string;
+  complete: boolean;
+  value: Array<TrendView>;
+};
+
 type TroubleView = {
   code: string;
   message: string;

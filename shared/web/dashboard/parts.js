@@ -1,8 +1,10 @@
 // Links, buttons, what is said for a while, and the dialog: parts that every view uses.
 
 import { h, part, refill } from "./elements.js";
+import { count } from "./words.js";
 import { address, go } from "./address.js";
-import { messageOf } from "./api.js";
+import { messageOf, post } from "./api.js";
+import { rounds } from "./rounds.js";
 
 /**
  * A link within the page; it opens in place, or elsewhere when somebody asks for that.

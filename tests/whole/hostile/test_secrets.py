@@ -265,6 +265,7 @@ ASKED = (
     Ask(function="list_live_nodes", route={"jobId": "job"}),
     *(Ask(function="explain_node", route={"jobId": job, "nodeId": "n"}) for job in ("job", "ok")),
     Ask(function="list_events"),
+    Ask(function="trends"),
     Ask(function="redeliver_events", body=b'{"state":"dead"}'),
     Ask(function="dismiss_deliveries", body=b"{}"),
     *(Ask(function="ping_webhook", route={"name": name}) for name in ("default", *HOOK_NAMES)),
