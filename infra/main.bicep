@@ -168,13 +168,15 @@ var wrong = mistakes({
 // The engine works out every name before it makes anything: a mistake ends the deployment there.
 var groupName = empty(wrong) ? 'rg-${environmentName}' : fail(join(wrong, '. '))
 
+var polled = given(pollSchedule, '0 * * * * *')
+
 // Azure stores settings as text, the app takes an empty one for a missing one.
 var settings = {
   BATCH_ACCOUNT_NAME: batchAccountName
   BATCH_API_VERSION: batchApiVersion
   BATCH_TOKEN_SCOPE: given(batchTokenScope, '${environment().batch}/.default')
   TRACKED_JOBS: trackedJobs
-  POLL_SCHEDULE: given(pollSchedule, '0 * * * * *')
+  POLL_SCHEDULE: polled
   POLL_BUDGET_SECONDS: pollBudgetSeconds
   POLL_CONCURRENCY: pollConcurrency
   FIRST_SIGHT_SECONDS: firstSightSeconds
@@ -359,6 +361,7 @@ module alerts 'app/alerts.bicep' = if (!empty(trim(alertEmail)) || !empty(trim(a
     location: location
     tags: tags
     workspaceId: monitoring.outputs.workspaceId
+    pollSchedule: polled
     alertEmail: trim(alertEmail)
     actionGroupId: trim(actionGroupId)
   }

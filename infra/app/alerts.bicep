@@ -1,4 +1,4 @@
-// Three log alerts, for what Prepwatch can't tell when it is itself the trouble.
+// Log alerts, for what Prepwatch can't tell when it is itself the trouble.
 
 @description('Region.')
 param location string
@@ -15,33 +15,132 @@ param alertEmail string
 @description('Resource id of an action group to notify; empty for none.')
 param actionGroupId string
 
-// Requests and log lines are never sampled (host.json), so counting them is exact.
-var rules = [
+@description('POLL_SCHEDULE: NCRONTAB expression of six fields.')
+param pollSchedule string
+
+// The lines of the log that are named here are written by the app where the thing becomes true; tests hold both, and
+// feed the lines of each trouble to each rule. Neither they nor requests are sampled (host.json), so counting is exact.
+// A table comes into being with its first row. Until then a query for it fails, and Azure switches a rule that fails
+// for a week off for good: beside an empty table of the same columns it finds nothing instead.
+var lines = 'union isfuzzy=true AppTraces, (datatable(TimeGenerated: datetime, Message: string)[])'
+var runs = 'union isfuzzy=true AppRequests, (datatable(TimeGenerated: datetime, Name: string, Success: bool)[])'
+
+// Three polls, at least half an hour, rounded up to what a rule can look back; none for what polls more rarely.
+var schedule = filter(split(pollSchedule, ' '), field => !empty(field))
+var minutes = gap(schedule[1], 1, 60)
+var interval = schedule[1] == '*' || startsWith(schedule[1], '*/')
+  ? gap(schedule[2], minutes, 1440)
+  : gap(schedule[2], 60, 1440)
+var isDaily = join(skip(schedule, 3), '') == '***'
+var windows = [
+  { minutes: 30, name: 'PT30M' }
+  { minutes: 45, name: 'PT45M' }
+  { minutes: 60, name: 'PT1H' }
+  { minutes: 120, name: 'PT2H' }
+  { minutes: 180, name: 'PT3H' }
+  { minutes: 240, name: 'PT4H' }
+  { minutes: 300, name: 'PT5H' }
+  { minutes: 360, name: 'PT6H' }
+  { minutes: 1440, name: 'P1D' }
+  { minutes: 2880, name: 'P2D' }
+]
+var fitting = filter(windows, one => isDaily && one.minutes >= 3 * interval)
+var window = first(fitting) ?? { minutes: 0, name: '' }
+
+// The longest wait between two moments of a field of the schedule, in minutes: of all, of each n-th, else of any.
+func gap(field string, each int, most int) int =>
+  field == '*'
+    ? each
+    : startsWith(field, '*/') ? min(int(substring(field, 2)) * max(each, most == 60 ? 1 : 60), most) : most
+
+// What mends itself says when it has. What somebody has to look at says it once, and again after a while.
+var followed = [
   {
-    name: 'prepwatch-stale'
-    title: 'Prepwatch has polled nothing well for 15 minutes'
+    name: 'prepwatch-has-not-run'
+    title: 'Prepwatch has not polled'
     severity: 1
-    query: 'AppRequests | where Name in ("poll", "poll_account") and Success == true'
+    query: '${lines} | where Message startswith "cycle {"'
     operator: 'LessThan'
     threshold: 1
+    dimension: ''
   }
   {
-    name: 'prepwatch-dead-deliveries'
-    title: 'A webhook delivery of Prepwatch has died'
-    severity: 2
-    query: 'AppTraces | where Message startswith "delivery-dead {"'
+    name: 'prepwatch-is-blind'
+    title: 'Prepwatch can not read a Batch account'
+    severity: 1
+    query: '${lines} | where Message startswith "cycle {" | extend said = parse_json(substring(Message, 6)) | summarize readUpTo = max(todatetime(said.readUpTo)) by account = tostring(said.account) | where isnull(readUpTo) or readUpTo < ago(${window.minutes}m)'
     operator: 'GreaterThan'
     threshold: 0
+    dimension: 'account'
   }
   {
-    name: 'prepwatch-function-failures'
-    title: 'Functions of Prepwatch fail again and again'
-    severity: 2
-    query: 'AppRequests | where Name in ("poll", "poll_account", "deliver", "purge") and Success == false'
+    name: 'prepwatch-is-not-heard'
+    title: 'A webhook takes nothing of Prepwatch'
+    severity: 1
+    query: '${lines} | where Message startswith "attempt {" or Message startswith "digest {" or Message startswith "ping {" | extend said = parse_json(substring(Message, indexof(Message, "{"))) | summarize taken = countif(said.verdict == "delivered"), refused = countif(said.verdict != "delivered") by webhook = tostring(said.webhook) | where taken == 0 and refused > 1'
     operator: 'GreaterThan'
-    threshold: 5
+    threshold: 0
+    dimension: 'webhook'
+  }
+  {
+    name: 'prepwatch-function-fails'
+    title: 'A function of Prepwatch fails and never succeeds'
+    severity: 2
+    query: '${runs} | where Name in ("poll", "poll_account", "deliver") | summarize failed = countif(Success == false), well = countif(Success == true) by Name | where failed > 0 and well == 0'
+    operator: 'GreaterThan'
+    threshold: 0
+    dimension: 'Name'
   }
 ]
+var noted = [
+  {
+    name: 'prepwatch-gave-up'
+    title: 'Prepwatch has given up telling a webhook something'
+    severity: 2
+    query: '${lines} | where Message startswith "delivery-dead {" or Message startswith "webhook-disabled {" or Message startswith "digest {" | extend said = parse_json(substring(Message, indexof(Message, "{"))) | where Message startswith "delivery-dead {" or (Message startswith "webhook-disabled {" and said.byRequest == false) or said.verdict == "dead" | extend webhook = tostring(said.webhook)'
+    dimension: 'webhook'
+    window: 'PT30M'
+    every: 'PT15M'
+    quiet: 'PT6H'
+  }
+  {
+    name: 'prepwatch-purge-fails'
+    title: 'Prepwatch can not drop what is old'
+    severity: 3
+    query: '${runs} | where Name == "purge" | summarize failed = countif(Success == false), well = countif(Success == true) | where failed > 0 and well == 0'
+    dimension: ''
+    window: 'P1D'
+    every: 'PT1H'
+    quiet: 'P1D'
+  }
+  {
+    name: 'prepwatch-nudge-is-poison'
+    title: 'A message of Prepwatch went to the poison queue'
+    severity: 3
+    query: '${lines} | where Message contains "has reached MaxDequeueCount"'
+    dimension: ''
+    window: 'PT30M'
+    every: 'PT15M'
+    quiet: 'PT6H'
+  }
+  {
+    name: 'prepwatch-has-a-defect'
+    title: 'Prepwatch has met a defect of its own'
+    severity: 3
+    query: '${lines} | where Message startswith "job-defect {" or Message startswith "delivery-defect {" or Message startswith "nudge-defect {"'
+    dimension: ''
+    window: 'PT30M'
+    every: 'PT15M'
+    quiet: 'P1D'
+  }
+]
+var rules = concat(
+  map(
+    empty(fitting) ? [] : followed,
+    rule => union(rule, { window: window.name, every: window.minutes > 360 ? 'PT1H' : 'PT15M', quiet: '' })
+  ),
+  map(noted, rule => union(rule, { operator: 'GreaterThan', threshold: 0 }))
+)
 
 resource mail 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(alertEmail)) {
   name: 'ag-prepwatch'
@@ -72,13 +171,24 @@ resource alerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
       scopes: [
         workspaceId
       ]
-      evaluationFrequency: 'PT15M'
-      windowSize: 'PT15M'
+      evaluationFrequency: rule.every
+      windowSize: rule.window
       criteria: {
         allOf: [
           {
             query: rule.query
             timeAggregation: 'Count'
+            dimensions: empty(rule.dimension)
+              ? []
+              : [
+                  {
+                    name: rule.dimension
+                    operator: 'Include'
+                    values: [
+                      '*'
+                    ]
+                  }
+                ]
             operator: rule.operator
             threshold: rule.threshold
             failingPeriods: {
@@ -88,7 +198,8 @@ resource alerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
           }
         ]
       }
-      autoMitigate: true
+      autoMitigate: empty(rule.quiet)
+      muteActionsDuration: empty(rule.quiet) ? null : rule.quiet
       // On the day of the first deployment the tables of the query do not exist yet.
       skipQueryValidation: true
       actions: {

@@ -38,7 +38,7 @@ from shared.polling.nodes import NodeWatcher
 from shared.polling.request_counter import RequestCounter
 from shared.polling.standstills import StandstillWatcher
 from shared.polling.tails import StderrTails
-from shared.polling.watching import JobRound, Progress, write_cycle_line
+from shared.polling.watching import JobRound, Progress, write_cycle_line, write_skipped_line
 from shared.ports import BatchService, Clock, Lanes, Row, Table
 from shared.state.jobs import Cycle
 from shared.state.rows import CYCLE, OWN, from_row
@@ -126,15 +126,17 @@ class Poller(Struct, frozen=True, kw_only=True):
     def _skip(self, row: Row | None, cycle: Cycle) -> CycleReport:
         """While Batch wants no request, what is due is delivered, and blindness is told on time."""
         now = self.clock()
+        skipped = "Batch asks for patience"
         with self._deliver(now) as deliveries:
-            self._write(row, cycle, partial(self._skipped, now), now, None, deliveries)
+            written = self._write(row, cycle, partial(self._skipped, now), now, None, deliveries)
             digests = DigestRun(self.origin, deliveries)
             digests.start()
             undelivered = deliveries.finish()
+        write_skipped_line(self.account, skipped, written)
         self.heartbeat.beat()
         return CycleReport(
             account=self.account,
-            skipped="Batch asks for patience",
+            skipped=skipped,
             undelivered=undelivered,
             nudge=undelivered > 0 or digests.due_soon() is not None,
         )

@@ -130,6 +130,11 @@ def write_cycle_line(account: str, result: CycleResult, cycle: Cycle, now: datet
     )
 
 
+def write_skipped_line(account: str, why: str, cycle: Cycle | None) -> None:
+    """Say in the log that a cycle asked Batch for nothing, and up to when the account is read, None if nobody knows."""
+    write_line("cycle", account=account, good=False, skipped=why, readUpTo=cycle.read_up_to if cycle else None)
+
+
 def request_id(error: PrepwatchError | None) -> str | None:
     """What to quote to Batch's support; None when Batch had no part in it."""
     return error.request_id if isinstance(error, BatchError) else None

@@ -42,7 +42,10 @@ OWN_ROLES = (
 )
 RULES = tuple(
     f"Microsoft.Insights/scheduledQueryRules {name}"
-    for name in ("prepwatch-stale", "prepwatch-dead-deliveries", "prepwatch-function-failures")
+    for name in (
+        *("prepwatch-has-not-run", "prepwatch-is-blind", "prepwatch-is-not-heard", "prepwatch-function-fails"),
+        *("prepwatch-gave-up", "prepwatch-purge-fails", "prepwatch-nudge-is-poison", "prepwatch-has-a-defect"),
+    )
 )
 MAIL = "Microsoft.Insights/actionGroups ag-prepwatch"
 TOPIC = "Microsoft.EventGrid/topics evgt-prepwatch-*"
