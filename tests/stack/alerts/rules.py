@@ -4,6 +4,8 @@ Owns reading them, asking Microsoft's parser of them, and running them over rows
 what is to be found (the tests).
 """
 
+import importlib
+import importlib.util
 import json
 import re
 import subprocess
@@ -13,8 +15,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-
-import duckdb_kql
 
 from local.node import node
 from tests.stack.infra.judge import Expanded
@@ -116,7 +116,9 @@ class Workspace:
     """Rows in a database that answers KQL; `now()` in a query is the moment of asking."""
 
     def __init__(self) -> None:
-        self._database = duckdb_kql.connect()
+        need(importlib.util.find_spec("duckdb_kql") is not None, "KQL over rows: run `python3 dev.py test` once")
+        self._kql = importlib.import_module("duckdb_kql")
+        self._database = self._kql.connect()
         self._database.execute("SET TimeZone = 'UTC'")
         for name, schema in TABLES.items():
             columns = (column.split(": ") for column in schema.strip("()").split(", "))
@@ -138,7 +140,7 @@ class Workspace:
 
     def ask(self, query: str) -> list[dict[str, Any]]:
         """The rows that a query finds."""
-        found = duckdb_kql.query(self._database, query)
+        found = self._kql.query(self._database, query)
         return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
 
     def fires(self, rule: Rule, rows: Rows) -> set[str]:
