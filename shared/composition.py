@@ -29,6 +29,7 @@ from shared.messages.events import Origin
 from shared.messages.formats import format_of
 from shared.nudges.nudger import Nudger
 from shared.nudges.turns import Turns
+from shared.nudges.wakes import Wakes
 from shared.parts import Outside, Parts
 from shared.polling.cycle import Poller, PollSettings
 from shared.polling.faults import Faults
@@ -175,9 +176,11 @@ def compose(settings: Settings, outside: Outside) -> App:
         for origin in origins
     }
     nudger = Nudger(queues=outside.queues, lanes=lanes, clock=clock, table=table)
+    wakes = Wakes(nudger, clock, settings.poll_schedule.next_after)
     polls = AccountPolls(
         pollers=pollers,
         nudger=nudger,
+        wakes=wakes,
         table=table,
         clock=clock,
         interval=settings.poll_interval,
@@ -192,7 +195,7 @@ def compose(settings: Settings, outside: Outside) -> App:
         retention=settings.retention,
     )
     by_name = {origin.partition: origin for origin in origins}
-    deliveries = CatchUp(deliverer=deliverer, origins=by_name, pause=outside.pause, nudger=nudger)
+    deliveries = CatchUp(deliverer=deliverer, origins=by_name, pause=outside.pause, nudger=nudger, wakes=wakes)
     parts = Parts(
         settings=settings,
         outside=outside,
@@ -200,6 +203,7 @@ def compose(settings: Settings, outside: Outside) -> App:
         origins=origins,
         ledgers=ledgers,
         nudger=nudger,
+        wakes=wakes,
         pollers=pollers,
         faults=faults,
     )

@@ -13,6 +13,7 @@ from shared.delivery.credentials import without_token
 from shared.ledger.ledger import Ledger
 from shared.messages.events import Origin
 from shared.nudges.nudger import Nudger
+from shared.nudges.wakes import Wakes
 from shared.polling.cycle import Poller
 from shared.polling.faults import Faults
 from shared.polling.request_counter import RequestCounter
@@ -45,5 +46,6 @@ class Parts(Struct, frozen=True, kw_only=True):
     origins: Sequence[Origin]
     ledgers: Mapping[str, Ledger]
     nudger: Nudger
+    wakes: Wakes
     pollers: Mapping[str, Poller]
     faults: Faults

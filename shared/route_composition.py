@@ -21,6 +21,7 @@ from shared.api.untold import UntoldReader
 from shared.api.webhook_admin import WebhookAdmin
 from shared.ledger.archive import Archive
 from shared.nudges.turns import Wait
+from shared.nudges.wakes import Wakes
 from shared.parts import Parts
 from shared.polling.cycle import Poller
 from shared.state.rows import OWN
@@ -45,7 +46,7 @@ def compose_routes(parts: Parts) -> Routes:
             clock=clock,
             lanes=outside.lanes,
             origins=origins,
-            poll={name: partial(_poll, poller) for name, poller in parts.pollers.items()},
+            poll={name: partial(_poll, poller, parts.wakes) for name, poller in parts.pollers.items()},
             webhooks=tuple(webhook for webhook in settings.webhooks if webhook.enabled),
             configured=tuple(webhooks),
             heartbeat_waits_for=settings.heartbeat_waits_for,
@@ -97,8 +98,9 @@ def compose_routes(parts: Parts) -> Routes:
     )
 
 
-def _poll(poller: Poller, asked_at: datetime) -> bool:
-    return poller.run(asked_at, Wait.UNTIL_IT_ENDS).nudge
+def _poll(poller: Poller, wakes: Wakes, asked_at: datetime) -> bool:
+    report = poller.run(asked_at, Wait.UNTIL_IT_ENDS)
+    return report.nudge or wakes.is_early(report.wake_at)
 
 
 def _system_routes(parts: Parts) -> SystemRoutes:

@@ -6,6 +6,7 @@ not pay for it.
 """
 
 import base64
+import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -59,8 +60,8 @@ class QueueSender:
         delay = min(delay, LONGEST_DELAY)
         client.send_message(
             text,
-            visibility_timeout=round(delay.total_seconds()),
-            time_to_live=round((delay + LIFE).total_seconds()),
+            visibility_timeout=math.ceil(delay.total_seconds()),
+            time_to_live=math.ceil((delay + LIFE).total_seconds()),
         )
 
     def _make(self, client: "QueueClient") -> None:

@@ -10,6 +10,7 @@ lease while it is attempted:
 """
 
 from collections.abc import Callable
+from datetime import datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -31,7 +32,10 @@ from shared.webhook import Webhook
 
 
 class Attempter(Struct, frozen=True, kw_only=True):
-    """Attempts deliveries; `follow` hears what each attempt says about its webhook, `new_id` makes lease ids."""
+    """Attempts deliveries; `new_id` makes lease ids.
+
+    `follow` hears what each attempt says about its webhook, `expect` when a delivery is due again.
+    """
 
     table: Table
     sender: Sender
@@ -39,6 +43,7 @@ class Attempter(Struct, frozen=True, kw_only=True):
     clock: Clock
     new_id: Callable[[], str]
     follow: Callable[[str, Judgement, Attempt], None]
+    expect: Callable[[str, datetime], None]
 
     def attempt(self, webhook: Webhook, item: Pending, *, probe: bool = False) -> None:
         """Attempt a delivery, unless somebody else holds it or there is no need any more."""
@@ -77,6 +82,8 @@ class Attempter(Struct, frozen=True, kw_only=True):
         # record; an end that came meanwhile first, for afterwards nobody would look for it
         if pair is None or pair.may_be_recorded(claimed, ended, sent=True):
             record(self.table, held, step)
+        if step.state is DeliveryState.DUE:
+            self.expect(webhook.name, step.delivery.next_attempt_at)
         for judgement, attempt in zip(judged, made, strict=True):
             self.follow(webhook.name, judgement, attempt)
         write_line(

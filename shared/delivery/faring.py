@@ -108,6 +108,21 @@ def begin_probe(state: WebhookState, now: datetime) -> WebhookState | None:
     return replace(state, probed_at=now)
 
 
+def next_try(state: WebhookState, retry_at: datetime | None) -> datetime | None:
+    """When a webhook is to be tried next, if what waits for it is due at `retry_at` (None: nothing waits).
+
+    None when it is not to be tried, or nobody knows when.
+    """
+    if state.disabled_since is not None:
+        return None
+    if state.failing_since is not None:  # then it is only probed
+        return state.not_before
+    if retry_at is None and state.failures:
+        tried = max(filter(None, (state.probed_at, state.last.at if state.last else None)), default=None)
+        retry_at = tried + SUSPECT_AFTER if tried else None
+    return max(retry_at, state.not_before or retry_at) if retry_at else None
+
+
 def heal(state: WebhookState, now: datetime, *, taken: bool) -> WebhookState:
     """The state of a webhook that somebody has asked to be tried: all that waits is due at once.
 

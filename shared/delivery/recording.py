@@ -6,7 +6,7 @@ becomes of a delivery (`delivery.attempts`).
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.delivery.attempts import NextStep, give_up, is_held, leave_out
 from shared.errors import StoreError, UnreadableRowError
@@ -16,6 +16,8 @@ from shared.ports import MAX_ROWS, Delete, Operation, Put, Replace, Table
 from shared.state.rows import deliveries_of, delivery_key, from_row, range_of, to_columns
 from shared.state.telling import Delivery, DeliveryState, WebhookState
 
+REMOVED_AFTER = timedelta(hours=1)
+"""How long what is owed to a webhook that is not configured waits: another version may be running beside this one."""
 _TOGETHER = MAX_ROWS // 2  # a delivery that ends is two rows
 
 
@@ -43,9 +45,10 @@ def record(table: Table, item: Pending, step: NextStep) -> None:
 
 
 def close_removed(table: Table, items: Iterable[Pending], now: datetime) -> None:
-    """Close what is owed to a webhook that is not configured any more, which is nobody's fault."""
+    """Close what was owed for an hour to a webhook that is not configured any more, which is nobody's fault."""
     reason = "the webhook is not configured any more"
-    _end_all(table, [(item, leave_out(item.delivery, reason, now)) for item in items], now)
+    old = [item for item in items if now - item.delivery.created_at >= REMOVED_AFTER]
+    _end_all(table, [(item, leave_out(item.delivery, reason, now)) for item in old], now)
 
 
 def close_disabled(table: Table, items: Iterable[Pending], state: WebhookState, now: datetime) -> None:

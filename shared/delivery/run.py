@@ -28,10 +28,10 @@ from shared.delivery.attempts import (
     last_tried,
 )
 from shared.delivery.credentials import hide_credentials, without_token
-from shared.delivery.faring import in_words, waits
+from shared.delivery.faring import in_words, next_try, waits
 from shared.delivery.health import WebhookHealth, read_health
 from shared.delivery.recording import close_disabled, close_removed, read_due, record
-from shared.delivery.waiting import Waiting, WaitingRoom
+from shared.delivery.waiting import Timetable, Waiting, WaitingRoom
 from shared.errors import StoreError
 from shared.journal import write_defect, write_line
 from shared.ledger.ledger import Ledger, Pending
@@ -44,8 +44,6 @@ IN_FLIGHT = 4
 """Attempts of one webhook at the same time; a slow receiver holds up only itself."""
 MOST_BODIES = 500
 """Waiting attempts that keep their event's body, of some 20 kB, at hand; the others read it when their turn comes."""
-REMOVED_AFTER = timedelta(hours=1)
-"""How long what is owed to a webhook that is not configured waits: another version may be running beside this one."""
 
 
 class Deliverer(Struct, frozen=True, kw_only=True):
@@ -90,7 +88,7 @@ class DeliveryRun:
         self._health = health
         self._swept: list[str] = []
         self._waiting = WaitingRoom()
-        self._scheduled: set[str] = set()
+        self._timetable = Timetable()
         self._exchange = Attempter(
             table=deliverer.table,
             sender=deliverer.sender,
@@ -98,6 +96,7 @@ class DeliveryRun:
             clock=deliverer.clock,
             new_id=deliverer.new_id,
             follow=self.follow,
+            expect=self._timetable.add,
         )
 
     def __enter__(self) -> Self:
@@ -123,6 +122,13 @@ class DeliveryRun:
     def deadline(self) -> datetime:
         """No attempt is started after this moment."""
         return self._deadline
+
+    @property
+    def wake_at(self) -> datetime | None:
+        """When something that could not be told yet is to be tried, None when nothing waits; right after the end."""
+        on = [name for name in self._health.names if self._deliverer.webhooks[name].enabled]
+        tries = (next_try(self._health.state(name), self._timetable.first(name)) for name in on)
+        return min(filter(None, tries), default=None)
 
     def offer(self, pending: Iterable[Pending]) -> None:
         """Attempt these deliveries as soon as their webhooks have a free place."""
@@ -172,10 +178,9 @@ class DeliveryRun:
         """Keep for its probe, or for after it, what a failing webhook is not told now."""
         self._waiting.add(name, waiting)
 
-    def expect(self, name: str) -> None:
-        """Note that a webhook is going to be tried again by a schedule: nobody need ping it."""
-        with self._lock:
-            self._scheduled.add(name)
+    def expect(self, name: str, account: str, at: datetime | None) -> None:
+        """Note when a chat webhook is to be told of an account, None for not at all: nobody need ping it before."""
+        self._timetable.put(name, account, at)
 
     def submit(self, name: str, work: Callable[[], None], **about: str | None) -> None:
         """Do work for a webhook in its lane; `finish` waits for it.
@@ -185,7 +190,7 @@ class DeliveryRun:
         with self._lock:
             self._submitted += 1
         lane = name if name in self._health.names else ""
-        self._deliverer.lanes.submit(_lane(lane), IN_FLIGHT, partial(self._do, name, work, about))
+        self._deliverer.lanes.submit(f"webhook:{lane}", IN_FLIGHT, partial(self._do, name, work, about))
 
     def follow(self, name: str, judgement: Judgement, attempt: Attempt) -> None:
         """Remember what an attempt says about a webhook, and tell the others when it begins or ceases to fail."""
@@ -200,7 +205,7 @@ class DeliveryRun:
         while submitted != self._submitted:  # an attempt may make due what tells another webhook of it
             submitted = self._submitted
             for name in (*self._health.names, ""):
-                self._deliverer.lanes.join(_lane(name))
+                self._deliverer.lanes.join(f"webhook:{name}")
 
     def _do(self, name: str, work: Callable[[], None], about: Mapping[str, str | None]) -> None:
         try:
@@ -219,14 +224,16 @@ class DeliveryRun:
 
     def _put_off(self, item: Pending) -> None:
         """Keep a delivery whose time has not come: of a failing webhook's only the one that was tried longest ago."""
-        name = item.delivery.webhook
-        self.expect(name)
-        if not self.is_failing(name) or is_held(item.delivery.leased_until, self._deliverer.clock()):
+        name, delivery = item.delivery.webhook, item.delivery
+        held = is_held(delivery.leased_until, self._deliverer.clock())
+        if not self.is_failing(name):
+            self._timetable.add(name, (held and delivery.leased_until) or delivery.next_attempt_at)
+        if held or not self.is_failing(name):
             return
         with self._lock:
             self._offered.discard(item.place)
         probe = partial(self._exchange.attempt, self._deliverer.webhooks[name], item, probe=True)
-        self._waiting.add_delivery(name, last_tried(item.delivery), probe)
+        self._waiting.add_delivery(name, last_tried(delivery), probe)
 
     def _take(self, item: Pending) -> None:
         if item.body is not None:
@@ -241,23 +248,19 @@ class DeliveryRun:
             self._close([item])
         elif delivery.tries >= len(SCHEDULE):
             # Every attempt was claimed and none came to an end: whoever made it died.
-            record(
-                self._deliverer.table,
-                item,
-                give_up(delivery, f"given up after {delivery.tries} attempts without an end", now),
-            )
+            reason = f"given up after {delivery.tries} attempts without an end"
+            record(self._deliverer.table, item, give_up(delivery, reason, now))
         elif not webhook.enabled:
             return
         elif is_given_up(delivery, now):
             why = in_words(self._health.state(webhook.name).last) or delivery.reason
-            record(
-                self._deliverer.table,
-                item,
-                give_up(delivery, f"given up after {GIVE_UP_AFTER // timedelta(hours=1)} hours: {why}", now),
-            )
+            reason = f"given up after {GIVE_UP_AFTER // timedelta(hours=1)} hours: {why}"
+            record(self._deliverer.table, item, give_up(delivery, reason, now))
         elif self.is_failing(webhook.name):
             self._put_off(item)
-        elif not waits(self._health.state(webhook.name), now):
+        elif waits(self._health.state(webhook.name), now):
+            self._timetable.add(webhook.name, delivery.next_attempt_at)
+        else:
             self._exchange.attempt(webhook, item)
 
     def _close(self, items: Sequence[Pending]) -> None:
@@ -266,13 +269,13 @@ class DeliveryRun:
         if name in self._deliverer.webhooks:
             close_disabled(table, items, self._health.state(name), now)
         else:
-            close_removed(table, [item for item in items if now - item.delivery.created_at >= REMOVED_AFTER], now)
+            close_removed(table, items, now)
 
     def _is_to_be_probed(self, name: str) -> bool:
         webhook = self._deliverer.webhooks[name]
         if not webhook.enabled or self._deliverer.clock() >= self._deadline:
             return False
-        return self.is_failing(name) or (self._health.state(name).failures > 0 and name not in self._scheduled)
+        return self.is_failing(name) or (self._health.state(name).failures > 0 and self._timetable.first(name) is None)
 
     def _probe(self, name: str) -> None:
         """Try one thing at a webhook that takes nothing, and go on with all that waits if it does again."""
@@ -294,7 +297,3 @@ class DeliveryRun:
             write_line("sweep-lost", webhook=name, error=str(error))
         for one in waiting:
             one.resume()
-
-
-def _lane(webhook: str) -> str:
-    return f"webhook:{webhook}"

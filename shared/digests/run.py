@@ -87,8 +87,8 @@ class DigestRun:
             # Whatever was sent and not recorded is sent again when the lease has expired.
             write_line("digest-postponed", webhook=webhook.name, account=self._origin.account, error=str(error))
             return
+        self._deliveries.expect(webhook.name, self._origin.partition, wake_at)
         if wake_at is not None:
-            self._deliveries.expect(webhook.name)
             with self._lock:
                 self._wake_at.append(wake_at)
 

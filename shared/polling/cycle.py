@@ -60,6 +60,7 @@ class CycleReport(Struct, frozen=True, kw_only=True):
     """How a cycle went, for the log and for tests; `skipped` says why there was none, or none that counts.
 
     `nudge` asks for a message to the deliveries: something that is due, or only held back for its like, need not wait.
+    `wake_at` is when what could not be told is to be tried again, None when nothing waits.
     """
 
     account: str
@@ -70,6 +71,7 @@ class CycleReport(Struct, frozen=True, kw_only=True):
     skipped: str | None = None
     undelivered: int = 0
     nudge: bool = False
+    wake_at: datetime | None = None
 
 
 class Poller(Struct, frozen=True, kw_only=True):
@@ -139,6 +141,7 @@ class Poller(Struct, frozen=True, kw_only=True):
             skipped=skipped,
             undelivered=undelivered,
             nudge=undelivered > 0 or digests.due_soon() is not None,
+            wake_at=deliveries.wake_at,
         )
 
     def _skipped(self, now: datetime, before: Cycle | None) -> tuple[Cycle, Sequence[Event]]:
@@ -228,7 +231,13 @@ class Poller(Struct, frozen=True, kw_only=True):
             self.requests.give_back(result.requests)
             self.failures.give_back(result.failures)
             overtaken = "overtaken by another cycle"
-            return CycleReport(account=self.account, skipped=overtaken, undelivered=undelivered, nudge=nudge)
+            return CycleReport(
+                account=self.account,
+                skipped=overtaken,
+                undelivered=undelivered,
+                nudge=nudge,
+                wake_at=deliveries.wake_at,
+            )
         report = CycleReport(
             account=self.account,
             jobs=len(result.looked_at),
@@ -237,6 +246,7 @@ class Poller(Struct, frozen=True, kw_only=True):
             good=result.listed and result.error is None,
             undelivered=undelivered,
             nudge=nudge,
+            wake_at=deliveries.wake_at,
         )
         write_cycle_line(self.account, result, written, self.clock())
         self.heartbeat.beat()

@@ -14,6 +14,7 @@ from shared.errors import UnreadableRowError
 from shared.journal import write_defect, write_line
 from shared.nudges.nudge import DELIVERIES_QUEUE, POLLS_QUEUE, Nudge
 from shared.nudges.nudger import Nudger
+from shared.nudges.wakes import Wakes
 from shared.polling.cycle import CycleReport, Poller
 from shared.ports import Clock, Table
 from shared.state.jobs import Cycle
@@ -30,6 +31,7 @@ class AccountPolls(Struct, frozen=True, kw_only=True):
 
     pollers: Mapping[str, Poller]
     nudger: Nudger
+    wakes: Wakes
     table: Table
     clock: Clock
     interval: timedelta
@@ -77,6 +79,9 @@ class AccountPolls(Struct, frozen=True, kw_only=True):
                 write_defect("cycle-failed", error, account=account)
                 failed = failed or error
         self.nudger.send(DELIVERIES_QUEUE, [report.account for report in reports if report.nudge])
+        for report in reports:
+            if not report.nudge:  # else whoever answers it asks, when it has told what it can
+                self.wakes.ask(report.account, report.wake_at)
         if failed is not None:
             raise failed
 

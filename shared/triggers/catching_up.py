@@ -1,7 +1,8 @@
 """Looks after what one account still has to tell, between two cycles.
 
 Owns what a nudge leads to: due deliveries, those of no account too, and what chat and pager have to be told, after the
-hold of a first message too. Does not own the walk of a delivery (`delivery.run`) or of a digest (`digests.run`).
+hold of a first message too. Does not own the walk of a delivery (`delivery.run`) or of a digest (`digests.run`), or
+when somebody is to look again (`nudges.wakes`).
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from shared.digests.run import DigestRun
 from shared.messages.events import Origin
 from shared.nudges.nudge import DELIVERIES_QUEUE
 from shared.nudges.nudger import Nudger
+from shared.nudges.wakes import Wakes
 from shared.ports import Pause
 from shared.state.rows import OWN
 
@@ -25,6 +27,7 @@ class CatchUp(Struct, frozen=True, kw_only=True):
     origins: Mapping[str, Origin]
     pause: Pause
     nudger: Nudger
+    wakes: Wakes
 
     def run(self, account: str, budget: timedelta) -> int:
         """Tell what is due; how many attempts no time was left for, which asks for another go.
@@ -42,6 +45,8 @@ class CatchUp(Struct, frozen=True, kw_only=True):
             left = run.finish()
         if left > 0:
             self.nudger.send(DELIVERIES_QUEUE, [account])
+        else:
+            self.wakes.ask(account, run.wake_at)
         return left
 
     def _tell(self, origin: Origin, run: DeliveryRun) -> None:

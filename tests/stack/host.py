@@ -24,9 +24,10 @@ class RunningHost:
 
 
 @contextmanager
-def running_host(state: Path, environment: Mapping[str, str]) -> Iterator[RunningHost]:
+def running_host(state: Path, environment: Mapping[str, str], *arguments: str) -> Iterator[RunningHost]:
     """The app under the host stand-in on a free port; it checks keys and keeps its state under *state*."""
     command = [sys.executable, "-m", "local.functions_host", "--port", "0", "--keys", "--state-dir", str(state)]
+    command += arguments
     settings = {**os.environ, **environment, "PYTHONUNBUFFERED": "1", "FUNCTIONS_WORKER_RUNTIME": "python"}
     with subprocess.Popen(
         command, cwd=ROOT, env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -25,13 +25,12 @@ from shared.state.telling import DeliveryState
 from shared.web.http import Answer, Request
 from tests.support.defects import Defects
 from tests.support.fake_table import FakeTable
-from tests.support.fakes import FakeQueues
 from trials.promises.truth import TrueWorld
 from trials.promises.witness import BrokenPromiseError, Witness
 from trials.simulation.batch import ACCOUNT, BASE, SimulatedAccount, SimulatedBatch
 from trials.simulation.baton import Baton, BatonLanes, BatonLock, Stopped
 from trials.simulation.people import WEBHOOKS, Webhooks, environment
-from trials.simulation.process import Process, mute_request, summary_request
+from trials.simulation.process import AnsweredQueues, Process, mute_request, summary_request
 from trials.simulation.receivers import Receiver, SimulatedSender
 from trials.simulation.table import PlannedFaults, SimulatedTable
 from trials.simulation.weather import Chance
@@ -180,7 +179,7 @@ class Plant:
             sender=self.senders[born.name],
             lanes=BatonLanes(self.baton, born),
             clock=lambda: self.now + born.skew,
-            queues=FakeQueues(),
+            queues=AnsweredQueues(self._answer_nudge),
             pause=self.baton.pause,
             new_id=lambda: f"{born.name}{next(self._ids)}",
         )
@@ -216,17 +215,14 @@ class Plant:
             process.reports.append(report)
             if report.nudge:
                 self.deliver(process)
+            else:
+                app.polls.wakes.ask(ACCOUNT, report.wake_at)
 
         self._spawn(process, "poll", work, after)
 
     def deliver(self, process: Process, after: timedelta = timedelta(0)) -> None:
-        """Let a process deliver what is due, again and again while no time was left for some."""
-
-        def work(app: App) -> None:
-            if app.deliveries.run(ACCOUNT, DELIVER_FOR) > 0 and self.living():
-                self.deliver(self.chance.pick(self.living()))
-
-        self._spawn(process, "deliver", work, after)
+        """Let a process deliver what is due; what it then nudges for is done too."""
+        self._spawn(process, "deliver", lambda app: app.deliveries.run(ACCOUNT, DELIVER_FOR), after)
 
     def purge(self, process: Process) -> None:
         """Let the daily timer fire on a process."""
@@ -271,6 +267,10 @@ class Plant:
         self.raise_what_broke()
         body: Mapping[str, object] = json.loads(answers[0].body)
         return body
+
+    def _answer_nudge(self, delay: timedelta) -> None:
+        if self.living():
+            self.deliver(self.chance.pick(self.living()), delay)
 
     def _spawn(self, process: Process, what: str, work: Callable[[App], object], after: timedelta) -> None:
         app = process.app

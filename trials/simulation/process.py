@@ -1,11 +1,12 @@
 """A process of the simulated app, and what people ask it to do."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shared.composition import App
+from shared.nudges.nudge import DELIVERIES_QUEUE
 from shared.polling.cycle import CycleReport
 from shared.web.http import Request
 from trials.simulation.batch import BASE
@@ -21,6 +22,18 @@ class Process:
     app: App | None = None
     polling: int = 0
     reports: list[CycleReport] = field(default_factory=list)
+
+
+class AnsweredQueues:
+    """A `shared.ports.QueueService` whose nudges for deliveries are answered when they may be seen."""
+
+    def __init__(self, answer: Callable[[timedelta], None]) -> None:
+        self._answer = answer
+
+    def put(self, queue: str, text: str, *, delay: timedelta) -> None:
+        """Have it answered."""
+        if queue == DELIVERIES_QUEUE:
+            self._answer(delay)
 
 
 def summary_request(max_age: int | None) -> Request:
