@@ -69,11 +69,13 @@ class Stack:
 
     def kill_host(self) -> None:
         """Kill the Functions host in the middle of whatever it does."""
-        mark = f"\0--port\0{self.port}\0"
+        mark, killed = f"\0--port\0{self.port}\0", 0
         for entry in Path("/proc").glob("[0-9]*/cmdline"):
             command = entry.read_text(errors="replace")
-            if "local.functions_host" in command and "local.leash" not in command and mark in command:
+            if "local.functions_host" in command and mark in command:
                 os.kill(int(entry.parent.name), signal.SIGKILL)
+                killed += 1
+        assert killed == 1
 
     def wait_for(self, condition: Callable[[], bool], what: str) -> None:
         """Wait until something is true; fail with the stack's own words when it does not come."""
@@ -93,6 +95,14 @@ class Stack:
             body: dict[str, Any] = json.load(answer)
         return body
 
+    def status(self) -> str | None:
+        """The summary's status, None while the host does not answer, as after a kill."""
+        try:
+            status: str = self.summary()["status"]
+        except OSError:
+            return None
+        return status
+
     def change_job(self, order: Mapping[str, object]) -> None:
         """Let something happen to a job of the simulated account, or begin it."""
         port = json.loads((self.state / "stack.json").read_text())["batch_port"]
@@ -101,11 +111,7 @@ class Stack:
             assert json.load(answer) == {"done": True}
 
     def _answers(self) -> bool:
-        try:
-            self.summary()
-        except OSError:
-            return False
-        return True
+        return self.status() is not None
 
 
 def _lines(file: Path) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ def test_no_failure_is_missed_or_told_twice_through_a_kill_and_a_pause(tmp_path:
         stack.wait_for(lambda: len(stack.failed()) >= 5, "the first failures")
         stack.kill_host()
         stack.wait_until_told(stack.failed())
-        assert stack.summary()["status"] == "failing"
+        stack.wait_for(lambda: stack.status() == "failing", "a summary of the failures")
     before = stack.failed()
     time.sleep(8)
     with stack.running():

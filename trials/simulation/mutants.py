@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -24,11 +24,11 @@ from shared.ledger.slice import Slice
 from shared.messages import cloudevents, events
 from shared.messages.ids import event_id
 from shared.messages.signing import signing_headers
-from shared.polling import cycle as polling
+from shared.nudges import turns
 from shared.polling import cycle_rules, heads, job_rules, nodes
 from shared.polling.job_rules import first_sight
 from shared.state.chunks import Chunk
-from shared.state.jobs import Cycle, JobHead, NodeRecord
+from shared.state.jobs import JobHead, NodeRecord
 from shared.state.rows import job_key
 from shared.state.telling import Delivery, DeliveryState
 
@@ -61,12 +61,18 @@ def one_commit_id_per_process() -> AbstractContextManager[object]:
     def commit(self: Ledger, *arguments: Any) -> Any:
         return original(replace(self, new_id=lambda: "always the same"), *arguments)
 
-    return patch.object(Ledger, "commit_job", commit)
+    race = contextlib.ExitStack()
+    race.enter_context(patch.object(turns, "LEASE", timedelta(0)))
+    race.enter_context(patch.object(Ledger, "commit_job", commit))
+    return race
 
 
 @mutant
 def loser_writes_over_the_winner() -> AbstractContextManager[object]:
-    """Whoever loses a race reads the head's new ETag and writes what it had decided all the same."""
+    """Whoever loses a race reads the head's new ETag and writes what it had decided all the same.
+
+    No lease keeps two cycles apart meanwhile, as when the one that holds it gives no sign of life.
+    """
     original = Ledger.commit_job
 
     def commit(self: Ledger, row: Any, before: Any, step: Slice, now: datetime) -> Any:
@@ -75,7 +81,10 @@ def loser_writes_over_the_winner() -> AbstractContextManager[object]:
         except LostRaceError:
             return original(self, self.table.get(self.account, job_key(step.head.job_id)), before, step, now)
 
-    return patch.object(Ledger, "commit_job", commit)
+    race = contextlib.ExitStack()
+    race.enter_context(patch.object(turns, "LEASE", timedelta(0)))
+    race.enter_context(patch.object(Ledger, "commit_job", commit))
+    return race
 
 
 @mutant
@@ -182,19 +191,6 @@ def first_sight_not_stored() -> AbstractContextManager[object]:
 
 
 @mutant
-def read_up_to_goes_back() -> AbstractContextManager[object]:
-    """A slow cycle that ends last writes its own start over a later one's."""
-    original = cycle_rules.finish_cycle
-
-    def finish(origin: Any, before: Cycle | None, result: Any, stale_after: Any) -> Any:
-        cycle, told = original(origin, before, result, stale_after)
-        good = result.listed and result.error is None
-        return (replace(cycle, read_up_to=result.started_at) if good else cycle), told
-
-    return patch.object(polling, "finish_cycle", finish)
-
-
-@mutant
 def old_secret_not_signed_with() -> AbstractContextManager[object]:
     """Only the newest secret signs, so receivers must change at the same moment."""
     original = signing_headers
@@ -224,7 +220,10 @@ def event_beside_its_transaction() -> AbstractContextManager[object]:
             return original(self, written.row, step.head, Slice(head=step.head, events=step.events), now)
         return written
 
-    return patch.object(Ledger, "commit_job", commit)
+    race = contextlib.ExitStack()
+    race.enter_context(patch.object(turns, "LEASE", timedelta(0)))
+    race.enter_context(patch.object(Ledger, "commit_job", commit))
+    return race
 
 
 @mutant

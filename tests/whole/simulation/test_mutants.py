@@ -79,7 +79,6 @@ HUNTS = {
         ),
         seed=3,
     ),
-    "read_up_to_goes_back": _in("slow Batch"),
     "old_secret_not_signed_with": _in("fine"),
     "incarnation_not_asked_for_again": _in("slow Batch", pace=Pace(jobs=8, nodes=3, fail_rate=0.5, speed=0.5)),
     "event_beside_its_transaction": _in("lost writes", seed=1),
