@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from shared.batch.model import BatchJob
 from shared.delivery.run import Deliverer, DeliveryRun
@@ -131,14 +132,18 @@ class Poller(Struct, frozen=True, kw_only=True):
         skipped = "Batch asks for patience"
         with self._deliver(now) as deliveries:
             written = self._write(row, cycle, partial(self._skipped, now), now, None, deliveries)
-            digests = DigestRun(self.origin, deliveries)
-            digests.start()
-            undelivered = deliveries.finish()
+            told = self._tell(deliveries)
         write_skipped_line(self.account, skipped, written)
         self.heartbeat.beat()
+        return replace(told, skipped=skipped)
+
+    def _tell(self, deliveries: DeliveryRun) -> CycleReport:
+        """Tell chat and pager, and wait for all that is told; what could not be."""
+        digests = DigestRun(self.origin, deliveries)
+        digests.start()
+        undelivered = deliveries.finish()
         return CycleReport(
             account=self.account,
-            skipped=skipped,
             undelivered=undelivered,
             nudge=undelivered > 0 or digests.due_soon() is not None,
             wake_at=deliveries.wake_at,
@@ -223,30 +228,17 @@ class Poller(Struct, frozen=True, kw_only=True):
             failures=self.failures.take(),
         )
         written = self._write(row, cycle, partial(self._finished, result), result.finished_at, turn, deliveries)
-        digests = DigestRun(self.origin, deliveries)
-        digests.start()
-        undelivered = deliveries.finish()
-        nudge = undelivered > 0 or digests.due_soon() is not None
+        told = self._tell(deliveries)
         if written is None:
             self.requests.give_back(result.requests)
             self.failures.give_back(result.failures)
-            overtaken = "overtaken by another cycle"
-            return CycleReport(
-                account=self.account,
-                skipped=overtaken,
-                undelivered=undelivered,
-                nudge=nudge,
-                wake_at=deliveries.wake_at,
-            )
-        report = CycleReport(
-            account=self.account,
+            return replace(told, skipped="overtaken by another cycle")
+        report = replace(
+            told,
             jobs=len(result.looked_at),
             not_looked_at=len(result.waiting),
             errors=progress.errors,
             good=result.listed and result.error is None,
-            undelivered=undelivered,
-            nudge=nudge,
-            wake_at=deliveries.wake_at,
         )
         write_cycle_line(self.account, result, written, self.clock())
         self.heartbeat.beat()
