@@ -1,11 +1,12 @@
 """What an event says of itself: which runs it tells of, what it is the end of, and which message tells it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from local.batch_simulator.filters import parse_time
+from shared.ports import Merge, Operation
 from trials.promises.hearing import Hearing
 from trials.promises.truth import Incarnation, Occurrence
 
@@ -64,3 +65,14 @@ def words_of(occurrence: Occurrence) -> str:
         if occurrence.started
         else f"{occurrence.phase} of job {job} on {occurrence.node}"
     )
+
+
+def told_in(operations: Sequence[Operation]) -> dict[str, list[str]]:
+    """The jobs that a transaction records as told, by webhook."""
+    told: dict[str, list[str]] = {}
+    for operation in operations:
+        kind, _, rest = operation.key.partition("|")
+        if kind == "digest" and isinstance(operation, Merge) and "told" in operation.columns:
+            webhook, _, job = rest.partition("|")
+            told.setdefault(webhook, []).append(job)
+    return told

@@ -14,7 +14,7 @@ from local.batch_simulator.jobs import Job
 from local.batch_simulator.pools import Pool
 from shared.digests.mutes import Mute
 from shared.messages.formats import format_of
-from shared.ports import Clock, Delete, Insert, Merge, Operation, Replace, Row
+from shared.ports import Clock, Delete, Insert, Operation, Replace, Row
 from shared.state.jobs import Cycle
 from shared.state.rows import CYCLE, from_row, unpack_body
 from shared.state.telling import Delivery
@@ -23,7 +23,7 @@ from trials.promises.hearing import Hearing
 from trials.promises.listeners import Listener
 from trials.promises.moving import why_it_moves
 from trials.promises.mutes import StandingMutes
-from trials.promises.seen import OPPOSITES, SeenEvent, is_told_by, occurrence_of, words_of
+from trials.promises.seen import OPPOSITES, SeenEvent, is_told_by, occurrence_of, told_in, words_of
 from trials.promises.totals import Totals
 from trials.promises.truth import Incarnation, Occurrence
 from trials.simulation.baton import Owner
@@ -105,7 +105,7 @@ class Witness:
             elif kind in {"done", "dead", "due"}:
                 webhook, _, event_id = rest.partition("|")
                 self._see_delivery(kind, (webhook, event_id), row, new=isinstance(operation, Insert))
-        for webhook, jobs in _told(operations).items():
+        for webhook, jobs in told_in(operations).items():
             self.listeners[webhook].recorded(owner, jobs)
 
     def disturbed(self, operations: Sequence[Operation], owner: Owner) -> None:
@@ -289,14 +289,3 @@ class Witness:
 
 def _is_vague(letter: Letter, places: Sequence[Place]) -> bool:
     return letter.is_vague or len(places) > 1
-
-
-def _told(operations: Sequence[Operation]) -> dict[str, list[str]]:
-    """The jobs that a transaction records as told, by webhook."""
-    told: dict[str, list[str]] = {}
-    for operation in operations:
-        kind, _, rest = operation.key.partition("|")
-        if kind == "digest" and isinstance(operation, Merge) and "told" in operation.columns:
-            webhook, _, job = rest.partition("|")
-            told.setdefault(webhook, []).append(job)
-    return told
