@@ -39,6 +39,7 @@ def compose_routes(parts: Parts) -> Routes:
     accounts = tuple(parts.pollers)
     webhooks = {webhook.name: webhook for webhook in settings.webhooks}
     archive = Archive(table=table, accounts=accounts, webhooks=tuple(webhooks))
+    untold = UntoldReader(table=table, clock=clock, accounts=accounts)
     lister = NodeLister(table=table, origins=origins, batch=outside.batch)
     return Routes(
         summaries=Summary(
@@ -49,6 +50,7 @@ def compose_routes(parts: Parts) -> Routes:
             poll={name: partial(_poll, poller, parts.wakes) for name, poller in parts.pollers.items()},
             webhooks=tuple(webhook for webhook in settings.webhooks if webhook.enabled),
             configured=tuple(webhooks),
+            untold=untold,
             heartbeat_waits_for=settings.heartbeat_waits_for,
             stale_after=settings.stale_after,
             faults=parts.faults,
@@ -88,12 +90,12 @@ def compose_routes(parts: Parts) -> Routes:
                 accounts=accounts,
                 ledger=parts.ledgers[OWN],
                 site=parts.site,
-                untold=UntoldReader(table=table, clock=clock, accounts=accounts),
+                untold=untold,
                 authorize=outside.authorize,
             )
         ),
         mutes=MuteRoutes(mutes=Mutes(table=table, clock=clock)),
-        system=_system_routes(parts),
+        system=_system_routes(parts, untold),
         clock=clock,
     )
 
@@ -103,7 +105,7 @@ def _poll(poller: Poller, wakes: Wakes, asked_at: datetime) -> bool:
     return report.nudge or wakes.is_early(report.wake_at)
 
 
-def _system_routes(parts: Parts) -> SystemRoutes:
+def _system_routes(parts: Parts, untold: UntoldReader) -> SystemRoutes:
     settings, outside, origins = parts.settings, parts.outside, parts.origins
     storage, queues = settings.state_storage, settings.queue_storage
     return SystemRoutes(
@@ -111,7 +113,8 @@ def _system_routes(parts: Parts) -> SystemRoutes:
             table=outside.table,
             clock=outside.clock,
             accounts=tuple(parts.pollers),
-            webhooks=tuple(webhook.name for webhook in settings.webhooks if webhook.enabled),
+            webhooks=tuple(webhook for webhook in settings.webhooks if webhook.enabled),
+            untold=untold,
             nudger=parts.nudger,
         ),
         checks=Diagnostics(
@@ -119,7 +122,8 @@ def _system_routes(parts: Parts) -> SystemRoutes:
             clock=outside.clock,
             origins=origins,
             batch=outside.batch,
-            webhooks={webhook.name: webhook.url for webhook in settings.webhooks if webhook.waits_for is None},
+            webhooks={webhook.name: webhook for webhook in settings.webhooks if webhook.waits_for is None},
+            untold=untold,
             waiting={
                 **{f"webhook {one.name}": one.waits_for for one in settings.webhooks if one.waits_for is not None},
                 **({} if settings.heartbeat_waits_for is None else {"heartbeat": settings.heartbeat_waits_for}),

@@ -9,15 +9,17 @@ from datetime import timedelta
 
 from msgspec import Struct
 
+from shared.api.reasons import told_lately, unmatched_events
+from shared.api.untold import UntoldReader
+from shared.delivery.health import read_states
 from shared.errors import AccountDeniedError, BatchError, NoPreparationTaskError, StoreError
 from shared.messages.commands import assign_role, principal_of, resource_id
 from shared.messages.events import Origin
 from shared.nudges.nudge import DELIVERIES_QUEUE
 from shared.nudges.nudger import NO_QUEUE, Nudger
 from shared.ports import BatchService, Clock, Delete, ListingOptions, Put, Table
-from shared.reprs import repr_without
 from shared.state.rows import OWN
-from shared.webhook import waiting_words
+from shared.webhook import Webhook, waiting_words
 
 DIAGNOSTICS = "diagnostics"
 """The row that is written and deleted again."""
@@ -63,7 +65,7 @@ class Identity(Struct, frozen=True, kw_only=True):
 
 
 class Diagnostics(Struct, frozen=True, kw_only=True):
-    """Tries everything; `webhooks` are addresses by name, `check_address` says why one can't be called.
+    """Tries everything; `check_address` says why the address of one of the `webhooks` can't be called.
 
     `waiting` are those things that can't be tried before a setting can be read, with that setting. `storage_account`
     and `queue_account` are those whose roles decide about table and queues, None where a key or a signature does.
@@ -73,7 +75,8 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
     clock: Clock
     origins: Sequence[Origin]
     batch: Mapping[str, BatchService]
-    webhooks: Mapping[str, str]
+    webhooks: Mapping[str, Webhook]
+    untold: UntoldReader
     waiting: Mapping[str, str]
     check_address: Callable[[str], str | None]
     nudger: Nudger
@@ -81,8 +84,6 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
     identity: Identity
     storage_account: str | None
     stderr_tail_bytes: int
-
-    __repr__ = repr_without("webhooks")
 
     def run(self) -> tuple[Check, ...]:
         """What was tried, in the order in which one thing needs another; never raises for what is found."""
@@ -93,15 +94,17 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
             yield from self._account(origin)
         yield self._state()
         yield self._queue()
-        for name, url in self.webhooks.items():
-            trouble = self.check_address(url)
+        for webhook in self.webhooks.values():
+            trouble = self.check_address(webhook.url)
             remedy = None if trouble is None else "Mend the webhook's address, or the network's name resolution."
             yield Check(
-                name=f"webhook {name}",
+                name=f"webhook {webhook.name}",
                 ok=trouble is None,
                 message=trouble or "Its name is resolved and its address may be called; nothing was sent.",
                 remedy=remedy,
             )
+        yield from self._events()
+        yield from self._told()
         yield from (self._waits(name, setting) for name, setting in self.waiting.items())
         if not self.webhooks and not self.waiting.keys() - {"heartbeat"}:
             yield Check(
@@ -110,6 +113,24 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
                 message="No webhook is configured: nobody is told of failures.",
                 remedy="Set WEBHOOK_URL and WEBHOOK_SECRET, or WEBHOOKS.",
             )
+
+    def _events(self) -> Iterator[Check]:
+        """Filters of events that let nothing pass, a misspelt one for instance."""
+        for webhook in self.webhooks.values():
+            wrong = unmatched_events(webhook)
+            if wrong is not None:
+                remedy = "Correct the webhook's events in WEBHOOKS; `*` and `?` match any text and any character."
+                yield Check(name=f"events of {webhook.name}", ok=False, message=f"{wrong}.", remedy=remedy)
+
+    def _told(self) -> Iterator[Check]:
+        """What webhooks took of what they were sent lately; nothing is sent now."""
+        try:
+            states, untold = read_states(self.table, self.webhooks), self.untold.read(self.webhooks.values())
+        except StoreError:
+            return  # the table's own check says so
+        for name, webhook in self.webhooks.items():
+            message, remedy = told_lately(webhook, states[name], untold[name])
+            yield Check(name=f"messages to {name}", ok=remedy is None, message=message, remedy=remedy)
 
     def _waits(self, name: str, setting: str) -> Check:
         app = resource_id("Microsoft.Web/sites", self.identity.site)

@@ -160,6 +160,8 @@ class Matching(StrEnum):
     SWITCHED_OFF = "switchedOff"
     TOLD_AS_STATE = "toldAsState"
     MUTED = "muted"
+    REFUSED = "refused"
+    """The webhook calls the message that would say it wrong."""
     NOT_OWED = "notOwed"
 
 

@@ -87,7 +87,7 @@ class Explainer(Struct, frozen=True, kw_only=True):
             if delivery is None and not is_told_by_event(webhook, stored.event):
                 yield self._state_match(webhook, head, stored, mutes)
                 continue
-            matching, explanation = match(webhook, stored.event, owed=delivery is not None)
+            matching, explanation = match(webhook, stored.event, owed=delivery.delivery if delivery else None)
             yield WebhookMatchView(
                 webhook=name,
                 matching=matching,

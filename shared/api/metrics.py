@@ -12,6 +12,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from shared.api.openmetrics import Family, Kind, Sample
+from shared.api.untold import UntoldReader
 from shared.batch.model import Outcome, Phase
 from shared.delivery.faring import takes_nothing
 from shared.delivery.health import read_states
@@ -23,6 +24,7 @@ from shared.ports import Clock, Row, Table
 from shared.state.jobs import Cycle, JobHead
 from shared.state.rows import CYCLE, OWN, from_row, range_of
 from shared.state.telling import Delivery, DeliveryState
+from shared.webhook import Webhook
 
 MAX_COUNTED = 10_000
 """Deliveries of one state and account are counted up to this, so that a scrape's cost is bounded."""
@@ -41,13 +43,21 @@ class Measured(Struct, frozen=True, kw_only=True):
     oldest_due: datetime | None
 
 
+class Heard(Struct, frozen=True, kw_only=True):
+    """How a webhook fares, and since when the oldest waits that it should have been told, None when nothing does."""
+
+    takes_nothing: bool
+    untold_since: datetime | None = None
+
+
 class Metrics(Struct, frozen=True, kw_only=True):
     """Measures all accounts; deliveries that belong to no account are counted under an empty one."""
 
     table: Table
     clock: Clock
     accounts: Sequence[str]
-    webhooks: Sequence[str]
+    webhooks: Sequence[Webhook]
+    untold: UntoldReader
     nudger: Nudger
 
     def run(self) -> tuple[Family, ...]:
@@ -57,8 +67,12 @@ class Metrics(Struct, frozen=True, kw_only=True):
             StoreError: The table can't be read.
         """
         measured = [self._measure(account) for account in (*self.accounts, OWN)]
-        states = read_states(self.table, self.webhooks)
-        webhooks = {name: takes_nothing(state) for name, state in states.items()}
+        states = read_states(self.table, [webhook.name for webhook in self.webhooks])
+        untold = self.untold.read(self.webhooks)
+        webhooks = {
+            name: Heard(takes_nothing=takes_nothing(state), untold_since=untold[name].since)
+            for name, state in states.items()
+        }
         return families(measured, webhooks, self._nudges_refused(), self.clock())
 
     def _nudges_refused(self) -> int:
@@ -87,9 +101,9 @@ class Metrics(Struct, frozen=True, kw_only=True):
 
 
 def families(
-    measured: Sequence[Measured], webhooks: Mapping[str, bool], nudges_refused: int, now: datetime
+    measured: Sequence[Measured], webhooks: Mapping[str, Heard], nudges_refused: int, now: datetime
 ) -> tuple[Family, ...]:
-    """The metrics of what was measured, and of which `webhooks` take nothing. Pure."""
+    """The metrics of what was measured, and of how the `webhooks` fare. Pure."""
     accounts = [one for one in measured if one.account]
     cycles = [(one.account, one.cycle) for one in accounts if one.cycle is not None]
     jobs = Counter((one.account, head.tracking.value) for one in accounts for head in one.heads)
@@ -169,12 +183,21 @@ def families(
         _gauge(
             "prepwatch_webhook_failing",
             "1 for a webhook that takes nothing: failing, gone, or of which nobody can tell; else 0.",
-            [Sample(labels={"webhook": name}, value=int(failing)) for name, failing in sorted(webhooks.items())],
+            [Sample(labels={"webhook": name}, value=int(one.takes_nothing)) for name, one in sorted(webhooks.items())],
+        ),
+        _gauge(
+            "prepwatch_oldest_untold_age_seconds",
+            "How long the oldest news waits that a webhook should have been told, 0 without any.",
+            [
+                Sample(labels={"webhook": name}, value=_age(one.untold_since, now))
+                for name, one in sorted(webhooks.items())
+            ],
+            unit="seconds",
         ),
         _gauge(
             "prepwatch_oldest_due_delivery_age_seconds",
             "How long ago the oldest delivery that still waits was made, 0 without any.",
-            [_of(one.account, (now - one.oldest_due).total_seconds() if one.oldest_due else 0) for one in measured],
+            [_of(one.account, _age(one.oldest_due, now)) for one in measured],
             unit="seconds",
         ),
         _gauge(
@@ -200,6 +223,10 @@ def families(
             [_of(name, cycle.not_looked_at) for name, cycle in cycles],
         ),
     )
+
+
+def _age(since: datetime | None, now: datetime) -> float:
+    return (now - as_utc(since)).total_seconds() if since is not None else 0
 
 
 def _gauge(name: str, words: str, samples: Iterable[Sample], unit: str = "") -> Family:

@@ -1,4 +1,4 @@
-"""Says in words why things were decided as they were.
+"""Says in words why things were decided as they were, and how webhooks fare.
 
 Owns the sentences. Does not own the decisions (`changes.node_rules`, `polling.job_rules`, `delivery.attempts`), which
 it only explains. Pure.
@@ -9,13 +9,19 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from shared.api.event_views import Matching
+from shared.api.webhook_views import UntoldView
 from shared.batch.model import Outcome, Phase
 from shared.batch.outcomes import outcome_of
+from shared.delivery.advice import advice_on
+from shared.delivery.faring import in_words
 from shared.digests.mutes import Mute
 from shared.digests.rules import KnownToWebhook, News
-from shared.messages.events import Event
+from shared.messages.events import Event, EventType
+from shared.messages.sentences import counted
+from shared.patterns import matches_any
 from shared.state.jobs import JobHead, NodeRecord, OpenFailure, PhaseRecord, Reason, Tracking
-from shared.webhook import EVERYTHING, Webhook
+from shared.state.telling import Delivery, Refusal, WebhookState
+from shared.webhook import EVENT_TYPE_PREFIX, EVERYTHING, Webhook
 
 _TRACKING = {
     Tracking.WATCHING: "The job is looked at in every cycle.",
@@ -48,10 +54,10 @@ def explain_phase(head: JobHead, record: NodeRecord, phase: Phase, run: PhaseRec
     return _explain_no_failure(record.open if phase is Phase.PREPARATION else None, outcome_of(run.info))
 
 
-def match(webhook: Webhook, event: Event, *, owed: bool) -> tuple[Matching, str]:
-    """How a webhook relates to an event, and why; `owed` when a delivery of it is on record."""
-    if owed:
-        return Matching.OWED, "The event was owed to this webhook; its delivery says what came of it."
+def match(webhook: Webhook, event: Event, *, owed: Delivery | None) -> tuple[Matching, str]:
+    """How a webhook relates to an event, and why; `owed` is the delivery of it that is on record, None without one."""
+    if owed is not None:
+        return Matching.OWED, f"The event was owed to this webhook; {_what_came_of(owed)}"
     if not webhook.enabled:
         return Matching.SWITCHED_OFF, "The webhook is switched off in the settings."
     if closed := _closed_filters(webhook, event):
@@ -71,21 +77,114 @@ def match_as_state(
     `known` is what it was told of the job, None for nothing, `news` what it does not know yet, and `mute` the one that
     holds the job back now, with its name.
     """
-    matching, explanation = match(webhook, event, owed=False)
+    matching, explanation = match(webhook, event, owed=None)
     if matching is not Matching.NOT_OWED:
         return matching, explanation
     how = f"A webhook of format {webhook.format} is told how the job stands, not every event by itself."
     if known is None:
         return Matching.NOT_OWED, f"{how} It was never to be told of this job: it was added or changed later."
-    told = known.told.at
-    if told is not None and told >= event.recorded_at:
+    told, refusal = known.told.at, known.told.refusal
+    if told is not None and told >= event.recorded_at and (news is None or refusal is None):
         return Matching.TOLD_AS_STATE, f"{how} It was last told at {_text(told)}, after this event."
-    if news is not None and news.can_be_muted and mute is not None:
+    if news is None:
+        return Matching.TOLD_AS_STATE, f"{how} What this event says was over before the next message, and is not told."
+    return _why_untold(how, news, refusal, mute)
+
+
+def _why_untold(how: str, news: News, refusal: Refusal | None, mute: tuple[str, Mute] | None) -> tuple[Matching, str]:
+    """Why a webhook does not know yet what it is to be told."""
+    if refusal is not None and refusal.generation >= news.generation:
+        wrong = f"{how} Its message was refused at {_text(refusal.attempt.at)}, in a single line too"
+        again = "It is sent again when there is more to tell, or once the webhook has recovered."
+        return Matching.REFUSED, f"{wrong}: {in_words(refusal.attempt)}. {again}"
+    if news.can_be_muted and mute is not None:
         name, until = mute[0], _text(mute[1].ends_at)
         return Matching.MUTED, f"Mute {name} holds the job back until {until}: the webhook is told when the mute ends."
-    if news is not None:
-        return Matching.TOLD_AS_STATE, f"{how} It has not been told since this event: the next message will say it."
-    return Matching.TOLD_AS_STATE, f"{how} What this event says was over before the next message, and is not told."
+    return Matching.TOLD_AS_STATE, f"{how} It has not been told since this event: the next message will say it."
+
+
+def unmatched_events(webhook: Webhook) -> str | None:
+    """That a webhook asks for events of which there are none, with those that there are; None when it does not."""
+    types = [kind.removeprefix(EVENT_TYPE_PREFIX) for kind in EventType]
+    patterns = [pattern for pattern in webhook.events if not any(matches_any([pattern], kind) for kind in types)]
+    if not patterns:
+        return None
+    verb = "matches" if len(patterns) == 1 else "match"
+    return f"events of webhook {webhook.name}: {', '.join(patterns)} {verb} no event type; there are {', '.join(types)}"
+
+
+def taken_nothing(state: WebhookState, untold: UntoldView | None) -> str:
+    """That a webhook is failing: since when, its last answer, what to mend, and what waits."""
+    since = _moment(state.failing_since) if state.failing_since else "now"
+    last = state.last
+    mend = f". {advice_on(last.failure, last.status)}" if last is not None else ""
+    waits = f" {_waiting(untold)}" if untold is not None and untold.since is not None else ""
+    why = in_words(last) or state.reason
+    return f"webhook {state.name} is failing, it has taken nothing since {since}: {why}{mend}{waits}"
+
+
+def not_all_taken(name: str, untold: UntoldView) -> str:
+    """That a webhook which is not failing has not taken something in time."""
+    return f"webhook {name} has not taken everything: {_waiting(untold)}"
+
+
+def called_wrong(name: str, untold: UntoldView) -> str:
+    """That chat or pager calls messages wrong, and which jobs it so was not told of."""
+    jobs = counted(untold.refused, "job")
+    return (
+        f"webhook {name} calls the message about {jobs} wrong, which could not be told: {untold.refusal}. It is sent "
+        "again when there is more to tell; POST /api/dismissals takes it off this list"
+    )
+
+
+def _waiting(untold: UntoldView) -> str:
+    number = untold.deliveries + untold.jobs
+    verb = "waits" if number == 1 else "wait"
+    return f"{counted(number, 'message')} {verb}, the oldest since {_moment(untold.since)}"
+
+
+def _moment(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC" if at is not None else "an unknown time"
+
+
+def told_lately(webhook: Webhook, state: WebhookState | None, untold: UntoldView) -> tuple[str, str | None]:
+    """What became of what a webhook was sent lately, and what to do; None when there is nothing to do.
+
+    `state` is None when nobody can tell how the webhook fares.
+    """
+    if not webhook.enabled or (state is not None and state.disabled_since is not None and state.by_request):
+        return "It is switched off, and sent nothing.", None
+    if state is None:
+        return "Nobody can tell how it fares: its row can't be read.", "Read GET /api/summary, which names the row."
+    if state.disabled_since is not None:
+        mend = f"Mend the receiver, then POST /api/webhooks/{webhook.name}/enable."
+        return f"It is sent nothing since {_text(state.disabled_since)}: {state.reason}.", mend
+    if state.failing_since is not None:
+        last = in_words(state.last) or state.reason
+        mend = advice_on(state.last.failure, state.last.status) if state.last is not None else "Look at its receiver."
+        ping = f"Then POST /api/webhooks/{webhook.name}/ping: once it takes something, all that waits is sent."
+        return f"It has taken nothing since {_text(state.failing_since)}: {last}.", f"{mend} {ping}"
+    return _what_waits(webhook, untold)
+
+
+def _what_waits(webhook: Webhook, untold: UntoldView) -> tuple[str, str | None]:
+    if untold.refused:
+        mend = "See in the receiver why; POST /api/dismissals takes it off the list."
+        return f"It calls the message about {counted(untold.refused, 'job')} wrong: {untold.refusal}.", mend
+    if untold.late:
+        mend = f"POST /api/webhooks/{webhook.name}/ping tries it now."
+        return f"It has not taken {counted(untold.late, 'message')} for a quarter of an hour.", mend
+    return "It takes what it is sent.", None
+
+
+def _what_came_of(owed: Delivery) -> str:
+    last = owed.attempts[-1] if owed.attempts else None
+    if last is None:
+        return "its delivery says what came of it."
+    tries = f"after {counted(owed.tries, 'attempt')}"
+    if owed.ended_at is None:
+        return f"it has not taken it {tries}, the last at {_text(last.at)}: {in_words(last)}."
+    return f"{tries}: {owed.reason or last.reason}."
 
 
 def _explain_no_failure(opened: OpenFailure | None, outcome: Outcome) -> str:

@@ -22,6 +22,7 @@ from shared.api.summary_rules import (
     build_summary,
     nudges_refused,
 )
+from shared.api.untold import UntoldReader
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
 from shared.messages.events import Origin
@@ -94,6 +95,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     new_id: Callable[[], str]
     webhooks: Sequence[Webhook]
     configured: Sequence[str]
+    untold: UntoldReader
     heartbeat_waits_for: str | None
     stale_after: timedelta
     faults: Faults
@@ -125,12 +127,15 @@ class Summary(Struct, frozen=True, kw_only=True):
         if job is not None and not any(head.job_id.lower() == job.lower() for state in states for head in state.heads):
             raise not_found("job", job)
         webhooks, silent = self._read_webhooks()
+        untold = self.untold.read(self.webhooks)
         summary, more = build_summary(
             states,
             webhooks,
             wanted.page,
             own=own,
             silent=silent,
+            untold=untold,
+            switched_on=self.webhooks,
             stale_after=self.stale_after,
             has_webhooks=bool(self.webhooks),
             nudges=self._nudges(),

@@ -5,7 +5,7 @@ shape of the answer (`api.job_views`). Pure.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -25,17 +25,18 @@ from shared.api.job_views import (
     TroubleView,
     WebhooksView,
 )
+from shared.api.reasons import called_wrong, not_all_taken, taken_nothing, unmatched_events
+from shared.api.untold import since_of
+from shared.api.webhook_views import UntoldView
 from shared.batch.model import Phase
-from shared.delivery.advice import advice_on
-from shared.delivery.faring import in_words
 from shared.messages.sentences import counted
 from shared.moments import as_utc
 from shared.polling.cycle_rules import is_stale
 from shared.state.jobs import Cycle, JobHead, PhaseCounts, Tracking, Trouble
 from shared.state.telling import WebhookState
-from shared.webhook import waiting_words
+from shared.webhook import Webhook, waiting_words
 
-STALE_IN_GENERAL = "an account has had no good poll for too long: GET /api/summary names it"
+STALE_IN_GENERAL = "an account has not been read for too long: GET /api/summary names it"
 UNHEARD_IN_GENERAL = "a webhook takes nothing: GET /api/summary names it"
 NUDGES_IN_GENERAL = "the app can't write its own queue: GET /api/diagnostics says why"
 
@@ -71,6 +72,8 @@ def build_summary(
     *,
     own: DeliveriesView,
     silent: Mapping[str, str] = MappingProxyType({}),
+    untold: Mapping[str, UntoldView] = MappingProxyType({}),
+    switched_on: Sequence[Webhook] = (),
     stale_after: timedelta,
     has_webhooks: bool,
     nudges: str | None = None,
@@ -81,6 +84,7 @@ def build_summary(
 
     `own` are the deliveries that concern no account, such as news of webhooks: they count whatever the page.
     `silent` says why other webhooks are sent nothing: nobody can tell how they fare, or a setting can't be read yet.
+    `untold` is what the webhooks that are `switched_on` by the settings should have been told by now, by their names.
     `heartbeat_waits_for` is the setting that keeps the heartbeat back, None when none does.
     `nudges` is what is wrong with nudging, None when nothing is.
     """
@@ -98,7 +102,9 @@ def build_summary(
     failing = tuple(sorted([*(state.name for state in refused), *silent]))
     disabled = tuple(sorted(state.name for state in webhooks if state.disabled_since))
     deliveries = DeliveriesView(
-        due=own.due + sum(state.due for state in shown), dead=own.dead + sum(state.dead for state in shown)
+        due=own.due + sum(state.due for state in shown),
+        dead=own.dead + sum(state.dead for state in shown),
+        oldest_due_since=since_of(untold.values()),
     )
     totals = TotalsView(
         jobs=len(heads),
@@ -106,13 +112,16 @@ def build_summary(
         preparation=_sum(head.preparation for _, head in heads),
         release=_sum(head.release for _, head in heads),
     )
-    stale = [f"{view.account} has had no good poll for too long" for view in views if view.stale]
+    stale = [_not_read(view) for view in views if view.stale]
     degraded = [
         *(f"{view.account}: {view.error.code}: {view.error.message}" for view in views if view.error),
         *_job_troubles([head for _, head in heads]),
-        *(_taken_nothing(state) for state in refused),
+        *(taken_nothing(state, untold.get(state.name)) for state in refused),
+        *(not_all_taken(name, untold[name]) for name in _late(untold, {*failing, *disabled})),
+        *(called_wrong(name, untold[name]) for name in sorted(untold) if untold[name].refused),
         *(f"webhook {name} is sent nothing: {what}" for name, what in sorted(silent.items())),
         *(f"webhook {name} is disabled" for name in disabled),
+        *(words for webhook in switched_on if (words := unmatched_events(webhook)) is not None),
         *([] if heartbeat_waits_for is None else [f"no heartbeat is sent: {waiting_words(heartbeat_waits_for)}"]),
         *([_given_up(deliveries.dead)] if deliveries.dead else []),
         *([nudges] if nudges else []),
@@ -252,13 +261,16 @@ def _status(stale: Sequence[str], degraded: Sequence[str], wrong: Sequence[str])
     return Status.DEGRADED if degraded else Status.OK
 
 
-def _taken_nothing(state: WebhookState) -> str:
-    since = f"{state.failing_since:%Y-%m-%d %H:%M} UTC" if state.failing_since else "now"
-    last = state.last
-    mend = f". {advice_on(last.failure, last.status)}" if last is not None else ""
-    return (
-        f"webhook {state.name} is failing, it has taken nothing since {since}: {in_words(last) or state.reason}{mend}"
-    )
+def _not_read(view: AccountView) -> str:
+    upto = view.last_good_poll
+    if upto is None:
+        return f"{view.account} has never been read whole"
+    return f"{view.account} has not been read for too long: what is known of it ends at {upto:%Y-%m-%d %H:%M} UTC"
+
+
+def _late(untold: Mapping[str, UntoldView], known: Collection[str]) -> list[str]:
+    """The webhooks of which nothing else says that they have not been told in time."""
+    return sorted(name for name, view in untold.items() if view.late and name not in known)
 
 
 def _given_up(number: int) -> str:

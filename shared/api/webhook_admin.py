@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from shared.api.refusals import ConflictError, TooSoonError, not_found
 from shared.api.untold import UntoldReader
-from shared.api.webhook_views import LastAnswerView, PingView, WebhookFormat, WebhookView
+from shared.api.webhook_views import LastAnswerView, PingView, UntoldView, WebhookFormat, WebhookView
 from shared.delivery.advice import advice_on
 from shared.delivery.attempts import Verdict, attempt_of, judge
 from shared.delivery.credentials import without_token
@@ -65,7 +65,8 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         Raises:
             StoreError: The table can't be read.
         """
-        return [self._view(webhook, self._read(name)[1]) for name, webhook in self.webhooks.items()]
+        untold = self.untold.read(self.webhooks.values())
+        return [self._view(webhook, self._read(name)[1], untold[name]) for name, webhook in self.webhooks.items()]
 
     def ping(self, name: str) -> PingView:
         """Send a ping at once and say what came of it; once it is taken, all that waits for the webhook is due.
@@ -163,7 +164,7 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         row = self.table.get(OWN, webhook_key(name))
         return row, read_webhook(row, name)
 
-    def _view(self, webhook: Webhook, state: WebhookState) -> WebhookView:
+    def _view(self, webhook: Webhook, state: WebhookState, untold: UntoldView | None = None) -> WebhookView:
         return WebhookView(
             name=webhook.name,
             format=WebhookFormat(webhook.format),
@@ -181,7 +182,7 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
             since=min(filter(None, (state.failing_since, state.disabled_since)), default=None),
             reason=waiting_words(webhook.waits_for) if webhook.waits_for else state.reason,
             last_answer=last_answer(state),
-            untold=self.untold.of(webhook),
+            untold=untold or self.untold.of(webhook),
             due=self._count(DeliveryState.DUE, webhook.name),
             dead=self._count(DeliveryState.DEAD, webhook.name),
         )

@@ -5,7 +5,9 @@ the holder of the webhook's digest lease merges `told` and `said`. Whoever dismi
 Does not own what is news (`digests.rules`).
 """
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 import msgspec
 from msgspec.structs import replace
@@ -55,10 +57,13 @@ def dismiss_refusal(table: Table, account: str, row: Row) -> bool:
     return True
 
 
-def read_known(table: Table, account: str, webhook: str, now: datetime) -> list[KnownToWebhook]:
+def read_known(
+    table: Table, account: str, webhook: str, now: datetime, find: Callable[[str], Row | None] | None = None
+) -> list[KnownToWebhook]:
     """The jobs that a webhook may have to be told about: their rows first, then their heads.
 
-    So a head is never older than what its row asks for. Rows that can't be read are left out and logged.
+    So a head is never older than what its row asks for. Rows that can't be read are left out and logged. `find` looks
+    up a head by its key for somebody who reads them together, None takes each from the table.
 
     Raises:
         StoreUnavailableError: The table gave no answer.
@@ -76,7 +81,7 @@ def read_known(table: Table, account: str, webhook: str, now: datetime) -> list[
     known = []
     for row, told in waiting:
         try:
-            known.append(_known(table, account, row, told, now))
+            known.append(_known(find or partial(table.get, account), row, told, now))
         except UnreadableRowError as error:
             write_line("head-unreadable", account=account, error=str(error))
     return known
@@ -106,8 +111,8 @@ def read_known_job(table: Table, account: str, webhook: str, head: JobHead, now:
     return KnownToWebhook(told=_told_of(row, head.job_id), head=head, wanted=head.generation, wanted_at=now)
 
 
-def _known(table: Table, account: str, row: Row, told: Told, now: datetime) -> KnownToWebhook:
-    found = table.get(account, job_key(told.job_id))
+def _known(find: Callable[[str], Row | None], row: Row, told: Told, now: datetime) -> KnownToWebhook:
+    found = find(job_key(told.job_id))
     wanted_at = row.columns.get("wantedAt")
     return KnownToWebhook(
         told=told,

@@ -4,8 +4,8 @@ Owns what counts as such: news whose pause is over and that no mute holds back, 
 not own the telling (`digests.run`). Whoever shows health asks for it.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,11 +13,14 @@ from msgspec.structs import replace
 from shared.digests.mutes import Mute
 from shared.digests.pace import is_refused
 from shared.digests.rows import read_known
-from shared.digests.rules import decide, news_of
-from shared.ports import Table
+from shared.digests.rules import KnownToWebhook, decide, news_of
+from shared.ports import Row, Table
 from shared.state.rows import from_row, pace_key
 from shared.state.telling import Attempt, Pace
 from shared.webhook import Webhook
+
+LATE = timedelta(minutes=15)
+"""What could have been told so long ago should have been."""
 
 
 class Refused(Struct, frozen=True, kw_only=True):
@@ -30,21 +33,32 @@ class Refused(Struct, frozen=True, kw_only=True):
 
 
 class Untold(Struct, frozen=True, kw_only=True):
-    """How many jobs there are news of, the oldest since when (None: no news), and which of them are refused."""
+    """How many jobs there are news of, the oldest since when (None: no news), and which of them are refused.
+
+    Of `late` jobs the news could have been told LATE ago: no pause held them back then.
+    """
 
     jobs: int = 0
+    late: int = 0
     since: datetime | None = None
     refused: tuple[Refused, ...] = ()
 
 
-def read_untold(table: Table, account: str, webhook: Webhook, mutes: Sequence[Mute], now: datetime) -> Untold:
-    """What the webhook should know of an account's jobs.
+def read_untold(
+    table: Table,
+    account: str,
+    webhook: Webhook,
+    mutes: Sequence[Mute],
+    now: datetime,
+    find: Callable[[str], Row | None] | None = None,
+) -> Untold:
+    """What the webhook should know of an account's jobs; `find` looks up heads as in `digests.rows.read_known`.
 
     Raises:
         StoreUnavailableError: The table gave no answer.
         UnreadableRowError: Nobody can tell.
     """
-    known = read_known(table, account, webhook.name, now)
+    known = read_known(table, account, webhook.name, now, find)
     if not known:
         return Untold()
     row = table.get(account, pace_key(webhook.name))
@@ -56,6 +70,14 @@ def read_untold(table: Table, account: str, webhook: Webhook, mutes: Sequence[Mu
         and (news := news_of(webhook, account, each, now)) is not None
         and is_refused(each.told, news.generation, None, now)
     )
-    messages = decide(webhook, account, known, pace, mutes, now, recovered_at=now).messages
-    owed = {news.job_id: news.wanted_at for message in messages for news in message}
-    return Untold(jobs=len(owed), since=min(owed.values(), default=None), refused=refused)
+    owed, before = (_wanted(webhook, account, known, pace, mutes, at) for at in (now, now - LATE))
+    late = sum(wanted_at <= now - LATE for job_id, wanted_at in before.items() if job_id in owed)
+    return Untold(jobs=len(owed), late=late, since=min(owed.values(), default=None), refused=refused)
+
+
+def _wanted(
+    webhook: Webhook, account: str, known: Sequence[KnownToWebhook], pace: Pace, mutes: Sequence[Mute], at: datetime
+) -> dict[str, datetime]:
+    """The jobs that the webhook is to be told of at a moment, with since when."""
+    messages = decide(webhook, account, known, pace, mutes, at, recovered_at=at).messages
+    return {news.job_id: news.wanted_at for message in messages for news in message}

@@ -46,7 +46,7 @@ def test_everything_is_tried() -> None:
         f"token for {ACCOUNT}",
         *(f"{what} of {ACCOUNT}" for what in ("job listing", "status listing", "task counts")),
     ]
-    assert list(checks) == [*batch, "table write", "queue write", "webhook ops"]
+    assert list(checks) == [*batch, "table write", "queue write", "webhook ops", "messages to ops"]
     assert _bad(checks) == []
     assert checks[f"job listing of {ACCOUNT}"]["message"] == "It may be asked; jobs on its first page: 1."
     assert f"file read of {ACCOUNT}" in _try(_deployment(STDERR_TAIL_BYTES="100"))

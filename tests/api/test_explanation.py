@@ -241,3 +241,40 @@ def test_chat_that_heard_nothing_because_it_was_over() -> None:
     deployment.deliver()
     said = _chat(deployment)
     assert (said["matching"], "over before the next message" in said["explanation"]) == ("toldAsState", True)
+
+
+def test_chat_that_calls_its_message_wrong() -> None:
+    """The webhook's answer is told, and when the message is sent again."""
+    deployment = deploy(SLACK)
+    deployment.sender.answer = refusal(400, b"invalid_blocks")
+    _newly_failed(deployment)
+    for _ in range(2):
+        deployment.poll()
+        deployment.clock.advance(minutes=1)
+    (event,) = _explain(deployment).body["events"]
+    (match,) = event["webhooks"]
+    assert match["matching"] == "refused"
+    assert "refused at" in match["explanation"]
+    assert "status 400" in match["explanation"]
+    assert "invalid_blocks" in match["explanation"]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        pytest.param(204, "after 1 attempt: accepted with status 204.", id="taken"),
+        pytest.param(503, "it has not taken it after 1 attempt, the last at", id="refused so far"),
+        pytest.param(410, "the receiver is gone for good", id="gone"),
+    ],
+)
+def test_what_came_of_what_was_owed(status: int, words: str) -> None:
+    """Whether it was taken, and if not what the receiver said, stands in the explanation itself."""
+    deployment = deploy(SIGNED)
+    deployment.sender.answer = refusal(status, b"busy")
+    _newly_failed(deployment)
+    deployment.poll()
+    (event,) = _explain(deployment).body["events"]
+    (match,) = event["webhooks"]
+    assert match["matching"] == "owed"
+    assert words in match["explanation"]
+    assert "busy" in match["explanation"] or status != 503

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from shared.api.metrics import Measured, families
+from shared.api.metrics import Heard, Measured, families
 from shared.api.openmetrics import Family, Kind, Sample, to_text
 from shared.errors import AccountDeniedError, BatchError, ThrottledError
 from shared.ports import Merge, Put
@@ -122,6 +122,7 @@ def test_units_are_told() -> None:
     units = {family.name: family.unit for family in _parsed(deploy().app.routes.system.metrics(Request()).body)}
     assert {name for name, unit in units.items() if unit == "seconds"} == {
         "prepwatch_oldest_due_delivery_age_seconds",
+        "prepwatch_oldest_untold_age_seconds",
         "prepwatch_last_good_poll_timestamp_seconds",
     }
     assert set(units.values()) == {"", "seconds"}
@@ -156,9 +157,13 @@ def test_every_number_is_of_its_own_kind() -> None:
         _head("c", tracking=Tracking.SETTLED),
     )
     measured = Measured(account="acc", cycle=cycle, heads=heads, deliveries={}, oldest_due=None)
+    webhooks = {
+        "ops": Heard(takes_nothing=True, untold_since=NOW - timedelta(seconds=9)),
+        "chat": Heard(takes_nothing=False),
+    }
     told = {
         (family.name, *(value for key, value in sample.labels.items() if key != "account")): sample.value
-        for family in families([measured], {"ops": True, "chat": False}, 12, NOW)
+        for family in families([measured], webhooks, 12, NOW)
         for sample in family.samples
         if sample.value
     }
@@ -175,6 +180,7 @@ def test_every_number_is_of_its_own_kind() -> None:
         ("prepwatch_jobs_not_looked_at",): 2,
         ("prepwatch_nudges_refused",): 12,
         ("prepwatch_webhook_failing", "ops"): 1,
+        ("prepwatch_oldest_untold_age_seconds", "ops"): 9,
         ("prepwatch_last_good_poll_timestamp_seconds",): (NOW - timedelta(hours=1)).timestamp(),
     }
 

@@ -12,10 +12,11 @@ from shared.ports import Merge, Put
 from shared.state.rows import OWN, delivery_key, job_key, to_columns, webhook_key
 from shared.state.telling import DeliveryState, WebhookState
 from shared.web.routes import Routes
+from shared.webhook import WebhookRequest
 from tests.support.deployment import ACCOUNT, NOW, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fake_table import FakeTable
-from tests.support.fakes import refusal
-from tests.support.webhook_settings import SIGNED
+from tests.support.fakes import ACCEPTED, refusal
+from tests.support.webhook_settings import SIGNED, SLACK
 
 STALE_AFTER = timedelta(seconds=300)
 
@@ -68,6 +69,22 @@ def _failing_webhook(deployment: Deployment) -> None:
     deployment.poll()
 
 
+def _late(deployment: Deployment) -> None:
+    """One job's event is never taken, and others' in between are."""
+
+    def answer(request: WebhookRequest) -> None:
+        deployment.sender.answer = refusal(503) if b"job-1" in request.body else ACCEPTED
+
+    deployment.sender.during = answer
+    deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)))
+    for number in range(18):
+        deployment.batch.add(a_job(f"other-{number}"), a_node(preparation=a_run(failed=True)))
+        deployment.poll()
+        deployment.batch.add(a_job(f"other-{number}"), a_node(preparation=a_run()))
+        deployment.clock.advance(minutes=1)
+    deployment.poll()
+
+
 def _disabled_webhook(deployment: Deployment) -> None:
     deployment.sender.answer = refusal(410)
     deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)))
@@ -106,9 +123,19 @@ def _stale(deployment: Deployment) -> None:
             [
                 "preparation failed on 3 nodes of 1 job",
                 "webhook ops is failing, it has taken nothing since 2026-11-01 12:00 UTC: status 500. "
-                + advice_on(None, 500),
+                + advice_on(None, 500)
+                + " 15 messages wait, the oldest since 2026-11-01 12:00 UTC",
             ],
             id="webhook failing",
+        ),
+        pytest.param(
+            _late,
+            "failing",
+            [
+                "preparation failed on 19 nodes of 19 jobs",
+                "webhook ops has not taken everything: 1 message waits, the oldest since 2026-11-01 12:00 UTC",
+            ],
+            id="one event that is not taken",
         ),
         pytest.param(
             _disabled_webhook,
@@ -129,7 +156,10 @@ def _stale(deployment: Deployment) -> None:
         pytest.param(
             _stale,
             "stale",
-            [f"{ACCOUNT} has had no good poll for too long", f"{ACCOUNT}: AuthenticationFailed: No role."],
+            [
+                f"{ACCOUNT} has not been read for too long: what is known of it ends at 2026-11-01 12:00 UTC",
+                f"{ACCOUNT}: AuthenticationFailed: No role.",
+            ],
             id="stale",
         ),
     ],
@@ -172,7 +202,7 @@ def test_body() -> None:
     assert (job["jobId"], job["tracking"], job["state"], job["error"]) == ("job-1", "watching", "active", None)
     assert job["since"] == "2026-11-01T11:55:00Z"
     assert job["causes"] == [{"phase": "preparation", "code": "Oops", "message": "It went wrong: Oops", "nodes": 1}]
-    assert body["deliveries"] == {"due": 0, "dead": 0}
+    assert body["deliveries"] == {"due": 0, "dead": 0, "oldestDueSince": None}
     assert body["webhooks"] == {"failing": [], "disabled": []}
 
 
@@ -300,11 +330,14 @@ def test_what_concerns_no_account_is_counted_and_nudged() -> None:
     deployment.poll()
     deployment.ask(lambda routes, asked: routes.webhooks.disable_webhook(asked), name="ops")
     told = deployment.ask(Routes.summary)
-    assert (told.body["deliveries"], told.nudges) == ({"due": 1, "dead": 0}, (OWN,))
+    assert (told.body["deliveries"], told.nudges) == (
+        {"due": 1, "dead": 0, "oldestDueSince": "2026-11-01T12:00:00Z"},
+        (OWN,),
+    )
     assert deployment.ask(Routes.summary).nudges == ()
     deployment.deliver(OWN)
     assert [request.url for request in deployment.sender.sent] == ["https://b.example/hook"]
-    assert deployment.ask(Routes.summary).body["deliveries"] == {"due": 0, "dead": 0}
+    assert deployment.ask(Routes.summary).body["deliveries"] == {"due": 0, "dead": 0, "oldestDueSince": None}
 
 
 def test_what_concerns_no_account_and_died_is_said() -> None:
@@ -315,7 +348,7 @@ def test_what_concerns_no_account_and_died_is_said() -> None:
     deployment.table.transact(OWN, [dead])
     body = deployment.ask(Routes.summary, {"account": ACCOUNT}).body
     assert (body["status"], body["reasons"]) == ("degraded", ["1 delivery was given up"])
-    assert body["deliveries"] == {"due": 0, "dead": 1}
+    assert body["deliveries"] == {"due": 0, "dead": 1, "oldestDueSince": None}
 
 
 # --- ETag -----------------------------------------------------------------------------------------------------
@@ -424,9 +457,39 @@ def test_health() -> None:
     deployment.clock.advance(seconds=300)
     told = deployment.ask(Routes.health)
     assert [*statuses, told.status] == [503, 503, 200, 503]
-    assert told.body == {"reasons": ["an account has had no good poll for too long: GET /api/summary names it"]}
+    assert told.body == {"reasons": ["an account has not been read for too long: GET /api/summary names it"]}
 
 
 def test_health_without_store() -> None:
     """A store that is away is no reason to fall over."""
     assert deploy(table=_Away()).ask(Routes.health).status == 503
+
+
+def test_a_message_that_chat_calls_wrong() -> None:
+    """It could not be told: the summary is degraded, with the answer and what can be done, until somebody knows."""
+    deployment = deploy(SLACK)
+
+    def answer(request: WebhookRequest) -> None:
+        deployment.sender.answer = refusal(400, b"invalid_blocks") if b"job-1" in request.body else refusal(200, b"ok")
+
+    deployment.sender.during = answer
+    deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)))
+    deployment.poll()
+    deployment.clock.advance(minutes=1)
+    deployment.poll()
+    deployment.batch.add(a_job(), a_node(preparation=a_run()))
+    (reason,) = [one for one in deployment.ask(Routes.summary).body["reasons"] if "chat" in one]
+    assert "webhook chat calls the message about 1 job wrong" in reason
+    assert "status 400: the receiver calls the message wrong: invalid_blocks" in reason
+    deployment.ask(lambda routes, asked: routes.events.dismiss_deliveries(asked), body={})
+    assert not [one for one in deployment.ask(Routes.summary).body["reasons"] if "chat" in one]
+
+
+def test_a_filter_that_matches_no_event() -> None:
+    """Somebody waits for what never comes: the summary is degraded, and names the types that there are."""
+    deployment = deploy({**SIGNED, "events": ["preparation.faild", "job.*"]})
+    deployment.poll()
+    told = deployment.ask(Routes.summary).body
+    assert told["status"] == "degraded"
+    assert told["reasons"][0].startswith("events of webhook ops: preparation.faild matches no event type; there are ")
+    assert "preparation.failed" in told["reasons"][0]

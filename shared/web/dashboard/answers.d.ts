@@ -40,6 +40,7 @@ type ContainerInfo = {
 type DeliveriesView = {
   due: number;
   dead: number;
+  oldestDueSince: string | null;
 };
 
 type DeliveryHistoryView = {
@@ -203,7 +204,7 @@ type LiveNodesView = {
   "odata.nextLink"?: string | null;
 };
 
-type Matching = "filtered" | "muted" | "notOwed" | "owed" | "switchedOff" | "toldAsState";
+type Matching = "filtered" | "muted" | "notOwed" | "owed" | "refused" | "switchedOff" | "toldAsState";
 
 type Mute = {
   jobs: Array<string>;
@@ -400,6 +401,7 @@ type TroubleView = {
 type UntoldView = {
   deliveries: number;
   jobs: number;
+  late: number;
   refused: number;
   since: string | null;
   refusal: string | null;

@@ -95,8 +95,18 @@ function hookItem(hook) {
       hook.failingSince && [", failing since ", moment(hook.failingSince)],
       hook.reason && hook.state !== "ok" && `: ${hook.reason}`,
     ),
-    (hook.due > 0 || hook.dead > 0) &&
-      h("p", {}, [hook.due && `${hook.due} waiting`, hook.dead && `${hook.dead} given up`].filter(Boolean).join(", ")),
+    (hook.untold.since || hook.dead > 0 || hook.untold.refused > 0) &&
+      h(
+        "p",
+        {},
+        hook.untold.since && [
+          `${hook.untold.deliveries + hook.untold.jobs} waiting since `,
+          moment(hook.untold.since),
+          ". ",
+        ],
+        hook.untold.refused > 0 && `Called wrong for ${count(hook.untold.refused, "job")}: ${hook.untold.refusal}. `,
+        hook.dead > 0 && `${hook.dead} given up.`,
+      ),
   );
 }
 
@@ -254,7 +264,7 @@ function accountItem(account) {
     h(
       "p",
       { class: "soft small" },
-      "Last good poll ",
+      "Read up to ",
       moment(account.lastGoodPoll, "never"),
       last && `: ${count(last.jobs, "job")} looked at`,
       last && last.notLookedAt > 0 && `, ${last.notLookedAt} not in time`,

@@ -124,7 +124,7 @@ def test_an_account_that_was_never_reached(visit: Visitor) -> None:
         _headline(page, "What you see may be old")
         expect(page.locator("#status")).to_contain_text("AuthenticationFailed: The token was refused.")
         expect(page.locator("#jobs")).to_contain_text("No account has been polled yet.")
-        expect(page.locator("#itself")).to_contain_text("Last good poll never")
+        expect(page.locator("#itself")).to_contain_text("Read up to never")
         page.get_by_role("button", name="Check permissions").click()
         remedy = page.locator("#itself pre").first
         expect(remedy).to_contain_text('az role assignment create --role "Azure Batch Account Reader"')
@@ -138,10 +138,10 @@ def test_what_is_stale_is_said_to_be_old(visit: Visitor, url: str, deployment: D
     deployment.batch.failures["list_jobs"] = AWAY
     let_pass(page, deployment, minutes=6)
     _headline(page, "Nodes are failing")
-    expect(page.locator("#status")).to_contain_text(f"{ACCOUNT} has had no good poll for too long", ignore_case=True)
+    expect(page.locator("#status")).to_contain_text(f"{ACCOUNT} has not been read for too long", ignore_case=True)
     expect(page.locator("body")).to_have_class("old")
     expect(page.locator(".job")).to_contain_text("failing for 11 minutes")
-    expect(page.locator("#itself")).to_contain_text("Last good poll 6 minutes ago")
+    expect(page.locator("#itself")).to_contain_text("Read up to 6 minutes ago")
     expect(page).to_have_title(re.compile("Prepwatch"))
     assert grave_violations(page) == []
     deployment.batch.failures.clear()

@@ -1,0 +1,56 @@
+"""GET /api/diagnostics: what webhooks took of what they were sent lately, and filters that let nothing pass."""
+
+from typing import Any
+
+import pytest
+
+from shared.webhook import WebhookAnswer
+from tests.support.deployment import Deployment, a_job, a_node, a_run, deploy
+from tests.support.fakes import refusal
+from tests.support.webhook_settings import SIGNED
+
+
+def _try(deployment: Deployment) -> dict[str, dict[str, Any]]:
+    told = deployment.ask(lambda routes, asked: routes.system.diagnostics(asked))
+    return {check["name"]: check for check in told.body["value"]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "words", "remedy"),
+    [
+        pytest.param(refusal(204), "It takes what it is sent.", None, id="well"),
+        pytest.param(
+            refusal(404, b"no such flow"), "taken nothing since", "ping: once it takes something", id="failing"
+        ),
+        pytest.param(refusal(410), "It is sent nothing since", "POST /api/webhooks/ops/enable", id="gone"),
+    ],
+)
+def test_what_was_told_lately(answer: WebhookAnswer, words: str, remedy: str | None) -> None:
+    """A webhook that takes nothing fails its check, with its last answer and what to do."""
+    deployment = deploy()
+    deployment.sender.answer = answer
+    deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)))
+    for _ in range(10):
+        deployment.poll()
+        deployment.clock.advance(minutes=2)
+    check = _try(deployment)["messages to ops"]
+    assert (check["ok"], words in check["message"]) == (remedy is None, True)
+    assert (check["remedy"] is None) == (remedy is None)
+    assert remedy is None or remedy in check["remedy"]
+    assert "no such flow" in check["message"] or answer.status != 404
+
+
+def test_a_webhook_that_somebody_switched_off() -> None:
+    """It is no fault."""
+    deployment = deploy()
+    deployment.ask(lambda routes, asked: routes.webhooks.disable_webhook(asked), name="ops")
+    assert _try(deployment)["messages to ops"]["ok"]
+
+
+def test_events_that_there_are_not() -> None:
+    """A filter that matches no event type fails its check and names itself and the types that there are."""
+    deployment = deploy({**SIGNED, "events": ["job.stuc", "release.*"]})
+    check = _try(deployment)["events of ops"]
+    assert not check["ok"]
+    assert "job.stuc matches no event type; there are preparation.failed, " in check["message"]
+    assert "release" not in check["message"].partition("there are")[0]
