@@ -168,16 +168,16 @@ class Poller(Struct, frozen=True, kw_only=True):
         known, unreadable = heads.read()
         progress = Progress(deadline=started + self.settings.budget, turn=turn, errors=unreadable)
         listed_from = listing_start(cycle, self.settings.first_sight, started)
-        listed = self._list_jobs(listed_from, progress)
+        listed, refused = self._list_jobs(listed_from, progress.deadline)
 
         # decide, apply: job by job
         complete, sighted = False, frozenset[str]()
-        if listed is not None:
-            choice = choose_jobs(known, listed, self.settings.patterns, cycle)
+        if listed or refused is None:
+            choice = choose_jobs(known, listed, self.settings.patterns, cycle, is_whole=refused is None)
             found = heads.sight(choice, cycle.read_up_to if cycle else None)
             due = tuple(one for one in choice.due if one.job_id.lower() not in found.refused)
             # A job without a stored head is news in the next cycle too, as long as this one is not taken for complete.
-            complete = all(one.job_id.lower() in found.ready for one in due)
+            complete = refused is None and all(one.job_id.lower() in found.ready for one in due)
             sighted = frozenset(key for key, one in found.ready.items() if as_utc(one.head.first_seen_at) >= started)
             progress.looked_at |= found.refused
             progress.errors += len(found.refused)
@@ -222,7 +222,7 @@ class Poller(Struct, frozen=True, kw_only=True):
             waiting=frozenset(progress.waiting),
             sighted=sighted,
             job_errors=progress.errors,
-            error=progress.stopped_by,
+            error=refused or progress.stopped_by,
             requests=self.requests.take(),
             counted=progress.counted,
             failures=self.failures.take(),
@@ -244,15 +244,15 @@ class Poller(Struct, frozen=True, kw_only=True):
         self.heartbeat.beat()
         return report
 
-    def _list_jobs(self, start: datetime, progress: Progress) -> list[BatchJob] | None:
+    def _list_jobs(self, start: datetime, deadline: datetime) -> tuple[list[BatchJob], BatchError | None]:
+        """The jobs of the pages that came, and what kept the others from coming."""
+        jobs: list[BatchJob] = []
         try:
-            pages = self.batch.list_jobs(
-                odata_filter=listing_filter(start), select=JOB_SELECT, deadline=progress.deadline
-            )
-            return [job for page in pages for job in page]
+            for page in self.batch.list_jobs(odata_filter=listing_filter(start), select=JOB_SELECT, deadline=deadline):
+                jobs.extend(page)
         except BatchError as error:
-            progress.stopped_by = error
-            return None
+            return jobs, error
+        return jobs, None
 
     def _finished(self, result: CycleResult, before: Cycle | None) -> tuple[Cycle, Sequence[Event]]:
         return finish_cycle(self.origin, before, result, self.settings.stale_after)

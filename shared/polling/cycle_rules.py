@@ -96,11 +96,17 @@ def listing_filter(start: datetime) -> str:
 
 
 def choose_jobs(
-    known: Mapping[str, KnownJob], listed: Sequence[BatchJob], patterns: JobPatterns, cycle: Cycle | None
+    known: Mapping[str, KnownJob],
+    listed: Sequence[BatchJob],
+    patterns: JobPatterns,
+    cycle: Cycle | None,
+    *,
+    is_whole: bool = True,
 ) -> Choice:
     """The jobs to look at: ending ones first, then those that wait, longest first, then the rest as listed.
 
-    New jobs are among the rest: were they first, a stream of them would keep the others waiting for ever.
+    New jobs are among the rest: were they first, a stream of them would keep the others waiting for ever. What a
+    listing leaves out is asked for singly, unless it is not whole: then it may only not have come that far.
     """
     jobs = {job.id.lower(): job for job in listed}
     untracked = tuple(
@@ -116,7 +122,10 @@ def choose_jobs(
     due.extend(
         DueJob(job_id=entry.head.job_id, known=entry, job=None)
         for key, entry in known.items()
-        if key not in jobs and _is_watched(entry.head) and is_tracked(entry.head, entry.head.job_id, patterns)
+        if is_whole
+        and key not in jobs
+        and _is_watched(entry.head)
+        and is_tracked(entry.head, entry.head.job_id, patterns)
     )
     waiting = cycle.waiting if cycle else {}
     turns = {job: turn for turn, job in enumerate(sorted(waiting, key=waiting.__getitem__))}

@@ -35,7 +35,7 @@ from shared.polling.job_rules import (
     Decision,
     fail,
     is_ending,
-    lose,
+    miss,
     recover,
     settle,
     stop_listing,
@@ -98,7 +98,7 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
             raise
         except JobNotFoundError:
             now = self.clock()
-            _apply(lose(self.origin, writer.head, now), writer, now)
+            _apply(miss(self.origin, writer.head, now), writer, now)
         except NoPreparationTaskError:
             now = self.clock()
             well = recover(self.origin, writer.head, now)

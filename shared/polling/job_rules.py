@@ -22,6 +22,8 @@ SETTLES_AFTER = timedelta(minutes=10)
 SETTLES_ANYWAY_AFTER = timedelta(hours=24)
 """A completed job is settled then, even if Batch goes on showing a phase as running."""
 UNREACHABLE_AFTER_CYCLES = 3
+GONE_AFTER = timedelta(minutes=2)
+"""How long Batch has to go on saying that a job does not exist: one such answer may be wrong."""
 
 COMPLETED = "completed"
 _ENDING = frozenset({"terminating", "deleting"})
@@ -126,16 +128,24 @@ def close(origin: Origin, head: JobHead, end: JobEnd, since: datetime, now: date
     return Decision(head=closed, events=events)
 
 
-def lose(origin: Origin, head: JobHead, now: datetime) -> Decision:
-    """The job is not found any more.
+def miss(origin: Origin, head: JobHead, now: datetime) -> Decision:
+    """Batch says that the job does not exist: it is gone once that has been said twice, two minutes apart."""
+    since = head.missing_since
+    if since is None:
+        return Decision(head=replace(head, missing_since=now))
+    return lose(origin, head, since, now) if now - since >= GONE_AFTER else Decision(head=head)
+
+
+def lose(origin: Origin, head: JobHead, since: datetime, now: datetime) -> Decision:
+    """The job is not found any more, since that moment.
 
     It is told if failures were open, or if somebody asked for this very job, and it was never seen completed.
     """
     worth_telling = (head.preparation.open > 0 or head.requested) and not is_job_completed(head.state)
-    closed = close(origin, head, JobEnd.GONE, now, now)
+    closed = close(origin, head, JobEnd.GONE, since, now)
     events = closed.events
     if worth_telling:
-        events = (*events, job_event(origin, head, EventType.JOB_GONE, now, now))
+        events = (*events, job_event(origin, head, EventType.JOB_GONE, since, now))
     gone = replace(
         closed.head,
         tracking=Tracking.GONE,
@@ -165,6 +175,7 @@ def fail(origin: Origin, head: JobHead, error: PrepwatchError, now: datetime) ->
 
 def recover(origin: Origin, head: JobHead, now: datetime) -> Decision:
     """A cycle could look at the job (again)."""
+    head = replace(head, missing_since=None)
     if head.trouble is None:
         return Decision(head=head)
     watching = Tracking.WATCHING if head.tracking is Tracking.UNREACHABLE else head.tracking

@@ -86,6 +86,11 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
         facts = replace(facts, head=head)
         portions = portions_of(items, Cover(head.chunks, chunks))
         items.clear()
+        # Of another incarnation not even a portion that tells nothing is written.
+        if len(portions) > 1:
+            if self._was_created_again(head, facts.deadline):
+                return False
+            facts = replace(facts, confirmed=True)
         for number, portion in enumerate(portions, start=1):
             whole = listing.fingerprints if number == len(portions) else None
             left = self._take_portion(portion, chunks, whole, facts, writer)

@@ -145,6 +145,7 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     and then `manager` is the id of the job's manager task, None for none. `failed_at` are the ends of the latest
     preparations that failed, the newest last, None in a head that a version wrote which did not keep them;
     `failing_since` is the first of those that no success has followed, `succeeded_at` when one last succeeded.
+    `missing_since` is when Batch first said that the job does not exist, None since it was last found.
     `vanished` says that the job was gone before it was seen completed, with open failures or although asked for.
     `carried` is what heads before this one under the same id counted, None when this is the first.
     """
@@ -178,6 +179,7 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     failing_since: datetime | None = None
     succeeded_at: datetime | None = None
     trouble: Trouble | None = None
+    missing_since: datetime | None = None
     vanished: bool = False
     carried: Carried | None = None
     commit: str = ""

@@ -88,7 +88,7 @@ def _asked_for(world: World) -> None:
 
 
 def _vanishes(world: World) -> None:
-    world.decide(lambda head: lose(world.origin, head, world.now))
+    world.decide(lambda head: lose(world.origin, head, world.now, world.now))
 
 
 def _left_alone(world: World) -> None:
@@ -303,7 +303,7 @@ def test_several_jobs_in_one_message() -> None:
     world.fail(2, "fails")
     _unreachable(world)
     world.change("asked", requested=True)
-    world.decide(lambda head: lose(world.origin, head, world.now), "asked")
+    world.decide(lambda head: lose(world.origin, head, world.now, world.now), "asked")
     world.tick(5)
     for chat in CHAT:
         (message,) = world.told(chat)

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from shared.batch.model import BatchJob, JobExecutionInfo, Phase
 from shared.errors import BatchError, RejectedRequestError, UnreadableRowError
 from shared.messages.events import EventType
+from shared.moments import time_text
 from shared.polling.job_rules import (
     SETTLES_AFTER,
     SETTLES_ANYWAY_AFTER,
@@ -20,6 +21,7 @@ from shared.polling.job_rules import (
     is_job_completed,
     is_same_incarnation,
     lose,
+    miss,
     recover,
     settle,
     stop_listing,
@@ -225,14 +227,31 @@ def test_facts() -> None:
 )
 def test_a_job_that_is_not_found(before: JobHead, told: list[str]) -> None:
     """A job that vanishes is gone; that is told when somebody has to know, and then chat is told as well."""
-    unreachable = lose(ORIGIN, replace(before, trouble=_trouble(3, told=True)), NOW)
+    unreachable = lose(ORIGIN, replace(before, trouble=_trouble(3, told=True)), NOW, NOW)
     assert _types(unreachable) == ["job.reachable", *told]
-    decision = lose(ORIGIN, replace(before, trouble=_trouble(1)), NOW)
+    decision = lose(ORIGIN, replace(before, trouble=_trouble(1)), NOW, NOW)
 
     assert _types(decision) == told
     assert (decision.head.tracking, decision.head.settled_at, decision.head.trouble) == (Tracking.GONE, NOW, None)
     assert decision.head.closed is not None
     assert (decision.head.generation > before.generation) is bool(told)
+
+
+@pytest.mark.parametrize(("after", "gone"), [(0, False), (119, False), (120, True), (86_400, True)])
+def test_a_job_is_gone_when_batch_says_so_twice(after: int, *, gone: bool) -> None:
+    """The second JobNotFound counts if it comes two minutes after the first, and the job is gone since the first."""
+    once = miss(ORIGIN, _failing(), NOW)
+    assert (once.head, once.events) == (_failing(missing_since=NOW), ())
+
+    again = miss(ORIGIN, once.head, NOW + timedelta(seconds=after))
+    assert (again.head.tracking is Tracking.GONE) is gone
+    assert _types(again) == (["preparation.resolved", "job.gone"] if gone else [])
+    assert {body_of(event)["time"] for event in again.events} <= {time_text(NOW)}
+
+
+def test_a_job_that_is_found_again_was_never_missing() -> None:
+    """A look at a job that came to its end forgets that Batch has called it missing."""
+    assert recover(ORIGIN, head(missing_since=NOW), NOW) == Decision(head=head())
 
 
 # --- trouble ------------------------------------------------------------------------------------------------------

@@ -353,7 +353,7 @@ def test_a_job_that_need_not_be_looked_at_is_no_longer_told_to_be_out_of_reach(
     for _ in range(3):
         trouble.poll_after(app, MINUTE)
     trouble.plays["job-2"] = says(error_reply(404 if told else 409, code))
-    for _ in range(2):
+    for _ in range(3):
         trouble.poll_after(app, MINUTE)
     ((begun,), (ended,)) = (app.post.events(f"job.{kind}") for kind in ("unreachable", "reachable"))
     assert begun["data"]["since"] == ended["data"]["since"]
