@@ -25,9 +25,9 @@ from local.smoke.surprises import surprises
 from shared.adapters.batch_auth import BatchAuth, SharedKeyAuth, TokenAuth
 from shared.adapters.batch_client import DEFAULT_API_VERSION, BatchClient
 from shared.batch.model import NodeStatus
-from shared.batch.wire import decode_status, split_statuses
+from shared.batch.wire import decode_status, split_entries
 from shared.errors import BatchError, JobNotFoundError, NoPreparationTaskError
-from shared.polling.cycle_rules import JOB_SELECT, listing_filter
+from shared.polling.job_listing import JOB_SELECT, listing_filter
 from shared.ports import ListingOptions
 from shared.settings.address import parse_address
 from shared.settings.catalog import DEFAULTS
@@ -83,7 +83,7 @@ class Smoke:
             whole = [
                 entry
                 for page in self._client.list_statuses(job, ListingOptions())
-                for entry in split_statuses(page.value)
+                for entry in split_entries(page.value)
             ]
         except NoPreparationTaskError:
             return []

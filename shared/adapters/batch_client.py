@@ -21,10 +21,11 @@ from shared.adapters.batch_auth import BatchAuth
 from shared.adapters.batch_errors import error_from_answer, error_from_transport
 from shared.adapters.http_transport import Exchange, HttpTransport, TransportError
 from shared.adapters.patience import Patience
+from shared.batch.job_wire import decode_job, decode_jobs, decode_task_counts
 from shared.batch.model import BatchJob, TaskCounts
 from shared.batch.pool_wire import decode_node_counts, decode_nodes, decode_pool, decode_tasks
 from shared.batch.pools import ComputeNode, NodeCounts, Pool, Task
-from shared.batch.wire import decode_job, decode_jobs, decode_page, decode_task_counts, path_of, query_of
+from shared.batch.wire import decode_page, path_of, query_of
 from shared.errors import HostileAnswerError, RejectedRequestError
 from shared.ports import Clock, ListingOptions, Pause, StatusPage
 from shared.settings.address import DEFAULT_PORTS
@@ -94,7 +95,10 @@ class BatchClient:
     def get_job(self, job_id: str, *, select: str | None, deadline: datetime | None = None) -> BatchJob:
         """One job; see `ports.BatchService`."""
         target = f"{path_of('jobs', job_id)}?{query_of(self._api_version, select=select)}"
-        return decode_job(self._get(target, deadline, limit=_SMALL_ANSWER).body)
+        job = decode_job(self._get(target, deadline, limit=_SMALL_ANSWER).body)
+        if job.id.lower() != job_id.lower():
+            raise HostileAnswerError("InvalidAnswer", "Batch's answer is about another job - at `$.id`")
+        return job
 
     def list_statuses(
         self, job_id: str, options: ListingOptions, *, deadline: datetime | None = None

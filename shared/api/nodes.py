@@ -14,7 +14,7 @@ from shared.api.refusals import AmbiguousError, not_found
 from shared.batch.model import Outcome, Phase
 from shared.batch.outcomes import outcome_of
 from shared.batch.texts import clean_status
-from shared.batch.wire import decode_status, split_statuses
+from shared.batch.wire import decode_status, split_entries
 from shared.messages.events import Origin
 from shared.patterns import valid_job_id
 from shared.ports import BatchService, ListingOptions, StatusPage, Table
@@ -94,13 +94,13 @@ class NodeLister(Struct, frozen=True, kw_only=True):
         if not valid_job_id(job_id):
             raise not_found("job", job_id)
         page = self.batch[self._account(job_id, account)].list_status_page(job_id, options, link=link)
-        value = [clean_status(decode_status(entry)) for entry in split_statuses(page.value)]
+        value = [clean_status(decode_status(entry)) for entry in split_entries(page.value)]
         return replace(page, value=msgspec.json.encode(value))
 
     def _records(self, origin: Origin, head: JobHead) -> Iterator[NodeRecord]:
         if not head.chunks:
             return
-        keys = {chunk_key(head.job_id, head.creation_time, prefix) for prefix in head.chunks}
+        keys = {chunk_key(head.job_id, head.filed_under, prefix) for prefix in head.chunks}
         for row in self.table.query(origin.partition, min(keys), max(keys) + "\0"):
             if row.key in keys:
                 for entry in decode_chunk(unpack(row)).values():

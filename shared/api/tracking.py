@@ -20,7 +20,7 @@ from shared.ledger.slice import Slice
 from shared.ledger.swapping import until_written
 from shared.messages.events import Origin
 from shared.patterns import valid_job_id
-from shared.polling.cycle_rules import JOB_SELECT
+from shared.polling.job_listing import JOB_SELECT
 from shared.polling.job_rules import close, first_sight, replacing
 from shared.ports import BatchService, Clock, Row, Table
 from shared.state.jobs import Cycle, JobEnd, JobHead, Tracking

@@ -114,6 +114,12 @@ class BatchJob(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="ca
     job_manager_task: JobManagerTask | None = None
 
 
+class UnreadableJob(BatchJob, frozen=True, kw_only=True):
+    """An entry of a job listing of which only the id can be read, `""` if not even that; `why` names what can't."""
+
+    why: str
+
+
 class TaskCounts(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """TaskCounts of Get Task Counts: tasks by state."""
 

@@ -7,16 +7,16 @@ nothing.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Final, TypeVar
+from collections.abc import Mapping, Sequence
+from datetime import UTC
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
 from msgspec import Raw, Struct, field, structs
 
-from shared.batch.model import BatchJob, ExecutionInfo, NodeStatus, TaskCounts
-from shared.batch.texts import clean_word
+from shared.batch.mending import REFUSED, elements, in_utc, is_no_time, members, read, read_entry, refusal
+from shared.batch.model import ExecutionInfo, NodeStatus
 from shared.errors import HostileAnswerError, RejectedRequestError
 
 # From this version on versions are plain dates, and the query name is written differently.
@@ -24,12 +24,9 @@ _TIME_OUT_SINCE: Final = "2025-06-01"
 # Opaque, but they become keys: bounded, and without control characters.
 _NODE_ID: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]+")
 _ID_CHARACTERS: Final = 512
-# Wider than documented (schedules put a colon in), but nothing that a table key or a path can't hold.
-_JOB_ID: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f/\\#?]{1,128}")
 _NUMBERS: Final = range(-(2**31), 2**32)
 _MISSING: Final = (b"", b"null")
-
-_T = TypeVar("_T")
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 class Page(Struct, frozen=True):
@@ -52,38 +49,11 @@ class _Identity(Struct, frozen=True, rename="camel"):
     node_id: str | None = None
 
 
-class _Counts(Struct, frozen=True):
-    active: int | None = None
-    running: int | None = None
-    completed: int | None = None
-    succeeded: int | None = None
-    failed: int | None = None
-
-
-class _TaskCountsAnswer(_Counts, frozen=True):
-    """Get Task Counts: nested since 2018, flat before."""
-
-    nested: _Counts | None = field(default=None, name="taskCounts")
-
-
 _PAGE: Final = msgspec.json.Decoder(Page)
 _EMPTY_PAGE: Final = msgspec.json.Decoder(_EmptyPage)
 _ITEMS: Final = msgspec.json.Decoder(list[Raw])
 _IDENTITIES: Final = msgspec.json.Decoder(list[_Identity])
 _STATUS: Final = msgspec.json.Decoder(NodeStatus)
-_JOBS: Final = msgspec.json.Decoder(list[BatchJob])
-_JOB: Final = msgspec.json.Decoder(BatchJob)
-_COUNTS: Final = msgspec.json.Decoder(_TaskCountsAnswer)
-
-
-def _decode(decode: Callable[[bytes | Raw], _T], data: bytes | Raw, what: str) -> _T:
-    try:
-        return decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        # Their texts name positions, types and paths, never content.
-        raise HostileAnswerError("InvalidAnswer", f"Batch's answer is not {what}: {error}") from None
-    except RecursionError:
-        raise HostileAnswerError("InvalidAnswer", f"Batch's answer is not {what}: nested too deeply") from None
 
 
 # --- answers ----------------------------------------------------------------------------------------------------
@@ -97,23 +67,43 @@ def decode_page(body: bytes) -> Page:
     Raises:
         HostileAnswerError: Not JSON, cut short, or no page.
     """
-    page = _decode(_PAGE.decode, body, "a page of a listing")
+    page = read(_read_page, body.removeprefix(_BYTE_ORDER_MARK), "a page of a listing")
     head = bytes(memoryview(page.value)[:4])
     if head in _MISSING:
-        _decode(_EMPTY_PAGE.decode, body, "a page of a listing")
+        read(_EMPTY_PAGE.decode, body, "a page of a listing")
         return Page(value=Raw(b"[]"), next_link=page.next_link)
     if not head.startswith(b"["):
         raise HostileAnswerError("InvalidAnswer", "Batch's answer is not a page of a listing: `value` is no array")
     return page
 
 
-def split_statuses(value: bytes) -> list[Raw]:
+def _read_page(body: bytes | Raw) -> Page:
+    try:
+        return _PAGE.decode(body)
+    except REFUSED:
+        # One odd entry makes the whole page one that a strict reader refuses.
+        try:
+            found = members(bytes(body))
+            elements(found.get(b'"value"', b"[]"))
+        except ValueError:
+            raise msgspec.DecodeError("it is cut short, or no JSON") from None
+        link = found.get(b'"odata.nextLink"', b"null")
+        return Page(value=Raw(found.get(b'"value"', b"")), next_link=msgspec.json.decode(link, type=str | None))
+
+
+def split_entries(value: bytes) -> list[Raw]:
     """The entries of a page's `value`, undecoded; each keeps *value* alive until it is dropped or copied.
 
     Raises:
         HostileAnswerError: Not a JSON array.
     """
-    return _decode(_ITEMS.decode, value, "a list of statuses")
+    try:
+        return _ITEMS.decode(value)
+    except REFUSED as error:
+        try:
+            return list(map(Raw, elements(value)))
+        except ValueError:
+            raise refusal("a list of statuses", error) from None
 
 
 def decode_identities(entries: Sequence[Raw | bytes]) -> list[tuple[str, str]]:
@@ -122,7 +112,7 @@ def decode_identities(entries: Sequence[Raw | bytes]) -> list[tuple[str, str]]:
     Raises:
         HostileAnswerError: One of the entries has no id that can be one.
     """
-    decoded = _decode(_IDENTITIES.decode, b"[%b]" % b",".join(entries), "a list of statuses")
+    decoded = read_entry(_IDENTITIES, b"[%b]" % b",".join(entries), "a list of statuses")
     for pool_id in {entry.pool_id for entry in decoded}:
         _check_pool(pool_id)
     return [(entry.pool_id or "", _checked_node(entry.node_id)) for entry in decoded]
@@ -137,49 +127,12 @@ def decode_status(raw: Raw | bytes) -> NodeStatus:
     Raises:
         HostileAnswerError: A field has another type, or a number or time is out of any range.
     """
-    status = _decode(_STATUS.decode, raw, "a status")
-    preparation = _in_utc(status.preparation, "jobPreparationTaskExecutionInfo")
-    release = _in_utc(status.release, "jobReleaseTaskExecutionInfo")
+    status = read_entry(_STATUS, raw, "a status")
+    preparation = _with_utc(status.preparation, "jobPreparationTaskExecutionInfo")
+    release = _with_utc(status.release, "jobReleaseTaskExecutionInfo")
     if preparation is status.preparation and release is status.release:
         return status
     return structs.replace(status, preparation=preparation, release=release)
-
-
-def decode_jobs(value: Raw | bytes) -> Sequence[BatchJob]:
-    """The jobs of a page's `value`.
-
-    Raises:
-        HostileAnswerError: A field has another type, or an id can't be one.
-    """
-    return tuple(_checked(job) for job in _decode(_JOBS.decode, value, "a list of jobs"))
-
-
-def decode_job(body: bytes) -> BatchJob:
-    """One job.
-
-    Raises:
-        HostileAnswerError: A field has another type, or the id is missing or can't be one.
-    """
-    return _checked(_decode(_JOB.decode, body, "a job"))
-
-
-def decode_task_counts(body: bytes) -> TaskCounts:
-    """The job's tasks by state, in the nested form or the flat one of older versions; a missing count is 0.
-
-    Raises:
-        HostileAnswerError: A field has another type, or neither form is there.
-    """
-    answer = _decode(_COUNTS.decode, body, "task counts")
-    counts = answer.nested or answer
-    if counts.active is None and counts.running is None:
-        raise HostileAnswerError("InvalidAnswer", "Batch's answer is not task counts: neither `active` nor `running`")
-    return TaskCounts(
-        active=counts.active or 0,
-        running=counts.running or 0,
-        completed=counts.completed or 0,
-        succeeded=counts.succeeded or 0,
-        failed=counts.failed or 0,
-    )
 
 
 def _checked_node(node_id: str | None) -> str:
@@ -198,40 +151,21 @@ def _is_id(text: str) -> bool:
     return 0 < len(text) <= _ID_CHARACTERS and (text.isprintable() or _NODE_ID.fullmatch(text) is not None)
 
 
-def _checked(job: BatchJob) -> BatchJob:
-    if not _JOB_ID.fullmatch(job.id):
-        raise HostileAnswerError("InvalidAnswer", "A job has no usable id - at `$.id`")
-    execution = job.execution_info
-    return structs.replace(
-        job,
-        state=clean_word(job.state),
-        creation_time=_utc(job.creation_time, "creationTime"),
-        state_transition_time=_utc(job.state_transition_time, "stateTransitionTime"),
-        execution_info=execution
-        and structs.replace(
-            execution,
-            pool_id=clean_word(execution.pool_id),
-            end_time=_utc(execution.end_time, "executionInfo.endTime"),
-            terminate_reason=clean_word(execution.terminate_reason),
-        ),
-    )
-
-
-def _in_utc(info: ExecutionInfo | None, path: str) -> ExecutionInfo | None:
+def _with_utc(info: ExecutionInfo | None, path: str) -> ExecutionInfo | None:
     if info is None:
         return None
     _check_number(info.exit_code, path, "exitCode")
     _check_number(info.retry_count, path, "retryCount")
     for time in (info.start_time, info.end_time, info.last_retry_time):
-        if time is not None and time.tzinfo is not UTC:
+        if time is not None and (time.tzinfo is not UTC or is_no_time(time)):
             break
     else:
         return info
     return structs.replace(
         info,
-        start_time=_utc(info.start_time, f"{path}.startTime"),
-        end_time=_utc(info.end_time, f"{path}.endTime"),
-        last_retry_time=_utc(info.last_retry_time, f"{path}.lastRetryTime"),
+        start_time=in_utc(info.start_time),
+        end_time=in_utc(info.end_time),
+        last_retry_time=in_utc(info.last_retry_time),
     )
 
 
@@ -240,15 +174,6 @@ def _check_number(number: int | None, path: str, name: str) -> None:
         raise HostileAnswerError(
             "InvalidAnswer", f"Batch's answer is not a status: out of range - at `$.{path}.{name}`"
         )
-
-
-def _utc(time: datetime | None, path: str) -> datetime | None:
-    if time is None or time.tzinfo is UTC:
-        return time
-    try:
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except OverflowError:
-        raise HostileAnswerError("InvalidAnswer", f"A time is out of range - at `$.{path}`") from None
 
 
 # --- questions --------------------------------------------------------------------------------------------------

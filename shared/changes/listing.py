@@ -5,17 +5,22 @@ Owns reading entries, spotting unchanged ones by fingerprint, and deciding the o
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import reduce
 
 from msgspec import Raw, Struct
 
 from shared.batch.model import NodeStatus, Phase
 from shared.batch.texts import clean_status
-from shared.batch.wire import decode_identities, decode_status, split_statuses
+from shared.batch.wire import decode_identities, decode_status, split_entries
 from shared.changes.node_rules import Watch, decide_node, merge_statuses
 from shared.changes.tally import NodeUpdate
+from shared.errors import HostileAnswerError
 from shared.state.chunks import Chunk, Cover, decode_record, entry_fingerprint, node_key
 from shared.state.jobs import Change, NodeRecord
+
+OnOdd = Callable[[HostileAnswerError], None]
+"""Is told why an entry can't be read, which then is passed over."""
 
 
 class Item(Struct, frozen=True, gc=False):
@@ -25,16 +30,24 @@ class Item(Struct, frozen=True, gc=False):
     entry: Raw
     more: tuple[Raw, ...] = ()
 
-    def status(self) -> NodeStatus:
-        """The entry decoded, its texts fit to be stored and shown; of several the newer run of each phase.
+    def statuses(self, on_odd: OnOdd) -> list[NodeStatus]:
+        """The entries that can be read."""
+        found: list[NodeStatus] = []
+        for entry in (self.entry, *self.more):
+            try:
+                found.append(decode_status(entry))
+            except HostileAnswerError as error:
+                on_odd(error)
+        return found
 
-        Raises:
-            HostileAnswerError: The entry has the wrong shape.
-        """
-        status = decode_status(self.entry)
-        for entry in self.more:
-            status = merge_statuses(status, decode_status(entry))
-        return clean_status(status)
+
+def refuse(error: HostileAnswerError) -> None:
+    """Take no entry that can't be read.
+
+    Raises:
+        HostileAnswerError: Always.
+    """
+    raise error
 
 
 def page_fingerprint(value: bytes) -> bytes:
@@ -47,28 +60,49 @@ def known_fingerprints(chunks: Mapping[str, Chunk]) -> frozenset[bytes]:
     return frozenset(entry.fingerprint for chunk in chunks.values() for entry in chunk.values())
 
 
-def read_items(pages: Iterable[bytes], known: frozenset[bytes] = frozenset()) -> dict[str, Item]:
+def read_items(
+    pages: Iterable[bytes], known: frozenset[bytes] = frozenset(), on_odd: OnOdd = refuse
+) -> dict[str, Item]:
     """The entries of pages by node key, without those whose fingerprint is known.
 
+    An entry that names no node is passed over, and told to `on_odd`.
+
     Raises:
-        HostileAnswerError: An entry is no object, or names no node.
+        HostileAnswerError: A page is no list.
     """
     items: dict[str, Item] = {}
     for page in pages:
         fresh = [
             (entry, fingerprint)
-            for entry in split_statuses(page)
+            for entry in split_entries(page)
             if (fingerprint := entry_fingerprint(entry)) not in known
         ]
-        identities = decode_identities([entry for entry, _ in fresh])
-        for (entry, fingerprint), (pool_id, node_id) in zip(fresh, identities, strict=True):
-            key = node_key(pool_id, node_id)
+        identities = _identities([entry for entry, _ in fresh], on_odd)
+        for (entry, fingerprint), identity in zip(fresh, identities, strict=True):
+            if identity is None:
+                continue
+            key = node_key(*identity)
             again = items.get(key)
             if again is None:
                 items[key] = Item(fingerprint, entry)
             else:
                 items[key] = Item(entry_fingerprint(again.fingerprint + fingerprint), again.entry, (*again.more, entry))
     return items
+
+
+def _identities(entries: Sequence[Raw], on_odd: OnOdd) -> Sequence[tuple[str, str] | None]:
+    try:
+        return decode_identities(entries)
+    except HostileAnswerError:
+        return [_identity(entry, on_odd) for entry in entries]
+
+
+def _identity(entry: Raw, on_odd: OnOdd) -> tuple[str, str] | None:
+    try:
+        return decode_identities([entry])[0]
+    except HostileAnswerError as error:
+        on_odd(error)
+        return None
 
 
 def by_chunk(items: Mapping[str, Item], cover: Cover) -> dict[str, dict[str, Item]]:
@@ -79,11 +113,12 @@ def by_chunk(items: Mapping[str, Item], cover: Cover) -> dict[str, dict[str, Ite
     return grouped
 
 
-def decide_updates(items: Mapping[str, Item], chunk: Chunk, watch: Watch) -> list[NodeUpdate]:
+def decide_updates(items: Mapping[str, Item], chunk: Chunk, watch: Watch, on_odd: OnOdd = refuse) -> list[NodeUpdate]:
     """What the items of one chunk change; a node with both phases to tell gives two updates, preparation first.
 
+    An entry of the wrong shape is passed over, and told to `on_odd`.
+
     Raises:
-        HostileAnswerError: An entry has the wrong shape.
         UnreadableRowError: A stored record can't be read.
     """
     updates: list[NodeUpdate] = []
@@ -91,25 +126,31 @@ def decide_updates(items: Mapping[str, Item], chunk: Chunk, watch: Watch) -> lis
         known = chunk.get(key)
         if known is not None and known.fingerprint == item.fingerprint:
             continue
+        statuses = item.statuses(on_odd)
+        if not statuses:
+            continue
+        # Not known as read the next time, or what is odd in it would be passed over without a word.
+        fingerprint = item.fingerprint if len(statuses) > len(item.more) else entry_fingerprint(item.fingerprint)
         before = decode_record(known) if known is not None else None
-        updates.extend(_decide(key, item, before, watch))
+        updates.extend(_decide(key, fingerprint, clean_status(reduce(merge_statuses, statuses)), before, watch))
     return updates
 
 
-def _decide(key: str, item: Item, before: NodeRecord | None, watch: Watch) -> Sequence[NodeUpdate]:
-    status = item.status()
+def _decide(
+    key: str, fingerprint: bytes, status: NodeStatus, before: NodeRecord | None, watch: Watch
+) -> Sequence[NodeUpdate]:
     after, changes = decide_node(before, status, watch)
     if after == before:
         return ()
     if len(changes) < 2:
-        return (_update(key, item.fingerprint, before, after, changes),)
+        return (_update(key, fingerprint, before, after, changes),)
     # Each transaction tells one event: first the preparation alone, then the release on top of it.
     prepared = NodeStatus(
         pool_id=status.pool_id, node_id=status.node_id, node_url=status.node_url, preparation=status.preparation
     )
     halfway, first = decide_node(before, prepared, watch)
     second = tuple(change for change in changes if change.phase is Phase.RELEASE)
-    return _update(key, b"", before, halfway, first), _update(key, item.fingerprint, halfway, after, second)
+    return _update(key, b"", before, halfway, first), _update(key, fingerprint, halfway, after, second)
 
 
 def _update(

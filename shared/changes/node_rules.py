@@ -123,7 +123,14 @@ def _is_no_news(known: ExecutionInfo, info: ExecutionInfo) -> bool:
 
 
 def _is_same_run(known: ExecutionInfo, info: ExecutionInfo) -> bool:
+    if known.start_time is None or info.start_time is None:
+        # Without a start a run is known by its end; one that ended without any time is told apart from none.
+        return known.end_time == info.end_time or (has_failed(known) and has_failed(info) and _has_no_time(known, info))
     return as_utc(known.start_time) == as_utc(info.start_time)
+
+
+def _has_no_time(*runs: ExecutionInfo) -> bool:
+    return any(run.start_time is None and run.end_time is None for run in runs)
 
 
 def _place(info: ExecutionInfo) -> tuple[datetime, datetime, bool, bool]:

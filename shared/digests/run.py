@@ -261,7 +261,7 @@ class _WebhookDigest(Struct, kw_only=True):
         """Some of the nodes that failed, the newest failures first."""
         found: list[NodeRecord] = []
         for prefix in head.chunks[:_CHUNKS_READ]:
-            row = self._deliverer.table.get(self._account, chunk_key(head.job_id, head.creation_time, prefix))
+            row = self._deliverer.table.get(self._account, chunk_key(head.job_id, head.filed_under, prefix))
             chunk = decode_chunk(unpack(row)) if row else {}
             records = (decode_record(entry) for entry in chunk.values())
             found.extend(record for record in records if _concerned(record, phase))

@@ -139,10 +139,10 @@ class Ledger(Struct, frozen=True, kw_only=True):
         """
         head = replace(step.head, commit=self.new_id())
         others: list[Operation] = [
-            Put(key=chunk_key(head.job_id, head.creation_time, prefix), columns=pack(content))
+            Put(key=chunk_key(head.job_id, head.filed_under, prefix), columns=pack(content))
             for prefix, content in step.chunks.items()
         ]
-        others.extend(Delete(key=chunk_key(head.job_id, head.creation_time, prefix)) for prefix in step.dropped)
+        others.extend(Delete(key=chunk_key(head.job_id, head.filed_under, prefix)) for prefix in step.dropped)
         if before is None or head.generation != before.generation:
             others.extend(self._wanted(head, now))
         owed = [self._owed(event, now) for event in step.events]
@@ -230,7 +230,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
                 raise LostRaceError(f"Job {head.job_id} was written by somebody else.") from error
 
     def _dropping(self, head: JobHead) -> list[Operation]:
-        return [Delete(key=chunk_key(head.job_id, head.creation_time, prefix)) for prefix in head.chunks]
+        return [Delete(key=chunk_key(head.job_id, head.filed_under, prefix)) for prefix in head.chunks]
 
     def _wanted(self, head: JobHead, now: datetime) -> Iterable[Operation]:
         for webhook in self.webhooks:

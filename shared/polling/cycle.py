@@ -11,10 +11,8 @@ from functools import partial
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from shared.batch.model import BatchJob
 from shared.delivery.run import Deliverer, DeliveryRun
 from shared.digests.run import DigestRun
-from shared.errors import BatchError
 from shared.journal import write_line
 from shared.ledger.ledger import Ledger, LostRaceError, Written
 from shared.ledger.swapping import until_written
@@ -23,18 +21,16 @@ from shared.moments import as_utc
 from shared.nudges.turns import OvertakenError, Turn, Turns, Wait
 from shared.patterns import JobPatterns
 from shared.polling.cycle_rules import (
-    JOB_SELECT,
     CycleResult,
     choose_jobs,
     finish_cycle,
-    listing_filter,
-    listing_start,
     skip_cycle,
 )
 from shared.polling.failure_counts import FailureCounter
 from shared.polling.heads import HeadKeeper, jobs_that_may_wait
 from shared.polling.heartbeat import Heartbeat
 from shared.polling.job import JobWatcher
+from shared.polling.job_listing import list_jobs, listing_start
 from shared.polling.nodes import NodeWatcher
 from shared.polling.request_counter import RequestCounter
 from shared.polling.standstills import StandstillWatcher
@@ -168,16 +164,18 @@ class Poller(Struct, frozen=True, kw_only=True):
         known, unreadable = heads.read()
         progress = Progress(deadline=started + self.settings.budget, turn=turn, errors=unreadable)
         listed_from = listing_start(cycle, self.settings.first_sight, started)
-        listed, refused = self._list_jobs(listed_from, progress.deadline)
+        listing = list_jobs(self.batch, listed_from, progress.deadline)
+        progress.errors += listing.nameless
 
         # decide, apply: job by job
         complete, sighted = False, frozenset[str]()
-        if listed or refused is None:
-            choice = choose_jobs(known, listed, self.settings.patterns, cycle, is_whole=refused is None)
+        if listing.jobs or listing.error is None:
+            is_whole = listing.error is None
+            choice = choose_jobs(known, listing.jobs, self.settings.patterns, cycle, is_whole=is_whole)
             found = heads.sight(choice, cycle.read_up_to if cycle else None)
             due = tuple(one for one in choice.due if one.job_id.lower() not in found.refused)
             # A job without a stored head is news in the next cycle too, as long as this one is not taken for complete.
-            complete = refused is None and all(one.job_id.lower() in found.ready for one in due)
+            complete = is_whole and all(one.job_id.lower() in found.ready for one in due)
             sighted = frozenset(key for key, one in found.ready.items() if as_utc(one.head.first_seen_at) >= started)
             progress.looked_at |= found.refused
             progress.errors += len(found.refused)
@@ -200,7 +198,9 @@ class Poller(Struct, frozen=True, kw_only=True):
                 watcher=watcher, lanes=self.lanes, width=self.settings.concurrency, time=2 * self.settings.budget
             )
             jobs.run(due, found.ready, progress)
-            waiting = jobs_that_may_wait({**known, **found.ready, **progress.written}, listed, self.settings.patterns)
+            waiting = jobs_that_may_wait(
+                {**known, **found.ready, **progress.written}, listing.jobs, self.settings.patterns
+            )
             standstills = StandstillWatcher(
                 batch=self.batch,
                 ledger=self.ledger,
@@ -222,7 +222,8 @@ class Poller(Struct, frozen=True, kw_only=True):
             waiting=frozenset(progress.waiting),
             sighted=sighted,
             job_errors=progress.errors,
-            error=refused or progress.stopped_by,
+            error=listing.error or progress.stopped_by,
+            unreadable=listing.unreadable,
             requests=self.requests.take(),
             counted=progress.counted,
             failures=self.failures.take(),
@@ -243,16 +244,6 @@ class Poller(Struct, frozen=True, kw_only=True):
         write_cycle_line(self.account, result, written, self.clock())
         self.heartbeat.beat()
         return report
-
-    def _list_jobs(self, start: datetime, deadline: datetime) -> tuple[list[BatchJob], BatchError | None]:
-        """The jobs of the pages that came, and what kept the others from coming."""
-        jobs: list[BatchJob] = []
-        try:
-            for page in self.batch.list_jobs(odata_filter=listing_filter(start), select=JOB_SELECT, deadline=deadline):
-                jobs.extend(page)
-        except BatchError as error:
-            return jobs, error
-        return jobs, None
 
     def _finished(self, result: CycleResult, before: Cycle | None) -> tuple[Cycle, Sequence[Event]]:
         return finish_cycle(self.origin, before, result, self.settings.stale_after)

@@ -1,7 +1,7 @@
 """Which jobs a cycle looks at, in which order, and what a finished cycle says about its account.
 
-Owns the job listing's filter, the choice and order of jobs, and the account's own troubles. Does not own a job's fate
-(`polling.job_rules`). Pure.
+Owns the choice and order of jobs, and the account's own troubles. Does not own how jobs are listed
+(`polling.job_listing`) or a job's fate (`polling.job_rules`). Pure.
 """
 
 from collections import Counter
@@ -11,28 +11,26 @@ from datetime import UTC, datetime, timedelta
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from shared.batch.model import BatchJob
+from shared.batch.model import BatchJob, UnreadableJob
 from shared.errors import AccountDeniedError, PrepwatchError, ThrottledError
 from shared.messages.events import Event, EventType, Origin, account_event, trouble_data
 from shared.moments import as_utc
 from shared.patterns import JobPatterns
 from shared.polling.failure_counts import Kind, grown
+from shared.polling.job_listing import LISTING_OVERLAP
 from shared.polling.job_rules import is_ending, is_job_completed, is_same_incarnation, trouble_of
+from shared.polling.unreadable import stays_unreadable
 from shared.polling.waiting import Waiting, go_on_waiting, wait
 from shared.ports import Row
 from shared.state.jobs import Cycle, JobHead, Tracking, Trouble
 from shared.state.pools import Counted
 
-JOB_SELECT = "id,state,creationTime,stateTransitionTime,executionInfo"
-LISTING_OVERLAP = timedelta(minutes=10)
-"""How far a job listing reaches back before the last complete one: clocks differ, and listings lag."""
 NOT_POLLED = "NotPolled"
 TOO_MUCH_TO_READ = "TooMuchToRead"
 THROTTLE_STEPS = tuple(timedelta(seconds=seconds) for seconds in (15, 30, 60, 120, 300))
 LONGEST_PATIENCE = timedelta(minutes=15)
 """How long one answer of Batch can hold us off: a Retry-After of days would blind us for as long."""
 
-_STATES_THAT_MATTER = ("active", "disabling", "disabled", "enabling", "terminating", "deleting")
 _ASKED_FOR_SINGLY = frozenset({Tracking.WATCHING, Tracking.UNREACHABLE})
 _NOT_POLLED_MESSAGE = "Nothing was polled for too long: did the timer stop?"
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -65,8 +63,9 @@ class CycleResult(Struct, frozen=True, kw_only=True):
 
     `listed` says that the job listing was complete and every job to look at has a stored head; `looked_at` and
     `waiting` name jobs by lower-case id, `sighted` those that were listed for the first time; `error` is the
-    account-wide error that ended the cycle, None for none; `requests` counts what Batch was asked, by code, `failures`
-    what newly failed; `counted` are the pools, None when they were not to be counted.
+    account-wide error that ended the cycle, `unreadable` why some of the listed jobs have no name, both None as a rule;
+    `requests` counts what Batch was asked, by code, `failures` what newly failed; `counted` are the pools, None when
+    they were not to be counted.
     """
 
     started_at: datetime
@@ -77,22 +76,10 @@ class CycleResult(Struct, frozen=True, kw_only=True):
     sighted: frozenset[str] = frozenset()
     job_errors: int
     error: PrepwatchError | None
+    unreadable: PrepwatchError | None = None
     requests: Mapping[str, int] = field(default_factory=dict)
     counted: Counted | None = None
     failures: Mapping[Kind, int] = field(default_factory=dict)
-
-
-def listing_start(cycle: Cycle | None, window: timedelta, now: datetime) -> datetime:
-    """From when on completed jobs are listed: older ones were settled before, or are history at first sight."""
-    if cycle is None or cycle.listed_from is None:
-        return now - window
-    return cycle.listed_from
-
-
-def listing_filter(start: datetime) -> str:
-    """The $filter that leaves out jobs completed before `start`, of which an account may have any number."""
-    states = " or ".join(f"state eq '{state}'" for state in _STATES_THAT_MATTER)
-    return f"{states} or stateTransitionTime ge DateTime'{start.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}'"
 
 
 def choose_jobs(
@@ -168,7 +155,7 @@ def finish_cycle(
     )
     # A cycle that Batch's throttling cut short has got on: the next goes on where it stopped.
     got_on = good or (result.listed and throttled and bool(result.looked_at))
-    if got_on and not is_stale(cycle, stale_after, now):
+    if got_on and result.unreadable is None and not is_stale(cycle, stale_after, now):
         return _recovered(origin, known, cycle, stale_after, now)
     return _troubled(origin, known, cycle, result, stale_after)
 
@@ -202,7 +189,8 @@ def _is_due(known: KnownJob | None, job: BatchJob, patterns: JobPatterns) -> boo
         return True
     if known.head.tracking is Tracking.NO_PREPARATION_TASK:
         return False
-    return not (known.head.tracking is Tracking.SETTLED and is_job_completed(job.state))
+    ended = is_job_completed(job.state) or isinstance(job, UnreadableJob)
+    return not (known.head.tracking is Tracking.SETTLED and ended)
 
 
 def _is_ending(item: DueJob) -> bool:
@@ -274,7 +262,8 @@ def _troubled(
         return replace(cycle, trouble=replace(trouble, event_id=before.event_id)), ()
     # Throttling and faults of the service pass by themselves as a rule; a refused credential does not.
     blind_for = now - as_utc(cycle.read_up_to or trouble.since)
-    if not isinstance(result.error, AccountDeniedError) and blind_for <= stale_after:
+    may_pass = not isinstance(result.error, AccountDeniedError) and not stays_unreadable(trouble)
+    if may_pass and blind_for <= stale_after:
         return replace(cycle, trouble=trouble), ()
     return _tell_unreachable(origin, cycle, trouble, now)
 
@@ -287,7 +276,8 @@ def _what_is_wrong(known: Cycle, cycle: Cycle, result: CycleResult, stale_after:
     if result.error is not None:
         return trouble_of(result.error, since=since or result.finished_at, times=times)
     if not result.waiting:
-        return None
+        odd = result.unreadable
+        return trouble_of(odd, since=since or result.finished_at, times=times) if odd else None
     since = since or cycle.read_up_to or result.finished_at
     if result.started_at - known.started_at >= stale_after:
         return Trouble(code=NOT_POLLED, message=_NOT_POLLED_MESSAGE, since=since, times=times)

@@ -19,6 +19,7 @@ from shared.errors import (
     BatchUnavailableError,
     ConflictError,
     DefectError,
+    HostileAnswerError,
     JobNotFoundError,
     NoPreparationTaskError,
     PrepwatchError,
@@ -30,11 +31,13 @@ from shared.journal import write_defect, write_line
 from shared.ledger.job_writer import JobWriter
 from shared.ledger.ledger import Ledger, LostRaceError, Pending
 from shared.messages.events import Origin
-from shared.polling.cycle_rules import JOB_SELECT, DueJob, KnownJob
+from shared.polling.cycle_rules import DueJob, KnownJob
+from shared.polling.job_listing import JOB_SELECT
 from shared.polling.job_rules import (
     Decision,
     fail,
     is_ending,
+    judge_reading,
     miss,
     recover,
     settle,
@@ -43,6 +46,7 @@ from shared.polling.job_rules import (
 )
 from shared.polling.nodes import Facts, Listing, NodeWatcher
 from shared.polling.tails import Allowance
+from shared.polling.unreadable import unreadable_of_job
 from shared.ports import BatchService, Clock, ListingOptions, Row
 from shared.state.jobs import JobHead, Tracking
 
@@ -93,14 +97,14 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
         job = due.job
         try:
             job = job or self.batch.get_job(due.job_id, select=JOB_SELECT, deadline=deadline)
-            self._look(writer, job, deadline)
+            odd = self._look(writer, job, deadline)
         except (AccountDeniedError, ThrottledError, StoreUnavailableError, LostRaceError):
             raise
         except JobNotFoundError:
-            now = self.clock()
+            odd, now = None, self.clock()
             _apply(miss(self.origin, writer.head, now), writer, now)
         except NoPreparationTaskError:
-            now = self.clock()
+            odd, now = None, self.clock()
             well = recover(self.origin, writer.head, now)
             head = stop_listing(well.head, Tracking.NO_PREPARATION_TASK, now)
             writer.write_head(head, well.events, now)
@@ -111,7 +115,7 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
             if not look.may_concern_all:
                 self.record_error(look)
             return look
-        return Look(head=writer.head, row=writer.row)
+        return Look(head=writer.head, row=writer.row, error=odd)
 
     def _record_defect(self, writer: JobWriter, defect: Exception) -> Look:
         """Make a defect the error of the job that it was met in."""
@@ -144,24 +148,28 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
             account, job = self.origin.account, look.head.job_id
             write_line("job-error-lost", logging.ERROR, account=account, job=job, error=str(refused))
 
-    def _look(self, writer: JobWriter, job: BatchJob, deadline: datetime) -> None:
+    def _look(self, writer: JobWriter, job: BatchJob, deadline: datetime) -> BatchError | None:
+        """Take in what Batch says of a job, and give why some of it can't be read, None if all of it can."""
         # gather
         listing = self._list(writer.head, deadline)
         now = self.clock()
 
         # decide
-        well = recover(self.origin, _watched(writer.head), now)
-        facts = take_facts(self.origin, well.head, job, now)
-        events = (*well.events, *facts.events)
+        head = replace(_watched(writer.head), missing_since=None)
+        facts = take_facts(self.origin, head, job, now)
+        odd: list[HostileAnswerError] = []
 
         # apply
         if listing.fresh:
-            found = Facts(head=facts.head, events=events, now=now, deadline=deadline, tails=Allowance())
+            found = Facts(head=facts.head, events=facts.events, now=now, deadline=deadline, tails=Allowance(), odd=odd)
             if not self.nodes.take_in(listing, found, writer):
-                return
+                return None
         else:
             head = settle(replace(facts.head, page_fingerprints=listing.fingerprints), now)
-            writer.write_head(head, events, now)
+            writer.write_head(head, facts.events, now)
+        error = unreadable_of_job(job, odd)
+        _apply(judge_reading(self.origin, writer.head, error, now), writer, now)
+        return error
 
     def _list(self, head: JobHead, deadline: datetime) -> Listing:
         known = frozenset(head.page_fingerprints or ())

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.batch.model import BatchJob, Phase
+from shared.batch.model import BatchJob, Phase, UnreadableJob
 from shared.errors import BatchError, PrepwatchError
 from shared.messages.events import Event, EventType, Origin, closed_event, job_event, standstill_data, trouble_data
 from shared.moments import as_utc
@@ -91,11 +91,15 @@ def take_facts(origin: Origin, head: JobHead, job: BatchJob, now: datetime) -> D
 
 
 def with_facts(head: JobHead, job: BatchJob) -> JobHead:
-    """The head with what Batch says of the job itself."""
+    """The head with what Batch says of the job itself, as far as that can be read."""
+    if isinstance(job, UnreadableJob):
+        return head
     execution = job.execution_info
+    appears_late = head.creation_time is None and job.creation_time is not None and bool(head.chunks)
     return replace(
         head,
         job_id=job.id,
+        undated=head.undated or appears_late,
         creation_time=head.creation_time or job.creation_time,
         state=job.state,
         state_transition_time=job.state_transition_time,
@@ -175,20 +179,30 @@ def fail(origin: Origin, head: JobHead, error: PrepwatchError, now: datetime) ->
 
 def recover(origin: Origin, head: JobHead, now: datetime) -> Decision:
     """A cycle could look at the job (again)."""
-    head = replace(head, missing_since=None)
     if head.trouble is None:
         return Decision(head=head)
     watching = Tracking.WATCHING if head.tracking is Tracking.UNREACHABLE else head.tracking
     return _end_trouble(origin, replace(head, tracking=watching), None, now)
 
 
+def judge_reading(origin: Origin, head: JobHead, error: BatchError | None, now: datetime) -> Decision:
+    """A cycle has looked at the job, though not at what can't be read for this error (None: at all of it)."""
+    if error is None:
+        return recover(origin, head, now)
+    # Nobody reads it again.
+    if head.tracking is Tracking.SETTLED:
+        return _end_trouble(origin, head, JobEnd.ENDED, now)
+    return fail(origin, head, error, now)
+
+
 def settle(head: JobHead, now: datetime) -> JobHead:
     """A job that has been completed for a while, and whose phases have all ended, need not be listed again."""
-    if head.tracking is not Tracking.WATCHING or not is_job_completed(head.state):
+    if head.tracking not in {Tracking.WATCHING, Tracking.UNREACHABLE} or not is_job_completed(head.state):
         return head
     running = sum(counts.running + counts.retrying + counts.unknown for counts in map(head.counts_of, Phase))
     waited = now - as_utc(head.state_transition_time or head.changed_at or head.first_seen_at)
-    if waited < (SETTLES_ANYWAY_AFTER if running else SETTLES_AFTER):
+    # What can't be read now may be what still runs.
+    if waited < (SETTLES_ANYWAY_AFTER if running or head.trouble else SETTLES_AFTER):
         return head
     return replace(head, tracking=Tracking.SETTLED, settled_at=now)
 

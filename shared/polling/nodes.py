@@ -15,10 +15,11 @@ from shared.changes.listing import Item, by_chunk, decide_updates, known_fingerp
 from shared.changes.node_rules import Watch
 from shared.changes.portions import MOST_CHUNKS, portions_of
 from shared.changes.slicing import Layout, Room, plan_layout, plan_slices
-from shared.errors import JobNotFoundError, UnreadableRowError
+from shared.errors import HostileAnswerError, JobNotFoundError, UnreadableRowError
 from shared.ledger.job_writer import JobWriter
+from shared.ledger.slice import Slice
 from shared.messages.events import Event, Origin
-from shared.polling.cycle_rules import JOB_SELECT
+from shared.polling.job_listing import JOB_SELECT
 from shared.polling.job_rules import is_same_incarnation, settle
 from shared.polling.tails import Allowance, StderrTails
 from shared.ports import BatchService, Row, Table
@@ -44,7 +45,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     """What a look has found out about the job itself and nobody has written yet.
 
     Until `deadline` Batch may be asked; `tails` is what may still be fetched of what tasks wrote. `confirmed` says that
-    the listing is of the incarnation that the head is about.
+    the listing is of the incarnation that the head is about; `odd` gets why an entry can't be read, for each.
     """
 
     head: JobHead
@@ -52,6 +53,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     now: datetime
     deadline: datetime
     tails: Allowance
+    odd: list[HostileAnswerError]
     confirmed: bool = False
 
 
@@ -71,7 +73,7 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
         If not, the job was created again while it was listed: the next cycle lists the one that is there now.
 
         Raises:
-            HostileAnswerError: The listing, or an entry of it, has the wrong shape.
+            HostileAnswerError: The listing has the wrong shape.
             UnreadableRowError: What is stored of the nodes can't be read.
             StoreError: The table is unavailable, or somebody else wrote the job meanwhile.
         """
@@ -79,7 +81,7 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
         shown = head.nodes * len(listing.fresh) // len(listing.fingerprints)
         may_hold = 0 < len(head.chunks) <= MOST_CHUNKS and shown > _MANY * len(head.chunks)
         chunks = self._read_chunks(head, head.chunks) if may_hold else {}
-        items = read_items(listing.fresh, known_fingerprints(chunks))
+        items = read_items(listing.fresh, known_fingerprints(chunks), facts.odd.append)
         if items and not head.chunks:
             head = replace(head, chunks=first_prefixes(len(items)))
             chunks = {prefix: {} for prefix in head.chunks}
@@ -119,7 +121,11 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
 
         # decide
         watch = Watch(announce_from=head.announce_from, open=head.closed is None)
-        updates = [update for prefix, some in grouped.items() for update in decide_updates(some, chunks[prefix], watch)]
+        updates = [
+            update
+            for prefix, some in grouped.items()
+            for update in decide_updates(some, chunks[prefix], watch, facts.odd.append)
+        ]
         if not updates and whole is None:
             return facts
         if not facts.confirmed and any(update.change for update in updates):
@@ -131,13 +137,16 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
         cover, sizes = layout.cover, layout.sizes
         steps = group_updates(self.origin, layout.head, updates, cover, sizes, max_nodes=self.max_nodes, now=now)
         room = Room(rows_of=writer.ledger.rows_of, spare_rows=writer.ledger.spare_rows, now=now)
-        *slices, last = plan_slices(layout, steps, whole, facts.events, room)
+        # With something odd in it every page is read again, so that it is seen whether that stays.
+        fingerprints = () if facts.odd and whole is not None else whole
+        *slices, last = plan_slices(layout, steps, fingerprints, facts.events, room)
         if whole is not None:
             last = replace(last, head=settle(last.head, now))
 
         # apply
         for step in (*slices, last):
-            writer.write(step, now)
+            if step != Slice(head=writer.head):
+                writer.write(step, now)
         self.count(update.change for update in updates if update.change is not None)
         return replace(facts, head=writer.head, events=())
 
@@ -153,7 +162,7 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
         return not is_same_incarnation(head, job)
 
     def _read_chunks(self, head: JobHead, prefixes: Sequence[str]) -> dict[str, Chunk]:
-        keys = {chunk_key(head.job_id, head.creation_time, prefix): prefix for prefix in prefixes}
+        keys = {chunk_key(head.job_id, head.filed_under, prefix): prefix for prefix in prefixes}
         rows: list[Row] = []
         if len(keys) <= _POINT_READS:
             rows.extend(row for key in keys if (row := self.table.get(self.origin.partition, key)))

@@ -227,7 +227,7 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
 
     def _records(self, head: JobHead) -> Iterable[NodeRecord]:
         for prefix in head.chunks:
-            row = self.ledger.table.get(self.ledger.account, chunk_key(head.job_id, head.creation_time, prefix))
+            row = self.ledger.table.get(self.ledger.account, chunk_key(head.job_id, head.filed_under, prefix))
             for entry in decode_chunk(unpack(row)).values() if row is not None else ():
                 yield decode_record(entry)
 

@@ -141,6 +141,7 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `creation_time` names the incarnation (None until Batch has shown one). Failures that ended before `announce_from`
     are recorded in silence. `page_fingerprints` are those of the last wholly committed listing, None when a commit is
     only half done. `chunks` are the hash prefixes of the node chunks. `generation` grows with what is worth telling.
+    `undated` says that they were filed before Batch had shown a `creation_time`.
     `closed` says what ended the open failures, None while they count. `wait_for_success` is None until asked for,
     and then `manager` is the id of the job's manager task, None for none. `failed_at` are the ends of the latest
     preparations that failed, the newest last, None in a head that a version wrote which did not keep them;
@@ -171,6 +172,7 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     generation: int = 0
     page_fingerprints: tuple[bytes, ...] | None = field(name="pages", default=None)
     chunks: tuple[str, ...] = ()
+    undated: bool = False
     closed: JobEnd | None = None
     wait_for_success: bool | None = None
     manager: str | None = None
@@ -188,6 +190,11 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def stuck_since(self) -> datetime | None:
         """Since when it is certain that no node can take the job's tasks; None when it is not."""
         return self.stuck.since if self.stuck is not None and self.stuck.confirmed else None
+
+    @property
+    def filed_under(self) -> datetime | None:
+        """The creation time under which the node chunks are kept."""
+        return None if self.undated else self.creation_time
 
     @property
     def ever(self) -> Carried:

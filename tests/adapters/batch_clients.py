@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from shared.adapters.batch_client import BatchClient
 from shared.adapters.http_transport import HttpTransport
-from shared.batch.wire import split_statuses
+from shared.batch.wire import split_entries
 from shared.ports import BatchService, ListingOptions
 from tests.support.scripted_http import Reply
 
@@ -72,4 +72,4 @@ def page_reply(*nodes: str, link: str | None = None) -> Reply:
 def nodes_of(client: BatchService, **more: Any) -> list[str]:
     """The node ids that a listing of one job brings."""
     pages = client.list_statuses("job-1", OPTIONS, **more)
-    return [json.loads(bytes(raw))["nodeId"] for page in pages for raw in split_statuses(page.value)]
+    return [json.loads(bytes(raw))["nodeId"] for page in pages for raw in split_entries(page.value)]

@@ -11,7 +11,7 @@ from local.batch_simulator.world import World
 from shared.adapters.batch_auth import SharedKeyAuth
 from shared.adapters.batch_client import BatchClient
 from shared.batch.model import ExecutionInfo, FailureInfo, NameValuePair, NodeStatus, TaskCounts
-from shared.batch.wire import decode_status, split_statuses
+from shared.batch.wire import decode_status, split_entries
 from shared.errors import (
     AccountDeniedError,
     BatchUnavailableError,
@@ -69,9 +69,9 @@ def test_a_listing_is_read_to_its_end(account: Simulator, version: str) -> None:
     client = key_client(account, api_version=version)
     options = ListingOptions(max_results=3, timeout_seconds=20)
     pages = list(client.list_statuses(JOB, options))
-    statuses = [decode_status(raw) for page in pages for raw in split_statuses(page.value)]
+    statuses = [decode_status(raw) for page in pages for raw in split_entries(page.value)]
 
-    assert [len(split_statuses(page.value)) for page in pages] == [3, 3, 1]
+    assert [len(split_entries(page.value)) for page in pages] == [3, 3, 1]
     assert [status.node_id for status in statuses] == [f"node-{number}" for number in range(7)]
     assert all(page.request_id and page.client_request_id and page.etag and page.last_modified for page in pages)
     assert statuses[0].preparation == ExecutionInfo(
@@ -95,7 +95,7 @@ def test_filter_and_select_reach_the_service(account: Simulator) -> None:
     failed = "jobPreparationTaskExecutionInfo/result eq 'failure' or jobReleaseTaskExecutionInfo/result eq 'failure'"
     (page,) = key_client(account).list_statuses(JOB, ListingOptions(filter=failed, select="poolId,nodeId"))
 
-    (raw,) = split_statuses(page.value)
+    (raw,) = split_entries(page.value)
     assert decode_status(raw) == NodeStatus(pool_id="pool-1", node_id="node-0")
 
 
@@ -105,7 +105,7 @@ def test_one_page_leads_to_the_next(account: Simulator) -> None:
     first = client.list_status_page(JOB, ListingOptions(max_results=4))
     second = client.list_status_page(JOB, ListingOptions(), link=first.next_link)
 
-    assert len(split_statuses(second.value)) == 3
+    assert len(split_entries(second.value)) == 3
     assert second.next_link is None
 
 

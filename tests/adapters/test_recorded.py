@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from shared.adapters.batch_errors import error_from_answer
-from shared.batch.wire import decode_job, decode_jobs, decode_page, decode_status, decode_task_counts, split_statuses
+from shared.batch.job_wire import decode_job, decode_jobs, decode_task_counts
+from shared.batch.wire import decode_page, decode_status, split_entries
 from shared.errors import HostileAnswerError
 
 FOLDER = Path(__file__).parent / "recorded"
@@ -22,7 +23,7 @@ def read(operation: str, body: bytes) -> Any:
         case "Job_List":
             return decode_jobs(decode_page(body).value)
         case "Job_ListPreparationAndReleaseTaskStatus":
-            return [decode_status(entry) for entry in split_statuses(bytes(decode_page(body).value))]
+            return [decode_status(entry) for entry in split_entries(bytes(decode_page(body).value))]
         case "Job_Get":
             return decode_job(body)
         case "Job_GetTaskCounts":

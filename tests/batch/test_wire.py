@@ -9,20 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from shared.batch import wire
 from shared.batch.model import (
-    BatchJob,
     ContainerInfo,
     ExecutionInfo,
     FailureInfo,
-    JobExecutionInfo,
-    JobPreparationTask,
     NameValuePair,
     NodeStatus,
-    TaskCounts,
 )
 from shared.errors import HostileAnswerError, RejectedRequestError
 
@@ -45,7 +40,7 @@ def preparation_of(**fields: Any) -> ExecutionInfo:
 def test_the_example_of_the_api_page_is_read_whole() -> None:
     """The documented sample answer gives one entry with both phases, no result, and a link to another path."""
     page = wire.decode_page(API_PAGE)
-    (raw,) = wire.split_statuses(bytes(page.value))
+    (raw,) = wire.split_entries(bytes(page.value))
     node = "tvm-2167304207_1-20140905t174658z"
     node_url = f"https://account.region.batch.azure.com/pools/poolId/nodes/{node}"
     started, ended = datetime(2015, 5, 1, 10, 20, 31, tzinfo=UTC), datetime(2015, 5, 2, 20, 12, 42, tzinfo=UTC)
@@ -120,6 +115,18 @@ TIMES = {
     "no zone": ("2026-01-02T03:04:05.5", datetime(2026, 1, 2, 3, 4, 5, 500000, tzinfo=UTC)),
     "offset": ("2026-01-02T03:04:05+02:00", datetime(2026, 1, 2, 1, 4, 5, tzinfo=UTC)),
     "null": (None, None),
+    "empty": ("", None),
+    "none of .NET": ("0001-01-01T00:00:00", None),
+    "none of .NET, elsewhere": ("0001-01-01T00:00:00+05:00", None),
+    "the last of .NET": ("9999-12-31T23:59:59.9999999Z", None),
+    "the last of .NET, elsewhere": ("9999-12-31T23:59:59-14:00", None),
+    "leap second": ("2026-12-31T23:59:60Z", datetime(2026, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)),
+    "leap second, elsewhere": (
+        "2027-01-01T01:59:60.25+02:00",
+        datetime(2026, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+    ),
+    "RFC 1123": ("Fri, 02 Jan 2026 03:04:05 GMT", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+    "RFC 1123, elsewhere": ("Fri, 02 Jan 2026 05:04:05 +0200", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
 }
 
 
@@ -169,7 +176,6 @@ BAD_IDS = {
 BAD_ENTRIES = {
     "wrong type of node id": (b'{"nodeId":7}', "$.nodeId"),
     "no object": (b"[]", "array"),
-    "not UTF-8": (b'{"nodeId":"\xff"}', "utf-8"),
     "too deep": (b'{"nodeId":"n","x":' + b"[" * 100_000, "nested too deeply"),
 }
 BAD_FIELDS = {
@@ -182,8 +188,12 @@ BAD_FIELDS = {
     ),
     "no time": (entry(jobPreparationTaskExecutionInfo={"startTime": "yesterday"}), "TaskExecutionInfo.startTime"),
     "number as time": (entry(jobPreparationTaskExecutionInfo={"endTime": 5}), "TaskExecutionInfo.endTime"),
-    "time before all time": (
-        entry(jobPreparationTaskExecutionInfo={"endTime": "0001-01-01T00:00:00+05:00"}),
+    "no time of RFC 1123": (
+        entry(jobPreparationTaskExecutionInfo={"endTime": "Tue, 29 Xyz 2025 21:49:13 GMT"}),
+        "TaskExecutionInfo.endTime",
+    ),
+    "an hour too many": (
+        entry(jobPreparationTaskExecutionInfo={"endTime": "2026-01-02T25:00:00Z"}),
         "TaskExecutionInfo.endTime",
     ),
     "object as message": (
@@ -231,7 +241,7 @@ def test_a_page_may_be_empty(body: bytes) -> None:
     """An absent or null value is an empty last page."""
     page = wire.decode_page(body)
 
-    assert wire.split_statuses(bytes(page.value)) == []
+    assert wire.split_entries(bytes(page.value)) == []
     assert page.next_link is None
 
 
@@ -248,7 +258,6 @@ NO_PAGES = {
     "link is a number": b'{"value":[],"odata.nextLink":5}',
     "cut short": b'{"value":[{"nodeId":"n"}',
     "something behind it": b'{"value":[]} {}',
-    "malformed": b'{"value":[nul]}',
     "too deep": b'{"value":' + b"[" * 100_000,
     "too deep elsewhere": b'{"x":' + b"[" * 100_000,
     "not UTF-8": b'{"odata.nextLink":"\xff"}',
@@ -264,73 +273,52 @@ def test_what_is_no_page_is_hostile(body: bytes) -> None:
     assert caught.value.code == "InvalidAnswer"
 
 
+ODD_TEXTS = {
+    "half a pair": (rb'"\ud83d"', "\ufffd"),
+    "the other half": (rb'"a\udca9b"', "a\ufffdb"),
+    "halves in the wrong order": (rb'"\udca9\ud83d"', "\ufffd\ufffd"),
+    "a whole pair and a half": (rb'"\ud83d\udca9\ud83d"', "\U0001f4a9\ufffd"),
+    "an escaped backslash": (rb'"\\ud83d"', r"\ud83d"),
+    "no UTF-8": (b'"a\xff"', "a\ufffd"),
+    "a surrogate as bytes": (b'"\xed\xa0\x80"', "\ufffd" * 3),
+    "bare control characters": (b'"a\tb\nc"', "a\tb\nc"),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), ODD_TEXTS.values(), ids=ODD_TEXTS.keys())
+@pytest.mark.parametrize("place", [b'"nodeUrl":%b', b'"jobReleaseTaskExecutionInfo":{"failureInfo":{"message":%b}}'])
+def test_a_text_that_does_not_decode_is_mended(place: bytes, text: bytes, expected: str) -> None:
+    """Of an odd text what can be kept is kept, and its entry, its page and the page's link are read all the same."""
+    body = b'\xef\xbb\xbf{"value":[{"nodeId":"a"},{"nodeId":"n","poolId":"p",%b}],"odata.nextLink":"x"}'
+    page = wire.decode_page(body % (place % text))
+    _, odd = wire.split_entries(bytes(page.value))
+    status = wire.decode_status(odd)
+    failure = status.release.failure_info if status.release else None
+
+    assert (page.next_link, wire.decode_identities([odd])) == ("x", [("p", "n")])
+    assert (failure.message if failure else status.node_url) == expected
+
+
+@pytest.mark.parametrize("odd", [b"nul", b"1e999", b'{"a":nan}', b"[" * 5000 + b"]" * 5000, b"{,}", b"[1,]", b"'x'"])
+def test_what_is_no_json_is_an_entry_of_its_own(odd: bytes) -> None:
+    """As long as brackets and quotes tell where an entry ends, the others are read."""
+    page = wire.decode_page(b'{"value":[{"nodeId":"a"},%b,{"nodeId":"b"}]}' % odd)
+    first, _, last = wire.split_entries(bytes(page.value))
+
+    assert wire.decode_identities([first, last]) == [("", "a"), ("", "b")]
+
+
 def test_entries_survive_the_page() -> None:
     """A raw entry can be read after everything else of its page is dropped, and copied to let the page go."""
     page = wire.decode_page(b'{"value":[{"nodeId":"a"},{"nodeId":"b"}]}')
     value = bytes(page.value)
-    first, second = wire.split_statuses(value)
+    first, second = wire.split_entries(value)
     copy = second.copy()
     del page, value, second
     gc.collect()
 
     assert wire.decode_identities([first]) == [("", "a")]
     assert wire.decode_identities([copy]) == [("", "b")]
-
-
-def test_jobs_are_read() -> None:
-    """Identity, state, times, where and why a job ended, and whether its preparation must succeed."""
-    value = msgspec.Raw(
-        b'[{"id":"Sched:job-1","state":"completed","creationTime":"2026-01-02T03:04:05.1234567",'
-        b'"stateTransitionTime":"2026-01-02T05:04:05+02:00","url":"https://x","priority":0,'
-        b'"executionInfo":{"poolId":"p","startTime":"2026-01-02T03:04:05Z","endTime":"2026-01-02T03:04:06Z",'
-        b'"terminateReason":"done sig=canary\\u0007"},'
-        b'"jobPreparationTask":{"id":"jobpreparation","waitForSuccess":false}},{"id":"b"}]'
-    )
-
-    assert wire.decode_jobs(value) == (
-        BatchJob(
-            id="Sched:job-1",
-            state="completed",
-            creation_time=datetime(2026, 1, 2, 3, 4, 5, 123457, tzinfo=UTC),
-            state_transition_time=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
-            execution_info=JobExecutionInfo(
-                pool_id="p",
-                end_time=datetime(2026, 1, 2, 3, 4, 6, tzinfo=UTC),
-                terminate_reason="done sig=[redacted]",
-            ),
-            job_preparation_task=JobPreparationTask(wait_for_success=False),
-        ),
-        BatchJob(id="b"),
-    )
-    assert wire.decode_job(b'{"id":"b","jobPreparationTask":{}}').job_preparation_task == JobPreparationTask()
-
-
-@pytest.mark.parametrize("job", [b"{}", b'{"id":""}', b'{"id":"a/b"}', b'{"id":"a\\u0000"}', b'{"id":5}', b"[]", b""])
-def test_a_job_without_a_usable_id_is_hostile(job: bytes) -> None:
-    """A job id becomes a key and a path, so it has to be one."""
-    with pytest.raises(HostileAnswerError):
-        wire.decode_job(job)
-
-
-COUNTS = {
-    "nested": b'{"taskCounts":{"active":1,"running":2,"completed":7,"succeeded":4,"failed":3},"taskSlotCounts":{}}',
-    "flat": b'{"active":1,"running":2,"completed":7,"succeeded":4,"failed":3,"validationStatus":"validated"}',
-}
-
-
-@pytest.mark.parametrize("body", COUNTS.values(), ids=COUNTS.keys())
-def test_task_counts_are_read_in_both_forms(body: bytes) -> None:
-    """The nested form of today and the flat one of older versions mean the same."""
-    assert wire.decode_task_counts(body) == TaskCounts(active=1, running=2, completed=7, succeeded=4, failed=3)
-
-
-@pytest.mark.parametrize(
-    "body", [b"{}", b'{"taskCounts":{}}', b'{"taskCounts":5}', b'{"taskCounts":{"active":"1"}}', b"[]"]
-)
-def test_counts_of_another_shape_are_hostile(body: bytes) -> None:
-    """No counts are never taken for zero tasks."""
-    with pytest.raises(HostileAnswerError):
-        wire.decode_task_counts(body)
 
 
 def test_paths_are_escaped_as_the_sdk_does() -> None:

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from functools import reduce
 
 import pytest
 from hypothesis import given, settings
@@ -9,9 +10,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from shared.batch.model import NodeStatus
+from shared.batch.texts import clean_status
 from shared.changes import slicing as plan
-from shared.changes.listing import read_items
-from shared.changes.node_rules import Watch, decide_node
+from shared.changes.listing import read_items, refuse
+from shared.changes.node_rules import Watch, decide_node, merge_statuses
 from shared.ledger.slice import Slice
 from shared.messages.events import EventType, job_event
 from shared.state import chunks
@@ -48,7 +50,11 @@ def _expected(listings: list[list[NodeStatus]]) -> tuple[dict[str, NodeRecord], 
     told = 0
     for shown in listings:
         for key, item in read_items([page(*shown)]).items():
-            records[key], changes = decide_node(records.get(key), item.status(), Watch(announce_from=CREATED))
+            records[key], changes = decide_node(
+                records.get(key),
+                clean_status(reduce(merge_statuses, item.statuses(refuse))),
+                Watch(announce_from=CREATED),
+            )
             told += len(changes)
     return records, told
 

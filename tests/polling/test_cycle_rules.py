@@ -12,8 +12,6 @@ from shared.batch.model import BatchJob
 from shared.errors import AccountDeniedError, BatchUnavailableError, HostileAnswerError, PrepwatchError, ThrottledError
 from shared.patterns import JobPatterns
 from shared.polling.cycle_rules import (
-    JOB_SELECT,
-    LISTING_OVERLAP,
     LONGEST_PATIENCE,
     NOT_POLLED,
     THROTTLE_STEPS,
@@ -22,9 +20,8 @@ from shared.polling.cycle_rules import (
     KnownJob,
     choose_jobs,
     finish_cycle,
-    listing_filter,
-    listing_start,
 )
+from shared.polling.job_listing import JOB_SELECT, LISTING_OVERLAP, listing_filter, listing_start
 from shared.state.jobs import Cycle, JobHead, Tracking
 from tests.support.builders import CREATED, NOW, ORIGIN, batch_job, head
 

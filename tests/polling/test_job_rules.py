@@ -249,11 +249,6 @@ def test_a_job_is_gone_when_batch_says_so_twice(after: int, *, gone: bool) -> No
     assert {body_of(event)["time"] for event in again.events} <= {time_text(NOW)}
 
 
-def test_a_job_that_is_found_again_was_never_missing() -> None:
-    """A look at a job that came to its end forgets that Batch has called it missing."""
-    assert recover(ORIGIN, head(missing_since=NOW), NOW) == Decision(head=head())
-
-
 # --- trouble ------------------------------------------------------------------------------------------------------
 
 
