@@ -103,7 +103,7 @@ param webhookAllowHttp string = ''
 @description('EVENT_MAX_NODES: most nodes in an event.')
 param eventMaxNodes string = ''
 
-@description('STDERR_TAIL_BYTES: how many bytes of the end of a failed task\'s stderr.txt go into its event; 0 for none.')
+@description('STDERR_TAIL_BYTES: how many bytes of the end of a failed task\'s stderr.txt, and of its stdout.txt, go into its event; 0 for none.')
 param stderrTailBytes string = ''
 
 @secure()

@@ -122,8 +122,9 @@ def node_entry(origin: Origin, head: JobHead, change: Change) -> NodeEntry:
     members = [msgspec.json.encode(identity)[1:-1], msgspec.json.encode(info)[1:-1]]
     if change.opened is not None:
         members.append(b'"failedAt":%b' % msgspec.json.encode(time_text(change.opened.since) or None))
-    if change.stderr_tail is not None:
-        members.append(b'"stderrTail":%b' % msgspec.json.encode(change.stderr_tail))
+    for name, tail in ((b"stderrTail", change.stderr_tail), (b"stdoutTail", change.stdout_tail)):
+        if tail is not None:
+            members.append(b'"%b":%b' % (name, msgspec.json.encode(tail)))
     body = b"{%b}" % b",".join(filter(None, members))
     if len(body) > BODY_BYTES:
         body = msgspec.json.encode(_shortened(msgspec.json.decode(body)))

@@ -34,7 +34,7 @@ from shared.polling.job_listing import list_jobs, listing_start
 from shared.polling.nodes import NodeWatcher
 from shared.polling.request_counter import RequestCounter
 from shared.polling.standstills import StandstillWatcher
-from shared.polling.tails import StderrTails
+from shared.polling.tails import Tails
 from shared.polling.watching import JobRound, Progress, write_cycle_line, write_skipped_line
 from shared.ports import BatchService, Clock, Lanes, Row, Table
 from shared.state.jobs import Cycle
@@ -189,7 +189,7 @@ class Poller(Struct, frozen=True, kw_only=True):
                     table=self.table,
                     origin=self.origin,
                     max_nodes=self.settings.max_nodes,
-                    tails=StderrTails(batch=self.batch, clock=self.clock, max_bytes=self.settings.stderr_tail_bytes),
+                    tails=Tails(batch=self.batch, clock=self.clock, max_bytes=self.settings.stderr_tail_bytes),
                     count=self.failures.add,
                 ),
                 offer=deliveries.offer,

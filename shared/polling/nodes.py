@@ -21,7 +21,7 @@ from shared.ledger.slice import Slice
 from shared.messages.events import Event, Origin
 from shared.polling.job_listing import JOB_SELECT
 from shared.polling.job_rules import is_same_incarnation, settle
-from shared.polling.tails import Allowance, StderrTails
+from shared.polling.tails import Allowance, Tails
 from shared.ports import BatchService, Row, Table
 from shared.reprs import repr_without
 from shared.state.chunks import Chunk, Cover, decode_chunk, first_prefixes
@@ -64,7 +64,7 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
     table: Table
     origin: Origin
     max_nodes: int
-    tails: StderrTails
+    tails: Tails
     count: Callable[[Iterable[Change]], None]
 
     def take_in(self, listing: Listing, facts: Facts, writer: JobWriter) -> bool:

@@ -1,4 +1,4 @@
-"""Fetches the end of what a failed task wrote to stderr, so that the event says why.
+"""Fetches the end of what a failed task wrote to stderr and stdout, so that the event says why.
 
 Owns how many are fetched and how long that may take. Does not own reading a file (`ports.BatchService`) or the event.
 A failure is told with or without its tail: whatever goes wrong here becomes words in its place.
@@ -17,12 +17,12 @@ from shared.ports import BatchService, Clock
 from shared.redaction import TEXT_LIMIT, clean, clean_tail
 from shared.state.jobs import Change, Reason
 
-MAX_FILES = 10
-"""Files fetched for one job in one cycle; causes come before further nodes of the same cause."""
+MAX_NODES = 10
+"""Nodes of which files are fetched for one job in one cycle; causes come before further nodes of the same cause."""
 TIME_LIMIT = timedelta(seconds=5)
 """How long the commits of one job wait for all of them together."""
 _READ_BEFORE = 8 * 1024  # bytes: a key that begins before the tail is known by its beginning
-_FILE = "stderr.txt"
+_STDERR, _STDOUT = "stderr.txt", "stdout.txt"
 # Batch's own words are missing: a file's length is asked for by HEAD, whose answer has no body.
 _WORDS = {
     403: "the app's role does not allow it",
@@ -32,15 +32,19 @@ _WORDS = {
 
 
 class Allowance(Struct):
-    """What may still be fetched for one job in one cycle, and the causes of which something was."""
+    """What may still be fetched for one job in one cycle, and the causes of which something was.
 
-    files: int = MAX_FILES
+    `is_over` says that Batch wants to be left alone: no further file is asked for.
+    """
+
+    nodes: int = MAX_NODES
     time: timedelta = TIME_LIMIT
     causes: set[tuple[str, str]] = field(default_factory=set)
+    is_over: bool = False
 
 
-class StderrTails(Struct, frozen=True, kw_only=True):
-    """Fetches tails of at most `max_bytes`; 0 fetches none."""
+class Tails(Struct, frozen=True, kw_only=True):
+    """Fetches tails of at most `max_bytes` of each file; 0 fetches none."""
 
     batch: BatchService
     clock: Clock
@@ -50,45 +54,43 @@ class StderrTails(Struct, frozen=True, kw_only=True):
         """The updates, the first few newly failed ones of every cause with their tails, taken off the allowance."""
         if self.max_bytes == 0:
             return list(updates)
-        chosen = set(_one_of_each_cause_first(updates, allowance.causes)[: allowance.files])
-        allowance.files -= len(chosen)
+        chosen = set(_one_of_each_cause_first(updates, allowance.causes)[: allowance.nodes])
+        allowance.nodes -= len(chosen)
         began = self.clock()
         deadline = began + allowance.time
         with_tails = []
         for number, update in enumerate(updates):
-            if number in chosen and update.change is not None and self.clock() < deadline:
-                try:
-                    tail = self._tail(update.change, deadline)
-                except BatchError as error:
-                    tail = _words(error)
-                    if isinstance(error, ThrottledError):
-                        chosen.clear()
-                        allowance.files = 0
-                with_tails.append(replace(update, change=replace(update.change, stderr_tail=tail)))
-            else:
-                with_tails.append(update)
+            change = update.change
+            if number in chosen and change is not None:
+                stderr = self._tail(change, _STDERR, deadline, allowance)
+                stdout = self._tail(change, _STDOUT, deadline, allowance)
+                change = replace(change, stderr_tail=stderr, stdout_tail=stdout)
+            with_tails.append(replace(update, change=change))
         allowance.time -= self.clock() - began
         return with_tails
 
-    def _tail(self, change: Change, deadline: datetime) -> str:
+    def _tail(self, change: Change, file: str, deadline: datetime, allowance: Allowance) -> str | None:
+        """The end of a file, or in words why it can't be had; None once there is no time, or no patience, for it."""
         directory = change.occurrence.task_root_directory
         if not directory:
             return "[Batch names no directory of the task]"
+        if allowance.is_over or self.clock() >= deadline:
+            return None
         node = change.node
-        content = self.batch.read_file_tail(
-            node.pool_id,
-            node.node_id,
-            f"{directory}/{_FILE}",
-            max_bytes=self.max_bytes + _READ_BEFORE,
-            deadline=deadline,
-        )
+        try:
+            content = self.batch.read_file_tail(
+                node.pool_id,
+                node.node_id,
+                f"{directory}/{file}",
+                max_bytes=self.max_bytes + _READ_BEFORE,
+                deadline=deadline,
+            )
+        except BatchError as error:
+            allowance.is_over = isinstance(error, ThrottledError)
+            words = _WORDS.get(error.status or 0, f"{error.code}: {error.message}")
+            return clean(f"[{file} can't be read: {words}]")
         tail = clean_tail(content.decode("utf-8", "replace"), limit=min(self.max_bytes, TEXT_LIMIT))
-        return tail or f"[{_FILE} is empty]"
-
-
-def _words(error: BatchError) -> str:
-    words = _WORDS.get(error.status or 0, f"{error.code}: {error.message}")
-    return clean(f"[{_FILE} can't be read: {words}]")
+        return tail or f"[{file} is empty]"
 
 
 def _one_of_each_cause_first(updates: Iterable[NodeUpdate], seen: set[tuple[str, str]]) -> list[int]:

@@ -88,7 +88,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     webhook_allow_http: bool
     event_max_nodes: int
     stderr_tail_bytes: int
-    """0: stderr.txt is not asked for."""
+    """0: neither stderr.txt nor stdout.txt is asked for."""
     heartbeat_url: str | None
     """Without a slash at the end; None: no heartbeat."""
     heartbeat_waits_for: str | None

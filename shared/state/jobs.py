@@ -260,7 +260,7 @@ class Change(Struct, frozen=True, kw_only=True, gc=False):
     """Something worth telling about one phase on one node: newly failed or resolved.
 
     `occurrence` is the run that it is about; `opened` is the failure that a resolution ends, None for failures;
-    `stderr_tail` is the end of what the task wrote, None when it was not asked for.
+    `stderr_tail` and `stdout_tail` are the ends of what the task wrote, None when they were not asked for.
     """
 
     phase: Phase
@@ -269,3 +269,4 @@ class Change(Struct, frozen=True, kw_only=True, gc=False):
     occurrence: ExecutionInfo
     opened: OpenFailure | None = None
     stderr_tail: str | None = None
+    stdout_tail: str | None = None

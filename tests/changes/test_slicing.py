@@ -50,11 +50,8 @@ def _expected(listings: list[list[NodeStatus]]) -> tuple[dict[str, NodeRecord], 
     told = 0
     for shown in listings:
         for key, item in read_items([page(*shown)]).items():
-            records[key], changes = decide_node(
-                records.get(key),
-                clean_status(reduce(merge_statuses, item.statuses(refuse))),
-                Watch(announce_from=CREATED),
-            )
+            merged = clean_status(reduce(merge_statuses, item.statuses(refuse)))
+            records[key], changes = decide_node(records.get(key), merged, Watch(announce_from=CREATED))
             told += len(changes)
     return records, told
 

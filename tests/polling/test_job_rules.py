@@ -52,6 +52,10 @@ def _failing(**values: object) -> JobHead:
     return head(**(given | values))
 
 
+def _trouble(times: int, *, told: bool = False) -> Trouble:
+    return Trouble(code="X", message="x", since=CREATED, times=times, event_id="told" if told else None)
+
+
 def _types(decision: Decision) -> list[str]:
     return [event.type.value.removeprefix("prepwatch.") for event in decision.events]
 
@@ -252,10 +256,6 @@ def test_a_job_is_gone_when_batch_says_so_twice(after: int, *, gone: bool) -> No
 # --- trouble ------------------------------------------------------------------------------------------------------
 
 
-def _trouble(times: int, *, told: bool = False) -> Trouble:
-    return Trouble(code="X", message="x", since=CREATED, times=times, event_id="told" if told else None)
-
-
 def test_unreachable_after_three_cycles_once() -> None:
     """The third failed cycle in a row tells job.unreachable, a fourth tells nothing, a good one tells job.reachable."""
     current, told = head(), []
@@ -356,7 +356,22 @@ def test_errors_that_are_not_of_batch() -> None:
             id="all ended, but not ten minutes ago: a failure may be listed late",
         ),
         pytest.param(head(state="completed", changed_at=NOW), False, id="without a transition time the last change"),
-        pytest.param(head(state="completed", tracking=Tracking.UNREACHABLE), False, id="not seen just now"),
+        pytest.param(head(state="completed", tracking=Tracking.GONE), False, id="not there"),
+        pytest.param(
+            head(state="completed", state_transition_time=NOW - SETTLES_AFTER, trouble=_trouble(3, told=True)),
+            False,
+            id="what can't be read now may still fail",
+        ),
+        pytest.param(
+            head(
+                state="completed",
+                state_transition_time=NOW - SETTLES_ANYWAY_AFTER,
+                tracking=Tracking.UNREACHABLE,
+                trouble=_trouble(3, told=True),
+            ),
+            True,
+            id="what can't be read for a day is not waited for",
+        ),
     ],
 )
 def test_settling(before: JobHead, *, settles: bool) -> None:

@@ -1,11 +1,11 @@
-"""The ends of stderr: which files are fetched, how much of them, and what is said where there is none."""
+"""The ends of stderr and stdout: which files are fetched, how much of them, and what is said where there is none."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.batch.model import ExecutionInfo, Phase
 from shared.changes.tally import NodeUpdate
-from shared.polling.tails import TIME_LIMIT, Allowance, StderrTails
+from shared.polling.tails import TIME_LIMIT, Allowance, Tails
 from shared.state.jobs import Change, NodeRecord, Reason
 from tests.support.fakes import START, FakeClock
 from tests.support.hostile_batch import account, error_reply, failed_node, page
@@ -17,7 +17,7 @@ JOBS = [f"job-{number}" for number in range(6)]
 
 
 class Files:
-    """What the nodes' stderr.txt hold, by node; a reply stands for itself."""
+    """What the nodes' files hold, by node, or by node and file; a reply stands for itself."""
 
     def __init__(self, files: dict[str, bytes | Reply]) -> None:
         self.files = files
@@ -26,7 +26,9 @@ class Files:
     def __call__(self, asked: Asked) -> Reply:
         """Play the operations on files."""
         node = asked.target.split("/nodes/")[1].split("/")[0]
-        found = self.files.get(node, error_reply(404, "FileNotFound", "The specified file does not exist."))
+        file = asked.target.partition("?")[0].rpartition("%2F")[2]
+        missing = error_reply(404, "FileNotFound", "The specified file does not exist.")
+        found = self.files.get(f"{node}/{file}", self.files.get(node, missing))
         if isinstance(found, Reply):
             self.called.append(node)
             return found
@@ -98,13 +100,38 @@ def test_a_tail_that_cannot_be_had_is_said_in_words() -> None:
     assert codes(app) == []
 
 
+def test_both_streams_are_told_and_which_is_which() -> None:
+    """Beside the end of stderr.txt stands that of stdout.txt, cleaned alike, each under its own name or in words."""
+    files = Files(
+        {
+            "both/stderr.txt": b"it failed",
+            "both/stdout.txt": b"fetching token=hunter22 it began\n",
+            "quiet/stdout.txt": b"all is well",
+            "quiet/stderr.txt": b"",
+            "one/stderr.txt": b"no such file",
+        }
+    )
+    nodes = {name: cause(name) for name in ("both", "quiet", "one")} | {"rootless": cause("r")}
+    nodes["rootless"]["taskRootDirectory"] = None
+    app, stderr = tails(nodes, files)
+    told = [node for event in app.post.events("preparation.failed") for node in event["data"]["nodes"]]
+    stdout = {node["nodeId"]: node["stdoutTail"] for node in told}
+    assert {name: (stderr[name], stdout[name]) for name in nodes} == {
+        "both": ("it failed", "fetching token=[redacted] it began\n"),
+        "quiet": ("[stderr.txt is empty]", "all is well"),
+        "one": ("no such file", "[stdout.txt can't be read: the file or its node does not exist any more]"),
+        "rootless": ("[Batch names no directory of the task]",) * 2,
+    }
+
+
 def test_few_files_are_fetched_one_of_each_cause_first() -> None:
     """Of a mass failure ten files are fetched: one of each cause, then more of those; all nodes are told."""
     nodes = {f"a-{number:03}": cause("Common") for number in range(60)} | {"z-rare": cause("Rare")}
     files = Files(dict.fromkeys(nodes, b"why"))
     _, told = tails(nodes, files)
     assert set(told) == set(nodes)
-    assert len(files.called) == 10
+    assert len(set(files.called)) == 10
+    assert len(files.called) == 20
     assert "z-rare" in files.called
     assert sum(tail is not None for tail in told.values()) == 10
 
@@ -161,7 +188,8 @@ def test_all_files_together_take_no_longer_than_their_limit() -> None:
         )
         for number, name in enumerate(JOBS)
     ]
-    told = StderrTails(batch=files, clock=clock, max_bytes=10).add(updates, Allowance())
+    told = Tails(batch=files, clock=clock, max_bytes=10).add(updates, Allowance())
     assert clock.now - START == TIME_LIMIT
     assert set(slow.deadlines) == {START + TIME_LIMIT}
-    assert [update.change.stderr_tail for update in told if update.change] == ["why", "why", *[None] * 4]
+    tails_told = [(update.change.stderr_tail, update.change.stdout_tail) for update in told if update.change]
+    assert tails_told == [("why", "why"), *[(None, None)] * 5]

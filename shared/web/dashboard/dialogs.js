@@ -62,7 +62,7 @@ async function nodeDialog(at) {
     nodesPath(at.job, `/${encodeURIComponent(at.node)}${query({ account: at.account, pool: at.pool })}`),
   );
   const { node } = told;
-  const tails = await stderrTails(told);
+  const named = await namesInEvents(told);
   const of = (/** @type {string} */ phase) => told.phases.find((one) => one.phase === phase);
   return [
     node.nodeId,
@@ -74,8 +74,8 @@ async function nodeDialog(at) {
         told.tracking === "watching" &&
         h("span", { class: "bad-ink" }, " It takes none of the job's tasks until its preparation succeeds."),
     ),
-    phaseBlock("Preparation", node.preparation, of("preparation"), tails.preparation),
-    phaseBlock("Release", node.release, of("release"), tails.release),
+    phaseBlock("Preparation", node.preparation, of("preparation"), named.preparation),
+    phaseBlock("Release", node.release, of("release"), named.release),
     h(
       "div",
       { class: "block" },
@@ -87,21 +87,22 @@ async function nodeDialog(at) {
 }
 
 /**
- * The end of stderr lies in the event that told the failure, if the app is set to fetch it.
+ * By phase the node as the event that told its failure names it: with what the task wrote last, if the app is set to
+ * fetch that.
  * @param {ExplanationView} told
- * @returns {Promise<Record<string, string>>}
+ * @returns {Promise<Record<string, NodeName>>}
  */
-async function stderrTails(told) {
-  /** @type {Record<string, string>} */
-  const tails = {};
+async function namesInEvents(told) {
+  /** @type {Record<string, NodeName>} */
+  const named = {};
   for (const phase of told.phases.filter((one) => one.eventId)) {
     const stored = await get(`events/${encodeURIComponent(phase.eventId ?? "")}`).catch(() => null);
     const node = stored?.event.data.nodes?.find(
       (/** @type {NodeName} */ one) => one.nodeId === told.node.nodeId && one.poolId === told.node.poolId,
     );
-    if (node?.stderrTail) tails[phase.phase] = node.stderrTail;
+    if (node) named[phase.phase] = node;
   }
-  return tails;
+  return named;
 }
 
 /** @param {ExplainedEventView} event */

@@ -14,32 +14,65 @@ export function fact(words, value) {
 /**
  * What the task wrote last, or why it is not known. Batch gives no exit code when the command was never started.
  * @param {ExecutionInfo} run
+ * @param {NodeName | undefined} node
+ */
+function writtenBlocks(run, node) {
+  const { stderrTail, stdoutTail } = node ?? {};
+  return [
+    stderrBlock(run, stderrTail),
+    stdoutTail && !IN_WORDS.test(stdoutTail) && tailBlock("stdout", stdoutTail),
+    stdoutTail && stderrTail !== stdoutTail && IN_WORDS.test(stdoutTail) && wordsBlock("stdout", inWords(stdoutTail)),
+  ];
+}
+
+const IN_WORDS = /^\[(stderr\.txt|stdout\.txt|Batch names) /;
+
+/** @param {string} tail */
+const inWords = (tail) => `${capital(tail.slice(1, -1))}.`;
+
+/**
+ * @param {string} stream
+ * @param {string} tail
+ */
+function tailBlock(stream, tail) {
+  return h(
+    "details",
+    { class: stream, open: true },
+    h("summary", {}, `End of ${stream}.txt`),
+    h("pre", { tabindex: 0 }, h("code", {}, tail)),
+  );
+}
+
+/**
+ * @param {string} stream
+ * @param {string} words
+ */
+function wordsBlock(stream, words) {
+  return h("p", { class: `${stream} soft small` }, words);
+}
+
+/**
+ * @param {ExecutionInfo} run
  * @param {string | undefined} tail
  */
 function stderrBlock(run, tail) {
-  if (tail && !/^\[(stderr\.txt|Batch names) /.test(tail))
-    return h(
-      "details",
-      { class: "stderr", open: true },
-      h("summary", {}, "End of stderr.txt"),
-      h("pre", { tabindex: 0 }, h("code", {}, tail)),
-    );
+  if (tail && !IN_WORDS.test(tail)) return tailBlock("stderr", tail);
   const words =
     run.failureInfo && (run.exitCode ?? null) === null
       ? "The command was never started, so there is no stderr.txt."
       : tail
-        ? `${capital(tail.slice(1, -1))}.`
+        ? inWords(tail)
         : "The end of stderr.txt was not kept: it is while STDERR_TAIL_BYTES is set, for up to ten newly failed nodes of a job at a time.";
-  return h("p", { class: "stderr soft small" }, words);
+  return wordsBlock("stderr", words);
 }
 
 /**
  * @param {string} title
  * @param {PhaseView | null} phase
  * @param {PhaseExplanationView | undefined} explained
- * @param {string | undefined} tail
+ * @param {NodeName | undefined} node
  */
-export function phaseBlock(title, phase, explained, tail) {
+export function phaseBlock(title, phase, explained, node) {
   if (!phase) return h("div", { class: "block" }, h("h3", {}, title), h("p", { class: "soft" }, "Has not run here."));
   const run = phase.execution;
   const failure = run.failureInfo ?? {};
@@ -63,7 +96,7 @@ export function phaseBlock(title, phase, explained, tail) {
         failure.details?.map((detail) => h("p", { class: "small" }, `${detail.name ?? ""}: ${detail.value ?? ""}`)),
         todo && h("p", { class: "do" }, todo),
       ),
-    phase.outcome === "failed" && stderrBlock(run, tail),
+    phase.outcome === "failed" && writtenBlocks(run, node),
     explained && h("p", { class: "block tight" }, explained.explanation),
     h(
       "dl",

@@ -9,11 +9,12 @@ type Properties = Record<string, string | number | boolean | null | undefined | 
 /** What is looked at; "" for what is not. */
 type Address = Record<"account" | "job" | "pool" | "node" | "event" | "q" | "show", string>;
 
-/** Which node, as events name it; and what was at the end of its stderr.txt if that was fetched. */
+/** Which node, as events name it; and what was at the end of its stderr.txt and stdout.txt if they were fetched. */
 interface NodeName {
   poolId: string;
   nodeId: string;
   stderrTail?: string;
+  stdoutTail?: string;
 }
 
 /** The lists beside the jobs, null until they were read; what could not be read, and why; how many events are wanted. */
