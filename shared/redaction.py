@@ -16,6 +16,11 @@ CUT_MARK: Final = "… [cut]"
 _CUT_MARK_BYTES: Final = len(CUT_MARK.encode())
 # Of a text without end only so many times the limit are looked at, in characters: the rest is cut anyway.
 _LOOKED_AT: Final = 8
+# A key of 88 characters is known by its end only: when the text was cut, its beginning may stand at the end of it.
+_BARE_KEY: Final = 88
+_HALF_A_KEY: Final = re.compile(r"\S{10,}\Z")
+_LONGEST_HALF_LINE: Final = 256
+_HALF_A_VALUE: Final = re.compile(r"\A[\w+/=.~%:&-]*")
 
 # C0 and C1 without tab and line feed, then what reorders or hides text on a screen.
 _CONTROL = re.compile(
@@ -28,7 +33,7 @@ _JOINER = re.compile(r"(?<![^\x00-\x7f])[\u200c\u200d]+|[\u200c\u200d]+(?![^\x00
 # A lone ESC before a word that announces a secret takes no letter of it away.
 _TERMINAL = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x9b[0-?]+[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)|"
-    r"\x1b[!-/][ -/]*[0-~]|\x1b [F-N]|"
+    r"\x1b[!-/][ -/]*[0-~]|\x1b [F-N]|(.)\x08(?=\1)|_\x08|"
     r"\x1b(?!(?i:pass|pg|sig|secret|bear|basic|account|shared|access|api|aws|az|token|gh|git|npm|pypi|xox|key|auth|"
     r"client|conn|cook|eyj|pwd|db|d[co]|slack|ak|as|u\\+))[0-~]"
 )
@@ -48,6 +53,8 @@ def clean(text: str, *, limit: int = TEXT_LIMIT) -> str:
         return text
     head = text[: limit * _LOOKED_AT]
     whole = redact(_visible(head))
+    if len(head) < len(text):
+        whole = whole[:-_BARE_KEY] + _HALF_A_KEY.sub("", whole[-_BARE_KEY:])
     encoded = whole.encode()
     if len(encoded) <= limit and len(head) == len(text):
         return whole
@@ -62,12 +69,17 @@ def clean(text: str, *, limit: int = TEXT_LIMIT) -> str:
     return kept[:same] + CUT_MARK
 
 
-def clean_tail(text: str, *, limit: int) -> str:
+def clean_tail(text: str, *, limit: int, is_cut: bool = False) -> str:
     """The end of the cleaned text, at most *limit* bytes of UTF-8; cut from the beginning, after the cleaning.
 
-    Hand over what comes before it too: only who sees the beginning of a secret knows it.
+    Hand over what comes before it too: only who sees the beginning of a secret knows it. *is_cut* says that even more
+    comes before: then the text may begin in the middle of one, and its first line, or word if that is long, is dropped.
     """
-    encoded = redact(_visible(text)).encode()
+    whole = redact(_visible(text))
+    if is_cut:
+        line, _, rest = whole.partition("\n")
+        whole = rest if len(line) <= _LONGEST_HALF_LINE and rest.strip() else _HALF_A_VALUE.sub("", whole)
+    encoded = whole.encode()
     if len(encoded) <= limit:
         return encoded.decode()
     kept = encoded[-limit:].decode("utf-8", "ignore")

@@ -25,7 +25,7 @@ _STRONG: Final = (
         "authkey",
     ),
     *("masterkey", "encryptionkey", "routingkey", "integrationkey", "servicekey", "functionkey", "subscriptionkey"),
-    *("connectionstring", "sharedaccesssignature", "authorization", "sastoken", "accountkey", "batchkey"),
+    *("connectionstring", "sharedaccesssignature", "authorization", "sastoken", "accountkey", "batchkey", "keydata"),
 )
 # These say it only when the value looks drawn by chance: a key may be any key, a code any code.
 _WEAK: Final = ("key", "token", "auth", "code", "signature", "cookie", "session", "sessionid")
@@ -37,9 +37,13 @@ _SHORTEST_TOKEN: Final = 8
 _LOOKED_AT: Final = 200
 _WORDY: Final = re.compile(r"[A-Za-z]{1,15}[.!?)]*")
 
-_QUOTE = r"\\{0,8}[\"'`]"
+# Quotes as they are written, within JSON, HTML and URLs too; what may stand before them: b'..', SecretStr('..').
+_QUOTE = r"(?:\\{0,8}[\"'`]|\\{1,8}u002[27]|&(?:quot|\#3[49]|apos);|%(?:25){0,3}2[27])"
+_BLANK = r"[ \t\xa0]{0,8}"
 _SEPARATOR = (
-    rf"(?:{_QUOTE})?[ \t]{{0,8}}(?:=>|:=|[=:]|%3[AaDd])[ \t]{{0,8}}|{_QUOTE}[ \t]{{0,8}},[ \t]{{0,8}}(?={_QUOTE})"
+    rf"{_QUOTE}?{_BLANK}(?:=>|:=|[=:\uff1d\uff1a]|%(?:25){{0,3}}3[AaDd])"
+    rf"(?:\s{{0,40}}(?={_QUOTE})|{_BLANK}(?:[bBfFrRuU]{{1,2}}|\w{{1,20}}\()(?={_QUOTE})|{_BLANK})|"
+    rf"{_QUOTE}{_BLANK},{_BLANK}(?={_QUOTE})"
 )
 # A name: after `%26` it begins behind the digits.
 _NAME = r"(?<![\w.$-])([\w.$-]++)"
@@ -56,12 +60,15 @@ def _patterns() -> dict[str, re.Pattern[str]]:
     ignoring_case = {
         "named": rf"{_NAME}(?:{_SEPARATOR})",
         "option": r"(?<![\w-])--?([A-Za-z][\w-]*+)[ \t]+(?!-)",
+        "block": rf"{_NAME}{_QUOTE}?:{_BLANK}[|>][-+0-9]{{0,2}}[ \t]{{0,8}}\n(?=[ \t])",
         "element": r"<([A-Za-z_][\w.:-]*+)>",
-        "pair": rf"\b(?:name|key)(?:{_QUOTE})?[ \t]{{0,8}}[=:][ \t]{{0,8}}(?:{_QUOTE})?([\w.$-]++)(?:{_QUOTE})?"
-        rf"[\s,]{{1,40}}(?:{_QUOTE})?value(?:{_QUOTE})?[ \t]{{0,8}}[=:][ \t]{{0,8}}",
+        "pair": rf"\b(?:name|key){_QUOTE}?[ \t]{{0,8}}[=:][ \t]{{0,8}}{_QUOTE}?([\w.$-]++){_QUOTE}?"
+        rf"[\s,]{{1,40}}{_QUOTE}?value{_QUOTE}?[ \t]{{0,8}}[=:][ \t]{{0,8}}",
     }
     return {name: re.compile(pattern, re.IGNORECASE) for name, pattern in ignoring_case.items()} | {
-        "quote": re.compile(r"(\\{0,8})([\"'`])"),
+        "shouted": re.compile(r"(?<![\w.$-])([A-Z][A-Z0-9]*+(?:_[A-Z0-9]++)*+)[ \t]+(?=\S{8})(?=\S*[0-9])"),
+        "quote": re.compile(_QUOTE),
+        "indented": re.compile(r"[ \t][^\n]*(?:\n[ \t][^\n]*)*"),
         "bare": re.compile(rf"{_PLACEHOLDER}[^\s;,\"'<>\\][^\s;,\"'<>]*+", re.IGNORECASE),
         "quoted": re.compile(_PLACEHOLDER, re.IGNORECASE),
     }
@@ -83,17 +90,27 @@ _SHAPES: Final = (
         ),
         rf"\1{REDACTED}",
     ),
+    # what takes a password as a word of its own
+    (r"(\bsshpass\s+(?:-[eP]\s*\S+\s+)?-p\s*)(?!\[redacted\])\S+", rf"\1{REDACTED}"),
+    (r"(\b(?:mysql|mysqldump|mysqladmin|mariadb)\b[^\n|;&]{0,200}?\s-p)(?!\[redacted\])[^\s-]\S*", rf"\1{REDACTED}"),
+    (
+        r"(\becho\s+(?:-n\s+)?)(?!\[redacted\])\S+(?=\s*\|\s*(?:docker|podman|helm|az|oras)\b[^\n]{0,40}\blogin\b)",
+        rf"\1{REDACTED}",
+    ),
+    (r"(Private-Lines:\s*[0-9]+\n)(?:[A-Za-z0-9+/=]+(?:\n|\Z))+", rf"\1{REDACTED}\n"),
     (r"([?&]code=)(?!\[redacted\])[^\s&\"'<>]{6,}", rf"\1{REDACTED}"),
     # tokens that say whose they are
     (r"(?<![\w-])eyJ[\w-]{8,}(?:\.[\w-]*){1,4}|(?<![\w-])eyJ[\w-]{6,}\Z", REDACTED),
     (r"(?<![A-Za-z0-9])(?:gh[pousr]_[A-Za-z0-9]{4,}|github_pat_?\w*|glpat-[\w-]{4,})", REDACTED),
     (r"(?<![A-Za-z0-9])npm_(?=[A-Za-z]*[0-9])[A-Za-z0-9]{6,}+(?!_)", REDACTED),
     (r"(?<![A-Za-z0-9])(?:pypi-Ag[\w-]*|dckr_[po]at_[\w-]*|AIza[\w-]{6,}|sk_live_\w{4,})", REDACTED),
+    (r"(?<![A-Za-z0-9])(?:hf_(?=[A-Za-z]*[0-9])[A-Za-z0-9]{10,}|sk-(?:proj|ant|svcacct)-[\w-]{8,})", REDACTED),
     (r"(?<![A-Za-z0-9])(?:xox[abeoprs](?:\.xox[a-z])?-[\w-]{4,}|xapp-[\w-]{4,})", REDACTED),
     (r"(hooks\.slack\.com/(?:services|workflows|triggers)/)[\w/+-]+", rf"\1{REDACTED}"),
     (r"(?<![A-Za-z0-9+])(?:AKIA|ASIA)[0-9A-Z]{5,}(?![a-z])", REDACTED),
     (r"(?<![\w~.-])[\w.-]{3}[0-9]Q~[\w~.-]{2,}", REDACTED),
-    (r"(?<![A-Za-z0-9+/=-])[A-Za-z0-9+/]{86}==", REDACTED),
+    (r"(?<![A-Za-z0-9+/-])[A-Za-z0-9+/]{86}==|(?<![\w=+-])[\w-]{86}==", REDACTED),
+    (r"(?<![A-Za-z0-9+/%-])(?:[A-Za-z0-9]|%2[BbFf]){86}(?:%3[Dd]|=){2}", REDACTED),
     (r"(?<![\w+])u\+[\w-]{16,}", REDACTED),
     # who asks, before the host; also when the text ends there
     (r"(://[^\s/@:]*:)(?!\[redacted\]@)[^\s/]+@", rf"\1{REDACTED}@"),
@@ -137,7 +154,7 @@ MARKS: Final = (
         "npm_",
     ),
     *("pypi-", "dckr_", "xox", "xapp-", "hooks.slack", "akia", "asia", "aiza", "sk_live", "q~", "==", "u+", "://"),
-    *("-u", "login", ":5432", ":6432", ":*:"),
+    *("-u", "login", ":5432", ":6432", ":*:", "mysql", "mariadb", "hf_", "sk-", "%3d%3d"),
 )
 
 
@@ -150,8 +167,8 @@ def redact(text: str) -> str:
     """The text with `[redacted]` in the place of every secret that is recognised."""
     for pattern, replacement in _shapes():
         text = pattern.sub(replacement, text)
-    for name in ("pair", "element", "option", "named"):
-        text = _redact_named(_patterns()[name], text, is_option=name == "option", in_element=name == "element")
+    for form in ("pair", "element", "block", "option", "shouted", "named"):
+        text = _redact_named(form, text)
     return text
 
 
@@ -162,7 +179,7 @@ def names_secret(name: str) -> bool:
         return False  # of a grammar as a rule
     if small.endswith(_STRONG) or name.lower().endswith(_PASS):
         return True
-    return small.endswith("sig") and not small[-4:-3].isalpha()
+    return small.endswith("sig") and (small.endswith("3fsig") or not small[-4:-3].isalpha())  # 3f: an escaped ?
 
 
 def _looks_secret(name: str, value: str) -> bool:
@@ -176,29 +193,33 @@ def _small(name: str) -> str:
     return _NOT_LETTERS.sub("", name.lower()).rstrip("0123456789")
 
 
-def _redact_named(pattern: re.Pattern[str], text: str, *, is_option: bool, in_element: bool) -> str:
+def _redact_named(form: str, text: str) -> str:
+    pattern, only_strong = _patterns()[form], form in {"option", "shouted"}
     kept: list[str] = []
     done = at = 0
     while found := pattern.search(text, at):
         at = found.end()
         is_secret = names_secret(found[1])
-        if not is_secret and (is_option or not _small(found[1]).endswith(_WEAK)):
+        if not is_secret and (only_strong or not _small(found[1]).endswith(_WEAK)):
             continue
         # Of a value that may be none only the beginning is looked at, or each name in a long word would cost all of it.
-        start, end = _value_at(text, at, len(text) if is_secret else at + _LOOKED_AT, in_element=in_element)
+        start, end = _value_at(text, at, len(text) if is_secret else at + _LOOKED_AT, form)
         if start == end or not (is_secret or _looks_secret(found[1], text[start:end])):
             continue
         if not is_secret:
-            start, end = _value_at(text, at, len(text), in_element=in_element)
+            start, end = _value_at(text, at, len(text), form)
         kept.extend((text[done:start], REDACTED))
         done = at = end
     return "".join((*kept, text[done:])) if kept else text
 
 
-def _value_at(text: str, at: int, limit: int, *, in_element: bool) -> tuple[int, int]:
+def _value_at(text: str, at: int, limit: int, form: str) -> tuple[int, int]:
     """Where a value begins and ends, no later than the limit; one that is empty is none."""
     patterns = _patterns()
-    if in_element:
+    if form == "block":
+        block = patterns["indented"].match(text, at, limit)
+        return (at, block.end()) if block else (at, at)
+    if form == "element":
         end = text.find("<", at, limit)
         end = min(limit, len(text)) if end < 0 else end
         return (at, end) if patterns["quoted"].match(text, at) else (at, at)

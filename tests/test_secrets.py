@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.redaction import CUT_MARK, clean
+from shared.redaction import CUT_MARK, clean, clean_tail
 from shared.secrets import REDACTED, redact
 
 _KEY = "Zk9wQ3hXb1Zt+nR5TGpHc0Ra" * 3 + "BvZ4cUV1SW/PcF" + "=="
@@ -81,6 +81,24 @@ OTHERS = {
     "zero width": ("Bea\u200drer aB3dEf6hIj9lMn2pQr5tUv8", "aB3dEf6hIj9lMn2p"),
     "soft hyphen": ("pass\u00adword=hunter2hunter2hunter2", "hunter2hunter2hunter2"),
     "connection string": (f"DefaultEndpointsProtocol=https;AccountName=a;AccountKey={_KEY};EndpointSuffix=x", _KEY),
+    "dockerfile": ("ENV DB_PASSWORD s3cr3tP4ssw0rdForPg", "s3cr3tP4ssw0rdForPg"),
+    "fish": ("set -x PGPASSWORD s3cr3tP4ssw0rdForPg", "s3cr3tP4ssw0rdForPg"),
+    "sshpass": ("sshpass -p s3cr3tP4ssw0rdForPg ssh x", "s3cr3tP4ssw0rdForPg"),
+    "mysql": ("mysql -u app -ps3cr3tP4ssw0rdForPg -h db", "s3cr3tP4ssw0rdForPg"),
+    "bytes": ("{b'password': b's3cr3tP4ssw0rdForPg'}", "s3cr3tP4ssw0rdForPg"),
+    "call": ("Settings(password=SecretStr('s3cr3tP4ssw0rdForPg'))", "s3cr3tP4ssw0rdForPg"),
+    "yaml block": ("password: |\n  s3cr3tP4ssw0rdForPg\nother: 1", "s3cr3tP4ssw0rdForPg"),
+    "yaml folded": ("password: >-\n  s3cr3tP4ssw0rdForPg", "s3cr3tP4ssw0rdForPg"),
+    "json over lines": ('"password":\n   "s3cr3tP4ssw0rdForPg"', "s3cr3tP4ssw0rdForPg"),
+    "html": ("&quot;password&quot;:&quot;s3cr3tP4ssw0rdForPg&quot;", "s3cr3tP4ssw0rdForPg"),
+    "json in a url": ("%7B%22password%22%3A%22s3cr3tP4ssw0rdForPg%22%7D", "s3cr3tP4ssw0rdForPg"),
+    "url in a url": ("x%253Fsig%253DaB3dEf6hIj9lMn2pQr5tUv8xYz1", "aB3dEf6hIj9lMn2p"),
+    "escaped quotes": ("\\u0022password\\u0022: \\u0022s3cr3tP4ssw0rdForPg\\u0022", "s3cr3tP4ssw0rdForPg"),
+    "full width": ("password＝s3cr3tP4ssw0rdForPg", "s3cr3tP4ssw0rdForPg"),
+    "no-break space": ("password\xa0=\xa0s3cr3tP4ssw0rdForPg", "s3cr3tP4ssw0rdForPg"),
+    "overstruck": ("p\x08pa\x08assword=s3cr3tP4ssw0rdForPg", "s3cr3tP4ssw0rdForPg"),
+    "kubeconfig": ("client-key-data: LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tLQo", "LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBL"),
+    "putty": ("PuTTY-User-Key-File-2: ssh-rsa\nPrivate-Lines: 1\nAAABAQCaB3dEf6hIj9lMn2pQr5tUv8\nPrivate-MAC: 5f", "AAABAQCaB3dEf6hIj9lMn2pQr5tUv8"),
 }  # fmt: skip
 
 
@@ -116,6 +134,7 @@ def _survivors(secret: str, cleaned: str) -> list[str]:
     ("text", "secret"),
     [
         ("git clone https://ghp16C7e42F292c6912E7710@github.example/a.git", "ghp16C7e42F292c6912E7710"),
+        ("echo s3cr3tP4ssw0rdForPg | docker login -u app --password-stdin", "s3cr3tP4ssw0rdForPg"),
         *((PLACES[place].format(value=_KEY), _KEY) for place in PLACES if place != "in a url"),
     ],
 )
@@ -124,6 +143,26 @@ def test_what_only_its_end_tells(text: str, secret: str) -> None:
     assert not _survivors(secret, clean(text))
     for limit in range(16, len(text), 7):
         assert not _survivors(secret, clean(text, limit=limit)), limit
+
+
+@pytest.mark.parametrize("noise", ["\x1b[31m", "\u200b", "x\x1b[0m"])
+def test_a_key_is_not_shown_where_a_text_is_cut_before_it_was_looked_at(noise: str) -> None:
+    """Of a text without end only the beginning is looked at, and nothing of a key that is cut there is kept."""
+    for missing in range(1, 88, 3):
+        limit = 4096
+        padding = (noise * limit * 8)[: limit * 8 - 88 + missing]
+        assert not _survivors(_KEY, clean(f"{padding}{_KEY} and so on", limit=limit)), missing
+
+
+@pytest.mark.parametrize("behind", [" and then it failed\n", "\nand then it failed\n", "\x1b[31m" * 200 + " why"])
+@pytest.mark.parametrize("before", ["", "AccountKey=", "key is "])
+def test_a_tail_that_begins_within_a_key_shows_nothing_of_it(before: str, behind: str) -> None:
+    """What was cut off before a tail may be the beginning of a secret, wherever the cut goes."""
+    text = f"{before}{_KEY}{behind}"
+    for start in range(1, len(before) + 88):
+        told = clean_tail(text[start:], limit=4096, is_cut=True)
+        assert not _survivors(_KEY, told), start
+        assert told.endswith(("failed\n", "why"))
 
 
 def test_the_corpus_is_large() -> None:
@@ -173,7 +212,8 @@ HARMLESS = [
     "password=${DB_PASSWORD}", "password: ****", "TOKEN=$TOKEN", "sha512-" + "A" * 86 + "==", "-----BEGIN CERTIFICATE-----",
     "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQC7 user@host", "session ended after 30 s", "code: BlobNotFound", "error code=E1234",
     "می\u200cخواهم", "👩\u200d👩\u200d👧 ok", "नमस\u094d\u200dते", "Zażółć gęślą jaźń", "❤\ufe0f", "signal=9", "sigkill: 9",
-    "12:30:45:123 begun", "a:b:c:d:e",
+    "12:30:45:123 begun", "a:b:c:d:e", "AZURE_STORAGE_KEY is not set", "DB_PASSWORD must be given", "mysql -h db -u app x",
+    "echo 12 | docker ps", "description: |\n  two lines\n  of words", "error: b'not found'", "MAX_TOKENS 4096 used",
 ]  # fmt: skip
 
 
@@ -185,7 +225,8 @@ def test_two_hundred_harmless_lines() -> None:
 
 FLOODS = ["a", "a.", "sig=", "key ", "://", "://a:", "eyJ", "eyJ.", "-----BEGIN PRIVATE KEY-----", "password=", '\\"', "-u ",
           "name=key ", "<a>", "\x1b", "\x1b]", "\x1b[", "1:5432:", "u+", "login ", "--a ", "A", "AKIA", "Bearer ", "'", "\u200d",
-          "token: ", "%3D", "PASSWORD ", "hooks.slack.com/services/", "npm_", "-"]  # fmt: skip
+          "token: ", "%3D", "PASSWORD ", "hooks.slack.com/services/", "npm_", "-", "mysql -p", "sshpass -p ",
+          "ENV_A ", "&quot;", "%22", "password: |\n ", "echo a | docker ", "%2B", "Private-Lines: 1\n", "x\x08", "A_"]  # fmt: skip
 
 
 @pytest.mark.parametrize("flood", FLOODS)

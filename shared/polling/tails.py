@@ -89,7 +89,8 @@ class Tails(Struct, frozen=True, kw_only=True):
             allowance.is_over = isinstance(error, ThrottledError)
             words = _WORDS.get(error.status or 0, f"{error.code}: {error.message}")
             return clean(f"[{file} can't be read: {words}]")
-        tail = clean_tail(content.decode("utf-8", "replace"), limit=min(self.max_bytes, TEXT_LIMIT))
+        is_cut = len(content) == self.max_bytes + _READ_BEFORE
+        tail = clean_tail(content.decode("utf-8", "replace"), limit=min(self.max_bytes, TEXT_LIMIT), is_cut=is_cut)
         return tail or f"[{file} is empty]"
 
 
