@@ -53,6 +53,7 @@ def compose_routes(parts: Parts) -> Routes:
             untold=untold,
             heartbeat_waits_for=settings.heartbeat_waits_for,
             stale_after=settings.stale_after,
+            next_poll=settings.poll_schedule.next_after,
             faults=parts.faults,
             nudger=parts.nudger,
             new_id=outside.new_id,

@@ -54,6 +54,7 @@ class EventFilter(Struct, frozen=True, kw_only=True):
     state: ShownState | None = None
     job: str | None = None
     account: str | None = None
+    node: str | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -62,6 +63,7 @@ class EventFilter(Struct, frozen=True, kw_only=True):
         event = stored.event
         return (
             (self.job is None or (event.job_id or "").lower() == self.job.lower())
+            and (self.node is None or any(node.lower() == self.node.lower() for _, node in stored.nodes))
             and (self.since is None or event.recorded_at >= self.since)
             and (self.until is None or event.recorded_at < self.until)
         )

@@ -77,6 +77,7 @@ class JobView(Struct, frozen=True, kw_only=True, rename="camel"):
 
     account: str
     job_id: str
+    pool_id: str | None
     state: str | None
     tracking: Tracking
     nodes: int
@@ -126,11 +127,12 @@ class Status(StrEnum):
 
 
 class SummaryView(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The answer of GET /api/summary."""
+    """The answer of GET /api/summary; `nextPollAt` is when POLL_SCHEDULE lets the timer poll next."""
 
     status: Status
     reasons: tuple[str, ...]
     generated_at: datetime
+    next_poll_at: datetime | None = None
     accounts: tuple[AccountView, ...]
     totals: TotalsView
     value: tuple[JobView, ...]

@@ -98,6 +98,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     untold: UntoldReader
     heartbeat_waits_for: str | None
     stale_after: timedelta
+    next_poll: Callable[[datetime], datetime]
     faults: Faults
     nudger: Nudger
 
@@ -142,6 +143,8 @@ class Summary(Struct, frozen=True, kw_only=True):
             heartbeat_waits_for=self.heartbeat_waits_for,
             now=now,
         )
+
+        summary = replace(summary, next_poll_at=self.next_poll(now))
 
         # apply
         waiting = [state.account for state in states if state.due or polled.get(state.account)]

@@ -187,6 +187,7 @@ def _job(account: str, head: JobHead) -> JobView:
     return JobView(
         account=account,
         job_id=head.job_id,
+        pool_id=head.pool_id,
         state=head.state,
         tracking=head.tracking,
         nodes=head.nodes,

@@ -17,8 +17,8 @@ from shared.web.http import Answer, Request, tagged
 _FILES = Path(__file__).parent / "dashboard"
 _STYLES = ("dashboard.css",)
 _SCRIPTS = (
-    *("elements.js", "words.js", "address.js", "api.js", "rounds.js", "parts.js", "lists.js", "nodemap.js"),
-    *("overview.js", "mutes.js", "nodes.js", "job.js", "side.js", "phases.js", "dialogs.js", "main.js"),
+    *("elements.js", "words.js", "address.js", "api.js", "parts.js", "lists.js", "nodemap.js", "status.js"),
+    *("overview.js", "notifications.js", "nodes.js", "job.js", "side.js", "phases.js", "dialogs.js", "main.js"),
 )
 """In this order: each imports only from those before it."""
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)

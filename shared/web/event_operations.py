@@ -29,6 +29,7 @@ EVENTS = (
         parameters=(
             choice("state", "Only events with a delivery in this state.", ShownState),
             text("job", "Only events of this job."),
+            text("node", "Only events that name this node, in any case."),
             ONE_ACCOUNT,
             moment("since", "Only events recorded then or later."),
             moment("until", "Only events recorded before."),

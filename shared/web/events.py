@@ -58,6 +58,7 @@ class EventRoutes(Struct, frozen=True, kw_only=True):
             state=query.choice("state", ShownState),
             job=query.text("job"),
             account=query.host("account"),
+            node=query.text("node"),
             since=query.moment("since"),
             until=query.moment("until"),
         )

@@ -68,6 +68,7 @@ def _text(minutes: int) -> str:
     [
         pytest.param({}, [4, 3, 2, 1, 0], id="all, newest first"),
         pytest.param({"account": ACCOUNT}, [4, 3, 1, 0], id="of an account"),
+        pytest.param({"node": "NODE-3"}, [3], id="that name a node, in any case"),
         pytest.param({"job": "JOB-1"}, [3, 1], id="of a job, whatever the case"),
         pytest.param({"job": "job-0", "account": OTHER_ACCOUNT}, [2], id="of an account's job"),
         pytest.param({"since": _text(2)}, [4, 3, 2], id="since, included"),

@@ -189,6 +189,7 @@ def test_body() -> None:
     body = deployment.ask(Routes.summary).body
     counts = {"running": 0, "retrying": 0, "succeeded": 0, "failed": 0, "unknown": 0, "open": 0}
     assert body["generatedAt"] == "2026-11-01T12:00:00Z"
+    assert body["nextPollAt"] == "2026-11-01T12:01:00Z"
     assert body["totals"] == {
         "jobs": 1,
         "nodes": 2,

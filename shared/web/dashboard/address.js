@@ -1,6 +1,6 @@
 // What is looked at is in the address, so that a link shows somebody else the same.
 
-export const PARAMETERS = ["account", "job", "pool", "node", "event", "q", "show"];
+export const PARAMETERS = ["account", "job", "pool", "node", "event", "q", "show", "sort", "by"];
 
 /** @returns {Address} */
 export function readAddress() {

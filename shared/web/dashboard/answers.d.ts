@@ -166,6 +166,7 @@ type HealthView = {
 type JobView = {
   account: string;
   jobId: string;
+  poolId: string | null;
   state: string | null;
   tracking: Tracking;
   nodes: number;
@@ -339,6 +340,7 @@ type SummaryView = {
   status: Status;
   reasons: Array<string>;
   generatedAt: string;
+  nextPollAt: string | null;
   accounts: Array<AccountView>;
   totals: TotalsView;
   value: Array<JobView>;

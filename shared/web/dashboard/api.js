@@ -104,3 +104,7 @@ export async function getAll(path, each) {
 export function messageOf(error) {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** How the page is drawn anew, and everything asked for again; main.js says how. */
+/** `refresh` shows again what is known, `reread` asks anew and shows that. */
+export const rounds = { refresh: () => {}, reread: async () => {} };

@@ -3,9 +3,8 @@
 import { h, icon, part } from "./elements.js";
 import { count, moment } from "./words.js";
 import { go, readAddress } from "./address.js";
-import { get, messageOf, nodesPath, post, query } from "./api.js";
-import { act, closeDialog, dialog, link } from "./parts.js";
-import { rounds } from "./rounds.js";
+import { get, messageOf, nodesPath, post, query, rounds } from "./api.js";
+import { act, closeDialog, copyButton, dialog, link } from "./parts.js";
 import { causeCard } from "./job.js";
 import { deliveryTags, kindOf } from "./side.js";
 import { fact, phaseBlock } from "./phases.js";
@@ -26,7 +25,7 @@ export async function showDialog() {
     closeDialog();
     return;
   }
-  dialog(at.event ? "Event" : at.node, h("p", { class: "empty" }, "Asking…"));
+  dialog(at.event ? "Event" : at.node, h("p", { class: "empty" }, "Loading…"));
   await fillDialog();
 }
 
@@ -68,6 +67,12 @@ async function nodeDialog(at) {
     node.nodeId,
     h(
       "p",
+      { class: "block acts" },
+      copyButton(node.nodeId, "node id", "Copy node id"),
+      copyButton(location.href, "link to this node", "Copy link"),
+    ),
+    h(
+      "p",
       { class: "soft block" },
       `Pool ${node.poolId}, job ${told.jobId}, ${told.account}.`,
       node.open &&
@@ -79,7 +84,7 @@ async function nodeDialog(at) {
     h(
       "div",
       { class: "block" },
-      h("h3", {}, "Who was told"),
+      h("h3", {}, "Notifications"),
       told.events.length === 0 && h("p", { class: "soft" }, "No event names this node. ", told.trackingExplanation),
       told.events.map((event) => toldBlock(event)),
     ),
@@ -160,7 +165,7 @@ function againButton(id, webhook) {
         ? `It is on its way to ${webhook} again.`
         : `${webhook}: ${one?.reason || "nothing to send"}.`;
     },
-    { "data-focus": `again ${webhook} ${id}` },
+    { "aria-label": `Send again to ${webhook}`, "data-focus": `again ${webhook} ${id}` },
   );
 }
 
@@ -189,7 +194,9 @@ function attempts(delivery) {
     delivery.state === "pending" &&
       delivery.nextAttemptAt &&
       h("p", { class: "small soft" }, "Next attempt ", moment(delivery.nextAttemptAt)),
-    delivery.state === "dead" && delivery.reason && h("p", { class: "small soft" }, `Given up: ${delivery.reason}`),
+    delivery.state === "dead" &&
+      delivery.reason &&
+      h("p", { class: "small soft" }, `Undeliverable: ${delivery.reason}`),
   ];
 }
 

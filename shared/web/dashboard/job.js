@@ -3,10 +3,10 @@
 import { h, mount, part, shown } from "./elements.js";
 import { advice, capital, count, moment } from "./words.js";
 import { readAddress } from "./address.js";
-import { link } from "./parts.js";
+import { copyButton, link } from "./parts.js";
 import { mapLegend, NodeMap } from "./nodemap.js";
 import { inWords, jobTags, TRACKING, troubleFor } from "./overview.js";
-import { muteButton } from "./mutes.js";
+import { muteButton } from "./notifications.js";
 import { chosen, nodesMark, nodesTable, openNode, readNodes } from "./nodes.js";
 
 /** @param {SummaryView} summary */
@@ -49,8 +49,7 @@ export function showJob(summary) {
       job,
       chosen.nodes.length,
       chosen.trouble,
-      chosen.outcome,
-      chosen.more,
+      [chosen.outcome, chosen.order, chosen.text, chosen.more],
       chosen.loading && !chosen.nodes.length,
       nodesMark(),
     ],
@@ -70,6 +69,7 @@ function crumb() {
 /** @param {JobView} job */
 function jobView(job) {
   const trouble = troubleFor(job);
+  const causes = job.causes.length ? job.causes : causesOfNodes();
   return [
     crumb(),
     h(
@@ -77,12 +77,12 @@ function jobView(job) {
       { class: "job-title" },
       h("h2", { class: "id" }, job.jobId),
       jobTags(job),
-      h("div", { class: "acts" }, muteButton(job.jobId)),
+      h("div", { class: "acts" }, copyButton(location.href, "link to this job", "Copy link"), muteButton(job.jobId)),
     ),
     h(
       "p",
       { class: "soft" },
-      `${capital(job.state ?? "unknown")}, ${TRACKING[job.tracking] ?? job.tracking}, on ${job.account}. `,
+      `${capital(job.state ?? "unknown")}, ${TRACKING[job.tracking] ?? job.tracking}, on ${job.account}${job.poolId ? `, pool ${job.poolId}` : ""}. `,
       trouble && [h("b", { class: "bad-ink" }, job.since ? "It has been " : "It is ", trouble), ". "],
       "Changed ",
       moment(job.changedAt),
@@ -95,9 +95,29 @@ function jobView(job) {
         `${job.error.code}: ${job.error.message}`,
         job.error.requestId && ` (request ${job.error.requestId})`,
       ),
-    job.causes.length > 0 && h("div", { class: "block" }, h("h3", {}, "Why"), h("ul", {}, job.causes.map(causeCard))),
+    causes.length > 0 && h("div", { class: "block" }, h("h3", {}, "Why"), h("ul", {}, causes.map(causeCard))),
     nodesBlock(job),
   ];
+}
+
+/** Why nodes failed, by what Batch said of them: a job that is over has no open causes any more. @returns {CauseView[]} */
+function causesOfNodes() {
+  /** @type {Map<string, CauseView>} */
+  const found = new Map();
+  for (const node of chosen.nodes)
+    for (const [phase, run] of /** @type {const} */ ([
+      ["preparation", node.preparation],
+      ["release", node.release],
+    ])) {
+      if (run?.outcome !== "failed") continue;
+      const { failureInfo, exitCode } = run.execution;
+      const code = failureInfo?.code ?? "FailureExitCode";
+      const message = failureInfo?.message ?? `The task exited with exit code ${exitCode ?? "unknown"}.`;
+      const key = `${phase} ${code} ${message}`;
+      const known = found.get(key) ?? { phase, code, message, nodes: 0 };
+      found.set(key, { ...known, nodes: known.nodes + 1 });
+    }
+  return [...found.values()].sort((one, other) => other.nodes - one.nodes).slice(0, 20);
 }
 
 /** @param {CauseView} cause */

@@ -3,8 +3,14 @@
 import { readAddress } from "./address.js";
 import { get, messageOf, query } from "./api.js";
 
+const TRENDS_EVERY = 60000;
+const LEAST_SOUGHT = 6;
+
 /** @type {Lists} */
-export const side = { webhooks: null, mutes: null, events: null, diagnostics: null, seen: "", trouble: {}, more: 12 };
+export const side = {
+  ...{ webhooks: null, mutes: null, events: null, trends: null, trendsOf: "", found: [], jobs: 200, seen: "" },
+  ...{ trouble: {}, more: 12 },
+};
 
 /**
  * Read a list; what fails is said in its own section and keeps the others alive.
@@ -25,6 +31,39 @@ export function eventsPath() {
   return `events${query({ job: at.job, account: at.job ? at.account : "", top: side.more })}`;
 }
 
+export function trendsPath() {
+  const at = readAddress();
+  return `trends${query({ by: at.by, job: at.job, account: at.job ? at.account : "" })}`;
+}
+
+/** The failures of each day: many events are folded for it, so it is asked for once a minute. */
+async function readTrends() {
+  const of = `${trendsPath()} ${Math.floor(Date.now() / TRENDS_EVERY)}`;
+  if (of === side.trendsOf) return;
+  side.trendsOf = of;
+  try {
+    side.trends = await get(trendsPath());
+    delete side.trouble.trends;
+  } catch (error) {
+    side.trouble.trends = messageOf(error);
+  }
+}
+
+/** Which jobs the node failed for that is looked for. */
+async function readFound() {
+  const { q, job } = readAddress();
+  const node = q.trim();
+  if (job || node.length < LEAST_SOUGHT) {
+    side.found = [];
+    return;
+  }
+  const found = await get(`events${query({ node, top: 200 })}`).catch(() => null);
+  side.found = found ? found.value.flatMap((/** @type {EventView} */ event) => event.jobId ?? []) : [];
+}
+
 export async function readSide() {
-  await Promise.all([readList("webhooks", "webhooks"), readList("mutes", "mutes"), readList("events", eventsPath())]);
+  await Promise.all([
+    ...[readList("webhooks", "webhooks"), readList("mutes", "mutes"), readList("events", eventsPath())],
+    ...[readTrends(), readFound()],
+  ]);
 }

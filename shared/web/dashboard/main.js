@@ -1,14 +1,14 @@
 // Asks again and again, and hands what it learns to the parts of the page.
 
 import { part } from "./elements.js";
-import { ageing, ago } from "./words.js";
+import { ageing, ago, duration } from "./words.js";
 import { go, PARAMETERS, readAddress } from "./address.js";
-import { ApiError, get, KEY, query, tags } from "./api.js";
+import { ApiError, get, KEY, query, tags, rounds } from "./api.js";
 import { act, closeDialog } from "./parts.js";
-import { rounds } from "./rounds.js";
-import { eventsPath, readSide, side } from "./lists.js";
+import { eventsPath, readSide, side, trendsPath } from "./lists.js";
 import { drawMark, NodeMap } from "./nodemap.js";
-import { showJobs, showStatus, VERDICTS } from "./overview.js";
+import { showStatus, VERDICTS } from "./status.js";
+import { showJobs } from "./overview.js";
 import { chosen } from "./nodes.js";
 import { findJob, showJob } from "./job.js";
 import { showSide } from "./side.js";
@@ -28,7 +28,7 @@ const keyField = /** @type {HTMLInputElement} */ (part("key"));
 function connectionWords() {
   if (!page.trouble) return "";
   const known = page.summary ? ` What is shown was true ${ago(new Date(page.answeredAt).toISOString())}.` : "";
-  return `${page.trouble.message}${page.trouble.details.map((one) => ` ${one.message}`).join("")}${known} Trying again by itself.`;
+  return `${page.trouble.message}${page.trouble.details.map((one) => ` ${one.message}`).join("")}${known} Retrying automatically.`;
 }
 
 function refreshView() {
@@ -54,7 +54,10 @@ function refreshView() {
 }
 
 function showFreshness() {
-  const words = page.answeredAt ? `Asked ${ago(new Date(page.answeredAt).toISOString())}` : "";
+  const next = page.summary?.nextPollAt;
+  const due =
+    next && Date.parse(next) > Date.now() ? ` · next poll in ${duration((Date.parse(next) - Date.now()) / 1000)}` : "";
+  const words = page.answeredAt ? `Updated ${ago(new Date(page.answeredAt).toISOString())}${due}` : "";
   const element = part("freshness");
   if (element.textContent !== words) element.textContent = words;
 }
@@ -85,7 +88,7 @@ function askForKey(error) {
  */
 async function ask(maxAge) {
   try {
-    page.summary = await get(`summary${query({ maxAge })}`);
+    page.summary = await readJobs(await get(`summary${query({ maxAge, top: 200 })}`));
     Object.assign(page, { trouble: null, answeredAt: Date.now() });
     part("key-form").hidden = true;
     part("status").hidden = false;
@@ -101,6 +104,18 @@ async function ask(maxAge) {
   }
   refreshView();
   showFreshness();
+}
+
+/**
+ * The summary with as many jobs as are wanted: it comes in pages.
+ * @param {SummaryView} summary
+ */
+async function readJobs(summary) {
+  while (summary.nextLink && summary.value.length < side.jobs) {
+    const more = await get(`summary${new URL(summary.nextLink).search}`);
+    summary = { ...summary, value: [...summary.value, ...more.value], nextLink: more.nextLink };
+  }
+  return summary;
 }
 
 /** The chosen job may be beyond the page of jobs that the summary lists. */
@@ -135,7 +150,7 @@ part("look").replaceWith(
     async () => {
       await page.asking;
       await ask(0);
-      return page.trouble ? "" : "Every account was asked just now.";
+      return page.trouble ? "" : "Every account was polled just now.";
     },
     { id: "look", hidden: true },
   ),
@@ -156,10 +171,10 @@ part("brand").addEventListener("click", (event) => {
   go(Object.fromEntries(PARAMETERS.map((name) => [name, ""])));
 });
 addEventListener("addresschange", () => {
-  const events = eventsPath();
+  const wanted = `${eventsPath()} ${trendsPath()} ${readAddress().q}`;
   refreshView();
-  if (events !== side.seen) {
-    side.seen = events;
+  if (wanted !== side.seen) {
+    side.seen = wanted;
     reread();
   }
 });

@@ -3,8 +3,8 @@
 import { h, outcome, OUTCOMES } from "./elements.js";
 import { capital, count } from "./words.js";
 import { go, readAddress } from "./address.js";
-import { getAll, messageOf, nodesPath, query } from "./api.js";
-import { rounds } from "./rounds.js";
+import { getAll, messageOf, nodesPath, query, rounds } from "./api.js";
+import { copyButton } from "./parts.js";
 import { outcomes } from "./nodemap.js";
 
 const MOST_SHOWN_NODES = 50;
@@ -19,6 +19,8 @@ export const chosen = {
   trouble: "",
   map: /** @type {import("./nodemap.js").NodeMap | null} */ (null),
   outcome: "",
+  text: "",
+  order: "worst",
   more: MOST_SHOWN_NODES,
 };
 
@@ -37,7 +39,8 @@ export async function readNodes(job) {
   const of = `${job.account} ${job.jobId}`;
   const seen = JSON.stringify([of, job.changedAt, job.preparation, job.release]);
   if (chosen.seen === seen || chosen.loading) return;
-  if (chosen.of !== of) Object.assign(chosen, { of, nodes: [], all: [], outcome: "", more: MOST_SHOWN_NODES });
+  if (chosen.of !== of)
+    Object.assign(chosen, { of, nodes: [], all: [], outcome: "", text: "", more: MOST_SHOWN_NODES });
   Object.assign(chosen, { seen, loading: true, trouble: "" });
   const first = chosen.nodes.length === 0;
   try {
@@ -61,13 +64,33 @@ function takeNodes() {
   chosen.map?.show(chosen.nodes, `Map of ${count(chosen.nodes.length, "node")}.`);
 }
 
-/**
- * An id that gives up its middle when there is no room, and is whole when it is copied.
- * @param {string} id
- */
-function longId(id) {
-  if (id.length < 24) return id;
-  return [h("span", { class: "start" }, id.slice(0, -8)), h("span", { class: "end" }, id.slice(-8))];
+/** Why a node failed, in a word; empty when it did not. @param {NodeView} node */
+function whyOf(node) {
+  const failed = [node.preparation, node.release].find((phase) => phase?.outcome === "failed")?.execution;
+  if (!failed) return "";
+  return failed.failureInfo?.code ?? (failed.exitCode === undefined ? "failed" : `exit code ${failed.exitCode}`);
+}
+
+/** When a node's last run ended or began. @param {NodeView} node */
+function lastOf(node) {
+  const runs = [node.preparation?.execution, node.release?.execution];
+  return runs.map((run) => run?.endTime ?? run?.startTime ?? "").sort()[1] ?? "";
+}
+
+/** @type {Record<string, [string, (one: NodeView, other: NodeView) => number]>} */
+const ORDERS_OF_NODES = {
+  worst: ["Worst first", (one, other) => worst(one) - worst(other)],
+  last: ["Last run first", (one, other) => lastOf(other).localeCompare(lastOf(one))],
+  node: ["Node id", (one, other) => one.nodeId.localeCompare(other.nodeId)],
+  pool: ["Pool", (one, other) => one.poolId.localeCompare(other.poolId)],
+};
+
+/** @param {NodeView} node */
+function matchesText(node) {
+  const text = chosen.text.trim().toLowerCase();
+  if (!text) return true;
+  const messages = [node.preparation, node.release].map((phase) => phase?.execution.failureInfo?.message ?? "");
+  return [node.nodeId, node.poolId, whyOf(node), ...messages].some((one) => one.toLowerCase().includes(text));
 }
 
 /** @param {NodeView} node */
@@ -80,23 +103,39 @@ export const nodesMark = () => chosen.nodes.map((node) => outcomes(node).join(""
 export function nodesTable() {
   const wanted = chosen.nodes
     .filter((node) => !chosen.outcome || outcomes(node).some((outcome) => outcome === chosen.outcome))
-    .sort((one, other) => worst(one) - worst(other));
-  const choose = (/** @type {{ target: HTMLSelectElement }} */ event) => {
-    Object.assign(chosen, { outcome: event.target.value, more: MOST_SHOWN_NODES });
+    .filter(matchesText)
+    .sort(ORDERS_OF_NODES[chosen.order][1]);
+  const choose = (/** @type {"outcome" | "order" | "text"} */ name) => (/** @type {any} */ event) => {
+    Object.assign(chosen, { [name]: event.target.value, more: MOST_SHOWN_NODES });
     rounds.refresh();
   };
   return [
     h(
       "div",
       { class: "head" },
-      h("h3", { id: "nodes-title" }, "Nodes, worst first"),
+      h("h3", { id: "nodes-title" }, "Nodes"),
       h(
         "select",
-        { "aria-label": "Which nodes", "data-focus": "outcome", change: choose },
+        { "aria-label": "Which nodes", "data-focus": "outcome", change: choose("outcome") },
         [["", "All outcomes"], ...Object.entries(OUTCOMES).map(([name, [, , words]]) => [name, capital(words)])].map(
           ([value, words]) => h("option", { value, selected: value === chosen.outcome }, words),
         ),
       ),
+      h(
+        "select",
+        { "aria-label": "Order of nodes", "data-focus": "order", change: choose("order") },
+        Object.entries(ORDERS_OF_NODES).map(([value, [words]]) =>
+          h("option", { value, selected: value === chosen.order }, words),
+        ),
+      ),
+      h("input", {
+        type: "search",
+        placeholder: "Node, pool or cause",
+        "aria-label": "Filter nodes by id, pool or cause",
+        value: chosen.text,
+        "data-focus": "node text",
+        input: choose("text"),
+      }),
     ),
     h(
       "div",
@@ -116,7 +155,7 @@ export function nodesTable() {
         h("tbody", {}, wanted.slice(0, chosen.more).map(nodeRow)),
       ),
     ),
-    wanted.length === 0 && h("p", { class: "empty" }, "No node has that outcome."),
+    wanted.length === 0 && h("p", { class: "empty" }, "No node matches."),
     wanted.length > chosen.more &&
       h(
         "button",
@@ -136,10 +175,6 @@ export function nodesTable() {
 
 /** @param {NodeView} node */
 function nodeRow(node) {
-  const failed = [node.preparation, node.release].find((phase) => phase?.outcome === "failed")?.execution;
-  const why = failed
-    ? (failed.failureInfo?.code ?? (failed.exitCode === undefined ? "failed" : `exit code ${failed.exitCode}`))
-    : "";
   return h(
     "tr",
     {},
@@ -150,18 +185,16 @@ function nodeRow(node) {
         "button",
         {
           type: "button",
-          class: "link id long",
+          class: "link id",
           "data-focus": `node ${node.poolId} ${node.nodeId}`,
           click: () => openNode(node),
-          title: node.nodeId,
-          "aria-label": node.nodeId,
         },
-        longId(node.nodeId),
+        node.nodeId,
       ),
-      h("div", { class: "soft small" }, node.poolId),
+      h("div", { class: "soft small" }, node.poolId, " ", copyButton(node.nodeId, `id of node ${node.nodeId}`)),
     ),
     h("td", {}, outcome(node.preparation?.outcome)),
     h("td", {}, outcome(node.release?.outcome)),
-    h("td", {}, why),
+    h("td", {}, whyOf(node)),
   );
 }

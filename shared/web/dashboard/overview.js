@@ -1,107 +1,49 @@
-// The first things asked: is anything wrong, and which jobs, why, since when.
+// Which jobs, why, since when.
 
-import { h, icon, mount, OUTCOMES, part } from "./elements.js";
+import { h, mount, OUTCOMES, part } from "./elements.js";
 import { capital, count, lasting, moment } from "./words.js";
 import { go, readAddress } from "./address.js";
+import { rounds } from "./api.js";
 import { link } from "./parts.js";
+import { side } from "./lists.js";
 
-/** @type {Record<string, Look>} */
-export const VERDICTS = {
-  ok: ["ok", "good-ink", "All is well"],
-  failing: ["failing", "bad-ink", "Nodes are failing"],
-  degraded: ["degraded", "warn-ink", "Something is in trouble"],
-  stale: ["stale", "warn-ink", "What you see may be old"],
-};
 /** @type {Record<string, string>} */
 export const TRACKING = {
   watching: "watched",
-  settled: "over",
+  settled: "finished",
   noPreparationTask: "has no preparation task",
   gone: "gone",
-  unreachable: "can't be looked at",
-  stopped: "left alone",
+  unreachable: "can't be read",
+  stopped: "not watched",
 };
-
-/**
- * @param {SummaryView | null} summary
- * @param {string} connection
- */
-export function showStatus(summary, connection) {
-  mount(
-    "status",
-    [summary && [summary.status, summary.reasons, summary.totals, summary.deliveries], connection],
-    () => {
-      if (!summary) {
-        return h(
-          "div",
-          { class: "verdict" },
-          icon("degraded", "warn-ink"),
-          h("div", {}, h("h1", {}, "Nothing is known"), h("p", { class: "reasons" }, connection)),
-        );
-      }
-      const [shape, kind, words] = VERDICTS[summary.status] ?? ["degraded", "warn-ink", summary.status];
-      const reasons = summary.reasons.length
-        ? summary.reasons
-        : ["No failure is open, every account was looked at in time, and every delivery has arrived or is on its way."];
-      return [
-        h(
-          "div",
-          { class: "verdict" },
-          icon(shape, kind),
-          h(
-            "div",
-            {},
-            h("h1", {}, words),
-            h(
-              "ul",
-              { class: "reasons" },
-              reasons.map((reason) => h("li", {}, `${capital(reason)}.`.replace(/\.\.$/, "."))),
-            ),
-          ),
-        ),
-        figures(summary),
-        connection && h("p", { class: "note", role: "alert" }, connection),
-      ];
-    },
-  );
-}
-
-/** @param {SummaryView} summary */
-function figures(summary) {
-  const { totals, deliveries } = summary;
-  const one = (/** @type {number} */ number, /** @type {string} */ words, bad = false) =>
-    h("div", { class: bad && number ? "bad" : "" }, h("dt", {}, words), h("dd", {}, number.toLocaleString("en")));
-  return h(
-    "dl",
-    { class: "figures" },
-    one(totals.jobs, totals.jobs === 1 ? "job" : "jobs"),
-    one(totals.nodes, totals.nodes === 1 ? "node" : "nodes"),
-    one(totals.preparation.open ?? 0, "can't take tasks", true),
-    one(totals.release.failed ?? 0, "failed to release", true),
-    one(deliveries.due, "messages waiting"),
-    one(deliveries.dead, "given up", true),
-  );
-}
 
 /** @param {JobView} job */
 const hasTrouble = (job) =>
   job.stuck || job.error || job.preparation.open || job.release.failed || job.tracking === "unreachable";
 
+/** How the list can be sorted; without a word it comes as the app orders it. @type {Record<string, [string, (one: JobView, other: JobView) => number]>} */
+const ORDERS = {
+  "": ["Worst first", () => 0],
+  longest: ["Longest in trouble", (one, other) => (one.since ?? "~").localeCompare(other.since ?? "~")],
+  changed: ["Last changed", (one, other) => (other.changedAt ?? "").localeCompare(one.changedAt ?? "")],
+  name: ["Job id", (one, other) => one.jobId.localeCompare(other.jobId)],
+};
+
 /**
  * @param {SummaryView} summary
  * @param {Address} at
  */
-function wantedJobs(summary, { q, show }) {
+function wantedJobs(summary, { q, show, sort }) {
   const text = q.trim().toLowerCase();
   const matches = (/** @type {JobView} */ job) =>
     !text ||
-    [job.jobId, job.account, ...job.causes.flatMap((cause) => [cause.code, cause.message])].some((one) =>
-      one.toLowerCase().includes(text),
+    side.found.includes(job.jobId) ||
+    [job.jobId, job.account, job.poolId ?? "", ...job.causes.flatMap((cause) => [cause.code, cause.message])].some(
+      (one) => one.toLowerCase().includes(text),
     );
-  return summary.value.filter((job) => (show !== "trouble" || hasTrouble(job)) && matches(job));
+  const jobs = summary.value.filter((job) => (show !== "trouble" || hasTrouble(job)) && matches(job));
+  return sort in ORDERS ? jobs.sort(ORDERS[sort][1]) : jobs;
 }
-
-const MOST_SHOWN_JOBS = 200;
 
 /** @param {SummaryView} summary */
 export function showJobs(summary) {
@@ -110,43 +52,81 @@ export function showJobs(summary) {
   section.hidden = Boolean(at.job);
   if (at.job) return;
   const jobs = wantedJobs(summary, at);
-  mount("jobs", [jobs, at.q, at.show, summary.value.length, summary.accounts.length, summary.nextLink], () => [
+  const facts = [jobs, at.q, at.show, at.sort, side.jobs, summary.value.length, summary.accounts.length];
+  mount("jobs", [...facts, summary.nextLink], () => [
     h(
       "div",
       { class: "head" },
       h("h2", { id: "jobs-title" }, "Jobs"),
-      h(
-        "select",
-        { "aria-label": "Which jobs", "data-focus": "show", change: (event) => go({ show: event.target.value }, true) },
-        [
-          ["", "All jobs"],
-          ["trouble", "In trouble"],
-        ].map(([value, words]) => h("option", { value, selected: value === at.show }, words)),
+      choice("show", "Which jobs", at.show, [
+        ["", "All jobs"],
+        ["trouble", "In trouble"],
+      ]),
+      choice(
+        "sort",
+        "Order of jobs",
+        at.sort,
+        Object.entries(ORDERS).map(([name, [words]]) => [name, words]),
       ),
       h("input", {
         type: "search",
-        placeholder: "Job or cause",
-        "aria-label": "Filter by job or cause",
+        placeholder: "Job, pool, node or cause",
+        "aria-label": "Filter by job, pool, node or cause",
         value: at.q,
         "data-focus": "q",
         input: (event) => go({ q: event.target.value }, true),
       }),
     ),
+    jobs.some((job) => job.nodes > 0) && barLegend(),
     jobs.length === 0 && nothing(summary, at),
     h(
       "ul",
       { class: "list" },
-      jobs.slice(0, MOST_SHOWN_JOBS).map((job) => jobItem(job, summary.accounts.length > 1)),
+      jobs.slice(0, side.jobs).map((job) => jobItem(job, summary.accounts.length > 1)),
     ),
-    jobs.length > MOST_SHOWN_JOBS &&
-      h("p", { class: "soft more" }, `${count(jobs.length - MOST_SHOWN_JOBS, "job")} more: filter to see them.`),
-    summary.nextLink &&
+    (jobs.length > side.jobs || summary.nextLink) &&
       h(
         "p",
         { class: "soft more" },
-        `The worst ${count(summary.value.length, "job")} of ${summary.totals.jobs.toLocaleString("en")} are listed.`,
+        `${Math.min(side.jobs, jobs.length).toLocaleString("en")} of ${(summary.nextLink ? summary.totals.jobs : jobs.length).toLocaleString("en")} are shown. `,
+        h("button", { type: "button", class: "small", "data-focus": "more jobs", click: moreJobs }, "Show more jobs"),
       ),
   ]);
+}
+
+function moreJobs() {
+  side.jobs += 200;
+  rounds.refresh();
+  rounds.reread();
+}
+
+/**
+ * @param {"show" | "sort"} name
+ * @param {string} label
+ * @param {string} chosen_
+ * @param {string[][]} options
+ */
+function choice(name, label, chosen_, options) {
+  return h(
+    "select",
+    { "aria-label": label, "data-focus": name, change: (event) => go({ [name]: event.target.value }, true) },
+    options.map(([value, words]) => h("option", { value, selected: value === chosen_ }, words)),
+  );
+}
+
+/** What the bars say: the upper one preparation, the lower one release. */
+function barLegend() {
+  const sample = (/** @type {string} */ kind, /** @type {string} */ words) =>
+    h("span", {}, h("i", { class: `swatch bar ${kind}` }, h("i", { class: kind })), words);
+  return h(
+    "p",
+    { class: "legend bars" },
+    "Bars: nodes by preparation, below it by release.",
+    sample("failed", "failed"),
+    sample("running", "running or retrying"),
+    sample("unknown", "unknown"),
+    sample("succeeded", "succeeded"),
+  );
 }
 
 /**
@@ -168,13 +148,13 @@ function nothing(summary, at) {
         "p",
         { class: "empty" },
         h("strong", {}, "No job is known yet."),
-        "Jobs with a preparation task show up here by themselves within one poll of being created. TRACKED_JOBS says which are watched.",
+        "Jobs with a preparation task are listed within one poll of being created. TRACKED_JOBS says which are watched.",
       )
     : h(
         "p",
         { class: "empty" },
         h("strong", {}, "No account has been polled yet."),
-        "If this stays so, check permissions below: Prepwatch itself says what is missing.",
+        "If this lasts, run the diagnostics under Prepwatch health: they say what is missing.",
       );
 }
 
@@ -233,7 +213,7 @@ export function troubleFor(job) {
     : job.preparation.open
       ? "failing"
       : job.error
-        ? "out of reach"
+        ? "unreachable"
         : job.release.failed
           ? "failing to release"
           : "";
@@ -241,11 +221,13 @@ export function troubleFor(job) {
   return job.since ? [words, " for ", lasting(job.since)] : [words];
 }
 
-/** @param {JobView} job */
+/** How bad it is: all nodes of a job are another matter than some. @param {JobView} job */
 function failedWords(job) {
-  const many = count(job.nodes, "node");
-  if (job.preparation.open) return `${job.preparation.open.toLocaleString("en")} of ${many} failed`;
-  return job.release.failed ? `${job.release.failed.toLocaleString("en")} of ${many} failed to release` : many;
+  const failed = job.preparation.open || job.release.failed;
+  if (!failed) return count(job.nodes, "node");
+  const verb = job.preparation.open ? "failed" : "failed to release";
+  if (failed >= job.nodes) return job.nodes === 1 ? `its only node ${verb}` : `all ${count(job.nodes, "node")} ${verb}`;
+  return `${failed.toLocaleString("en")} of ${count(job.nodes, "node")} ${verb}`;
 }
 
 /**
@@ -264,12 +246,13 @@ function jobItem(job, several) {
       { class: "name id", "data-focus": `job ${job.account} ${job.jobId}` },
       job.jobId,
     ),
-    (tags.length > 0 || several) &&
+    (tags.length > 0 || several || job.poolId) &&
       h(
         "p",
         { class: "meta small soft" },
         tags.flatMap((tag) => [tag, " "]),
-        several && job.account,
+        several && `${job.account} `,
+        job.poolId,
       ),
     job.error && h("p", { class: "why" }, job.error.message),
     job.causes.slice(0, 2).map(causeLine),
@@ -278,7 +261,8 @@ function jobItem(job, several) {
       h(
         "div",
         { class: "side" },
-        job.nodes > 0 && h("div", { class: failed ? "big bad-ink" : "big" }, failedWords(job)),
+        job.nodes > 0 &&
+          h("div", { class: `big${failed ? " bad-ink" : ""}${failed >= job.nodes ? " all" : ""}` }, failedWords(job)),
         h("div", { class: "since" }, trouble ?? ["changed ", moment(job.changedAt)]),
         job.nodes > 0 && bar(job.preparation, `Preparation: ${inWords(job.preparation)}`),
         hasRun(job.release) && bar(job.release, `Release: ${inWords(job.release)}`),

@@ -3,8 +3,7 @@
 import { h, part, refill } from "./elements.js";
 import { count } from "./words.js";
 import { address, go } from "./address.js";
-import { messageOf, post } from "./api.js";
-import { rounds } from "./rounds.js";
+import { messageOf, post, rounds } from "./api.js";
 
 /**
  * A link within the page; it opens in place, or elsewhere when somebody asks for that.
@@ -26,14 +25,18 @@ let toastTimer = 0;
 /**
  * Say something for a while; in the dialog while one is open, as it hides and mutes everything outside of it.
  * @param {string} words
+ * @param {(() => Promise<string>) | null} [undo] what takes it back, offered for longer
  */
-export function toast(words) {
+export function toast(words, undo = null) {
   const place = document.querySelector("dialog[open] .toast") ?? document.querySelector("body > .toast");
-  if (place) place.textContent = words;
+  place?.replaceChildren(words, ...(undo ? [" ", act("Undo", undo)] : []));
   clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => {
-    for (const one of document.querySelectorAll(".toast")) one.textContent = "";
-  }, 6000);
+  toastTimer = setTimeout(
+    () => {
+      for (const one of document.querySelectorAll(".toast")) one.textContent = "";
+    },
+    undo ? 20000 : 6000,
+  );
 }
 
 /**
@@ -41,15 +44,16 @@ export function toast(words) {
  * @param {string} words
  * @param {() => Promise<string | null | undefined>} work
  * @param {Properties} properties
+ * @param {() => Promise<string>} [undo]
  */
-export function act(words, work, properties = {}) {
+export function act(words, work, properties = {}, undo) {
   const press = async (/** @type {MouseEvent} */ event) => {
     const button = /** @type {HTMLElement} */ (event.currentTarget);
     if (button.hasAttribute("aria-disabled")) return;
     button.setAttribute("aria-disabled", "true");
     try {
       const told = await work();
-      if (told) toast(told);
+      if (told) toast(told, undo);
     } catch (error) {
       toast(messageOf(error));
     } finally {
@@ -57,6 +61,30 @@ export function act(words, work, properties = {}) {
     }
   };
   return h("button", { type: "button", class: "small", ...properties, click: press }, words);
+}
+
+/**
+ * A button that puts a text into the clipboard.
+ * @param {string} text
+ * @param {string} what
+ */
+export function copyButton(text, what, label = "Copy") {
+  const copy = async () => {
+    if (!navigator.clipboard)
+      return "This browser copies only from pages that came over https: select the text instead.";
+    await navigator.clipboard.writeText(text);
+    return `Copied: ${what}.`;
+  };
+  return act(label, copy, { class: "small copy", "aria-label": `Copy ${what}`, "data-focus": `copy ${what}` });
+}
+
+/**
+ * A command that can be copied as it stands.
+ * @param {string} text
+ * @param {string} what
+ */
+export function command(text, what) {
+  return h("div", { class: "command" }, h("pre", { tabindex: 0 }, h("code", {}, text)), copyButton(text, what));
 }
 
 const frame = /** @type {HTMLDialogElement} */ (part("dialog"));
@@ -99,11 +127,11 @@ export function aboutGivenUp() {
     "span",
     { class: "acts" },
     button(
-      "Send the given-up again",
+      "Send undeliverable again",
       "redeliveries",
       { state: "dead" },
       (told) => `${count(told.queued, "message")} will be sent again`,
     ),
-    button("Dismiss them", "dismissals", {}, (told) => `${count(told.dismissed, "message")} dismissed`),
+    button("Dismiss undeliverable", "dismissals", {}, (told) => `${count(told.dismissed, "message")} dismissed`),
   );
 }

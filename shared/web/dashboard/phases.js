@@ -21,14 +21,17 @@ function writtenBlocks(run, node) {
   return [
     stderrBlock(run, stderrTail),
     stdoutTail && !IN_WORDS.test(stdoutTail) && tailBlock("stdout", stdoutTail),
-    stdoutTail && stderrTail !== stdoutTail && IN_WORDS.test(stdoutTail) && wordsBlock("stdout", inWords(stdoutTail)),
+    stdoutTail &&
+      stderrTail !== stdoutTail &&
+      IN_WORDS.test(stdoutTail) &&
+      wordsBlock("stdout", tailInWords(stdoutTail)),
   ];
 }
 
 const IN_WORDS = /^\[(stderr\.txt|stdout\.txt|Batch names) /;
 
 /** @param {string} tail */
-const inWords = (tail) => `${capital(tail.slice(1, -1))}.`;
+const tailInWords = (tail) => `${capital(tail.slice(1, -1))}.`;
 
 /**
  * @param {string} stream
@@ -61,7 +64,7 @@ function stderrBlock(run, tail) {
     run.failureInfo && (run.exitCode ?? null) === null
       ? "The command was never started, so there is no stderr.txt."
       : tail
-        ? inWords(tail)
+        ? tailInWords(tail)
         : "The end of stderr.txt was not kept: it is while STDERR_TAIL_BYTES is set, for up to ten newly failed nodes of a job at a time.";
   return wordsBlock("stderr", words);
 }

@@ -1,113 +1,21 @@
-// Who was told what, what happened when, and whether Prepwatch itself is well.
+// What stands beside the jobs: who is notified, failures by day, what happened when, and whether Prepwatch is healthy.
 
 import { h, icon, mount } from "./elements.js";
-import { capital, clockTime, count, moment } from "./words.js";
-import { readAddress } from "./address.js";
-import { get, post } from "./api.js";
-import { aboutGivenUp, act, link } from "./parts.js";
-import { rounds } from "./rounds.js";
+import { clockTime, count, moment } from "./words.js";
+import { go, readAddress } from "./address.js";
+import { get, rounds } from "./api.js";
+import { act, command, dialog, link } from "./parts.js";
 import { side } from "./lists.js";
-import { mutesView } from "./mutes.js";
+import { toldView } from "./notifications.js";
 
 /** @param {SummaryView} summary */
 export function showSide(summary) {
   mount("told", [side.webhooks, side.mutes, side.trouble, summary.deliveries, readAddress().job], () =>
     toldView(summary),
   );
+  showTrend();
   mount("timeline", [side.events, side.trouble.events, readAddress().job, new Date().toDateString()], timelineView);
-  mount("itself", [summary.accounts, side.diagnostics], () => itselfView(summary));
-}
-
-// Told
-
-const STANDINGS = {
-  ok: ["good", "well"],
-  failing: ["bad", "failing"],
-  disabled: ["warn", "disabled"],
-  off: ["", "off in settings"],
-};
-
-/** @param {SummaryView} summary */
-function toldView(summary) {
-  const hooks = side.webhooks ?? [];
-  return [
-    h(
-      "div",
-      { class: "head" },
-      h("h2", { id: "told-title" }, "Who is told"),
-      (summary.deliveries.dead > 0 || hooks.some((hook) => hook.untold.refused > 0)) && aboutGivenUp(),
-    ),
-    side.trouble.webhooks && h("p", { class: "trouble" }, side.trouble.webhooks),
-    side.webhooks === null && !side.trouble.webhooks && h("p", { class: "empty" }, "Asking…"),
-    side.webhooks !== null &&
-      hooks.length === 0 &&
-      h(
-        "p",
-        { class: "empty" },
-        h("strong", {}, "Nobody is told of failures."),
-        "Set WEBHOOK_URL or WEBHOOKS in the app's settings.",
-      ),
-    h("ul", { class: "list" }, hooks.map(hookItem)),
-    mutesView(),
-  ];
-}
-
-/** @param {WebhookView} hook */
-function hookItem(hook) {
-  const [kind, words] = STANDINGS[hook.state] ?? ["", hook.state];
-  const path = `webhooks/${encodeURIComponent(hook.name)}`;
-  const change = (/** @type {string} */ verb, /** @type {string} */ words_) =>
-    act(
-      capital(verb),
-      async () => {
-        await post(`${path}/${verb}`);
-        await rounds.reread();
-        return `${hook.name} is ${words_}.`;
-      },
-      { "data-focus": `${verb} ${hook.name}` },
-    );
-  const ping = async () => {
-    const told = await post(`${path}/ping`);
-    await rounds.reread();
-    return told.delivered
-      ? `${hook.name} took the ping in ${told.durationMs} ms.`
-      : `${hook.name} did not take the ping: ${told.reason}. ${told.advice ?? ""}`;
-  };
-  return h(
-    "li",
-    { class: "hook" },
-    h(
-      "div",
-      { class: "line" },
-      h("b", {}, hook.name),
-      h("span", { class: `tag ${kind}` }, words),
-      h(
-        "span",
-        { class: "acts" },
-        act("Ping", ping, { "data-focus": `ping ${hook.name}` }),
-        hook.state === "disabled" ? change("enable", "enabled") : hook.state !== "off" && change("disable", "disabled"),
-      ),
-    ),
-    h(
-      "p",
-      {},
-      `${hook.format} to ${hook.host}`,
-      hook.failingSince && [", failing since ", moment(hook.failingSince)],
-      hook.reason && hook.state !== "ok" && `: ${hook.reason}`,
-    ),
-    (hook.untold.since || hook.dead > 0 || hook.untold.refused > 0) &&
-      h(
-        "p",
-        {},
-        hook.untold.since && [
-          `${hook.untold.deliveries + hook.untold.jobs} waiting since `,
-          moment(hook.untold.since),
-          ". ",
-        ],
-        hook.untold.refused > 0 && `Called wrong for ${count(hook.untold.refused, "job")}: ${hook.untold.refusal}. `,
-        hook.dead > 0 && `${hook.dead} given up.`,
-      ),
-  );
+  mount("itself", [summary.accounts], () => itselfView(summary));
 }
 
 // Timeline
@@ -118,13 +26,13 @@ const KINDS = {
   "preparation.resolved": ["ok", "good-ink", "Preparation resolved"],
   "release.failed": ["failing", "bad-ink", "Release failed"],
   "job.stuck": ["failing", "bad-ink", "Job is stuck"],
-  "job.resumed": ["ok", "good-ink", "Job goes on"],
-  "job.unreachable": ["degraded", "warn-ink", "Job can't be looked at"],
-  "job.reachable": ["ok", "good-ink", "Job can be looked at again"],
+  "job.resumed": ["ok", "good-ink", "Job runs again"],
+  "job.unreachable": ["degraded", "warn-ink", "Job can't be read"],
+  "job.reachable": ["ok", "good-ink", "Job can be read again"],
   "job.gone": ["degraded", "warn-ink", "Job is gone"],
-  "account.unreachable": ["degraded", "warn-ink", "Account can't be asked"],
-  "account.reachable": ["ok", "good-ink", "Account answers again"],
-  "webhook.failing": ["degraded", "warn-ink", "Webhook fails"],
+  "account.unreachable": ["degraded", "warn-ink", "Account can't be read"],
+  "account.reachable": ["ok", "good-ink", "Account can be read again"],
+  "webhook.failing": ["degraded", "warn-ink", "Webhook is failing"],
   "webhook.recovered": ["ok", "good-ink", "Webhook works again"],
   "webhook.disabled": ["degraded", "warn-ink", "Webhook is disabled"],
   "webhook.enabled": ["ok", "good-ink", "Webhook is enabled again"],
@@ -140,7 +48,7 @@ export function kindOf(type) {
 const DELIVERY = {
   delivered: ["good", "delivered"],
   pending: ["", "waiting"],
-  dead: ["bad", "given up"],
+  dead: ["bad", "undeliverable"],
   closed: ["", "closed"],
 };
 
@@ -172,14 +80,14 @@ function timelineView() {
       h("h2", { id: "timeline-title" }, readAddress().job ? "What happened to this job" : "What happened"),
     ),
     side.trouble.events && h("p", { class: "trouble" }, side.trouble.events),
-    side.events === null && !side.trouble.events && h("p", { class: "empty" }, "Asking…"),
+    side.events === null && !side.trouble.events && h("p", { class: "empty" }, "Loading…"),
     side.events !== null &&
       events.length === 0 &&
       h(
         "p",
         { class: "empty" },
-        h("strong", {}, "Nothing was told yet."),
-        "Failures, their end, and trouble of accounts and webhooks are listed here.",
+        h("strong", {}, "No events yet."),
+        "Failures, their end, and trouble with accounts and webhooks are listed here.",
       ),
     h("ul", {}, items),
     events.length >= side.more &&
@@ -219,7 +127,7 @@ function eventItem(event) {
   );
 }
 
-// Prepwatch itself
+// Prepwatch's own health
 
 /** @param {SummaryView} summary */
 function itselfView(summary) {
@@ -227,21 +135,25 @@ function itselfView(summary) {
     h(
       "div",
       { class: "head" },
-      h("h2", { id: "itself-title" }, "Prepwatch itself"),
-      act("Check permissions", check, { "data-focus": "check" }),
+      h("h2", { id: "itself-title" }, "Prepwatch health"),
+      act("Diagnostics", check, { "aria-label": "Run diagnostics", "data-focus": "check" }),
     ),
     h("ul", { class: "list" }, summary.accounts.map(accountItem)),
-    side.diagnostics && h("ul", { class: "list block tight" }, side.diagnostics.map(checkItem)),
   ];
 }
 
 async function check() {
   /** @type {DiagnosticsView} */
   const found = await get("diagnostics");
-  side.diagnostics = found.value;
-  rounds.refresh();
-  const bad = found.value.filter((one) => !one.ok).length;
-  return bad ? `${count(bad, "check")} failed.` : "Every check passed.";
+  const bad = found.value.filter((one) => !one.ok);
+  const good = found.value.filter((one) => one.ok);
+  const words = bad.length ? `${bad.length} of ${count(found.value.length, "check")} failed` : "Every check passed";
+  dialog(
+    "Diagnostics",
+    h("p", { class: "block" }, `${words}.`),
+    h("ul", { class: "list" }, [...bad, ...good].map(checkItem)),
+  );
+  return "";
 }
 
 /** @param {AccountView} account */
@@ -259,13 +171,13 @@ function accountItem(account) {
         ? h("span", { class: "tag bad" }, account.error.code)
         : account.stale
           ? h("span", { class: "tag warn" }, "stale")
-          : h("span", { class: "tag good" }, "well"),
+          : h("span", { class: "tag good" }, "healthy"),
     ),
     h(
       "p",
       { class: "soft small" },
       "Read up to ",
-      moment(account.lastGoodPoll, "never"),
+      moment(account.lastGoodPoll, "no moment yet"),
       last && `: ${count(last.jobs, "job")} looked at`,
       last && last.notLookedAt > 0 && `, ${last.notLookedAt} not in time`,
       last && last.errors > 0 && `, ${count(last.errors, "error")}`,
@@ -294,6 +206,82 @@ function checkItem(check_) {
       h("span", { class: "sr" }, check_.ok ? "passed" : "failed"),
     ),
     h("p", {}, check_.message),
-    check_.remedy && h("pre", { tabindex: 0 }, h("code", {}, check_.remedy)),
+    check_.remedy && command(check_.remedy, `remedy for ${check_.name}`),
   );
 }
+
+// Failures by day
+
+const MOST_ROWS = 8;
+const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+
+function showTrend() {
+  const at = readAddress();
+  mount("trend", [side.trends, side.trouble.trends, at.job, at.by], () => [
+    h(
+      "div",
+      { class: "head" },
+      h("h2", { id: "trend-title" }, at.job ? "Failures of this job, by day" : "Failures by day"),
+      h(
+        "select",
+        { "aria-label": "Failures by", "data-focus": "by", change: (event) => go({ by: event.target.value }, true) },
+        [
+          ["", "By code"],
+          ["pool", "By pool"],
+          ["job", "By job"],
+        ].map(([value, words]) => h("option", { value, selected: value === at.by }, words)),
+      ),
+    ),
+    side.trouble.trends && h("p", { class: "trouble" }, side.trouble.trends),
+    side.trends ? chart(side.trends) : !side.trouble.trends && h("p", { class: "empty" }, "Loading…"),
+  ]);
+}
+
+/** @param {TrendsView} trends */
+function chart(trends) {
+  if (!trends.value.length) return h("p", { class: "empty" }, `No failures in ${count(trends.days.length, "day")}.`);
+  const most = Math.max(...trends.value.flatMap((row) => row.counts));
+  return [
+    h(
+      "ul",
+      { class: "list" },
+      trends.value.slice(0, MOST_ROWS).map((row) => trendRow(row, trends.days, most)),
+    ),
+    trends.value.length > MOST_ROWS && h("p", { class: "soft small" }, "Only those with most failures are shown."),
+    h(
+      "p",
+      { class: "soft small" },
+      `Nodes that failed, ${dayWords(trends.days[0])} to today; days are those of UTC. `,
+      !trends.complete && ["Counted from ", moment(trends.countedFrom), ": there were too many events before."],
+    ),
+  ];
+}
+
+/** @param {string | undefined} day */
+const dayWords = (day) => (day ? DAY.format(new Date(`${day}T00:00:00Z`)) : "");
+
+/**
+ * @param {TrendView} row
+ * @param {string[]} days
+ * @param {number} most
+ */
+function trendRow(row, days, most) {
+  const said = row.counts
+    .map((number, day) => (number ? `${dayWords(days[day])}: ${number.toLocaleString("en")}` : ""))
+    .filter(Boolean);
+  const columns = row.counts.map((number, day) => {
+    const length = h("i", { class: number ? "" : "none" });
+    length.style.height = `${number ? Math.max(8, (100 * number) / most) : 0}%`;
+    return h("span", { title: `${dayWords(days[day])}: ${number}` }, number > 0 && h("b", {}, short(number)), length);
+  });
+  return h(
+    "li",
+    { class: "trend" },
+    h("div", { class: "name" }, h("b", {}, row.name ?? "All others"), ` ${count(row.total, "failure")}`),
+    h("p", { class: "soft small" }, "first ", moment(row.first), ", last ", moment(row.last)),
+    h("div", { class: "columns", role: "img", "aria-label": `Failures by day: ${said.join(", ")}` }, columns),
+  );
+}
+
+/** @param {number} number */
+const short = (number) => (number < 1000 ? String(number) : `${Math.round(number / 1000)}k`);

@@ -7,7 +7,7 @@ type Child = Node | string | number | boolean | null | undefined | readonly Chil
 type Properties = Record<string, string | number | boolean | null | undefined | ((event: any) => void)>;
 
 /** What is looked at; "" for what is not. */
-type Address = Record<"account" | "job" | "pool" | "node" | "event" | "q" | "show", string>;
+type Address = Record<"account" | "job" | "pool" | "node" | "event" | "q" | "show" | "sort" | "by", string>;
 
 /** Which node, as events name it; and what was at the end of its stderr.txt and stdout.txt if they were fetched. */
 interface NodeName {
@@ -17,14 +17,20 @@ interface NodeName {
   stdoutTail?: string;
 }
 
-/** The lists beside the jobs, null until they were read; what could not be read, and why; how many events are wanted. */
+/**
+ * The lists beside the jobs, null until they were read; what could not be read, and why; how many events and jobs are
+ * wanted; and the jobs of the events that name the node which is looked for.
+ */
 interface Lists {
   webhooks: WebhookView[] | null;
   mutes: MuteView[] | null;
   events: EventView[] | null;
-  diagnostics: Check[] | null;
+  trends: TrendsView | null;
+  trendsOf: string;
+  found: string[];
+  jobs: number;
   seen: string;
-  trouble: Partial<Record<"webhooks" | "mutes" | "events", string>>;
+  trouble: Partial<Record<"webhooks" | "mutes" | "events" | "trends", string>>;
   more: number;
 }
 

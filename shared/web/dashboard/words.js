@@ -31,7 +31,10 @@ export function ago(text) {
   return seconds < 5 ? "just now" : `${duration(seconds)} ago`;
 }
 
-const PRECISE = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+const PRECISE = new Intl.DateTimeFormat("en-GB", {
+  ...{ day: "numeric", month: "short", year: "numeric" },
+  ...{ hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" },
+});
 
 /**
  * A moment, said relative to now and kept true by `ageing`; precise on hover.
@@ -70,7 +73,7 @@ export function ageing() {
 /** @param {string} text */
 export function clockTime(text) {
   const time = new Date(text);
-  const words = time.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  const words = time.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
   return h("time", { datetime: text, title: PRECISE.format(time), "data-fixed": true }, words);
 }
 

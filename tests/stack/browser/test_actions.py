@@ -38,7 +38,7 @@ def site() -> Iterator[Site]:
 def test_a_job_is_muted_and_unmuted(visit: Visitor, site: Site) -> None:
     """A mute is made from the job's page, says who and why in words, is refused without, and is ended by a press."""
     page = visit(site.url, site.deployment, "?job=failing")
-    page.locator("#job").get_by_role("button", name="Mute…").click()
+    page.locator("#job").get_by_role("button", name="Mute failing").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_label("Jobs (ids or globs, comma-separated)")).to_have_value("failing")
     dialog.get_by_label("For").select_option("4 hours")
@@ -50,7 +50,7 @@ def test_a_job_is_muted_and_unmuted(visit: Visitor, site: Site) -> None:
     dialog.get_by_role("button", name="Mute").click()
     expect(dialog).to_be_hidden()
     expect(page.locator("#told")).to_contain_text("ends in 3 hours, by Ann: planned")
-    page.get_by_role("button", name="End", exact=True).click()
+    page.get_by_role("button", name="End the mute of failing").click()
     expect(page.locator("#told")).to_contain_text("Nothing is muted")
 
 
@@ -84,8 +84,9 @@ def test_nothing_is_pressed_twice(visit: Visitor, site: Site) -> None:
     page = visit(site.url, site.deployment)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.method))
-    page.locator("#told").get_by_role("button", name="Ping").evaluate("(ping) => { ping.click(); ping.click(); }")
-    expect(page.get_by_role("status")).to_contain_text("ops took the ping")
+    page.locator("#told summary").click()
+    page.get_by_role("button", name="Test ops").evaluate("(ping) => { ping.click(); ping.click(); }")
+    expect(page.get_by_role("status")).to_contain_text("ops took the test message")
     assert asked.count("POST") == 1
 
 
@@ -96,7 +97,7 @@ def test_another_dialog_stays(visit: Visitor, site: Site) -> None:
     dialog.get_by_role("button", name="Send again").click()
     expect(page.get_by_role("status")).to_have_text("It is on its way to ops again.")
     page.keyboard.press("Escape")
-    page.locator("#job").get_by_role("button", name="Mute…").click()
+    page.locator("#job").get_by_role("button", name="Mute failing").click()
     dialog.get_by_label("Your name").fill("Ann")
     with page.expect_response(lambda one: "/api/summary" in one.url):
         let_pass(page, site.deployment, seconds=2)
@@ -111,7 +112,7 @@ def test_poll_now_looks_at_once(visit: Visitor, site: Site) -> None:
     site.deployment.batch.add(a_job("new"), a_node(preparation=a_run(failed=True)))
     site.deployment.clock.advance(seconds=1)
     page.get_by_role("button", name="Poll now").click()
-    expect(page.get_by_role("status")).to_contain_text("Every account was asked just now.")
+    expect(page.get_by_role("status")).to_contain_text("Every account was polled just now.")
     expect(page.locator(".job")).to_have_count(4)
 
 
@@ -120,7 +121,7 @@ def test_only_what_is_in_trouble(visit: Visitor, site: Site) -> None:
     page = visit(site.url, site.deployment)
     page.get_by_label("Which jobs").select_option("In trouble")
     expect(page.locator(".job .name")).to_have_text(["failing", "dirty"])
-    expect(page.locator(".job .big")).to_have_text(["1 of 2 nodes failed", "1 of 1 node failed to release"])
+    expect(page.locator(".job .big")).to_have_text(["1 of 2 nodes failed", "its only node failed to release"])
     expect(page.locator(".job .since")).to_have_text(["failing for 5 minutes", "failing to release for 2 hours"])
     assert page.url.endswith("?show=trouble")
     let_pass(page, site.deployment, minutes=1)
@@ -197,7 +198,8 @@ def test_more_jobs_than_the_page_lists(visit: Visitor) -> None:
     with serving(lambda: deployment.app) as url:
         page = visit(url, deployment)
         expect(page.locator(".job")).to_have_count(200)
-        expect(page.locator("#jobs")).to_contain_text("800 jobs more: filter to see them.")
-        expect(page.locator("#jobs")).to_contain_text("The worst 1,000 jobs of 1,001 are listed.")
+        expect(page.locator("#jobs")).to_contain_text("200 of 1,001 are shown.")
+        page.get_by_role("button", name="Show more jobs").click()
+        expect(page.locator(".job")).to_have_count(400)
         last = visit(url, deployment, "?job=job-1000")
         expect(last.locator("#job h2")).to_have_text("job-1000")

@@ -29,7 +29,7 @@ def _job(page: Page, name: str) -> None:
 def test_it_says_first_what_is_wrong(show: Opener) -> None:
     """The headline and the reasons come before anything else, and the worst job first of all jobs."""
     page = show()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Nodes are failing")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Jobs are failing")
     expect(page.locator("#status")).to_contain_text("Preparation failed on")
     expect(page.locator(".job").first).to_contain_text(JOB)
     expect(page.locator(".job").first).to_contain_text("BlobNotFound")
@@ -68,7 +68,7 @@ def test_three_clicks_lead_from_the_first_glance_to_the_delivery_that_told_a_fai
     expect(page.locator("#job")).to_contain_text("Check the resource file's URL")
     expect(page.locator("#job")).to_contain_text("It has been failing for ")
 
-    page.get_by_role("button", name=TOLD_WITH_STDERR).click()
+    page.get_by_role("button", name=TOLD_WITH_STDERR, exact=True).click()
     dialog = page.get_by_role("dialog")
     attempt = dialog.locator(".deliveries li li", has_text="accepted with status 204")
     expect(dialog.locator(".stderr pre")).to_have_text(STDERR)
@@ -114,8 +114,9 @@ def test_an_event_is_sent_again(show: Opener, scene: Scene) -> None:
 def test_a_webhook_is_tried(show: Opener) -> None:
     """Ping says in words what the receiver answered."""
     page = show()
-    page.locator("#told").get_by_role("button", name="Ping").click()
-    expect(page.get_by_role("status")).to_contain_text("default took the ping")
+    page.locator("#told summary").click()
+    page.get_by_role("button", name="Test default").click()
+    expect(page.get_by_role("status")).to_contain_text("default took the test message")
 
 
 def test_what_batch_says_is_only_ever_text(show: Opener, scene: Scene) -> None:
@@ -190,7 +191,7 @@ def test_nobody_is_kept_out(show: Opener, view: str, window: str, pictures: Path
 def test_the_page_has_one_name_in_the_global_scope(show: Opener) -> None:
     """What its scripts declare is theirs; only `prepwatch` can be reached from outside of them."""
     page = show()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Nodes are failing")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Jobs are failing")
     own = set(page.evaluate("Object.getOwnPropertyNames(window)"))
     without = page.context.new_page()
     without.route("**/empty", lambda route: route.fulfill(body="", content_type="text/html"))

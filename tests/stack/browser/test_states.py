@@ -93,12 +93,12 @@ def test_while_it_waits(visit: Visitor, url: str, deployment: Deployment, table:
     """Until the first answer the page says that it is asking, and shows no empty boxes."""
     table.open.clear()
     page = visit(url, deployment)
-    _headline(page, "Asking how things stand…")
+    _headline(page, "Loading…")
     expect(page.get_by_role("main")).to_have_attribute("aria-busy", "true")
     expect(page.locator("#board")).to_be_hidden()
     assert grave_violations(page) == []
     table.open.set()
-    _headline(page, "Nodes are failing")
+    _headline(page, "Jobs are failing")
     expect(page.get_by_role("main")).to_have_attribute("aria-busy", "false")
 
 
@@ -108,9 +108,9 @@ def test_nothing_to_watch_yet(visit: Visitor) -> None:
     deployment.poll()
     with serving(lambda: deployment.app) as url:
         page = visit(url, deployment)
-        _headline(page, "All is well")
+        _headline(page, "All healthy")
         expect(page.locator("#jobs")).to_contain_text("No job is known yet.")
-        expect(page.locator("#timeline")).to_contain_text("Nothing was told yet.")
+        expect(page.locator("#timeline")).to_contain_text("No events yet.")
         expect(page.locator("#told")).to_contain_text("Nothing is muted")
         assert grave_violations(page) == []
 
@@ -121,12 +121,12 @@ def test_an_account_that_was_never_reached(visit: Visitor) -> None:
     deployment.batch.failures["list_jobs"] = DENIED
     with serving(lambda: deployment.app) as url:
         page = visit(url, deployment)
-        _headline(page, "What you see may be old")
+        _headline(page, "Data may be out of date")
         expect(page.locator("#status")).to_contain_text("AuthenticationFailed: The token was refused.")
         expect(page.locator("#jobs")).to_contain_text("No account has been polled yet.")
-        expect(page.locator("#itself")).to_contain_text("Read up to never")
-        page.get_by_role("button", name="Check permissions").click()
-        remedy = page.locator("#itself pre").first
+        expect(page.locator("#itself")).to_contain_text("Read up to no moment yet")
+        page.get_by_role("button", name="Run diagnostics").click()
+        remedy = page.get_by_role("dialog").locator("pre").first
         expect(remedy).to_contain_text('az role assignment create --role "Azure Batch Account Reader"')
         assert grave_violations(page) == []
 
@@ -134,10 +134,10 @@ def test_an_account_that_was_never_reached(visit: Visitor) -> None:
 def test_what_is_stale_is_said_to_be_old(visit: Visitor, url: str, deployment: Deployment) -> None:
     """Minutes without a good poll are said beside what fails; what was known stays, dashed, until Batch answers."""
     page = visit(url, deployment)
-    _headline(page, "Nodes are failing")
+    _headline(page, "Jobs are failing")
     deployment.batch.failures["list_jobs"] = AWAY
     let_pass(page, deployment, minutes=6)
-    _headline(page, "Nodes are failing")
+    _headline(page, "Jobs are failing")
     expect(page.locator("#status")).to_contain_text(f"{ACCOUNT} has not been read for too long", ignore_case=True)
     expect(page.locator("body")).to_have_class("old")
     expect(page.locator(".job")).to_contain_text("failing for 11 minutes")
@@ -146,7 +146,7 @@ def test_what_is_stale_is_said_to_be_old(visit: Visitor, url: str, deployment: D
     assert grave_violations(page) == []
     deployment.batch.failures.clear()
     let_pass(page, deployment, minutes=1)
-    _headline(page, "Nodes are failing")
+    _headline(page, "Jobs are failing")
     expect(page.locator("body")).not_to_have_class("old")
 
 
@@ -155,7 +155,7 @@ def test_an_account_that_refuses(visit: Visitor, url: str, deployment: Deploymen
     deployment.batch.failures["list_jobs"] = DENIED
     deployment.poll()
     page = visit(url, deployment)
-    _headline(page, "Nodes are failing")
+    _headline(page, "Jobs are failing")
     expect(page.locator("#status")).to_contain_text("AuthenticationFailed: The token was refused.")
     expect(page.locator("#itself")).to_contain_text("(request req-401)")
 
@@ -169,10 +169,10 @@ def test_a_job_that_can_not_be_looked_at(visit: Visitor, url: str, deployment: D
         deployment.clock.advance(minutes=1)
     page = visit(url, deployment)
     odd = page.locator(".job", has_text="odd")
-    expect(odd).to_contain_text("out of reach for 3 minutes")
+    expect(odd).to_contain_text("unreachable for 3 minutes")
     expect(odd).to_contain_text("Not JSON.")
     odd.get_by_role("link").click()
-    expect(page.locator("#job")).to_contain_text("It has been out of reach for 3 minutes")
+    expect(page.locator("#job")).to_contain_text("It has been unreachable for 3 minutes")
     expect(page.locator("#job .trouble")).to_contain_text("InvalidAnswer: Not JSON.")
 
 
@@ -185,20 +185,20 @@ def test_a_stuck_job(visit: Visitor, url: str, deployment: Deployment) -> None:
         deployment.clock.advance(minutes=2)
     deployment.poll()
     page = visit(url, deployment)
-    expect(page.locator(".job").first).to_contain_text("stuck for 8 minutes")
+    expect(page.locator(".job").first).to_contain_text("stuck for 13 minutes")
 
 
 def test_a_table_out_of_reach(visit: Visitor, url: str, deployment: Deployment, table: TakenAway) -> None:
     """Without the table nothing is known; once something was, it stays and is marked as old."""
     table.away = True
     page = visit(url, deployment)
-    _headline(page, "Nothing is known")
+    _headline(page, "No data yet")
     expect(page.locator("#status")).to_contain_text("The state can't be read or written right now")
     expect(page.locator("#board")).to_be_hidden()
     assert grave_violations(page) == []
     table.away = False
     let_pass(page, deployment, seconds=6)
-    _headline(page, "Nodes are failing")
+    _headline(page, "Jobs are failing")
     table.away = True
     let_pass(page, deployment, seconds=6)
     expect(page.get_by_role("alert")).to_contain_text("The state can't be read")
@@ -211,7 +211,7 @@ def test_a_list_out_of_reach(visit: Visitor, url: str, deployment: Deployment, t
     """What alone can't be read says so where it would stand, and everything else is shown."""
     table.kind = "event"
     page = visit(url, deployment)
-    _headline(page, "Nodes are failing")
+    _headline(page, "Jobs are failing")
     expect(page.locator("#timeline .trouble")).to_contain_text("The state can't be read")
     expect(page.locator("#told")).to_contain_text("ops")
     expect(page.get_by_role("alert")).to_have_count(0)
@@ -226,7 +226,7 @@ def test_an_app_that_is_gone(visit: Visitor, deployment: Deployment) -> None:
     """While nobody listens the page keeps what it knows and says since when; it goes on by itself."""
     with serving(lambda: deployment.app) as url:
         page = visit(url, deployment)
-        _headline(page, "Nodes are failing")
+        _headline(page, "Jobs are failing")
     let_pass(page, deployment, minutes=2)
     expect(page.get_by_role("alert")).to_contain_text("The app can't be reached. What is shown was true 2 minutes ago.")
     expect(page.locator(".job")).to_contain_text("job-1")
@@ -243,7 +243,7 @@ def test_settings_that_are_wrong(visit: Visitor, deployment: Deployment) -> None
 
     with serving(build) as url:
         page = visit(url, deployment)
-        _headline(page, "Nothing is known")
+        _headline(page, "No data yet")
         expect(page.locator("#status")).to_contain_text("BATCH_ACCOUNT_URLS is missing: set it.")
         expect(page.locator("#status")).to_contain_text("RETENTION_DAYS is too small: set 5 or more.")
 
@@ -276,7 +276,7 @@ def test_a_receiver_that_refuses(
     deployment.poll()
     with serving(lambda: deployment.app) as url:
         page = visit(url, deployment)
-        _headline(page, "Nodes are failing")
+        _headline(page, "Jobs are failing")
         expect(page.locator("#told .hook").first).to_contain_text(standing)
         expect(page.get_by_role("button", name=action)).to_be_visible()
         assert grave_violations(page) == []
@@ -293,10 +293,10 @@ def test_the_given_up_are_sent_again(visit: Visitor) -> None:
         page = visit(url, deployment)
         page.get_by_role("button", name="Enable").click()
         expect(page.get_by_role("status")).to_contain_text("ops is enabled")
-        page.get_by_role("button", name="Send the given-up again").click()
+        page.get_by_role("button", name="Send undeliverable again").click()
         expect(page.get_by_role("status")).to_contain_text("1 message will be sent again")
         deployment.sender.answer = refusal(204)
         deployment.deliver()
         let_pass(page, deployment, seconds=6)
-        expect(page.get_by_role("button", name="Send the given-up again")).to_have_count(0)
+        expect(page.get_by_role("button", name="Send undeliverable again")).to_have_count(0)
     assert len(deployment.sender.sent) == before + 1

@@ -1,0 +1,239 @@
+// Who is notified: the webhooks and how they fare; and what is muted, with the dialog that mutes.
+
+import { h } from "./elements.js";
+import { count, moment } from "./words.js";
+import { readAddress } from "./address.js";
+import { call, messageOf, post, rounds } from "./api.js";
+import { aboutGivenUp, act, closeDialog, dialog, toast } from "./parts.js";
+import { side } from "./lists.js";
+
+export function mutesView() {
+  if (side.trouble.mutes || side.mutes === null) return null;
+  const now = Date.now();
+  const current = side.mutes.filter((mute) => Date.parse(mute.endsAt) > now);
+  return h(
+    "div",
+    { class: "block tight" },
+    h(
+      "div",
+      { class: "head" },
+      h("h3", {}, current.length ? "Muted for chat and pager" : "Nothing is muted"),
+      muteButton(readAddress().job || "*"),
+    ),
+    h(
+      "ul",
+      { class: "list" },
+      current.map((mute) =>
+        h(
+          "li",
+          { class: "hook" },
+          h(
+            "div",
+            { class: "line" },
+            h("span", { class: "id" }, mute.jobs.join(", ")),
+            h(
+              "span",
+              { class: "acts" },
+              act(
+                "End",
+                async () => {
+                  await call("DELETE", `mutes/${encodeURIComponent(mute.name)}`);
+                  await rounds.reread();
+                  return "The mute has ended.";
+                },
+                { "aria-label": `End the mute of ${mute.jobs.join(", ")}`, "data-focus": `unmute ${mute.name}` },
+              ),
+            ),
+          ),
+          h(
+            "p",
+            {},
+            "ends ",
+            moment(mute.endsAt),
+            mute.createdBy && `, by ${mute.createdBy}`,
+            mute.comment && `: ${mute.comment}`,
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+/** @param {string} job */
+export function muteButton(job) {
+  if (side.mutes === null || side.trouble.mutes) return null;
+  return h(
+    "button",
+    {
+      type: "button",
+      class: "small",
+      "aria-label": job === "*" ? "Mute all jobs" : `Mute ${job}`,
+      "data-focus": `mute ${job}`,
+      click: () => muteDialog(job),
+    },
+    "Mute…",
+  );
+}
+
+/** @param {string} job */
+function muteDialog(job) {
+  const field = (/** @type {string} */ id, /** @type {string} */ words, /** @type {HTMLElement} */ input) =>
+    h("div", {}, h("label", { for: id }, words), input);
+  const hours = h(
+    "select",
+    { id: "mute-for" },
+    [
+      [1, "1 hour"],
+      [4, "4 hours"],
+      [12, "12 hours"],
+      [24, "1 day"],
+      [168, "1 week"],
+    ].map(([value, words]) => h("option", { value }, words)),
+  );
+  const jobs = h("input", { id: "mute-jobs", value: job, required: true, spellcheck: "false" });
+  const who = h("input", { id: "mute-by", required: true, maxlength: 100, autocomplete: "name" });
+  const comment = h("input", { id: "mute-why", required: true, maxlength: 500 });
+  const trouble = h("p", { class: "trouble", role: "alert", hidden: true });
+  const save = async (/** @type {SubmitEvent} */ event) => {
+    event.preventDefault();
+    const starts = new Date();
+    const name = `m${starts.getTime().toString(36)}`;
+    const mute = {
+      jobs: jobs.value
+        .split(",")
+        .map((one) => one.trim())
+        .filter(Boolean),
+      startsAt: starts.toISOString(),
+      endsAt: new Date(starts.getTime() + Number(hours.value) * 3600e3).toISOString(),
+      createdBy: who.value,
+      comment: comment.value,
+    };
+    try {
+      await call("PUT", `mutes/${name}`, mute);
+      closeDialog();
+      toast("Muted for chat and pager.");
+      await rounds.reread();
+    } catch (error) {
+      Object.assign(trouble, { hidden: false, textContent: messageOf(error) });
+    }
+  };
+  dialog(
+    "Mute for chat and pager",
+    h(
+      "p",
+      { class: "soft block" },
+      "Failures go on being recorded and sent to cloudevents and eventgrid webhooks. When the mute ends, chat and pager are told what is still open.",
+    ),
+    h(
+      "form",
+      { class: "fields", submit: save },
+      field("mute-jobs", "Jobs (ids or globs, comma-separated)", jobs),
+      field("mute-for", "For", hours),
+      field("mute-by", "Your name", who),
+      field("mute-why", "Why", comment),
+      trouble,
+      h("div", { class: "acts" }, h("button", { class: "primary" }, "Mute")),
+    ),
+  );
+}
+
+const STANDINGS = {
+  ok: ["good", "healthy"],
+  failing: ["bad", "failing"],
+  disabled: ["warn", "disabled"],
+  off: ["", "off in settings"],
+};
+
+/** @param {SummaryView} summary */
+export function toldView(summary) {
+  const hooks = side.webhooks ?? [];
+  const undelivered = summary.deliveries.dead > 0 || hooks.some((hook) => hook.untold.refused > 0);
+  const healthy = hooks.length > 0 && !undelivered && hooks.every((hook) => hook.state === "ok" && !hook.untold.since);
+  const list = h("ul", { class: "list" }, hooks.map(hookItem));
+  return [
+    h("div", { class: "head" }, h("h2", { id: "told-title" }, "Notifications"), undelivered && aboutGivenUp()),
+    side.trouble.webhooks && h("p", { class: "trouble" }, side.trouble.webhooks),
+    side.webhooks === null && !side.trouble.webhooks && h("p", { class: "empty" }, "Loading…"),
+    side.webhooks !== null &&
+      hooks.length === 0 &&
+      h(
+        "p",
+        { class: "empty" },
+        h("strong", {}, "Nobody is notified of failures."),
+        "Set WEBHOOK_URL or WEBHOOKS in the app's settings.",
+      ),
+    healthy
+      ? h(
+          "details",
+          { class: "fold", "data-focus": "webhooks" },
+          h("summary", {}, `${count(hooks.length, "webhook")}, ${hooks.length > 1 ? "all " : ""}healthy`),
+          list,
+        )
+      : list,
+    mutesView(),
+  ];
+}
+
+/** @param {WebhookView} hook */
+function hookItem(hook) {
+  const [kind, words] = STANDINGS[hook.state] ?? ["", hook.state];
+  const path = `webhooks/${encodeURIComponent(hook.name)}`;
+  const set = async (/** @type {"enable" | "disable"} */ verb) => {
+    await post(`${path}/${verb}`);
+    await rounds.reread();
+    return `${hook.name} is ${verb}d.`;
+  };
+  const named = (/** @type {string} */ verb) => ({ "aria-label": `${verb} ${hook.name}` });
+  const mark = { "data-focus": `switch ${hook.name}` }; // the same for both, so that the focus stays
+  const ping = async () => {
+    const told = await post(`${path}/ping`);
+    await rounds.reread();
+    return told.delivered
+      ? `${hook.name} took the test message in ${told.durationMs} ms.`
+      : `${hook.name} did not take the test message: ${told.reason}. ${told.advice ?? ""}`;
+  };
+  return h(
+    "li",
+    { class: "hook" },
+    h(
+      "div",
+      { class: "line" },
+      h("b", {}, hook.name),
+      h("span", { class: `tag ${kind}` }, words),
+      h(
+        "span",
+        { class: "acts" },
+        act("Test", ping, { ...named("Test"), "data-focus": `ping ${hook.name}` }),
+        hook.state === "disabled"
+          ? act("Enable", () => set("enable"), { ...named("Enable"), ...mark })
+          : hook.state !== "off" &&
+              act(
+                "Disable",
+                () => set("disable"),
+                { ...named("Disable"), ...mark },
+                () => set("enable"),
+              ),
+      ),
+    ),
+    h(
+      "p",
+      {},
+      `${hook.format} to ${hook.host}`,
+      hook.failingSince && [", failing since ", moment(hook.failingSince)],
+      hook.reason && hook.state !== "ok" && `: ${hook.reason}`,
+    ),
+    (hook.untold.since || hook.dead > 0 || hook.untold.refused > 0) &&
+      h(
+        "p",
+        {},
+        hook.untold.since && [
+          `${hook.untold.deliveries + hook.untold.jobs} waiting since `,
+          moment(hook.untold.since),
+          ". ",
+        ],
+        hook.untold.refused > 0 &&
+          `Refused as wrong for ${count(hook.untold.refused, "job")}: ${hook.untold.refusal}. `,
+        hook.dead > 0 && `${hook.dead} undeliverable.`,
+      ),
+  );
+}
