@@ -114,6 +114,10 @@ class BatchJob(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="ca
     job_manager_task: JobManagerTask | None = None
 
 
+UNREADABLE = "UnreadableEntries"
+"""The code of the error that says that some of a listing can't be read, while all else of it is."""
+
+
 class UnreadableJob(BatchJob, frozen=True, kw_only=True):
     """An entry of a job listing of which only the id can be read, `""` if not even that; `why` names what can't."""
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from shared.batch.advice import advice, is_of_the_node, is_said_in_stderr
-from shared.batch.model import Phase
+from shared.batch.model import UNREADABLE, Phase
 from shared.digests.rules import News, NewsKind
 from shared.digests.titles import (
     begins_anew,
@@ -136,8 +136,7 @@ def _trouble_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
         return []
     facts = [fact("Not seen", f"since {since_when(trouble.since, _now(news))}: {trouble.code}: {trouble.message}")]
     if NewsKind.UNREACHABLE in news.kinds:
-        if trouble.request_id:
-            facts.append(fact("Request id", trouble.request_id))
+        facts += [fact("Request id", trouble.request_id)] if trouble.request_id else []
         facts.append(("Until then", "what fails there is not seen, and is told as soon as it is"))
         facts.append(("What to do", _remedy(trouble)))
     return facts
@@ -149,6 +148,7 @@ def _remedy(trouble: Trouble) -> str:
     if trouble.code == "UnreadableRow":
         return "Deploy the newest version that has run here: a row of the state was written by it, or is damaged."
     support = "quote the request id to Azure support" if trouble.request_id else "run the diagnostics"
+    support = "update Prepwatch, or report what it can't read" if trouble.code == UNREADABLE else support
     return f"Prepwatch tries again in every cycle. If it stays so, {support}."
 
 

@@ -8,7 +8,7 @@ runs, and one node may have had several.
 from collections import Counter
 from collections.abc import Sequence
 
-from shared.batch.model import Phase
+from shared.batch.model import UNREADABLE, Phase
 from shared.digests.rules import News, NewsKind
 from shared.messages.notices import Mood
 from shared.messages.sentences import counted
@@ -130,13 +130,17 @@ def _what_happened(news: News) -> str:
         return "resolved"
     words = {
         NewsKind.GONE: "vanished before it was seen completed",
-        NewsKind.UNREACHABLE: "can't be looked at",
+        NewsKind.UNREACHABLE: f"can't be {'read whole' if _is_read_in_part(head) else 'looked at'}",
         NewsKind.RESUMED: f"moves again, {held_up(head, 'are still')}",
         NewsKind.REACHABLE: "can be looked at again" if is_looked_at(head) else "need not be looked at any more",
     }
     if news.kind is NewsKind.RESOLVED:
         return _how_it_ended(news, head)
     return words.get(news.kind) or _what_failed(news, head)
+
+
+def _is_read_in_part(head: JobHead) -> bool:
+    return head.trouble is not None and head.trouble.code == UNREADABLE
 
 
 def _how_it_ended(news: News, head: JobHead) -> str:

@@ -10,6 +10,7 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
+from shared.batch.model import UNREADABLE
 from shared.messages.events import EventType
 from shared.messages.notices import NAME_BYTES, TITLE_BYTES, VALUE_BYTES, Mood, Notice, Section, fact
 from shared.messages.sentences import since_when
@@ -28,6 +29,8 @@ def event_notice(body: bytes, now: datetime) -> Notice:
     data = event.data
     kind = event.type.removeprefix(EVENT_TYPE_PREFIX)
     known = _BY_REQUEST if data.by_request else _EVENTS
+    if data.error is not None and data.error.code == UNREADABLE:
+        known = _IN_PART
     words, mood = known.get(event.type) or _EVENTS.get(event.type, (kind + ": {about}", Mood.WARNING))
     account = data.account or event.source
     about = data.webhook or data.job_id or account
@@ -97,6 +100,9 @@ _EVENTS: Mapping[str, tuple[str, Mood]] = {
     EventType.WEBHOOK_DISABLED: ("Webhook {about} is switched off: its receiver is gone for good", Mood.ERROR),
     EventType.WEBHOOK_ENABLED: ("Webhook {about} is switched on again", Mood.GOOD),
     EventType.PING: ("Prepwatch reaches you here (webhook {about})", Mood.INFO),
+}
+_IN_PART: Mapping[str, tuple[str, Mood]] = {
+    EventType.ACCOUNT_UNREACHABLE: ("Prepwatch can't read some of the jobs of Batch account {about}", Mood.ERROR),
 }
 _BY_REQUEST: Mapping[str, tuple[str, Mood]] = {
     EventType.WEBHOOK_DISABLED: ("Webhook {about} was switched off by request", Mood.INFO),

@@ -6,12 +6,10 @@ a job, `polling.cycle_rules` for the account.
 
 from collections.abc import Sequence
 
-from shared.batch.model import BatchJob, UnreadableJob
+from shared.batch.model import UNREADABLE, BatchJob, UnreadableJob
 from shared.errors import HostileAnswerError
 from shared.polling.job_rules import UNREACHABLE_AFTER_CYCLES
 from shared.state.jobs import Trouble
-
-UNREADABLE = "UnreadableEntries"
 
 
 def unreadable_of_job(job: BatchJob, odd: Sequence[HostileAnswerError]) -> HostileAnswerError | None:

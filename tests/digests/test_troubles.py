@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from shared.api.mutes import Mutes
+from shared.batch.model import UNREADABLE
 from shared.digests.mutes import Mute
 from shared.digests.rows import is_owed
 from shared.errors import BatchUnavailableError, HostileAnswerError, PrepwatchError, UnreadableRowError
@@ -30,6 +31,10 @@ def _fails(world: World) -> None:
 def _unreachable(world: World, error: PrepwatchError = ERROR) -> None:
     for _ in range(3):
         world.decide(lambda head: fail(world.origin, head, error, world.now))
+
+
+def _odd_entries(world: World) -> None:
+    _unreachable(world, HostileAnswerError(UNREADABLE, "2 entries can't be read."))
 
 
 def _too_slow(world: World) -> None:
@@ -105,6 +110,7 @@ def _left_alone(world: World) -> None:
         pytest.param(
             [], _unreachable, "can't be looked at", ["InvalidAnswer: Not JSON.", "r-1", "Azure support"], [], id="lost"
         ),
+        pytest.param([], _odd_entries, "can't be read whole", ["2 entries", "report what it can't"], [], id="in part"),
         pytest.param([], _too_slow, "can't be looked at", ["Raise POLL_BUDGET_SECONDS"], [], id="too slow"),
         pytest.param([], _slow_batch, "can't be looked at", ["r-2", "Azure support"], [], id="Batch is too slow"),
         pytest.param(

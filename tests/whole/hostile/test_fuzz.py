@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.polling.unreadable import UNREADABLE
+from shared.batch.model import UNREADABLE
 from tests.support.fakes import FakeClock
 from tests.support.hostile_batch import JSON, Play, account, failed_node, job_of, page
 from tests.support.scripted_http import Reply, ScriptedServer

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from tests.support.fakes import FakeClock
 from tests.support.hostile_batch import account, error_reply, failed_node, job_of, json_reply, page, says
 from tests.support.whole_app import WholeApp, whole_app
@@ -59,3 +61,29 @@ def test_jobs_of_the_pages_before_a_refused_one_are_read() -> None:
     assert not [target for target in targets if "second" in target or "last" in target]
     assert {app.job(name)["tracking"] for name in ("second", "last")} == {"watching"}
     assert read_up_to < clock.now.isoformat()
+
+
+@pytest.mark.parametrize("late", [2, 9])
+def test_a_release_failure_that_is_listed_late_is_told(late: int) -> None:
+    """A job whose phases have all ended is looked at for ten minutes after its end, and settled then."""
+    clock = FakeClock()
+    ended = clock.now
+    prepared = failed_node("n-1", now=ended, result="success", exitCode=0, failureInfo=None)
+    release = failed_node("n-1", now=ended)["jobPreparationTaskExecutionInfo"]
+    plays = {"job": page(prepared)}
+    job = job_of("job")
+    with account(plays, jobs=lambda: json_reply({"value": [job]})) as batch:
+        app = whole_app(batch.url, clock=clock)
+        app.poll()
+        job |= {"state": "completed", "stateTransitionTime": clock.now.isoformat()}
+        for minute in range(1, 12):
+            if minute == late:
+                plays["job"] = page(prepared | {"jobReleaseTaskExecutionInfo": release})
+            poll_after(app, clock)
+        listed = len(batch.log)
+        poll_after(app, clock)
+        asked = [request.target.partition("?")[0] for request in batch.log[listed:]]
+
+    assert app.post.types() == ["release.failed"]
+    assert app.job("job")["tracking"] == "settled"
+    assert not [target for target in asked if target.startswith("/jobs/")]

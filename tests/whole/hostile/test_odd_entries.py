@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from shared.batch.model import UNREADABLE
 from shared.polling.cycle import CycleReport
-from shared.polling.unreadable import UNREADABLE
 from tests.support.fakes import FakeClock
 from tests.support.hostile_batch import JSON, Play, account, failed_node, job_of, json_reply, page
 from tests.support.scripted_http import Reply
