@@ -1,1 +1,1 @@
-"""Tests of what is deployed: infra/, the package, the workflows."""
+"""Tests of what is deployed: infra/ and the package."""
