@@ -144,6 +144,18 @@ def explain_node(req: func.HttpRequest) -> func.HttpResponse:
     return serve(req, lambda routes, asked: routes.events.explain_node(asked))
 
 
+@app.route(route="pools", methods=["GET"])
+def list_pools(req: func.HttpRequest) -> func.HttpResponse:
+    """The watched pools, as their nodes were last counted."""
+    return serve(req, lambda routes, asked: routes.pools.list_pools(asked))
+
+
+@app.route(route="pools/{poolId}/nodes", methods=["GET"])
+def list_pool_nodes(req: func.HttpRequest) -> func.HttpResponse:
+    """The nodes of a pool that can't work, as Batch answers now."""
+    return serve(req, lambda routes, asked: routes.pools.list_pool_nodes(asked))
+
+
 @app.route(route="events", methods=["GET"])
 def list_events(req: func.HttpRequest) -> func.HttpResponse:
     """What was told, newest first."""

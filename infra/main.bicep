@@ -59,6 +59,9 @@ param batchTokenScope string = ''
 @description('TRACKED_JOBS: comma-separated job ids and globs, !glob excludes.')
 param trackedJobs string = ''
 
+@description('TRACKED_POOLS: comma-separated pool ids and globs, !glob excludes. Empty: the pools that watched active jobs use.')
+param trackedPools string = ''
+
 @description('POLL_SCHEDULE: NCRONTAB expression of six fields, the first one seconds. Functions itself reads it, so it is always set.')
 param pollSchedule string = ''
 
@@ -176,6 +179,7 @@ var settings = {
   BATCH_API_VERSION: batchApiVersion
   BATCH_TOKEN_SCOPE: given(batchTokenScope, '${environment().batch}/.default')
   TRACKED_JOBS: trackedJobs
+  TRACKED_POOLS: trackedPools
   POLL_SCHEDULE: polled
   POLL_BUDGET_SECONDS: pollBudgetSeconds
   POLL_CONCURRENCY: pollConcurrency

@@ -31,9 +31,10 @@ from shared.nudges.nudger import Nudger
 from shared.nudges.turns import Turns
 from shared.nudges.wakes import Wakes
 from shared.parts import Outside, Parts
-from shared.polling.cycle import Poller, PollSettings
+from shared.polling.cycle import Poller
 from shared.polling.faults import Faults
 from shared.polling.heartbeat import Heartbeat
+from shared.polling.poll_settings import PollSettings
 from shared.polling.request_counter import RequestCounter
 from shared.settings.settings import Settings, load_settings
 from shared.state.rows import OWN
@@ -137,6 +138,7 @@ def compose(settings: Settings, outside: Outside) -> App:
     )
     poll_settings = PollSettings(
         patterns=settings.tracked_jobs,
+        pools=settings.tracked_pools,
         first_sight=settings.first_sight,
         budget=settings.poll_budget,
         concurrency=settings.poll_concurrency,

@@ -1,4 +1,4 @@
-"""Owns how ids and globs match: tracked jobs and the filters of webhooks.
+"""Owns how ids and globs match: tracked jobs and pools, and the filters of webhooks.
 
 It does not know where patterns come from, nor what happens to what matches.
 """
@@ -12,7 +12,8 @@ from typing import Self
 from msgspec import Struct
 
 _JOB_ID = re.compile(r"[A-Za-z0-9_:-]{1,128}")
-_JOB_GLOB = re.compile(r"[A-Za-z0-9_:*?-]{1,128}")
+_POOL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_GLOB = re.compile(r"[A-Za-z0-9_:*?-]{1,128}")
 
 
 class PatternError(ValueError):
@@ -24,6 +25,11 @@ def valid_job_id(text: str) -> bool:
     return _JOB_ID.fullmatch(text) is not None
 
 
+def valid_pool_id(text: str) -> bool:
+    """Whether Batch can have a pool of this id."""
+    return _POOL_ID.fullmatch(text) is not None
+
+
 def matches_any(globs: Iterable[str], text: str) -> bool:
     """Whether one of the globs matches the whole text, whatever the case; only `*` and `?` are special."""
     for glob in globs:  # noqa: SIM110 - any() makes a generator, which costs more than most matches
@@ -33,31 +39,31 @@ def matches_any(globs: Iterable[str], text: str) -> bool:
 
 
 class JobPatterns(Struct, frozen=True, kw_only=True):
-    """Which jobs are tracked: those that `included` matches and `excluded` does not."""
+    """Which jobs or pools are tracked: those that `included` matches and `excluded` does not."""
 
     included: tuple[str, ...] = ("*",)
     excluded: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read comma-separated ids and globs, where `!` excludes; exclusions alone leave all other jobs.
+        """Read comma-separated ids and globs, where `!` excludes; exclusions alone leave all others.
 
         Raises:
-            PatternError: an entry can't match any job id, or there is no entry; tell who wrote the list.
+            PatternError: an entry can't match any id, or there is no entry; tell who wrote the list.
         """
         entries = [entry.strip() for entry in text.split(",") if entry.strip()]
         if not entries:
             raise PatternError("has no entry")
         for position, entry in enumerate(entries, start=1):
-            if _JOB_GLOB.fullmatch(entry.removeprefix("!")) is None:
-                raise PatternError(f"has an entry that matches no job id (entry {position})")
+            if _GLOB.fullmatch(entry.removeprefix("!")) is None:
+                raise PatternError(f"has an entry that matches no id (entry {position})")
         excluded = tuple(entry.removeprefix("!") for entry in entries if entry.startswith("!"))
         included = tuple(entry for entry in entries if not entry.startswith("!"))
         return cls(included=included or ("*",), excluded=excluded)
 
-    def matches(self, job_id: str) -> bool:
-        """Whether the job is tracked; an exclusion wins over every inclusion, wherever it stands."""
-        return matches_any(self.included, job_id) and not matches_any(self.excluded, job_id)
+    def matches(self, id_: str) -> bool:
+        """Whether what has this id is tracked; an exclusion wins over every inclusion, wherever it stands."""
+        return matches_any(self.included, id_) and not matches_any(self.excluded, id_)
 
 
 @functools.lru_cache(maxsize=1024)

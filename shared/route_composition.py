@@ -14,6 +14,7 @@ from shared.api.history import History, Trends
 from shared.api.metrics import Metrics
 from shared.api.mutes import Mutes
 from shared.api.nodes import NodeLister
+from shared.api.pools.listing import PoolLister
 from shared.api.redelivery import Redelivery
 from shared.api.summary import Summary
 from shared.api.tracking import Tracker
@@ -27,6 +28,7 @@ from shared.polling.cycle import Poller
 from shared.state.rows import OWN
 from shared.web.events import EventRoutes
 from shared.web.mutes import MuteRoutes
+from shared.web.pools import PoolRoutes
 from shared.web.routes import Routes
 from shared.web.system import SystemRoutes
 from shared.web.webhooks import WebhookRoutes
@@ -51,6 +53,7 @@ def compose_routes(parts: Parts) -> Routes:
             webhooks=tuple(webhook for webhook in settings.webhooks if webhook.enabled),
             configured=tuple(webhooks),
             untold=untold,
+            tracked_pools=settings.tracked_pools,
             heartbeat_waits_for=settings.heartbeat_waits_for,
             stale_after=settings.stale_after,
             next_poll=settings.poll_schedule.next_after,
@@ -96,6 +99,11 @@ def compose_routes(parts: Parts) -> Routes:
             )
         ),
         mutes=MuteRoutes(mutes=Mutes(table=table, clock=clock)),
+        pools=PoolRoutes(
+            lister=PoolLister(
+                table=table, clock=clock, origins=origins, batch=outside.batch, tracked=settings.tracked_pools
+            )
+        ),
         system=_system_routes(parts, untold),
         clock=clock,
     )

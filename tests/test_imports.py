@@ -17,9 +17,9 @@ ALLOWED = {"logging", "os", "typing", "collections.abc", "datetime", "functools"
 LATE = {
     "route_composition",
     *("web.dashboard_page", "web.openapi", "web.operation", "web.operations", "web.routes", "web.system"),
-    *("web.events", "web.mutes", "web.webhooks"),
+    *("web.events", "web.mutes", "web.pools", "web.webhooks"),
     *("api.openmetrics", "api.diagnostics", "api.explanation", "api.history", "api.metrics"),
-    *("api.nodes", "api.redelivery", "api.summary", "api.tracking", "api.webhook_admin"),
+    *("api.nodes", "api.pools.listing", "api.redelivery", "api.summary", "api.tracking", "api.webhook_admin"),
 }
 
 

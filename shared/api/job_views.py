@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from shared.api.pools.views import PoolView
 from shared.batch.model import ExecutionInfo, Outcome, Phase
 from shared.state.jobs import PhaseCounts, Reason, Tracking
 
@@ -40,7 +41,10 @@ class LastPollView(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class AccountView(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A watched account; `last_good_poll` is the moment up to which it is read, `stale` when that is too old."""
+    """A watched account; `last_good_poll` is the moment up to which it is read, `stale` when that is too old.
+
+    `pools_error` is Batch's code when the nodes of its pools could not be counted the last time, null when they were.
+    """
 
     account: str
     url: str
@@ -48,6 +52,7 @@ class AccountView(Struct, frozen=True, kw_only=True, rename="camel"):
     last_poll: LastPollView | None
     stale: bool
     error: TroubleView | None
+    pools_error: str | None
 
 
 class CauseView(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -66,6 +71,7 @@ class TotalsView(Struct, frozen=True, kw_only=True, rename="camel"):
     nodes: int
     preparation: PhaseCounts
     release: PhaseCounts
+    pools: int
 
 
 class JobView(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -127,7 +133,10 @@ class Status(StrEnum):
 
 
 class SummaryView(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The answer of GET /api/summary; `nextPollAt` is when POLL_SCHEDULE lets the timer poll next."""
+    """The answer of GET /api/summary; `nextPollAt` is when POLL_SCHEDULE lets the timer poll next.
+
+    Of `pools` it has the `top` worst ones; GET /api/pools lists all.
+    """
 
     status: Status
     reasons: tuple[str, ...]
@@ -136,6 +145,7 @@ class SummaryView(Struct, frozen=True, kw_only=True, rename="camel"):
     accounts: tuple[AccountView, ...]
     totals: TotalsView
     value: tuple[JobView, ...]
+    pools: tuple[PoolView, ...]
     deliveries: DeliveriesView
     webhooks: WebhooksView
     next_link: str | None = None

@@ -20,8 +20,10 @@ from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.moments import as_utc
 from shared.nudges.nudger import Nudger
+from shared.pools.states import standing_of
 from shared.ports import Clock, Row, Table
 from shared.state.jobs import Cycle, JobHead
+from shared.state.pools import PoolMemory
 from shared.state.rows import CYCLE, OWN, from_row, range_of
 from shared.state.telling import Delivery, DeliveryState
 from shared.webhook import Webhook
@@ -151,6 +153,16 @@ def families(
                 for one in cycle.failures
             ],
         ),
+        _gauge(
+            "prepwatch_pool_nodes",
+            "Nodes of the pools that are counted by what they can do: able, unable, onTheWay, away.",
+            [
+                Sample(labels={"account": name, "pool": pool.pool_id, "class": class_}, value=number)
+                for name, cycle in cycles
+                for _, pool in sorted(cycle.pools.items())
+                for class_, number in _classes(pool)
+            ],
+        ),
         _counter("prepwatch_cycles", "Cycles that ended.", [_of(name, cycle.cycles) for name, cycle in cycles]),
         _counter(
             "prepwatch_good_cycles",
@@ -227,6 +239,16 @@ def families(
 
 def _age(since: datetime | None, now: datetime) -> float:
     return (now - as_utc(since)).total_seconds() if since is not None else 0
+
+
+def _classes(pool: PoolMemory) -> tuple[tuple[str, int], ...]:
+    standing = standing_of(pool.by_state)
+    return (
+        ("able", standing.able),
+        ("unable", standing.unable),
+        ("onTheWay", standing.on_the_way),
+        ("away", standing.away),
+    )
 
 
 def _gauge(name: str, words: str, samples: Iterable[Sample], unit: str = "") -> Family:

@@ -27,6 +27,7 @@ from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
 from shared.messages.events import Origin
 from shared.nudges.nudger import Nudger
+from shared.patterns import JobPatterns
 from shared.polling.cycle_rules import is_stale
 from shared.polling.faults import Faults
 from shared.ports import Clock, Insert, Lanes, Replace, Row, Table
@@ -96,6 +97,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     webhooks: Sequence[Webhook]
     configured: Sequence[str]
     untold: UntoldReader
+    tracked_pools: JobPatterns | None
     heartbeat_waits_for: str | None
     stale_after: timedelta
     next_poll: Callable[[datetime], datetime]
@@ -137,6 +139,7 @@ class Summary(Struct, frozen=True, kw_only=True):
             silent=silent,
             untold=untold,
             switched_on=self.webhooks,
+            tracked_pools=self.tracked_pools,
             stale_after=self.stale_after,
             has_webhooks=bool(self.webhooks),
             nudges=self._nudges(),

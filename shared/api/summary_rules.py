@@ -25,12 +25,14 @@ from shared.api.job_views import (
     TroubleView,
     WebhooksView,
 )
+from shared.api.pools.views import views_of, worst_first
 from shared.api.reasons import called_wrong, not_all_taken, taken_nothing, unmatched_events
 from shared.api.untold import since_of
 from shared.api.webhook_views import UntoldView
 from shared.batch.model import Phase
 from shared.messages.sentences import counted
 from shared.moments import as_utc
+from shared.patterns import JobPatterns
 from shared.polling.cycle_rules import is_stale
 from shared.state.jobs import Cycle, JobHead, PhaseCounts, Tracking, Trouble
 from shared.state.telling import WebhookState
@@ -74,6 +76,7 @@ def build_summary(
     silent: Mapping[str, str] = MappingProxyType({}),
     untold: Mapping[str, UntoldView] = MappingProxyType({}),
     switched_on: Sequence[Webhook] = (),
+    tracked_pools: JobPatterns | None = None,
     stale_after: timedelta,
     has_webhooks: bool,
     nudges: str | None = None,
@@ -86,6 +89,7 @@ def build_summary(
     `silent` says why other webhooks are sent nothing: nobody can tell how they fare, or a setting can't be read yet.
     `untold` is what the webhooks that are `switched_on` by the settings should have been told by now, by their names.
     `heartbeat_waits_for` is the setting that keeps the heartbeat back, None when none does.
+    `tracked_pools` are those that are watched, None for those that watched jobs use.
     `nudges` is what is wrong with nudging, None when nothing is.
     """
     shown = [state for state in accounts if page.account is None or state.account == page.account]
@@ -97,6 +101,8 @@ def build_summary(
         if page.job is None or head.job_id.lower() == page.job.lower()
     ]
     heads.sort(key=lambda item: _worst_first(*item))
+    pools = [view for one in shown for view in views_of(one.account, one.cycle, one.heads, tracked_pools, page.job)]
+    pools.sort(key=worst_first)
     failed = (state for state in webhooks if state.failing_since and not state.disabled_since)
     refused = sorted(failed, key=lambda state: state.name)
     failing = tuple(sorted([*(state.name for state in refused), *silent]))
@@ -111,6 +117,7 @@ def build_summary(
         nodes=sum(head.nodes for _, head in heads),
         preparation=_sum(head.preparation for _, head in heads),
         release=_sum(head.release for _, head in heads),
+        pools=len(pools),
     )
     stale = [_not_read(view) for view in views if view.stale]
     degraded = [
@@ -136,6 +143,7 @@ def build_summary(
         accounts=views,
         totals=totals,
         value=tuple(_job(account, head) for account, head in cut),
+        pools=tuple(pools[: page.top]),
         deliveries=deliveries,
         webhooks=WebhooksView(failing=failing, disabled=disabled),
     )
@@ -180,6 +188,7 @@ def _account(state: AccountState, stale_after: timedelta, now: datetime) -> Acco
         last_poll=last,
         stale=is_stale(cycle, stale_after, now),
         error=trouble_view(cycle.trouble if cycle else state.trouble),
+        pools_error=cycle.pools_error if cycle else None,
     )
 
 

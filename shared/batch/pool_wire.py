@@ -1,7 +1,7 @@
 """Reads what Batch answers about pools, nodes and waiting tasks into the values of `batch.pools`.
 
 Owns the shapes on the wire. Does not own the exchange (`adapters.batch_client`) or what a state means
-(`polling.pool_rules`). One entry that can't be read costs only itself: it is left out, and counted by whoever compares
+(`pools.states`). One entry that can't be read costs only itself: it is left out, and counted by whoever compares
 the numbers. A single pool that can't be read is a HostileAnswerError that names the field and quotes nothing.
 """
 
@@ -14,14 +14,15 @@ from typing import Final, TypeVar, cast
 import msgspec
 from msgspec import Raw, Struct, structs
 
+from shared.batch.model import NameValuePair
 from shared.batch.pools import ComputeNode, NodeCounts, Pool, Task
-from shared.batch.texts import clean_word
+from shared.batch.texts import clean_pair, clean_word
 from shared.errors import HostileAnswerError
 from shared.redaction import TEXT_LIMIT, clean
 
 _TOTAL: Final = "total"
 _IDS: Final = frozenset({"id", "pool_id", "node_id"})
-_PHRASES: Final = frozenset({"message", "value", "error", "url"})
+_PHRASES: Final = frozenset({"message", "error", "url", "task_url", "scale_set_vm_resource_id"})
 _ID_CHARACTERS: Final = 512
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError)
 _ENTRIES: Final = msgspec.json.Decoder(list[Raw])
@@ -107,6 +108,8 @@ def _cleaned(value: _Entry) -> _Entry:
 
 def _clean(name: str, part: object) -> object:
     match part:
+        case NameValuePair():
+            return clean_pair(part)
         case Struct():
             return _cleaned(part)
         case tuple():

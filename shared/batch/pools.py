@@ -1,6 +1,6 @@
 """What Batch reports of pools, of the nodes in them, and of the tasks that want them, under Batch's own names.
 
-Owns these shapes. Does not own what a node's state means for the jobs that wait (`polling.pool_rules`). Only identities
+Owns these shapes. Does not own what a node's state means for the jobs that wait (`pools.states`). Only identities
 are required: Batch leaves fields out, and adds new ones. Source: the operations *Account - List Pool Node Counts*,
 *Pool - Get*, *Compute Node - List* and *Task - List* of api-version 2024-07-01.20.0.
 """
@@ -8,7 +8,7 @@ are required: Batch leaves fields out, and adds new ones. Source: the operations
 from collections.abc import Mapping
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from shared.batch.model import ContainerInfo, FailureInfo, NameValuePair
 
@@ -91,12 +91,50 @@ class ImageReference(Struct, frozen=True, kw_only=True, omit_defaults=True, rena
     version: str | None = None
     virtual_machine_image_id: str | None = None
     exact_version: str | None = None
+    shared_gallery_image_id: str | None = None
+    community_gallery_image_id: str | None = None
 
 
 class VirtualMachineInfo(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """VirtualMachineInfo: what the node runs."""
 
     image_reference: ImageReference | None = None
+    scale_set_vm_resource_id: str | None = None
+
+
+class NodeAgentInfo(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """NodeAgentInformation: Batch's own program on the node."""
+
+    version: str | None = None
+    last_update_time: datetime | None = None
+
+
+class RecentTask(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """TaskInformation: a task that ran on the node of late, and how; `execution_info` has a start task's fields."""
+
+    task_url: str | None = None
+    job_id: str | None = None
+    task_id: str | None = None
+    subtask_id: int | None = None
+    task_state: str | None = None
+    execution_info: StartTaskInfo | None = None
+
+
+class InboundEndpoint(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """InboundEndpoint: a port of the node that is reached from outside."""
+
+    name: str | None = None
+    protocol: str | None = None
+    public_ip_address: str | None = field(default=None, name="publicIPAddress")
+    public_fqdn: str | None = field(default=None, name="publicFQDN")
+    frontend_port: int | None = None
+    backend_port: int | None = None
+
+
+class EndpointConfiguration(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """ComputeNodeEndpointConfiguration."""
+
+    inbound_endpoints: tuple[InboundEndpoint, ...] | None = None
 
 
 class ComputeNode(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -114,18 +152,27 @@ class ComputeNode(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=
     allocation_time: datetime | None = None
     vm_size: str | None = None
     is_dedicated: bool | None = None
+    ip_address: str | None = None
+    ipv6_address: str | None = None
+    affinity_id: str | None = None
     running_tasks_count: int | None = None
+    running_task_slots_count: int | None = None
     total_tasks_run: int | None = None
+    total_tasks_succeeded: int | None = None
+    recent_tasks: tuple[RecentTask, ...] | None = None
     errors: tuple[NodeError, ...] | None = None
     start_task_info: StartTaskInfo | None = None
+    node_agent_info: NodeAgentInfo | None = None
+    endpoint_configuration: EndpointConfiguration | None = None
     virtual_machine_info: VirtualMachineInfo | None = None
 
 
 NODE_SELECT = (
-    "id,url,state,schedulingState,stateTransitionTime,lastBootTime,allocationTime,vmSize,isDedicated,"
-    "runningTasksCount,totalTasksRun,errors,startTaskInfo,virtualMachineInfo"
+    "id,url,state,schedulingState,stateTransitionTime,lastBootTime,allocationTime,vmSize,isDedicated,ipAddress,"
+    "affinityId,runningTasksCount,runningTaskSlotsCount,totalTasksRun,totalTasksSucceeded,recentTasks,errors,"
+    "startTaskInfo,nodeAgentInfo,endpointConfiguration,virtualMachineInfo"
 )
-"""Every property of ComputeNode that this package reads, for `$select`."""
+"""Every property of ComputeNode but its start task, for `$select`; without ipv6Address, which 2024-07-01.20.0 lacks."""
 
 
 class NodeInfo(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):

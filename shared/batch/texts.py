@@ -52,9 +52,7 @@ def _clean_info(info: ExecutionInfo | None, node_url: str | None) -> ExecutionIn
 def _clean_failure(failure: FailureInfo | None) -> FailureInfo | None:
     if failure is None:
         return None
-    details = failure.details and tuple(
-        NameValuePair(name=clean_word(pair.name), value=_value(pair)) for pair in failure.details[:DETAILS_LIMIT]
-    )
+    details = failure.details and tuple(map(clean_pair, failure.details[:DETAILS_LIMIT]))
     return FailureInfo(
         category=clean_word(failure.category),
         code=clean_word(failure.code),
@@ -63,9 +61,10 @@ def _clean_failure(failure: FailureInfo | None) -> FailureInfo | None:
     )
 
 
-def _value(pair: NameValuePair) -> str | None:
-    """As `_phrase`, unless the name beside it says that it is a secret."""
-    return REDACTED if pair.value and names_secret(clean_word(pair.name) or "") else _phrase(pair.value)
+def clean_pair(pair: NameValuePair) -> NameValuePair:
+    """A detail of an error: its value is cleaned, and shown only if the name does not say that it is a secret."""
+    name = clean_word(pair.name)
+    return NameValuePair(name=name, value=REDACTED if pair.value and names_secret(name or "") else _phrase(pair.value))
 
 
 def _clean_container(container: ContainerInfo | None) -> ContainerInfo | None:

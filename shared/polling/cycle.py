@@ -5,7 +5,7 @@ Owns the order of a cycle. Does not own how jobs are looked at (`polling.watchin
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from msgspec import Struct, field
@@ -19,7 +19,6 @@ from shared.ledger.swapping import until_written
 from shared.messages.events import Event, Origin
 from shared.moments import as_utc
 from shared.nudges.turns import OvertakenError, Turn, Turns, Wait
-from shared.patterns import JobPatterns
 from shared.polling.cycle_rules import (
     CycleResult,
     choose_jobs,
@@ -32,6 +31,7 @@ from shared.polling.heartbeat import Heartbeat
 from shared.polling.job import JobWatcher
 from shared.polling.job_listing import list_jobs, listing_start
 from shared.polling.nodes import NodeWatcher
+from shared.polling.poll_settings import PollSettings
 from shared.polling.request_counter import RequestCounter
 from shared.polling.standstills import StandstillWatcher
 from shared.polling.tails import Tails
@@ -39,18 +39,6 @@ from shared.polling.watching import JobRound, Progress, write_cycle_line, write_
 from shared.ports import BatchService, Clock, Lanes, Row, Table
 from shared.state.jobs import Cycle
 from shared.state.rows import CYCLE, OWN, from_row
-
-
-class PollSettings(Struct, frozen=True, kw_only=True):
-    """What shapes a cycle; `budget` is how long jobs are started, `first_sight` how far back a failure is news."""
-
-    patterns: JobPatterns
-    first_sight: timedelta
-    budget: timedelta
-    concurrency: int
-    stale_after: timedelta
-    max_nodes: int
-    stderr_tail_bytes: int
 
 
 class CycleReport(Struct, frozen=True, kw_only=True):
@@ -207,6 +195,7 @@ class Poller(Struct, frozen=True, kw_only=True):
                 origin=self.origin,
                 clock=self.clock,
                 budget=self.settings.budget,
+                pools=self.settings.pools,
                 offer=deliveries.offer,
             )
             standstills.run(waiting, cycle, progress)

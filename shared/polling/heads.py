@@ -24,6 +24,7 @@ from shared.polling.job_rules import (
     close,
     fail,
     first_sight,
+    is_active,
     is_same_incarnation,
     replacing,
     stop_listing,
@@ -223,9 +224,11 @@ def jobs_that_may_wait(
 
 
 def pools_of(jobs: Iterable[MayWait]) -> list[str]:
-    """The pools that these jobs use, as Batch spells them."""
+    """The pools of those of these jobs that are active, or of which a standstill was told, as Batch spells them."""
     pools: dict[str, str] = {}
     for known, job in jobs:
+        if known.head.stuck_since is None and not is_active(job.state if job is not None else known.head.state):
+            continue
         execution = job.execution_info if job is not None else None
         pool_id = execution.pool_id if execution is not None else known.head.pool_id
         if pool_id is not None:

@@ -1,7 +1,7 @@
 """Whether a job's waiting tasks can run, and if not, why.
 
 Owns when a job is suspected, what an answer of Batch means for the suspicion, the reasons, and when a standstill ends.
-Does not own the requests, what the states of nodes mean (`polling.pool_rules`) or the words that people read
+Does not own the requests, what the states of nodes mean (`pools.rules`) or the words that people read
 (`digests`). Pure: what is known goes in, the next standstill and what is to be told come out.
 """
 
@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from shared.batch.model import Phase, TaskCounts
 from shared.batch.pools import ComputeNode, Pool
 from shared.changes.tally import MOST_FAILURES
-from shared.polling.pool_rules import START_TASK_FAILED, Standing, cause_in_pool, is_resizing, standing_of, why_empty
+from shared.pools.rules import cause_in_pool, is_resizing, why_empty
+from shared.pools.states import START_TASK_FAILED, Standing, standing_of
 from shared.state.jobs import Cause, JobHead, Tracking
 from shared.state.pools import PoolMemory, Standstill, StandstillCause, StandstillReason
 

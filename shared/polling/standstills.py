@@ -29,13 +29,14 @@ from shared.ledger.ledger import Ledger, Pending
 from shared.ledger.slice import Slice
 from shared.messages.events import Origin
 from shared.moments import as_utc
+from shared.patterns import JobPatterns
 from shared.polling.cycle_rules import KnownJob
 from shared.polling.heads import MayWait, pools_of
 from shared.polling.job_rules import is_active, turn_standstill, with_facts
-from shared.polling.pool_counts import PoolCounter
-from shared.polling.pool_rules import ABLE, UNABLE
 from shared.polling.standstill_rules import Looked, Suspected, Suspicion, judge, must_look, preparations_of, suspect
 from shared.polling.watching import Progress
+from shared.pools.counts import PoolCounter
+from shared.pools.states import ABLE, UNABLE
 from shared.ports import BatchService, Clock
 from shared.state.chunks import decode_chunk, decode_record
 from shared.state.jobs import Cycle, JobHead, NodeRecord
@@ -64,13 +65,17 @@ class _PoolFacts(Struct):
 
 
 class StandstillWatcher(Struct, frozen=True, kw_only=True):
-    """Watches whether the jobs of one account can move; `offer` is handed every delivery that a commit made due."""
+    """Watches whether the jobs of one account can move; `offer` is handed every delivery that a commit made due.
+
+    `pools` are those that are counted beside the pools of the jobs, None for no more.
+    """
 
     batch: BatchService
     ledger: Ledger
     origin: Origin
     clock: Clock
     budget: timedelta
+    pools: JobPatterns | None
     offer: Callable[[Sequence[Pending]], None]
 
     def run(self, jobs: Sequence[MayWait], cycle: Cycle | None, progress: Progress) -> None:
@@ -81,7 +86,7 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
         """
         if progress.stopped_by is not None or progress.turn.lost:
             return
-        counter = PoolCounter(batch=self.batch, clock=self.clock)
+        counter = PoolCounter(batch=self.batch, clock=self.clock, tracked=self.pools)
         progress.counted = counter.count(cycle, pools_of(jobs), self.budget)
         if progress.counted.is_known:
             self._watch_all(jobs, progress.counted, progress)

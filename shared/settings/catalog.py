@@ -44,6 +44,12 @@ SETTINGS = (
         meaning="Job ids and globs (* and ?), comma-separated; !glob excludes. * is every job with a preparation task.",
     ),
     Setting(
+        name="TRACKED_POOLS",
+        default=None,
+        meaning="Pool ids and globs, like TRACKED_JOBS: the pools whose nodes are watched. Without it those "
+        "that watched active jobs use; !* is none.",
+    ),
+    Setting(
         name="POLL_SCHEDULE",
         default=None,
         meaning="Required. When accounts are polled, such as `0 * * * * *` for every minute: NCRONTAB with six fields, "

@@ -71,6 +71,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     client_id: str | None
     """The client id of the app's user-assigned identity; None lets the credential find one."""
     tracked_jobs: JobPatterns
+    tracked_pools: JobPatterns | None
+    """None: the pools that watched jobs use."""
     poll_schedule: Schedule
     poll_interval: timedelta
     """The longest time that the schedule leaves between two polls."""
@@ -125,7 +127,8 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
         batch_api_version=_with_default(reader, "BATCH_API_VERSION", _api_version),
         batch_token_scope=_with_default(reader, "BATCH_TOKEN_SCOPE", _token_scope),
         client_id=reader.optional("AZURE_CLIENT_ID", _client_id),
-        tracked_jobs=_with_default(reader, "TRACKED_JOBS", _tracked_jobs),
+        tracked_jobs=_with_default(reader, "TRACKED_JOBS", _tracked),
+        tracked_pools=reader.optional("TRACKED_POOLS", _tracked),
         poll_schedule=schedule,
         poll_interval=interval,
         poll_budget=budget,
@@ -221,7 +224,7 @@ def _stale_after(reader: SettingReader, least: timedelta) -> timedelta:
     return stale_after or max(usual, least)
 
 
-def _tracked_jobs(text: str) -> JobPatterns:
+def _tracked(text: str) -> JobPatterns:
     try:
         return JobPatterns.parse(text)
     except PatternError as error:

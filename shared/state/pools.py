@@ -1,6 +1,6 @@
 """What Prepwatch remembers of pools between cycles, and why a job that waits for one can't move.
 
-Owns these shapes. Does not own their rows (`state.rows`) or how they change (`polling.pool_rules`,
+Owns these shapes. Does not own their rows (`state.rows`) or how they change (`pools.rules`,
 `polling.standstill_rules`). Everything is frozen; a change makes a new value.
 """
 

@@ -22,6 +22,7 @@ from shared.api.refusals import (
 from shared.errors import (
     BatchError,
     JobNotFoundError,
+    PoolNotFoundError,
     PrepwatchError,
     SettingsError,
     StoreError,
@@ -122,7 +123,7 @@ def _words(error: RefusalError) -> str:
 
 
 def _explain_batch(error: BatchError) -> tuple[int, ErrorInfo, dict[str, str]]:
-    if isinstance(error, JobNotFoundError):
+    if isinstance(error, JobNotFoundError | PoolNotFoundError):
         return 404, ErrorInfo(code=error.code, message=error.message), {}
     details = [ErrorDetail(code=key, message=value) for key, value in error.values]
     if error.request_id is not None:

@@ -24,6 +24,7 @@ from shared.web.operation import (
     path,
     tagged_replies,
 )
+from shared.web.pool_operations import POOLS
 
 _WEBHOOK = path("name", "The webhook's name in the settings.")
 _MUTE = path("name", "The mute's name: 1 to 64 letters, digits, '.', '-' and '_'.")
@@ -141,7 +142,7 @@ SYSTEM = (
     ),
 )
 
-TAGGED = {"Jobs": JOBS, "Events": EVENTS, "Webhooks": WEBHOOKS, "Mutes": MUTES, "System": SYSTEM}
+TAGGED = {"Jobs": JOBS, "Pools": POOLS, "Events": EVENTS, "Webhooks": WEBHOOKS, "Mutes": MUTES, "System": SYSTEM}
 """The routes by the subject under which generated clients and viewers list them."""
 
 ROUTES = tuple(route for routes in TAGGED.values() for route in routes)

@@ -28,6 +28,7 @@ from shared.web.http import Answer, Request, json_answer, tagged_answer
 from shared.web.mutes import MuteRoutes
 from shared.web.operation import MAX_TOP
 from shared.web.operations import ROUTE
+from shared.web.pools import PoolRoutes
 from shared.web.reading import Query, next_link, read_paging
 from shared.web.system import SystemRoutes
 from shared.web.webhooks import WebhookRoutes
@@ -62,6 +63,7 @@ class Routes(Struct, frozen=True, kw_only=True):
     events: EventRoutes
     webhooks: WebhookRoutes
     mutes: MuteRoutes
+    pools: PoolRoutes
     system: SystemRoutes
     clock: Clock
     _health: _Health = field(default_factory=_Health)

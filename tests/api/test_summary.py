@@ -195,6 +195,7 @@ def test_body() -> None:
         "nodes": 2,
         "preparation": {**counts, "succeeded": 1, "failed": 1, "open": 1},
         "release": counts,
+        "pools": 0,
     }
     (account,) = body["accounts"]
     assert (account["account"], account["url"], account["stale"]) == (ACCOUNT, f"https://{ACCOUNT}", False)

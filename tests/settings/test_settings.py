@@ -67,6 +67,7 @@ def test_everything_set() -> None:
             "BATCH_API_VERSION": "2025-06-01.22.0",
             "BATCH_TOKEN_SCOPE": "https://batch.core.chinacloudapi.cn/.default",
             "TRACKED_JOBS": "nightly-*,!nightly-test",
+            "TRACKED_POOLS": "!*",
             "POLL_SCHEDULE": "*/10 * * * * *",
             "POLL_BUDGET_SECONDS": "30",
             "POLL_CONCURRENCY": "16",
@@ -94,6 +95,8 @@ def test_everything_set() -> None:
     assert settings.batch_token_scope == "https://batch.core.chinacloudapi.cn/.default"
     assert settings.tracked_jobs.matches("nightly-1")
     assert not settings.tracked_jobs.matches("nightly-test")
+    assert settings.tracked_pools is not None
+    assert not settings.tracked_pools.matches("cpu")
     assert (settings.poll_interval, settings.poll_budget) == (timedelta(seconds=10), timedelta(seconds=30))
     assert (settings.poll_concurrency, settings.first_sight) == (16, timedelta(0))
     assert settings.stale_after == timedelta(seconds=50)

@@ -26,6 +26,8 @@ ROUTES = {
     "list_nodes": ("GET", "jobs/{jobId}/nodes", "FUNCTION"),
     "list_live_nodes": ("GET", "jobs/{jobId}/live-nodes", "FUNCTION"),
     "explain_node": ("GET", "jobs/{jobId}/nodes/{nodeId}", "FUNCTION"),
+    "list_pools": ("GET", "pools", "FUNCTION"),
+    "list_pool_nodes": ("GET", "pools/{poolId}/nodes", "FUNCTION"),
     "list_events": ("GET", "events", "FUNCTION"),
     "trends": ("GET", "trends", "FUNCTION"),
     "get_event": ("GET", "events/{eventId}", "FUNCTION"),
@@ -46,11 +48,13 @@ ROUTES = {
     "dashboard": ("GET", "HEAD", "dashboard", "ANONYMOUS"),
 }
 
-ANYTHING = {"jobId": JOB, "nodeId": "node-1", "eventId": "none", "name": "none"}
+ANYTHING = {"jobId": JOB, "nodeId": "node-1", "poolId": "none", "eventId": "none", "name": "none"}
 CALLED_ONE_BY_ONE = {"summary", "list_jobs", "track_job", "list_nodes", "untrack_job", "health"}
 LATER = {
     "list_live_nodes": 404,
     "explain_node": 200,
+    "list_pools": 200,
+    "list_pool_nodes": 404,
     "list_events": 200,
     "trends": 200,
     "get_event": 404,

@@ -158,6 +158,8 @@ def test_each_function_has_its_own_route() -> None:
     expected = {
         "list_live_nodes": (("GET",), "jobs/{jobId}/live-nodes"),
         "explain_node": (("GET",), "jobs/{jobId}/nodes/{nodeId}"),
+        "list_pools": (("GET",), "pools"),
+        "list_pool_nodes": (("GET",), "pools/{poolId}/nodes"),
         "list_events": (("GET",), "events"),
         "trends": (("GET",), "trends"),
         "get_event": (("GET",), "events/{eventId}"),

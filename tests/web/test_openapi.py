@@ -60,7 +60,7 @@ def _handlers(deployment: Deployment) -> dict[str, Callable[[Request], Answer]]:
     routes = deployment.app.routes
     return {
         name: getattr(owner, name)
-        for owner in (routes, routes.events, routes.webhooks, routes.mutes, routes.system)
+        for owner in (routes, routes.events, routes.pools, routes.webhooks, routes.mutes, routes.system)
         for name in BY_NAME
         if hasattr(type(owner), name)
     }

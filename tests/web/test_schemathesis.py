@@ -27,7 +27,7 @@ CHECKED = CHECKS.get_by_names(
         "response_schema_conformance",
     ]
 )
-KNOWN = {"jobId": "job-1", "nodeId": "node-1", "name": "ops"}
+KNOWN = {"jobId": "job-1", "nodeId": "node-1", "poolId": "pool-1", "name": "ops"}
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from tests.support.needs import need
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = ROOT / "node_modules"
 STRICT = ("--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess", "--noEmit", "--pretty", "false")
-PARTS = {"jobId": "job-1", "nodeId": "node-1", "name": "ops"}
+PARTS = {"jobId": "job-1", "nodeId": "node-1", "poolId": "pool-1", "name": "ops"}
 BODIES: dict[str, object] = {
     "redeliver_events": {"state": "dead"},
     "dismiss_deliveries": {},
@@ -31,7 +31,7 @@ BODIES: dict[str, object] = {
     },
 }
 LAST = {"disable_webhook", "untrack_job"}
-SIBLINGS = ("events", "webhooks", "mutes", "system")
+SIBLINGS = ("events", "pools", "webhooks", "mutes", "system")
 CLIENT = """
 import type { components, operations } from "./api";
 

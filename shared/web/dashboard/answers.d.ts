@@ -7,6 +7,7 @@ type AccountView = {
   lastPoll: LastPollView | null;
   stale: boolean;
   error: TroubleView | null;
+  poolsError: string | null;
 };
 
 type AttemptView = {
@@ -76,6 +77,10 @@ type DismissalsRequest = {
 type DismissalsView = {
   dismissed: number;
   more: boolean;
+};
+
+type EndpointConfiguration = {
+  inboundEndpoints?: Array<InboundEndpoint> | null;
 };
 
 type ErrorBody = {
@@ -163,6 +168,26 @@ type HealthView = {
   reasons: Array<string>;
 };
 
+type ImageReference = {
+  publisher?: string | null;
+  offer?: string | null;
+  sku?: string | null;
+  version?: string | null;
+  virtualMachineImageId?: string | null;
+  exactVersion?: string | null;
+  sharedGalleryImageId?: string | null;
+  communityGalleryImageId?: string | null;
+};
+
+type InboundEndpoint = {
+  name?: string | null;
+  protocol?: string | null;
+  publicIPAddress?: string | null;
+  publicFQDN?: string | null;
+  frontendPort?: number | null;
+  backendPort?: number | null;
+};
+
 type JobView = {
   account: string;
   jobId: string;
@@ -235,6 +260,17 @@ type NameValuePair = {
   value?: string | null;
 };
 
+type NodeAgentInfo = {
+  version?: string | null;
+  lastUpdateTime?: string | null;
+};
+
+type NodeError = {
+  code?: string | null;
+  message?: string | null;
+  errorDetails?: Array<NameValuePair> | null;
+};
+
 type NodeStatus = {
   poolId?: string | null;
   nodeId?: string | null;
@@ -299,7 +335,67 @@ type PingView = {
   advice: string | null;
 };
 
+type PoolNodeView = {
+  id: string;
+  url?: string | null;
+  state?: string | null;
+  schedulingState?: string | null;
+  stateTransitionTime?: string | null;
+  lastBootTime?: string | null;
+  allocationTime?: string | null;
+  vmSize?: string | null;
+  isDedicated?: boolean | null;
+  ipAddress?: string | null;
+  ipv6Address?: string | null;
+  affinityId?: string | null;
+  runningTasksCount?: number | null;
+  runningTaskSlotsCount?: number | null;
+  totalTasksRun?: number | null;
+  totalTasksSucceeded?: number | null;
+  recentTasks?: Array<RecentTask> | null;
+  errors?: Array<NodeError> | null;
+  startTaskInfo?: StartTaskInfo | null;
+  nodeAgentInfo?: NodeAgentInfo | null;
+  endpointConfiguration?: EndpointConfiguration | null;
+  virtualMachineInfo?: VirtualMachineInfo | null;
+  unableReason: UnableReason;
+  countsFrom: string;
+};
+
+type PoolNodesView = {
+  account: string;
+  poolId: string;
+  value: Array<PoolNodeView>;
+  nextLink: string | null;
+};
+
+type PoolView = {
+  account: string;
+  poolId: string;
+  nodes: Record<string, number>;
+  able: number;
+  unable: number;
+  gone: boolean;
+  since: string | null;
+  jobs: Array<string>;
+  jobCount: number;
+};
+
+type PoolsView = {
+  value: Array<PoolView>;
+  nextLink: string | null;
+};
+
 type Reason = "beforeFirstSight" | "newlyFailed" | "notFailed" | "resolved";
+
+type RecentTask = {
+  taskUrl?: string | null;
+  jobId?: string | null;
+  taskId?: string | null;
+  subtaskId?: number | null;
+  taskState?: string | null;
+  executionInfo?: StartTaskInfo | null;
+};
 
 type RedeliveredView = {
   eventId: string;
@@ -334,6 +430,18 @@ type RedeliveryView = {
 
 type ShownState = "closed" | "dead" | "delivered" | "pending";
 
+type StartTaskInfo = {
+  state?: string | null;
+  startTime?: string | null;
+  endTime?: string | null;
+  exitCode?: number | null;
+  result?: string | null;
+  retryCount?: number | null;
+  lastRetryTime?: string | null;
+  failureInfo?: FailureInfo | null;
+  containerInfo?: ContainerInfo | null;
+};
+
 type Status = "degraded" | "failing" | "ok" | "stale";
 
 type SummaryView = {
@@ -344,6 +452,7 @@ type SummaryView = {
   accounts: Array<AccountView>;
   totals: TotalsView;
   value: Array<JobView>;
+  pools: Array<PoolView>;
   deliveries: DeliveriesView;
   webhooks: WebhooksView;
   nextLink: string | null;
@@ -354,6 +463,7 @@ type TotalsView = {
   nodes: number;
   preparation: PhaseCounts;
   release: PhaseCounts;
+  pools: number;
 };
 
 type TrackedJobView = {
@@ -400,6 +510,8 @@ type TroubleView = {
   values: Array<KeyValue>;
 };
 
+type UnableReason = "nodeError" | "notReady" | "startTaskFailed" | "startTaskSlow" | "unknown" | "unusable";
+
 type UntoldView = {
   deliveries: number;
   jobs: number;
@@ -407,6 +519,11 @@ type UntoldView = {
   refused: number;
   since: string | null;
   refusal: string | null;
+};
+
+type VirtualMachineInfo = {
+  imageReference?: ImageReference | null;
+  scaleSetVmResourceId?: string | null;
 };
 
 type WebhookFormat = "cloudevents" | "eventgrid" | "pagerduty" | "slack" | "teams";

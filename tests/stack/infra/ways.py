@@ -155,6 +155,7 @@ EVERYTHING = {
     "BATCH_API_VERSION": "2025-06-01",
     "BATCH_TOKEN_SCOPE": "https://batch.core.windows.net/.default",
     "TRACKED_JOBS": "nightly-*,!nightly-test-*",
+    "TRACKED_POOLS": "gpu-*,!gpu-test",
     "POLL_SCHEDULE": "30 * * * * *",
     "POLL_BUDGET_SECONDS": "41",
     "POLL_CONCURRENCY": "4",

@@ -264,6 +264,8 @@ ASKED = (
     Ask(function="list_nodes", route={"jobId": "job"}, query={"live": "true", "$filter": f"sig={TEXT_SECRET}"}),
     Ask(function="list_live_nodes", route={"jobId": "job"}),
     *(Ask(function="explain_node", route={"jobId": job, "nodeId": "n"}) for job in ("job", "ok")),
+    Ask(function="list_pools"),
+    Ask(function="list_pool_nodes", route={"poolId": "pool"}),
     Ask(function="list_events"),
     Ask(function="trends"),
     Ask(function="redeliver_events", body=b'{"state":"dead"}'),

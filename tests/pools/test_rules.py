@@ -1,39 +1,13 @@
-"""What the states of a pool's nodes mean, and how a pool is remembered from count to count."""
+"""How a pool is remembered from count to count."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from shared.batch.pools import NodeCounts
-from shared.polling.pool_rules import Standing, remember_counts, remember_gone, standing_of
+from shared.pools.rules import remember_counts, remember_gone
 from shared.state.pools import PoolMemory
 
 NOW = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
 EARLIER = NOW - timedelta(minutes=7)
-
-
-@pytest.mark.parametrize(
-    ("by_state", "standing"),
-    [
-        ({}, Standing()),
-        ({"idle": 1, "running": 2}, Standing(able=3)),
-        ({"starttaskfailed": 1, "unusable": 2, "unknown": 3}, Standing(unable=6)),
-        (
-            {"creating": 1, "starting": 1, "waitingforstarttask": 1, "rebooting": 1, "reimaging": 1, "upgradingos": 1},
-            Standing(on_the_way=6),
-        ),
-        (
-            {"leavingpool": 1, "preempted": 1, "offline": 1, "deallocating": 1, "deallocated": 1},
-            Standing(away=5),
-        ),
-        ({"hibernating": 1}, Standing(on_the_way=1)),
-    ],
-    ids=["none", "able", "unable", "on the way", "away", "unheard of"],
-)
-def test_every_state_has_its_class(by_state: Mapping[str, int], standing: Standing) -> None:
-    """Able, unable, on the way or away; of a state that is not known nothing bad is said."""
-    assert standing_of(by_state) == standing
 
 
 def test_since_when_no_node_is_able_is_remembered() -> None:

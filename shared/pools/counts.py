@@ -1,7 +1,7 @@
 """Counts the nodes of an account's pools by state, and asks for those that the counts leave out.
 
 Owns how often that is done, and within which share of a cycle's time. Does not own what the counts mean
-(`polling.pool_rules`).
+(`pools.rules`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from shared.errors import AccountDeniedError, BatchError, PoolNotFoundError
-from shared.polling.pool_rules import remember_counts, remember_gone
+from shared.patterns import JobPatterns
+from shared.pools.rules import remember_counts, remember_gone
 from shared.ports import BatchService, Clock
 from shared.state.jobs import Cycle
 from shared.state.pools import Counted, PoolMemory
@@ -21,10 +22,11 @@ RARELY = 5
 
 
 class PoolCounter(Struct, frozen=True, kw_only=True):
-    """Counts the pools of one account."""
+    """Counts the pools of one account; `tracked` are counted beside those that are asked for, None for no more."""
 
     batch: BatchService
     clock: Clock
+    tracked: JobPatterns | None = None
 
     def count(self, cycle: Cycle | None, watched: Iterable[str], budget: timedelta) -> Counted:
         """The nodes of the watched pools by state, within a tenth of the budget, else every fifth cycle."""
@@ -42,6 +44,8 @@ class PoolCounter(Struct, frozen=True, kw_only=True):
             return Counted(pools={}, error=error.code)
         except BatchError as error:
             return Counted(pools=before, error=error.code, is_known=False)
+        if self.tracked is not None:
+            wanted += [one.pool_id for one in counted if self.tracked.matches(one.pool_id)]
         pools = remember_counts(before, counted, wanted, now)
         return Counted(pools={**pools, **self._ask_for(wanted, pools, before, now, deadline)})
 

@@ -1,44 +1,17 @@
 """What the states of a pool's nodes mean for the jobs that wait for it.
 
-Owns the four classes of nodes, how a pool is remembered from count to count, and why one is empty. Does not own what
-follows for a job (`polling.standstill_rules`). Pure. States: Batch's *ComputeNodeState* of api-version
-2024-07-01.20.0.
+Owns how a pool is remembered from count to count, and why one is empty. Does not own the classes of states
+(`pools.states`) or what follows for a job (`polling.standstill_rules`). Pure.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from msgspec import Struct
-
 from shared.batch.causes import cause_of, normalise
 from shared.batch.pools import ComputeNode, NodeCounts, Pool, ResizeError
+from shared.pools.states import standing_of
 from shared.state.pools import PoolMemory, StandstillCause, StandstillReason
-
-START_TASK_FAILED = "starttaskfailed"
-ABLE = frozenset({"idle", "running"})
-UNABLE = frozenset({START_TASK_FAILED, "unusable", "unknown"})
-AWAY = frozenset({"leavingpool", "preempted", "offline", "deallocating", "deallocated"})
-"""As if absent: by somebody's order, or because that is how Spot nodes work."""
-# Whatever is in none of these is on the way: creating, starting, waitingforstarttask, rebooting, reimaging,
-# upgradingos, and a state that this version does not know, of which nothing bad shall be said.
-
-
-class Standing(Struct, frozen=True, kw_only=True):
-    """How many nodes of a pool can take tasks, can't, are on the way, or are away."""
-
-    able: int = 0
-    unable: int = 0
-    on_the_way: int = 0
-    away: int = 0
-
-
-def standing_of(by_state: Mapping[str, int]) -> Standing:
-    """The four classes of a pool's nodes, of their numbers by lower-case state."""
-    able = sum(number for state, number in by_state.items() if state in ABLE)
-    unable = sum(number for state, number in by_state.items() if state in UNABLE)
-    away = sum(number for state, number in by_state.items() if state in AWAY)
-    return Standing(able=able, unable=unable, away=away, on_the_way=sum(by_state.values()) - able - unable - away)
 
 
 def remember_counts(

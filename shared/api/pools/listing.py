@@ -1,0 +1,87 @@
+"""Answers how the watched pools stand, and which of their nodes can't work right now.
+
+Owns finding a pool and asking Batch for its nodes. Does not own the answer's content (`api.pools.views`).
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from msgspec import Struct
+
+from shared.api.pools.views import PoolNodeView, PoolView, node_views, views_of, worst_first
+from shared.api.refusals import AmbiguousError, not_found
+from shared.batch.pools import NODE_SELECT
+from shared.messages.events import Origin
+from shared.patterns import JobPatterns, valid_pool_id
+from shared.pools.states import BEGINNING, RESTARTING, UNABLE
+from shared.ports import BatchService, Clock, Table
+from shared.state.jobs import Cycle
+from shared.state.rows import CYCLE, from_row, range_of, read_head
+
+ANSWER_WITHIN = timedelta(seconds=60)
+NOT_ABLE = " or ".join(f"state eq '{state}'" for state in sorted(UNABLE | BEGINNING | RESTARTING))
+"""The `$filter` of nodes that can't work, or may turn out so."""
+
+
+class PoolLister(Struct, frozen=True, kw_only=True):
+    """Lists the watched pools of all accounts; `tracked` None for those that watched active jobs use."""
+
+    table: Table
+    clock: Clock
+    origins: Sequence[Origin]
+    batch: Mapping[str, BatchService]
+    tracked: JobPatterns | None
+
+    def list_pools(self, account: str | None) -> list[PoolView]:
+        """The pools as of the last cycle, worst first.
+
+        Raises:
+            NotFoundError: No such account is known.
+            StoreError: The table can't be read.
+        """
+        now = self.clock()
+        views: list[PoolView] = []
+        for origin in self._named(account):
+            heads = [read_head(row, now) for row in self.table.query(origin.partition, *range_of("job"))]
+            views += views_of(origin.partition, self._cycle(origin), heads, self.tracked)
+        return sorted(views, key=worst_first)
+
+    def list_nodes(self, pool_id: str, account: str | None) -> tuple[Origin, list[PoolNodeView]]:
+        """The nodes that can't work, as Batch answers now; nothing is stored.
+
+        Raises:
+            NotFoundError: The id is impossible, or no account that was named has such a pool.
+            AmbiguousError: Several accounts have one of that id and none was named.
+            BatchError: What Batch says, to be passed on.
+        """
+        if not valid_pool_id(pool_id):
+            raise not_found("pool", pool_id)
+        origin = self._find(pool_id, account)
+        now = self.clock()
+        pages = self.batch[origin.partition].list_nodes(
+            pool_id, odata_filter=NOT_ABLE, select=NODE_SELECT, deadline=now + ANSWER_WITHIN
+        )
+        return origin, node_views([node for page in pages for node in page], now)
+
+    def _find(self, pool_id: str, account: str | None) -> Origin:
+        """The account whose pool is meant; a single one is asked for whatever pool it may have."""
+        named = self._named(account)
+        if len(named) == 1:
+            return named[0]
+        found = [origin for origin in named if (cycle := self._cycle(origin)) and pool_id.lower() in cycle.pools]
+        if not found:
+            raise not_found("pool", pool_id)
+        if len(found) > 1:
+            names = [origin.partition for origin in found]
+            raise AmbiguousError(f"Several accounts have a pool {pool_id!r}", target="account", names=names)
+        return found[0]
+
+    def _cycle(self, origin: Origin) -> Cycle | None:
+        row = self.table.get(origin.partition, CYCLE)
+        return from_row(row, Cycle) if row is not None else None
+
+    def _named(self, account: str | None) -> Sequence[Origin]:
+        named = [origin for origin in self.origins if account in {None, origin.account}]
+        if not named:
+            raise not_found("account", account or "")
+        return named

@@ -1,0 +1,125 @@
+"""What the HTTP functions answer about pools: the bodies, field by field, and how what is remembered fills them.
+
+Owns the shapes that callers rely on and their order. Does not own reading (`api.pools.listing`). Pure.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from shared.batch.pools import ComputeNode
+from shared.moments import as_utc
+from shared.patterns import JobPatterns
+from shared.polling.job_rules import is_active
+from shared.pools.states import standing_of
+from shared.pools.unable import UnableReason, unable_of
+from shared.state.jobs import Cycle, JobHead
+from shared.state.pools import PoolMemory
+
+MOST_JOBS = 100
+"""Jobs of a pool that are named: a pool may have thousands."""
+
+
+class PoolView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A watched pool as its nodes were last counted: `nodes` by state, in lower case.
+
+    `able` nodes can take tasks, `unable` ones are unusable, unknown, or have a failed start task. `gone` says that
+    Batch has no such pool. `since` is since when it is gone or has no able node, null while it has some. `jobs` are
+    the active jobs that use it, of very many the first hundred; `job_count` counts them all.
+    """
+
+    account: str
+    pool_id: str
+    nodes: Mapping[str, int]
+    able: int
+    unable: int
+    gone: bool
+    since: datetime | None
+    jobs: tuple[str, ...]
+    job_count: int
+
+
+class PoolsView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The answer of GET /api/pools."""
+
+    value: tuple[PoolView, ...]
+    next_link: str | None = None
+
+
+class PoolNodeView(ComputeNode, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """A node that can't work: every field that Batch gives but its start task, and why.
+
+    `unable_reason` says why it takes no tasks, and `counts_from` from when on that is taken for a fault: what Batch
+    mends by itself, or is on its way, is given some time.
+    """
+
+    unable_reason: UnableReason
+    counts_from: datetime
+
+
+class PoolNodesView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The answer of GET /api/pools/{poolId}/nodes."""
+
+    account: str
+    pool_id: str
+    value: tuple[PoolNodeView, ...]
+    next_link: str | None = None
+
+
+def views_of(
+    account: str, cycle: Cycle | None, heads: Iterable[JobHead], tracked: JobPatterns | None, job: str | None = None
+) -> list[PoolView]:
+    """The watched pools of an account, worst first; `tracked` None for those that active jobs use.
+
+    Where only one `job` is asked for, the pool of that one.
+    """
+    users: dict[str, list[str]] = defaultdict(list)
+    wanted: set[str] = set()
+    for head in heads:
+        key = (head.pool_id or "").lower()
+        if is_active(head.state):
+            users[key].append(head.job_id)
+        if job is not None and head.job_id.lower() == job.lower():
+            wanted.add(key)
+    views = [
+        _view(account, memory, users[key])
+        for key, memory in (cycle.pools if cycle is not None else {}).items()
+        if (tracked is None or tracked.matches(memory.pool_id)) and (job is None or key in wanted)
+    ]
+    return sorted(views, key=worst_first)
+
+
+def worst_first(view: PoolView) -> tuple[object, ...]:
+    """The order of pools: gone, then without an able node, then by how many can't work."""
+    return not view.gone, view.since is None, -view.unable, view.account, view.pool_id.lower()
+
+
+def node_views(nodes: Sequence[ComputeNode], now: datetime) -> list[PoolNodeView]:
+    """Those nodes that can't work: first what is taken for a fault, then what may still end by itself, oldest first."""
+    views = [
+        PoolNodeView(
+            **{name: getattr(node, name) for name in ComputeNode.__struct_fields__},
+            unable_reason=unable.reason,
+            counts_from=unable.counts_from,
+        )
+        for node in nodes
+        if (unable := unable_of(node, now)) is not None
+    ]
+    return sorted(views, key=lambda view: (view.counts_from > now, as_utc(view.state_transition_time), view.id.lower()))
+
+
+def _view(account: str, memory: PoolMemory, jobs: Sequence[str]) -> PoolView:
+    standing = standing_of(memory.by_state)
+    return PoolView(
+        account=account,
+        pool_id=memory.pool_id,
+        nodes=dict(sorted(memory.by_state.items())),
+        able=standing.able,
+        unable=standing.unable,
+        gone=memory.gone_since is not None,
+        since=memory.gone_since or memory.none_able_since,
+        jobs=tuple(sorted(jobs)[:MOST_JOBS]),
+        job_count=len(jobs),
+    )

@@ -1,0 +1,23 @@
+"""What the settings say of a cycle."""
+
+from datetime import timedelta
+
+from msgspec import Struct
+
+from shared.patterns import JobPatterns
+
+
+class PollSettings(Struct, frozen=True, kw_only=True):
+    """What shapes a cycle; `budget` is how long jobs are started, `first_sight` how far back a failure is news.
+
+    `patterns` say which jobs are watched, `pools` which pools, None for those that the jobs use.
+    """
+
+    patterns: JobPatterns
+    pools: JobPatterns | None
+    first_sight: timedelta
+    budget: timedelta
+    concurrency: int
+    stale_after: timedelta
+    max_nodes: int
+    stderr_tail_bytes: int

@@ -1,0 +1,1 @@
+"""Which pools are watched, and which of their nodes can't work?"""

@@ -1,0 +1,34 @@
+"""The HTTP routes about pools: what each takes and answers.
+
+Owns their description. Does not own what they do (`web.pools`) or the other routes (`web.operations`).
+"""
+
+from msgspec.structs import replace
+
+from shared.api.pools.views import PoolNodesView, PoolsView
+from shared.web.operation import ACCOUNT, ONE_ACCOUNT, SKIP, TOP, Route, answers, path, tagged_replies
+
+POOLS = (
+    Route(
+        function="list_pools",
+        method="GET",
+        template="pools",
+        summary="The watched pools, as their nodes were last counted",
+        parameters=(ONE_ACCOUNT, TOP, SKIP),
+        replies=tagged_replies(PoolsView, description="A page of pools, worst first."),
+    ),
+    Route(
+        function="list_pool_nodes",
+        method="GET",
+        template="pools/{poolId}/nodes",
+        summary="The nodes of a pool that can't work, as Batch answers now",
+        parameters=(
+            path("poolId", "The pool's id, in any case."),
+            replace(ACCOUNT, description="The account's host, in any case. Needed when several accounts are watched."),
+            TOP,
+            SKIP,
+        ),
+        replies=(answers(PoolNodesView, "A page of nodes, what counts as a fault first."),),
+        errors=(400, 401, 404, 409, 429, 500, 503),
+    ),
+)
