@@ -2,8 +2,8 @@
 # `make test ARGS="-k snapshot"` hands arguments on, `make bench ARGS=--help` explains them.
 PYTHON ?= python3
 
-.PHONY: run test test-fast bench soak smoke lock help
-run test test-fast bench soak smoke lock:
+.PHONY: run test test-fast bench soak smoke preflight lock help
+run test test-fast bench soak smoke preflight lock:
 	@$(PYTHON) dev.py $@ $(if $(ARGS),-- $(ARGS))
 help:
 	@$(PYTHON) dev.py --help

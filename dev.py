@@ -185,6 +185,11 @@ def lock(arguments: list[str]) -> int:
     return call(*COMPILE, *arguments, "--universal", "--python-version", DEPLOYED_PYTHON, *worker)
 
 
+def preflight(_arguments: list[str]) -> int:
+    """Say before `azd up` what would end the deployment, or be wrong after it, each with the line that mends it."""
+    return call("infra.hooks.preflight")
+
+
 def smoke(arguments: list[str]) -> int:
     """Do every read that Prepwatch does on a real account, `--account URL`, and record the answers scrubbed."""
     return call("local.smoke", *arguments)
@@ -196,6 +201,7 @@ COMMANDS = {
     "test-fast": test_fast,
     "bench": bench,
     "soak": soak,
+    "preflight": preflight,
     "smoke": smoke,
     "lock": lock,
 }

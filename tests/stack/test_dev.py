@@ -43,6 +43,7 @@ def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("typed", "runs"),
     [
+        (["preflight"], ("infra.hooks.preflight",)),
         (["smoke", "--account", "https://a.example"], ("local.smoke", "--account", "https://a.example")),
         (["smoke", "--", "--account", "https://a.example"], ("local.smoke", "--account", "https://a.example")),
         (["soak", "--minutes", "60", "--seed", "7"], ("trials.soak", "--minutes", "60", "--seed", "7")),

@@ -55,6 +55,14 @@ def test_the_schema_refuses(wrong: dict[str, Any]) -> None:
     assert _refusals({**AZURE, **wrong})
 
 
+def test_azd_looks_before_it_provisions() -> None:
+    """The preflight runs on both kinds of system before anything is made, and what it finds ends the deployment."""
+    for hook in AZURE["hooks"]["preprovision"].values():
+        (module,) = re.findall(r"-m (\S+)", hook["run"])
+        assert (ROOT / f"{module.replace('.', '/')}.py").is_file()
+        assert "continueOnError" not in hook
+
+
 def test_azd_is_new_enough_to_spare_batch_accounts() -> None:
     """No azd is let in whose `down` deletes the resource groups of the watched accounts."""
     required = AZURE["requiredVersions"]["azd"]

@@ -1,0 +1,159 @@
+"""Says before a deployment what would end it, or be wrong after it: `python3 dev.py preflight`; azd calls it too.
+
+Owns where variables and Azure's answers come from. Does not own what is wrong with them (`preflight_checks`). Azure is
+asked through its CLI where that is signed in; without it the files are looked at all the same. It changes nothing.
+"""
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from infra.hooks import preflight_checks as checks
+from infra.hooks.preflight_checks import Finding, Variables
+
+ROOT = Path(__file__).resolve().parents[2]
+PARAMETERS = ROOT / "infra" / "main.parameters.json"
+PERMISSIONS = "/providers/Microsoft.Authorization/permissions?api-version=2022-04-01"
+
+Az = Callable[[Sequence[str]], Any]
+"""Takes the arguments of the Azure CLI, returns what it answers, as JSON; raises AzError."""
+
+
+class AzError(Exception):
+    """The Azure CLI has no answer; the message is its own last line."""
+
+
+def run_az(arguments: Sequence[str]) -> Any:
+    """Ask the Azure CLI.
+
+    Raises AzError; what depends on the answer is not checked.
+    """
+    az = shutil.which("az")
+    if az is None:
+        raise AzError("there is no Azure CLI (az) on the path")
+    done = subprocess.run([az, *arguments, "-o", "json"], capture_output=True, text=True, check=False)  # noqa: S603 - az by its full path, arguments not through a shell
+    if done.returncode:
+        said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        raise AzError(said[-1] if said else f"az ended with {done.returncode}")
+    return json.loads(done.stdout or "null")
+
+
+def read_variables(root: Path, shell: Mapping[str, str]) -> tuple[str, Variables]:
+    """The name of the azd environment, empty for none, and its variables."""
+    azure = root / ".azure"
+    default = _json(azure / "config.json").get("defaultEnvironment", "")
+    name = shell.get("AZURE_ENV_NAME") or str(default)
+    lines = (azure / name / ".env").read_text(encoding="utf-8") if name and (azure / name / ".env").is_file() else ""
+    own = dict(_assignment(line) for line in lines.splitlines() if "=" in line)
+    asked = _json(azure / name / "config.json").get("infra", {}).get("parameters", {}) if name else {}
+    known = frozenset(re.findall(r"\$\{(\w+)\}", PARAMETERS.read_text(encoding="utf-8")))
+    return name, Variables(known=known, own=own, shell=shell, asked={key: str(value) for key, value in asked.items()})
+
+
+def _json(file: Path) -> dict[str, Any]:
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def _assignment(line: str) -> tuple[str, str]:
+    """A line of azd's .env: the value stands in quotes, with backslashes before those within it."""
+    name, _, value = line.partition("=")
+    quoted = len(value) > 1 and value[0] == value[-1] == '"'
+    return name.strip(), re.sub(r"\\(.)", r"\1", value[1:-1]) if quoted else value
+
+
+def from_files(variables: Variables, *, in_pipeline: bool) -> tuple[list[Finding], list[str]]:
+    """What the files alone show, and what could not be looked at; a pipeline sets variables in its shell."""
+    found = [*([] if in_pipeline else checks.from_the_shell(variables)), *checks.malformed(variables)]
+    try:
+        from shared.errors import SettingsError
+        from shared.settings.settings import load_settings
+    except ImportError:
+        return found, ["the settings, as the app reads them: run python3 dev.py preflight, which installs its reader"]
+    try:
+        load_settings(checks.app_settings(variables))
+    except SettingsError as error:
+        found += checks.settings_refused(error.problems)
+    return found, []
+
+
+def from_azure(environment: str, variables: Variables, az: Az) -> tuple[list[Finding], list[str]]:
+    """What Azure's answers show, and what could not be asked."""
+    location, subscription = variables.get("AZURE_LOCATION"), variables.get("AZURE_SUBSCRIPTION_ID")
+    here = ["--subscription", subscription] if subscription else []
+    assigns = variables.is_on("ASSIGN_ROLES", "true")
+    found: list[Finding] = []
+    unknown: list[str] = []
+
+    def ask(what: str, command: Sequence[str], judge: Callable[[Any], list[Finding]]) -> None:
+        try:
+            found.extend(judge(az(command)))
+        except AzError as error:
+            unknown.append(f"{what}: {error}")
+
+    flex = ["functionapp", "list-flexconsumption-locations"]
+    ask("the region", flex, lambda locations: checks.region_without_flex(locations, location))
+    if location:
+        python = ["functionapp", "list-flexconsumption-runtimes", "--location", location, "--runtime", "python"]
+        ask("the region's Python", python, lambda runtimes: checks.region_without_python(runtimes, location))
+    ask("the providers", ["provider", "list", *here], lambda all_of_them: checks.unregistered(all_of_them, variables))
+    ask(
+        "deleted vaults",
+        ["keyvault", "list-deleted", "--resource-type", "vault", *here],
+        lambda vaults: checks.deleted_vault(vaults, environment),
+    )
+    ask("the vault", ["keyvault", "list", *here], lambda vaults: checks.new_secret(variables, vaults, environment))
+    ask(
+        "the resource group",
+        ["group", "list", *here, "--query", f"[?name=='rg-{environment}']"],
+        lambda groups: checks.other_location(groups[0] if groups else None, location, environment),
+    )
+    scopes = [f"/subscriptions/{subscription}"] if subscription else []
+    # Where roles are assigned a deployment is made in each account's group; without, reading the account is enough.
+    scopes += checks.groups_of(variables.accounts) if assigns else []
+    for scope in scopes:
+        url = f"https://management.azure.com{scope}{PERMISSIONS}"
+        ask(
+            f"your rights on {scope}",
+            ["rest", "--method", "get", "--url", url],
+            lambda answer, scope=scope: checks.missing_rights(answer["value"], scope, assigns=assigns),  # type: ignore[misc]
+        )
+    return found, unknown
+
+
+def report(root: Path, shell: Mapping[str, str], az: Az) -> tuple[int, list[str]]:
+    """The exit code, 1 when something has to be mended first, and the lines to print."""
+    environment, variables = read_variables(root, shell)
+    found, unknown = from_files(variables, in_pipeline=bool(shell.get("CI")))
+    try:
+        az(["account", "show"])
+    except AzError as error:
+        unknown.append(f"what Azure knows, such as the region and your rights: {error}")
+    else:
+        more, unasked = from_azure(environment, variables, az)
+        found, unknown = found + more, unknown + unasked
+    lines = [line for one in found for line in (f"  - {one.what}", f"      {one.mend}")]
+    return int(bool(found)), [
+        *(["Mend this first:", *lines] if found else ["Nothing stands in the way of the deployment."]),
+        *(["Not looked at:", *(f"  - {one}" for one in unknown)] if unknown else []),
+    ]
+
+
+def main() -> int:
+    """Print what stands in the way, by the project's own Python where there is one: it has the app's reader."""
+    python = ROOT / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if importlib.util.find_spec("msgspec") is None and python.is_file():
+        return subprocess.call([str(python), "-m", "infra.hooks.preflight"], cwd=ROOT)  # noqa: S603 - this program
+    code, lines = report(ROOT, os.environ, run_az)
+    print("\n".join(lines))
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
