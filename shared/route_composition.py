@@ -80,7 +80,7 @@ def compose_routes(parts: Parts) -> Routes:
                 ledger=parts.ledgers[OWN],
                 site=parts.site,
             ),
-            dismissal=Dismissal(table=table, clock=clock, archive=archive, webhooks=webhooks),
+            dismissal=Dismissal(table=table, clock=clock, archive=archive, webhooks=webhooks, ledgers=parts.ledgers),
             explainer=Explainer(lister=lister, archive=archive, webhooks=webhooks, clock=clock),
             trends_source=Trends(archive=archive, clock=clock),
             accounts=accounts,

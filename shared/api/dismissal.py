@@ -5,24 +5,31 @@ given up moves in one transaction and stays in the history, as closed:
 
     dead --delete (ETag), put done, closed--> no fault any more; it can still be sent again
 
-Of a message that chat or pager calls wrong only that somebody knows is noted: the next news of its job are told.
+Of a message that chat or pager calls wrong, and of failed releases, only that somebody knows is noted: there the next
+news count.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby, islice
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.api.event_views import DismissalsView
+from shared.api.reasons import is_release_news
 from shared.api.refusals import not_found
 from shared.delivery.attempts import leave_out
 from shared.digests.rows import dismiss_refusal
 from shared.errors import RowConflictError
 from shared.ledger.archive import Archive, StoredDelivery
+from shared.ledger.ledger import Ledger
+from shared.ledger.slice import Slice
+from shared.ledger.swapping import until_written
 from shared.messages.formats import format_of
+from shared.patterns import matches_any
 from shared.ports import MAX_ROWS, Clock, Delete, Operation, Put, Table
-from shared.state.rows import delivery_key, digests_of, to_columns
+from shared.state.rows import delivery_key, digests_of, job_key, range_of, read_head, to_columns
 from shared.state.telling import DeliveryState
 from shared.webhook import Webhook
 
@@ -37,6 +44,7 @@ class Dismissal(Struct, frozen=True, kw_only=True):
     clock: Clock
     archive: Archive
     webhooks: Mapping[str, Webhook]
+    ledgers: Mapping[str, Ledger]
 
     def dismiss(self, webhook: str | None, event_id: str | None) -> DismissalsView:
         """Dismiss what was given up: of one webhook, of one event, or (None and None) all, MAX_AT_ONCE in a call.
@@ -59,6 +67,32 @@ class Dismissal(Struct, frozen=True, kw_only=True):
         if event_id is None:
             closed += sum(self._dismiss_refusals(name) for name in self.webhooks if webhook in {None, name})
         return DismissalsView(dismissed=closed, more=len(dead) > MAX_AT_ONCE)
+
+    def dismiss_releases(self, jobs: Sequence[str]) -> DismissalsView:
+        """Dismiss the failed releases of the jobs that these ids and globs match; later ones are news again.
+
+        Raises:
+            NotFoundError: No such job is known.
+            StoreError: The table can't be read or written; ask again, what was done already stays done.
+        """
+        found = [
+            (account, row.key)
+            for account in self.archive.accounts
+            for row in self.table.query(account, *range_of("job"))
+            if matches_any(jobs, row.key.removeprefix(job_key("")))
+        ]
+        if not found:
+            raise not_found("job", ", ".join(jobs))
+        done = sum(until_written(partial(self._dismiss_release, *one), f"Row {one[1]}") for one in found)
+        return DismissalsView(dismissed=done, more=False)
+
+    def _dismiss_release(self, account: str, key: str) -> bool:
+        row, now = self.table.get(account, key), self.clock()
+        head = read_head(row, now) if row is not None else None
+        if row is None or head is None or not is_release_news(head, now):
+            return False
+        self.ledgers[account].commit_job(row, head, Slice(head=replace(head, release_dismissed_at=now)), now)
+        return True
 
     def _dead(self, webhook: str | None, event_id: str | None) -> Iterator[StoredDelivery]:
         if event_id is None:

@@ -4,7 +4,8 @@ Owns the sentences. Does not own the decisions (`changes.node_rules`, `polling.j
 it only explains. Pure.
 """
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -18,10 +19,14 @@ from shared.digests.mutes import Mute
 from shared.digests.rules import KnownToWebhook, News
 from shared.messages.events import Event, EventType
 from shared.messages.sentences import counted
+from shared.moments import as_utc
 from shared.patterns import matches_any
 from shared.state.jobs import JobHead, NodeRecord, OpenFailure, PhaseRecord, Reason, Tracking
 from shared.state.telling import Delivery, Refusal, WebhookState
 from shared.webhook import EVENT_TYPE_PREFIX, EVERYTHING, Webhook
+
+RELEASE_NEWS_FOR = timedelta(hours=24)
+"""How long the summary says that releases failed, unless somebody dismisses it."""
 
 _TRACKING = {
     Tracking.WATCHING: "The job is looked at in every cycle.",
@@ -101,6 +106,23 @@ def _why_untold(how: str, news: News, refusal: Refusal | None, mute: tuple[str, 
         name, until = mute[0], _text(mute[1].ends_at)
         return Matching.MUTED, f"Mute {name} holds the job back until {until}: the webhook is told when the mute ends."
     return Matching.TOLD_AS_STATE, f"{how} It has not been told since this event: the next message will say it."
+
+
+def release_failures(heads: Sequence[JobHead], now: datetime) -> list[str]:
+    """That releases failed lately, and on how many nodes; nothing when none did that nobody has dismissed."""
+    failed = [head for head in heads if is_release_news(head, now)]
+    if not failed:
+        return []
+    nodes, jobs = counted(sum(head.release.failed for head in failed), "node"), counted(len(failed), "job")
+    return [f"release failed on {nodes} of {jobs} within 24 hours: data may be left behind"]
+
+
+def is_release_news(head: JobHead, now: datetime) -> bool:
+    """Whether releases of a job failed lately and nobody has dismissed it: they are final, so nothing else ends it."""
+    at = head.release_failed_at
+    if at is None or now - as_utc(at) >= RELEASE_NEWS_FOR:
+        return False
+    return head.release_dismissed_at is None or as_utc(head.release_dismissed_at) < as_utc(at)
 
 
 def unmatched_events(webhook: Webhook) -> str | None:

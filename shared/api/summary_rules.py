@@ -26,7 +26,7 @@ from shared.api.job_views import (
     WebhooksView,
 )
 from shared.api.pools.views import views_of, worst_first
-from shared.api.reasons import called_wrong, not_all_taken, taken_nothing, unmatched_events
+from shared.api.reasons import called_wrong, not_all_taken, release_failures, taken_nothing, unmatched_events
 from shared.api.untold import since_of
 from shared.api.webhook_views import UntoldView
 from shared.batch.model import Phase
@@ -123,6 +123,7 @@ def build_summary(
     degraded = [
         *(f"{view.account}: {view.error.code}: {view.error.message}" for view in views if view.error),
         *_job_troubles([head for _, head in heads]),
+        *release_failures([head for _, head in heads], now),
         *(taken_nothing(state, untold.get(state.name)) for state in refused),
         *(not_all_taken(name, untold[name]) for name in _late(untold, {*failing, *disabled})),
         *(called_wrong(name, untold[name]) for name in sorted(untold) if untold[name].refused),

@@ -148,7 +148,8 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `failing_since` is the first of those that no success has followed, `succeeded_at` when one last succeeded.
     `missing_since` is when Batch first said that the job does not exist, None since it was last found.
     `vanished` says that the job was gone before it was seen completed, with open failures or although asked for.
-    `carried` is what heads before this one under the same id counted, None when this is the first.
+    `carried` is what heads before this one under the same id counted, None when this is the first. Somebody knows of
+    the release failures that ended before `release_dismissed_at`.
     """
 
     job_id: str
@@ -184,6 +185,7 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     missing_since: datetime | None = None
     vanished: bool = False
     carried: Carried | None = None
+    release_dismissed_at: datetime | None = None
     commit: str = ""
 
     @property
@@ -195,6 +197,14 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def filed_under(self) -> datetime | None:
         """The creation time under which the node chunks are kept."""
         return None if self.undated else self.creation_time
+
+    @property
+    def release_failed_at(self) -> datetime | None:
+        """When a release last failed; when the job last changed if Batch did not say, None when none has failed."""
+        if not self.release.failed:
+            return None
+        times = [one.last_seen for one in self.causes if one.phase is Phase.RELEASE and one.last_seen is not None]
+        return max(times, default=self.changed_at)
 
     @property
     def ever(self) -> Carried:

@@ -114,7 +114,14 @@ class EventRoutes(Struct, frozen=True, kw_only=True):
         """POST /api/dismissals."""
         Query(request, ROUTE["dismiss_deliveries"])
         asked = read_body(request, DismissalsRequest)
-        return json_answer(self.dismissal.dismiss(asked.webhook, asked.event_id))
+        if asked.jobs and (asked.webhook or asked.event_id):
+            raise _wrong("jobs", "must stand alone: it means failed releases, the others what was given up")
+        done = (
+            self.dismissal.dismiss_releases(asked.jobs)
+            if asked.jobs
+            else self.dismissal.dismiss(asked.webhook, asked.event_id)
+        )
+        return json_answer(done)
 
     def _accepted(self, body: RedeliveredView | RedeliveriesView, queued: Iterable[str]) -> Answer:
         # What belongs to no account is delivered with any of them.

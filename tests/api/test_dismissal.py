@@ -1,6 +1,7 @@
 """POST /api/dismissals: what was given up is no fault any more, and stays in the history."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -163,3 +164,62 @@ def test_one_that_is_sent_again_meanwhile() -> None:
     table.rival = True
     assert deployment.ask(dismiss, body={}).body["dismissed"] == 1
     assert len(list(table.query(ACCOUNT, *range_of(DeliveryState.DUE.value)))) == 1
+
+
+def _release_fails(deployment: Deployment, job: str, minutes_ago: float = 5) -> None:
+    ended = deployment.clock.now - timedelta(minutes=minutes_ago)
+    run = a_run(failed=True, ended=ended)
+    deployment.batch.add(a_job(job, state="terminating"), a_node(job, preparation=a_run(), release=run))
+
+
+def _reasons(deployment: Deployment) -> list[str]:
+    reasons: list[str] = deployment.ask(Routes.summary).body["reasons"]
+    return [reason for reason in reasons if "release" in reason]
+
+
+def test_failed_releases_are_no_secret() -> None:
+    """They are final and end nothing: for 24 hours the summary is degraded by them, then they are history."""
+    deployment = deploy(STALE_AFTER_SECONDS="86400")
+    _release_fails(deployment, "job-1")
+    _release_fails(deployment, "job-2")
+    deployment.poll()
+    body = deployment.ask(Routes.summary).body
+    words = "release failed on 2 nodes of 2 jobs within 24 hours: data may be left behind"
+    assert (body["status"], body["reasons"]) == ("degraded", [words])
+    deployment.clock.advance(hours=23.5)
+    assert _reasons(deployment)
+    deployment.clock.advance(hours=0.5)
+    assert not _reasons(deployment)
+
+
+def test_failed_releases_that_somebody_knows_of() -> None:
+    """Dismissed by job they are no reason any more, and the next one is."""
+    deployment = deploy()
+    _release_fails(deployment, "job-1")
+    _release_fails(deployment, "job-2")
+    deployment.poll()
+    assert deployment.ask(dismiss, body={"jobs": ["JOB-1"]}).body == {"dismissed": 1, "more": False}
+    assert _reasons(deployment)[0].startswith("release failed on 1 node of 1 job")
+    assert deployment.ask(dismiss, body={"jobs": ["*"]}).body["dismissed"] == 1
+    assert not _reasons(deployment)
+    assert deployment.ask(dismiss, body={"jobs": ["*"]}).body["dismissed"] == 0
+    deployment.clock.advance(minutes=2)
+    _release_fails(deployment, "job-1", minutes_ago=1)
+    deployment.poll()
+    assert _reasons(deployment)[0].startswith("release failed on 1 node of 1 job")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        pytest.param({"jobs": ["x"]}, 404, id="no such job"),
+        pytest.param({"jobs": ["*"], "webhook": "ops"}, 400, id="two things at once"),
+    ],
+)
+def test_refused_dismissals_of_releases(body: object, status: int) -> None:
+    """What can't be meant is refused."""
+    deployment = deploy()
+    _release_fails(deployment, "job-1")
+    deployment.poll()
+    assert deployment.ask(dismiss, body=body).status == status
+    assert _reasons(deployment)

@@ -72,6 +72,7 @@ type DiagnosticsView = {
 type DismissalsRequest = {
   webhook?: string | null;
   eventId?: string | null;
+  jobs?: Array<string>;
 };
 
 type DismissalsView = {

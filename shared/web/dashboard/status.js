@@ -1,7 +1,9 @@
 // The first thing asked: is anything wrong, and what.
 
 import { h, icon, mount } from "./elements.js";
-import { capital } from "./words.js";
+import { capital, count } from "./words.js";
+import { post, rounds } from "./api.js";
+import { act } from "./parts.js";
 
 /** @type {Record<string, Look>} */
 export const VERDICTS = {
@@ -51,11 +53,21 @@ export function showStatus(summary, connection) {
             ),
           ),
         ),
+        summary.reasons.some((reason) => reason.startsWith("release failed")) && knownReleases(),
         figures(summary),
         connection && h("p", { class: "note", role: "alert" }, connection),
       ];
     },
   );
+}
+
+function knownReleases() {
+  const dismiss = async () => {
+    const told = await post("dismissals", { jobs: ["*"] });
+    await rounds.reread();
+    return `The failed releases of ${count(told.dismissed, "job")} are dismissed.`;
+  };
+  return act("Dismiss the failed releases", dismiss, { "data-focus": "releases" });
 }
 
 /** @param {SummaryView} summary */
