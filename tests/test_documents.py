@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from local import readme_message
 from shared.messages.formats import FORMATS
 from shared.settings.catalog import PLATFORM_SETTINGS, SETTINGS
 from shared.settings.reader import SettingReader
@@ -145,3 +146,18 @@ def test_nothing_that_alerts_count_is_sampled() -> None:
     host = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))
     sampling = host["logging"]["applicationInsights"]["samplingSettings"]
     assert set(sampling["excludedTypes"].split(";")) == {"Request", "Exception", "Trace"}
+
+
+def test_the_readme_shows_what_slack_is_sent() -> None:
+    """The message in README.md is the one that the app sends now; `python -m local.readme_message` writes it anew."""
+    assert readme_message.part_of(readme_message.PAGE.read_text(encoding="utf-8")) == readme_message.part()
+
+
+def test_the_proof_of_an_installation_is_a_job_that_batch_takes() -> None:
+    """The JSON of the job on the page is well-formed, its preparation fails at once, and the same job is removed."""
+    page = (ROOT / "docs/operate.md").read_text(encoding="utf-8")
+    (job,) = re.findall(r"echo '({.*})' > proof.json", page)
+    made = json.loads(job)
+    assert made.keys() == {"id", "poolInfo", "jobPreparationTask"}
+    assert made["jobPreparationTask"] == {"commandLine": '/bin/sh -c "exit 1"'}
+    assert page.count(f"--job-id {made['id']}") == 2
