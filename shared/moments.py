@@ -3,9 +3,12 @@
 Owns the one comparable form and the one text of a time. Does not own durations.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
+
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""What was noted by somebody else may lie so far ahead; what lies further was noted before a clock jumped back."""
 
 
 def as_utc(moment: datetime | None) -> datetime:
@@ -13,6 +16,11 @@ def as_utc(moment: datetime | None) -> datetime:
     if moment is None:
         return datetime.min.replace(tzinfo=UTC)
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def is_to_come(noted: datetime, now: datetime) -> bool:
+    """Whether a moment that was noted as past lies ahead: a clock has jumped back since, and what follows is void."""
+    return noted > now + CLOCKS_DIFFER
 
 
 def time_text(moment: datetime | None) -> str:

@@ -239,7 +239,7 @@ class Summary(Struct, frozen=True, kw_only=True):
 
     def _may_nudge(self, account: str, now: datetime) -> bool:
         row, refresh = self._read_refresh(account)
-        if refresh.nudged_at is not None and now - refresh.nudged_at < NUDGE_EVERY:
+        if refresh.nudged_at is not None and timedelta(0) <= now - refresh.nudged_at < NUDGE_EVERY:
             return False
         return self._swap(account, row, replace(refresh, nudged_at=now))
 

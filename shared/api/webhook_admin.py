@@ -29,6 +29,7 @@ from shared.ledger.ledger import Ledger
 from shared.messages.events import EventType, Origin, webhook_event
 from shared.messages.format import Message
 from shared.messages.formats import format_of
+from shared.moments import is_to_come
 from shared.ports import Authorize, Clock, Insert, Replace, Row, Sender, Table
 from shared.redaction import clean
 from shared.state.rows import END, OWN, delivery_key, from_row, ping_key, read_webhook, to_columns, webhook_key
@@ -140,7 +141,8 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         """The moment of a ping, once it is certain that no other is made within PING_EVERY."""
         row = self.table.get(OWN, ping_key(name))
         now = self.clock()
-        ready = from_row(row, Ping).at + PING_EVERY if row else now
+        last = from_row(row, Ping).at if row else None
+        ready = now if last is None or is_to_come(last, now) else last + PING_EVERY
         columns = to_columns(Ping(at=now))
         operation = (
             Insert(key=ping_key(name), columns=columns)

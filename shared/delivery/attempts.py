@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.messages.format import Format
+from shared.moments import is_to_come
 from shared.redaction import clean
 from shared.retry_after import parse_retry_after
 from shared.state.telling import Attempt, Delivery, DeliveryState
@@ -32,8 +33,6 @@ GIVE_UP_AFTER = timedelta(hours=75)
 """What a failing webhook, which is only probed, has not taken for so long is dead."""
 PATIENCE = timedelta(minutes=1)
 """What a receiver gets that asks for patience and does not say how much."""
-CLOCKS_DIFFER = timedelta(minutes=1)
-"""What was noted by somebody else may lie so far ahead; what lies further was noted before a clock jumped back."""
 MAX_KEPT_ATTEMPTS = 10
 MAX_KEPT_ANSWER = 1024
 REFUSED_TRIES = 3
@@ -82,11 +81,6 @@ def is_due(delivery: Delivery, now: datetime, recovered_at: datetime | None = No
 def is_held(leased_until: datetime | None, now: datetime) -> bool:
     """Whether a lease goes on."""
     return leased_until is not None and now < leased_until and not is_to_come(leased_until - LEASE, now)
-
-
-def is_to_come(noted: datetime, now: datetime) -> bool:
-    """Whether a moment that was noted as past lies ahead: a clock has jumped back since, and what follows is void."""
-    return noted > now + CLOCKS_DIFFER
 
 
 def last_tried(delivery: Delivery) -> datetime:

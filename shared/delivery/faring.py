@@ -10,9 +10,10 @@ from enum import StrEnum
 
 from msgspec.structs import replace
 
-from shared.delivery.attempts import LONGEST_WAIT, Judgement, Verdict, is_to_come
+from shared.delivery.attempts import LONGEST_WAIT, Judgement, Verdict
 from shared.messages.events import Event, EventType, Origin, webhook_event
 from shared.messages.formats import format_of
+from shared.moments import is_to_come
 from shared.state.telling import Attempt, WebhookState
 from shared.webhook import Webhook
 

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from shared.delivery.attempts import is_to_come, wait_before
+from shared.delivery.attempts import wait_before
+from shared.moments import is_to_come
 from shared.state.telling import Pace, Told
 
 HOLD = timedelta(seconds=10)

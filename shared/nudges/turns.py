@@ -19,6 +19,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from shared.errors import PrepwatchError, RowConflictError, StoreError, StoreUnavailableError, UnreadableRowError
+from shared.moments import is_to_come
 from shared.ports import Clock, Column, Delete, Insert, Lanes, Pause, Replace, Row, Table
 from shared.state.rows import RUNNING, from_row, to_columns
 
@@ -117,7 +118,7 @@ class Turns(Struct, frozen=True, kw_only=True):
             running = _read(row)
             if running is not None and running.lease == lease:
                 return Turn(lease=lease, etag=row.etag)  # ours, and only the answer was lost
-            if running is None or running.leased_until <= self.clock():
+            if running is None or self._is_over(running):
                 etag = self._write(Replace(key=RUNNING, columns=self._columns(lease), etag=row.etag))
                 if etag is not None:
                     return Turn(lease=lease, etag=etag, waited=True)
@@ -157,6 +158,11 @@ class Turns(Struct, frozen=True, kw_only=True):
             turn.ended = True
             with suppress(StoreError):
                 self._write(turn.end())
+
+    def _is_over(self, running: Running) -> bool:
+        """Whether a turn has ended by itself, or was taken before a clock jumped back."""
+        now = self.clock()
+        return running.leased_until <= now or is_to_come(running.leased_until - LEASE, now)
 
     def _write(self, operation: Insert | Replace | Delete) -> str | None:
         """The row's new ETag, or None when it is not as the operation expects, or is deleted."""

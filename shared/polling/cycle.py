@@ -30,6 +30,7 @@ from shared.polling.heads import HeadKeeper, jobs_that_may_wait
 from shared.polling.heartbeat import Heartbeat
 from shared.polling.job import JobWatcher
 from shared.polling.job_listing import list_jobs, listing_start
+from shared.polling.last_cycle import read_last_cycle
 from shared.polling.nodes import NodeWatcher
 from shared.polling.poll_settings import PollSettings
 from shared.polling.request_counter import RequestCounter
@@ -38,7 +39,7 @@ from shared.polling.tails import Tails
 from shared.polling.watching import JobRound, Progress, write_cycle_line, write_skipped_line
 from shared.ports import BatchService, Clock, Lanes, Row, Table
 from shared.state.jobs import Cycle
-from shared.state.rows import CYCLE, OWN, from_row
+from shared.state.rows import OWN
 
 
 class CycleReport(Struct, frozen=True, kw_only=True):
@@ -271,5 +272,4 @@ class Poller(Struct, frozen=True, kw_only=True):
         return self._read_cycle()
 
     def _read_cycle(self) -> tuple[Row | None, Cycle | None]:
-        row = self.table.get(self.account, CYCLE)
-        return row, from_row(row, Cycle) if row else None
+        return read_last_cycle(self.table, self.account, self.clock())

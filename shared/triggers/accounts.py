@@ -16,9 +16,8 @@ from shared.nudges.nudge import DELIVERIES_QUEUE, POLLS_QUEUE, Nudge
 from shared.nudges.nudger import Nudger
 from shared.nudges.wakes import Wakes
 from shared.polling.cycle import CycleReport, Poller
+from shared.polling.last_cycle import read_last_cycle
 from shared.ports import Clock, Table
-from shared.state.jobs import Cycle
-from shared.state.rows import CYCLE, from_row
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -87,10 +86,10 @@ class AccountPolls(Struct, frozen=True, kw_only=True):
 
     def _last_cycle(self, account: str) -> datetime:
         try:
-            row = self.table.get(account, CYCLE)
-            return from_row(row, Cycle).started_at if row else _NEVER
+            _, last = read_last_cycle(self.table, account, self.clock())
         except UnreadableRowError:
             return _NEVER  # polling it says what is wrong with the row
+        return last.started_at if last else _NEVER
 
 
 def polled_here(last: Mapping[str, datetime], refused: Collection[str], oldest: datetime) -> list[str]:

@@ -1,0 +1,54 @@
+"""The cycle row of an account as it is read, and as it is believed.
+
+Owns what becomes of moments in it that are still to come: a clock that has jumped back since wrote them down, and
+nothing may wait for them. Does not own how the row changes (`polling.cycle_rules`).
+"""
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from shared.moments import CLOCKS_DIFFER, is_to_come
+from shared.polling.cycle_rules import LONGEST_PATIENCE
+from shared.polling.job_listing import LISTING_OVERLAP
+from shared.ports import Row, Table
+from shared.state.jobs import Cycle
+from shared.state.rows import CYCLE, from_row
+
+
+def read_last_cycle(table: Table, account: str, now: datetime) -> tuple[Row | None, Cycle | None]:
+    """The row, and the cycle as it is believed now; None and None before the first.
+
+    Raises:
+        StoreUnavailableError: The table gave no answer.
+        UnreadableRowError: Nobody can tell how the last cycle went.
+    """
+    row = table.get(account, CYCLE)
+    return row, believed(from_row(row, Cycle), now) if row else None
+
+
+def believed(cycle: Cycle, now: datetime) -> Cycle:
+    """The cycle with nothing that is still to come: what was read then was read by now.
+
+    So jobs are listed from now on again, a poll that is asked for begins, and blindness counts from now.
+    """
+    return replace(
+        cycle,
+        # What is asked for now was asked for later than that.
+        started_at=_past(cycle.started_at, now, now - CLOCKS_DIFFER),
+        finished_at=_past(cycle.finished_at, now, now),
+        read_up_to=_past(cycle.read_up_to, now, now) if cycle.read_up_to else None,
+        listed_from=_past(cycle.listed_from, now, now - LISTING_OVERLAP) if cycle.listed_from else None,
+        not_before=_kept(cycle.not_before, now + LONGEST_PATIENCE),
+        waiting={job: _past(since, now, now) for job, since in cycle.waiting.items()},
+        waiting_unnamed_since=_past(cycle.waiting_unnamed_since, now, now) if cycle.waiting_unnamed_since else None,
+    )
+
+
+def _past(noted: datetime, now: datetime, instead: datetime) -> datetime:
+    return instead if is_to_come(noted, now) else noted
+
+
+def _kept(not_before: datetime | None, latest: datetime) -> datetime | None:
+    """When Batch may be asked again; None for a moment that is later than anybody waits."""
+    return None if not_before is None or is_to_come(not_before, latest) else not_before
