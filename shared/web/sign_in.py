@@ -29,7 +29,10 @@ def check_sign_in(environment: Mapping[str, str], headers: Mapping[str, str]) ->
     if not is_required(environment):
         return
     if environment.get(_PLATFORM_SWITCH, "").lower() != "true":
-        message = f"{REQUIRED} is true, but the platform's sign-in is off: switch it on, or remove the setting."
+        message = (
+            f"{REQUIRED} is true, but {_PLATFORM_SWITCH} does not say that the platform's sign-in is on. Switch it on; "
+            "if it is, or to go back to keys: azd env set SIGN_IN_CLIENT_ID '' && azd provision."
+        )
         raise RequestError(403, "SignInIsOff", message)
     if not headers.get(_PRINCIPAL):
         raise RequestError(401, "NotSignedIn", "Sign in to use this.")

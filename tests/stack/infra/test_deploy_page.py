@@ -18,6 +18,9 @@ PLACEHOLDERS = {
     "https://...": "https://receiver.example/hook",
     "whsec_...": SECRET,
     "$APP": CLIENT,
+    "$SECRET": SECRET,
+    "$ADDRESS": "https://receiver.example/hook",
+    '"$(cat secrets.json)"': f"""'{{"OPS_URL":"https://receiver.example/hook","TICKETS_SECRET":"{SECRET}"}}'""",
 }
 
 
