@@ -110,7 +110,7 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
             yield Check(
                 name="webhooks",
                 ok=False,
-                message="No webhook is configured: nobody is told of failures.",
+                message="No webhook is configured: nobody is notified of failures.",
                 remedy="Set WEBHOOK_URL and WEBHOOK_SECRET, or WEBHOOKS.",
             )
 

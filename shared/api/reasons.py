@@ -29,12 +29,12 @@ RELEASE_NEWS_FOR = timedelta(hours=24)
 """How long the summary says that releases failed, unless somebody dismisses it."""
 
 _TRACKING = {
-    Tracking.WATCHING: "The job is looked at in every cycle.",
-    Tracking.SETTLED: "The job is over, or the settings no longer name it, and it is not looked at any more.",
+    Tracking.WATCHING: "The job is read in every poll.",
+    Tracking.SETTLED: "The job is finished, or the settings no longer name it, and it is not read any more.",
     Tracking.NO_PREPARATION_TASK: "The job has no preparation task, so there is nothing to watch.",
     Tracking.GONE: "Batch does not know the job any more.",
-    Tracking.UNREACHABLE: "The job could not be looked at in three cycles in a row; the summary says why.",
-    Tracking.STOPPED: "Somebody asked to leave the job alone: it is not looked at until it is asked for by PUT.",
+    Tracking.UNREACHABLE: "The job could not be read in three polls in a row; the summary says why.",
+    Tracking.STOPPED: "Somebody asked to stop watching the job: it is not read until it is asked for by PUT.",
 }
 
 
@@ -62,14 +62,14 @@ def explain_phase(head: JobHead, record: NodeRecord, phase: Phase, run: PhaseRec
 def match(webhook: Webhook, event: Event, *, owed: Delivery | None) -> tuple[Matching, str]:
     """How a webhook relates to an event, and why; `owed` is the delivery of it that is on record, None without one."""
     if owed is not None:
-        return Matching.OWED, f"The event was owed to this webhook; {_what_came_of(owed)}"
+        return Matching.OWED, f"The event was to be sent to this webhook; {_what_came_of(owed)}"
     if not webhook.enabled:
         return Matching.SWITCHED_OFF, "The webhook is switched off in the settings."
     if closed := _closed_filters(webhook, event):
         return Matching.FILTERED, f"The webhook's filters do not let the event pass: {', '.join(closed)}."
     unknown = (
-        "The webhook matches now, but was not owed the event: it was added or changed later, or the delivery is older "
-        "than the retention. It can be sent by redelivery."
+        "The webhook matches now, but was not to be sent the event: it was added or changed later, or the delivery is "
+        "older than the retention. It can be sent by redelivery."
     )
     return Matching.NOT_OWED, unknown
 

@@ -88,7 +88,7 @@ class Redelivery(Struct, frozen=True, kw_only=True):
         else:
             targets = self._targets(stored, owed)
             if not targets:
-                message = "No configured webhook was owed this event or wants it now"
+                message = "No configured webhook was to be sent this event, or wants it now"
                 raise ConflictError(message, target="eventId", reason="NoRecipient", name_by="webhook")
 
         # apply

@@ -133,7 +133,7 @@ def build_summary(
         *([] if heartbeat_waits_for is None else [f"no heartbeat is sent: {waiting_words(heartbeat_waits_for)}"]),
         *([_given_up(deliveries.dead)] if deliveries.dead else []),
         *([nudges] if nudges else []),
-        *([] if has_webhooks else ["no webhook is configured, so nobody is told of failures"]),
+        *([] if has_webhooks else ["no webhook is configured, so nobody is notified of failures"]),
     ]
     wrong = _failures([head for _, head in heads])
     cut = heads[page.skip : page.skip + page.top]
@@ -248,7 +248,7 @@ def _worst_first(account: str, head: JobHead) -> tuple[object, ...]:
 
 def _job_troubles(heads: Sequence[JobHead]) -> list[str]:
     unreachable = sum(head.tracking is Tracking.UNREACHABLE for head in heads)
-    return [f"{counted(unreachable, 'job')} can't be looked at"] if unreachable else []
+    return [f"{counted(unreachable, 'job')} can't be read"] if unreachable else []
 
 
 def _failures(heads: Sequence[JobHead]) -> list[str]:
@@ -285,7 +285,7 @@ def _late(untold: Mapping[str, UntoldView], known: Collection[str]) -> list[str]
 
 
 def _given_up(number: int) -> str:
-    return "1 delivery was given up" if number == 1 else f"{number} deliveries were given up"
+    return "1 message is undeliverable" if number == 1 else f"{number} messages are undeliverable"
 
 
 def _sum(counts: Iterable[PhaseCounts]) -> PhaseCounts:

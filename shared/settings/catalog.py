@@ -69,7 +69,7 @@ SETTINGS = (
     Setting(
         name="STALE_AFTER_SECONDS",
         default="300",
-        meaning="An account with a job that was not looked at for so long is stale: at least two poll intervals "
+        meaning="An account with a job that was not read for so long is stale: at least two poll intervals "
         "and POLL_BUDGET_SECONDS, which is also the default where that is more. After a crash polls pause for up to "
         "two minutes, which should fit into it too.",
     ),

@@ -51,7 +51,7 @@ JOBS = (
         function="summary",
         method="GET",
         template="summary",
-        summary="How things stand, polled first when what is known is too old",
+        summary="The status of all jobs, polled first when it is too old",
         parameters=(
             whole(
                 "maxAge", "Seconds: accounts that are read up to an older moment are polled first; 0 = all.", 0, 86_400
@@ -75,7 +75,7 @@ JOBS = (
         function="track_job",
         method="PUT",
         template="jobs/{jobId}",
-        summary="Watch a job",
+        summary="Start watching a job",
         parameters=(_JOB, ACCOUNT),
         replies=(answers(TrackedJobView, "It was known."), answers(TrackedJobView, "It is watched from now on.", 201)),
         errors=_TRYING_BATCH,
@@ -84,9 +84,9 @@ JOBS = (
         function="untrack_job",
         method="DELETE",
         template="jobs/{jobId}",
-        summary="Leave a job alone until it is put again",
+        summary="Stop watching a job until it is put again",
         parameters=(_JOB, ACCOUNT),
-        replies=(answers(TrackedJobView, "It is left alone; its open failures are closed."),),
+        replies=(answers(TrackedJobView, "It is not watched any more; its open failures are closed."),),
         errors=(400, 401, 404, 409, 500, 503),
     ),
     Route(
@@ -119,7 +119,7 @@ JOBS = (
         function="explain_node",
         method="GET",
         template="jobs/{jobId}/nodes/{nodeId}",
-        summary="Why somebody was, or was not, told about a node",
+        summary="Why a node was, or was not, announced, and to whom",
         parameters=(
             _JOB,
             path("nodeId", "The node's id."),

@@ -34,7 +34,7 @@ WEBHOOKS = (
         function="list_webhooks",
         method="GET",
         template="webhooks",
-        summary="The webhooks and how they fare",
+        summary="The webhooks and their health",
         parameters=(TOP, SKIP),
         replies=tagged_replies(WebhooksListView, description="A page of webhooks; never a secret."),
     ),
@@ -53,7 +53,7 @@ WEBHOOKS = (
         template="webhooks/{name}/enable",
         summary="Send to a webhook again",
         parameters=(_WEBHOOK,),
-        replies=(answers(WebhookView, "How it fares now."),),
+        replies=(answers(WebhookView, "Its state now."),),
         errors=(400, 401, 404, 409, 500, 503),
     ),
     Route(
@@ -62,7 +62,7 @@ WEBHOOKS = (
         template="webhooks/{name}/disable",
         summary="Send nothing more to a webhook",
         parameters=(_WEBHOOK,),
-        replies=(answers(WebhookView, "How it fares now."),),
+        replies=(answers(WebhookView, "Its state now."),),
         errors=(400, 401, 404, 409, 500, 503),
     ),
 )
@@ -72,7 +72,7 @@ MUTES = (
         function="list_mutes",
         method="GET",
         template="mutes",
-        summary="What chat and pager are not told",
+        summary="The mutes of chat and pager",
         parameters=(TOP, SKIP),
         replies=tagged_replies(MutesView, description="A page of mutes."),
     ),
@@ -100,7 +100,7 @@ SYSTEM = (
         function="metrics",
         method="GET",
         template="metrics",
-        summary="How things stand in numbers, as OpenMetrics",
+        summary="The status in numbers, as OpenMetrics",
         replies=(Reply(description="Metrics.", media=METRICS),),
     ),
     Route(
@@ -121,7 +121,7 @@ SYSTEM = (
         function="health",
         method="GET",
         template="health",
-        summary="Whether the state is fresh",
+        summary="Whether every account is read in time",
         replies=(
             answers(HealthView, "It is; reasons name what is wrong beside that."),
             answers(HealthView, "It is not, or it is not known.", status=503),

@@ -116,7 +116,7 @@ def _stale(deployment: Deployment) -> None:
             id="stuck",
         ),
         pytest.param(_denied, "degraded", [f"{ACCOUNT}: AuthenticationFailed: No role."], id="account denied"),
-        pytest.param(_unreachable, "degraded", ["1 job can't be looked at"], id="job unreachable"),
+        pytest.param(_unreachable, "degraded", ["1 job can't be read"], id="job unreachable"),
         pytest.param(
             _failing_webhook,
             "failing",
@@ -143,14 +143,14 @@ def _stale(deployment: Deployment) -> None:
             [
                 "preparation failed on 1 node of 1 job",
                 "webhook ops is disabled",
-                "1 delivery was given up",
+                "1 message is undeliverable",
             ],
             id="webhook disabled",
         ),
         pytest.param(
             _unreadable,
             "degraded",
-            ["1 job can't be looked at"],
+            ["1 job can't be read"],
             id="row of a newer version",
         ),
         pytest.param(
@@ -178,7 +178,7 @@ def test_no_webhook() -> None:
     deployment.poll()
     told = deployment.ask(Routes.summary)
     assert told.body["status"] == "degraded"
-    assert told.body["reasons"] == ["no webhook is configured, so nobody is told of failures"]
+    assert told.body["reasons"] == ["no webhook is configured, so nobody is notified of failures"]
 
 
 def test_body() -> None:
@@ -349,7 +349,7 @@ def test_what_concerns_no_account_and_died_is_said() -> None:
     dead = Put(key=delivery_key(DeliveryState.DEAD, "ops", "x"), columns={"v": 1})
     deployment.table.transact(OWN, [dead])
     body = deployment.ask(Routes.summary, {"account": ACCOUNT}).body
-    assert (body["status"], body["reasons"]) == ("degraded", ["1 delivery was given up"])
+    assert (body["status"], body["reasons"]) == ("degraded", ["1 message is undeliverable"])
     assert body["deliveries"] == {"due": 0, "dead": 1, "oldestDueSince": None}
 
 
