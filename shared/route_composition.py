@@ -147,5 +147,6 @@ def _system_routes(parts: Parts, untold: UntoldReader) -> SystemRoutes:
             ),
             storage_account=(urlsplit(storage.table_service_uri or "").hostname or "").split(".")[0] or None,
             stderr_tail_bytes=settings.stderr_tail_bytes,
+            batch_api_version=settings.batch_api_version,
         ),
     )

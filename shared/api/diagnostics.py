@@ -25,6 +25,8 @@ DIAGNOSTICS = "diagnostics"
 """The row that is written and deleted again."""
 NO_TOKEN = "CredentialUnavailable"  # noqa: S105 - an error's code
 TRY_WITHIN = timedelta(seconds=10)
+OLD_AFTER = timedelta(days=2 * 365)
+"""From then on a version of the Batch API is named: Batch withdraws old ones, and says so a while before."""
 
 _REFRESH = '/config/configreferences/appsettings/refresh?api-version=2022-03-01"'
 _VAULT_ROLE = "Key Vault Secrets User"
@@ -84,6 +86,7 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
     identity: Identity
     storage_account: str | None
     stderr_tail_bytes: int
+    batch_api_version: str
 
     def run(self) -> tuple[Check, ...]:
         """What was tried, in the order in which one thing needs another; never raises for what is found."""
@@ -92,6 +95,7 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
     def _checks(self) -> Iterator[Check]:
         for origin in self.origins:
             yield from self._account(origin)
+        yield from self._version()
         yield self._state()
         yield self._queue()
         for webhook in self.webhooks.values():
@@ -112,6 +116,17 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
                 ok=False,
                 message="No webhook is configured: nobody is notified of failures.",
                 remedy="Set WEBHOOK_URL and WEBHOOK_SECRET, or WEBHOOKS.",
+            )
+
+    def _version(self) -> Iterator[Check]:
+        """The version of the Batch API, when it is old: nothing is wrong yet."""
+        # As text: a version need not be a day of the calendar.
+        if self.batch_api_version[:10] < f"{self.clock() - OLD_AFTER:%Y-%m-%d}":
+            yield Check(
+                name="Batch API version",
+                ok=True,
+                message=f"{self.batch_api_version} works, and is older than two years.",
+                remedy="Set BATCH_API_VERSION to a newer one, for example 2025-06-01, and look here again.",
             )
 
     def _events(self) -> Iterator[Check]:

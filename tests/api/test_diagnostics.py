@@ -46,10 +46,30 @@ def test_everything_is_tried() -> None:
         f"token for {ACCOUNT}",
         *(f"{what} of {ACCOUNT}" for what in ("job listing", "status listing", "task counts")),
     ]
-    assert list(checks) == [*batch, "table write", "queue write", "webhook ops", "messages to ops"]
+    assert list(checks) == [*batch, "Batch API version", "table write", "queue write", "webhook ops", "messages to ops"]
     assert _bad(checks) == []
     assert checks[f"job listing of {ACCOUNT}"]["message"] == "It may be asked; jobs on its first page: 1."
     assert f"file read of {ACCOUNT}" in _try(_deployment(STDERR_TAIL_BYTES="100"))
+
+
+@pytest.mark.parametrize(
+    ("version", "named"),
+    [
+        ("2024-07-01.20.0", True),
+        ("2024-11-15", False),
+        ("2099-13-45", False),
+        ("2018-12-01.8.0", True),
+        ("2025-06-01", False),
+    ],
+)
+def test_an_old_version_is_named(version: str, named: bool) -> None:  # noqa: FBT001 - a column of the table
+    """A version of the Batch API that is older than two years is named with what to do, and is no failure."""
+    checks = _try(_deployment(BATCH_API_VERSION=version))
+    assert ("Batch API version" in checks) is named
+    assert _bad(checks) == []
+    if named:
+        assert version in checks["Batch API version"]["message"]
+        assert "BATCH_API_VERSION" in checks["Batch API version"]["remedy"]
 
 
 def test_every_account_is_tried() -> None:
