@@ -15,6 +15,7 @@ from shared.batch.model import Outcome, Phase
 from shared.batch.outcomes import outcome_of
 from shared.batch.texts import clean_status
 from shared.batch.wire import decode_status, split_entries
+from shared.batch.written import as_written, written_status
 from shared.messages.events import Origin
 from shared.patterns import valid_job_id
 from shared.ports import BatchService, ListingOptions, StatusPage, Table
@@ -94,7 +95,7 @@ class NodeLister(Struct, frozen=True, kw_only=True):
         if not valid_job_id(job_id):
             raise not_found("job", job_id)
         page = self.batch[self._account(job_id, account)].list_status_page(job_id, options, link=link)
-        value = [clean_status(decode_status(entry)) for entry in split_entries(page.value)]
+        value = [written_status(clean_status(decode_status(entry))) for entry in split_entries(page.value)]
         return replace(page, value=msgspec.json.encode(value))
 
     def _records(self, origin: Origin, head: JobHead) -> Iterator[NodeRecord]:
@@ -146,4 +147,6 @@ def node_view(record: NodeRecord) -> NodeView:
 def _phase_view(run: PhaseRecord | None) -> PhaseView | None:
     if run is None:
         return None
-    return PhaseView(outcome=outcome_of(run.info), reason=run.reason, event_id=run.event_id, execution=run.info)
+    return PhaseView(
+        outcome=outcome_of(run.info), reason=run.reason, event_id=run.event_id, execution=as_written(run.info)
+    )

@@ -56,7 +56,8 @@ class FailureInfo(Struct, frozen=True, kw_only=True, omit_defaults=True, rename=
 class ExecutionInfo(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel", gc=False):
     """JobPreparationTaskExecutionInformation, and JobReleaseTaskExecutionInformation, which lacks the retries.
 
-    `start_time` is when the task last started on the node and so tells one run from the next.
+    `start_time` is when the task last started on the node and so tells one run from the next. `digits` are those of the
+    fractions of the three times as Batch wrote them, each empty where six say it all, None where they do for all three.
     """
 
     start_time: datetime | None = None
@@ -70,6 +71,7 @@ class ExecutionInfo(Struct, frozen=True, kw_only=True, omit_defaults=True, renam
     container_info: ContainerInfo | None = None
     task_root_directory: str | None = None
     task_root_directory_url: str | None = None
+    digits: tuple[str, str, str] | None = field(default=None, name="-digits")
 
 
 class NodeStatus(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel", gc=False):

@@ -17,6 +17,7 @@ from msgspec import Raw, Struct, field, structs
 
 from shared.batch.mending import REFUSED, elements, in_utc, is_no_time, members, read, read_entry, refusal
 from shared.batch.model import ExecutionInfo, NodeStatus
+from shared.batch.written import with_digits
 from shared.errors import HostileAnswerError, RejectedRequestError
 
 # From this version on versions are plain dates, and the query name is written differently.
@@ -130,9 +131,9 @@ def decode_status(raw: Raw | bytes) -> NodeStatus:
     status = read_entry(_STATUS, raw, "a status")
     preparation = _with_utc(status.preparation, "jobPreparationTaskExecutionInfo")
     release = _with_utc(status.release, "jobReleaseTaskExecutionInfo")
-    if preparation is status.preparation and release is status.release:
-        return status
-    return structs.replace(status, preparation=preparation, release=release)
+    if preparation is not status.preparation or release is not status.release:
+        status = structs.replace(status, preparation=preparation, release=release)
+    return with_digits(status, raw)
 
 
 def _checked_node(node_id: str | None) -> str:

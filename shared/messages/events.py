@@ -16,6 +16,7 @@ from msgspec import Struct
 from shared.batch.causes import cause_of
 from shared.batch.model import Phase
 from shared.batch.outcomes import ended_at
+from shared.batch.written import as_written
 from shared.messages.ids import event_id, occurrence_id
 from shared.moments import as_utc, time_text
 from shared.redaction import clean
@@ -119,7 +120,7 @@ def node_entry(origin: Origin, head: JobHead, change: Change) -> NodeEntry:
     identity = _NodeIdentity(
         occurrence_id=occurrence, pool_id=node.pool_id, node_id=node.node_id, node_url=node.node_url
     )
-    members = [msgspec.json.encode(identity)[1:-1], msgspec.json.encode(info)[1:-1]]
+    members = [msgspec.json.encode(identity)[1:-1], msgspec.json.encode(as_written(info))[1:-1]]
     if change.opened is not None:
         members.append(b'"failedAt":%b' % msgspec.json.encode(time_text(change.opened.since) or None))
     for name, tail in ((b"stderrTail", change.stderr_tail), (b"stdoutTail", change.stdout_tail)):

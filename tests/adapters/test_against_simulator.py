@@ -87,6 +87,7 @@ def test_a_listing_is_read_to_its_end(account: Simulator, version: str) -> None:
             message="The task exited.",
             details=(NameValuePair(name="Message", value="unexpected"),),
         ),
+        digits=("1234567", "", ""),
     )
 
 

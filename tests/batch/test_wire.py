@@ -106,6 +106,7 @@ def test_every_field_of_the_operation_is_read() -> None:
             details=(NameValuePair(name="FilePath", value="f"), NameValuePair()),
         ),
         container_info=ContainerInfo(container_id="c", state="exited", error="e"),
+        digits=("", "", "1234567"),
     )
 
 

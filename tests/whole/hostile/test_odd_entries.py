@@ -8,6 +8,7 @@ import pytest
 
 from shared.batch.model import UNREADABLE
 from shared.polling.cycle import CycleReport
+from shared.web.routes import Routes
 from tests.support.fakes import FakeClock
 from tests.support.hostile_batch import JSON, Play, account, failed_node, job_of, json_reply, page
 from tests.support.scripted_http import Reply
@@ -222,3 +223,23 @@ def test_a_job_that_answers_with_another_id_is_no_answer() -> None:
 
     assert [job["jobId"] for job in app.summary()["value"]] == ["job"]
     assert (app.job("job")["state"], app.job("job")["error"]["code"]) == ("active", "InvalidAnswer")
+
+
+def test_times_are_shown_as_batch_wrote_them() -> None:
+    """The event, the stored nodes and the live ones show all digits of a time, and a second look tells nothing anew."""
+    times = {"startTime": "2026-11-01T10:20:31.9999999Z", "endTime": "2026-11-01T10:20:32.1234567Z"}
+    plays = {"job": page(_node("n-1", **times))}
+    with account(plays) as batch:
+        app = whole_app(batch.url, clock=FakeClock(), FIRST_SIGHT_SECONDS="31536000")
+        app.poll()
+        plays["job"] = page(_node("n-1", **times), _node("n-2", **times))
+        app.poll()
+        live = app.ask(Routes.list_live_nodes, route={"jobId": "job"})["value"]
+        stored = app.nodes("job")
+
+    told = [node for event in app.post.events("preparation.failed") for node in event["data"]["nodes"]]
+    runs = [*told, *(node["preparation"]["execution"] for node in stored)]
+    runs += [node["jobPreparationTaskExecutionInfo"] for node in live]
+    assert [node["nodeId"] for node in told] == ["n-1", "n-2"]
+    assert len(runs) == 6
+    assert all({name: run[name] for name in times} == times for run in runs)
