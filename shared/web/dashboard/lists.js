@@ -8,13 +8,23 @@ const LEAST_SOUGHT = 6;
 
 /** @type {Lists} */
 export const side = {
-  ...{ webhooks: null, mutes: null, events: null, trends: null, trendsOf: "", found: [], jobs: 200, seen: "" },
+  ...{
+    webhooks: null,
+    mutes: null,
+    pools: null,
+    events: null,
+    trends: null,
+    trendsOf: "",
+    found: [],
+    jobs: 200,
+    seen: "",
+  },
   ...{ trouble: {}, more: 12 },
 };
 
 /**
  * Read a list; what fails is said in its own section and keeps the others alive.
- * @param {"webhooks" | "mutes" | "events"} name
+ * @param {"webhooks" | "mutes" | "events" | "pools"} name
  * @param {string} path
  */
 async function readList(name, path) {
@@ -64,6 +74,6 @@ async function readFound() {
 export async function readSide() {
   await Promise.all([
     ...[readList("webhooks", "webhooks"), readList("mutes", "mutes"), readList("events", eventsPath())],
-    ...[readTrends(), readFound()],
+    ...[readList("pools", "pools?top=200"), readTrends(), readFound()],
   ]);
 }

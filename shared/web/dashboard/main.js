@@ -7,7 +7,7 @@ import { ApiError, get, KEY, query, tags, rounds } from "./api.js";
 import { act, closeDialog } from "./parts.js";
 import { eventsPath, readSide, side, trendsPath } from "./lists.js";
 import { drawMark, NodeMap } from "./nodemap.js";
-import { showStatus, VERDICTS } from "./status.js";
+import { showPools, showStatus, VERDICTS } from "./status.js";
 import { showJobs } from "./overview.js";
 import { chosen } from "./nodes.js";
 import { findJob, showJob } from "./job.js";
@@ -48,6 +48,7 @@ function refreshView() {
   part("forget").hidden = !sessionStorage.getItem(KEY);
   if (!page.summary) return;
   showJobs(page.summary);
+  showPools();
   showJob(page.summary);
   showSide(page.summary);
   showDialog();

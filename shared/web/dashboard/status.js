@@ -1,9 +1,11 @@
-// The first thing asked: is anything wrong, and what.
+// The first thing asked: is anything wrong, and what; and which pools have nodes that can't work.
 
-import { h, icon, mount } from "./elements.js";
-import { capital, count } from "./words.js";
-import { post, rounds } from "./api.js";
-import { act } from "./parts.js";
+import { h, icon, mount, part } from "./elements.js";
+import { capital, count, moment } from "./words.js";
+import { readAddress } from "./address.js";
+import { get, post, query, rounds } from "./api.js";
+import { act, copyButton, dialog, link } from "./parts.js";
+import { side } from "./lists.js";
 
 /** @type {Record<string, Look>} */
 export const VERDICTS = {
@@ -85,4 +87,90 @@ function figures(summary) {
     one(deliveries.due, "messages waiting"),
     one(deliveries.dead, "undeliverable", true),
   );
+}
+
+/** Pools that are gone, or have nodes that can't work; with a job chosen only the one that it runs in. */
+export function showPools() {
+  const at = readAddress();
+  const pools = (side.pools ?? []).filter(
+    (pool) =>
+      (pool.gone || pool.unable > 0 || pool.since) &&
+      (!at.job || pool.jobs.some((job) => job.toLowerCase() === at.job.toLowerCase())),
+  );
+  part("pools").hidden = pools.length === 0;
+  mount("pools", pools, () => [
+    h("div", { class: "head" }, h("h2", { id: "pools-title" }, "Pools with nodes that can't work")),
+    h("ul", { class: "list" }, pools.map(poolItem)),
+  ]);
+}
+
+/** @param {PoolView} pool */
+function poolItem(pool) {
+  const all = Object.values(pool.nodes).reduce((sum, number) => sum + number, 0);
+  const states = Object.entries(pool.nodes).map(([state, number]) => `${number.toLocaleString("en")} ${state}`);
+  return h(
+    "li",
+    { class: "hook" },
+    h(
+      "div",
+      { class: "line" },
+      h("b", { class: "id" }, pool.poolId),
+      h(
+        "span",
+        { class: "tag bad" },
+        pool.gone ? "gone" : pool.able ? `${pool.unable} of ${count(all, "node")} can't work` : "no node can work",
+      ),
+      h(
+        "span",
+        { class: "acts" },
+        copyButton(pool.poolId, `id of pool ${pool.poolId}`),
+        pool.unable > 0 &&
+          act("Show nodes", () => showPoolNodes(pool), {
+            "aria-label": `Show nodes of ${pool.poolId} that can't work`,
+            "data-focus": `pool ${pool.account} ${pool.poolId}`,
+          }),
+      ),
+    ),
+    h("p", {}, `${pool.account}: ${states.join(", ") || "no nodes"}`, pool.since && [", since ", moment(pool.since)]),
+    pool.jobs.length > 0 &&
+      h(
+        "p",
+        {},
+        `${count(pool.jobCount, "job")}: `,
+        pool.jobs.slice(0, 5).flatMap((job) => [link({ account: pool.account, job }, { class: "id" }, job), " "]),
+        pool.jobCount > 5 && "…",
+      ),
+  );
+}
+
+/** @param {PoolView} pool */
+async function showPoolNodes(pool) {
+  /** @type {PoolNodesView} */
+  const found = await get(
+    `pools/${encodeURIComponent(pool.poolId)}/nodes${query({ account: pool.account, top: 200 })}`,
+  );
+  dialog(
+    `Nodes of ${pool.poolId} that can't work`,
+    h("p", { class: "soft block" }, `${count(found.value.length, "node")}, as Batch says now.`),
+    h(
+      "ul",
+      { class: "list" },
+      found.value.map((node) => {
+        const error = node.errors?.[0] ?? node.startTaskInfo?.failureInfo;
+        return h(
+          "li",
+          { class: "hook" },
+          h(
+            "div",
+            { class: "line" },
+            h("b", { class: "id" }, node.id ?? ""),
+            h("span", { class: "tag bad" }, node.state ?? "unknown"),
+            node.id && copyButton(node.id, `id of node ${node.id}`),
+          ),
+          error && h("p", {}, `${error.code ?? ""}: ${error.message ?? ""}`),
+        );
+      }),
+    ),
+  );
+  return "";
 }

@@ -25,12 +25,13 @@ interface Lists {
   webhooks: WebhookView[] | null;
   mutes: MuteView[] | null;
   events: EventView[] | null;
+  pools: PoolView[] | null;
   trends: TrendsView | null;
   trendsOf: string;
   found: string[];
   jobs: number;
   seen: string;
-  trouble: Partial<Record<"webhooks" | "mutes" | "events" | "trends", string>>;
+  trouble: Partial<Record<"webhooks" | "mutes" | "events" | "pools" | "trends", string>>;
   more: number;
 }
 

@@ -1,0 +1,99 @@
+"""What people look for on the dashboard, each against the real app over a table in memory."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+from playwright.sync_api import Page, expect
+
+from shared.batch.model import JobExecutionInfo
+from shared.batch.pools import ComputeNode, NodeError
+from tests.stack.browser.browser import grave_violations
+from tests.stack.browser.conftest import Visitor
+from tests.stack.browser.served_app import serving
+from tests.support.deployment import NOW, Deployment, a_job, a_node, a_run, deploy
+
+NODE = "tvmps_03c1a2b94be0f7d1c5e88b0f2a9d47e6c1a50042d8f3b7e9_d"
+
+
+def _a_job_in(pool: str, name: str) -> object:
+    return replace(a_job(name), execution_info=JobExecutionInfo(pool_id=pool))
+
+
+@pytest.fixture
+def deployment() -> Deployment:
+    """An app with a failing job in pool-cpu, another whose only node failed, and a pool with an unusable node."""
+    made = deploy()
+    failed = a_run(failed=True)
+    made.batch.jobs["render"] = _a_job_in("pool-cpu", "render")  # type: ignore[assignment]
+    made.batch.nodes["render"] = [
+        *(a_node(node, pool_id="pool-cpu", preparation=failed) for node in (NODE, "n4")),
+        a_node("n2", pool_id="pool-cpu", preparation=a_run()),
+    ]
+    made.batch.add(a_job("alone"), a_node("n3", preparation=replace(failed, end_time=NOW - timedelta(minutes=2))))
+    made.batch.node_counts = {"pool-cpu": {"idle": 3, "unusable": 1}}
+    full = NodeError(code="DiskFull", message="The disk is full.")
+    moment = NOW - timedelta(hours=1)
+    made.batch.pool_nodes["pool-cpu"] = [
+        ComputeNode(id="tvm-full", state="unusable", state_transition_time=moment, errors=(full,))
+    ]
+    made.poll()
+    return made
+
+
+@pytest.fixture
+def page(visit: Visitor, deployment: Deployment) -> Iterator[Page]:
+    """The dashboard of that app."""
+    with serving(lambda: deployment.app) as url:
+        yield visit(url, deployment)
+
+
+def test_jobs_are_found_by_pool_node_and_cause(page: Page) -> None:
+    """What is typed may be a pool, a node that failed, or a cause; nothing else is left in the list."""
+    for words, found in {"pool-cpu": ["render"], NODE: ["render"], "went wrong": ["render", "alone"]}.items():
+        page.get_by_role("searchbox").fill(words)
+        expect(page.locator(".job .name")).to_have_text(found)
+
+
+def test_jobs_are_sorted(page: Page) -> None:
+    """The order is somebody's choice, and in the address; all nodes are told from some."""
+    expect(page.locator(".job .big")).to_have_text(["2 of 3 nodes failed", "its only node failed"])
+    page.get_by_label("Order of jobs").select_option("Job id")
+    expect(page.locator(".job .name")).to_have_text(["alone", "render"])
+    assert "sort=name" in page.url
+
+
+def test_an_id_is_copied_whole(page: Page) -> None:
+    """The copy button of a node puts its id into the clipboard, as it is, and says so."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator(".job .name").first.click()
+    page.get_by_role("button", name=f"Copy id of node {NODE}").click()
+    expect(page.get_by_role("status")).to_contain_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == NODE
+
+
+def test_the_failures_of_each_day_are_shown(page: Page) -> None:
+    """The columns say their numbers in words too, by code, pool or job."""
+    columns = page.locator("#trend .columns").first
+    expect(columns).to_have_attribute("aria-label", "Failures by day: 1 Nov: 3")
+    page.get_by_label("Failures by", exact=True).select_option("By job")
+    expect(page.locator("#trend .name")).to_have_text(["render 2 failures", "alone 1 failure"])
+    assert grave_violations(page) == []
+
+
+def test_a_pool_shows_its_nodes_that_cannot_work(page: Page) -> None:
+    """A pool with such nodes is listed with its states and jobs; its nodes and their errors are one press away."""
+    expect(page.locator("#pools")).to_contain_text("1 of 4 nodes can't work")
+    page.get_by_role("button", name="Show nodes of pool-cpu that can't work").click()
+    expect(page.get_by_role("dialog")).to_contain_text("DiskFull: The disk is full.")
+    assert grave_violations(page) == []
+
+
+def test_disabling_a_webhook_is_undone(page: Page) -> None:
+    """The notice that a webhook is disabled has a button that takes it back."""
+    page.locator("#told summary").click()
+    page.get_by_role("button", name="Disable ops").click()
+    expect(page.get_by_role("button", name="Enable ops")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#told")).to_contain_text("1 webhook, healthy")
