@@ -16,8 +16,7 @@ from shared.api.reasons import explain_phase, explain_tracking, match, match_as_
 from shared.batch.model import Phase
 from shared.batch.outcomes import outcome_of
 from shared.digests.mutes import Mute, last_mute, read_mutes
-from shared.digests.rows import read_known_job
-from shared.digests.rules import news_of
+from shared.digests.rows import Owed, owed_of, read_incidents, read_known_job
 from shared.ledger.archive import Archive, StoredDelivery, StoredEvent
 from shared.ledger.owed import is_told_by_event
 from shared.ports import Clock
@@ -101,10 +100,11 @@ class Explainer(Struct, frozen=True, kw_only=True):
     ) -> WebhookMatchView:
         account, now = stored.partition, self.clock()
         known = read_known_job(self.archive.table, account, webhook.name, head, now)
-        news = news_of(webhook, account, known, now) if known else None
-        name = last_mute(mutes, head.job_id, now)
+        incidents = read_incidents(self.archive.table, account, webhook)
+        owed = owed_of(webhook, account, known, incidents, now) if known else Owed.NOTHING
+        name = last_mute(mutes, head.job_id, (head.pool_id,) if head.pool_id else (), now)
         mute = None if name is None else (name, mutes[name])
-        matching, explanation = match_as_state(webhook, stored.event, known, news, mute)
+        matching, explanation = match_as_state(webhook, stored.event, known, owed, mute)
         told_at = known.told.at if known else None
         return WebhookMatchView(
             webhook=webhook.name, matching=matching, explanation=explanation, told_at=told_at, delivery=None

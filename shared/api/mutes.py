@@ -26,6 +26,7 @@ class MuteView(Struct, frozen=True, kw_only=True, rename="camel"):
 
     name: str
     jobs: tuple[str, ...]
+    pools: tuple[str, ...]
     starts_at: datetime
     ends_at: datetime
     created_by: str
@@ -67,6 +68,7 @@ class Mutes(Struct, frozen=True, kw_only=True):
             raise invalid(problems)
         clean = Mute(
             jobs=mute.jobs,
+            pools=mute.pools,
             starts_at=mute.starts_at,
             ends_at=mute.ends_at,
             created_by=one_line(mute.created_by, limit=MAX_TEXT_BYTES),
@@ -91,8 +93,11 @@ def _problems(name: str, mute: Mute, now: datetime) -> tuple[Problem, ...]:
     aware = mute.starts_at.tzinfo is not None and mute.ends_at.tzinfo is not None
     checks = (
         ("name", _NAME.fullmatch(name) is not None, "must be 1 to 64 letters, digits, '.', '-' and '_'."),
-        ("jobs", 0 < len(mute.jobs) <= MAX_GLOBS, f"must name 1 to {MAX_GLOBS} job ids or globs."),
+        ("jobs", bool(mute.jobs or mute.pools), "or pools must name what is to be muted, by ids or globs."),
+        ("jobs", len(mute.jobs) <= MAX_GLOBS, f"must name at most {MAX_GLOBS} job ids or globs."),
         ("jobs", all(map(_GLOB.fullmatch, mute.jobs)), "must hold job ids, in which * and ? stand for anything."),
+        ("pools", len(mute.pools) <= MAX_GLOBS, f"must name at most {MAX_GLOBS} pool ids or globs."),
+        ("pools", all(map(_GLOB.fullmatch, mute.pools)), "must hold pool ids, in which * and ? stand for anything."),
         ("startsAt", mute.starts_at.tzinfo is not None, "must say its offset from UTC, for example by a Z."),
         ("endsAt", mute.ends_at.tzinfo is not None, "must say its offset from UTC, for example by a Z."),
         ("endsAt", not aware or mute.starts_at < mute.ends_at, "must be later than startsAt."),
@@ -107,6 +112,7 @@ def _view(name: str, mute: Mute, now: datetime) -> MuteView:
     return MuteView(
         name=name,
         jobs=mute.jobs,
+        pools=mute.pools,
         starts_at=mute.starts_at,
         ends_at=mute.ends_at,
         created_by=mute.created_by,

@@ -16,13 +16,14 @@ from shared.batch.outcomes import outcome_of
 from shared.delivery.advice import advice_on
 from shared.delivery.faring import in_words
 from shared.digests.mutes import Mute
-from shared.digests.rules import KnownToWebhook, News
+from shared.digests.rows import Owed
+from shared.digests.rules import KnownToWebhook
 from shared.messages.events import Event, EventType
 from shared.messages.sentences import counted
 from shared.moments import as_utc
 from shared.patterns import matches_any
 from shared.state.jobs import JobHead, NodeRecord, OpenFailure, PhaseRecord, Reason, Tracking
-from shared.state.telling import Delivery, Refusal, WebhookState
+from shared.state.telling import Delivery, WebhookState
 from shared.webhook import EVENT_TYPE_PREFIX, EVERYTHING, Webhook
 
 RELEASE_NEWS_FOR = timedelta(hours=24)
@@ -75,11 +76,11 @@ def match(webhook: Webhook, event: Event, *, owed: Delivery | None) -> tuple[Mat
 
 
 def match_as_state(
-    webhook: Webhook, event: Event, known: KnownToWebhook | None, news: News | None, mute: tuple[str, Mute] | None
+    webhook: Webhook, event: Event, known: KnownToWebhook | None, owed: Owed, mute: tuple[str, Mute] | None
 ) -> tuple[Matching, str]:
     """How a chat or pager webhook, which is told how jobs stand, relates to an event of a job, and why.
 
-    `known` is what it was told of the job, None for nothing, `news` what it does not know yet, and `mute` the one that
+    `known` is what it was told of the job, None for nothing, `owed` what it does not know yet, and `mute` the one that
     holds the job back now, with its name.
     """
     matching, explanation = match(webhook, event, owed=None)
@@ -89,20 +90,21 @@ def match_as_state(
     if known is None:
         return Matching.NOT_OWED, f"{how} It was never to be told of this job: it was added or changed later."
     told, refusal = known.told.at, known.told.refusal
-    if told is not None and told >= event.recorded_at and (news is None or refusal is None):
+    if told is not None and told >= event.recorded_at and (owed is Owed.NOTHING or refusal is None):
         return Matching.TOLD_AS_STATE, f"{how} It was last told at {_text(told)}, after this event."
-    if news is None:
+    if owed is Owed.NOTHING:
         return Matching.TOLD_AS_STATE, f"{how} What this event says was over before the next message, and is not told."
-    return _why_untold(how, news, refusal, mute)
+    return _why_untold(how, known, owed, mute)
 
 
-def _why_untold(how: str, news: News, refusal: Refusal | None, mute: tuple[str, Mute] | None) -> tuple[Matching, str]:
+def _why_untold(how: str, known: KnownToWebhook, owed: Owed, mute: tuple[str, Mute] | None) -> tuple[Matching, str]:
     """Why a webhook does not know yet what it is to be told."""
-    if refusal is not None and refusal.generation >= news.generation:
+    refusal = known.told.refusal
+    if refusal is not None and refusal.generation >= known.generation:
         wrong = f"{how} Its message was refused at {_text(refusal.attempt.at)}, in a single line too"
         again = "It is sent again when there is more to tell, or once the webhook has recovered."
         return Matching.REFUSED, f"{wrong}: {in_words(refusal.attempt)}. {again}"
-    if news.can_be_muted and mute is not None:
+    if owed is Owed.NEWS and mute is not None:
         name, until = mute[0], _text(mute[1].ends_at)
         return Matching.MUTED, f"Mute {name} holds the job back until {until}: the webhook is told when the mute ends."
     return Matching.TOLD_AS_STATE, f"{how} It has not been told since this event: the next message will say it."

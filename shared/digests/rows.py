@@ -5,20 +5,32 @@ the holder of the webhook's digest lease merges `told` and `said`. Whoever dismi
 Does not own what is news (`digests.rules`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from enum import StrEnum
 from functools import partial
 
 import msgspec
 from msgspec.structs import replace
 
+from shared.digests.membership import has_joined, is_pending
 from shared.digests.rules import KnownToWebhook, News, after_refusing, news_of
 from shared.errors import RowConflictError, UnreadableRowError
 from shared.journal import write_line
-from shared.ports import Column, Merge, Replace, Row, Table
+from shared.messages.formats import format_of
+from shared.ports import Column, Merge, Put, Replace, Row, Table
 from shared.state.jobs import JobHead
-from shared.state.rows import SCHEMA_VERSION, check_version, digest_key, digests_of, from_row, job_key
-from shared.state.telling import Attempt, Told
+from shared.state.rows import (
+    SCHEMA_VERSION,
+    check_version,
+    digest_key,
+    digests_of,
+    from_row,
+    incidents_key,
+    job_key,
+    to_columns,
+)
+from shared.state.telling import Attempt, Incident, Incidents, Refusal, Told
 from shared.webhook import Webhook
 
 
@@ -57,13 +69,55 @@ def dismiss_refusal(table: Table, account: str, row: Row) -> bool:
     return True
 
 
+def told_row(webhook: str, told: Told, generation: int | None = None) -> Merge:
+    """The operation that records what a webhook knows of a job, and up to where (None: it is still to be told more)."""
+    columns: dict[str, Column] = {"v": SCHEMA_VERSION, "said": msgspec.msgpack.encode(told)}
+    if generation is not None:
+        columns["told"] = generation
+    return Merge(key=digest_key(webhook, told.job_id), columns=columns)
+
+
+def after_refusal(webhook: str, known: KnownToWebhook, attempt: Attempt) -> Merge:
+    """The operation that records that a webhook calls wrong what it was to be told of a job."""
+    refused = Refusal(generation=known.generation, attempt=attempt)
+    return told_row(webhook, replace(known.told, job_id=known.job_id, refusal=refused))
+
+
+def incidents_row(webhook: str, incidents: Mapping[str, Incident]) -> Put:
+    """The operation that records which incidents a webhook has open; only whoever holds its lease may do it."""
+    return Put(key=incidents_key(webhook), columns=to_columns(Incidents(by_name=dict(incidents))))
+
+
+def settling(webhook: str, known: KnownToWebhook) -> Merge:
+    """The operation that records that a webhook needs to hear nothing of a job up to here."""
+    columns: dict[str, Column] = {"v": SCHEMA_VERSION, "told": known.generation}
+    return Merge(key=digest_key(webhook, known.job_id), columns=columns)
+
+
+def read_incidents(table: Table, account: str, webhook: Webhook) -> Mapping[str, Incident]:
+    """The incidents that a pager has open, by name; none where the webhook is no pager.
+
+    Raises:
+        StoreUnavailableError: The table gave no answer.
+        UnreadableRowError: Nobody can tell.
+    """
+    row = table.get(account, incidents_key(webhook.name)) if format_of(webhook).opens_incidents else None
+    return from_row(row, Incidents).by_name if row else {}
+
+
 def read_known(
-    table: Table, account: str, webhook: str, now: datetime, find: Callable[[str], Row | None] | None = None
+    table: Table,
+    account: str,
+    webhook: str,
+    now: datetime,
+    incidents: Mapping[str, Incident],
+    find: Callable[[str], Row | None] | None = None,
 ) -> list[KnownToWebhook]:
     """The jobs that a webhook may have to be told about: their rows first, then their heads.
 
-    So a head is never older than what its row asks for. Rows that can't be read are left out and logged. `find` looks
-    up a head by its key for somebody who reads them together, None takes each from the table.
+    So a head is never older than what its row asks for. Jobs that are part of an open incident are among them. Rows
+    that can't be read are left out and logged. `find` looks up a head by its key for somebody who reads them together,
+    None takes each from the table.
 
     Raises:
         StoreUnavailableError: The table gave no answer.
@@ -76,7 +130,7 @@ def read_known(
         except UnreadableRowError as error:
             write_line("digest-unreadable", account=account, error=str(error))
             continue
-        if told.owes_an_end or _generation(row, "wanted") != _generation(row, "told"):
+        if _waits(row) or told.owes_an_end or has_joined(told, incidents):
             waiting.append((row, told))
     known = []
     for row, told in waiting:
@@ -87,6 +141,27 @@ def read_known(
     return known
 
 
+class Owed(StrEnum):
+    """What a webhook has still to be told about a job, now or when a mute or a pause ends."""
+
+    NOTHING = "nothing"
+    END = "end"
+    """Which no mute holds back."""
+    NEWS = "news"
+
+
+def owed_of(
+    webhook: Webhook, account: str, known: KnownToWebhook, incidents: Mapping[str, Incident], now: datetime
+) -> Owed:
+    """What a webhook, which has these incidents open, is owed about a job."""
+    if format_of(webhook).opens_incidents:
+        return Owed.NEWS if is_pending(webhook, account, known, incidents, now) else Owed.NOTHING
+    news = news_of(webhook, account, known, now)
+    if news is None:
+        return Owed.NOTHING
+    return Owed.NEWS if news.can_be_muted else Owed.END
+
+
 def is_owed(table: Table, account: str, webhook: Webhook, head: JobHead, now: datetime) -> bool:
     """Whether a webhook has still to be told something about a job, now or when a mute or a pause ends.
 
@@ -95,7 +170,9 @@ def is_owed(table: Table, account: str, webhook: Webhook, head: JobHead, now: da
         UnreadableRowError: Nobody can tell.
     """
     known = read_known_job(table, account, webhook.name, head, now)
-    return known is not None and news_of(webhook, account, known, now) is not None
+    if known is None:
+        return False
+    return owed_of(webhook, account, known, read_incidents(table, account, webhook), now) is not Owed.NOTHING
 
 
 def read_known_job(table: Table, account: str, webhook: str, head: JobHead, now: datetime) -> KnownToWebhook | None:
@@ -119,7 +196,12 @@ def _known(find: Callable[[str], Row | None], row: Row, told: Told, now: datetim
         head=from_row(found, JobHead) if found else None,
         wanted=_generation(row, "wanted"),
         wanted_at=wanted_at if isinstance(wanted_at, datetime) else now,
+        waits=_waits(row),
     )
+
+
+def _waits(row: Row) -> bool:
+    return _generation(row, "wanted") != _generation(row, "told")
 
 
 def _generation(row: Row, column: str) -> int:

@@ -1,12 +1,11 @@
-"""What chat and pager are to be told about jobs, and when: they hear how things stand, not every event.
+"""What chat is to be told about jobs, and when: people hear how things stand, not every event.
 
 Owns what is news to a webhook that was last told so much, and which of it is told now. Does not own the pauses
 (`digests.pace`), the sending (`digests.run`) or the words (`messages.notices`). Pure: what was told and the head go in,
 news with its reason comes out.
 
 Chat gets one message for all jobs of an account, ten seconds after the first news, then with growing pauses while it
-goes on. A pager gets one incident for each job, opened at once, brought up to date now and then, closed at once. Its
-end carries no words: failures that were counted since the last page get a page before it.
+goes on. What a pager hears is in `digests.incidents`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -17,9 +16,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.digests.mutes import Mute, muted_until
-from shared.digests.pace import PAUSES, believed, is_refused, message_at, paused_until
+from shared.digests.pace import believed, is_refused, message_at, paused_until
 from shared.messages.events import EventType
-from shared.messages.formats import format_of
 from shared.state.jobs import JobHead, Tracking
 from shared.state.telling import Attempt, Pace, Refusal, Told
 from shared.webhook import Webhook
@@ -43,19 +41,30 @@ _BEGINNINGS = frozenset({NewsKind.STUCK, NewsKind.FAILED, NewsKind.GONE, NewsKin
 class KnownToWebhook(Struct, frozen=True, kw_only=True):
     """What a webhook was told about a job, and how the job stands (None: nothing is stored of it any more).
 
-    `wanted` is the generation that its row asks for, `wanted_at` when something was last worth telling.
+    `wanted` is the generation that its row asks for, `wanted_at` when something was last worth telling, and `waits`
+    says that it was not told up to there.
     """
 
     told: Told
     head: JobHead | None
     wanted: int
     wanted_at: datetime
+    waits: bool = True
+
+    @property
+    def job_id(self) -> str:
+        """The job, as Batch spells it if anything is stored of it."""
+        return self.head.job_id if self.head else self.told.job_id
+
+    @property
+    def generation(self) -> int:
+        """Up to where it is known what is worth telling."""
+        return self.head.generation if self.head else self.wanted
 
 
 class News(Struct, frozen=True, kw_only=True):
     """What a webhook does not know about a job: the `kinds` of news, never none, what the message is named after first.
 
-    `pages` says that it is told to a pager, which hears of beginnings and of the end by messages of their own.
     `preparation` and `release` count the failures since it was last told. `before` is what it knew, `told` what it
     knows after the message, and `generation` up to where. `nodes` are some of the nodes concerned, pool id and node id;
     the rules leave them to whoever may read them.
@@ -70,7 +79,6 @@ class News(Struct, frozen=True, kw_only=True):
     told: Told
     wanted_at: datetime
     generation: int
-    pages: bool = False
     nodes: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -80,14 +88,8 @@ class News(Struct, frozen=True, kw_only=True):
 
     @property
     def can_be_muted(self) -> bool:
-        """Whether mutes hold it back, or what can be told apart from the end of what was told, which they never do."""
-        begins = not _BEGINNINGS.isdisjoint(self.kinds)
-        return begins and (NewsKind.RESOLVED not in self.kinds or self.ends_apart)
-
-    @property
-    def ends_apart(self) -> bool:
-        """Whether it holds the end of what was told, which can be told without the rest."""
-        return self.pages and NewsKind.RESOLVED in self.kinds
+        """Whether mutes hold it back, which they never do with the end of what was told."""
+        return not _BEGINNINGS.isdisjoint(self.kinds) and NewsKind.RESOLVED not in self.kinds
 
 
 class DigestPlan(Struct, frozen=True, kw_only=True):
@@ -110,15 +112,16 @@ def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime
         return _news((NewsKind.RESOLVED,), told.job_id, known, (0, 0), nothing) if told.owes_an_end else None
 
     def wants(kind: EventType) -> bool:
-        return webhook.wants(kind, job_id=head.job_id, account=account)
+        pools = (head.pool_id,) if head.pool_id else ()
+        return webhook.wants(kind, job_id=head.job_id, account=account, pools=pools)
 
     ever = head.ever
     same = told.counted_from == ever.since
     preparation = ever.preparation - (told.preparation if same else 0) if wants(EventType.PREPARATION_FAILED) else 0
     release = ever.release - (told.release if same else 0) if wants(EventType.RELEASE_FAILED) else 0
-    after = _as_it_stands(webhook, wants, head, now)
-    pager = format_of(webhook).opens_incidents
-    over = _is_over(told, after, head, pager=pager)
+    after = _as_it_stands(wants, head, now)
+    # Nobody hears the end of what they never heard of or of what goes on, nor that all is well while nodes are held up.
+    over = told.standing and not after.standing and head.preparation.open == 0
     # Without a node that is held up the end of all says it already; a head that begins anew moves by nature.
     moves = told.stuck_since is not None and after.stuck_since is None and head.preparation.open > 0 and same
     # A job that is gone is not seen again: that it vanished says more.
@@ -129,33 +132,19 @@ def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime
         NewsKind.STUCK: after.stuck_since not in {None, told.stuck_since},
         NewsKind.FAILED: bool(preparation or release),
         NewsKind.UNREACHABLE: after.unreachable_since not in {None, told.unreachable_since},
-        # An incident has no words for these two: it goes on, or it ends.
-        NewsKind.RESUMED: not pager and moves and not over and wants(EventType.JOB_RESUMED),
-        NewsKind.REACHABLE: not pager and found and wants(EventType.JOB_REACHABLE),
+        NewsKind.RESUMED: moves and not over and wants(EventType.JOB_RESUMED),
+        NewsKind.REACHABLE: found and wants(EventType.JOB_REACHABLE),
     }
     kinds = tuple(kind for kind, true in holds.items() if true)
-    return _news(kinds, head.job_id, known, (preparation, release), after, pages=pager) if kinds else None
+    return _news(kinds, head.job_id, known, (preparation, release), after) if kinds else None
 
 
-def _is_over(told: Told, after: Told, head: JobHead, *, pager: bool) -> bool:
-    # Nobody hears the end of what they never heard of, or of what goes on.
-    if not told.standing or after.standing:
-        return False
-    # An incident ends with what its webhook wants to know; chat is not told that all is well while nodes are held up.
-    return pager or head.preparation.open == 0
-
-
-def _as_it_stands(webhook: Webhook, wants: Callable[[EventType], bool], head: JobHead, now: datetime) -> Told:
+def _as_it_stands(wants: Callable[[EventType], bool], head: JobHead, now: datetime) -> Told:
     """What a webhook knows that has been told how the job stands, as far as it wants to know."""
-    pager = format_of(webhook).opens_incidents
     stuck_since = head.stuck_since if wants(EventType.JOB_STUCK) else None
     stands = stuck_since is not None or (head.preparation.open > 0 and wants(EventType.PREPARATION_FAILED))
-    if pager:
-        # Release failures are final: the incident about them ends with the job.
-        stands |= head.release_failed_ever > 0 and head.settled_at is None and wants(EventType.RELEASE_FAILED)
     trouble = head.trouble if head.trouble is not None and head.trouble.event_id is not None else None
-    # Nobody is woken for what has no remedy or no end: that is for chat to tell.
-    unreachable = trouble if not pager and wants(EventType.JOB_UNREACHABLE) else None
+    unreachable = trouble if wants(EventType.JOB_UNREACHABLE) else None
     gone = head.vanished and head.tracking is Tracking.GONE
     ever = head.ever
     return Told(
@@ -165,8 +154,8 @@ def _as_it_stands(webhook: Webhook, wants: Callable[[EventType], bool], head: Jo
         release=ever.release,
         stuck_since=stuck_since,
         unreachable_since=unreachable.since if unreachable else None,
-        gone=head.first_seen_at if gone and not pager and wants(EventType.JOB_GONE) else None,
-        standing=stands and (pager or wants(EventType.PREPARATION_RESOLVED) or wants(EventType.JOB_RESUMED)),
+        gone=head.first_seen_at if gone and wants(EventType.JOB_GONE) else None,
+        standing=stands and (wants(EventType.PREPARATION_RESOLVED) or wants(EventType.JOB_RESUMED)),
         at=now,
     )
 
@@ -195,23 +184,16 @@ def decide(
         and (probe or not is_refused(item.before, item.generation, recovered_at, now))
     ]
     muted = {item.job_id: until for item in heard if (until := _muted_until(item, mutes, now)) is not None}
-    ends = (_end_alone(item) for item in heard if item.job_id in muted and item.ends_apart)
-    news = sorted([*(item for item in heard if item.job_id not in muted), *ends], key=_worst_first)
+    news = sorted((item for item in heard if item.job_id not in muted), key=_worst_first)
     unmuted_at = min(muted.values(), default=None)
     if not news:
         return DigestPlan(messages=(), pace=replace(pace, held_since=None), wake_at=unmuted_at)
     if pace.held_since is None:
         pace = replace(pace, held_since=min(now, *(item.wanted_at for item in news)))
-    messages: tuple[tuple[News, ...], ...]
-    if format_of(webhook).opens_incidents:
-        ready = {item.job_id: _page_at(item, now) for item in news}
-        messages = tuple((page,) for item in news if probe or ready[item.job_id] <= now for page in _pages(item))
-        held = [at for at in ready.values() if at > now]
-    else:
-        first = any(item.before.at is None for item in news)
-        at = message_at(pace, min(item.wanted_at for item in news), first=first)
-        messages = (tuple(news),) if probe or at <= now else ()
-        held = [at] if at > now else []
+    first = any(item.before.at is None for item in news)
+    at = message_at(pace, min(item.wanted_at for item in news), first=first)
+    messages = (tuple(news),) if probe or at <= now else ()
+    held = [at] if at > now else []
     if not probe and (until := paused_until(pace, recovered_at, now)) is not None:
         messages, held = (), [until]
     return DigestPlan(messages=messages, pace=pace, wake_at=min([*held, *muted.values()], default=None))
@@ -235,8 +217,6 @@ def _news(
     known: KnownToWebhook,
     grown: tuple[int, int],
     after: Told,
-    *,
-    pages: bool = False,
 ) -> News:
     return News(
         job_id=job_id,
@@ -247,43 +227,15 @@ def _news(
         before=known.told,
         told=after,
         wanted_at=known.wanted_at,
-        generation=known.head.generation if known.head else known.wanted,
-        pages=pages,
+        generation=known.generation,
     )
 
 
-def _pages(news: News) -> tuple[News, ...]:
-    """The pages that tell a pager: one that opens the incident or brings it up to date, one that ends it, or both.
-
-    Whoever crashes between them leaves an incident that stands, and is ended next.
-    """
-    begins = tuple(kind for kind in news.kinds if kind is not NewsKind.RESOLVED)
-    if not begins:
-        return (news,)
-    page = replace(news, kinds=begins, told=replace(news.told, standing=True))
-    if news.told.standing:
-        return (page,)
-    end = replace(news, kinds=(NewsKind.RESOLVED,), preparation=0, release=0, before=page.told)
-    return (page, end)
-
-
-def _end_alone(news: News) -> News:
-    """The end of an incident without the failures counted meanwhile, for which the row goes on asking."""
-    told = replace(news.before, standing=False, stuck_since=None, at=news.told.at)
-    return replace(news, kinds=(NewsKind.RESOLVED,), preparation=0, release=0, told=told, generation=0)
-
-
 def _muted_until(news: News, mutes: Sequence[Mute], now: datetime) -> datetime | None:
-    return muted_until(mutes, news.job_id, now) if news.can_be_muted else None
+    pools = (news.head.pool_id,) if news.head is not None and news.head.pool_id else ()
+    return muted_until(mutes, news.job_id, pools, now) if news.can_be_muted else None
 
 
 def _worst_first(news: News) -> tuple[int, int, str]:
     open_now = news.head.preparation.open if news.head else 0
     return list(NewsKind).index(news.kind), -(open_now + news.preparation + news.release), news.job_id.lower()
-
-
-def _page_at(news: News, now: datetime) -> datetime:
-    """When a pager may hear of a job: the first time and of a mere end at once, else a pause after it last heard."""
-    if news.kinds == (NewsKind.RESOLVED,) or news.before.at is None:
-        return now
-    return min(news.before.at, now) + PAUSES[0]

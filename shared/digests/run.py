@@ -1,7 +1,7 @@
 """Tells chat and pager how the jobs of one account stand.
 
-Owns the walk of a digest and its lease. Does not own what is news and when it is told (`digests.rules`), the words
-(`digests.job_notices`), or how a webhook fares (`delivery.health`). Of several who try, only the holder of the
+Owns the walk of a digest and its lease. Does not own what is to be sent (`digests.letters`) or how a webhook fares
+(`delivery.health`). Of several who try, only the holder of the
 webhook's lease sends:
 
     news? --claim (ETag)--> read rows, then heads --> render, send --> merge `told` (ETag of the lease)
@@ -17,34 +17,22 @@ from threading import Lock
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from shared.batch.model import Phase
-from shared.batch.outcomes import ended_at, has_failed
 from shared.delivery.attempts import LEASE, Verdict, attempt_of, is_held, judge
 from shared.delivery.faring import waits
 from shared.delivery.run import Deliverer, DeliveryRun
 from shared.delivery.sending import send_notice
 from shared.delivery.waiting import Waiting
-from shared.digests.job_notices import SHOWN_NODES, jobs_notice
+from shared.digests.letters import Desk, Letter, Post
 from shared.digests.mutes import read_mutes
 from shared.digests.pace import HOLD, after_failing, after_sending
-from shared.digests.rows import read_known, refusal, telling
-from shared.digests.rules import DigestPlan, News, decide, tried_at
-from shared.digests.titles import concerned, names_nodes
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
-from shared.messages.events import Origin, links_of
+from shared.messages.events import Origin
 from shared.messages.formats import format_of
-from shared.messages.notices import Notice
-from shared.moments import as_utc
 from shared.ports import MAX_ROWS, Insert, Operation, Replace, Row
-from shared.state.chunks import decode_chunk, decode_record
-from shared.state.jobs import JobHead, NodeRecord
-from shared.state.rows import chunk_key, from_row, pace_key, to_columns, unpack
+from shared.state.rows import from_row, pace_key, to_columns
 from shared.state.telling import Pace, WebhookState
 from shared.webhook import Webhook
-
-_JOBS_WITH_NODES = 5
-_CHUNKS_READ = 8  # of each such job; after that the examples of the causes have to do
 
 
 class DigestRun:
@@ -120,45 +108,42 @@ class _WebhookDigest(Struct, kw_only=True):
 
     def tried_at(self) -> datetime | None:
         """When the webhook was last tried with what it is to be told, None when it is not to be told anything now."""
-        plan = self._look(self._deliverer.clock(), probe=True)
-        return min((tried_at(message, self.pace) for message in plan.messages), default=None) if plan else None
+        post = self._look(self._deliverer.clock(), probe=True)
+        return min((letter.tried_at for letter in post.letters), default=None) if post else None
 
     def tell(self, *, probe: bool) -> datetime | None:
         """Send what is due, as a `probe` a single message whatever the time; when something may be due next."""
-        plan = self._look(self._deliverer.clock(), probe=probe)
-        if plan is None:
+        post = self._look(self._deliverer.clock(), probe=probe)
+        if post is None:
             return None
         now = self._deliverer.clock()
         if is_held(self.pace.leased_until, now):
             return self.pace.leased_until
-        if not plan.messages:
-            self._write(plan.pace)
-            return plan.wake_at
+        if not post.letters:
+            self._write_all(post.pace, post.notes)
+            return post.wake_at
         if now >= self.deliveries.deadline:
             return now
         state = self._state
         if state.disabled_since is not None or (waits(state, now) and not probe):
             return None
         # claim; what was decided before may have been told meanwhile
-        self._write(replace(plan.pace, lease=self._deliverer.new_id(), leased_until=now + LEASE))
+        self._write(replace(post.pace, lease=self._deliverer.new_id(), leased_until=now + LEASE))
         return self._tell_claimed(probe=probe)
 
     def _tell_claimed(self, *, probe: bool) -> datetime | None:
-        plan = self._look(self._deliverer.clock(), probe=probe)
-        wake_at = plan.wake_at if plan else None
-        messages = plan.messages if plan else ()
+        post = self._look(self._deliverer.clock(), probe=probe)
+        wake_at = post.wake_at if post else None
+        letters = post.letters if post else ()
+        if post and post.notes:
+            self._write_all(self._held(self.pace), post.notes)
         if probe:
-            messages = tuple(sorted(messages, key=lambda message: tried_at(message, self.pace))[:1])
-        refused: set[str] = set()
-        for message in messages:
+            letters = tuple(sorted(letters, key=lambda letter: letter.tried_at)[:1])
+        for letter in letters:
             if self._deliverer.clock() >= self.deliveries.deadline:
                 wake_at = self._deliverer.clock()
                 break
-            if len(message) == 1 and message[0].job_id in refused:  # the end of what could not be opened
-                continue
-            verdict = self._send(message, probe=probe)
-            if verdict is Verdict.DEAD:
-                refused.update(item.job_id for item in message)
+            verdict = self._send(letter, probe=probe)
             if verdict not in {Verdict.DELIVERED, Verdict.DEAD} or self.deliveries.is_failing(self.webhook.name):
                 wake_at = self.pace.not_before
                 break
@@ -169,31 +154,24 @@ class _WebhookDigest(Struct, kw_only=True):
     def _state(self) -> WebhookState:
         return self.deliveries.health.state(self.webhook.name)
 
-    def _look(self, now: datetime, *, probe: bool) -> DigestPlan | None:
+    def _look(self, now: datetime, *, probe: bool) -> Post | None:
         """Gather and decide; None when nobody waits to be told anything, which costs one query."""
-        known = read_known(self._deliverer.table, self._account, self.webhook.name, now)
-        if not known:
+        table = self._deliverer.table
+        desk = Desk(table=table, origin=self.origin, webhook=self.webhook)
+        known = desk.gather(now)
+        if known is None:
             return None
-        self.row = self._deliverer.table.get(self._account, pace_key(self.webhook.name))
+        self.row = table.get(self._account, pace_key(self.webhook.name))
         self.pace = from_row(self.row, Pace) if self.row else Pace()
-        mutes = read_mutes(self._deliverer.table)
-        return decide(
-            self.webhook,
-            self._account,
-            known,
-            self.pace,
-            tuple(mutes.values()),
-            now,
-            recovered_at=self._state.recovered_at,
-            probe=probe,
-        )
+        mutes = tuple(read_mutes(table).values())
+        return desk.decide(known, self.pace, mutes, now, recovered_at=self._state.recovered_at, probe=probe)
 
-    def _send(self, message: Sequence[News], *, probe: bool) -> Verdict:
+    def _send(self, letter: Letter, *, probe: bool) -> Verdict:
         # render, send
-        news = [self._with_nodes(item) if number < _JOBS_WITH_NODES else item for number, item in enumerate(message)]
-        answers = send_notice(
-            self._deliverer.sender, self.webhook, lambda: self._notice(news), probe=probe, account=self._account
-        )
+        notice = letter.prepare()
+        if before := letter.before(self._deliverer.clock()):
+            self._write_all(self._held(self.pace), before)
+        answers = send_notice(self._deliverer.sender, self.webhook, notice, probe=probe, account=self._account)
 
         # decide
         now = self._deliverer.clock()
@@ -204,10 +182,9 @@ class _WebhookDigest(Struct, kw_only=True):
 
         # record
         if judgement.verdict is Verdict.DELIVERED:
-            self._record(message, after_sending(self.pace, now))
+            self._record(letter, after_sending(self.pace, now))
         elif judgement.verdict is Verdict.DEAD:
-            refusals = [refusal(self.webhook.name, item, made[-1]) for item in message]
-            self._write_all(replace(self.pace, tried_at=now), refusals)
+            self._write_all(self._held(replace(self.pace, tried_at=now)), letter.refused(made[-1]))
         else:
             self._write(after_failing(self.pace, f"{self._account}/{self.webhook.name}", now))
         for both in zip(judged, made, strict=True):
@@ -216,21 +193,22 @@ class _WebhookDigest(Struct, kw_only=True):
             "digest",
             webhook=self.webhook.name,
             account=self._account,
-            jobs=len(news),
+            jobs=len(letter.jobs),
             verdict=judgement.verdict.value,
             reason=judgement.reason,
         )
         return judgement.verdict
 
-    def _notice(self, news: Sequence[News]) -> Notice:
-        links = links_of(self.origin, news[0].job_id if len(news) == 1 else None)
-        return jobs_notice(self._account, news, links)
+    def _record(self, letter: Letter, pace: Pace) -> None:
+        self._write_all(self._held(pace), letter.delivered(self._deliverer.clock()))
 
-    def _record(self, message: Sequence[News], pace: Pace) -> None:
-        self._write_all(pace, [telling(self.webhook.name, item) for item in message])
+    def _held(self, pace: Pace) -> Pace:
+        """The pace while this lease goes on."""
+        return replace(pace, leased_until=self._deliverer.clock() + LEASE)
 
     def _write_all(self, pace: Pace, told: Sequence[Operation]) -> None:
-        pace = replace(pace, leased_until=self._deliverer.clock() + LEASE)
+        if not told:
+            self._write(pace)
         for start in range(0, len(told), MAX_ROWS - 1):
             self._write(pace, told[start : start + MAX_ROWS - 1])
 
@@ -246,38 +224,3 @@ class _WebhookDigest(Struct, kw_only=True):
         )
         etags = self._deliverer.table.transact(self._account, [swap, *others])
         self.row, self.pace = Row(key=key, columns=columns, etag=etags[key]), pace
-
-    def _with_nodes(self, news: News) -> News:
-        phase = concerned(news)
-        if news.head is None or phase is None or not names_nodes(news):
-            return news
-        try:
-            return replace(news, nodes=self._nodes(news.head, phase))
-        except UnreadableRowError as error:
-            write_line("nodes-unreadable", account=self._account, job=news.job_id, error=str(error))
-            return news
-
-    def _nodes(self, head: JobHead, phase: Phase) -> tuple[tuple[str, str], ...]:
-        """Some of the nodes that failed, the newest failures first."""
-        found: list[NodeRecord] = []
-        for prefix in head.chunks[:_CHUNKS_READ]:
-            row = self._deliverer.table.get(self._account, chunk_key(head.job_id, head.filed_under, prefix))
-            chunk = decode_chunk(unpack(row)) if row else {}
-            records = (decode_record(entry) for entry in chunk.values())
-            found.extend(record for record in records if _concerned(record, phase))
-        by_name = sorted(found, key=lambda record: (record.pool_id, record.node_id))
-        newest = sorted(by_name, key=lambda record: _failed_at(record, phase), reverse=True)
-        return tuple((record.pool_id, record.node_id) for record in newest[:SHOWN_NODES])
-
-
-def _concerned(record: NodeRecord, phase: Phase) -> bool:
-    if phase is Phase.PREPARATION:
-        return record.open is not None
-    return record.release is not None and has_failed(record.release.info)
-
-
-def _failed_at(record: NodeRecord, phase: Phase) -> datetime:
-    if phase is Phase.PREPARATION:
-        return as_utc(record.open.since if record.open else None)
-    info = record.release.info if record.release else None
-    return as_utc(ended_at(info) if info else None)

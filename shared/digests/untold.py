@@ -4,19 +4,21 @@ Owns what counts as such: news whose pause is over and that no mute holds back, 
 not own the telling (`digests.run`). Whoever shows health asks for it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from shared.digests.incidents import decide_pages
 from shared.digests.mutes import Mute
 from shared.digests.pace import is_refused
-from shared.digests.rows import read_known
-from shared.digests.rules import KnownToWebhook, decide, news_of
+from shared.digests.rows import Owed, owed_of, read_incidents, read_known
+from shared.digests.rules import KnownToWebhook, decide
+from shared.messages.formats import format_of
 from shared.ports import Row, Table
 from shared.state.rows import from_row, pace_key
-from shared.state.telling import Attempt, Pace
+from shared.state.telling import Attempt, Incident, Pace
 from shared.webhook import Webhook
 
 LATE = timedelta(minutes=15)
@@ -58,26 +60,36 @@ def read_untold(
         StoreUnavailableError: The table gave no answer.
         UnreadableRowError: Nobody can tell.
     """
-    known = read_known(table, account, webhook.name, now, find)
+    incidents = read_incidents(table, account, webhook)
+    known = read_known(table, account, webhook.name, now, incidents, find)
     if not known:
         return Untold()
     row = table.get(account, pace_key(webhook.name))
     pace = replace(from_row(row, Pace) if row else Pace(), not_before=None)
     refused = tuple(
-        Refused(account=account, job_id=news.job_id, attempt=refusal.attempt, dismissed=refusal.dismissed)
+        Refused(account=account, job_id=each.job_id, attempt=refusal.attempt, dismissed=refusal.dismissed)
         for each in known
         if (refusal := each.told.refusal) is not None
-        and (news := news_of(webhook, account, each, now)) is not None
-        and is_refused(each.told, news.generation, None, now)
+        and owed_of(webhook, account, each, incidents, now) is not Owed.NOTHING
+        and is_refused(each.told, each.generation, None, now)
     )
-    owed, before = (_wanted(webhook, account, known, pace, mutes, at) for at in (now, now - LATE))
+    owed, before = (_wanted(webhook, account, known, incidents, pace, mutes, at) for at in (now, now - LATE))
     late = sum(wanted_at <= now - LATE for job_id, wanted_at in before.items() if job_id in owed)
     return Untold(jobs=len(owed), late=late, since=min(owed.values(), default=None), refused=refused)
 
 
 def _wanted(
-    webhook: Webhook, account: str, known: Sequence[KnownToWebhook], pace: Pace, mutes: Sequence[Mute], at: datetime
+    webhook: Webhook,
+    account: str,
+    known: Sequence[KnownToWebhook],
+    incidents: Mapping[str, Incident],
+    pace: Pace,
+    mutes: Sequence[Mute],
+    at: datetime,
 ) -> dict[str, datetime]:
     """The jobs that the webhook is to be told of at a moment, with since when."""
+    if format_of(webhook).opens_incidents:
+        pages = decide_pages(webhook, account, known, incidents, pace, mutes, at, recovered_at=at).messages
+        return {member.job_id: member.known.wanted_at for page in pages for member in page.news}
     messages = decide(webhook, account, known, pace, mutes, at, recovered_at=at).messages
     return {news.job_id: news.wanted_at for message in messages for news in message}

@@ -1,4 +1,4 @@
-"""What identifies an event, and one run of a phase on a node.
+"""What identifies an event, an incident, and one run of a phase on a node.
 
 Owns the ids. Does not own what is told (`messages.events`). An id is derived from the occurrences that an event
 reports, or from a stored moment, never from a clock: whoever decides the same thing again makes the same id.
@@ -13,6 +13,8 @@ from shared.batch.model import ExecutionInfo, Phase
 from shared.moments import as_utc, time_text
 from shared.state.jobs import JobHead
 
+MAX_INCIDENT_KEY = 255
+"""PagerDuty's limit, in characters."""
 _LAST_MILLISECOND = 9_999_999_999_999
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
@@ -46,3 +48,12 @@ def _fingerprint(parts: Iterable[str]) -> str:
     """What stands for these parts: 24 characters of base32 in lower case (120 bits)."""
     number = int.from_bytes(hashlib.sha256("\0".join(parts).encode()).digest()[:15])
     return "".join([_BASE32_PAIRS[number >> shift & 1023] for shift in _PAIR_SHIFTS])
+
+
+def incident_key(subject: str) -> str:
+    """The key of the incident about a subject: equal subjects, equal keys, never longer than pagers allow."""
+    key = f"prepwatch:{subject}"
+    if len(key) <= MAX_INCIDENT_KEY:
+        return key
+    fingerprint = hashlib.sha256(key.encode()).hexdigest()[:32]
+    return f"{key[: MAX_INCIDENT_KEY - len(fingerprint) - 1]}:{fingerprint}"

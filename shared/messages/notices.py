@@ -56,7 +56,8 @@ class Notice(Struct, frozen=True, kw_only=True):
     `over` says that it ends what was told of the subject, however good or bad its words are: an incident closes by
     that alone. `left_out` counts the sections that there was no room for; `since` is None when nobody knows.
     `kind` is what it tells, in a word that rules of a pager can go by, and `details` what they can read, under keys
-    that are always the same. `dashboard` is where people see more, None when nobody has said where the app is.
+    that are always the same. `incident` is the key of what is told as an incident, None if `subject` makes it.
+    `dashboard` is where people see more, None when nobody has said where the app is.
     """
 
     heading: str
@@ -71,6 +72,7 @@ class Notice(Struct, frozen=True, kw_only=True):
     dashboard: str | None = None
     kind: str = ""
     details: Mapping[str, object] = {}
+    incident: str | None = None
 
     @property
     def signed_heading(self) -> str:

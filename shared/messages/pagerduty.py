@@ -5,22 +5,20 @@ Owns the event, its limits, the incident's key, the service's address and which 
 Source: https://developer.pagerduty.com/docs/events-api-v2-overview.
 """
 
-import hashlib
-
 import msgspec
 
 from shared.messages.format import Format, Tells, Wrong, request_to
+from shared.messages.ids import incident_key
 from shared.messages.notices import Notice
 from shared.webhook import Webhook, WebhookRequest
 
 URL = "https://events.pagerduty.com/v2/enqueue"
 MAX_SUMMARY = 1024
-MAX_DEDUP_KEY = 255
 
 
 def render_pagerduty(notice: Notice, routing_key: str) -> bytes:
     """The body of the request: `resolve` for what is over, else `trigger`."""
-    incident = {"routing_key": routing_key, "dedup_key": dedup_key(notice.subject)}
+    incident = {"routing_key": routing_key, "dedup_key": notice.incident or incident_key(notice.subject)}
     if notice.over:
         return msgspec.json.encode({**incident, "event_action": "resolve"})
     payload: dict[str, object] = {
@@ -37,15 +35,6 @@ def render_pagerduty(notice: Notice, routing_key: str) -> bytes:
     links = [] if notice.dashboard is None else [{"href": notice.dashboard, "text": "Dashboard"}]
     client = {"client": "Prepwatch"} | ({} if notice.dashboard is None else {"client_url": notice.dashboard})
     return msgspec.json.encode({**incident, "event_action": "trigger", "payload": payload, "links": links, **client})
-
-
-def dedup_key(subject: str) -> str:
-    """The key of the incident about a subject: equal subjects, equal keys, never longer than PagerDuty allows."""
-    key = f"prepwatch:{subject}"
-    if len(key) <= MAX_DEDUP_KEY:
-        return key
-    fingerprint = hashlib.sha256(key.encode()).hexdigest()[:32]
-    return f"{key[: MAX_DEDUP_KEY - len(fingerprint) - 1]}:{fingerprint}"
 
 
 def _write_notice(webhook: Webhook, notice: Notice) -> WebhookRequest:

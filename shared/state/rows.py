@@ -70,6 +70,11 @@ def pace_key(webhook: str) -> str:
     return f"digest|{webhook}"
 
 
+def incidents_key(webhook: str) -> str:
+    """The row key of the incidents that a pager webhook has open; versions that knew none leave it alone."""
+    return f"incidents|{webhook}"
+
+
 def digests_of(webhook: str) -> tuple[str, str]:
     """Start and end of the keys of what a chat or pager webhook is owed about jobs."""
     return range_of(pace_key(webhook))

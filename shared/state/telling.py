@@ -91,6 +91,39 @@ class Refusal(Struct, frozen=True, kw_only=True, omit_defaults=True):
     dismissed: bool = False
 
 
+class Joined(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """That what is wrong with a job has become part of an incident, by name, which was opened at `opened_at`.
+
+    `nodes` are as many as the incident's readers know of, told at `at`. It counts while that incident is open.
+    """
+
+    incident: str
+    opened_at: datetime
+    nodes: int = 0
+    at: datetime | None = None
+
+
+class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An incident that a pager webhook has open: its `key` as it was sent, and how bad it was called.
+
+    `told_at` is when it was last told of. `over_since` is when nothing of it was seen to go on, None while something
+    does; `only_left` says that it was not mended but went away.
+    """
+
+    key: str
+    opened_at: datetime
+    told_at: datetime
+    mood: str = ""
+    over_since: datetime | None = None
+    only_left: bool = False
+
+
+class Incidents(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The incidents that a pager webhook has open about one account, by what they are about."""
+
+    by_name: dict[str, Incident] = {}
+
+
 class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a chat or pager webhook has been told about a job; written by the holder of the webhook's digest lease only.
 
@@ -98,7 +131,8 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `counted_from`: an id that was forgotten meanwhile is counted anew. `stuck_since`, `unreachable_since` and `gone`
     are the job's troubles that it knows of, `gone` by when the head that vanished was first seen. `standing` says that
     it was last told of failures or a standstill that go on, so that it is owed the end; `at` is when that was.
-    `refusal` is what it could not be told since, None for nothing.
+    `refusal` is what it could not be told since, None for nothing. `joined` says which of the job's concerns are part
+    of which incident; a pager that is `standing` was told by a version that opened one for each job.
     """
 
     job_id: str = ""
@@ -111,6 +145,7 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     standing: bool = False
     at: datetime | None = None
     refusal: Refusal | None = None
+    joined: dict[str, Joined] = {}
 
     @property
     def owes_an_end(self) -> bool:

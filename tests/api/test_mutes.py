@@ -31,13 +31,13 @@ def _mutes() -> Mutes:
 )
 def test_what_a_mute_holds_back(job_id: str, after: timedelta, *, held: bool) -> None:
     """A mute holds back the jobs that it names, from its start until before its end."""
-    assert muted_until([NIGHT], job_id, NOW + after) == (NIGHT.ends_at if held else None)
+    assert muted_until([NIGHT], job_id, (), NOW + after) == (NIGHT.ends_at if held else None)
 
 
 def test_several_mutes() -> None:
     """A job is muted until the last of its mutes ends."""
     longer = msgspec.structs.replace(NIGHT, ends_at=NOW + timedelta(hours=9))
-    assert muted_until([longer, NIGHT], "nightly-1", NOW) == longer.ends_at
+    assert muted_until([longer, NIGHT], "nightly-1", (), NOW) == longer.ends_at
 
 
 def test_put_list_delete() -> None:

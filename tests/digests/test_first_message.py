@@ -56,7 +56,7 @@ def _fail(deployment: Deployment, account: str = ACCOUNT, nodes: int = 1) -> Non
 @pytest.mark.parametrize("chat", [SLACK, TEAMS], ids=["slack", "teams"])
 @pytest.mark.parametrize("accounts", [1, 2])
 def test_ten_seconds_after_it_was_seen(chat: dict[str, object], accounts: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chat hears of a failure ten seconds after the cycle that saw it, whoever ran that; the pager at once."""
+    """Chat and pager hear of a failure ten seconds after the cycle that saw it, whoever ran that."""
     deployment = deploy(chat, PAGER, accounts=accounts)
     platform = Platform(deployment, monkeypatch)
     platform.minute()
@@ -65,9 +65,8 @@ def test_ten_seconds_after_it_was_seen(chat: dict[str, object], accounts: int, m
     for _ in range(5):
         platform.minute()
     seen = NOW + MINUTE
-    (paged, at_once), *later = platform.sent
-    assert (paged, at_once) == ("https://events.pagerduty.com/v2/enqueue", seen)
-    assert [(url, at - seen) for url, at in later if url == chat["url"]] == [(chat["url"], HOLD)]
+    told = sorted((url, at - seen) for url, at in platform.sent)
+    assert told == sorted([(chat["url"], HOLD), ("https://events.pagerduty.com/v2/enqueue", HOLD)])
 
 
 def test_nobody_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,7 +44,7 @@ def test_kept_until_told() -> None:
     _forget(world)
     assert world.job()[1] is not None
     world.sender.answers = {}
-    world.tick(60)
+    world.tick(65)
     assert world.actions()[-1] == "resolve"
     _forget(world)
     assert world.job()[1] is None

@@ -70,6 +70,11 @@ class FakeSender:
         raise AssertionError(url)
 
 
+def _healthy(job_id: str) -> JobHead:
+    healthy = head(job_id, failed=0)
+    return replace(healthy, causes=healthy.causes[:1])
+
+
 class World:
     """The account; `now` moves by `tick`, which ends each minute as a cycle does: by telling who has to be told."""
 
@@ -117,10 +122,11 @@ class World:
 
     def fail(self, number: int, job_id: str = "nightly") -> None:
         """Let preparation fail on so many more nodes."""
-        before = self.job(job_id)[1] or head(job_id, failed=0)
+        before = self.job(job_id)[1] or _healthy(job_id)
         opened = before.preparation.open + number
         self.change(
             job_id,
+            causes=(replace(head(job_id).causes[0], nodes=opened),),
             preparation=PhaseCounts(failed=opened, open=opened),
             preparation_failed_ever=before.preparation_failed_ever + number,
         )
@@ -132,14 +138,14 @@ class World:
     def change(self, job_id: str, **fields: object) -> None:
         """Commit a change of a job that is worth telling."""
         row, before = self.job(job_id)
-        known = before or head(job_id, failed=0)
+        known = before or _healthy(job_id)
         changed: Mapping[str, object] = {"generation": known.generation + 1, **fields}
         self.ledger.commit_job(row, before, Slice(head=replace(known, **changed)), self.now)
 
     def decide(self, rule: Callable[[JobHead], Decision], job_id: str = "nightly") -> None:
         """Commit what a rule of `job_rules` makes of a job's head."""
         row, before = self.job(job_id)
-        decision = rule(before or head(job_id, failed=0))
+        decision = rule(before or _healthy(job_id))
         self.ledger.commit_job(row, before, Slice(head=decision.head, events=decision.events), self.now)
 
     def rewrite(self, key: str, columns: Mapping[str, Column]) -> None:

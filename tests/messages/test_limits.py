@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from shared.digests.job_notices import jobs_notice
 from shared.messages.formats import render_notice
-from shared.messages.pagerduty import dedup_key
+from shared.messages.ids import incident_key
 from shared.messages.slack import escape
 from shared.state.jobs import Trouble
 from tests.support.told_jobs import ACCOUNT, CHAT, LINKS, NOW, head, news, webhook
@@ -217,7 +217,7 @@ def test_slack_escapes(text: str, limit: int, escaped: str) -> None:
 def test_dedup_keys() -> None:
     """Incidents of different long subjects stay apart, and equal subjects share one."""
     one, other = "job:" + "a" * 300 + "1", "job:" + "a" * 300 + "2"
-    assert len(dedup_key(one)) == 255
-    assert dedup_key(one) != dedup_key(other)
-    assert dedup_key(one) == dedup_key(one)
-    assert dedup_key("job:acc:nightly") == "prepwatch:job:acc:nightly"
+    assert len(incident_key(one)) == 255
+    assert incident_key(one) != incident_key(other)
+    assert incident_key(one) == incident_key(one)
+    assert incident_key("job:acc:nightly") == "prepwatch:job:acc:nightly"

@@ -16,12 +16,15 @@ LINKS = {"dashboard": "https://prepwatch.example/api/dashboard?account=a&job=b"}
 CHAT = ("teams", "slack")
 
 
-def webhook(kind: str, *, name: str | None = None, events: tuple[str, ...] = ("*",)) -> Webhook:
+def webhook(
+    kind: str, *, name: str | None = None, events: tuple[str, ...] = ("*",), jobs: tuple[str, ...] = ("*",)
+) -> Webhook:
     """A webhook of a format, named after it."""
     return Webhook(
         name=name or kind,
         format=kind,
-        url=f"https://{kind}.example/hook",
+        url=f"https://{name or kind}.example/hook",
+        jobs=jobs,
         key="r" * 32 if kind == "pagerduty" else None,
         events=events,
         content_type="application/json",

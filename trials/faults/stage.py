@@ -227,7 +227,7 @@ class Stage:
         if chat is None:
             return False
         heads = [from_row(row, JobHead) for row in table.query(account, *range_of("job"))]
-        rows = read_known(table, account, CHAT, now)  # of jobs that are forgotten too
+        rows = read_known(table, account, CHAT, now, {})  # of jobs that are forgotten too
         return any(is_owed(table, account, chat, head, now) for head in heads) or any(
             news_of(chat, account, row, now) for row in rows
         )

@@ -4,6 +4,9 @@ Owns the comparison of what people were told with how jobs stand. Does not own t
 (`listeners`).
 """
 
+from collections.abc import Mapping
+from datetime import timedelta
+
 from shared.state.jobs import JobHead
 from trials.promises.checks import stored_heads
 from trials.promises.hearing import PHASES
@@ -12,6 +15,8 @@ from trials.promises.witness import Witness
 from trials.simulation.batch import ACCOUNT
 from trials.simulation.plant import Plant
 
+_GRACE = timedelta(minutes=90)
+"""How long after its last change an incident may be open: an hour if it only went away, and a while to be told."""
 _ENDS = {
     "account.reachable": "account.unreachable",
     "webhook.recovered": "webhook.failing",
@@ -27,9 +32,11 @@ def check_ends_told(plant: Plant) -> None:
     """
     heads = stored_heads(plant)
     for listener in plant.witness.listeners.values():
+        if listener.is_pager:
+            _check_incidents(listener, heads)
         for job in listener.believed:
             last = listener.last_word(job)
-            if last is not None and last.recorded:
+            if not listener.is_pager and last is not None and last.recorded:
                 _check_end(listener, heads.get(job), job)
     plant.raise_what_broke()
 
@@ -43,10 +50,12 @@ def check_all_told(plant: Plant) -> None:
     heads = stored_heads(plant)
     for listener in plant.witness.listeners.values():
         listener.check_recorded()
-        _check_counted(plant.witness, listener)
         if listener.is_pager:
             _check_paged(plant.witness, listener)
-        for job in listener.believed:
+            _check_incidents(listener, heads)
+        else:
+            _check_counted(plant.witness, listener)
+        for job in listener.believed if not listener.is_pager else ():
             # A standstill has no number by which it would be told again when the record of it was lost.
             if any(plant.witness.failures[job, phase] and _wants(listener, phase, job) for phase in PHASES):
                 _check_end(listener, heads.get(job), job)
@@ -58,10 +67,26 @@ def check_all_told(plant: Plant) -> None:
     plant.raise_what_broke()
 
 
+def _check_incidents(listener: Listener, heads: Mapping[str, JobHead]) -> None:
+    """Each incident that is open is about a job of which something goes on, or did an hour ago."""
+    recent = listener.clock() - _GRACE
+    for key, incident in listener.incidents.items():
+        changed = [head.changed_at for job in incident.jobs if (head := heads.get(job)) and head.changed_at]
+        told = [each.at for each in listener.messages if each.hearing.incident == key]
+        if max([*changed, *told], default=recent) > recent:
+            continue
+        if (
+            incident.is_open
+            and incident.jobs
+            and not any(_stands(listener, heads.get(job), job) for job in incident.jobs)
+        ):
+            listener.blame(f"{listener.webhook.name} is paged for ever for {key}, and nothing of it goes on")
+
+
 def _check_end(listener: Listener, head: JobHead | None, job: str) -> None:
     if job in listener.unread:
         return
-    hears_of_ends = listener.is_pager or listener.wants("prepwatch.preparation.resolved", job, ACCOUNT)
+    hears_of_ends = listener.wants("prepwatch.preparation.resolved", job, ACCOUNT)
     if hears_of_ends and listener.thinks_failing(job) and not _stands(listener, head, job):
         listener.blame(f"{listener.webhook.name} takes {job} for one that fails, and it does not")
 
@@ -75,14 +100,7 @@ def _check_counted(witness: Witness, listener: Listener) -> None:
 
 
 def _check_paged(witness: Witness, listener: Listener) -> None:
-    """Whatever failed did so while an incident was open, as far as the app could know, or opened one."""
-    for event in witness.events.values():
-        job = str(event.data.get("jobId") or "").lower()
-        if not event.type.endswith(".failed") or not listener.wants(event.type, job, ACCOUNT):
-            continue
-        last = listener.last_word(job)
-        if last is None or not (listener.thinks_failing(job) or (last.recorded and last.at >= event.at)):
-            listener.blame(f"{listener.webhook.name} was not paged for {event.type} of {job} at {event.at:%a %H:%M:%S}")
+    """Nobody is paged for ever for what was told to be over by itself."""
     for event in witness.events.values():
         about = event.data.get("webhook") or event.data.get("account")
         incident = listener.incidents.get(f"prepwatch:{event.type.partition('.')[0]}:{about}")
@@ -108,8 +126,7 @@ def _stands(listener: Listener, head: JobHead | None, job: str) -> bool:
         return False
     stuck = head.stuck_since is not None and listener.wants("prepwatch.job.stuck", job, ACCOUNT)
     is_open = head.closed is None and head.preparation.open > 0 and _wants(listener, "preparation", job)
-    unsettled = head.release_failed_ever > 0 and head.settled_at is None and _wants(listener, "release", job)
-    return stuck or is_open or (unsettled and listener.is_pager)
+    return stuck or is_open
 
 
 def _was_told(witness: Witness, head: JobHead) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 PHASES = ("preparation", "release")
 _NEWLY = re.compile(r"(\d+) newly failed")
 _HELD_UP = re.compile(r"[1-9]\d* of \d+ nodes (are|were)( still)? held up")
-_JOB_KEY = "prepwatch:job:"
+_EVENT_KEYS = ("prepwatch:account:", "prepwatch:webhook:", "prepwatch:ping:")
 _DETAILS = {
     "preparation": "Preparation",
     "release": "Release",
@@ -94,7 +94,7 @@ class Hearing:
     @property
     def about_jobs(self) -> bool:
         """Whether it tells how jobs stand."""
-        return self.incident.startswith(_JOB_KEY) if self.incident else self.event_type is None
+        return not self.incident.startswith(_EVENT_KEYS) if self.incident else self.event_type is None
 
 
 def hear(webhook_format: str, body: bytes) -> Hearing:
@@ -146,13 +146,14 @@ def _text(block: Mapping[str, Any]) -> str:
 def _page(document: Mapping[str, Any]) -> Hearing:
     key, ends = document["dedup_key"], document["event_action"] == "resolve"
     if ends:
-        job = key.rpartition(":")[2]
-        parts: Iterator[Part] | Sequence[Part] = [Part(title=f"{job}: resolved")] if key.startswith(_JOB_KEY) else []
-        return Hearing(headline="resolved", parts=tuple(parts), incident=key, ends=True)
+        return Hearing(headline="resolved", parts=(), incident=key, ends=True)
     payload = document["payload"]
-    title = payload["summary"] if payload["class"].startswith("job.") else f"prepwatch.{payload['class']}"
-    part = Part(title=title, facts=tuple(_details(payload["custom_details"])))
-    return Hearing(headline=payload["summary"], parts=(part,), incident=key)
+    details, summary = payload["custom_details"], payload["summary"]
+    if key.startswith(_EVENT_KEYS):
+        part = Part(title=f"prepwatch.{payload['class']}", facts=tuple(_details(details)))
+        return Hearing(headline=summary, parts=(part,), incident=key)
+    jobs = [str(line).rpartition(": ")[0] for line in details["jobs"]]
+    return Hearing(headline=summary, parts=tuple(Part(title=f"{job}: {summary}") for job in jobs), incident=key)
 
 
 def _details(details: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

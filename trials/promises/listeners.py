@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shared.ports import Clock
+from shared.state.telling import Incidents
 from shared.webhook import Webhook
 from trials.promises.hearing import PHASES, Hearing
 from trials.promises.mutes import StandingMutes
@@ -19,6 +20,8 @@ from trials.simulation.baton import Owner
 _PAUSES = tuple(timedelta(minutes=minutes) for minutes in (5, 10, 20, 40, 60))
 _QUIET = timedelta(hours=1)
 _CLOCKS = timedelta(seconds=10)
+_LASTS = timedelta(minutes=10)
+"""How long nothing of an incident must have gone on before it ends."""
 _FORGOTTEN = timedelta(days=1)
 """After so long a job that is over may be told as one never heard of."""
 _ON_ITS_WAY = timedelta(seconds=90)
@@ -39,9 +42,10 @@ class Message:
 
 @dataclass(slots=True, kw_only=True)
 class Incident:
-    """An incident's lives, each from when to when (None: it is open)."""
+    """An incident's lives, each from when to when (None: it is open), and the jobs that were named in the last."""
 
     lives: list[tuple[datetime, datetime | None]] = field(default_factory=list)
+    jobs: set[str] = field(default_factory=set)
 
     @property
     def is_open(self) -> bool:
@@ -67,6 +71,7 @@ class Listener:
     incidents: dict[str, Incident] = field(default_factory=dict)
     unread: set[str] = field(default_factory=set)
     _in_flight: Owner | None = None
+    _tried: set[str] = field(default_factory=set)
     _heard_of: dict[str, datetime] = field(default_factory=dict)
 
     @property
@@ -85,8 +90,11 @@ class Listener:
         if self._in_flight is not None and self._in_flight.alive:
             self._blame("is told twice at the same time")
         self._in_flight = owner
+        if hearing.incident and not hearing.ends:
+            self._tried.add(hearing.incident)
+        known = self.incidents[hearing.incident].jobs if hearing.incident in self.incidents else ()
         for part in hearing.parts:
-            muted = self.mutes.holds(part.job, self.clock(), _ON_ITS_WAY)
+            muted = self.mutes.holds(part.job, self.clock(), _ON_ITS_WAY) and part.job not in known
             ends = part.resolved or (part.vanished and self.last_word(part.job) is not None)
             if muted and part.tells_of_failures and not ends:
                 self._blame(f"hears of {part.job}, which is muted: {part.title}")
@@ -110,6 +118,8 @@ class Listener:
             if fails is not None:
                 self.believed[part.job] = fails
         if hearing.incident:
+            if hearing.ends and not self._is_open(hearing.incident):
+                self._blame(f"hears that {hearing.incident} is over, of which it knew nothing")
             self.page(hearing)
         self.messages.append(message)
 
@@ -118,8 +128,11 @@ class Listener:
         incident = self.incidents.setdefault(hearing.incident, Incident())
         if hearing.ends and incident.is_open:
             incident.lives[-1] = (incident.lives[-1][0], self.clock())
-        elif not hearing.ends and not incident.is_open:
-            incident.lives.append((self.clock(), None))
+        elif not hearing.ends:
+            if not incident.is_open:
+                incident.lives.append((self.clock(), None))
+                incident.jobs.clear()
+            incident.jobs.update(part.job for part in hearing.parts)
 
     def recorded(self, owner: Owner, jobs: Collection[str]) -> None:
         """The app records that it has told some jobs."""
@@ -128,6 +141,8 @@ class Listener:
             self._blame(f"is recorded as told of {', '.join(jobs)}, and was not")
             return
         message.recorded = True
+        if self.is_pager:
+            return
         parts = {part.job: part for part in message.hearing.parts}
         for job in jobs:
             self._heard_of[job] = message.at
@@ -140,6 +155,14 @@ class Listener:
                 if self.counted[job, phase] > self.failures[job, phase]:
                     told, were = self.counted[job, phase], self.failures[job, phase]
                     self._blame(f"has heard of {told} {phase} failures of {job}, and there were {were}")
+
+    def recorded_open(self, owner: Owner, incidents: Incidents) -> None:
+        """The app records which incidents it has open: what it has just ended is not among them."""
+        message = next((each for each in reversed(self.messages) if each.owner is owner and each.accepted), None)
+        open_now = {incident.key for incident in incidents.by_name.values()}
+        self._tried |= open_now
+        if message is not None and message.hearing.ends and message.hearing.incident not in open_now:
+            message.recorded = True
 
     def disturbed(self, owner: Owner) -> None:
         """A write of somebody who may just have told something went wrong, or he died."""
@@ -161,7 +184,14 @@ class Listener:
             told = [
                 each for each in told if each.hearing.incident == message.hearing.incident and not each.hearing.ends
             ]
-            least = timedelta(0) if message.hearing.ends else _PAUSES[0]
+            opened = (
+                self.incidents[message.hearing.incident].lives[-1:]
+                if message.hearing.incident in self.incidents
+                else []
+            )
+            since = opened[0][0] if opened and opened[0][1] is None else message.at
+            told = [each for each in told if each.at >= since]
+            least = _LASTS if message.hearing.ends else _PAUSES[0]
         else:
             least = _PAUSES[0] if self._tells_of_a_new_job(message) else _PAUSES[min(_series(told), len(_PAUSES)) - 1]
         if told and message.at - told[-1].at < least - _ON_ITS_WAY:
@@ -185,10 +215,17 @@ class Listener:
 
     def thinks_failing(self, job: str) -> bool:
         """Whether whoever has read everything takes a job for one that fails; a pager: whether he is paged for it."""
-        last = self.last_word(job)
-        if last is None or not self.is_pager:
+        if not self.is_pager:
             return self.believed.get(job, False)
-        return self.incidents[last.hearing.incident].is_open
+        return any(incident.is_open and job in incident.jobs for incident in self.incidents.values())
+
+    def _is_open(self, key: str) -> bool:
+        """Whether an incident can end, may be open as far as its sender knows, or may be told its end once more."""
+        incident = self.incidents.get(key)
+        if key in self._tried or (incident is not None and incident.is_open):
+            return True
+        last = next((each for each in reversed(self.messages) if each.hearing.incident == key), None)
+        return last is not None and last.excused
 
     def _blame(self, what: str) -> None:
         self.blame(f"{self.webhook.name} {what}")

@@ -1,12 +1,18 @@
-"""What an event says of itself: which runs it tells of, what it is the end of, and which message tells it."""
+"""What an event says of itself, which message tells it, and what is recorded as told.
+
+Owns which runs an event tells of, and what it is the end of. Does not own what must hold of them (`witness`).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from local.batch_simulator.filters import parse_time
 from shared.ports import Merge, Operation
+from shared.state.telling import Told
 from trials.promises.hearing import Hearing
 from trials.promises.truth import Incarnation, Occurrence
 
@@ -72,7 +78,12 @@ def told_in(operations: Sequence[Operation]) -> dict[str, list[str]]:
     told: dict[str, list[str]] = {}
     for operation in operations:
         kind, _, rest = operation.key.partition("|")
-        if kind == "digest" and isinstance(operation, Merge) and "told" in operation.columns:
+        if kind == "digest" and isinstance(operation, Merge) and _is_said(operation):
             webhook, _, job = rest.partition("|")
             told.setdefault(webhook, []).append(job)
     return told
+
+
+def _is_said(operation: Merge) -> bool:
+    said = operation.columns.get("said")
+    return isinstance(said, bytes) and msgspec.msgpack.decode(said, type=Told).refusal is None

@@ -17,7 +17,7 @@ from shared.messages.formats import format_of
 from shared.ports import Clock, Delete, Insert, Operation, Replace, Row
 from shared.state.jobs import Cycle
 from shared.state.rows import CYCLE, from_row, unpack_body
-from shared.state.telling import Delivery
+from shared.state.telling import Delivery, Incidents
 from shared.webhook import Webhook
 from trials.promises.hearing import Hearing
 from trials.promises.listeners import Listener
@@ -100,6 +100,8 @@ class Witness:
                 self._see_event(partition, row)
             elif kind == CYCLE:
                 self._see_cycle(from_row(row, Cycle))
+            elif kind == "incidents":
+                self.listeners[rest].recorded_open(owner, from_row(row, Incidents))
             elif kind == "mute":
                 self.mutes.put(rest, from_row(row, Mute), self.clock())
             elif kind in {"done", "dead", "due"}:

@@ -6,24 +6,25 @@ from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
+import msgspec
 from msgspec.structs import replace
 
 from shared.batch.model import TaskCounts
 from shared.delivery import attempting
 from shared.delivery.attempts import Verdict
+from shared.digests import incidents
 from shared.digests import rules as digest_rules
 from shared.digests import run as digests
 from shared.digests.mutes import muted_until
 from shared.digests.pace import after_sending
-from shared.digests.rules import NewsKind
 from shared.messages import pagerduty
 from shared.messages.pagerduty import render_pagerduty
 from shared.polling import heads, standstill_rules, standstills
 from shared.polling.standstill_rules import Looked
-from shared.ports import Column, Put
+from shared.ports import Column, Merge, Operation, Put
 from shared.state.jobs import JobHead
 from shared.state.rows import from_row, job_key
-from shared.state.telling import Pace
+from shared.state.telling import Pace, Told
 from trials.simulation.mutants import MUTANTS, mutant
 
 __all__ = ["MUTANTS"]
@@ -37,9 +38,9 @@ def told_without_a_lease() -> AbstractContextManager[object]:
 
     def tell(self: Any, *, probe: bool) -> datetime | None:
         now = self._deliverer.clock()
-        plan = self._look(now, probe=probe)
-        for message in plan.messages if plan else ():
-            self._send(message, probe=probe)
+        post = self._look(now, probe=probe)
+        for letter in post.letters if post else ():
+            self._send(letter, probe=probe)
         return None
 
     def put(*, key: str, columns: Mapping[str, Column], etag: str = "") -> Put:
@@ -55,18 +56,23 @@ def told_without_a_lease() -> AbstractContextManager[object]:
 @mutant
 def told_as_the_job_stands_when_it_is_recorded() -> AbstractContextManager[object]:
     """What failed while a message was on its way is recorded as told by it."""
-    original = _WebhookDigest._record
 
-    def record(self: Any, message: Any, pace: Pace) -> None:
-        late = []
-        for item in message:
-            row = self._deliverer.table.get(self._account, job_key(item.job_id))
-            ever = from_row(row, JobHead).ever if row else None
-            told = replace(item.told, preparation=ever.preparation, release=ever.release) if ever else item.told
-            late.append(replace(item, told=told))
-        original(self, late, pace)
+    def record(self: Any, letter: Any, pace: Pace) -> None:
+        late = [_as_it_stands_now(self, operation) for operation in letter.delivered(self._deliverer.clock())]
+        self._write_all(self._held(pace), late)
 
     return patch.object(_WebhookDigest, "_record", record)
+
+
+def _as_it_stands_now(digest: Any, operation: Operation) -> Operation:
+    said = operation.columns.get("said") if isinstance(operation, Merge) else None
+    if not isinstance(operation, Merge) or not isinstance(said, bytes):
+        return operation
+    told = msgspec.msgpack.decode(said, type=Told)
+    row = digest._deliverer.table.get(digest._account, job_key(told.job_id))
+    ever = from_row(row, JobHead).ever if row else None
+    told = replace(told, preparation=ever.preparation, release=ever.release) if ever else told
+    return replace(operation, columns={**operation.columns, "said": msgspec.msgpack.encode(told)})
 
 
 @mutant
@@ -85,17 +91,24 @@ def told_before_it_is_sent() -> AbstractContextManager[object]:
 def mute_never_ends() -> AbstractContextManager[object]:
     """Whatever has been muted once stays so."""
 
-    def until(mutes: Any, job_id: str, now: datetime) -> datetime | None:
+    def until(mutes: Any, job_id: str, pools: Any, now: datetime) -> datetime | None:
         endless = [replace(mute, ends_at=now + timedelta(days=99)) for mute in mutes]
-        return muted_until(endless, job_id, now)
+        return muted_until(endless, job_id, pools, now)
 
-    return patch.object(digest_rules, "muted_until", until)
+    return _with_mutes(until)
 
 
 @mutant
 def mute_holds_nothing_back() -> AbstractContextManager[object]:
     """Mutes are kept and not heeded."""
-    return patch.object(digest_rules, "muted_until", lambda *_: None)
+    return _with_mutes(lambda *_: None)
+
+
+def _with_mutes(until: Any) -> AbstractContextManager[object]:
+    stack = ExitStack()
+    for rules in (digest_rules, incidents):
+        stack.enter_context(patch.object(rules, "muted_until", until))
+    return stack
 
 
 @mutant
@@ -103,7 +116,7 @@ def mute_holds_back_the_end() -> AbstractContextManager[object]:
     """People are left with what they were told before they muted it."""
 
     def until(news: Any, mutes: Any, now: datetime) -> datetime | None:
-        return muted_until(mutes, news.job_id, now)
+        return muted_until(mutes, news.job_id, (), now)
 
     return patch.object(digest_rules, "_muted_until", until)
 
@@ -131,14 +144,15 @@ def end_not_told_by_itself() -> AbstractContextManager[object]:
 
 
 @mutant
-def end_swallows_the_counts() -> AbstractContextManager[object]:
-    """An incident that is over is closed without a word on what failed since the last page."""
-    original = digest_rules._pages
+def incident_that_never_ends() -> AbstractContextManager[object]:
+    """What opened an incident is mended, and nobody is told."""
+    return patch.object(incidents, "ENDS_AFTER", timedelta(days=99))
 
-    def pages(news: Any) -> Any:
-        return original(news)[-1:] if NewsKind.RESOLVED in news.kinds else original(news)
 
-    return patch.object(digest_rules, "_pages", pages)
+@mutant
+def incident_ends_at_once() -> AbstractContextManager[object]:
+    """What flaps is an incident each time."""
+    return patch.object(incidents, "ENDS_AFTER", timedelta(0))
 
 
 @mutant
@@ -146,7 +160,8 @@ def incident_for_each_message() -> AbstractContextManager[object]:
     """An incident's key holds what was told, so that its end is that of another."""
 
     def render(notice: Any, key: str) -> bytes:
-        return render_pagerduty(replace(notice, subject=f"{notice.subject}:{len(notice.sections[0].facts)}"), key)
+        incident = f"{notice.incident}:{len(notice.details)}" if notice.incident else None
+        return render_pagerduty(replace(notice, incident=incident), key)
 
     return patch.object(pagerduty, "render_pagerduty", render)
 

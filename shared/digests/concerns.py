@@ -1,0 +1,184 @@
+"""What is wrong with a job, and what of it other jobs may have in common with it.
+
+Owns which concerns a head has, and their names: equal names are one incident, and one group of a chat message. Does not
+own when they are told (`digests.incidents`, `digests.rules`) or the words (`digests.wording`). Pure, and by the head
+alone, so that whoever looks at one job knows where it belongs.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+from shared.batch.causes import EXIT_CODE
+from shared.batch.model import Phase
+from shared.messages.events import EventType
+from shared.messages.notices import Mood
+from shared.state.jobs import Cause, JobHead
+from shared.state.pools import Standstill, StandstillReason
+
+AUTO_POOLS = "auto-pools"
+"""How the auto pools of an account are named together: each job or schedule has one of its own."""
+_AUTO_POOL = re.compile(r"(?:.*[_-])?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
+
+
+class ConcernKind(StrEnum):
+    """What several jobs may have in common; the worst first."""
+
+    STANDSTILL = "standstill"
+    CAUSE = "cause"
+    JOB = "job"
+    NODE = "node"
+    RELEASE = "release"
+
+
+MOODS = {
+    ConcernKind.STANDSTILL: Mood.CRITICAL,
+    ConcernKind.CAUSE: Mood.ERROR,
+    ConcernKind.JOB: Mood.ERROR,
+    ConcernKind.NODE: Mood.WARNING,
+    ConcernKind.RELEASE: Mood.WARNING,
+}
+
+
+_STANDSTILLS = {
+    StandstillReason.RESIZE_FAILED: Mood.ERROR,
+    StandstillReason.AUTOSCALE_FAILED: Mood.ERROR,
+    StandstillReason.PREPARATION_SLOW: Mood.ERROR,
+    StandstillReason.POOL_GONE: Mood.WARNING,
+}
+"""Critical is what is broken; these wait, for capacity or for something slow."""
+
+
+class Concern(Struct, frozen=True, kw_only=True):
+    """Something that is wrong with a job.
+
+    `name` is equal for what is one incident. `nodes` counts where it is so now, `example` (pool id, node id) is one of
+    them, and `since` is None when nobody knows. `cause` is None for a standstill without one, and `standstill` None
+    for what is none.
+    """
+
+    name: str
+    kind: ConcernKind
+    mood: Mood
+    pool_id: str
+    cause: Cause | None
+    nodes: int
+    example: tuple[str, str] = ("", "")
+    since: datetime | None = None
+    standstill: Standstill | None = None
+
+    @property
+    def calls(self) -> bool:
+        """Whether it may wake somebody: a pool that is gone has been deleted by somebody."""
+        return self.standstill is None or self.standstill.reason is not StandstillReason.POOL_GONE
+
+    @property
+    def holds_on(self) -> bool:
+        """Whether it goes on until it is mended; what is not is over as soon as it was told."""
+        return self.kind is not ConcernKind.RELEASE
+
+
+def concerns_of(head: JobHead, wants: Callable[[EventType], bool]) -> tuple[Concern, ...]:
+    """What is wrong with a job now, as far as somebody `wants` to know, the worst first."""
+    found: list[Concern] = []
+    if head.stuck is not None and head.stuck.confirmed and wants(EventType.JOB_STUCK):
+        found.append(_standstill(head.stuck))
+    if head.closed is None and head.preparation.open and wants(EventType.PREPARATION_FAILED):
+        found += _failures(head, Phase.PREPARATION)
+    if head.release_failed_ever and wants(EventType.RELEASE_FAILED):
+        found += _failures(head, Phase.RELEASE)
+    return tuple(found)
+
+
+def is_auto_pool(pool_id: str) -> bool:
+    """Whether Batch has made a pool by itself for a job or a schedule: its id ends in a unique part."""
+    return _AUTO_POOL.fullmatch(pool_id) is not None
+
+
+def pool_name(pool_id: str) -> str:
+    """The part of a name that says which pool; auto pools are one."""
+    return AUTO_POOLS if is_auto_pool(pool_id) else pool_id.lower()
+
+
+def _standstill(stuck: Standstill) -> Concern:
+    reason = stuck.reason or StandstillReason.PREPARATION_FAILED
+    cause = None
+    if stuck.cause is not None:
+        cause = Cause(phase=Phase.PREPARATION, code=stuck.cause.code, message=stuck.cause.message)
+    apart = () if reason.is_of_pool else _told_apart(cause)
+    return Concern(
+        name=_name(ConcernKind.STANDSTILL, pool_name(stuck.pool_id), reason.value, *apart),
+        kind=ConcernKind.STANDSTILL,
+        mood=_STANDSTILLS.get(reason, Mood.CRITICAL),
+        pool_id=stuck.pool_id,
+        cause=cause,
+        nodes=0,
+        since=stuck.since,
+        standstill=stuck,
+    )
+
+
+def _failures(head: JobHead, phase: Phase) -> Sequence[Concern]:
+    causes = [cause for cause in head.causes if cause.phase is phase and _is_told(head, cause)]
+    number = head.preparation.open if phase is Phase.PREPARATION else head.release.failed
+    by_name: dict[str, Concern] = {}
+    for cause in causes:
+        concern = _failure(head, cause, alone=number == 1)
+        # Of a job's exit codes the most frequent stands for all.
+        by_name.setdefault(concern.name, concern)
+    return list(by_name.values())
+
+
+def _failure(head: JobHead, cause: Cause, *, alone: bool) -> Concern:
+    pool_id = _pool_of(head, cause)
+    kind = _kind(cause, alone=alone)
+    own = {
+        ConcernKind.NODE: (pool_name(pool_id), cause.example[1].lower()),
+        ConcernKind.JOB: (head.job_id.lower(),),
+    }
+    parts = own.get(kind) or (pool_name(pool_id), *_told_apart(cause))
+    is_release = cause.phase is Phase.RELEASE
+    return Concern(
+        name=_name(kind, *((cause.phase.value,) if is_release else ()), *parts),
+        kind=ConcernKind.RELEASE if is_release else kind,
+        mood=MOODS[ConcernKind.RELEASE if is_release else kind],
+        pool_id=pool_id,
+        cause=cause,
+        nodes=cause.nodes,
+        example=cause.example,
+        since=cause.first_seen,
+    )
+
+
+def _kind(cause: Cause, *, alone: bool) -> ConcernKind:
+    # A code of Batch says what is wrong, wherever it happens.
+    if cause.code != EXIT_CODE:
+        return ConcernKind.CAUSE
+    # The program says only that something is: on one node that is the node's, on several the job's.
+    return ConcernKind.NODE if alone else ConcernKind.JOB
+
+
+def _is_told(head: JobHead, cause: Cause) -> bool:
+    """Whether somebody was told of it: what ended before a job was first watched is nobody's news."""
+    if not (head.preparation_failed_ever if cause.phase is Phase.PREPARATION else head.release_failed_ever):
+        return False
+    return cause.last_seen is None or head.announce_from is None or cause.last_seen >= head.announce_from
+
+
+def _pool_of(head: JobHead, cause: Cause | None) -> str:
+    return head.pool_id or (cause.pools[0] if cause and cause.pools else cause.example[0] if cause else "")
+
+
+def _told_apart(cause: Cause | None) -> tuple[str, ...]:
+    if cause is None:
+        return ()
+    fingerprint = hashlib.sha256(cause.message.encode("utf-8", "replace")).hexdigest()[:12]
+    return cause.code.lower(), fingerprint
+
+
+def _name(*parts: str) -> str:
+    return "|".join(parts)

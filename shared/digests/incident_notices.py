@@ -1,0 +1,163 @@
+"""What a pager is told of an incident: a summary, and details under fixed keys.
+
+Owns these words. Does not own what an incident is (`digests.incidents`) or how a page is written
+(`messages.pagerduty`).
+"""
+
+from collections.abc import Sequence
+
+from shared.batch.advice import advice, is_said_in_stderr
+from shared.digests.concerns import Concern, ConcernKind
+from shared.digests.incidents import MAX_OPEN, Page
+from shared.digests.membership import Member
+from shared.digests.wording import account_name, cause_name, cause_words, place, short_id, standstill_words
+from shared.messages.commands import Pool, download_file, remove_nodes
+from shared.messages.events import Origin, links_of
+from shared.messages.notices import TITLE_BYTES, Mood, Notice
+from shared.messages.sentences import clock_time, counted
+from shared.moments import time_text
+from shared.redaction import one_line
+
+SHOWN_JOBS = 100
+_SHOWN_CAUSES = 3
+_KINDS = {
+    ConcernKind.CAUSE: "preparation.failed",
+    ConcernKind.JOB: "preparation.failed",
+    ConcernKind.NODE: "preparation.failed",
+    ConcernKind.RELEASE: "release.failed",
+    ConcernKind.STANDSTILL: "job.stuck",
+}
+"""What a pager's rules can go by: the events' own words."""
+
+
+def incident_notice(origin: Origin, page: Page, nodes: Sequence[tuple[str, str]]) -> Notice:
+    """The notice of a page; `nodes` are some of those that it is about, pool and node id of each."""
+    account = origin.partition
+    members = page.members
+    jobs = sorted({member.job_id for member in members}, key=str.lower)
+    # The name of a pool may differ in its case only.
+    pools = list({member.concern.pool_id.lower(): member.concern.pool_id for member in members}.values())
+    about = pools[0] if len(pools) == 1 else account
+    return Notice(
+        heading=one_line(_heading(account, page), limit=TITLE_BYTES) if members else "Over",
+        mood=page.mood,
+        subject=page.name,
+        incident=page.incident.key,
+        over=page.ends,
+        account=account,
+        about=about,
+        since=min((member.concern.since for member in members if member.concern.since), default=None),
+        dashboard=links_of(origin, jobs[0] if len(jobs) == 1 else None).get("dashboard"),
+        kind=_KINDS[_lead(page).concern.kind] if members else "over",
+        details={} if page.ends else _details(account, page, pools, nodes),
+    )
+
+
+def _heading(account: str, page: Page) -> str:
+    lead = _lead(page)
+    what = _WORDS[lead.concern.kind](account, page.members, lead)
+    if page.name.startswith("further|"):
+        what = (
+            f"More than {MAX_OPEN} incidents are open on {short_id(account_name(account))}. The worst further: {what}"
+        )
+    since = min((member.concern.since for member in page.members if member.concern.since), default=None)
+    return f"{what}, since {clock_time(since, page.incident.told_at)}" if since else what
+
+
+def _lead(page: Page) -> Member:
+    return min(page.members, key=lambda member: (list(Mood).index(member.concern.mood), -member.concern.nodes))
+
+
+def _preparation(account: str, members: Sequence[Member], lead: Member) -> str:
+    return f"Preparation failed {_where(account, members, lead)}{_why(lead.concern)}"
+
+
+def _release(account: str, members: Sequence[Member], lead: Member) -> str:
+    return f"Release failed {_where(account, members, lead)}{_why(lead.concern)}"
+
+
+def _node(account: str, members: Sequence[Member], lead: Member) -> str:
+    jobs = _jobs(members)
+    whose = f"of {short_id(lead.job_id)}" if jobs == 1 else f"of {jobs} jobs"
+    return f"One node of {place(account, lead.concern.pool_id)} fails the preparation {whose}{_why(lead.concern)}"
+
+
+def _standstill(account: str, members: Sequence[Member], lead: Member) -> str:
+    jobs, where = _jobs(members), place(account, lead.concern.pool_id)
+    who = f"{short_id(lead.job_id)} of {where} stands still" if jobs == 1 else f"{jobs} jobs of {where} stand still"
+    waiting = sum(member.concern.standstill.tasks for member in members if member.concern.standstill)
+    tasks = f", {counted(waiting, 'task')} {'waits' if waiting == 1 else 'wait'}" if waiting else ""
+    return f"{who}: {standstill_words(lead.concern)}{_why(lead.concern)}{tasks}"
+
+
+_WORDS = {
+    ConcernKind.CAUSE: _preparation,
+    ConcernKind.JOB: _preparation,
+    ConcernKind.NODE: _node,
+    ConcernKind.RELEASE: _release,
+    ConcernKind.STANDSTILL: _standstill,
+}
+
+
+def _where(account: str, members: Sequence[Member], lead: Member) -> str:
+    jobs, where = _jobs(members), place(account, lead.concern.pool_id)
+    nodes = f"{lead.concern.nodes} of {counted(lead.head.nodes, 'node')}"
+    if jobs == 1:
+        return f"in {short_id(lead.job_id)} of {where} on {nodes}"
+    return f"in {jobs} jobs of {where} on up to {nodes}"
+
+
+def _why(concern: Concern) -> str:
+    return f": {cause_name(concern.cause)}" if concern.cause else ""
+
+
+def _jobs(members: Sequence[Member]) -> int:
+    return len({member.job_id.lower() for member in members})
+
+
+def _details(account: str, page: Page, pools: Sequence[str], nodes: Sequence[tuple[str, str]]) -> dict[str, object]:
+    """What a pager's rules and people can read of the incident, under the same keys whatever it is about."""
+    members = page.members
+    causes = {member.concern.cause.code: member.concern.cause for member in members if member.concern.cause}
+    since = [member.concern.since for member in members if member.concern.since is not None]
+    advised = dict.fromkeys(what for cause in causes.values() if (what := advice(cause.code)) is not None)
+    details = {
+        "why": [cause_words(cause, 0) for cause in causes.values()][:_SHOWN_CAUSES],
+        "since": time_text(min(since)) if since else None,
+        "do": [*advised][:_SHOWN_CAUSES],
+        "command": _commands(account, page, nodes),
+        "account": account,
+        "pool": list(pools),
+        "code": [*causes][:_SHOWN_CAUSES],
+        "phase": sorted({member.concern.cause.phase.value for member in members if member.concern.cause}),
+        "jobs": [_job_line(member) for member in members][:SHOWN_JOBS],
+        "moreJobs": max(0, len(members) - SHOWN_JOBS) or None,
+        "nodes": max(member.concern.nodes for member in members) or None,
+        "tasksWaiting": sum(each.concern.standstill.tasks for each in members if each.concern.standstill) or None,
+        "nodeIds": [node for _, node in nodes],
+    }
+    return {name: value for name, value in details.items() if value not in (None, [])}
+
+
+def _job_line(member: Member) -> str:
+    standstill = member.concern.standstill
+    if standstill is not None:
+        return f"{member.job_id}: {counted(standstill.tasks, 'task')} waiting"
+    return f"{member.job_id}: {member.concern.nodes} of {counted(member.head.nodes, 'node')}"
+
+
+def _commands(account: str, page: Page, nodes: Sequence[tuple[str, str]]) -> list[str]:
+    """What helps with the worst of it: to be rid of a node, or to read what the task wrote."""
+    lead = _lead(page)
+    concern, cause = lead.concern, lead.concern.cause
+    if cause is None or not nodes:
+        return []
+    pool_id, node_id = concern.example if concern.example[1] else nodes[0]
+    pool = Pool(account=account, pool_id=pool_id)
+    commands = []
+    if is_said_in_stderr(cause.code):
+        path = f"workitems/{lead.job_id}/job-1/job{cause.phase.value}/stderr.txt"
+        commands.append(download_file(pool, node_id, path))
+    if concern.kind is ConcernKind.NODE:
+        commands.append(remove_nodes(pool, [node_id]))
+    return commands

@@ -1,0 +1,255 @@
+"""Which incidents a pager has open, and when it is told: what several jobs have in common is one incident.
+
+Owns what opens an incident, joins it and ends it, and when that is told. Does not own what a concern is
+(`digests.concerns`), the words (`digests.incident_notices`) or the sending (`digests.run`). Pure: what was told, the
+heads and the open incidents go in, pages with the incidents as they stand after them come out.
+
+    concern of a job --open under its name, or told of this job before?--> part of that incident
+        | no                                                                 | more nodes or jobs: told, at most
+        v                                                                    | every five minutes
+    ten incidents are open? --yes--> one for all that are further             v
+        | no                                                      nothing of it goes on: ended ten minutes later,
+        v                                                         an hour later if nothing of it was mended
+    a new one: a standstill at once, anything else after ten seconds, for its like
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.digests.concerns import Concern, ConcernKind
+from shared.digests.membership import EARLIER, LEFT_AFTER, Member, has_joined, members_of, name_of_earlier, pools_of
+from shared.digests.mutes import Mute, muted_until
+from shared.digests.pace import HOLD, believed, is_refused, paused_until
+from shared.digests.rules import KnownToWebhook
+from shared.messages.ids import incident_key
+from shared.messages.notices import Mood
+from shared.state.jobs import JobHead
+from shared.state.telling import Incident, Joined, Pace, Told
+from shared.webhook import Webhook
+
+MAX_OPEN = 10
+"""From so many open incidents of an account on, all further ones of a severity are one."""
+AGAIN_AFTER = timedelta(minutes=5)
+ENDS_AFTER = timedelta(minutes=10)
+"""What comes back sooner was never over."""
+
+_FURTHER = "further"
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    """What to tell of the incident `name`: how it stands, or that it is over.
+
+    `members` are all that goes on of it now; `incident` is how it stands after the page, `earlier` the job whose own
+    incident it is, opened by a version that had one for each job.
+    """
+
+    name: str
+    incident: Incident
+    members: tuple[Member, ...]
+    ends: bool = False
+    earlier: Told | None = None
+
+    @property
+    def news(self) -> tuple[Member, ...]:
+        """What the page tells for the first time."""
+        return tuple(member for member in self.members if member.is_news)
+
+    @property
+    def mood(self) -> Mood:
+        """How bad it is, as it was when the incident was opened: PagerDuty calls nobody for what gets worse."""
+        return Mood(self.incident.mood)
+
+
+class PagePlan(Struct, frozen=True, kw_only=True):
+    """The pages to send now, or when something may have to be sent (None: when more happens).
+
+    `incidents` is how they stand even if nothing is sent. Of the jobs in `settled` there is nothing to tell.
+    """
+
+    messages: tuple[Page, ...]
+    pace: Pace
+    incidents: Mapping[str, Incident]
+    settled: tuple[KnownToWebhook, ...] = ()
+    wake_at: datetime | None = None
+
+
+def decide_pages(
+    webhook: Webhook,
+    account: str,
+    known: Iterable[KnownToWebhook],
+    open_before: Mapping[str, Incident],
+    pace: Pace,
+    mutes: Sequence[Mute],
+    now: datetime,
+    *,
+    recovered_at: datetime | None = None,
+    probe: bool = False,
+) -> PagePlan:
+    """What to page the webhook now; as a `probe` whatever time has not come for.
+
+    What it has refused is left out, and its pause after failed attempts holds, unless it has recovered since then. A
+    muted job opens nothing and joins nothing; what it had joined holds until it is mended.
+    """
+    jobs = tuple(known)
+    earlier = {name_of_earlier(each.told): each.told for each in jobs if each.told.standing}
+    before = {**{name: _of_earlier(account, told, now) for name, told in earlier.items()}, **open_before}
+    found = _Found()
+    for each in jobs:
+        refused = not probe and is_refused(each.told, each.generation, recovered_at, now)
+        quiet_until = muted_until(mutes, each.job_id, pools_of(each), now)
+        found.take(each, members_of(webhook, account, each, before, now), before, quiet_until, refused=refused)
+    opened = found.open_new(webhook, account, before, now)
+    held_since = min(believed(pace, now).held_since or now, now) if opened else None
+
+    pages: list[Page] = []
+    standing: dict[str, Incident] = {}
+    for name, incident in {**before, **opened}.items():
+        page = Page(name=name, incident=incident, members=tuple(found.members[name]), earlier=earlier.get(name))
+        page, at = _told_next(page, held_since if name in opened else None) if page.news else _followed(page, jobs, now)
+        if name in before:
+            standing[name] = page.incident
+        if at is not None and (at <= now or (probe and not page.ends)):
+            pages.append(page)
+        elif at is not None:
+            found.wakes.append(at)
+    if not probe and (until := paused_until(pace, recovered_at, now)) is not None:
+        pages, found.wakes = [], [until]
+    return PagePlan(
+        messages=tuple(sorted(pages, key=lambda page: (page.ends, list(Mood).index(page.mood), page.name))),
+        pace=replace(pace, held_since=held_since),
+        incidents={name: each for name, each in standing.items() if name in open_before or each.over_since},
+        settled=tuple(found.settled),
+        wake_at=min((max(wake, now) for wake in found.wakes), default=None),
+    )
+
+
+class _Found:
+    """What was found of all jobs: members of incidents that are open, new ones, jobs of which there is nothing."""
+
+    def __init__(self) -> None:
+        self.members: defaultdict[str, list[Member]] = defaultdict(list)
+        self.new: list[Member] = []
+        self.settled: list[KnownToWebhook] = []
+        self.wakes: list[datetime] = []
+
+    def take(
+        self,
+        known: KnownToWebhook,
+        members: Iterable[tuple[str | None, Member]],
+        incidents: Mapping[str, Incident],
+        quiet_until: datetime | None,
+        *,
+        refused: bool,
+    ) -> None:
+        """Sort in the concerns of one job, muted until then (None: not muted)."""
+        has_news = False
+        for name, member in members:
+            has_news |= member.is_news
+            quiet = replace(member, is_news=member.is_news and not refused and quiet_until is None)
+            if name is not None:
+                self.members[name].append(quiet)
+            elif quiet.is_news:
+                self.new.append(quiet)
+        if has_news and quiet_until is not None:
+            self.wakes.append(quiet_until)
+        if not has_news and known.waits and not has_joined(known.told, incidents):
+            self.settled.append(known)
+
+    def open_new(
+        self, webhook: Webhook, account: str, incidents: Mapping[str, Incident], now: datetime
+    ) -> dict[str, Incident]:
+        """The incidents that what is new opens, the worst first; the rest joins those that are open."""
+        opened: dict[str, Incident] = {}
+        for member in sorted(self.new, key=_worst_first):
+            name = _opened_as(member.concern, {**incidents, **opened})
+            if name not in incidents and name not in opened:
+                key = incident_key(f"{webhook.name}:{account}:{name}")
+                opened[name] = Incident(key=key, opened_at=now, told_at=now, mood=member.concern.mood.value)
+            self.members[name].append(member)
+        return opened
+
+
+def after_page(told: Told, page: Page, now: datetime) -> Told:
+    """What the webhook knows of a job, one of the page's members or the one whose own incident it ends."""
+    if page.ends:
+        return replace(told, standing=False, stuck_since=None, at=now)
+    mine = [member for member in page.members if member.job_id.lower() == told.job_id.lower()]
+    joined = dict(told.joined)
+    for member in mine:
+        nodes = max(member.concern.nodes, member.joined.nodes if member.joined else 0)
+        opened_at = page.incident.opened_at
+        joined[member.concern.name] = Joined(incident=page.name, opened_at=opened_at, nodes=nodes, at=now)
+    ever = mine[0].head.ever
+    return replace(
+        told,
+        counted_from=ever.since,
+        preparation=ever.preparation,
+        release=ever.release,
+        stuck_since=mine[0].head.stuck_since or told.stuck_since,
+        at=now,
+        refusal=None,
+        joined=joined,
+    )
+
+
+def _opened_as(concern: Concern, incidents: Mapping[str, Incident]) -> str:
+    """The name of the incident that a concern opens or joins."""
+    if concern.name in incidents:
+        return concern.name
+    counted = sum(1 for name in incidents if not name.startswith((EARLIER, _FURTHER)))
+    return concern.name if counted < MAX_OPEN else f"{_FURTHER}|{concern.mood}"
+
+
+def _told_next(page: Page, held_since: datetime | None) -> tuple[Page, datetime]:
+    """The incident with something new of it, and when that may be told; held since then if it is to be opened."""
+    incident = replace(page.incident, over_since=None, only_left=False)
+    page = replace(page, incident=incident)
+    if held_since is None:
+        return page, incident.told_at + AGAIN_AFTER
+    if any(member.concern.kind is ConcernKind.STANDSTILL for member in page.news):
+        return page, incident.opened_at
+    return page, min(*(member.known.wanted_at for member in page.news), held_since) + HOLD
+
+
+def _followed(page: Page, jobs: Sequence[KnownToWebhook], now: datetime) -> tuple[Page, datetime | None]:
+    """The incident when there is nothing new of it, and when its end may be told: None while it goes on."""
+    incident = page.incident
+    if any(member.concern.holds_on for member in page.members):
+        return replace(page, incident=replace(incident, over_since=None, only_left=False)), None
+    if incident.over_since is None:
+        incident = replace(incident, over_since=now, only_left=not _was_mended(page, jobs))
+    over = incident.over_since or now
+    ends_at = over + (LEFT_AFTER if incident.only_left else ENDS_AFTER)
+    return replace(page, incident=incident, ends=True), ends_at
+
+
+def _was_mended(page: Page, jobs: Iterable[KnownToWebhook]) -> bool:
+    """Whether something of an incident that is over went well in the end, instead of going away."""
+    for each in jobs:
+        head = each.head
+        mine = [joined for joined in each.told.joined.values() if joined.incident == page.name]
+        at = max((joined.at for joined in mine if joined.at is not None), default=each.told.at)
+        is_part = bool(mine) or (page.earlier is not None and each.told is page.earlier)
+        if is_part and head is not None and head.closed is None and not _began_anew(head, at):
+            return True
+    return False
+
+
+def _began_anew(head: JobHead, at: datetime | None) -> bool:
+    return head.carried is not None and head.first_seen_at is not None and at is not None and head.first_seen_at >= at
+
+
+def _of_earlier(account: str, told: Told, now: datetime) -> Incident:
+    """The incident that a version before opened for a job, under the key that it gave it."""
+    at = told.at or now
+    return Incident(
+        key=incident_key(f"job:{account}:{told.job_id.lower()}"), opened_at=at, told_at=at, mood=Mood.ERROR.value
+    )
+
+
+def _worst_first(member: Member) -> tuple[int, str, str]:
+    return list(Mood).index(member.concern.mood), member.concern.name, member.job_id.lower()

@@ -1,0 +1,199 @@
+"""What chat and pager are to be sent, as far as whoever sends it has to know.
+
+Owns the two walks from the table to what may be sent and back to what is recorded of it: of chat, which is told of jobs
+in one message, and of a pager, which is told of incidents one by one. Does not own what is decided (`digests.rules`,
+`digests.incidents`), the words (`digests.job_notices`, `digests.incident_notices`) or the sending (`digests.run`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.digests.incident_notices import incident_notice
+from shared.digests.incidents import AGAIN_AFTER, Page, after_page, decide_pages
+from shared.digests.job_notices import jobs_notice
+from shared.digests.mutes import Mute
+from shared.digests.named_nodes import NodeNames
+from shared.digests.rows import (
+    after_refusal,
+    incidents_row,
+    read_incidents,
+    read_known,
+    refusal,
+    settling,
+    telling,
+    told_row,
+)
+from shared.digests.rules import KnownToWebhook, News, decide, tried_at
+from shared.messages.events import Origin, links_of
+from shared.messages.formats import format_of
+from shared.messages.notices import Notice
+from shared.ports import Operation, Table
+from shared.state.telling import Attempt, Incident, Pace, Told
+from shared.webhook import Webhook
+
+
+class Letter(Struct, frozen=True, kw_only=True):
+    """A message that may be sent now, and what is then to be recorded of it.
+
+    `tried_at` is when the webhook was last tried with it, or since when it waits. `prepare` reads what the message
+    names, and returns what writes it. `before` is to be recorded before it is sent, so that what it opens is ended
+    whatever becomes of the record after it.
+    """
+
+    jobs: tuple[str, ...]
+    tried_at: datetime
+    prepare: Callable[[], Callable[[], Notice]]
+    before: Callable[[datetime], Sequence[Operation]] = lambda _now: ()
+    delivered: Callable[[datetime], Sequence[Operation]]
+    refused: Callable[[Attempt], Sequence[Operation]]
+
+
+class Post(Struct, frozen=True, kw_only=True):
+    """The letters to send now, or when something may have to be sent (None: when more happens).
+
+    `pace` and `notes` are to be written even if nothing is sent.
+    """
+
+    letters: tuple[Letter, ...]
+    pace: Pace
+    notes: tuple[Operation, ...] = ()
+    wake_at: datetime | None = None
+
+
+class Known(Struct, frozen=True, kw_only=True):
+    """What is known to a webhook of an account's jobs, and the incidents that it has open, by name."""
+
+    jobs: tuple[KnownToWebhook, ...]
+    incidents: Mapping[str, Incident]
+
+
+class Desk(Struct, frozen=True, kw_only=True):
+    """Where the letters of one account to one webhook are made."""
+
+    table: Table
+    origin: Origin
+    webhook: Webhook
+
+    @property
+    def account(self) -> str:
+        """The account's partition."""
+        return self.origin.partition
+
+    def gather(self, now: datetime) -> Known | None:
+        """What the webhook may have to be told; None when nobody waits for anything, which costs a query.
+
+        Raises:
+            StoreUnavailableError: The table gave no answer.
+            UnreadableRowError: Nobody can tell.
+        """
+        incidents = read_incidents(self.table, self.account, self.webhook)
+        jobs = read_known(self.table, self.account, self.webhook.name, now, incidents)
+        return Known(jobs=tuple(jobs), incidents=incidents) if jobs or incidents else None
+
+    def decide(
+        self,
+        known: Known,
+        pace: Pace,
+        mutes: Sequence[Mute],
+        now: datetime,
+        *,
+        recovered_at: datetime | None,
+        probe: bool,
+    ) -> Post:
+        """What to send now, as a `probe` whatever the time."""
+        hook, account = self.webhook, self.account
+        if not format_of(hook).opens_incidents:
+            plan = decide(hook, account, known.jobs, pace, mutes, now, recovered_at=recovered_at, probe=probe)
+            letters = tuple(self._of_jobs(message, pace) for message in plan.messages)
+            return Post(letters=letters, pace=plan.pace, wake_at=plan.wake_at)
+        pages = decide_pages(
+            hook, account, known.jobs, known.incidents, pace, mutes, now, recovered_at=recovered_at, probe=probe
+        )
+        pager = _Pager(desk=self, incidents=dict(pages.incidents), told={}, pace=pace)
+        notes: list[Operation] = [settling(hook.name, each) for each in pages.settled]
+        if pages.incidents != known.incidents:
+            notes.append(incidents_row(hook.name, pages.incidents))
+        return Post(
+            letters=tuple(map(pager.letter, pages.messages)),
+            pace=pages.pace,
+            notes=tuple(notes),
+            wake_at=pages.wake_at,
+        )
+
+    def _of_jobs(self, message: Sequence[News], pace: Pace) -> Letter:
+        return Letter(
+            jobs=tuple(item.job_id for item in message),
+            tried_at=tried_at(message, pace),
+            prepare=lambda: self._notice(message),
+            delivered=lambda _now: [telling(self.webhook.name, item) for item in message],
+            refused=lambda attempt: [refusal(self.webhook.name, item, attempt) for item in message],
+        )
+
+    def _notice(self, message: Sequence[News]) -> Callable[[], Notice]:
+        links = links_of(self.origin, message[0].job_id if len(message) == 1 else None)
+        named = NodeNames(table=self.table, account=self.account).named(message)
+        return lambda: jobs_notice(self.account, named, links)
+
+
+class _Pager(Struct, frozen=True, kw_only=True):
+    """The incidents and what is known of jobs, page after page."""
+
+    desk: Desk
+    incidents: dict[str, Incident]
+    told: dict[str, Told]
+    pace: Pace
+
+    def letter(self, page: Page) -> Letter:
+        news = page.news or page.members
+        waits = [member.known.wanted_at for member in news]
+        refusals = [member.known.told.refusal.attempt.at for member in news if member.known.told.refusal is not None]
+        return Letter(
+            jobs=tuple(member.job_id for member in news),
+            tried_at=max(refusals, default=self.pace.tried_at or min(waits, default=page.incident.told_at)),
+            prepare=lambda: partial(incident_notice, self.desk.origin, page, self._nodes(page)),
+            before=partial(self._opening, page),
+            delivered=partial(self._delivered, page),
+            refused=partial(self._refused, page),
+        )
+
+    def _nodes(self, page: Page) -> Sequence[tuple[str, str]]:
+        names = NodeNames(table=self.desk.table, account=self.desk.account)
+        return names.of_concerns([(member.head, member.concern) for member in page.members])
+
+    def _opening(self, page: Page, now: datetime) -> list[Operation]:
+        if page.ends or page.earlier is not None or page.name in self.incidents:
+            return []
+        # Not told of yet: it may be tried again at once.
+        self.incidents[page.name] = replace(page.incident, told_at=now - AGAIN_AFTER)
+        return [incidents_row(self.desk.webhook.name, self.incidents)]
+
+    def _delivered(self, page: Page, now: datetime) -> list[Operation]:
+        name = self.desk.webhook.name
+        if page.ends:
+            self.incidents.pop(page.name, None)
+            over = [after_page(page.earlier, page, now)] if page.earlier else []
+            return [incidents_row(name, self.incidents), *(told_row(name, each) for each in over)]
+        if page.earlier is None:
+            self.incidents[page.name] = replace(page.incident, told_at=now)
+        operations: list[Operation] = [incidents_row(name, self.incidents)]
+        for job, member in {member.job_id.lower(): member for member in page.news}.items():
+            told = after_page(self.told.get(job, member.known.told), page, now)
+            self.told[job] = told
+            operations.append(told_row(name, told))
+        return operations
+
+    def _refused(self, page: Page, attempt: Attempt) -> list[Operation]:
+        name = self.desk.webhook.name
+        if page.ends:  # nobody will ever take it
+            return self._delivered(page, attempt.at)
+        by_job = {member.job_id.lower(): member.known for member in page.news}
+        refusals: list[Operation] = [after_refusal(name, known, attempt) for known in by_job.values()]
+        incident = self.incidents.get(page.name)
+        if incident is not None and incident.told_at < incident.opened_at:  # it was never opened
+            del self.incidents[page.name]
+            refusals.append(incidents_row(name, self.incidents))
+        return refusals

@@ -1,0 +1,85 @@
+"""Names the nodes that a message is about, from the node records of its jobs.
+
+Owns how many jobs and chunks are looked into for that. Does not own what is said of nodes (`digests.job_notices`,
+`digests.incident_notices`).
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.batch.model import Phase
+from shared.batch.outcomes import ended_at, has_failed
+from shared.digests.concerns import Concern, ConcernKind
+from shared.digests.job_notices import SHOWN_NODES
+from shared.digests.rules import News
+from shared.digests.titles import concerned, names_nodes
+from shared.errors import UnreadableRowError
+from shared.journal import write_line
+from shared.moments import as_utc
+from shared.ports import Table
+from shared.state.chunks import decode_chunk, decode_record
+from shared.state.jobs import JobHead, NodeRecord
+from shared.state.rows import chunk_key, unpack
+
+PAGED_NODES = 100
+"""So many node ids stand in a pager's details."""
+_JOBS_WITH_NODES = 5
+_CHUNKS_READ = 8  # of each such job; after that the examples of the causes have to do
+
+
+class NodeNames(Struct, frozen=True, kw_only=True):
+    """Reads which nodes of an account's jobs failed, the newest failures first; pool and node id of each."""
+
+    table: Table
+    account: str
+
+    def named(self, message: Sequence[News]) -> list[News]:
+        """The news with the nodes that they are about, as far as these are looked for."""
+        return [self._with_nodes(item) if number < _JOBS_WITH_NODES else item for number, item in enumerate(message)]
+
+    def of_concerns(self, concerns: Sequence[tuple[JobHead, Concern]]) -> list[tuple[str, str]]:
+        """The nodes that the concerns of several jobs are about, at most PAGED_NODES, each once."""
+        found = [concern.example for _, concern in concerns if concern.example != ("", "")]
+        for head, concern in concerns[:_JOBS_WITH_NODES]:
+            if concern.kind is not ConcernKind.NODE:
+                phase = Phase.RELEASE if concern.kind is ConcernKind.RELEASE else Phase.PREPARATION
+                found += self._nodes(head, phase, PAGED_NODES)
+        return list(dict.fromkeys(found))[:PAGED_NODES]
+
+    def _with_nodes(self, news: News) -> News:
+        phase = concerned(news)
+        if news.head is None or phase is None or not names_nodes(news):
+            return news
+        return replace(news, nodes=tuple(self._nodes(news.head, phase, SHOWN_NODES)))
+
+    def _nodes(self, head: JobHead, phase: Phase, limit: int) -> list[tuple[str, str]]:
+        try:
+            found = [record for record in self._records(head) if _concerned(record, phase)]
+        except UnreadableRowError as error:
+            write_line("nodes-unreadable", account=self.account, job=head.job_id, error=str(error))
+            return []
+        by_name = sorted(found, key=lambda record: (record.pool_id, record.node_id))
+        newest = sorted(by_name, key=lambda record: _failed_at(record, phase), reverse=True)
+        return [(record.pool_id, record.node_id) for record in newest[:limit]]
+
+    def _records(self, head: JobHead) -> Iterable[NodeRecord]:
+        for prefix in head.chunks[:_CHUNKS_READ]:
+            row = self.table.get(self.account, chunk_key(head.job_id, head.filed_under, prefix))
+            chunk = decode_chunk(unpack(row)) if row else {}
+            yield from (decode_record(entry) for entry in chunk.values())
+
+
+def _concerned(record: NodeRecord, phase: Phase) -> bool:
+    if phase is Phase.PREPARATION:
+        return record.open is not None
+    return record.release is not None and has_failed(record.release.info)
+
+
+def _failed_at(record: NodeRecord, phase: Phase) -> datetime:
+    if phase is Phase.PREPARATION:
+        return as_utc(record.open.since if record.open else None)
+    info = record.release.info if record.release else None
+    return as_utc(ended_at(info) if info else None)

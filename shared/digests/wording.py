@@ -1,0 +1,70 @@
+"""How it is said where something is wrong: accounts, pools, nodes and causes in few words, the same in every message.
+
+Owns the short forms of ids and the words for a cause. Does not own times and numbers (`messages.sentences`).
+"""
+
+from shared.batch.causes import EXIT_CODE
+from shared.digests.concerns import Concern
+from shared.messages.notices import NAME_BYTES, VALUE_BYTES
+from shared.messages.sentences import counted
+from shared.redaction import one_line
+from shared.state.jobs import Cause
+from shared.state.pools import StandstillReason
+
+_LONGEST_ID = 24
+"""In headings; below them, and wherever a command needs it, an id is whole."""
+
+
+def short_id(name: str) -> str:
+    """An id as it stands in a heading, a long one without its middle."""
+    shown = name if len(name) <= _LONGEST_ID else f"{name[: _LONGEST_ID - 11]}…{name[-10:]}"
+    return one_line(shown, limit=NAME_BYTES)
+
+
+def account_name(account: str) -> str:
+    """An account by its name alone: the first label of its host."""
+    return account.partition(".")[0]
+
+
+def place(account: str, pool_id: str) -> str:
+    """A pool as it stands in a heading: `contoso/pool-cpu`."""
+    return f"{short_id(account_name(account))}/{short_id(pool_id)}" if pool_id else short_id(account_name(account))
+
+
+def cause_name(cause: Cause) -> str:
+    """A cause as it stands in a heading: its code, or what the exit code was."""
+    if cause.code == EXIT_CODE and cause.message:
+        return one_line(cause.message.removeprefix("The task exited with ").removesuffix("."), limit=NAME_BYTES)
+    return one_line(cause.code, limit=NAME_BYTES)
+
+
+def cause_words(cause: Cause, nodes: int | None = None) -> str:
+    """A cause in full: code, on how many nodes, and what Batch says of it."""
+    number = cause.nodes if nodes is None else nodes
+    where = f"{cause.code} on {counted(number, 'node')}" if number else cause.code
+    return one_line(f"{where}: {cause.message}" if cause.message else where, limit=VALUE_BYTES)
+
+
+def of_all(number: int, nodes: int) -> str:
+    """How many nodes of how many: `3 of 60 nodes`, `all 40 nodes`, `its only node`."""
+    if number < nodes:
+        return f"{number} of {counted(nodes, 'node')}"
+    return "its only node" if nodes == 1 else f"all {nodes} nodes"
+
+
+def standstill_words(concern: Concern) -> str:
+    """Why no task of a job can run."""
+    standstill = concern.standstill
+    reason = (standstill.reason if standstill else None) or StandstillReason.PREPARATION_FAILED
+    return _STANDSTILLS[reason]
+
+
+_STANDSTILLS = {
+    StandstillReason.START_TASK_FAILED: "the start task failed on the pool's nodes",
+    StandstillReason.NODES_UNABLE: "no node of the pool can work",
+    StandstillReason.RESIZE_FAILED: "the pool gets no nodes",
+    StandstillReason.AUTOSCALE_FAILED: "the pool's autoscale formula fails",
+    StandstillReason.PREPARATION_FAILED: "preparation failed on every node that could work",
+    StandstillReason.PREPARATION_SLOW: "preparation does not end on any node",
+    StandstillReason.POOL_GONE: "the pool does not exist any more",
+}
