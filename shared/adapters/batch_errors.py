@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from shared.adapters.http_transport import TransportError
+from shared.batch.mending import read_entry
 from shared.errors import (
     AccountDeniedError,
     BatchError,
@@ -145,8 +146,8 @@ def _kind(code: str | None, status: int) -> type[BatchError]:
 
 def _read(body: bytes) -> _Body:
     try:
-        return _BODY.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return read_entry(_BODY, body, "an error")
+    except HostileAnswerError:
         return _Body()
 
 

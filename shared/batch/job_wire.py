@@ -47,7 +47,7 @@ def decode_jobs(value: Raw | bytes) -> Sequence[BatchJob]:
     try:
         return tuple(_checked(job) for job in _JOBS.decode(value))
     except (*REFUSED, HostileAnswerError):
-        return tuple(map(_job_or_unreadable, split_entries(bytes(value))))
+        return tuple(map(_job_or_unreadable, split_entries(bytes(value), "a list of jobs")))
 
 
 def _job_or_unreadable(entry: Raw) -> BatchJob:

@@ -14,9 +14,11 @@ from typing import Final, TypeVar, cast
 import msgspec
 from msgspec import Raw, Struct, structs
 
+from shared.batch.mending import read_entry
 from shared.batch.model import NameValuePair
 from shared.batch.pools import ComputeNode, NodeCounts, Pool, Task
 from shared.batch.texts import clean_pair, clean_word
+from shared.batch.wire import split_entries
 from shared.errors import HostileAnswerError
 from shared.redaction import TEXT_LIMIT, clean
 
@@ -24,8 +26,6 @@ _TOTAL: Final = "total"
 _IDS: Final = frozenset({"id", "pool_id", "node_id"})
 _PHRASES: Final = frozenset({"message", "error", "url", "task_url", "scale_set_vm_resource_id"})
 _ID_CHARACTERS: Final = 512
-_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError)
-_ENTRIES: Final = msgspec.json.Decoder(list[Raw])
 
 _Entry = TypeVar("_Entry", bound=Struct)
 
@@ -70,18 +70,14 @@ def decode_tasks(value: bytes) -> tuple[Task, ...]:
 
 
 def _entries(value: bytes, kind: type[_Entry], what: str) -> tuple[_Entry, ...]:
-    try:
-        entries = _ENTRIES.decode(value)
-    except _UNREADABLE as error:
-        # Its text names positions and types, never content.
-        raise HostileAnswerError("InvalidAnswer", f"Batch's answer is not a list of {what}: {error}") from None
+    entries = split_entries(value, f"a list of {what}")
     return tuple(read for entry in entries if (read := _read(entry, kind)) is not None)
 
 
 def _read(raw: Raw | bytes, kind: type[_Entry]) -> _Entry | None:
     try:
-        entry = _cleaned(_decoder(kind).decode(raw))
-    except _UNREADABLE:
+        entry = _cleaned(read_entry(_decoder(kind), raw, "an entry"))
+    except (HostileAnswerError, OverflowError):
         return None
     identity = entry.pool_id if isinstance(entry, _CountsEntry) else str(getattr(entry, "id", ""))
     return entry if 0 < len(identity) <= _ID_CHARACTERS and identity.isprintable() else None

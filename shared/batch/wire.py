@@ -92,7 +92,7 @@ def _read_page(body: bytes | Raw) -> Page:
         return Page(value=Raw(found.get(b'"value"', b"")), next_link=msgspec.json.decode(link, type=str | None))
 
 
-def split_entries(value: bytes) -> list[Raw]:
+def split_entries(value: bytes, what: str = "a list of statuses") -> list[Raw]:
     """The entries of a page's `value`, undecoded; each keeps *value* alive until it is dropped or copied.
 
     Raises:
@@ -104,7 +104,7 @@ def split_entries(value: bytes) -> list[Raw]:
         try:
             return list(map(Raw, elements(value)))
         except ValueError:
-            raise refusal("a list of statuses", error) from None
+            raise refusal(what, error) from None
 
 
 def decode_identities(entries: Sequence[Raw | bytes]) -> list[tuple[str, str]]:

@@ -90,7 +90,7 @@ UNREADABLE = {
     "empty": b"",
     "array": b"[]",
     "wrong types": b'{"code": 5}',
-    "not UTF-8": b'{"code":"\xff"}',
+    "not UTF-8": b"\xff{}",
     "too deep": b'{"code":' + b"[" * 100_000,
 }
 
@@ -103,6 +103,13 @@ def test_a_404_without_a_batch_error_is_no_missing_job(unreadable: bytes) -> Non
     assert type(error) is RejectedRequestError
     assert (error.code, error.request_id) == ("Http404", "r-1")
     assert "404" in error.message
+
+
+def test_an_error_whose_words_do_not_decode_is_that_error() -> None:
+    """Half a surrogate pair in a message does not hide what Batch says."""
+    answer = rb'{"code":"JobNotFound","message":{"value":"No \ud83d job."}}'
+    error = error_from_answer(404, {}, answer, now=NOW)
+    assert (type(error), error.message) == (JobNotFoundError, "No \ufffd job.")
 
 
 def test_request_id_comes_from_the_header_or_the_message() -> None:

@@ -53,6 +53,16 @@ def test_an_odd_entry_costs_only_itself(odd: object) -> None:
     assert [node.id for node in nodes] == ["before", "after"]
 
 
+def test_a_text_that_does_not_decode_is_mended() -> None:
+    """Half a surrogate pair, or bytes that are no UTF-8, cost a character and not the list, nor even their entry."""
+    value = rb'[{"id":"a","state":"id\ud83dle"},{"id":"b","state":"' + b"id\xffle" + b'"},{"id":"c","state":"idle"}]'
+    assert [(node.id, node.state) for node in decode_nodes(value)] == [
+        ("a", "id\ufffdle"),
+        ("b", "id\ufffdle"),
+        ("c", "idle"),
+    ]
+
+
 def test_texts_are_cleaned_and_times_are_utc() -> None:
     """No secret and no control character of an error stays, and every time is in UTC."""
     (node,) = decode_nodes(
