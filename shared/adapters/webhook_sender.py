@@ -69,10 +69,13 @@ class WebhookSender:
             found = self._resolve(host, parts.port or DEFAULT_PORTS[parts.scheme], type=SOCK_STREAM)
         except OSError as error:
             return f"The host name {host} can't be resolved: {error.strerror}."
-        refusals = [check_address(ip_address(entry[4][0]), self._allowed) for entry in found]
-        if found and None in refusals:
-            return None
-        return f"{host} must not be called: {refusals[0] if refusals else 'it has no address'}."
+        if not found:
+            return f"{host} must not be called: it has no address."
+        # As for a message: one address that may not be called forbids the host.
+        for entry in found:
+            if refusal := check_address(ip_address(entry[4][0]), self._allowed):
+                return f"{host} must not be called: {refusal}."
+        return None
 
     def _call(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> WebhookAnswer:
         started = time.monotonic()

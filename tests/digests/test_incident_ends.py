@@ -47,6 +47,21 @@ def test_a_muted_job_opens_nothing_and_joins_nothing(what: dict[str, tuple[str, 
     assert "Preparation failed in nightly-1 of" in str(page(sent)["summary"])
 
 
+def test_twenty_jobs_that_fail_and_are_mended_during_a_mute() -> None:
+    """Nobody is paged for what is over; chat hears of it in one message when the mute ends."""
+    world = World("pagerduty", "slack")
+    mute(world, jobs=("night*",))
+    for number in range(20):
+        fail(world, f"nightly-{number}", cause(world))
+    world.tick(60)
+    for number in range(20):
+        mend(world, f"nightly-{number}")
+    world.tick(8 * 60)
+    assert world.told("pagerduty") == []
+    (told,) = world.told("slack")
+    assert "20 jobs" in told.text
+
+
 def test_a_mute_of_one_member() -> None:
     """A muted job is left out of its incident's news; what it had joined before holds until it is mended."""
     world = World("pagerduty")

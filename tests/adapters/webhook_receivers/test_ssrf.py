@@ -83,6 +83,25 @@ def test_one_forbidden_address_forbids_the_host() -> None:
     assert got.failure is SendFailure.BLOCKED_ADDRESS
 
 
+@pytest.mark.parametrize(
+    "addresses",
+    [["127.0.0.1"], ["127.0.0.1", "10.0.0.1"], ["10.0.0.1", "127.0.0.1"], ["10.0.0.1"], ["127.0.0.1", "::1"], []],
+    ids=", ".join,
+)
+def test_a_check_forbids_what_a_message_would_not_reach(addresses: list[str]) -> None:
+    """The diagnostics ask of a host what the sender asks: the same question of all its addresses."""
+    sender = WebhookSender(
+        allow_http=True,
+        allowed_cidrs=[ip_network("127.0.0.1/32")],
+        deadline=DEADLINE,
+        resolve=FakeResolve(addresses),
+    )
+    with Receiver(says(answer(204))) as receiver:
+        url = receiver.url(host="receiver.example")
+        got = sender.send(message(url))
+        assert (sender.check(url) is None) == (got.failure is None) == (addresses == ["127.0.0.1"])
+
+
 def only_2(address: IPv4Address | IPv6Address) -> str | None:
     """Allow 127.0.0.2 alone."""
     return None if str(address) == "127.0.0.2" else f"{address} is forbidden"
