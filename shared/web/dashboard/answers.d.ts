@@ -137,6 +137,7 @@ type ExecutionInfo = {
   containerInfo?: ContainerInfo | null;
   taskRootDirectory?: string | null;
   taskRootDirectoryUrl?: string | null;
+  "-digits"?: any | null;
 };
 
 type ExplainedEventView = {
