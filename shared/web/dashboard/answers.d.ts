@@ -235,7 +235,8 @@ type LiveNodesView = {
 type Matching = "filtered" | "muted" | "notOwed" | "owed" | "refused" | "switchedOff" | "toldAsState";
 
 type Mute = {
-  jobs: Array<string>;
+  jobs?: Array<string>;
+  pools?: Array<string>;
   startsAt: string;
   endsAt: string;
   createdBy: string;
@@ -245,6 +246,7 @@ type Mute = {
 type MuteView = {
   name: string;
   jobs: Array<string>;
+  pools: Array<string>;
   startsAt: string;
   endsAt: string;
   createdBy: string;
