@@ -11,7 +11,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from shared.batch.model import ExecutionInfo, NodeStatus, Phase
+from shared.batch.model import ExecutionInfo, FailureInfo, NodeStatus, Phase
+from shared.batch.pools import ComputeNode, ImageReference, StartTaskInfo, VirtualMachineInfo
 from shared.changes.node_rules import Watch, decide_node
 from shared.delivery.attempts import SCHEDULE
 from shared.messages.events import (
@@ -27,8 +28,11 @@ from shared.messages.events import (
 )
 from shared.messages.format import Message
 from shared.messages.formats import render
+from shared.messages.pool_events import ToldNode, pool_events
 from shared.messages.signing import decode_secret
+from shared.pools.nodes import NodeEnd, Seen, decide_nodes
 from shared.state.jobs import Change, JobEnd, JobHead, NodeRecord, PhaseCounts, Trouble
+from shared.state.pools import PoolRecord
 from shared.webhook import EVENT_TYPE_PREFIX
 from tests.support.builders import (
     BLOB_NOT_FOUND,
@@ -77,6 +81,8 @@ def examples() -> dict[EventType, Event]:
         EventType.PREPARATION_FAILED: _of(job, Phase.PREPARATION, seen),
         EventType.PREPARATION_RESOLVED: _of(well, Phase.PREPARATION, seen, again),
         EventType.RELEASE_FAILED: _of(ended, Phase.RELEASE, status(succeeded(1), _in_full(failed(90, DISK_FULL)))),
+        EventType.NODE_FAILED: _of_pool(),
+        EventType.NODE_RECOVERED: _of_pool(end=NodeEnd.RECOVERED),
         EventType.JOB_STUCK: job_event(ORIGIN, stuck, EventType.JOB_STUCK, NOW, NOW + timedelta(minutes=5)),
         EventType.JOB_RESUMED: job_event(ORIGIN, well, EventType.JOB_RESUMED, NOW, NOW + timedelta(hours=1)),
         EventType.JOB_UNREACHABLE: job_event(
@@ -129,6 +135,48 @@ def written_anew(page: str) -> str:
     """The page with all its parts made anew."""
     made = parts()
     return _PART.sub(lambda found: f"{found['name']} -->\n{made[found['name']]}", page)
+
+
+def _of_pool(end: NodeEnd | None = None) -> Event:
+    """What is told of a node whose start task has failed, or of its end."""
+    began = NOW - timedelta(minutes=1)
+    node = ComputeNode(
+        id="tvm-1695681911_2-20261103t115000z",
+        url=f"{ORIGIN.url}/pools/pool/nodes/tvm-1695681911_2-20261103t115000z",
+        state="starttaskfailed",
+        scheduling_state="enabled",
+        state_transition_time=began,
+        allocation_time=NOW - timedelta(minutes=10),
+        vm_size="standard_d2s_v3",
+        is_dedicated=True,
+        start_task_info=StartTaskInfo(
+            state="completed",
+            start_time=began - timedelta(seconds=50),
+            end_time=began,
+            exit_code=1,
+            retry_count=0,
+            result="failure",
+            failure_info=FailureInfo(category="userError", code="FailureExitCode", message="The task exited with 1"),
+        ),
+        virtual_machine_info=VirtualMachineInfo(image_reference=ImageReference(offer="ubuntu-hpc", sku="2204")),
+    )
+    record = PoolRecord(pool_id="pool", announce_from=began)
+    record, changes = decide_nodes(ORIGIN.partition, record, Seen(nodes=[node]), NOW)
+    (known,) = [change.known for change in changes]
+    told = ToldNode(known=known, listed=node)
+    if end is not None:
+        told = ToldNode(known=replace(known, ended_at=NOW + timedelta(minutes=20)), end=end.value)
+    ((event, _),) = pool_events(
+        ORIGIN,
+        "pool",
+        [told],
+        jobs=frozenset(),
+        by_state={"idle": 2, "starttaskfailed": 1} if end is None else {"idle": 3},
+        unable=1 if end is None else 0,
+        max_nodes=25,
+        now=NOW if end is None else NOW + timedelta(minutes=20),
+    )
+    return event
 
 
 def _of(job: JobHead, phase: Phase, *shown: NodeStatus) -> Event:

@@ -50,16 +50,18 @@ class Webhook(Struct, frozen=True, kw_only=True):
         job_id: str | None = None,
         account: str | None = None,
         pools: Collection[str] = (),
+        jobs: Collection[str] = (),
     ) -> bool:
         """Whether the filters let an event pass.
 
-        A filter lets pass what it can't judge: an event without a job (None), an account (None) or pools
-        (empty) is about something larger, which must not be missed. Of several pools one is enough.
+        A filter lets pass what it can't judge: an event without a job (None), an account (None), pools or jobs
+        (empty) is about something larger, which must not be missed. Of several pools or jobs one is enough.
         """
         return (
             matches_any(self.events, event_type.removeprefix(EVENT_TYPE_PREFIX))
             and (job_id is None or matches_any(self.jobs, job_id))
             and (account is None or matches_any(self.accounts, account))
+            and (not jobs or any(matches_any(self.jobs, job) for job in jobs))
             and (not pools or any(matches_any(self.pools, pool) for pool in pools))
         )
 

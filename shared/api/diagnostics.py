@@ -172,6 +172,12 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
         yield Check(
             name=f"job listing of {account}", ok=True, message=f"It may be asked; jobs on its first page: {len(page)}."
         )
+
+        def count_nodes() -> str:
+            next(batch.list_node_counts(deadline=deadline), ())
+            return "The nodes of its pools can be counted."
+
+        yield self._tried(f"node counts of {account}", account, count_nodes)
         if not page:
             yield Check(name=f"jobs of {account}", ok=True, message="There is no job to try anything else on.")
             return

@@ -124,7 +124,7 @@ class Status(StrEnum):
     """How things stand in one word, the first that holds."""
 
     FAILING = "failing"
-    """Preparation has failed on nodes that are still kept from a job's tasks."""
+    """Preparation has failed on nodes that are still kept from a job's tasks, or a pool is in trouble."""
     STALE = "stale"
     """An account was not read for too long: nobody knows how things stand there now."""
     DEGRADED = "degraded"

@@ -12,6 +12,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.api.job_views import DeliveriesView, HealthView, SummaryView
+from shared.api.pools.listing import read_records
+from shared.api.pools.views import views_of
 from shared.api.refusals import not_found
 from shared.api.summary_rules import (
     NUDGES_IN_GENERAL,
@@ -139,7 +141,6 @@ class Summary(Struct, frozen=True, kw_only=True):
             silent=silent,
             untold=untold,
             switched_on=self.webhooks,
-            tracked_pools=self.tracked_pools,
             stale_after=self.stale_after,
             has_webhooks=bool(self.webhooks),
             nudges=self._nudges(),
@@ -183,6 +184,9 @@ class Summary(Struct, frozen=True, kw_only=True):
             cycle=cycle,
             trouble=trouble,
             heads=heads,
+            pools=tuple(
+                views_of(account, cycle, heads, read_records(self.table, account), tracked=self.tracked_pools, now=now)
+            ),
             due=self._count(account, DeliveryState.DUE),
             dead=self._count_dead(account),
         )

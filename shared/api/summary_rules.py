@@ -25,14 +25,13 @@ from shared.api.job_views import (
     TroubleView,
     WebhooksView,
 )
-from shared.api.pools.views import views_of, worst_first
+from shared.api.pools.views import PoolView, trouble_words, worst_first
 from shared.api.reasons import called_wrong, not_all_taken, release_failures, taken_nothing, unmatched_events
 from shared.api.untold import since_of
 from shared.api.webhook_views import UntoldView
 from shared.batch.model import Phase
 from shared.messages.sentences import counted
 from shared.moments import as_utc
-from shared.patterns import JobPatterns
 from shared.polling.cycle_rules import is_stale
 from shared.state.jobs import Cycle, JobHead, PhaseCounts, Tracking, Trouble
 from shared.state.telling import WebhookState
@@ -54,6 +53,7 @@ class AccountState(Struct, frozen=True, kw_only=True):
     cycle: Cycle | None
     trouble: Trouble | None = None
     heads: tuple[JobHead, ...] = ()
+    pools: tuple[PoolView, ...] = ()
     due: int = 0
     dead: int = 0
 
@@ -76,7 +76,6 @@ def build_summary(
     silent: Mapping[str, str] = MappingProxyType({}),
     untold: Mapping[str, UntoldView] = MappingProxyType({}),
     switched_on: Sequence[Webhook] = (),
-    tracked_pools: JobPatterns | None = None,
     stale_after: timedelta,
     has_webhooks: bool,
     nudges: str | None = None,
@@ -89,7 +88,6 @@ def build_summary(
     `silent` says why other webhooks are sent nothing: nobody can tell how they fare, or a setting can't be read yet.
     `untold` is what the webhooks that are `switched_on` by the settings should have been told by now, by their names.
     `heartbeat_waits_for` is the setting that keeps the heartbeat back, None when none does.
-    `tracked_pools` are those that are watched, None for those that watched jobs use.
     `nudges` is what is wrong with nudging, None when nothing is.
     """
     shown = [state for state in accounts if page.account is None or state.account == page.account]
@@ -101,7 +99,9 @@ def build_summary(
         if page.job is None or head.job_id.lower() == page.job.lower()
     ]
     heads.sort(key=lambda item: _worst_first(*item))
-    pools = [view for one in shown for view in views_of(one.account, one.cycle, one.heads, tracked_pools, page.job)]
+    used = {(account, (head.pool_id or "").lower()) for account, head in heads}
+    pools = [view for one in shown for view in one.pools]
+    pools = [view for view in pools if page.job is None or (view.account, view.pool_id.lower()) in used]
     pools.sort(key=worst_first)
     failed = (state for state in webhooks if state.failing_since and not state.disabled_since)
     refused = sorted(failed, key=lambda state: state.name)
@@ -135,7 +135,7 @@ def build_summary(
         *([nudges] if nudges else []),
         *([] if has_webhooks else ["no webhook is configured, so nobody is notified of failures"]),
     ]
-    wrong = _failures([head for _, head in heads])
+    wrong = [*_failures([head for _, head in heads]), *(trouble_words(view) for view in pools if view.in_trouble)]
     cut = heads[page.skip : page.skip + page.top]
     summary = SummaryView(
         status=_status(stale, degraded, wrong),

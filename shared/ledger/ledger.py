@@ -22,7 +22,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.errors import RowConflictError, StoreError, StoreUnavailableError, UnreadableRowError
-from shared.ledger.owed import new_delivery, recipients
+from shared.ledger.owed import OwedEvent, new_delivery, recipients
 from shared.ledger.slice import Slice
 from shared.messages.events import Event
 from shared.messages.formats import format_of
@@ -40,7 +40,6 @@ from shared.state.rows import (
     from_row,
     job_key,
     pack,
-    pack_body,
     to_columns,
     webhook_key,
 )
@@ -75,28 +74,6 @@ class Written(Struct, frozen=True, kw_only=True):
     pending: tuple[Pending, ...] = ()
 
 
-class _OwedEvent(Struct, frozen=True, kw_only=True):
-    """An event with the deliveries that it is owed to."""
-
-    event: Event
-    deliveries: tuple[Delivery, ...]
-
-    def operations(self) -> list[Operation]:
-        event = self.event
-        columns: dict[str, Column] = {
-            **pack_body(event.body),
-            "type": event.type.value,
-            "recordedAt": event.recorded_at,
-        }
-        if event.job_id is not None:
-            columns["job"] = event.job_id
-        rows = [Insert(key=self.key_of(delivery), columns=to_columns(delivery)) for delivery in self.deliveries]
-        return [Insert(key=event_key(event.id), columns=columns), *rows]
-
-    def key_of(self, delivery: Delivery) -> str:
-        return delivery_key(DeliveryState.DUE, delivery.webhook, delivery.event_id)
-
-
 class _Transaction(Struct, frozen=True, kw_only=True):
     """One row swapped, with all that goes with it: `row` as it was read (None: not there), `columns` with `commit`."""
 
@@ -105,7 +82,7 @@ class _Transaction(Struct, frozen=True, kw_only=True):
     columns: Mapping[str, Column]
     commit: str
     others: Sequence[Operation] = ()
-    owed: tuple[_OwedEvent, ...] = ()
+    owed: tuple[OwedEvent, ...] = ()
 
     def operations(self) -> list[Operation]:
         swap: Operation = Insert(key=self.key, columns=self.columns)
@@ -157,9 +134,25 @@ class Ledger(Struct, frozen=True, kw_only=True):
             LostRaceError: Another cycle of the account ended meanwhile; read its row and decide again.
         """
         cycle = replace(cycle, commit=self.new_id())
+        return self.commit_row(CYCLE, row, to_columns(cycle), cycle.commit, events, now, *others)
+
+    def commit_row(
+        self,
+        key: str,
+        row: Row | None,
+        columns: Mapping[str, Column],
+        commit: str,
+        events: Sequence[Event],
+        now: datetime,
+        *others: Operation,
+    ) -> Written:
+        """Write a row whose columns hold this commit id, with the events that tell of it.
+
+        Raises:
+            LostRaceError: Somebody else wrote it meanwhile; what was decided is to be dropped.
+        """
         owed = tuple(self._owed(event, now) for event in events)
-        columns, commit = to_columns(cycle), cycle.commit
-        return self._commit(_Transaction(key=CYCLE, row=row, columns=columns, commit=commit, others=others, owed=owed))
+        return self._commit(_Transaction(key=key, row=row, columns=columns, commit=commit, others=others, owed=owed))
 
     def commit_webhook(self, row: Row | None, state: WebhookState, events: Sequence[Event], now: datetime) -> Written:
         """Write how a webhook fares, with the events that tell the others of it; only for the partition OWN.
@@ -242,15 +235,15 @@ class Ledger(Struct, frozen=True, kw_only=True):
                 )
 
     def _swap_head(
-        self, row: Row | None, head: JobHead, others: Sequence[Operation], owed: Sequence[_OwedEvent] = ()
+        self, row: Row | None, head: JobHead, others: Sequence[Operation], owed: Sequence[OwedEvent] = ()
     ) -> _Transaction:
         key, columns, commit = job_key(head.job_id), to_columns(head), head.commit
         return _Transaction(key=key, row=row, columns=columns, commit=commit, others=others, owed=tuple(owed))
 
-    def _owed(self, event: Event, now: datetime, besides: str | None = None) -> _OwedEvent:
+    def _owed(self, event: Event, now: datetime, besides: str | None = None) -> OwedEvent:
         names = (name for name in recipients(self.webhooks, event) if name != besides)
         owed = tuple(new_delivery(name, event, now) for name in names)
-        return _OwedEvent(event=event, deliveries=owed)
+        return OwedEvent(event=event, deliveries=owed)
 
     def _commit(self, work: _Transaction) -> Written:
         try:
@@ -281,7 +274,9 @@ class Ledger(Struct, frozen=True, kw_only=True):
 
 
 def _commit_of(row: Row) -> str:
-    """The commit id of a head or cycle row; rows of other versions are nobody's."""
+    """The commit id of a head, a cycle or a pool's record; rows of other versions are nobody's."""
+    if isinstance(commit := row.columns.get("commit"), str):
+        return commit
     try:
         return from_row(row, _Committed).commit
     except UnreadableRowError:

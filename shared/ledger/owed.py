@@ -1,14 +1,19 @@
 """Who is owed an event as a delivery of its own.
 
-Owns recipients and the first state of a delivery. Does not own attempts (`delivery.attempts`). Pure.
+Owns recipients, the first state of a delivery, and the rows of an event with what is owed for it. Does not own attempts
+(`delivery.attempts`). Pure.
 """
 
 from collections.abc import Iterable
 from datetime import datetime
 
+from msgspec import Struct
+
 from shared.messages.events import Event
 from shared.messages.formats import format_of
-from shared.state.telling import Delivery
+from shared.ports import Column, Insert, Operation
+from shared.state.rows import delivery_key, event_key, pack_body, to_columns
+from shared.state.telling import Delivery, DeliveryState
 from shared.webhook import EVENT_TYPE_PREFIX, Webhook
 
 _AS_THEY_COME = tuple(EVENT_TYPE_PREFIX + kind for kind in ("account.", "webhook.", "ping"))
@@ -24,7 +29,7 @@ def recipients(webhooks: Iterable[Webhook], event: Event) -> tuple[str, ...]:
         for webhook in webhooks
         if webhook.enabled
         and is_told_by_event(webhook, event)
-        and webhook.wants(event.type, job_id=event.job_id, account=event.account, pools=event.pools)
+        and webhook.wants(event.type, job_id=event.job_id, account=event.account, pools=event.pools, jobs=event.jobs)
     )
 
 
@@ -36,3 +41,27 @@ def is_told_by_event(webhook: Webhook, event: Event) -> bool:
 def new_delivery(webhook: str, event: Event, now: datetime) -> Delivery:
     """A delivery that is due at once."""
     return Delivery(webhook=webhook, event_id=event.id, created_at=now, next_attempt_at=now)
+
+
+class OwedEvent(Struct, frozen=True, kw_only=True):
+    """An event with the deliveries that it is owed to."""
+
+    event: Event
+    deliveries: tuple[Delivery, ...]
+
+    def operations(self) -> list[Operation]:
+        """The rows that store both."""
+        event = self.event
+        columns: dict[str, Column] = {
+            **pack_body(event.body),
+            "type": event.type.value,
+            "recordedAt": event.recorded_at,
+        }
+        if event.job_id is not None:
+            columns["job"] = event.job_id
+        rows = [Insert(key=self.key_of(delivery), columns=to_columns(delivery)) for delivery in self.deliveries]
+        return [Insert(key=event_key(event.id), columns=columns), *rows]
+
+    def key_of(self, delivery: Delivery) -> str:
+        """The row key of one of the deliveries."""
+        return delivery_key(DeliveryState.DUE, delivery.webhook, delivery.event_id)

@@ -1,4 +1,4 @@
-"""Drops what nobody needs any more: old events and ended deliveries, and what is remembered of webhooks that are gone.
+"""Drops what nobody needs any more: old events and ended deliveries, what is over in pools, what is left of webhooks.
 
 Owns what old and gone mean. Does not own heads and chunks, which a cycle forgets once a job has settled
 (`polling.heads`), or deliveries due to webhooks that are gone, which a run of deliveries ends (`delivery.run`).
@@ -13,7 +13,8 @@ from msgspec import Struct
 from shared.errors import RowConflictError, UnreadableRowError
 from shared.journal import write_line
 from shared.ports import MAX_ROWS, Clock, Delete, Row, Table
-from shared.state.rows import OWN, check_version, from_row, range_of, webhook_of_digest
+from shared.state.pools import REMEMBERED_FOR
+from shared.state.rows import OWN, check_version, from_row, range_of, unpack_record, webhook_of_digest
 from shared.state.telling import Delivery, DeliveryState
 
 _ENDED = (DeliveryState.DONE, DeliveryState.DEAD)
@@ -48,6 +49,8 @@ class Purger(Struct, frozen=True, kw_only=True):
                 dropped += self._drop(partition, (row for row in rows if _ended_before(row, oldest)))
             rows = self.table.query(partition, *range_of("event"))
             dropped += self._drop(partition, (row for row in rows if _recorded_before(row, oldest)))
+            rows = self.table.query(partition, *range_of("pool"))
+            dropped += self._drop(partition, (row for row in rows if _is_over(row, self.clock() - REMEMBERED_FOR)))
             rows = self.table.query(partition, *range_of("digest"))
             dropped += self._drop(partition, (row for row in rows if self._is_of_nobody(row)))
         rows = self.table.query(OWN, *range_of("webhook"))
@@ -90,6 +93,15 @@ def _ended_before(row: Row, oldest: datetime) -> bool:
 def _recorded_before(row: Row, oldest: datetime) -> bool:
     recorded = row.columns.get("recordedAt")
     return _is_readable(row) and isinstance(recorded, datetime) and recorded < oldest
+
+
+def _is_over(row: Row, oldest: datetime) -> bool:
+    """Whether every node of a pool's record could work again, or was gone, so long ago."""
+    try:
+        nodes = unpack_record(row).nodes.values()
+    except UnreadableRowError:
+        return False
+    return all(node.ended_at is not None and node.ended_at < oldest for node in nodes)
 
 
 def _is_readable(row: Row) -> bool:

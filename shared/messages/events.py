@@ -41,6 +41,8 @@ class EventType(StrEnum):
     PREPARATION_FAILED = EVENT_TYPE_PREFIX + "preparation.failed"
     PREPARATION_RESOLVED = EVENT_TYPE_PREFIX + "preparation.resolved"
     RELEASE_FAILED = EVENT_TYPE_PREFIX + "release.failed"
+    NODE_FAILED = EVENT_TYPE_PREFIX + "node.failed"
+    NODE_RECOVERED = EVENT_TYPE_PREFIX + "node.recovered"
     JOB_STUCK = EVENT_TYPE_PREFIX + "job.stuck"
     JOB_RESUMED = EVENT_TYPE_PREFIX + "job.resumed"
     JOB_UNREACHABLE = EVENT_TYPE_PREFIX + "job.unreachable"
@@ -86,6 +88,8 @@ class Event(Struct, frozen=True, kw_only=True):
     job_id: str | None = None
     account: str | None = None
     pools: frozenset[str] = frozenset()
+    jobs: frozenset[str] = frozenset()
+    """The watched jobs that it concerns when it is about no single one; empty when nobody can tell."""
     body: bytes
 
     __repr__ = repr_without("body")
@@ -126,10 +130,15 @@ def node_entry(origin: Origin, head: JobHead, change: Change) -> NodeEntry:
     for name, tail in ((b"stderrTail", change.stderr_tail), (b"stdoutTail", change.stdout_tail)):
         if tail is not None:
             members.append(b'"%b":%b' % (name, msgspec.json.encode(tail)))
+    return NodeEntry(occurrence_id=occurrence, cause=_cause_of(change), body=joined(members))
+
+
+def joined(members: Iterable[bytes]) -> msgspec.Raw:
+    """The JSON object of these members, shortened if it alone would be too much for an event."""
     body = b"{%b}" % b",".join(filter(None, members))
     if len(body) > BODY_BYTES:
         body = msgspec.json.encode(_shortened(msgspec.json.decode(body)))
-    return NodeEntry(occurrence_id=occurrence, cause=_cause_of(change), body=msgspec.Raw(body))
+    return msgspec.Raw(body)
 
 
 def nodes_event(
@@ -196,6 +205,23 @@ def account_event(origin: Origin, kind: EventType, since: datetime, now: datetim
     about = {"account": origin.account, "since": time_text(since), **data, "links": links_of(origin, None)}
     identity = event_id(since, kind.value, origin.partition, time_text(since))
     return _event(origin, kind, identity, at=since, now=now, data=about)
+
+
+def pool_event(
+    origin: Origin,
+    kind: EventType,
+    pool_id: str,
+    jobs: frozenset[str],
+    identity: str,
+    *,
+    at: datetime,
+    now: datetime,
+    data: Mapping[str, object],
+) -> Event:
+    """An event about a pool that these watched jobs use, of the moment `at`; `data` is added to what every one says."""
+    about = {"account": origin.account, "poolId": pool_id, **data, "links": links_of(origin, None)}
+    event = _event(origin, kind, identity, at=at, now=now, data=about, pools=[pool_id], subject=f"pools/{pool_id}")
+    return msgspec.structs.replace(event, jobs=jobs)
 
 
 def webhook_event(

@@ -39,6 +39,14 @@ def occurrence_id(account: str, head: JobHead, pool_id: str, node_id: str, phase
     return "occ-" + _fingerprint((*job, pool_id.lower(), node_id.lower(), phase, started))
 
 
+def node_occurrence_id(
+    account: str, pool_id: str, node_id: str, allocation_time: datetime | None, since: datetime | None
+) -> str:
+    """What identifies that a node of a pool can't work since then; ids of nodes and pools may come again."""
+    parts = (account, pool_id.lower(), node_id.lower(), time_text(allocation_time), time_text(since))
+    return "occ-" + _fingerprint(parts)
+
+
 @lru_cache(maxsize=64)  # the same for every node of a job
 def _incarnation(account: str, job_id: str, creation_time: datetime | None) -> tuple[str, str, str]:
     return account, job_id.lower(), time_text(creation_time)

@@ -26,7 +26,7 @@ from shared.polling.cycle_rules import (
     skip_cycle,
 )
 from shared.polling.failure_counts import FailureCounter
-from shared.polling.heads import HeadKeeper, jobs_that_may_wait
+from shared.polling.heads import HeadKeeper, MayWait, jobs_that_may_wait, users_of
 from shared.polling.heartbeat import Heartbeat
 from shared.polling.job import JobWatcher
 from shared.polling.job_listing import list_jobs, listing_start
@@ -37,6 +37,7 @@ from shared.polling.request_counter import RequestCounter
 from shared.polling.standstills import StandstillWatcher
 from shared.polling.tails import Tails
 from shared.polling.watching import JobRound, Progress, write_cycle_line, write_skipped_line
+from shared.pools.watcher import PoolWatcher
 from shared.ports import BatchService, Clock, Lanes, Row, Table
 from shared.state.jobs import Cycle
 from shared.state.rows import OWN
@@ -200,6 +201,7 @@ class Poller(Struct, frozen=True, kw_only=True):
                 offer=deliveries.offer,
             )
             standstills.run(waiting, cycle, progress)
+            self._watch_pools(waiting, cycle, progress, deliveries)
             for entry in choice.untracked:
                 heads.untrack(entry)
             if complete:
@@ -234,6 +236,27 @@ class Poller(Struct, frozen=True, kw_only=True):
         write_cycle_line(self.account, result, written, self.clock())
         self.heartbeat.beat()
         return report
+
+    def _watch_pools(
+        self, jobs: Sequence[MayWait], cycle: Cycle | None, progress: Progress, deliveries: DeliveryRun
+    ) -> None:
+        """Look at the pools that were counted in this cycle, unless Batch is not to be asked any more."""
+        if progress.counted is None or not progress.counted.is_known or progress.turn.lost:
+            return
+        watcher = PoolWatcher(
+            batch=self.batch,
+            ledger=self.ledger,
+            origin=self.origin,
+            clock=self.clock,
+            tracked=self.settings.pools,
+            window=self.settings.first_sight,
+            max_nodes=self.settings.max_nodes,
+            offer=deliveries.offer,
+        )
+        read_up_to = cycle.read_up_to if cycle is not None else None
+        deadline = progress.deadline + self.settings.budget
+        pools = watcher.run(progress.counted.pools, users_of(jobs), read_up_to, deadline)
+        progress.counted = replace(progress.counted, pools=pools)
 
     def _finished(self, result: CycleResult, before: Cycle | None) -> tuple[Cycle, Sequence[Event]]:
         return finish_cycle(self.origin, before, result, self.settings.stale_after)

@@ -4,7 +4,7 @@ Owns when a head comes into being and when it ends. Does not own what happens to
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct, field
@@ -225,15 +225,26 @@ def jobs_that_may_wait(
 
 def pools_of(jobs: Iterable[MayWait]) -> list[str]:
     """The pools of those of these jobs that are active, or of which a standstill was told, as Batch spells them."""
-    pools: dict[str, str] = {}
+    return list({pool_id.lower(): pool_id for pool_id, _ in _uses(jobs)}.values())
+
+
+def users_of(jobs: Iterable[MayWait]) -> dict[str, frozenset[str]]:
+    """Those of these jobs that use a pool, by its lower-case id."""
+    users: dict[str, set[str]] = {}
+    for pool_id, job_id in _uses(jobs):
+        users.setdefault(pool_id.lower(), set()).add(job_id)
+    return {key: frozenset(names) for key, names in users.items()}
+
+
+def _uses(jobs: Iterable[MayWait]) -> Iterator[tuple[str, str]]:
+    """The pool of each job that may want its nodes, and the job."""
     for known, job in jobs:
         if known.head.stuck_since is None and not is_active(job.state if job is not None else known.head.state):
             continue
         execution = job.execution_info if job is not None else None
         pool_id = execution.pool_id if execution is not None else known.head.pool_id
         if pool_id is not None:
-            pools[pool_id.lower()] = pool_id
-    return list(pools.values())
+            yield pool_id, known.head.job_id
 
 
 def _begins_anew(head: JobHead, job: BatchJob) -> bool:

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from shared.batch.causes import cause_of, normalise
 from shared.batch.pools import ComputeNode, NodeCounts, Pool, ResizeError
 from shared.pools.states import standing_of
@@ -40,11 +42,13 @@ def remember_gone(memory: PoolMemory | None, pool_id: str, now: datetime) -> Poo
 
 
 def _counted(memory: PoolMemory | None, counts: NodeCounts, now: datetime) -> PoolMemory:
-    since = memory.none_able_since if memory is not None else None
-    return PoolMemory(
+    memory = memory or PoolMemory(pool_id=counts.pool_id)
+    return replace(
+        memory,
         pool_id=counts.pool_id,
         by_state=counts.by_state,
-        none_able_since=None if standing_of(counts.by_state).able else since or now,
+        none_able_since=None if standing_of(counts.by_state).able else memory.none_able_since or now,
+        gone_since=None,
     )
 
 

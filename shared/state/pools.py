@@ -4,8 +4,8 @@ Owns these shapes. Does not own their rows (`state.rows`) or how they change (`p
 `polling.standstill_rules`). Everything is frozen; a change makes a new value.
 """
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from msgspec import Struct, field
@@ -15,13 +15,61 @@ class PoolMemory(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A pool as its nodes were last counted: how many in which state (lower case), and since when none is able.
 
     `none_able_since` is None while some node is able; `gone_since` is when Batch first said PoolNotFound, None while
-    there is no such word.
+    there is no such word. `listed_at` is when the nodes that can't work were last listed, None while there are none to
+    list, and `listed` what was counted then; they are listed again at `list_at` at the latest.
     """
 
     pool_id: str
     by_state: Mapping[str, int] = {}
     none_able_since: datetime | None = None
     gone_since: datetime | None = None
+    listed_at: datetime | None = None
+    listed: Mapping[str, int] = {}
+    list_at: datetime | None = None
+
+
+REMEMBERED_FOR = timedelta(days=1)
+"""How long it is known that a node could not work, after that is over: an old answer tells nothing as new."""
+
+
+class UnableNode(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A node of a pool that can't work, or could not until a day ago.
+
+    `since` is since when it is in the state that was a fault, None where Batch does not say, `counts_from` from when on
+    that was a fault. `occurrence_id` identifies it in events; `event_id` is the event that told it, None for one that
+    was no news when the pool was first seen. `missing_since` is when a listing first left it out, None while it is
+    there; `ended_at` when it was over, None while it is not.
+    """
+
+    node_id: str
+    reason: str
+    since: datetime | None = None
+    counts_from: datetime
+    code: str = ""
+    message: str = ""
+    occurrence_id: str
+    event_id: str | None = None
+    missing_since: datetime | None = None
+    ended_at: datetime | None = None
+
+
+class PoolRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The nodes of a pool that can't work, by lower-case id; written only when that changes, swapped by ETag.
+
+    What counted as a fault before `announce_from` is recorded in silence. `unwatched_since` is since when the pool is
+    not watched any more, None while it is.
+    """
+
+    pool_id: str
+    announce_from: datetime
+    nodes: Mapping[str, UnableNode] = {}
+    unwatched_since: datetime | None = None
+    commit: str = ""
+
+    @property
+    def open(self) -> Sequence[UnableNode]:
+        """Those that can't work now."""
+        return [node for node in self.nodes.values() if node.ended_at is None]
 
 
 class Counted(Struct, frozen=True, kw_only=True):

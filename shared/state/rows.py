@@ -16,6 +16,7 @@ from shared.errors import UnreadableRowError
 from shared.ports import Column, Row
 from shared.state.compression import compress, decompress
 from shared.state.jobs import JobHead, Tracking, Trouble
+from shared.state.pools import PoolRecord
 from shared.state.telling import DeliveryState, WebhookState
 
 SCHEMA_VERSION = 1
@@ -43,6 +44,11 @@ def chunk_key(job_id: str, creation_time: datetime | None, prefix: str) -> str:
     """The row key of a chunk of an incarnation's nodes."""
     created = creation_time.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ") if creation_time else "unknown"
     return f"node|{job_id.lower()}|{created}|{prefix}"
+
+
+def pool_key(pool_id: str) -> str:
+    """The row key of a pool's nodes that can't work; Batch's ids are case-insensitive."""
+    return f"pool|{pool_id.lower()}"
 
 
 def event_key(event_id: str) -> str:
@@ -108,6 +114,23 @@ def range_of(kind: str) -> tuple[str, str]:
 def to_columns(value: Struct) -> dict[str, Column]:
     """The columns of a value."""
     return pack(_encoder.encode(value))
+
+
+def pack_record(record: PoolRecord) -> dict[str, Column]:
+    """The columns of a pool's record, which may have thousands of nodes that fail alike."""
+    return {**pack(compress(_encoder.encode(record))), "commit": record.commit}
+
+
+def unpack_record(row: Row) -> PoolRecord:
+    """The record that `pack_record` laid into columns.
+
+    Raises:
+        UnreadableRowError: The row was written by a newer version, or is damaged.
+    """
+    try:
+        return msgspec.msgpack.decode(decompress(unpack(row)), type=PoolRecord)
+    except (UnreadableRowError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableRowError(f"Row {row.key} can't be read: {error}") from error
 
 
 def from_row(row: Row, kind: type[_T]) -> _T:

@@ -40,16 +40,25 @@ def _bad(checks: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def test_everything_is_tried() -> None:
-    """Token, job listing, statuses, task counts, table, queue and webhook; a file only if it would be read."""
+    """Token, listings, counts, table, queue and webhook are tried; a file only if it would be read."""
     checks = _try(_deployment())
     batch = [
         f"token for {ACCOUNT}",
-        *(f"{what} of {ACCOUNT}" for what in ("job listing", "status listing", "task counts")),
+        *(f"{what} of {ACCOUNT}" for what in ("job listing", "node counts", "status listing", "task counts")),
     ]
     assert list(checks) == [*batch, "Batch API version", "table write", "queue write", "webhook ops", "messages to ops"]
     assert _bad(checks) == []
     assert checks[f"job listing of {ACCOUNT}"]["message"] == "It may be asked; jobs on its first page: 1."
     assert f"file read of {ACCOUNT}" in _try(_deployment(STDERR_TAIL_BYTES="100"))
+
+
+def test_who_may_not_read_pools_is_told_the_role() -> None:
+    """Jobs may be read and pools not: that one check fails, and its remedy is the command that mends it."""
+    deployment = _deployment()
+    deployment.batch.refused = AccountDeniedError("AuthorizationPermissionMismatch", "This request is not authorized.")
+    checks = _try(deployment)
+    assert _bad(checks) == [f"node counts of {ACCOUNT}"]
+    assert "Azure Batch Account Reader" in checks[f"node counts of {ACCOUNT}"]["remedy"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from shared.batch.model import JobExecutionInfo
 from shared.batch.pool_wire import decode_nodes
-from shared.batch.pools import ComputeNode, NodeError
+from shared.batch.pools import ComputeNode, NodeError, StartTaskInfo
 from shared.errors import AccountDeniedError, PoolNotFoundError
 from shared.web.http import Answer, Request
 from shared.web.routes import Routes
@@ -58,6 +58,8 @@ def test_the_pools_of_active_jobs_are_listed_worst_first() -> None:
                 "nodes": {"creating": 1, "preempted": 4, "starttaskfailed": 2},
                 "able": 0,
                 "unable": 2,
+                "inTrouble": False,
+                "causes": [],
                 "gone": False,
                 "since": "2026-11-01T12:00:00Z",
                 "jobs": ["c"],
@@ -69,6 +71,8 @@ def test_the_pools_of_active_jobs_are_listed_worst_first() -> None:
                 "nodes": {"idle": 1, "running": 2, "unusable": 1},
                 "able": 3,
                 "unable": 1,
+                "inTrouble": False,
+                "causes": [],
                 "gone": False,
                 "since": None,
                 "jobs": ["a", "b"],
@@ -237,3 +241,27 @@ def test_of_several_accounts_the_one_that_has_the_pool_is_asked() -> None:
     assert deployment.ask(list_nodes, poolId="none").status == 404
     assert len(deployment.ask(list_pools).body["value"]) == 4
     assert len(deployment.ask(list_pools, {"account": OTHER_ACCOUNT}).body["value"]) == 2
+
+
+def test_a_pool_in_trouble_is_what_fails() -> None:
+    """Twelve of forty nodes that can't work make the status failing, with the reason, and the pool says since when."""
+    deployment = deploy()
+    deployment.batch.add(uses("a", "cpu"))
+    deployment.batch.node_counts["cpu"] = {"idle": 28, "starttaskfailed": 12}
+    failed = StartTaskInfo(state="completed", result="failure", exit_code=3)
+    deployment.batch.pool_nodes["cpu"] = [
+        node(f"n-{number}", state="starttaskfailed", state_transition_time=EARLIER, start_task_info=failed)
+        for number in range(12)
+    ]
+    deployment.poll()
+    summary = deployment.ask(Routes.summary).body
+    why = "12 nodes of pool cpu can't work: FailureExitCode on 12"
+    assert (summary["status"], summary["reasons"][0]) == ("failing", why)
+    (pool,) = summary["pools"]
+    assert (pool["inTrouble"], pool["since"]) == (True, "2026-11-01T11:55:00Z")
+    assert pool["causes"] == [{"code": "FailureExitCode", "message": "The task exited with exit code 3.", "nodes": 12}]
+    deployment.batch.pool_nodes["cpu"] = [node(f"n-{number}", state="idle") for number in range(12)]
+    deployment.batch.node_counts["cpu"] = {"idle": 40}
+    deployment.clock.advance(timedelta(minutes=1))
+    deployment.poll()
+    assert deployment.ask(Routes.summary).body["status"] == "ok"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped] # its stubs are not worth a dependency
+import msgspec
 import pytest
 from cloudevents.core.bindings.http import HTTPMessage, from_structured_event
 from hypothesis import given
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from shared.batch.model import ContainerInfo, ExecutionInfo, FailureInfo, NameValuePair, NodeStatus, Phase
+from shared.batch.pool_wire import decode_nodes
 from shared.batch.texts import clean_status
 from shared.changes.node_rules import Watch, decide_node
 from shared.messages.events import (
@@ -31,7 +33,10 @@ from shared.messages.events import (
     webhook_event,
 )
 from shared.messages.ids import event_id
+from shared.messages.pool_events import ToldNode, pool_events
+from shared.pools.nodes import NodeEnd, Seen, decide_nodes
 from shared.state.jobs import Change, JobEnd, JobHead, Trouble
+from shared.state.pools import PoolRecord
 from tests.polling.pipeline import body_of
 from tests.support.builders import (
     ACCOUNT,
@@ -112,7 +117,32 @@ def _closed(end: JobEnd) -> Event:
     return closed_event(ORIGIN, failing, end, NOW, NOW)
 
 
+def _of_node(end: NodeEnd | None = None, **said: object) -> Event:
+    """What is told of a node of a pool of which Batch says this, or of its end."""
+    listed = {"id": "n", "state": "starttaskfailed", "stateTransitionTime": "2026-11-03T11:00:00Z", **said}
+    (node,) = decode_nodes(msgspec.json.encode([listed]))
+    record = PoolRecord(pool_id="pool", announce_from=at(-10_000_000))
+    known = decide_nodes("account", record, Seen(nodes=[node]), NOW)[0].nodes["n"]
+    told = ToldNode(known=known, listed=node)
+    if end is not None:
+        told = ToldNode(known=replace(known, ended_at=NOW), end=end.value)
+    ((event, _),) = pool_events(
+        ORIGIN, "pool", [told], jobs=frozenset(), by_state={"idle": 1}, unable=1, max_nodes=25, now=NOW
+    )
+    return event
+
+
 EVENTS: Mapping[str, Event] = {
+    "node failed": _of_node(),
+    "node failed, everything said": _of_node(
+        url="https://a.example/n",
+        errors=[{"code": "DiskFull", "message": "full", "errorDetails": [{"name": "Message", "value": "full"}]}],
+        startTaskInfo={"state": "completed", "exitCode": 1, "result": "failure", "failureInfo": {"code": "X"}},
+        recentTasks=[{"jobId": "j", "executionInfo": {"state": "completed"}}],
+        virtualMachineInfo={"imageReference": {"offer": "o"}},
+    ),
+    "node failed, far too much said": _of_node(errors=[{"code": "X", "message": "m" * 4000}] * 50),
+    **{f"node {end.value}": _of_node(end) for end in NodeEnd},
     "failed": _of(Phase.PREPARATION, status(failed(0))),
     "failed with an exit code": _of(Phase.PREPARATION, status(failed(0, EXIT_CODE))),
     "failed, nothing said": _of(
@@ -199,6 +229,8 @@ def test_every_field_is_described(event: Event) -> None:
         if isinstance(value, list):
             return [name for item in value for name in undescribed(item, under["items"], path + "[]")]
         if not isinstance(value, dict):
+            return []
+        if "additionalProperties" in under:  # names of states, each with its number
             return []
         known = under.get("properties", {})
         unknown = [f"{path}.{name}" for name in value.keys() - known.keys()]

@@ -243,7 +243,8 @@ class Stage:
                 (receipt.webhook, event["type"], event.get("subject", ""))
                 for receipt in accepted
                 for event in [json.loads(receipt.body)]
-                if event.get("subject", "").startswith("jobs/") or event["type"] == "prepwatch.webhook.disabled"
+                if event.get("subject", "").startswith(("jobs/", "pools/"))
+                or event["type"] == "prepwatch.webhook.disabled"
             ),
             taken=Counter((receipt.webhook, receipt.id) for receipt in accepted),
             said=sum(map(read_chat, self.recorder.chat), Counter()),

@@ -134,6 +134,16 @@ def _ends(world: World, now: datetime) -> None:
     world.set_job_state("align", "completed", at=now)
 
 
+def _start_task_fails(world: World, now: datetime) -> None:
+    world.add_job("align", creation_time=now - timedelta(minutes=10))
+    world.pools.set_node(POOL, "p1", at=now - timedelta(seconds=20), state="starttaskfailed")
+    world.pools.set_node(POOL, "p2", at=now - timedelta(seconds=20))
+
+
+def _works_again(world: World, now: datetime) -> None:
+    world.pools.set_node(POOL, "p1", at=now - timedelta(seconds=20))
+
+
 def fails(world: World, job: str, node: str, now: datetime, phase: Phase = Phase.PREPARATION) -> None:
     """A phase of a job failed on a node a moment ago."""
     start, end = now - timedelta(seconds=50), now - timedelta(seconds=20)
@@ -181,3 +191,12 @@ TROUBLE = Story(
     ),
 )
 """A trouble of the account whose end comes while chat is still being told of it."""
+
+POOLS = Story(
+    name="pools",
+    chapters=(
+        Chapter(name="a node can't work", after=timedelta(0), happen=_start_task_fails, breaks=frozenset({"pool"})),
+        Chapter(name="it works again", after=timedelta(minutes=3), happen=_works_again, breaks=frozenset({"pool"})),
+    ),
+)
+"""A node of a pool whose start task fails, and that then works."""

@@ -62,7 +62,7 @@ def check_end(plant: Plant) -> None:
                 f"prepwatch.{event.type}",
                 job_id=event.data.get("jobId"),
                 account=ACCOUNT,
-                pools=[occurrence.pool for occurrence in event.occurrences],
+                pools=event.pools,
             )
             reached = place in plant.witness.accepted | plant.witness.left_out
             if wanted and not reached and _dead(plant, webhook.name, event.id) is None:
@@ -186,7 +186,7 @@ def _check_deliveries(plant: Plant) -> None:
     for event in plant.witness.events.values():
         stored = plant.table.get(event.partition, event_key(event.id)) is not None
         for webhook in plant.settings.webhooks if stored and event.partition == ACCOUNT else ():
-            pools = [occurrence.pool for occurrence in event.occurrences]
+            pools = event.pools
             job = event.data.get("jobId")
             wants = _is_sent_event(webhook, event.type) and webhook.wants(
                 f"prepwatch.{event.type}", job_id=job, account=ACCOUNT, pools=pools

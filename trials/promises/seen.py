@@ -38,6 +38,11 @@ class SeenEvent:
     data: Mapping[str, Any]
     occurrences: tuple[Occurrence, ...]
 
+    @property
+    def pools(self) -> list[str]:
+        """The pools that it is about."""
+        return [self.data["poolId"]] if "poolId" in self.data else [occurrence.pool for occurrence in self.occurrences]
+
 
 def is_told_by(event: SeenEvent, hearing: Hearing) -> bool:
     """Whether a message to chat or pager tells this event by itself."""

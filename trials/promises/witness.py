@@ -19,6 +19,7 @@ from shared.state.jobs import Cycle
 from shared.state.rows import CYCLE, from_row, unpack_body
 from shared.state.telling import Delivery, Incidents
 from shared.webhook import Webhook
+from trials.promises.broken_nodes import BrokenNodes
 from trials.promises.hearing import Hearing
 from trials.promises.listeners import Listener
 from trials.promises.moving import why_it_moves
@@ -66,6 +67,7 @@ class Witness:
     totals: Totals = field(default_factory=Totals)
     mutes: StandingMutes = field(default_factory=StandingMutes)
     listeners: dict[str, Listener] = field(default_factory=dict)
+    nodes: BrokenNodes = field(init=False)
     _last_cycle: datetime | None = None
     _surely_heard: set[Place] = field(default_factory=set)
     _excused: set[Place] = field(default_factory=set)
@@ -75,6 +77,7 @@ class Witness:
 
     def __post_init__(self) -> None:
         """Let everybody be watched who is told how jobs stand."""
+        self.nodes = BrokenNodes(clock=self.clock, blame=self.blame)
         for webhook in self.webhooks:
             if format_of(webhook).tells_state:
                 self.listeners[webhook.name] = Listener(
@@ -132,7 +135,9 @@ class Witness:
         event_id, kind, data = document["id"], document["type"].removeprefix("prepwatch."), document["data"]
         if event_id in self.events:
             self.blame(f"event {event_id} was stored twice")
-        occurrences = tuple(occurrence_of(data, node) for node in data.get("nodes", ()))
+        if of_nodes := kind.startswith("node."):
+            self.nodes.see(kind, data)
+        occurrences = () if of_nodes else tuple(occurrence_of(data, node) for node in data.get("nodes", ()))
         event = SeenEvent(
             id=event_id, type=kind, partition=partition, at=self.clock(), body=body, data=data, occurrences=occurrences
         )

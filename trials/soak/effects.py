@@ -112,7 +112,8 @@ _NAMES = (
     ("ping", {"ping"}, Insert | Replace),
     ("mute", {"mute"}, Put | Delete),
     ("diagnostics", {"diagnostics"}, Put | Delete),
-    ("purge", {"done", "dead", "event"}, Delete),
+    ("pool", {"pool"}, Insert | Replace),
+    ("purge", {"done", "dead", "event", "pool"}, Delete),
 )
 """Writes that are known by their first row and by what happens to it."""
 

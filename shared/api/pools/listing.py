@@ -11,16 +11,34 @@ from msgspec import Struct
 from shared.api.pools.views import PoolNodeView, PoolView, node_views, views_of, worst_first
 from shared.api.refusals import AmbiguousError, not_found
 from shared.batch.pools import NODE_SELECT
+from shared.errors import UnreadableRowError
+from shared.journal import write_line
 from shared.messages.events import Origin
 from shared.patterns import JobPatterns, valid_pool_id
-from shared.pools.states import BEGINNING, RESTARTING, UNABLE
+from shared.pools.watcher import NOT_ABLE
 from shared.ports import BatchService, Clock, Table
 from shared.state.jobs import Cycle
-from shared.state.rows import CYCLE, from_row, range_of, read_head
+from shared.state.pools import PoolRecord
+from shared.state.rows import CYCLE, from_row, range_of, read_head, unpack_record
 
 ANSWER_WITHIN = timedelta(seconds=60)
-NOT_ABLE = " or ".join(f"state eq '{state}'" for state in sorted(UNABLE | BEGINNING | RESTARTING))
-"""The `$filter` of nodes that can't work, or may turn out so."""
+
+
+def read_records(table: Table, partition: str) -> dict[str, PoolRecord]:
+    """What is known of nodes that can't work, by the lower-case id of their pool; what can't be read is left out.
+
+    Raises:
+        StoreError: The table can't be read.
+    """
+    records: dict[str, PoolRecord] = {}
+    for row in table.query(partition, *range_of("pool")):
+        try:
+            record = unpack_record(row)
+        except UnreadableRowError as error:
+            write_line("row-unreadable", error=str(error))
+            continue
+        records[record.pool_id.lower()] = record
+    return records
 
 
 class PoolLister(Struct, frozen=True, kw_only=True):
@@ -43,7 +61,8 @@ class PoolLister(Struct, frozen=True, kw_only=True):
         views: list[PoolView] = []
         for origin in self._named(account):
             heads = [read_head(row, now) for row in self.table.query(origin.partition, *range_of("job"))]
-            views += views_of(origin.partition, self._cycle(origin), heads, self.tracked)
+            records = read_records(self.table, origin.partition)
+            views += views_of(origin.partition, self._cycle(origin), heads, records, tracked=self.tracked, now=now)
         return sorted(views, key=worst_first)
 
     def list_nodes(self, pool_id: str, account: str | None) -> tuple[Origin, list[PoolNodeView]]:

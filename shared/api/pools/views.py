@@ -10,24 +10,36 @@ from datetime import datetime
 from msgspec import Struct
 
 from shared.batch.pools import ComputeNode
+from shared.messages.sentences import counted
 from shared.moments import as_utc
 from shared.patterns import JobPatterns
 from shared.polling.job_rules import is_active
 from shared.pools.states import standing_of
+from shared.pools.trouble import causes_of, in_trouble_since
 from shared.pools.unable import UnableReason, unable_of
 from shared.state.jobs import Cycle, JobHead
-from shared.state.pools import PoolMemory
+from shared.state.pools import PoolMemory, PoolRecord
 
+_MOST_CAUSES = 3
 MOST_JOBS = 100
 """Jobs of a pool that are named: a pool may have thousands."""
+
+
+class PoolCauseView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Why nodes of a pool can't work, and how many have that cause now."""
+
+    code: str
+    message: str
+    nodes: int
 
 
 class PoolView(Struct, frozen=True, kw_only=True, rename="camel"):
     """A watched pool as its nodes were last counted: `nodes` by state, in lower case.
 
-    `able` nodes can take tasks, `unable` ones are unusable, unknown, or have a failed start task. `gone` says that
-    Batch has no such pool. `since` is since when it is gone or has no able node, null while it has some. `jobs` are
-    the active jobs that use it, of very many the first hundred; `job_count` counts them all.
+    `able` nodes can take tasks, `unable` ones are unusable, unknown, or have a failed start task. `in_trouble` says
+    that so many are a fault that people are to know, and `causes` why they are. `gone` says that Batch has no such
+    pool. `since` is when the worst of this began: gone, in trouble, no able node, the first fault; null when nothing is
+    wrong. `jobs` are the active jobs that use it, of very many the first hundred; `job_count` counts them all.
     """
 
     account: str
@@ -35,6 +47,8 @@ class PoolView(Struct, frozen=True, kw_only=True, rename="camel"):
     nodes: Mapping[str, int]
     able: int
     unable: int
+    in_trouble: bool
+    causes: tuple[PoolCauseView, ...]
     gone: bool
     since: datetime | None
     jobs: tuple[str, ...]
@@ -69,31 +83,42 @@ class PoolNodesView(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def views_of(
-    account: str, cycle: Cycle | None, heads: Iterable[JobHead], tracked: JobPatterns | None, job: str | None = None
+    account: str,
+    cycle: Cycle | None,
+    heads: Iterable[JobHead],
+    records: Mapping[str, PoolRecord],
+    *,
+    tracked: JobPatterns | None,
+    now: datetime,
 ) -> list[PoolView]:
     """The watched pools of an account, worst first; `tracked` None for those that active jobs use.
 
-    Where only one `job` is asked for, the pool of that one.
+    `records` are what is known of their nodes that can't work, by lower-case id.
     """
     users: dict[str, list[str]] = defaultdict(list)
-    wanted: set[str] = set()
     for head in heads:
-        key = (head.pool_id or "").lower()
-        if is_active(head.state):
-            users[key].append(head.job_id)
-        if job is not None and head.job_id.lower() == job.lower():
-            wanted.add(key)
+        if head.pool_id is not None and is_active(head.state):
+            users[head.pool_id.lower()].append(head.job_id)
     views = [
-        _view(account, memory, users[key])
+        _view(account, memory, users[key], records.get(key), now)
         for key, memory in (cycle.pools if cycle is not None else {}).items()
-        if (tracked is None or tracked.matches(memory.pool_id)) and (job is None or key in wanted)
+        if tracked is None or tracked.matches(memory.pool_id)
     ]
     return sorted(views, key=worst_first)
 
 
 def worst_first(view: PoolView) -> tuple[object, ...]:
-    """The order of pools: gone, then without an able node, then by how many can't work."""
-    return not view.gone, view.since is None, -view.unable, view.account, view.pool_id.lower()
+    """The order of pools: gone, in trouble, without an able node, then by how many can't work."""
+    has_able = view.able > 0 or view.since is None
+    return not view.gone, not view.in_trouble, has_able, -view.unable, view.account, view.pool_id.lower()
+
+
+def trouble_words(view: PoolView) -> str:
+    """What is wrong with a pool in trouble, in a sentence."""
+    broken = sum(cause.nodes for cause in view.causes)
+    causes = ", ".join(f"{cause.code} on {cause.nodes}" for cause in view.causes[:_MOST_CAUSES])
+    more = "" if len(view.causes) <= _MOST_CAUSES else " and others"
+    return f"{counted(broken, 'node')} of pool {view.pool_id} can't work: {causes}{more}"
 
 
 def node_views(nodes: Sequence[ComputeNode], now: datetime) -> list[PoolNodeView]:
@@ -110,8 +135,10 @@ def node_views(nodes: Sequence[ComputeNode], now: datetime) -> list[PoolNodeView
     return sorted(views, key=lambda view: (view.counts_from > now, as_utc(view.state_transition_time), view.id.lower()))
 
 
-def _view(account: str, memory: PoolMemory, jobs: Sequence[str]) -> PoolView:
+def _view(account: str, memory: PoolMemory, jobs: Sequence[str], record: PoolRecord | None, now: datetime) -> PoolView:
     standing = standing_of(memory.by_state)
+    trouble = in_trouble_since(record, memory.by_state, now)
+    first = min((as_utc(node.counts_from) for node in (record.open if record is not None else ())), default=None)
     return PoolView(
         account=account,
         pool_id=memory.pool_id,
@@ -119,7 +146,11 @@ def _view(account: str, memory: PoolMemory, jobs: Sequence[str]) -> PoolView:
         able=standing.able,
         unable=standing.unable,
         gone=memory.gone_since is not None,
-        since=memory.gone_since or memory.none_able_since,
+        in_trouble=trouble is not None,
+        causes=tuple(
+            PoolCauseView(code=code, message=message, nodes=nodes) for code, message, nodes in causes_of(record)
+        ),
+        since=memory.gone_since or trouble or memory.none_able_since or first,
         jobs=tuple(sorted(jobs)[:MOST_JOBS]),
         job_count=len(jobs),
     )

@@ -339,6 +339,12 @@ type PingView = {
   advice: string | null;
 };
 
+type PoolCauseView = {
+  code: string;
+  message: string;
+  nodes: number;
+};
+
 type PoolNodeView = {
   id: string;
   url?: string | null;
@@ -379,6 +385,8 @@ type PoolView = {
   nodes: Record<string, number>;
   able: number;
   unable: number;
+  inTrouble: boolean;
+  causes: Array<PoolCauseView>;
   gone: boolean;
   since: string | null;
   jobs: Array<string>;

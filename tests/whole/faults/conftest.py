@@ -8,9 +8,9 @@ import pytest
 from local.azurite import Azurite
 from trials.faults.people import PEOPLE
 from trials.faults.stage import Stage, stage
-from trials.faults.story import CYCLES, TROUBLE, Story
+from trials.faults.story import CYCLES, POOLS, TROUBLE, Story
 
-STORIES = (CYCLES, PEOPLE, TROUBLE)
+STORIES = (CYCLES, PEOPLE, TROUBLE, POOLS)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

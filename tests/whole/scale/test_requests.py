@@ -31,7 +31,7 @@ def asked_in_an_unchanged_cycle(batch: FakeBatch) -> tuple[Counter[str], list[tu
 
 
 def test_a_thousand_unchanged_jobs_read_no_row_of_their_own() -> None:
-    """The reads are the cycle's row, the heads' range, the due ranges and the webhooks' states; two writes.
+    """The reads are the cycle's row, the ranges of heads, pools and what is due, and the webhooks' states; two writes.
 
     They take the turn, and give it back with the cycle's row.
     """
@@ -48,6 +48,7 @@ def test_a_thousand_unchanged_jobs_read_no_row_of_their_own() -> None:
         ("query", "_", "webhook|"),
         ("query", ACCOUNT, "due|"),
         ("query", ACCOUNT, "job|"),
+        ("query", ACCOUNT, "pool|"),
     ]
     assert writes == 2
     assert asked == {"list_jobs": 1, "list_statuses": 1000}

@@ -1,0 +1,195 @@
+"""What a listing says of a pool's nodes, given what is known of them: which newly can't work, and which can again.
+
+Owns when a pool's nodes are listed, what is news, and how long it is remembered. Does not own from when on a node
+counts as one that can't work (`pools.unable`), or the events (`messages.pool_events`). Pure.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.batch.causes import cause_of, normalise
+from shared.batch.pools import ComputeNode
+from shared.messages.ids import node_occurrence_id
+from shared.moments import as_utc
+from shared.pools.states import ABLE, AWAY, standing_of
+from shared.pools.unable import Unable, UnableReason, unable_of
+from shared.state.pools import REMEMBERED_FOR, PoolMemory, PoolRecord, UnableNode
+
+LISTED_EVERY = timedelta(minutes=10)
+GONE_AFTER = timedelta(minutes=5)
+"""Two listings so far apart must leave a node out: one listing alone may be old."""
+
+
+class NodeEnd(StrEnum):
+    """Why a node is no fault of its pool any more."""
+
+    RECOVERED = "recovered"
+    """It is idle or running."""
+    REMOVED = "removed"
+    """It has left the pool."""
+    NOT_WATCHED = "notWatched"
+    """No watched job has used the pool for a day."""
+
+
+class NodeChange(Struct, frozen=True, kw_only=True, gc=False):
+    """A node that newly can't work, as Batch lists it, or one that is over; `end` says why, None while it is not."""
+
+    known: UnableNode
+    listed: ComputeNode | None = None
+    end: NodeEnd | None = None
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """A listing of a pool: the nodes that are neither able nor away, and the lower-case ids of the able ones."""
+
+    nodes: Sequence[ComputeNode]
+    able: frozenset[str] = frozenset()
+
+
+def must_list(memory: PoolMemory, record: PoolRecord | None, now: datetime) -> bool:
+    """Whether the pool's nodes are to be listed, the first that holds."""
+    has_open = record is not None and bool(record.open)
+    standing = standing_of(memory.by_state)
+    # Every node works or is away: there is nothing to list.
+    if standing.unable + standing.on_the_way == 0 and not has_open:
+        return False
+    if memory.listed_at is None or now - memory.listed_at >= LISTED_EVERY:
+        return True
+    # Something becomes a fault now, or a node is missing for long enough.
+    if memory.list_at is not None and now >= memory.list_at:
+        return True
+    # What is only on its way is how pools grow: it can wait for its time.
+    return (standing.unable > 0 or has_open) and dict(memory.by_state) != dict(memory.listed)
+
+
+def after_listing(memory: PoolMemory, seen: Seen, record: PoolRecord | None, now: datetime) -> PoolMemory:
+    """The memory of a pool that was listed, with the moment at which that is to be done again at the latest."""
+    waits = [unable.counts_from for node in seen.nodes if (unable := unable_of(node, now)) and unable.counts_from > now]
+    missing = [node.missing_since + GONE_AFTER for node in (record.open if record else ()) if node.missing_since]
+    return replace(memory, listed_at=now, listed=memory.by_state, list_at=min([*waits, *missing], default=None))
+
+
+def decide_nodes(
+    account: str, record: PoolRecord, seen: Seen, now: datetime
+) -> tuple[PoolRecord, tuple[NodeChange, ...]]:
+    """The record after a listing, and what is worth telling: failures first. Their events are yet to be named.
+
+    A failure that counted before the record's `announce_from` is recorded and not told, and so is its end.
+    """
+    nodes = {key: node for key, node in record.nodes.items() if not _is_forgotten(node, now)}
+    failed: list[NodeChange] = []
+    listed = {node.id.lower(): node for node in seen.nodes}
+    for key, node in listed.items():
+        unable = unable_of(node, now)
+        known = nodes.get(key)
+        # Still broken, or on its way back, which may fail again: only idle or running mends it.
+        if known is not None and known.ended_at is None:
+            nodes[key] = replace(known, missing_since=None)
+            continue
+        # It may come to an end by itself yet.
+        if unable is None or not unable.counts(now):
+            continue
+        # An old answer: that is over, and was told.
+        if known is not None and as_utc(unable.since) <= as_utc(known.since):
+            continue
+        new = _newly_unable(account, record.pool_id, node, unable)
+        nodes[key] = new
+        if unable.counts_from >= record.announce_from:
+            failed.append(NodeChange(known=new, listed=node))
+    over: list[NodeChange] = []
+    for key, known in list(nodes.items()):
+        if known.ended_at is not None or key in listed:
+            continue
+        end = _end_of(known, is_able=key in seen.able, now=now)
+        if end is None:
+            nodes[key] = replace(known, missing_since=known.missing_since or now)
+            continue
+        nodes[key] = replace(known, missing_since=None, ended_at=now)
+        if known.event_id is not None:
+            over.append(NodeChange(known=nodes[key], end=end))
+    return replace(record, nodes=nodes, unwatched_since=None), (*failed, *over)
+
+
+def not_watched(record: PoolRecord, now: datetime) -> tuple[PoolRecord, tuple[NodeChange, ...]]:
+    """The record of a pool that is not watched (any more), and what is worth telling.
+
+    The next job may use the pool tomorrow: until then what was told stands.
+    """
+    since = record.unwatched_since or now
+    record = replace(record, unwatched_since=since)
+    if now - since < REMEMBERED_FOR:
+        return record, ()
+    over = {key: replace(node, ended_at=now) for key, node in record.nodes.items() if node.ended_at is None}
+    told = tuple(NodeChange(known=node, end=NodeEnd.NOT_WATCHED) for node in over.values() if node.event_id is not None)
+    return replace(record, nodes={**record.nodes, **over}), told
+
+
+def is_present(node: ComputeNode) -> bool:
+    """Whether a listed node is neither able nor away: away is as if absent."""
+    return (node.state or "").lower() not in ABLE | AWAY
+
+
+def with_events(
+    before: PoolRecord, after: PoolRecord, events: Mapping[str, str], *, told: frozenset[str]
+) -> PoolRecord:
+    """The record between two portions of a change: of what is `told` by its end, only what `events` have told so far.
+
+    Nodes and events are named by occurrence; a failure keeps the event that told it.
+    """
+    nodes = dict(after.nodes)
+    for key, node in after.nodes.items():
+        if node.occurrence_id not in told:
+            continue
+        if node.occurrence_id in events:
+            nodes[key] = replace(node, event_id=node.event_id or events[node.occurrence_id])
+        elif key in before.nodes:
+            nodes[key] = before.nodes[key]
+        else:
+            del nodes[key]
+    return replace(after, nodes=nodes)
+
+
+def not_listed(memory: PoolMemory, record: PoolRecord | None) -> PoolMemory:
+    """The memory of a pool that was not listed: once there is nothing to list, the next trouble is listed at once."""
+    standing = standing_of(memory.by_state)
+    if standing.unable + standing.on_the_way > 0 or (record is not None and record.open):
+        return memory
+    return replace(memory, listed_at=None, listed={}, list_at=None)
+
+
+def _end_of(known: UnableNode, *, is_able: bool, now: datetime) -> NodeEnd | None:
+    if is_able:
+        return NodeEnd.RECOVERED
+    if known.missing_since is not None and now - known.missing_since >= GONE_AFTER:
+        return NodeEnd.REMOVED
+    return None
+
+
+def _is_forgotten(node: UnableNode, now: datetime) -> bool:
+    return node.ended_at is not None and now - node.ended_at >= REMEMBERED_FOR
+
+
+def _newly_unable(account: str, pool_id: str, node: ComputeNode, unable: Unable) -> UnableNode:
+    code, message = cause_of_node(node, unable.reason)
+    return UnableNode(
+        node_id=node.id,
+        reason=unable.reason.value,
+        since=unable.since,
+        counts_from=unable.counts_from,
+        code=code,
+        message=message,
+        occurrence_id=node_occurrence_id(account, pool_id, node.id, node.allocation_time, unable.since),
+    )
+
+
+def cause_of_node(node: ComputeNode, reason: UnableReason) -> tuple[str, str]:
+    """The code and normalised message of what is wrong with a node; where Batch gives none, the reason by name."""
+    if reason is UnableReason.START_TASK_FAILED and node.start_task_info is not None:
+        return cause_of(node.start_task_info)
+    if node.errors:
+        return node.errors[0].code or reason.value, normalise(node.errors[0].message or "")
+    return reason.value, ""

@@ -1,0 +1,38 @@
+"""When so many nodes of a pool can't work that people are to know.
+
+Owns the rule. Does not own which nodes can't work (`pools.nodes`). Pure. A node that fails now and then and is replaced
+is how large pools live, and so is one of eight that never works: neither is trouble.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from shared.moments import as_utc
+from shared.pools.states import standing_of
+from shared.state.pools import PoolRecord
+
+LASTS = timedelta(minutes=30)
+"""How long two nodes, or all of fewer, must be unable: one by one they may be replaced before."""
+
+
+def in_trouble_since(record: PoolRecord | None, by_state: Mapping[str, int], now: datetime) -> datetime | None:
+    """Since when the pool is in trouble, None when it is not; `by_state` counts its nodes."""
+    broken = sorted(as_utc(node.counts_from) for node in (record.open if record is not None else ()))
+    standing = standing_of(by_state)
+    # What is away is as if absent.
+    size = max(len(broken), sum(by_state.values()) - standing.away)
+    is_a_tenth = len(broken) * 10 >= size
+    if len(broken) >= 3 and is_a_tenth:
+        return broken[2]
+    if len(broken) >= 2 and is_a_tenth and now - broken[1] >= LASTS:
+        return broken[1] + LASTS
+    if broken and len(broken) == size and now - broken[-1] >= LASTS:
+        return broken[-1] + LASTS
+    return None
+
+
+def causes_of(record: PoolRecord | None) -> list[tuple[str, str, int]]:
+    """Why nodes can't work: code, message and how many of them, the most frequent first."""
+    found = Counter((node.code, node.message) for node in (record.open if record is not None else ()))
+    return [(code, message, nodes) for (code, message), nodes in found.most_common()]

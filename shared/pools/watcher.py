@@ -1,0 +1,233 @@
+"""Watches which nodes of an account's pools can't work.
+
+Owns what Batch is asked for that, within which bounds, and the writing of what follows. Does not own when a pool is
+listed or what a listing means (`pools.nodes`). What these requests are refused makes facts unknown; it never makes the
+account unreachable.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import chain
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.batch.pools import NODE_SELECT, ComputeNode
+from shared.errors import BatchError, PoolNotFoundError, StoreError, ThrottledError
+from shared.journal import write_line
+from shared.ledger.ledger import Ledger, Pending
+from shared.ledger.pool_records import commit_record
+from shared.messages.events import Event, Origin
+from shared.messages.pool_events import ToldNode, pool_events
+from shared.patterns import JobPatterns
+from shared.pools.nodes import (
+    NodeChange,
+    Seen,
+    after_listing,
+    decide_nodes,
+    is_present,
+    must_list,
+    not_listed,
+    not_watched,
+    with_events,
+)
+from shared.pools.states import ABLE, BEGINNING, RESTARTING, UNABLE
+from shared.ports import MAX_ROWS, BatchService, Clock, Row
+from shared.state.pools import PoolMemory, PoolRecord
+from shared.state.rows import range_of, unpack_record
+
+NOT_ABLE = " or ".join(f"state eq '{state}'" for state in sorted(UNABLE | BEGINNING | RESTARTING))
+"""The `$filter` of nodes that can't work, or may turn out so."""
+_ABLE = " or ".join(f"state eq '{state}'" for state in sorted(ABLE))
+_MOST_EVENTS = 40
+"""Events of one transaction: with their bodies they stay below its limit."""
+
+
+class Known(Struct, frozen=True, kw_only=True):
+    """A pool's record as it lies in the table."""
+
+    row: Row
+    record: PoolRecord
+
+
+class PoolWatcher(Struct, frozen=True, kw_only=True):
+    """Watches the pools of one account; `offer` is handed every delivery that a commit made due.
+
+    `tracked` are the pools that are watched, None for all that are counted; `window` is how far back a failure is news
+    when a pool is first seen.
+    """
+
+    batch: BatchService
+    ledger: Ledger
+    origin: Origin
+    clock: Clock
+    tracked: JobPatterns | None
+    window: timedelta
+    max_nodes: int
+    offer: Callable[[Sequence[Pending]], None]
+
+    def run(
+        self,
+        pools: Mapping[str, PoolMemory],
+        users: Mapping[str, frozenset[str]],
+        read_up_to: datetime | None,
+        deadline: datetime,
+    ) -> dict[str, PoolMemory]:
+        """Look at the pools that have nodes to list, and return what is remembered of all of them then.
+
+        `pools` are those that were counted, `users` the active jobs of each by its lower-case id, and `read_up_to` the
+        moment up to which the account was read before.
+        """
+        after = dict(pools)
+        try:
+            known = self._read()
+        except StoreError as error:
+            write_line("pools-unread", account=self.ledger.account, error=str(error))
+            return after
+        for key, memory in pools.items():
+            if self.tracked is not None and not self.tracked.matches(memory.pool_id):
+                continue
+            found = known.pop(key, None)
+            if self.clock() >= deadline:
+                return after
+            try:
+                after[key] = self._watch(memory, found, users.get(key, frozenset()), read_up_to, deadline)
+            except ThrottledError:
+                return after
+            except (BatchError, StoreError) as error:
+                write_line("pool-error", account=self.ledger.account, pool=memory.pool_id, error=str(error))
+        for one in known.values():
+            self._leave(one)
+        return after
+
+    def _read(self) -> dict[str, Known]:
+        """The records by lower-case id of their pool; one that can't be read is left alone, and its pool too.
+
+        Raises:
+            StoreError: The table can't be read.
+        """
+        known: dict[str, Known] = {}
+        for row in self.ledger.table.query(self.ledger.account, *range_of("pool")):
+            record = unpack_record(row)
+            known[record.pool_id.lower()] = Known(row=row, record=record)
+        return known
+
+    def _watch(
+        self,
+        memory: PoolMemory,
+        known: Known | None,
+        jobs: frozenset[str],
+        read_up_to: datetime | None,
+        deadline: datetime,
+    ) -> PoolMemory:
+        # gather
+        now = self.clock()
+        before = known.record if known is not None else None
+        if not must_list(memory, before, now):
+            if before is not None and before.unwatched_since is not None:
+                self._write(known, before, replace(before, unwatched_since=None), (), now)
+            return not_listed(memory, before)
+        seen = self._list(memory.pool_id, before, deadline)
+
+        # decide
+        if before is None:
+            read = min(read_up_to, now) if read_up_to is not None else now
+            before = PoolRecord(pool_id=memory.pool_id, announce_from=read - self.window)
+        decided, changes = decide_nodes(self.origin.partition, before, seen, now)
+
+        # apply
+        events = self._events(memory, decided, changes, jobs, now)
+        self._write(known, before, decided, events, now)
+        return after_listing(memory, seen, decided, now)
+
+    def _list(self, pool_id: str, record: PoolRecord | None, deadline: datetime) -> Seen:
+        """The nodes that are neither able nor away, and which are able if one that is remembered is not among them.
+
+        Raises:
+            BatchError: Batch does not say.
+        """
+        try:
+            pages = self.batch.list_nodes(pool_id, odata_filter=NOT_ABLE, select=NODE_SELECT, deadline=deadline)
+            nodes = [node for node in chain.from_iterable(pages) if is_present(node)]
+            shown = {node.id.lower() for node in nodes}
+            if record is None or all(node.node_id.lower() in shown for node in record.open):
+                return Seen(nodes=nodes)
+            pages = self.batch.list_nodes(pool_id, odata_filter=_ABLE, select="id,state", deadline=deadline)
+            return Seen(nodes=nodes, able=frozenset(map(_able_id, chain.from_iterable(pages))))
+        except PoolNotFoundError:
+            return Seen(nodes=())
+
+    def _events(
+        self,
+        memory: PoolMemory,
+        decided: PoolRecord,
+        changes: Sequence[NodeChange],
+        jobs: frozenset[str],
+        now: datetime,
+    ) -> list[tuple[Event, tuple[str, ...]]]:
+        told = [ToldNode(known=one.known, listed=one.listed, end=one.end.value if one.end else None) for one in changes]
+        events = pool_events(
+            self.origin,
+            memory.pool_id,
+            told,
+            jobs=jobs,
+            by_state=memory.by_state,
+            unable=len(decided.open),
+            max_nodes=self.max_nodes,
+            now=now,
+        )
+        return list(events)
+
+    def _write(
+        self,
+        known: Known | None,
+        before: PoolRecord,
+        after: PoolRecord,
+        events: Sequence[tuple[Event, tuple[str, ...]]],
+        now: datetime,
+    ) -> None:
+        """Write what has changed, each event in the transaction that records its nodes.
+
+        Raises:
+            StoreError: The rest is not written; the next listing shows it again, and the same ids come out.
+        """
+        row = known.row if known is not None else None
+        if after == before or (row is None and not after.nodes):
+            return
+        told = frozenset(occurrence for _, occurrences in events for occurrence in occurrences)
+        named: dict[str, str] = {}
+        for portion in self._portions(events):
+            named |= {occurrence: event.id for event, occurrences in portion for occurrence in occurrences}
+            step = with_events(before, after, named, told=told)
+            written = commit_record(self.ledger, row, step, [event for event, _ in portion], now)
+            row = written.row
+            self.offer(written.pending)
+
+    def _portions(
+        self, events: Sequence[tuple[Event, tuple[str, ...]]]
+    ) -> Iterator[list[tuple[Event, tuple[str, ...]]]]:
+        """The events as they fit transactions; without any, one portion for the record alone."""
+        portion: list[tuple[Event, tuple[str, ...]]] = []
+        rows = 1
+        for event, occurrences in events:
+            more = self.ledger.rows_of(event)
+            if portion and (rows + more > MAX_ROWS or len(portion) >= _MOST_EVENTS):
+                yield portion
+                portion, rows = [], 1
+            portion.append((event, occurrences))
+            rows += more
+        yield portion
+
+    def _leave(self, known: Known) -> None:
+        """What becomes of the record of a pool that is not watched."""
+        now = self.clock()
+        after, changes = not_watched(known.record, now)
+        memory = PoolMemory(pool_id=known.record.pool_id)
+        try:
+            self._write(known, known.record, after, self._events(memory, after, changes, frozenset(), now), now)
+        except StoreError as error:
+            write_line("pool-error", account=self.ledger.account, pool=memory.pool_id, error=str(error))
+
+
+def _able_id(node: ComputeNode) -> str:
+    return node.id.lower() if (node.state or "").lower() in ABLE else ""

@@ -1,0 +1,240 @@
+"""The nodes of watched pools that can't work, from what Batch counts and lists to what webhooks are sent."""
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from shared.batch.model import JobExecutionInfo
+from shared.batch.pools import ComputeNode
+from shared.errors import AccountDeniedError, BatchError, BatchUnavailableError, PoolNotFoundError
+from shared.ports import MAX_ROWS, Delete
+from shared.state.rows import pool_key, unpack_record
+from tests.support.deployment import ACCOUNT, Deployment, a_job, deploy
+from tests.support.fake_table import FakeTable
+from tests.support.webhook_settings import SIGNED
+
+MINUTE = timedelta(minutes=1)
+
+
+def app(*webhooks: Mapping[str, object], tracked: str = "", max_nodes: str = "") -> Deployment:
+    """An app with an active job in pool `cpu`, all of whose nodes work."""
+    deployment = deploy(*webhooks, TRACKED_POOLS=tracked, EVENT_MAX_NODES=max_nodes)
+    deployment.batch.add(msgspec.structs.replace(a_job(), execution_info=JobExecutionInfo(pool_id="cpu")))
+    deployment.batch.node_counts["cpu"] = {"idle": 8}
+    return deployment
+
+
+def breaks(deployment: Deployment, *nodes: str, works: int = 8, minutes: float = 0) -> None:
+    """The start task of these nodes failed so long ago; others work."""
+    at = deployment.clock() - minutes * MINUTE
+    deployment.batch.pool_nodes["cpu"] = [
+        *(ComputeNode(id=node, state="starttaskfailed", state_transition_time=at) for node in nodes),
+        *(ComputeNode(id=f"idle-{number}", state="idle") for number in range(works)),
+    ]
+    counts = {"idle": works, "starttaskfailed": len(nodes)}
+    deployment.batch.node_counts["cpu"] = {state: number for state, number in counts.items() if number}
+
+
+def heals(deployment: Deployment, *nodes: str) -> None:
+    """All nodes work, these among them."""
+    deployment.batch.pool_nodes["cpu"] = [ComputeNode(id=node, state="idle") for node in nodes]
+    deployment.batch.node_counts["cpu"] = {"idle": max(len(nodes), 1)}
+
+
+def poll(deployment: Deployment, *, after: timedelta = MINUTE) -> list[tuple[str, str, list[str]]]:
+    """Poll so much later: type, subject and nodes of each event about a pool that is sent."""
+    deployment.clock.advance(after)
+    sent = len(deployment.sender.sent)
+    deployment.poll()
+    events = [json.loads(request.body) for request in deployment.sender.sent[sent:]]
+    return [
+        (
+            event["type"].removeprefix("prepwatch."),
+            event["subject"],
+            [node["nodeId"] for node in event["data"]["nodes"]],
+        )
+        for event in events
+        if event.get("subject", "").startswith("pools/")
+    ]
+
+
+def asked(deployment: Deployment) -> list[str]:
+    """What of pools Batch was asked since the last call, the counts left out."""
+    methods = [method for method, _ in deployment.batch.pools_asked if method != "list_node_counts"]
+    deployment.batch.pools_asked.clear()
+    return methods
+
+
+def stored(deployment: Deployment) -> Any:
+    """What is recorded of the pool."""
+    row = deployment.table.get(ACCOUNT, pool_key("cpu"))
+    return unpack_record(row) if row is not None else None
+
+
+def test_a_failed_node_is_told_once_and_its_recovery_too() -> None:
+    """One event for the failure, nothing while it lasts, one when the node is idle again."""
+    deployment = app()
+    assert poll(deployment) == []
+    breaks(deployment, "n-1", works=7)
+    assert poll(deployment) == [("node.failed", "pools/cpu", ["n-1"])]
+    assert poll(deployment) == []
+    assert poll(deployment, after=11 * MINUTE) == []
+    heals(deployment, "n-1")
+    assert poll(deployment) == [("node.recovered", "pools/cpu", ["n-1"])]
+    assert poll(deployment) == []
+
+
+def test_nothing_is_asked_and_nothing_written_while_nothing_changes() -> None:
+    """A healthy pool costs no listing, a broken one none until its counts change or ten minutes pass; neither a row."""
+    deployment = app()
+    poll(deployment)
+    assert asked(deployment) == []
+    breaks(deployment, "n-1", works=7)
+    poll(deployment)
+    assert asked(deployment) == ["list_nodes"]
+    assert isinstance(deployment.table, FakeTable)
+    before = deployment.table.get(ACCOUNT, pool_key("cpu"))
+    for _ in range(9):
+        poll(deployment)
+    assert asked(deployment) == []
+    poll(deployment)
+    assert asked(deployment) == ["list_nodes"]
+    assert deployment.table.get(ACCOUNT, pool_key("cpu")) == before
+
+
+def test_a_pool_that_is_deleted_tells_that_its_nodes_are_gone() -> None:
+    """Two listings, five minutes apart, without the pool are two without its nodes."""
+    deployment = app()
+    breaks(deployment, "n-1", "n-2", works=2)
+    poll(deployment)
+    del deployment.batch.node_counts["cpu"]
+    deployment.batch.refused = None
+    deployment.batch.pools["cpu"] = PoolNotFoundError("PoolNotFound", "no", status=404)
+    deployment.batch.pool_nodes["cpu"] = []
+    told = [event for _ in range(8) for event in poll(deployment)]
+    assert told == [("node.recovered", "pools/cpu", ["n-1", "n-2"])]
+
+
+@pytest.mark.parametrize(
+    ("filters", "heard"),
+    [
+        ({}, True),
+        ({"jobs": ["job-*"]}, True),
+        ({"jobs": ["other"]}, False),
+        ({"pools": ["gpu"]}, False),
+        ({"pools": ["CPU"]}, True),
+        ({"events": ["node.*"]}, True),
+        ({"events": ["preparation.*"]}, False),
+    ],
+)
+def test_a_team_hears_of_the_pools_of_its_jobs(filters: Mapping[str, object], *, heard: bool) -> None:
+    """A filter of jobs lets pass the pool that one of them uses; pools and types are filtered as ever."""
+    deployment = app({**SIGNED, **filters})
+    breaks(deployment, "n-1", works=7)
+    assert bool(poll(deployment)) is heard
+
+
+def test_chat_and_pager_are_not_sent_events_of_nodes() -> None:
+    """They hear how things stand, not every event."""
+    deployment = app({"name": "chat", "format": "slack", "url": "https://hooks.slack.com/services/T/B/x"})
+    breaks(deployment, "n-1", works=7)
+    assert poll(deployment) == []
+
+
+@pytest.mark.parametrize(("tracked", "heard"), [("!*", False), ("gpu", False), ("c?u", True)])
+def test_only_tracked_pools_are_watched(tracked: str, *, heard: bool) -> None:
+    """TRACKED_POOLS takes the place of the pools that jobs use."""
+    deployment = app(tracked=tracked)
+    breaks(deployment, "n-1", works=7)
+    assert bool(poll(deployment)) is heard
+
+
+def test_what_stood_long_before_is_not_told_at_first_sight() -> None:
+    """A pool that is first seen with nodes that failed two days ago tells nothing of them, and counts them."""
+    deployment = app()
+    breaks(deployment, "n-1", works=7, minutes=2 * 24 * 60)
+    assert poll(deployment) == []
+    assert len(stored(deployment).open) == 1
+
+
+def test_what_failed_during_an_outage_is_told() -> None:
+    """After six hours without a poll, what failed within them is news."""
+    deployment = app()
+    poll(deployment)
+    deployment.clock.advance(timedelta(hours=6))
+    breaks(deployment, "n-1", works=7, minutes=4 * 60)
+    assert poll(deployment) == [("node.failed", "pools/cpu", ["n-1"])]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AccountDeniedError("AuthorizationPermissionMismatch", "no", status=403),
+        BatchUnavailableError("InternalError", "no", status=500),
+    ],
+)
+def test_what_is_refused_of_pools_is_unknown_and_not_over(error: BatchError) -> None:
+    """While pools can't be read nothing is told of them; afterwards what still stands is no news."""
+    deployment = app()
+    breaks(deployment, "n-1", works=7)
+    poll(deployment)
+    deployment.batch.refused = error
+    assert [event for _ in range(20) for event in poll(deployment)] == []
+    deployment.batch.refused = None
+    assert poll(deployment) == []
+    heals(deployment, "n-1")
+    assert poll(deployment) == [("node.recovered", "pools/cpu", ["n-1"])]
+
+
+def test_a_lost_commit_tells_nothing_twice() -> None:
+    """When the record's row is taken away, the events that are there stand for it: the same ids come out."""
+    deployment = app()
+    breaks(deployment, "n-1", works=7)
+    poll(deployment)
+    (row,) = deployment.table.query(ACCOUNT, "pool|", "pool}")
+    assert isinstance(deployment.table, FakeTable)
+    before = len(list(deployment.table.query(ACCOUNT, "event|", "event}")))
+    forget(deployment.table, row.key)
+    deployment.batch.node_counts["cpu"]["idle"] = 6
+    assert poll(deployment) == []
+    assert len(list(deployment.table.query(ACCOUNT, "event|", "event}"))) == before
+
+
+def forget(table: FakeTable, key: str) -> None:
+    """Take a row out of the table."""
+    row = table.get(ACCOUNT, key)
+    assert row is not None
+    table.transact(ACCOUNT, [Delete(key=key, etag=row.etag)])
+
+
+def test_thousands_of_nodes_are_told_in_bounded_transactions() -> None:
+    """Three thousand nodes that fail at once are told once each, in events of 25, and lie in one row."""
+    deployment = app()
+    names = [f"tvm-{number:04d}" for number in range(3000)]
+    breaks(deployment, *names, works=0)
+    told = poll(deployment)
+    assert sorted(node for _, _, nodes in told for node in nodes) == names
+    assert max(len(nodes) for _, _, nodes in told) <= 25
+    assert isinstance(deployment.table, FakeTable)
+    assert max(len(operations) for _, operations in deployment.table.writes) <= MAX_ROWS
+    assert len(stored(deployment).open) == 3000
+    assert all(node.event_id for node in stored(deployment).open)
+    assert poll(deployment) == []
+
+
+def test_what_is_over_is_purged_after_a_day() -> None:
+    """The record goes with the purge of the day after, and no sooner."""
+    deployment = app()
+    breaks(deployment, "n-1", works=7)
+    poll(deployment)
+    heals(deployment, "n-1")
+    poll(deployment)
+    deployment.app.purger.run()
+    assert stored(deployment) is not None
+    deployment.clock.advance(timedelta(days=1, minutes=1))
+    deployment.app.purger.run()
+    assert stored(deployment) is None
