@@ -121,8 +121,8 @@ def make_node_modules() -> None:
     recipe = digest_of(ROOT / "package-lock.json")
     if is_current(NODE_MODULES, recipe):
         return
-    print("dev.py: making node_modules from package-lock.json: fetches 90 MB from the npm registry", flush=True)
-    print("        (Azurite, the storage emulator; what reads the scripts), takes 290 MB; half a minute", flush=True)
+    print("dev.py: making node_modules from package-lock.json: fetches 110 MB from the npm registry", flush=True)
+    print("        (Azurite, the storage emulator; what reads the scripts), takes 340 MB; half a minute", flush=True)
     # No package here needs its install script, so none gets to run one.
     npm = (str(PYTHON), "-m", "local.node", "ci", "--ignore-scripts", "--loglevel=error")
     install("npm ci", *npm)
