@@ -6,7 +6,9 @@ from itertools import chain
 from pathlib import Path
 
 from local import page_types
+from shared.messages.events import EventType
 from shared.web.dashboard_page import _SCRIPTS, PAGE, _joined
+from shared.webhook import EVENT_TYPE_PREFIX
 
 FOLDER = Path(page_types.FILE).parent
 SOURCES = {name: (FOLDER / name).read_text(encoding="utf-8") for name in _SCRIPTS}
@@ -46,3 +48,10 @@ def test_the_joined_module_imports_and_exports_nothing() -> None:
 def test_the_scripts_are_checked_against_what_the_api_answers() -> None:
     """The declarations are those of the API's document now; `python -m local.page_types` writes them anew."""
     assert page_types.FILE.read_text(encoding="utf-8") == page_types.declarations()
+
+
+def test_every_event_has_words_of_its_own() -> None:
+    """The timeline names each type of event in words."""
+    kinds = SOURCES["side.js"].split("const KINDS = {")[1].split("};")[0]
+    named = set(re.findall(r'(?m)^ +"?([\w.]+)"?: \[', kinds))
+    assert {kind.removeprefix(EVENT_TYPE_PREFIX) for kind in EventType} <= named

@@ -24,7 +24,10 @@ export function showSide(summary) {
 const KINDS = {
   "preparation.failed": ["failing", "bad-ink", "Preparation failed"],
   "preparation.resolved": ["ok", "good-ink", "Preparation resolved"],
+  "preparation.slow": ["retrying", "warn-ink", "Preparation is slow"],
   "release.failed": ["failing", "bad-ink", "Release failed"],
+  "node.failed": ["failing", "bad-ink", "Nodes can't work"],
+  "node.recovered": ["ok", "good-ink", "Nodes can work again"],
   "job.stuck": ["failing", "bad-ink", "Job is stuck"],
   "job.resumed": ["ok", "good-ink", "Job runs again"],
   "job.unreachable": ["degraded", "warn-ink", "Job can't be read"],
