@@ -16,14 +16,13 @@ from shared.delivery.attempts import Judgement
 from shared.delivery.faring import begin_probe, follow_webhook, turn_events
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
-from shared.ledger.ledger import Ledger, LostRaceError, Pending
+from shared.ledger.ledger import Ledger, Pending
 from shared.ledger.swapping import until_written
 from shared.messages.events import Origin
 from shared.ports import Row, Table
 from shared.state.rows import OWN, range_of, read_webhook, webhook_key
 from shared.state.telling import Attempt, WebhookState
 
-_TRIES = 3
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -67,7 +66,8 @@ class WebhookHealth:
         """Swap a state for what is decided of it; None when that is not to be changed, or could not be."""
         with self._lock:
             health = self._of[name]
-            for _ in range(_TRIES):
+
+            def change() -> Sequence[Pending] | None:
                 after = decide(health.state)
                 if after is None:
                     return None
@@ -76,24 +76,23 @@ class WebhookHealth:
                 told = turn_events(self._site, health.state, after, now)
                 try:
                     written = self._ledger.commit_webhook(health.row, after, told, now)
-                except StoreError as error:
-                    write_line("webhook-state-lost", webhook=name, error=str(error))
-                    if not self._reread(name) or not isinstance(error, LostRaceError):
-                        return None
-                    continue
+                except StoreError:
+                    self._reread(health, name)
+                    raise
                 note_turn(health.state, after)
                 health.row, health.state = written.row, after
                 return written.pending
-            return None
 
-    def _reread(self, name: str) -> bool:
-        try:
-            row = self._table.get(OWN, webhook_key(name))
-        except StoreError:
-            return False
-        health = self._of[name]
-        health.row, health.state = row, _state_of(name, row)
-        return True
+            try:
+                return until_written(change, f"The state of webhook {name}")
+            except StoreError as error:
+                write_line("webhook-state-lost", webhook=name, error=str(error))
+                return None
+
+    def _reread(self, health: _Health, name: str) -> None:
+        """Take what others have written for how it stands; raises StoreError when the table is away."""
+        health.row = self._table.get(OWN, webhook_key(name))
+        health.state = _state_of(name, health.row)
 
 
 def change_webhook(
