@@ -281,7 +281,7 @@ def test_a_job_that_cannot_be_looked_at_is_told_after_three_cycles(trouble: Trou
         assert [kind for kind in app.post.types() if kind.startswith("job.")] == expected
     job = app.job("job-2")
     assert (job["tracking"], job["error"]["code"], job["preparation"]["open"]) == ("unreachable", "InternalError", 1)
-    assert "1 job can't be looked at" in app.summary()["reasons"]
+    assert "1 job can't be read" in app.summary()["reasons"]
     trouble.plays["job-2"] = page(failed_node("n-1", now=START))
     trouble.poll_after(app, MINUTE)
     trouble.poll_after(app, MINUTE)
