@@ -32,6 +32,8 @@ class Account:
         for filtered in (False, True):
             for token, body in job_pages(world, with_completed=not filtered, base=base):
                 self._answers["/jobs", token, filtered] = "jobs", _answer(200, body)
+        nodes = b'{"value":[{"poolId":"pool-westeurope-1","dedicated":{"idle":40,"total":40}}]}'
+        self._answers["/nodecounts", "", False] = "nodeCounts", _answer(200, nodes)
         for number in range(world.active):
             path = f"/jobs/{job_id(number)}"
             self._answers[path, "", False] = "job", _answer(200, job_body(number))

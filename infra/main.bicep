@@ -74,6 +74,9 @@ param pollConcurrency string = ''
 @description('FIRST_SIGHT_SECONDS: how old, in seconds, a failure may be at the first sight of its job and still be announced.')
 param firstSightSeconds string = ''
 
+@description('SLOW_PREPARATION_SECONDS: how long, in seconds, a preparation may take before it is told as slow; 0 never tells. Empty: decided by the past of each job.')
+param slowPreparationSeconds string = ''
+
 @description('STALE_AFTER_SECONDS: age in seconds of the last good cycle from which the answers count as stale.')
 param staleAfterSeconds string = ''
 
@@ -184,6 +187,7 @@ var settings = {
   POLL_BUDGET_SECONDS: pollBudgetSeconds
   POLL_CONCURRENCY: pollConcurrency
   FIRST_SIGHT_SECONDS: firstSightSeconds
+  SLOW_PREPARATION_SECONDS: slowPreparationSeconds
   STALE_AFTER_SECONDS: staleAfterSeconds
   STATE_STORAGE__tableServiceUri: stateTableServiceUri
   STATE_TABLE: stateTable

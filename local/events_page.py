@@ -23,6 +23,7 @@ from shared.messages.events import (
     job_event,
     node_entry,
     nodes_event,
+    standstill_data,
     trouble_data,
     webhook_event,
 )
@@ -31,8 +32,9 @@ from shared.messages.formats import render
 from shared.messages.pool_events import ToldNode, pool_events
 from shared.messages.signing import decode_secret
 from shared.pools.nodes import NodeEnd, Seen, decide_nodes
-from shared.state.jobs import Change, JobEnd, JobHead, NodeRecord, PhaseCounts, Trouble
-from shared.state.pools import PoolRecord
+from shared.state.chains import Chain
+from shared.state.jobs import Change, JobEnd, JobHead, NodeRecord, PhaseCounts, PhaseRecord, Reason, Trouble
+from shared.state.pools import PoolRecord, Standstill, StandstillCause, StandstillReason
 from shared.webhook import EVENT_TYPE_PREFIX
 from tests.support.builders import (
     BLOB_NOT_FOUND,
@@ -44,6 +46,7 @@ from tests.support.builders import (
     at,
     failed,
     head,
+    running,
     status,
     succeeded,
     webhook,
@@ -66,6 +69,15 @@ def examples() -> dict[EventType, Event]:
     well = replace(job, preparation=PhaseCounts(succeeded=3), preparation_failed_ever=1)
     ended = replace(job, preparation=PhaseCounts(succeeded=3), release=PhaseCounts(succeeded=2, failed=1))
     stuck = replace(job, preparation=PhaseCounts(failed=3, open=3), preparation_failed_ever=3)
+    standstill = Standstill(
+        since=NOW,
+        confirmed=True,
+        reason=StandstillReason.START_TASK_FAILED,
+        pool_id="pool",
+        cause=StandstillCause(code="BlobNotFound", message="One of the specified Azure Blob(s) is not found."),
+        tasks=190,
+        by_state={"starttaskfailed": 12},
+    )
     trouble = Trouble(
         code="InternalError",
         message="The server encountered an internal error. Please retry the request.",
@@ -79,11 +91,19 @@ def examples() -> dict[EventType, Event]:
     seen, again = status(ran), status(succeeded(40))
     told = {
         EventType.PREPARATION_FAILED: _of(job, Phase.PREPARATION, seen),
+        EventType.PREPARATION_SLOW: _slow(replace(job, preparation=PhaseCounts(running=1, succeeded=2, slow=1))),
         EventType.PREPARATION_RESOLVED: _of(well, Phase.PREPARATION, seen, again),
         EventType.RELEASE_FAILED: _of(ended, Phase.RELEASE, status(succeeded(1), _in_full(failed(90, DISK_FULL)))),
         EventType.NODE_FAILED: _of_pool(),
         EventType.NODE_RECOVERED: _of_pool(end=NodeEnd.RECOVERED),
-        EventType.JOB_STUCK: job_event(ORIGIN, stuck, EventType.JOB_STUCK, NOW, NOW + timedelta(minutes=5)),
+        EventType.JOB_STUCK: job_event(
+            ORIGIN,
+            stuck,
+            EventType.JOB_STUCK,
+            NOW,
+            NOW + timedelta(minutes=5),
+            **standstill_data(stuck, standstill),
+        ),
         EventType.JOB_RESUMED: job_event(ORIGIN, well, EventType.JOB_RESUMED, NOW, NOW + timedelta(hours=1)),
         EventType.JOB_UNREACHABLE: job_event(
             ORIGIN, job, EventType.JOB_UNREACHABLE, NOW, NOW + timedelta(minutes=2), error=trouble_data(trouble)
@@ -186,6 +206,14 @@ def _of(job: JobHead, phase: Phase, *shown: NodeStatus) -> Event:
         known, changes = decide_node(known, one, Watch(announce_from=None))
     told = [change for change in changes if change.phase is phase]
     return nodes_event(ORIGIN, job, told, [node_entry(ORIGIN, job, change) for change in told], at(100))
+
+
+def _slow(job: JobHead) -> Event:
+    run = _in_full(running(1))
+    chain = Chain(since=run.start_time, slow=True)
+    node = NodeRecord(pool_id="pool", node_id="tvm-1", node_url=status(run).node_url, preparation=PhaseRecord(info=run))
+    change = Change(phase=Phase.PREPARATION, reason=Reason.SLOW, node=node, occurrence=run, chain=chain, at=at(61))
+    return nodes_event(ORIGIN, job, [change], [node_entry(ORIGIN, job, change)], at(61))
 
 
 def _in_full(run: ExecutionInfo) -> ExecutionInfo:

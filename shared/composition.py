@@ -145,6 +145,7 @@ def compose(settings: Settings, outside: Outside) -> App:
         stale_after=settings.stale_after,
         max_nodes=settings.event_max_nodes,
         stderr_tail_bytes=settings.stderr_tail_bytes,
+        slow_after=settings.slow_preparation,
     )
     faults = Faults(
         table=table,

@@ -4,6 +4,7 @@ Owns the shapes that callers rely on; the OpenAPI document is made from them. Do
 (`api.summary_rules`, `api.nodes`, `api.tracking`). Names are camelCase on the wire, times RFC 3339 in UTC.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -12,6 +13,7 @@ from msgspec import Struct
 from shared.api.pools.views import PoolView
 from shared.batch.model import ExecutionInfo, Outcome, Phase
 from shared.state.jobs import PhaseCounts, Reason, Tracking
+from shared.state.pools import StandstillReason
 
 
 class KeyValue(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -74,11 +76,34 @@ class TotalsView(Struct, frozen=True, kw_only=True, rename="camel"):
     pools: int
 
 
+class StuckCauseView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What Batch says is behind a standstill."""
+
+    code: str
+    message: str
+
+
+class StuckView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Why no task of a job can run, and since when.
+
+    `reason` is null when a version said so that knew of failed preparation only. `nodes` are the pool's by state and in
+    words (`standing`), as they were when it was told; `tasks` are those that wait.
+    """
+
+    since: datetime
+    reason: StandstillReason | None
+    pool_id: str | None
+    nodes: Mapping[str, int]
+    standing: str
+    cause: StuckCauseView | None
+    tasks: int
+
+
 class JobView(Struct, frozen=True, kw_only=True, rename="camel"):
     """A job as the summary shows it; `error` is why it could not be looked at, null when it could.
 
-    `since` is when the worst of this began: stuck, open failures, `error`, failed releases; null when there is none of
-    it, or nobody knows.
+    `stuck` is null while nothing says that its tasks can't run. `since` is when the worst of this began: stuck, open
+    failures, `error`, failed releases; null when there is none of it, or nobody knows.
     """
 
     account: str
@@ -89,7 +114,7 @@ class JobView(Struct, frozen=True, kw_only=True, rename="camel"):
     nodes: int
     preparation: PhaseCounts
     release: PhaseCounts
-    stuck: bool
+    stuck: StuckView | None
     since: datetime | None
     causes: tuple[CauseView, ...]
     changed_at: datetime | None

@@ -23,7 +23,7 @@ from shared.nudges.nudger import Nudger
 from shared.pools.states import standing_of
 from shared.ports import Clock, Row, Table
 from shared.state.jobs import Cycle, JobHead
-from shared.state.pools import PoolMemory
+from shared.state.pools import PoolMemory, StandstillReason
 from shared.state.rows import CYCLE, OWN, from_row, range_of
 from shared.state.telling import Delivery, DeliveryState
 from shared.webhook import Webhook
@@ -139,7 +139,16 @@ def families(
         _gauge(
             "prepwatch_stuck_jobs",
             "Jobs none of whose nodes can take their tasks.",
-            [_of(one.account, sum(head.stuck_since is not None for head in one.heads)) for one in accounts],
+            [
+                Sample(labels={"account": one.account, "reason": reason}, value=_stuck(one.heads, reason))
+                for one in accounts
+                for reason in StandstillReason
+            ],
+        ),
+        _gauge(
+            "prepwatch_slow_preparations",
+            "Preparations that go on for too long, of those that run or are tried again.",
+            [_of(one.account, sum(head.preparation.slow for head in one.heads)) for one in accounts],
         ),
         _counter(
             "prepwatch_failures",
@@ -249,6 +258,12 @@ def _classes(pool: PoolMemory) -> tuple[tuple[str, int], ...]:
         ("onTheWay", standing.on_the_way),
         ("away", standing.away),
     )
+
+
+def _stuck(heads: Sequence[JobHead], reason: StandstillReason) -> int:
+    """Jobs that stand still for this reason; a version before reasons were kept knew of failed preparation only."""
+    standing = [head.stuck for head in heads if head.stuck is not None and head.stuck.confirmed]
+    return sum((one.reason or StandstillReason.PREPARATION_FAILED) is reason for one in standing)
 
 
 def _gauge(name: str, words: str, samples: Iterable[Sample], unit: str = "") -> Family:

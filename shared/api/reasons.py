@@ -22,7 +22,8 @@ from shared.messages.events import Event, EventType
 from shared.messages.sentences import counted
 from shared.moments import as_utc
 from shared.patterns import matches_any
-from shared.state.jobs import JobHead, NodeRecord, OpenFailure, PhaseRecord, Reason, Tracking
+from shared.state.chains import OpenFailure
+from shared.state.jobs import JobHead, NodeRecord, PhaseRecord, Reason, Tracking
 from shared.state.telling import Delivery, WebhookState
 from shared.webhook import EVENT_TYPE_PREFIX, EVERYTHING, Webhook
 
@@ -53,6 +54,10 @@ def explain_phase(head: JobHead, record: NodeRecord, phase: Phase, run: PhaseRec
             f"This run failed before {_text(head.announce_from)}, too long before the job was first watched: it is "
             "recorded and counted, and was not announced."
         )
+    if run.reason is Reason.SLOW:
+        return "This run goes on for too long, or was tried ten times again, and that was announced."
+    if record.left is not None and phase is Phase.PREPARATION:
+        return "This run failed, and its node has left the job's pool: that was announced, and mended nothing."
     if run.reason is Reason.RESOLVED and run.event_id is None:
         return "This run succeeded after a failure that was never announced, so its end was not announced either."
     if run.reason is Reason.RESOLVED:

@@ -25,6 +25,7 @@ from shared.api.job_views import (
     TroubleView,
     WebhooksView,
 )
+from shared.api.pools.standing import standstills_in_words, stuck_view
 from shared.api.pools.views import PoolView, trouble_words, worst_first
 from shared.api.reasons import called_wrong, not_all_taken, release_failures, taken_nothing, unmatched_events
 from shared.api.untold import since_of
@@ -203,7 +204,7 @@ def _job(account: str, head: JobHead) -> JobView:
         nodes=head.nodes,
         preparation=head.preparation,
         release=head.release,
-        stuck=head.stuck_since is not None,
+        stuck=stuck_view(head.stuck),
         since=trouble_since(head),
         causes=tuple(
             CauseView(phase=cause.phase, code=cause.code, message=cause.message, nodes=cause.nodes)
@@ -252,10 +253,9 @@ def _job_troubles(heads: Sequence[JobHead]) -> list[str]:
 
 
 def _failures(heads: Sequence[JobHead]) -> list[str]:
-    stuck = sum(head.stuck_since is not None for head in heads)
     open_heads = [head for head in heads if head.preparation.open]
     nodes = sum(head.preparation.open for head in open_heads)
-    words = [f"{counted(stuck, 'job')} can't go on: preparation failed on every node"] if stuck else []
+    words = standstills_in_words(heads)
     if open_heads:
         words.append(f"preparation failed on {counted(nodes, 'node')} of {counted(len(open_heads), 'job')}")
     return words

@@ -23,7 +23,12 @@ _CAUSE_BYTES = 80  # what a cause takes in an event beside its code and message
 _MAX_CHUNKS = 20
 _MAX_CHUNK_BYTES = 1_200_000
 
-_RANK = {EventType.PREPARATION_FAILED: 0, EventType.PREPARATION_RESOLVED: 1, EventType.RELEASE_FAILED: 2}
+_RANK = {
+    EventType.PREPARATION_FAILED: 0,
+    EventType.PREPARATION_SLOW: 1,
+    EventType.PREPARATION_RESOLVED: 2,
+    EventType.RELEASE_FAILED: 3,
+}
 
 
 class Step(Struct, frozen=True, kw_only=True):
@@ -130,7 +135,7 @@ class _Filling:
         """Put one more in if it fits, and tell whether it did; the first always does."""
         prefix, cause = item.prefix, item.entry.cause
         size = self._bytes + len(item.entry.body)
-        if cause not in self._causes:
+        if cause is not None and cause not in self._causes:
             size += _CAUSE_BYTES + len(msgspec.json.encode(cause))
         chunks, chunk_bytes = len(self._prefixes), self._chunk_bytes
         if prefix not in self._prefixes:
@@ -144,6 +149,6 @@ class _Filling:
             return False
         self.items.append(item)
         self._bytes, self._chunk_bytes = size, chunk_bytes
-        self._causes.add(cause)
+        self._causes |= {cause} if cause is not None else set()
         self._prefixes.add(prefix)
         return True

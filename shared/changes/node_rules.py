@@ -9,12 +9,15 @@ age mix), so the moments of the runs, not the order of arrival, say which of two
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from shared.batch.causes import cause_of
 from shared.batch.model import ExecutionInfo, NodeStatus, Outcome, Phase
 from shared.batch.outcomes import ended_at, has_failed, is_completed, outcome_of
+from shared.changes.chains import follow
 from shared.moments import as_utc
-from shared.state.jobs import Change, NodeRecord, OpenFailure, PhaseRecord, Reason
+from shared.state.chains import Chain, OpenFailure
+from shared.state.jobs import Change, NodeRecord, PhaseRecord, Reason
 
 
 class Watch(Struct, frozen=True, kw_only=True):
@@ -40,6 +43,9 @@ def decide_node(before: NodeRecord | None, status: NodeStatus, watch: Watch) -> 
     run, has_newly_failed = _decide_phase(known.preparation, status.preparation, silent_before)
     release, has_release_failed = _decide_phase(known.release, status.release, silent_before)
     preparation, opened, ended = _decide_mark(known, run, watch, has_newly_failed=has_newly_failed)
+    was_slow = _slow_until_now(known, preparation, watch)
+    if preparation is not None and was_slow is not None:
+        preparation = replace(preparation, reason=Reason.RESOLVED)
     record = NodeRecord(
         pool_id=status.pool_id or known.pool_id,
         node_id=status.node_id or known.node_id,
@@ -47,11 +53,16 @@ def decide_node(before: NodeRecord | None, status: NodeStatus, watch: Watch) -> 
         preparation=preparation,
         release=release,
         open=opened,
+        chain=follow(known, run),
+        missing_since=known.missing_since if run is known.preparation else None,
+        left=known.left if run is known.preparation and watch.open else None,
     )
     changes = []
-    if preparation is not None and _is_to_be_told(preparation, ended, has_failed_anew=has_newly_failed):
+    if preparation is not None and (
+        was_slow is not None or _is_to_be_told(preparation, ended, has_failed_anew=has_newly_failed)
+    ):
         phase, reason, info = Phase.PREPARATION, preparation.reason, preparation.info
-        changes.append(Change(phase=phase, reason=reason, node=record, occurrence=info, opened=ended))
+        changes.append(Change(phase=phase, reason=reason, node=record, occurrence=info, opened=ended, chain=was_slow))
     if release is not None and _is_to_be_told(release, None, has_failed_anew=has_release_failed):
         phase, reason, info = Phase.RELEASE, release.reason, release.info
         changes.append(Change(phase=phase, reason=reason, node=record, occurrence=info))
@@ -106,6 +117,13 @@ def _decide_mark(
     if known.open is None or outcome_of(run.info) is not Outcome.SUCCEEDED:
         return run, known.open, None
     return PhaseRecord(info=run.info, reason=Reason.RESOLVED), None, known.open
+
+
+def _slow_until_now(known: NodeRecord, run: PhaseRecord | None, watch: Watch) -> Chain | None:
+    """The slow preparation, told as such, that this run has brought to its good end; a failure is told by itself."""
+    if run is None or run is known.preparation or not watch.open or known.chain is None or not known.chain.owed:
+        return None
+    return known.chain if outcome_of(run.info) is Outcome.SUCCEEDED else None
 
 
 def _is_to_be_told(run: PhaseRecord, ended: OpenFailure | None, *, has_failed_anew: bool) -> bool:

@@ -4,16 +4,18 @@ Owns the arithmetic between a head and its records. Does not own when a node cha
 written (`changes.slicing`).
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 from msgspec import Struct
 
-from shared.batch.model import Outcome, Phase
+from shared.batch.model import ExecutionInfo, Outcome, Phase
 from shared.batch.outcomes import ended_at, outcome_of
 from shared.changes.cause_table import CauseKey, CauseTable, causes_of
+from shared.changes.chains import chain_of, is_often_retried, number_of
+from shared.state.chains import Chain
 from shared.state.jobs import Change, JobHead, NodeRecord, PhaseCounts, Reason
 
 MOST_FAILURES = 3
@@ -46,6 +48,11 @@ class Tally:
         self.failed_at: tuple[datetime, ...] = ()
         self.first_failed_at: datetime | None = None
         self.succeeded_at: datetime | None = None
+        self.longest: timedelta | None = None
+        self.unfinished: defaultdict[int, int] = defaultdict(int)
+        self.often_retried = 0
+        self.left = 0
+        self.slow_at: datetime | None = None
         self.announced = 0
         for update in updates:
             self.add(update)
@@ -69,6 +76,7 @@ class Tally:
             self.announced += 1
             if change.reason is Reason.NEWLY_FAILED:
                 self.failed_ever[change.phase] += 1
+            self.slow_at = _later(self.slow_at, change.at if change.reason is Reason.SLOW else None)
 
     def merge(self, later: "Tally") -> None:
         """Count what later updates do as well."""
@@ -84,6 +92,12 @@ class Tally:
         self.failed_at = latest_failures(self.failed_at, later.failed_at)
         self.first_failed_at = _earlier(self.first_failed_at, later.first_failed_at)
         self.succeeded_at = _later(self.succeeded_at, later.succeeded_at)
+        self.longest = _longer(self.longest, later.longest)
+        for number, many in later.unfinished.items():
+            self.unfinished[number] += many
+        self.often_retried += later.often_retried
+        self.left += later.left
+        self.slow_at = _later(self.slow_at, later.slow_at)
         self.announced += later.announced
 
     def applied_to(self, head: JobHead, now: datetime) -> JobHead:
@@ -94,6 +108,8 @@ class Tally:
         """
         causes = CauseTable(head.causes)
         causes.merge(self.causes)
+        if head.failed_at is not None:
+            head = self.with_ends(head)
         return msgspec.structs.replace(
             head,
             nodes=head.nodes + self.nodes,
@@ -102,20 +118,48 @@ class Tally:
             preparation_failed_ever=head.preparation_failed_ever + self.failed_ever[Phase.PREPARATION],
             release_failed_ever=head.release_failed_ever + self.failed_ever[Phase.RELEASE],
             causes=causes.causes(),
-            failed_at=None if head.failed_at is None else latest_failures(head.failed_at, self.failed_at),
-            failing_since=self.failing_since(head.failing_since, _later(head.succeeded_at, self.succeeded_at)),
-            succeeded_at=_later(head.succeeded_at, self.succeeded_at),
+            left=head.left + self.left,
             generation=head.generation + self.announced,
             changed_at=now,
         )
 
+    def with_ends(self, head: JobHead) -> JobHead:
+        """A head with the ends of preparations added, and with those that have not ended."""
+        succeeded_at = _later(head.succeeded_at, self.succeeded_at)
+        unfinished = Counter(head.unfinished)
+        unfinished.update(self.unfinished)
+        return msgspec.structs.replace(
+            head,
+            failed_at=latest_failures(head.failed_at or (), self.failed_at),
+            failing_since=self.failing_since(head.failing_since, succeeded_at),
+            succeeded_at=succeeded_at,
+            longest=_longer(head.longest, self.longest),
+            unfinished={number: many for number, many in sorted(unfinished.items()) if many > 0},
+            often_retried=head.often_retried + self.often_retried,
+            slow_at=_later(head.slow_at, self.slow_at),
+        )
+
     def _count(self, record: NodeRecord, step: int) -> None:
+        chain = chain_of(record)
         if record.preparation is not None:
-            self.preparation[outcome_of(record.preparation.info)] += step
+            is_lost = chain is not None and chain.lost
+            self.preparation[Outcome.UNKNOWN if is_lost else outcome_of(record.preparation.info)] += step
+            if chain is not None and self._is_open and not is_lost:
+                self._count_chain(chain, record.preparation.info, step)
         if record.release is not None:
             self.release[outcome_of(record.release.info)] += step
         if record.open is not None and self._is_open:
             self.preparation["open"] += step
+        if record.left is not None and self._is_open:
+            self.left += step
+
+    def _count_chain(self, chain: Chain, info: ExecutionInfo, step: int) -> None:
+        if chain.slow:
+            self.preparation["slow"] += step
+            return
+        if (number := number_of(chain)) is not None:
+            self.unfinished[number] += step
+        self.often_retried += step * is_often_retried(info)
 
     def _note_end(self, before: NodeRecord | None, after: NodeRecord) -> None:
         """Keep when a preparation ended; another look at the same end is none."""
@@ -132,6 +176,9 @@ class Tally:
             self.first_failed_at = _earlier(self.first_failed_at, moment)
         if moment is not None and outcome is Outcome.SUCCEEDED:
             self.succeeded_at = _later(self.succeeded_at, moment)
+            chain = chain_of(before) if before is not None else None
+            begun = chain.since if chain is not None else run.info.start_time
+            self.longest = _longer(self.longest, moment - begun if begun is not None else None)
 
     def failing_since(self, before: datetime | None, succeeded_at: datetime | None) -> datetime | None:
         """The first failure that no success has followed, as far as three moments tell it."""
@@ -148,15 +195,10 @@ class Tally:
 
 def complete_ends(head: JobHead, records: Iterable[NodeRecord]) -> JobHead:
     """A head from before the ends of preparations were kept, with what its node records say of them."""
-    tally = Tally(is_open=False)
+    tally = Tally(is_open=head.closed is None)
     for record in records:
         tally.add(NodeUpdate(key="", fingerprint=b"", before=None, after=record))
-    return msgspec.structs.replace(
-        head,
-        failed_at=tally.failed_at,
-        failing_since=tally.failing_since(None, tally.succeeded_at),
-        succeeded_at=_later(head.succeeded_at, tally.succeeded_at),
-    )
+    return tally.with_ends(msgspec.structs.replace(head, failed_at=()))
 
 
 def latest_failures(known: tuple[datetime, ...], more: tuple[datetime, ...]) -> tuple[datetime, ...]:
@@ -170,6 +212,10 @@ def _earlier(first: datetime | None, second: datetime | None) -> datetime | None
 
 def _later(first: datetime | None, second: datetime | None) -> datetime | None:
     return max((moment for moment in (first, second) if moment is not None), default=None)
+
+
+def _longer(first: timedelta | None, second: timedelta | None) -> timedelta | None:
+    return max((duration for duration in (first, second) if duration is not None), default=None)
 
 
 def _sum(counts: PhaseCounts, more: Mapping[str, int]) -> PhaseCounts:

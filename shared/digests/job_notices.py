@@ -10,6 +10,7 @@ from datetime import datetime
 from shared.batch.advice import advice, is_of_the_node, is_said_in_stderr
 from shared.batch.model import UNREADABLE, Phase
 from shared.digests.rules import News, NewsKind
+from shared.digests.standing_facts import standing_facts
 from shared.digests.titles import (
     begins_anew,
     concerned,
@@ -182,8 +183,7 @@ def _standing_facts(news: News, head: JobHead, max_nodes: int) -> list[tuple[str
         facts.append(("Why", _why_over(news, head)))
     if NewsKind.RESUMED in news.kinds and news.before.stuck_since is not None:
         facts.append(("Moves again", f"it was stuck since {since_when(news.before.stuck_since, _now(news))}"))
-    if head.stuck_since is not None:
-        facts.append(("Stuck", f"no node can take the job's tasks, since {since_when(head.stuck_since, _now(news))}"))
+    facts += standing_facts(head, _now(news))
     if names_nodes(news):
         facts += [each for cause in _causes(news, head) for each in _cause_facts(cause)]
         facts += _node_facts(news, head, max_nodes)

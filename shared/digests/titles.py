@@ -13,6 +13,8 @@ from shared.digests.rules import News, NewsKind
 from shared.messages.notices import Mood
 from shared.messages.sentences import counted
 from shared.state.jobs import JobEnd, JobHead, Tracking
+from shared.state.pools import StandstillReason
+from shared.state.standing import why_in_words
 
 _ENDED = {
     JobEnd.ENDED: "ended",
@@ -68,7 +70,7 @@ def mood_of(news: News) -> Mood:
 def _mood_of_the_end(news: News, head: JobHead) -> Mood:
     if news.release or (news.preparation and head.closed is not None):
         return Mood.WARNING
-    mended = news.kind is NewsKind.RESOLVED and head.closed is None and not begins_anew(news)
+    mended = news.kind is NewsKind.RESOLVED and head.closed is None and not head.left and not begins_anew(news)
     return Mood.GOOD if mended else Mood.INFO
 
 
@@ -153,8 +155,11 @@ def _how_it_ended(news: News, head: JobHead) -> str:
 
 def _what_failed(news: News, head: JobHead) -> str:
     opened = head.preparation.open
-    if head.stuck_since is not None:
-        return f"stuck, preparation failed on {_all_of(opened, head.nodes)}"
+    if head.stuck is not None and head.stuck.confirmed:
+        reason = head.stuck.reason or StandstillReason.PREPARATION_FAILED
+        is_failed = reason is StandstillReason.PREPARATION_FAILED and opened > 0
+        why = f"preparation failed on {_all_of(opened, head.nodes)}" if is_failed else why_in_words(reason)
+        return f"stuck, {why}"
     parts = []
     if concerned(news) is Phase.PREPARATION:
         parts.append(f"preparation failed on {opened} of {head.nodes} nodes")

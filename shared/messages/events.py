@@ -39,6 +39,7 @@ class EventType(StrEnum):
     """The types of events, as CloudEvents' `type`."""
 
     PREPARATION_FAILED = EVENT_TYPE_PREFIX + "preparation.failed"
+    PREPARATION_SLOW = EVENT_TYPE_PREFIX + "preparation.slow"
     PREPARATION_RESOLVED = EVENT_TYPE_PREFIX + "preparation.resolved"
     RELEASE_FAILED = EVENT_TYPE_PREFIX + "release.failed"
     NODE_FAILED = EVENT_TYPE_PREFIX + "node.failed"
@@ -55,6 +56,9 @@ class EventType(StrEnum):
     WEBHOOK_DISABLED = EVENT_TYPE_PREFIX + "webhook.disabled"
     WEBHOOK_ENABLED = EVENT_TYPE_PREFIX + "webhook.enabled"
     PING = EVENT_TYPE_PREFIX + "ping"
+
+
+_RESOLVED = EventType.PREPARATION_RESOLVED
 
 
 class Origin(Struct, frozen=True, kw_only=True):
@@ -97,16 +101,21 @@ class Event(Struct, frozen=True, kw_only=True):
 
 def change_type(change: Change) -> EventType:
     """The type of event that tells a change."""
-    if change.reason is Reason.RESOLVED:
+    if change.reason in {Reason.RESOLVED, Reason.NODE_LEFT}:
         return EventType.PREPARATION_RESOLVED
+    if change.reason is Reason.SLOW:
+        return EventType.PREPARATION_SLOW
     return EventType.PREPARATION_FAILED if change.phase is Phase.PREPARATION else EventType.RELEASE_FAILED
 
 
 class NodeEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One node of an event's data: what identifies its run, the code and message of its cause, and its JSON."""
+    """One node of an event's data: what identifies its run, the code and message of its cause, and its JSON.
+
+    `cause` is None for a preparation that is slow, or was and has succeeded.
+    """
 
     occurrence_id: str
-    cause: tuple[str, str]
+    cause: tuple[str, str] | None
     body: msgspec.Raw
 
 
@@ -127,6 +136,8 @@ def node_entry(origin: Origin, head: JobHead, change: Change) -> NodeEntry:
     members = [msgspec.json.encode(identity)[1:-1], msgspec.json.encode(as_written(info))[1:-1]]
     if change.opened is not None:
         members.append(b'"failedAt":%b' % msgspec.json.encode(time_text(change.opened.since) or None))
+    if change.chain is not None:
+        members.append(b'"runningSince":%b' % msgspec.json.encode(time_text(change.chain.since) or None))
     for name, tail in ((b"stderrTail", change.stderr_tail), (b"stdoutTail", change.stdout_tail)):
         if tail is not None:
             members.append(b'"%b":%b' % (name, msgspec.json.encode(tail)))
@@ -146,13 +157,15 @@ def nodes_event(
 ) -> Event:
     """The event that tells changes of one type; `entries` are their `node_entry`s."""
     kind = change_type(changes[0])
-    ends = [ended for change in changes if (ended := ended_at(change.occurrence)) is not None]
+    ends = [at for change in changes if (at := change.at or ended_at(change.occurrence)) is not None]
     at = max(as_utc(max(ends, default=None)), as_utc(head.creation_time))
-    causes = Counter(entry.cause for entry in entries)
+    causes = Counter(entry.cause for entry in entries if entry.cause is not None)
+    has_left = changes[0].reason is Reason.NODE_LEFT
     data = {
         **_job_data(origin, head),
         "phase": changes[0].phase.value,
         "nodes": [entry.body for entry in entries],
+        **({"reason": Reason.NODE_LEFT.value} if has_left else {}),
         "counts": counts(head),
         "causes": [
             {"phase": changes[0].phase.value, "code": code, "message": message, "nodes": number}
@@ -168,13 +181,16 @@ def nodes_event(
         data=data,
         job=head,
         pools=frozenset([change.node.pool_id for change in changes]),
+        version=2 if has_left or (kind is _RESOLVED and not all(entry.cause for entry in entries)) else 1,
     )
 
 
-def _cause_of(change: Change) -> tuple[str, str]:
-    """The code and normalised message of the failure that a change reports or ends."""
+def _cause_of(change: Change) -> tuple[str, str] | None:
+    """The code and normalised message of the failure that a change reports or ends; None when it is of none."""
     if change.opened is not None:
         return change.opened.code, change.opened.message
+    if change.chain is not None:
+        return None
     return cause_of(change.occurrence)
 
 
@@ -292,6 +308,7 @@ def _event(
     job: JobHead | None = None,
     pools: Iterable[str] = (),
     subject: str | None = None,
+    version: int = 1,
 ) -> Event:
     body = {
         "specversion": "1.0",
@@ -301,7 +318,7 @@ def _event(
         "subject": f"jobs/{job.job_id}" if job else subject,
         "time": time_text(at),
         "datacontenttype": "application/json",
-        "dataschema": f"urn:prepwatch:schema:{kind.value.removeprefix(EVENT_TYPE_PREFIX)}:1",
+        "dataschema": f"urn:prepwatch:schema:{kind.value.removeprefix(EVENT_TYPE_PREFIX)}:{version}",
         "recordedtime": time_text(now),
         "data": data,
     }

@@ -67,7 +67,7 @@ def _cut(entries: _Group, max_nodes: int) -> Iterator[_Group]:
     group: list[tuple[ToldNode, NodeEntry]] = []
     size = _ENVELOPE_BYTES
     for node, entry in entries:
-        more = len(entry.body) + len(entry.cause[1]) + _CAUSE_BYTES
+        more = len(entry.body) + len(entry.cause[1] if entry.cause else "") + _CAUSE_BYTES
         if group and (len(group) >= max_nodes or size + more > BODY_BYTES):
             yield group
             group, size = [], _ENVELOPE_BYTES
@@ -90,7 +90,7 @@ def _event(
     # A failure happened when the last of its nodes became a fault; an end is noticed, and has no other moment.
     moments = [node.known.counts_from if end is None else node.known.ended_at for node, _ in group]
     at = max(map(as_utc, moments))
-    causes = Counter(entry.cause for _, entry in group)
+    causes = Counter(entry.cause for _, entry in group if entry.cause is not None)
     data = {
         "nodes": [entry.body for _, entry in group],
         **({"reason": end} if end is not None else {}),

@@ -169,35 +169,37 @@ class Poller(Struct, frozen=True, kw_only=True):
             sighted = frozenset(key for key, one in found.ready.items() if as_utc(one.head.first_seen_at) >= started)
             progress.looked_at |= found.refused
             progress.errors += len(found.refused)
+            nodes = NodeWatcher(
+                batch=self.batch,
+                table=self.table,
+                origin=self.origin,
+                max_nodes=self.settings.max_nodes,
+                tails=Tails(batch=self.batch, clock=self.clock, max_bytes=self.settings.stderr_tail_bytes),
+                count=self.failures.add,
+            )
             watcher = JobWatcher(
                 batch=self.batch,
                 ledger=self.ledger,
                 origin=self.origin,
                 clock=self.clock,
-                nodes=NodeWatcher(
-                    batch=self.batch,
-                    table=self.table,
-                    origin=self.origin,
-                    max_nodes=self.settings.max_nodes,
-                    tails=Tails(batch=self.batch, clock=self.clock, max_bytes=self.settings.stderr_tail_bytes),
-                    count=self.failures.add,
-                ),
+                nodes=nodes,
                 offer=deliveries.offer,
             )
             jobs = JobRound(
                 watcher=watcher, lanes=self.lanes, width=self.settings.concurrency, time=2 * self.settings.budget
             )
             jobs.run(due, found.ready, progress)
-            waiting = jobs_that_may_wait(
-                {**known, **found.ready, **progress.written}, listing.jobs, self.settings.patterns
-            )
+            heads_now = {**known, **found.ready, **progress.written}
+            waiting = jobs_that_may_wait(heads_now, listing.jobs, self.settings.patterns)
             standstills = StandstillWatcher(
                 batch=self.batch,
                 ledger=self.ledger,
                 origin=self.origin,
                 clock=self.clock,
+                nodes=nodes,
                 budget=self.settings.budget,
                 pools=self.settings.pools,
+                slow_after=self.settings.slow_after,
                 offer=deliveries.offer,
             )
             standstills.run(waiting, cycle, progress)

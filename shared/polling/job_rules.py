@@ -14,7 +14,7 @@ from shared.batch.model import BatchJob, Phase, UnreadableJob
 from shared.errors import BatchError, PrepwatchError
 from shared.messages.events import Event, EventType, Origin, closed_event, job_event, standstill_data, trouble_data
 from shared.moments import as_utc
-from shared.polling.standstill_rules import Outcome, Turn
+from shared.pools.standstill_rules import Outcome, Turn
 from shared.state.jobs import Cause, JobEnd, JobHead, Tracking, Trouble
 
 SETTLES_AFTER = timedelta(minutes=10)
@@ -124,7 +124,10 @@ def close(origin: Origin, head: JobHead, end: JobEnd, since: datetime, now: date
         head,
         closed=end,
         stuck=None,
-        preparation=replace(head.preparation, open=0),
+        preparation=replace(head.preparation, open=0, slow=0),
+        unfinished={},
+        left=0,
+        often_retried=0,
         causes=_without_preparation(head.causes),
         generation=head.generation + (1 if was_open else 0),
         changed_at=now if was_open else head.changed_at,

@@ -15,6 +15,7 @@ from shared.changes.listing import Item, by_chunk, decide_updates, known_fingerp
 from shared.changes.node_rules import Watch
 from shared.changes.portions import MOST_CHUNKS, portions_of
 from shared.changes.slicing import Layout, Room, plan_layout, plan_slices
+from shared.changes.tally import NodeUpdate
 from shared.errors import HostileAnswerError, JobNotFoundError, UnreadableRowError
 from shared.ledger.job_writer import JobWriter
 from shared.ledger.slice import Slice
@@ -80,7 +81,7 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
         head = facts.head
         shown = head.nodes * len(listing.fresh) // len(listing.fingerprints)
         may_hold = 0 < len(head.chunks) <= MOST_CHUNKS and shown > _MANY * len(head.chunks)
-        chunks = self._read_chunks(head, head.chunks) if may_hold else {}
+        chunks = self.read_chunks(head, head.chunks) if may_hold else {}
         items = read_items(listing.fresh, known_fingerprints(chunks), facts.odd.append)
         if items and not head.chunks:
             head = replace(head, chunks=first_prefixes(len(items)))
@@ -117,7 +118,7 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
         # gather
         known, head, now = writer.head, facts.head, facts.now
         grouped = by_chunk(portion, Cover(head.chunks, chunks))
-        chunks = chunks or self._read_chunks(head, sorted(grouped))
+        chunks = chunks or self.read_chunks(head, sorted(grouped))
 
         # decide
         watch = Watch(announce_from=head.announce_from, open=head.closed is None)
@@ -133,13 +134,10 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
                 return None
             facts = replace(facts, confirmed=True)
         updates = self.tails.add(updates, facts.tails)
-        layout = plan_layout(Layout(known=known, head=head, chunks=chunks, stored=frozenset(known.chunks)), updates)
-        cover, sizes = layout.cover, layout.sizes
-        steps = group_updates(self.origin, layout.head, updates, cover, sizes, max_nodes=self.max_nodes, now=now)
-        room = Room(rows_of=writer.ledger.rows_of, spare_rows=writer.ledger.spare_rows, now=now)
+        layout = Layout(known=known, head=head, chunks=chunks, stored=frozenset(known.chunks))
         # With something odd in it every page is read again, so that it is seen whether that stays.
         fingerprints = () if facts.odd and whole is not None else whole
-        *slices, last = plan_slices(layout, steps, fingerprints, facts.events, room)
+        *slices, last = self._plan(layout, updates, fingerprints, facts.events, writer, now)
         if whole is not None:
             last = replace(last, head=settle(last.head, now))
 
@@ -149,6 +147,34 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
                 writer.write(step, now)
         self.count(update.change for update in updates if update.change is not None)
         return replace(facts, head=writer.head, events=())
+
+    def write(
+        self, updates: Sequence[NodeUpdate], chunks: Mapping[str, Chunk], writer: JobWriter, now: datetime
+    ) -> None:
+        """Write what became of nodes without a new listing; `chunks` are those that hold them.
+
+        Raises:
+            StoreError: The table is unavailable, or somebody else wrote the job meanwhile.
+        """
+        known = writer.head
+        layout = Layout(known=known, head=known, chunks=chunks, stored=frozenset(known.chunks))
+        for step in self._plan(layout, updates, known.page_fingerprints, (), writer, now):
+            writer.write(step, now)
+
+    def _plan(
+        self,
+        layout: Layout,
+        updates: Sequence[NodeUpdate],
+        whole: tuple[bytes, ...] | None,
+        events: Sequence[Event],
+        writer: JobWriter,
+        now: datetime,
+    ) -> tuple[Slice, ...]:
+        layout = plan_layout(layout, updates)
+        cover, sizes = layout.cover, layout.sizes
+        steps = group_updates(self.origin, layout.head, updates, cover, sizes, max_nodes=self.max_nodes, now=now)
+        room = Room(rows_of=writer.ledger.rows_of, spare_rows=writer.ledger.spare_rows, now=now)
+        return plan_slices(layout, steps, whole, events, room)
 
     def _was_created_again(self, head: JobHead, deadline: datetime) -> bool:
         """Whether another job has taken the id since the cycle listed the jobs.
@@ -161,7 +187,13 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
             return False
         return not is_same_incarnation(head, job)
 
-    def _read_chunks(self, head: JobHead, prefixes: Sequence[str]) -> dict[str, Chunk]:
+    def read_chunks(self, head: JobHead, prefixes: Sequence[str]) -> dict[str, Chunk]:
+        """The stored chunks of a job with these prefixes.
+
+        Raises:
+            UnreadableRowError: One is missing, or can't be read.
+            StoreError: The table is unavailable.
+        """
         keys = {chunk_key(head.job_id, head.filed_under, prefix): prefix for prefix in prefixes}
         rows: list[Row] = []
         if len(keys) <= _POINT_READS:

@@ -11,6 +11,7 @@ class PollSettings(Struct, frozen=True, kw_only=True):
     """What shapes a cycle; `budget` is how long jobs are started, `first_sight` how far back a failure is news.
 
     `patterns` say which jobs are watched, `pools` which pools, None for those that the jobs use.
+    `slow_after` is how long a preparation may take, zero to leave that alone, None to let each job's past decide.
     """
 
     patterns: JobPatterns
@@ -21,3 +22,4 @@ class PollSettings(Struct, frozen=True, kw_only=True):
     stale_after: timedelta
     max_nodes: int
     stderr_tail_bytes: int
+    slow_after: timedelta | None

@@ -1,1 +1,1 @@
-"""Which pools are watched, and which of their nodes can't work?"""
+"""Which pools are watched, which of their nodes can't work, and can a job's tasks run?"""

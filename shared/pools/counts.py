@@ -41,7 +41,7 @@ class PoolCounter(Struct, frozen=True, kw_only=True):
             counted = [one for page in self.batch.list_node_counts(deadline=deadline) for one in page]
         except AccountDeniedError as error:
             # The right to read pools is missing: what the listings say decides alone.
-            return Counted(pools={}, error=error.code)
+            return Counted(pools={}, error=error.code, is_denied=True)
         except BatchError as error:
             return Counted(pools=before, error=error.code, is_known=False)
         if self.tracked is not None:

@@ -1,7 +1,7 @@
 """What the states of a pool's nodes mean for the jobs that wait for it.
 
 Owns how a pool is remembered from count to count, and why one is empty. Does not own the classes of states
-(`pools.states`) or what follows for a job (`polling.standstill_rules`). Pure.
+(`pools.states`) or what follows for a job (`pools.standstill_rules`). Pure.
 """
 
 from collections import Counter

@@ -1,7 +1,7 @@
 """What the state of a node says of the tasks that it can take.
 
 Owns the four classes of nodes. Does not own from when on a node counts as broken (`pools.unable`), nor what follows for
-the jobs that wait (`polling.standstill_rules`). Pure. States: Batch's *ComputeNodeState* of api-version
+the jobs that wait (`pools.standstill_rules`). Pure. States: Batch's *ComputeNodeState* of api-version
 2024-07-01.20.0.
 """
 

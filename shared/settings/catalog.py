@@ -74,6 +74,13 @@ SETTINGS = (
         "two minutes, which should fit into it too.",
     ),
     Setting(
+        name="SLOW_PREPARATION_SECONDS",
+        default=None,
+        meaning="How long a job's preparation may go on on a node before it is told as slow; 0 never tells. Without it "
+        "the job's own past decides: twice its longest success, at least 30 minutes and at most 6 hours, or an hour "
+        "while none has succeeded. Ten retries are slow in any case.",
+    ),
+    Setting(
         name="STATE_STORAGE",
         default=None,
         meaning="Connection string of the storage account for the state, or STATE_STORAGE__tableServiceUri "

@@ -79,6 +79,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     poll_budget: timedelta
     poll_concurrency: int
     first_sight: timedelta
+    slow_preparation: timedelta | None
+    """Zero: slow preparations are left alone; None: each job's own past decides."""
     stale_after: timedelta
     state_storage: StateStorage
     queue_storage: QueueStorage | None
@@ -134,6 +136,7 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
         poll_budget=budget,
         poll_concurrency=_with_default(reader, "POLL_CONCURRENCY", parsers.whole_number(1, 64)),
         first_sight=_with_default(reader, "FIRST_SIGHT_SECONDS", parsers.seconds(0, 365 * 86_400)),
+        slow_preparation=reader.optional("SLOW_PREPARATION_SECONDS", parsers.seconds(0, 7 * 86_400)),
         stale_after=_stale_after(reader, 2 * interval + budget),
         state_storage=read_state_storage(reader),
         queue_storage=read_queue_storage(reader),

@@ -5,12 +5,13 @@ keys or encoding (`state.rows`) or how they change (`changes.node_rules`, `polli
 Everything is frozen; a change makes a new value.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from msgspec import Struct, field
 
 from shared.batch.model import ExecutionInfo, Outcome, Phase
+from shared.state.chains import Chain, OpenFailure
 from shared.state.pools import PoolMemory, Standstill
 
 
@@ -31,6 +32,8 @@ class Reason(StrEnum):
     NOT_FAILED = "notFailed"
     NEWLY_FAILED = "newlyFailed"
     RESOLVED = "resolved"
+    SLOW = "slow"
+    NODE_LEFT = "nodeLeft"
     BEFORE_FIRST_SIGHT = "beforeFirstSight"
 
 
@@ -43,18 +46,6 @@ class JobEnd(StrEnum):
     UNTRACKED = "untracked"
 
 
-class OpenFailure(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """A preparation failure that keeps a node from the job's tasks until its preparation succeeds.
-
-    `since` is when the failed run ended, or started when Batch gave no end.
-    """
-
-    since: datetime | None = None
-    code: str = ""
-    message: str = ""
-    announced: bool = True
-
-
 class PhaseRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The newest known run of a phase on a node, why it was (not) announced, and the event that told it."""
 
@@ -64,7 +55,12 @@ class PhaseRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
 
 
 class NodeRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """All that is known of one node of a job."""
+    """All that is known of one node of a job.
+
+    `chain` is None unless the preparation goes on and is not its first try, or more is known of it. `missing_since` is
+    when a listing of the job's pool first lacked the node, and `left` the failure that was open when it had left: it is
+    open again when the node is seen there again.
+    """
 
     pool_id: str = ""
     node_id: str = ""
@@ -72,6 +68,9 @@ class NodeRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
     preparation: PhaseRecord | None = None
     release: PhaseRecord | None = None
     open: OpenFailure | None = None
+    chain: Chain | None = None
+    missing_since: datetime | None = None
+    left: OpenFailure | None = None
 
     def record_of(self, phase: Phase) -> PhaseRecord | None:
         """The record of one phase, or None when it has not run here."""
@@ -79,8 +78,9 @@ class NodeRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
 
 
 class PhaseCounts(Struct, frozen=True, kw_only=True):
-    """Nodes of a job by outcome of one phase; `open` counts open failures, whatever runs there now.
+    """Nodes of a job by outcome of one phase.
 
+    `slow` counts those of the running and retrying that take too long, `open` open failures, whatever runs there now.
     Zeros are spelled out, because callers of the API rely on every count being there.
     """
 
@@ -89,6 +89,7 @@ class PhaseCounts(Struct, frozen=True, kw_only=True):
     succeeded: int = 0
     failed: int = 0
     unknown: int = 0
+    slow: int = 0
     open: int = 0
 
     def of(self, outcome: Outcome) -> int:
@@ -145,7 +146,11 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `closed` says what ended the open failures, None while they count. `wait_for_success` is None until asked for,
     and then `manager` is the id of the job's manager task, None for none. `failed_at` are the ends of the latest
     preparations that failed, the newest last, None in a head that a version wrote which did not keep them;
-    `failing_since` is the first of those that no success has followed, `succeeded_at` when one last succeeded.
+    `failing_since` is the first of those that no success has followed, `succeeded_at` when one last succeeded. As old
+    are `longest`, how long the slowest success took, `unfinished`, the preparations that have not ended, by the five
+    minutes (since 1970) in which they began, `often_retried`, those of them that were tried ten times again, both
+    without those that are slow or lost, and `slow_at`, when one last became slow. `left` counts the failures that are
+    open no more only because their nodes have left: nothing of them was mended.
     `missing_since` is when Batch first said that the job does not exist, None since it was last found.
     `vanished` says that the job was gone before it was seen completed, with open failures or although asked for.
     `carried` is what heads before this one under the same id counted, None when this is the first. Somebody knows of
@@ -181,6 +186,11 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     failed_at: tuple[datetime, ...] | None = None
     failing_since: datetime | None = None
     succeeded_at: datetime | None = None
+    longest: timedelta | None = None
+    unfinished: dict[int, int] = {}
+    often_retried: int = 0
+    slow_at: datetime | None = None
+    left: int = 0
     trouble: Trouble | None = None
     missing_since: datetime | None = None
     vanished: bool = False
@@ -267,10 +277,11 @@ class Cycle(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Change(Struct, frozen=True, kw_only=True, gc=False):
-    """Something worth telling about one phase on one node: newly failed or resolved.
+    """Something worth telling about one phase on one node: newly failed, slow, resolved, or gone with its node.
 
     `occurrence` is the run that it is about; `opened` is the failure that a resolution ends, None for failures;
-    `stderr_tail` and `stdout_tail` are the ends of what the task wrote, None when they were not asked for.
+    `chain` is the preparation that is slow, or was; `at` is the moment that it tells of, None when it is the end of the
+    run; `stderr_tail` and `stdout_tail` are the ends of what the task wrote, None when they were not asked for.
     """
 
     phase: Phase
@@ -278,5 +289,7 @@ class Change(Struct, frozen=True, kw_only=True, gc=False):
     node: NodeRecord
     occurrence: ExecutionInfo
     opened: OpenFailure | None = None
+    chain: Chain | None = None
+    at: datetime | None = None
     stderr_tail: str | None = None
     stdout_tail: str | None = None

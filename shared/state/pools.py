@@ -1,7 +1,7 @@
 """What Prepwatch remembers of pools between cycles, and why a job that waits for one can't move.
 
 Owns these shapes. Does not own their rows (`state.rows`) or how they change (`pools.rules`,
-`polling.standstill_rules`). Everything is frozen; a change makes a new value.
+`pools.standstill_rules`). Everything is frozen; a change makes a new value.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,8 @@ class PoolMemory(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `none_able_since` is None while some node is able; `gone_since` is when Batch first said PoolNotFound, None while
     there is no such word. `listed_at` is when the nodes that can't work were last listed, None while there are none to
-    list, and `listed` what was counted then; they are listed again at `list_at` at the latest.
+    list, and `listed` what was counted then; they are listed again at `list_at` at the latest. `searched_at` is when
+    all nodes were last listed, to see which have left.
     """
 
     pool_id: str
@@ -26,6 +27,7 @@ class PoolMemory(Struct, frozen=True, kw_only=True, omit_defaults=True):
     listed_at: datetime | None = None
     listed: Mapping[str, int] = {}
     list_at: datetime | None = None
+    searched_at: datetime | None = None
 
 
 REMEMBERED_FOR = timedelta(days=1)
@@ -75,12 +77,14 @@ class PoolRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Counted(Struct, frozen=True, kw_only=True):
     """The pools of watched jobs by lower-case id; `error` says why they could not be counted now, None when they were.
 
-    `is_known` is False when nothing may be concluded from `pools`, which are only kept for the next count.
+    `is_known` is False when nothing may be concluded from `pools`, which are only kept for the next count; `is_denied`
+    says that the right to read pools is missing.
     """
 
     pools: Mapping[str, PoolMemory]
     error: str | None = None
     is_known: bool = True
+    is_denied: bool = False
 
 
 class StandstillReason(StrEnum):

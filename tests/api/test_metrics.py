@@ -13,7 +13,7 @@ from shared.api.openmetrics import Family, Kind, Sample, to_text
 from shared.errors import AccountDeniedError, BatchError, ThrottledError
 from shared.ports import Merge, Put
 from shared.state.jobs import Cycle, JobHead, PhaseCounts, Tracking
-from shared.state.pools import Standstill
+from shared.state.pools import Standstill, StandstillReason
 from shared.state.rows import CYCLE, OWN, delivery_key, from_row, job_key, to_columns
 from shared.state.telling import Delivery, DeliveryState
 from shared.web.http import Request
@@ -46,13 +46,15 @@ def test_what_happened_is_counted() -> None:
     deployment.poll()
     deployment.poll()
     measured = _measure(deployment)
+    stuck: dict[tuple[str, ...], float] = {("prepwatch_stuck_jobs", reason.value): 0 for reason in StandstillReason}
     wanted = {
         ("prepwatch_jobs", "watching"): 1,
         ("prepwatch_nodes", "failed", "preparation"): 1,
         ("prepwatch_nodes", "succeeded", "preparation"): 1,
         ("prepwatch_nodes", "failed", "release"): 0,
         ("prepwatch_open_failures",): 1,
-        ("prepwatch_stuck_jobs",): 0,
+        **stuck,
+        ("prepwatch_slow_preparations",): 0,
         ("prepwatch_cycles_total",): 2,
         ("prepwatch_good_cycles_total",): 2,
         ("prepwatch_throttles_total",): 0,
@@ -150,9 +152,9 @@ def test_every_number_is_of_its_own_kind() -> None:
         _head("a", preparation=PhaseCounts(failed=5, open=1), stuck=Standstill(since=NOW)),
         _head(
             "b",
-            preparation=PhaseCounts(open=2),
+            preparation=PhaseCounts(open=2, slow=4),
             release=PhaseCounts(failed=6),
-            stuck=Standstill(since=NOW, confirmed=True),
+            stuck=Standstill(since=NOW, confirmed=True, reason=StandstillReason.NODES_UNABLE),
         ),
         _head("c", tracking=Tracking.SETTLED),
     )
@@ -173,7 +175,8 @@ def test_every_number_is_of_its_own_kind() -> None:
         ("prepwatch_nodes", "preparation", "failed"): 5,
         ("prepwatch_nodes", "release", "failed"): 6,
         ("prepwatch_open_failures",): 3,
-        ("prepwatch_stuck_jobs",): 1,
+        ("prepwatch_stuck_jobs", "nodesUnable"): 1,
+        ("prepwatch_slow_preparations",): 4,
         ("prepwatch_cycles",): 9,
         ("prepwatch_good_cycles",): 8,
         ("prepwatch_throttles",): 7,

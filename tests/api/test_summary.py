@@ -4,8 +4,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
-from shared.batch.model import TaskCounts
+from shared.batch.model import JobExecutionInfo, TaskCounts
 from shared.delivery.advice import advice_on
 from shared.errors import AccountDeniedError, HostileAnswerError, StoreUnavailableError, ThrottledError
 from shared.ports import Merge, Put
@@ -112,7 +113,10 @@ def _stale(deployment: Deployment) -> None:
         pytest.param(
             _stuck,
             "failing",
-            ["1 job can't go on: preparation failed on every node", "preparation failed on 1 node of 1 job"],
+            [
+                "1 job can't go on: preparation failed on every node that could work",
+                "preparation failed on 1 node of 1 job",
+            ],
             id="stuck",
         ),
         pytest.param(_denied, "degraded", [f"{ACCOUNT}: AuthenticationFailed: No role."], id="account denied"),
@@ -187,7 +191,7 @@ def test_body() -> None:
     deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)), a_node("n2", preparation=a_run()))
     deployment.poll()
     body = deployment.ask(Routes.summary).body
-    counts = {"running": 0, "retrying": 0, "succeeded": 0, "failed": 0, "unknown": 0, "open": 0}
+    counts = {"running": 0, "retrying": 0, "succeeded": 0, "failed": 0, "unknown": 0, "slow": 0, "open": 0}
     assert body["generatedAt"] == "2026-11-01T12:00:00Z"
     assert body["nextPollAt"] == "2026-11-01T12:01:00Z"
     assert body["totals"] == {
@@ -206,6 +210,31 @@ def test_body() -> None:
     assert job["causes"] == [{"phase": "preparation", "code": "Oops", "message": "It went wrong: Oops", "nodes": 1}]
     assert body["deliveries"] == {"due": 0, "dead": 0, "oldestDueSince": None}
     assert body["webhooks"] == {"failing": [], "disabled": []}
+
+
+def test_a_standstill_is_shown_with_its_reason() -> None:
+    """Since when, why, what the pool's nodes are doing, and how many tasks wait; nothing while nothing stands still."""
+    deployment = deploy()
+    deployment.batch.node_counts["pool"] = {"starttaskfailed": 2, "unusable": 1}
+    job = replace(a_job(), execution_info=JobExecutionInfo(pool_id="pool"))
+    deployment.batch.add(job, a_node(preparation=a_run()))
+    deployment.batch.counts["job-1"] = TaskCounts(active=3)
+    deployment.poll()
+    assert deployment.ask(Routes.summary).body["value"][0]["stuck"] is None
+    for _ in range(3):
+        deployment.clock.advance(minutes=3)
+        deployment.poll()
+    body = deployment.ask(Routes.summary).body
+    assert body["value"][0]["stuck"] == {
+        "since": "2026-11-01T12:00:00Z",
+        "reason": "startTaskFailed",
+        "poolId": "pool",
+        "nodes": {"starttaskfailed": 2, "unusable": 1},
+        "standing": "2 start task failed, 1 unusable",
+        "cause": None,
+        "tasks": 3,
+    }
+    assert body["reasons"] == ["1 job can't go on: the start task failed on the pool's nodes"]
 
 
 def _release_failed(deployment: Deployment) -> None:

@@ -13,8 +13,8 @@ from shared.digests.mutes import Mute
 from shared.digests.rows import is_owed
 from shared.errors import BatchUnavailableError, HostileAnswerError, PrepwatchError, UnreadableRowError
 from shared.polling.job_rules import Decision, close, fail, lose, recover, stop_listing, turn_standstill
-from shared.polling.standstill_rules import Outcome
-from shared.polling.standstill_rules import Turn as StandstillTurn
+from shared.pools.standstill_rules import Outcome
+from shared.pools.standstill_rules import Turn as StandstillTurn
 from shared.state.jobs import JobEnd, JobHead, PhaseCounts, Tracking
 from shared.state.pools import Standstill, StandstillReason
 from tests.digests.told_world import Sent, World

@@ -5,7 +5,7 @@ Owns which runs an event tells of, and what it is the end of. Does not own what 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -24,6 +24,8 @@ OPPOSITES = {
     "job.resumed": "job.stuck",
 }
 """Which trouble each end is the end of."""
+
+_SLOW_AFTER, _SLOW_RETRIES = timedelta(minutes=30), 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,18 @@ def is_told_by(event: SeenEvent, hearing: Hearing) -> bool:
     if event.type != hearing.event_type or about not in hearing.headline:
         return False
     return f"{datetime.fromisoformat(event.data['since']):%H:%M} UTC" in dict(facts).get("Since", "")
+
+
+def is_invented(event: SeenEvent, occurrence: Occurrence, failed: bool | None) -> bool:  # noqa: FBT001 - as it ended
+    """Whether nothing is behind what an event tells of a run, which ended by failure, well, or (None) did not."""
+    if event.type == "preparation.slow":
+        node = next(node for node in event.data["nodes"] if occurrence_of(event.data, node) == occurrence)
+        lasted = event.at - parse_time(node["runningSince"])
+        return lasted < _SLOW_AFTER and node.get("retryCount", 0) < _SLOW_RETRIES
+    # What has only left with its node did not end well.
+    if event.data.get("reason") == "nodeLeft":
+        return failed is False
+    return failed is not event.type.endswith("failed")
 
 
 def occurrence_of(data: Mapping[str, Any], node: Mapping[str, Any]) -> Occurrence:

@@ -24,7 +24,7 @@ from trials.promises.hearing import Hearing
 from trials.promises.listeners import Listener
 from trials.promises.moving import why_it_moves
 from trials.promises.mutes import StandingMutes
-from trials.promises.seen import OPPOSITES, SeenEvent, is_told_by, occurrence_of, told_in, words_of
+from trials.promises.seen import OPPOSITES, SeenEvent, is_invented, is_told_by, occurrence_of, told_in, words_of
 from trials.promises.totals import Totals
 from trials.promises.truth import Incarnation, Occurrence
 from trials.simulation.baton import Owner
@@ -146,7 +146,7 @@ class Witness:
             before = self.told.setdefault((kind, occurrence), event_id)
             if before != event_id:
                 self.blame(f"{words_of(occurrence)} was told as {kind} by {before} and again by {event_id}")
-            if self.ended.get(occurrence) is not kind.endswith("failed"):
+            if is_invented(event, occurrence, self.ended.get(occurrence)):
                 self.blame(f"{kind} of {words_of(occurrence)} is invented")
             if kind.endswith("failed"):
                 self.failures[occurrence.incarnation.job, occurrence.phase] += 1

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from local.batch_simulator.causes import PREPARATION_CAUSES, RELEASE_CAUSES, STUCK_CAUSE
 from local.batch_simulator.jobs import Job
+from local.batch_simulator.protocol import format_time
 from local.batch_simulator.statuses import Cause, Info, Phase, failed, running, succeeded
 from trials.simulation.plant import Plant
 
@@ -62,6 +63,43 @@ def end(plant: Plant, job_id: str, state: str) -> None:
     """The job moves to another state."""
     plant.account.advance(plant.now)
     plant.world.set_job_state(job_id, state, at=plant.now)
+
+
+def retry(plant: Plant, job_id: str, node: str, count: int) -> None:
+    """Preparation begins on a node for the *count*th time again."""
+    info = running(job_id, Phase.PREPARATION, start=plant.now, retry_count=count, last_retry=plant.now)
+    _set(plant, job_id, node, info)
+
+
+def set_nodes(plant: Plant, nodes: Iterable[str], state: str, pool: str = "pool-1", **fields: object) -> None:
+    """Nodes join a pool in this state, or come into it."""
+    plant.account.advance(plant.now)
+    for node in nodes:
+        plant.world.pools.set_node(pool, node, at=plant.now, state=state, **fields)
+        plant.witness.nodes.was(pool, node, state, plant.now)
+
+
+def drop_nodes(plant: Plant, nodes: Iterable[str], pool: str = "pool-1") -> None:
+    """Nodes leave a pool; listings of jobs go on showing them."""
+    plant.account.advance(plant.now)
+    for node in nodes:
+        plant.world.pools.drop_node(pool, node)
+        plant.witness.nodes.was(pool, node, None, plant.now)
+
+
+def start_task_failed(plant: Plant, nodes: Iterable[str], exit_code: int, pool: str = "pool-1") -> None:
+    """The start task fails for good on nodes."""
+    at = format_time(plant.now)
+    info = {
+        "state": "completed",
+        "startTime": at,
+        "endTime": at,
+        "exitCode": exit_code,
+        "result": "failure",
+        "failureInfo": {"category": "usererror", "code": "FailureExitCode", "message": "The task exited."},
+        "retryCount": 0,
+    }
+    set_nodes(plant, nodes, "starttaskfailed", pool, start_task_info=info)
 
 
 def _as_begun(plant: Plant, job_id: str, node: str, info: Info) -> Info:

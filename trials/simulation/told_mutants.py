@@ -19,8 +19,9 @@ from shared.digests.mutes import muted_until
 from shared.digests.pace import after_sending
 from shared.messages import pagerduty
 from shared.messages.pagerduty import render_pagerduty
-from shared.polling import heads, standstill_rules, standstills
-from shared.polling.standstill_rules import Looked
+from shared.polling import heads, standstills
+from shared.pools import standstill_rules
+from shared.pools.standstill_rules import Looked
 from shared.ports import Column, Merge, Operation, Put
 from shared.state.jobs import JobHead
 from shared.state.rows import from_row, job_key

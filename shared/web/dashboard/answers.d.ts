@@ -199,7 +199,7 @@ type JobView = {
   nodes: number;
   preparation: PhaseCounts;
   release: PhaseCounts;
-  stuck: boolean;
+  stuck: StuckView | null;
   since: string | null;
   causes: Array<CauseView>;
   changedAt: string | null;
@@ -309,6 +309,7 @@ type PhaseCounts = {
   succeeded: number;
   failed: number;
   unknown: number;
+  slow: number;
   open: number;
 };
 
@@ -398,7 +399,7 @@ type PoolsView = {
   nextLink: string | null;
 };
 
-type Reason = "beforeFirstSight" | "newlyFailed" | "notFailed" | "resolved";
+type Reason = "beforeFirstSight" | "newlyFailed" | "nodeLeft" | "notFailed" | "resolved" | "slow";
 
 type RecentTask = {
   taskUrl?: string | null;
@@ -442,6 +443,8 @@ type RedeliveryView = {
 
 type ShownState = "closed" | "dead" | "delivered" | "pending";
 
+type StandstillReason = "autoscaleFailed" | "nodesUnable" | "poolGone" | "preparationFailed" | "preparationSlow" | "resizeFailed" | "startTaskFailed";
+
 type StartTaskInfo = {
   state?: string | null;
   startTime?: string | null;
@@ -455,6 +458,21 @@ type StartTaskInfo = {
 };
 
 type Status = "degraded" | "failing" | "ok" | "stale";
+
+type StuckCauseView = {
+  code: string;
+  message: string;
+};
+
+type StuckView = {
+  since: string;
+  reason: StandstillReason | null;
+  poolId: string | null;
+  nodes: Record<string, number>;
+  standing: string;
+  cause: StuckCauseView | null;
+  tasks: number;
+};
 
 type SummaryView = {
   status: Status;

@@ -193,10 +193,21 @@ function causeLine(cause) {
   );
 }
 
+const STUCK = {
+  startTaskFailed: "the start task failed",
+  nodesUnable: "no node can work",
+  resizeFailed: "its pool gets no nodes",
+  autoscaleFailed: "its pool's formula fails",
+  preparationFailed: "no node can take its tasks",
+  preparationSlow: "preparation hangs",
+  poolGone: "its pool is gone",
+};
+
 /** @param {JobView} job */
 export function jobTags(job) {
   return [
-    job.stuck && h("span", { class: "tag bad" }, "stuck: no node can take its tasks"),
+    job.stuck && h("span", { class: "tag bad" }, `stuck: ${STUCK[job.stuck.reason ?? "preparationFailed"]}`),
+    job.stuck?.standing && h("span", { class: "tag" }, `nodes: ${job.stuck.standing}`),
     job.error && h("span", { class: "tag warn" }, job.error.code),
     job.tracking !== "watching" && h("span", { class: "tag" }, TRACKING[job.tracking] ?? job.tracking),
     job.state && job.state !== "active" && h("span", { class: "tag" }, job.state),

@@ -160,6 +160,7 @@ EVERYTHING = {
     "POLL_BUDGET_SECONDS": "41",
     "POLL_CONCURRENCY": "4",
     "FIRST_SIGHT_SECONDS": "60",
+    "SLOW_PREPARATION_SECONDS": "900",
     "STALE_AFTER_SECONDS": "600",
     "STATE_STORAGE": CONNECTION,
     "STATE_STORAGE__tableServiceUri": "https://state.table.core.windows.net",

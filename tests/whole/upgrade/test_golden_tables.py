@@ -170,8 +170,8 @@ def test_it_goes_on_where_the_older_version_stopped(file: Path) -> None:
 
     new = [event for event in app.post.events() if event["id"] not in before]
     kinds = sorted({event["type"].removeprefix("prepwatch.") for event in new})
-    # Nobody was watching for half a day, and the refused account is well again: that much is new.
-    assert kinds == ["account.reachable", "account.unreachable", "webhook.recovered"]
+    # Nobody was watching for half a day, the refused account is well again, and a preparation hangs: that much is new.
+    assert kinds == ["account.reachable", "account.unreachable", "preparation.slow", "webhook.recovered"]
 
     batch.nodes["nightly"] = [*nodes_at(END), failed_node("new", now=clock.now)]
     batch.jobs["another"], batch.nodes["another"] = job_of("another"), [failed_node("tvm-1", now=clock.now)]
@@ -239,6 +239,8 @@ def test_rows_of_one_kind_of_a_newer_version_are_left_alone(kind: str) -> None:
     table, batch = later()
     before = as_written_by(SCHEMA_VERSION + 1, table, kind)
     clock = FakeClock(END)
+    well = failed_node("slow", now=START, result="success", failureInfo=None, exitCode=0)
+    batch.nodes["nightly"] = [*nodes_at(END)[:-1], well]  # what hangs would be told by now
     use_everything(app_over(table, clock, batch), clock)
     after = contents(table)
     marked = [place for place in before if place[1].startswith(kind)]
@@ -265,6 +267,25 @@ def test_an_unreadable_head_is_the_error_of_that_job_only() -> None:
     assert table._partitions[ACCOUNT]["job|nightly"].columns == before
     known = app.ask(lambda routes, request: routes.list_jobs(request))["value"]
     assert len(known) == len(summary["value"])
+
+
+@golden
+def test_a_preparation_that_hangs_since_before_the_upgrade(file: Path) -> None:
+    """It is told as slow once it is, from when it began, though the old version did not count what has not ended."""
+    table, (_, batch) = load(file), later()
+    clock = FakeClock(END + timedelta(hours=1))
+    batch.nodes["nightly"] = nodes_at(clock.now)
+    app = app_over(table, clock, batch)
+    for _ in range(3):
+        app.poll(ACCOUNT)
+        clock.advance(MINUTE)
+    slow = [event["data"] for event in _stored(table) if event["type"] == "prepwatch.preparation.slow"]
+    assert [[node["nodeId"] for node in data["nodes"]] for data in slow] == [["slow"]]
+    assert slow[0]["nodes"][0]["runningSince"] == "2026-11-01T11:58:30Z"
+
+
+def _stored(table: FakeTable) -> list[dict[str, Any]]:
+    return [json.loads(unpack_body(row)) for row in rows_of(table) if kind_of(row) == "event"]
 
 
 def test_the_story_is_still_the_same() -> None:

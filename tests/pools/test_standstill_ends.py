@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from shared.batch.model import TaskCounts
-from shared.polling.standstill_rules import (
+from shared.pools.standstill_rules import (
     Looked,
     Outcome,
     Preparations,
@@ -15,7 +15,7 @@ from shared.polling.standstill_rules import (
     must_look,
 )
 from shared.state.pools import PoolMemory, Standstill, StandstillReason
-from tests.polling.test_standstill_rules import NEVER, NOW, WAITING, failed, minutes, pool_of
+from tests.pools.test_standstill_rules import NEVER, NOW, WAITING, failed, minutes, pool_of
 
 CONFIRMED = Standstill(since=NOW - minutes(30), confirmed=True, reason=StandstillReason.PREPARATION_FAILED, tasks=200)
 OF_POOL = replace(CONFIRMED, reason=StandstillReason.START_TASK_FAILED)

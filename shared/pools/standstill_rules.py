@@ -101,12 +101,14 @@ def preparations_of(head: JobHead) -> Preparations:
     # What its listing said before it could not be read any more says nothing about now.
     waited_for &= head.trouble is None and head.closed is None
     failed_at, counts = head.failed_at or (), head.preparation
+    troubles = [moment for moment in (*failed_at[-1:], head.slow_at) if moment is not None]
     return Preparations(
         waited_for=waited_for,
         has_manager=head.manager is not None,
         open=counts.open,
-        others=counts.running + counts.retrying + counts.succeeded + counts.unknown,
-        last_trouble=failed_at[-1] if failed_at else None,
+        slow=counts.slow,
+        others=counts.running + counts.retrying - counts.slow + counts.succeeded + counts.unknown,
+        last_trouble=max(troubles, default=None),
         last_success=head.succeeded_at,
         failed_at=failed_at,
         failing_since=head.failing_since,

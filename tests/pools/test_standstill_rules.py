@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from shared.batch.model import TaskCounts
 from shared.batch.pools import AutoScaleRun, Pool, ResizeError
-from shared.polling.standstill_rules import (
+from shared.pools.standstill_rules import (
     Looked,
     Outcome,
     Preparations,

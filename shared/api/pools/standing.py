@@ -1,0 +1,36 @@
+"""How standstills are shown: one of a job, and all in a sentence for each reason.
+
+Owns this translation. Does not own the shapes (`api.job_views`) or the words for a reason (`state.standing`).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from shared.api.job_views import StuckCauseView, StuckView
+from shared.messages.sentences import counted
+from shared.state.jobs import JobHead
+from shared.state.pools import Standstill
+from shared.state.standing import nodes_in_words, why_in_words
+
+
+def stuck_view(standstill: Standstill | None) -> StuckView | None:
+    """A standstill as the summary shows it; None while nothing says that the job's tasks can't run."""
+    if standstill is None or not standstill.confirmed:
+        return None
+    cause = standstill.cause
+    return StuckView(
+        since=standstill.since,
+        reason=standstill.reason,
+        pool_id=standstill.pool_id or None,
+        nodes=dict(standstill.by_state),
+        standing=nodes_in_words(standstill.by_state),
+        cause=None if cause is None else StuckCauseView(code=cause.code, message=cause.message),
+        tasks=standstill.tasks,
+    )
+
+
+def standstills_in_words(heads: Sequence[JobHead]) -> list[str]:
+    """How many jobs stand still, a sentence for each reason, the most frequent first."""
+    standing = [head.stuck for head in heads if head.stuck is not None and head.stuck.confirmed]
+    reasons = Counter(why_in_words(standstill.reason) for standstill in standing)
+    return [f"{counted(jobs, 'job')} can't go on: {why}" for why, jobs in reasons.most_common()]

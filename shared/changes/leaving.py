@@ -1,0 +1,78 @@
+"""What becomes of a failure, or of a preparation that is slow, when its node leaves the job's pool.
+
+Owns the rule. Does not own listing the pool (`polling.standing_nodes`). Pure. What has only left mends nothing: the
+next node may fail as well.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.batch.model import Phase
+from shared.changes.chains import chain_of
+from shared.state.jobs import Change, JobHead, NodeRecord, Reason
+
+LISTED_EVERY = timedelta(minutes=5)
+"""How often a pool is listed whose nodes have failed, and how far apart two listings are that agree."""
+
+
+class Listed(Struct, frozen=True, kw_only=True):
+    """The nodes that a pool has, by lower-case id, as of a moment."""
+
+    pool_id: str
+    nodes: Collection[str]
+    at: datetime
+
+
+def may_have_left(head: JobHead) -> bool:
+    """Whether it matters to a job which nodes its pool has."""
+    return head.closed is None and (head.preparation.open > 0 or head.preparation.slow > 0 or head.left > 0)
+
+
+def look_for(record: NodeRecord, listed: Listed) -> tuple[NodeRecord, Change | None]:
+    """The record of a node after a listing of the job's pool, and what is worth telling."""
+    chain = chain_of(record)
+    is_slow = chain is not None and chain.slow
+    is_of_pool = record.pool_id.lower() == listed.pool_id.lower()
+    if is_of_pool and record.node_id.lower() in listed.nodes:
+        # It holds up what it held up before; who was told of its leaving hears of the next failure.
+        return replace(record, missing_since=None, open=record.open or record.left, left=None), None
+    if record.open is None and not is_slow:
+        return record, None
+    failed_at = record.open.since if record.open is not None else None
+    # A listing that began before the failure ended may be older than the node.
+    if is_of_pool and failed_at is not None and listed.at <= failed_at:
+        return record, None
+    # Two listings must agree; a job that uses another pool now has left all nodes of this one at once.
+    if is_of_pool and record.missing_since is None:
+        return replace(record, missing_since=listed.at), None
+    if is_of_pool and record.missing_since is not None and listed.at - record.missing_since < LISTED_EVERY:
+        return record, None
+    return _without(record)
+
+
+def _without(record: NodeRecord) -> tuple[NodeRecord, Change | None]:
+    chain, run, opened = chain_of(record), record.preparation, record.open
+    gone = replace(
+        record,
+        open=None,
+        left=opened,
+        missing_since=None,
+        chain=None if chain is None else replace(chain, slow=False, lost=True, owed=False),
+    )
+    was_told = (opened is not None and opened.announced) or (chain is not None and chain.owed)
+    if run is None or not was_told:
+        return gone, None
+    slow = chain if chain is not None and chain.owed else None
+    change = Change(
+        phase=Phase.PREPARATION,
+        reason=Reason.NODE_LEFT,
+        node=gone,
+        occurrence=run.info,
+        opened=opened,
+        chain=slow,
+        at=record.missing_since,
+    )
+    return gone, change

@@ -1,0 +1,195 @@
+"""Looks after what lasts on a job's nodes: preparations that take too long, and failures whose node has left.
+
+Owns when a job's nodes are read for that, what Batch is asked first, and the writing of what follows. Does not own when
+a preparation is slow (`changes.chains`) or what a node's leaving means (`changes.leaving`).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.batch.model import ExecutionInfo, Phase
+from shared.batch.pools import ComputeNode
+from shared.changes.chains import became_slow_at, chain_of, limit_of, may_be_slow
+from shared.changes.leaving import LISTED_EVERY, Listed, look_for, may_have_left
+from shared.changes.tally import NodeUpdate, complete_ends
+from shared.errors import StoreError, UnreadableRowError
+from shared.journal import write_line
+from shared.ledger.job_writer import JobWriter
+from shared.ledger.ledger import Ledger, Pending
+from shared.polling.cycle_rules import KnownJob
+from shared.polling.heads import MayWait
+from shared.polling.nodes import NodeWatcher
+from shared.pools.facts import PoolFacts
+from shared.pools.states import ABLE
+from shared.ports import Clock
+from shared.state.chunks import Chunk, decode_record
+from shared.state.jobs import Change, JobHead, NodeRecord, Reason
+from shared.state.pools import PoolMemory
+
+
+class SlowPreparations(Struct, frozen=True, kw_only=True):
+    """Watches the preparations of one account's jobs.
+
+    `limit` is how long one may take, zero to leave that alone, None to let each job's own past decide; `offer` is
+    handed every delivery that a commit made due.
+    """
+
+    nodes: NodeWatcher
+    ledger: Ledger
+    clock: Clock
+    limit: timedelta | None
+    offer: Callable[[Sequence[Pending]], None]
+
+    def watch(self, jobs: Sequence[MayWait], facts: PoolFacts) -> list[MayWait]:
+        """The jobs with what was found of their preparations.
+
+        Raises:
+            ThrottledError: The whole account is to be left alone; what was not looked at is looked at next time.
+        """
+        return [(self._watch(known, facts), job) for known, job in jobs]
+
+    def _watch(self, known: KnownJob, facts: PoolFacts) -> KnownJob:
+        head = known.head
+        # What its listing said before it could not be read any more says nothing about now.
+        if head.closed is not None or head.trouble is not None or self.clock() >= facts.deadline:
+            return known
+        writer = JobWriter(ledger=self.ledger, offer=self.offer, row=known.row, head=head)
+        try:
+            self._look(writer, facts)
+        except (StoreError, UnreadableRowError) as error:
+            write_line("job-error", account=self.ledger.account, job=head.job_id, error=str(error))
+        return KnownJob(head=writer.head, row=writer.row)
+
+    def _look(self, writer: JobWriter, facts: PoolFacts) -> None:
+        # gather
+        now, head = self.clock(), writer.head
+        if head.failed_at is None and head.nodes > 0:
+            # A version wrote it that did not keep what is asked for here.
+            chunks = self.nodes.read_chunks(head, head.chunks)
+            writer.write_head(complete_ends(head, (record for _, record in _records(chunks))), (), now)
+            head = writer.head
+        limit = limit_of(head, self.limit)
+        if limit is None or not may_be_slow(head, limit, now):
+            return
+        chunks = self.nodes.read_chunks(head, head.chunks)
+        found = {key: at for key, record in _records(chunks) if (at := became_slow_at(record, limit, now)) is not None}
+        may_ask = facts.may_ask and head.pool_id is not None
+        able = facts.nodes(head.pool_id, ABLE) if found else ()
+        # Batch did not say which nodes work: it is asked again in the next cycle.
+        if able is None and may_ask:
+            return
+
+        # decide, apply
+        by_id = None if able is None else {node.id.lower(): node for node in able}
+        updates = [
+            _slow_update(chunks, key, record, found[key], works=_works(record, head, by_id))
+            for key, record in _records(chunks)
+            if key in found
+        ]
+        if updates:
+            self.nodes.write(updates, chunks, writer, now)
+
+
+def _records(chunks: Mapping[str, Chunk]) -> Iterator[tuple[str, NodeRecord]]:
+    for chunk in chunks.values():
+        for key, entry in chunk.items():
+            yield key, decode_record(entry)
+
+
+def _works(record: NodeRecord, head: JobHead, able: Mapping[str, ComputeNode] | None) -> bool:
+    """Whether the node can still be at it: it is able, in the job's pool, and has not begun anew since.
+
+    `able` are the pool's nodes that are; None without the right to read them, when the job's listing decides alone.
+    """
+    if able is None:
+        return True
+    node, run = able.get(record.node_id.lower()), record.preparation
+    if node is None or run is None or record.pool_id.lower() != (head.pool_id or "").lower():
+        return False
+    return not _began_anew(node, run.info)
+
+
+def _began_anew(node: ComputeNode, info: ExecutionInfo) -> bool:
+    """Whether the node was booted, or another was given its id, after the run began: then that run is over."""
+    booted = node.last_boot_time or node.allocation_time
+    return booted is not None and info.start_time is not None and booted > info.start_time
+
+
+def _slow_update(chunks: Mapping[str, Chunk], key: str, record: NodeRecord, at: datetime, *, works: bool) -> NodeUpdate:
+    fingerprint = next(chunk[key].fingerprint for chunk in chunks.values() if key in chunk)
+    chain, run = chain_of(record), record.preparation
+    if chain is None or run is None or not works:
+        lost = replace(record, chain=replace(chain, lost=True) if chain is not None else None)
+        return NodeUpdate(key=key, fingerprint=fingerprint, before=record, after=lost)
+    chain, reason, info = replace(chain, slow=True, owed=True), Reason.SLOW, run.info
+    after = replace(record, chain=chain, preparation=replace(run, reason=reason))
+    change = Change(phase=Phase.PREPARATION, reason=reason, node=after, occurrence=info, chain=chain, at=at)
+    return NodeUpdate(key=key, fingerprint=fingerprint, before=record, after=after, change=change)
+
+
+class Departures(Struct, frozen=True, kw_only=True):
+    """Watches the pools of one account's jobs; `offer` is handed every delivery that a commit made due."""
+
+    nodes: NodeWatcher
+    ledger: Ledger
+    clock: Clock
+    offer: Callable[[Sequence[Pending]], None]
+
+    def watch(
+        self, jobs: Sequence[MayWait], pools: Mapping[str, PoolMemory], facts: PoolFacts
+    ) -> tuple[list[MayWait], dict[str, PoolMemory]]:
+        """The jobs after those nodes were closed that have left, and the pools with when they were listed.
+
+        Raises:
+            ThrottledError: The whole account is to be left alone; what was not looked at is looked at next time.
+        """
+        now = self.clock()
+        listed = dict(pools)
+        after: list[MayWait] = []
+        for known, job in jobs:
+            memory = pools.get((known.head.pool_id or "").lower())
+            looked = known
+            if memory is not None and _is_due(known.head, memory, now):
+                ids = facts.ids(memory.pool_id)
+                if ids is not None:
+                    looked = self._look(known, Listed(pool_id=memory.pool_id, nodes=ids, at=now))
+                    listed[memory.pool_id.lower()] = replace(memory, searched_at=now)
+            after.append((looked, job))
+        return after, listed
+
+    def _look(self, known: KnownJob, listed: Listed) -> KnownJob:
+        head, now = known.head, self.clock()
+        writer = JobWriter(ledger=self.ledger, offer=self.offer, row=known.row, head=head)
+        try:
+            # gather
+            chunks = self.nodes.read_chunks(head, head.chunks)
+
+            # decide
+            updates: list[NodeUpdate] = []
+            for chunk in chunks.values():
+                for key, entry in chunk.items():
+                    before = decode_record(entry)
+                    after, change = look_for(before, listed)
+                    if after != before:
+                        updates.append(
+                            NodeUpdate(
+                                key=key, fingerprint=entry.fingerprint, before=before, after=after, change=change
+                            )
+                        )
+
+            # apply
+            if updates:
+                self.nodes.write(updates, chunks, writer, now)
+        except (StoreError, UnreadableRowError) as error:
+            write_line("job-error", account=self.ledger.account, job=head.job_id, error=str(error))
+        return KnownJob(head=writer.head, row=writer.row)
+
+
+def _is_due(head: JobHead, memory: PoolMemory, now: datetime) -> bool:
+    """Whether the job's pool is to be listed now; of a pool that is gone nothing is known."""
+    if head.trouble is not None or memory.gone_since is not None or not may_have_left(head):
+        return False
+    return memory.searched_at is None or now - memory.searched_at >= LISTED_EVERY
