@@ -27,8 +27,8 @@ class JobWriter(Struct, kw_only=True):
     row: Row | None
     head: JobHead
 
-    def write(self, step: Slice, now: datetime) -> None:
-        """Write one slice.
+    def write(self, step: Slice, now: datetime) -> frozenset[str]:
+        """Write one slice; the ids of the events that were recorded with it, but for those that were there already.
 
         Raises:
             LostRaceError: Nothing of it may be taken as written; look at the job again in the next cycle.
@@ -37,6 +37,7 @@ class JobWriter(Struct, kw_only=True):
         written = self.ledger.commit_job(self.row, self.head, step, now)
         self.row, self.head = written.row, step.head
         self.offer(written.pending)
+        return written.recorded
 
     def write_head(self, head: JobHead, events: Sequence[Event], now: datetime) -> None:
         """Write what is known of the job as a whole, if it has changed or tells anything; raises as `write` does."""

@@ -68,9 +68,13 @@ class Pending(Struct, frozen=True, kw_only=True):
 
 
 class Written(Struct, frozen=True, kw_only=True):
-    """What a transaction left: the head's row as it now stands, and the deliveries that it made due."""
+    """What a transaction left: the head's row as it now stands, and the deliveries that it made due.
+
+    `recorded` are the ids of the events that it recorded; those that were there already are not among them.
+    """
 
     row: Row
+    recorded: frozenset[str] = frozenset()
     pending: tuple[Pending, ...] = ()
 
 
@@ -83,6 +87,10 @@ class _Transaction(Struct, frozen=True, kw_only=True):
     commit: str
     others: Sequence[Operation] = ()
     owed: tuple[OwedEvent, ...] = ()
+
+    @property
+    def recorded(self) -> frozenset[str]:
+        return frozenset(each.event.id for each in self.owed)
 
     def operations(self) -> list[Operation]:
         swap: Operation = Insert(key=self.key, columns=self.columns)
@@ -255,7 +263,8 @@ class Ledger(Struct, frozen=True, kw_only=True):
             for each in work.owed
             for delivery in each.deliveries
         )
-        return Written(row=Row(key=work.key, columns=work.columns, etag=etags[work.key]), pending=pending)
+        row = Row(key=work.key, columns=work.columns, etag=etags[work.key])
+        return Written(row=row, recorded=work.recorded, pending=pending)
 
     def _settle(self, work: _Transaction, error: StoreError) -> Written:
         try:
@@ -264,7 +273,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
             raise LostRaceError(f"It is not known whether {work.key} was written.") from unknown
         if found is not None and _commit_of(found) == work.commit:
             # Written, and only the answer was lost: what it made due is found by whoever delivers next.
-            return Written(row=found)
+            return Written(row=found, recorded=work.recorded)
         untouched = (found.etag if found else None) == (work.row.etag if work.row else None)
         if isinstance(error, RowConflictError) and error.exists and untouched:
             new = tuple(each for each in work.owed if self.table.get(self.account, event_key(each.event.id)) is None)

@@ -10,7 +10,7 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.changes.event_grouping import group_updates
+from shared.changes.event_grouping import Step, group_updates
 from shared.changes.listing import Item, by_chunk, decide_updates, known_fingerprints, read_items
 from shared.changes.node_rules import Watch
 from shared.changes.portions import MOST_CHUNKS, portions_of
@@ -59,7 +59,10 @@ class Facts(Struct, frozen=True, kw_only=True):
 
 
 class NodeWatcher(Struct, frozen=True, kw_only=True):
-    """Takes in the nodes of one account's jobs; an event has at most `max_nodes`, `count` hears what is written."""
+    """Takes in the nodes of one account's jobs; an event has at most `max_nodes`.
+
+    `count` hears of the changes whose events were recorded, and of none that was recorded before.
+    """
 
     batch: BatchService
     table: Table
@@ -137,15 +140,14 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
         layout = Layout(known=known, head=head, chunks=chunks, stored=frozenset(known.chunks))
         # With something odd in it every page is read again, so that it is seen whether that stays.
         fingerprints = () if facts.odd and whole is not None else whole
-        *slices, last = self._plan(layout, updates, fingerprints, facts.events, writer, now)
+        steps, (*slices, last) = self._plan(layout, updates, fingerprints, facts.events, writer, now)
         if whole is not None:
             last = replace(last, head=settle(last.head, now))
 
         # apply
-        for step in (*slices, last):
-            if step != Slice(head=writer.head):
-                writer.write(step, now)
-        self.count(update.change for update in updates if update.change is not None)
+        for one in (*slices, last):
+            if one != Slice(head=writer.head):
+                self._count(steps, writer.write(one, now))
         return replace(facts, head=writer.head, events=())
 
     def write(
@@ -158,8 +160,17 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
         """
         known = writer.head
         layout = Layout(known=known, head=known, chunks=chunks, stored=frozenset(known.chunks))
-        for step in self._plan(layout, updates, known.page_fingerprints, (), writer, now):
-            writer.write(step, now)
+        _, slices = self._plan(layout, updates, known.page_fingerprints, (), writer, now)
+        for one in slices:
+            writer.write(one, now)
+
+    def _count(self, steps: Sequence[Step], recorded: frozenset[str]) -> None:
+        """Have the changes counted whose events were recorded: what was told before was counted then."""
+        if not recorded:
+            return
+        told = (step for step in steps if step.event is not None and step.event.id in recorded)
+        updates = (update for step in told for some in step.updates.values() for update in some)
+        self.count(update.change for update in updates if update.change is not None)
 
     def _plan(
         self,
@@ -169,12 +180,12 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
         events: Sequence[Event],
         writer: JobWriter,
         now: datetime,
-    ) -> tuple[Slice, ...]:
+    ) -> tuple[Sequence[Step], tuple[Slice, ...]]:
         layout = plan_layout(layout, updates)
         cover, sizes = layout.cover, layout.sizes
         steps = group_updates(self.origin, layout.head, updates, cover, sizes, max_nodes=self.max_nodes, now=now)
         room = Room(rows_of=writer.ledger.rows_of, spare_rows=writer.ledger.spare_rows, now=now)
-        return plan_slices(layout, steps, whole, events, room)
+        return steps, plan_slices(layout, steps, whole, events, room)
 
     def _was_created_again(self, head: JobHead, deadline: datetime) -> bool:
         """Whether another job has taken the id since the cycle listed the jobs.
