@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from shared.api.refusals import ConflictError, TooSoonError, not_found
 from shared.api.untold import UntoldReader
-from shared.api.webhook_views import LastAnswerView, PingView, UntoldView, WebhookFormat, WebhookView
+from shared.api.webhook_views import LastAnswerView, PingView, UntoldView, WebhookView
 from shared.delivery.advice import advice_on
 from shared.delivery.attempts import Verdict, attempt_of, judge
 from shared.delivery.credentials import without_token
@@ -169,7 +169,7 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
     def _view(self, webhook: Webhook, state: WebhookState, untold: UntoldView | None = None) -> WebhookView:
         return WebhookView(
             name=webhook.name,
-            format=WebhookFormat(webhook.format),
+            format=webhook.format,
             host=urlsplit(webhook.url).netloc,
             url_ends_with=webhook.url[-_SHOWN_OF_URL:],
             events=webhook.events,

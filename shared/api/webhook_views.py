@@ -5,21 +5,12 @@ Owns the shapes that callers rely on; the OpenAPI document is made from them. Do
 """
 
 from datetime import datetime
-from enum import StrEnum
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from shared.delivery.faring import WebhookStanding
-
-
-class WebhookFormat(StrEnum):
-    """What a webhook is sent, and how."""
-
-    CLOUDEVENTS = "cloudevents"
-    EVENTGRID = "eventgrid"
-    TEAMS = "teams"
-    SLACK = "slack"
-    PAGERDUTY = "pagerduty"
+from shared.messages.formats import FORMATS
 
 
 class PingView(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -65,7 +56,7 @@ class WebhookView(Struct, frozen=True, kw_only=True, rename="camel"):
     """A webhook and how it fares since when, and why; `due` and `dead` are counted up to 1,000."""
 
     name: str
-    format: WebhookFormat
+    format: Annotated[str, Meta(extra_json_schema={"enum": [*FORMATS]})]
     host: str
     url_ends_with: str
     events: tuple[str, ...]

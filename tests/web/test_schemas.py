@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from shared.api.webhook_views import WebhookFormat
-from shared.messages.formats import FORMATS
 from shared.web.openapi import document
 from shared.web.schemas import schemas_of
 
@@ -129,8 +127,3 @@ def test_operations_have_names_of_their_own() -> None:
     """No two operations share a name."""
     names = [parameter.id for parameter in OPERATIONS]
     assert len(names) == len(set(names))
-
-
-def test_the_formats_are_those_that_there_are() -> None:
-    """Every format of webhooks is in the enumeration, and nothing else."""
-    assert set(WebhookFormat) == FORMATS.keys()

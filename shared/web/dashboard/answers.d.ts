@@ -556,8 +556,6 @@ type VirtualMachineInfo = {
   scaleSetVmResourceId?: string | null;
 };
 
-type WebhookFormat = "cloudevents" | "eventgrid" | "pagerduty" | "slack" | "teams";
-
 type WebhookMatchView = {
   webhook: string;
   matching: Matching;
@@ -570,7 +568,7 @@ type WebhookStanding = "disabled" | "failing" | "off" | "ok";
 
 type WebhookView = {
   name: string;
-  format: WebhookFormat;
+  format: "cloudevents" | "teams" | "slack" | "pagerduty" | "eventgrid";
   host: string;
   urlEndsWith: string;
   events: Array<string>;
