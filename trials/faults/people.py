@@ -46,6 +46,10 @@ def _another_job(world: World, now: datetime) -> None:
     world.add_job("asked", creation_time=now - timedelta(seconds=30))
 
 
+def _another_job_fails(world: World, now: datetime) -> None:
+    fails(world, "asked", "a0", now)
+
+
 def _redeliver_newest(app: App) -> None:
     listed = json.loads(app.routes.events.list_events(Request(query={"job": "grow"})).body)
     newest = next(event["id"] for event in listed["value"] if event["type"] == "prepwatch.preparation.failed")
@@ -185,6 +189,8 @@ PEOPLE = Story(
         ),
         Chapter(name="events are sent again", after=MINUTE, happen=nothing, act=_redeliver_first, asked=True),
         Chapter(name="a cycle after", after=MINUTE, happen=nothing, breaks=_only()),
+        Chapter(name="another job fails", after=10 * MINUTE, happen=_another_job_fails, breaks=_only()),
+        Chapter(name="chat calls it wrong", after=10 * MINUTE, happen=nothing, act=deliver, wrong=2, breaks=_only()),
         Chapter(name="one is asked for again", after=MINUTE, happen=nothing, act=_redeliver_newest, breaks=_only()),
         Chapter(name="nobody takes it", after=timedelta(hours=76), happen=nothing, act=deliver, breaks=_only()),
         Chapter(name="it is dismissed", after=MINUTE, happen=nothing, act=_dismiss, asked=True),

@@ -74,6 +74,7 @@ class Stage:
     clock: SetClock
     place: Place
     refusals: dict[str, int] = field(default_factory=dict)
+    wrong: int = 0
     meanwhile: Callable[[], object] | None = None
     points: list[list[str]] = field(default_factory=list)
     writers: dict[str, set[str]] = field(default_factory=dict)
@@ -83,6 +84,9 @@ class Stage:
 
     def reply(self, webhook: str) -> Reply:
         """The receiver's answer to the next message."""
+        if webhook == CHAT and self.wrong:
+            self.wrong -= 1
+            return Reply(status=400)
         if self.refusals.get(webhook):
             self.refusals[webhook] -= 1
             return Reply(status=500)
@@ -98,6 +102,7 @@ class Stage:
         its = self.story.chapters[chapter]
         if its.denied:
             self.simulator.inject("/jobs", 403, "AuthorizationFailure", times=its.denied)
+        self.wrong = its.wrong
         self.meanwhile = partial(self._act_beside, its.meanwhile) if its.meanwhile else None
 
     def _act_beside(self, act: Act) -> None:

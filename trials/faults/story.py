@@ -51,9 +51,10 @@ def deliver(app: App) -> None:
 class Chapter:
     """What happens in Batch, how long after the chapter before, and what the app then does.
 
-    Somebody who `asked` for it asks again when he gets no answer. Batch is `denied` to so many requests first, and
-    `meanwhile` is what another process does while chat hears of something for the first time. `breaks` names the kinds
-    of write that are broken in this chapter, None for every one: what other chapters break need not be broken again.
+    Somebody who `asked` for it asks again when he gets no answer. Batch is `denied` to so many requests first, chat
+    calls so many messages `wrong`, and `meanwhile` is what another process does while chat hears of something for the
+    first time. `breaks` names the kinds of write that are broken in this chapter, None for every one: what other
+    chapters break need not be broken again.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Chapter:
     act: Act = cycle
     asked: bool = False
     denied: int = 0
+    wrong: int = 0
     meanwhile: Act | None = None
     breaks: frozenset[str] | None = None
 

@@ -82,6 +82,9 @@ def kind_of(operations: Sequence[Operation]) -> str:
     """
     first = operations[0]
     table = first.key.partition("|")[0]
+    # Of the rows about single jobs only those of refusals are ever swapped.
+    if isinstance(first, Replace) and table == "digest" and first.key.count("|") > 1:
+        return "dismiss"
     if isinstance(first, Insert | Replace) and table == "digest":
         return "told" if len(operations) > 1 else "hold" if _pace_of(first).leased_until is None else "turn"
     if isinstance(first, Replace) and table == "due":
