@@ -226,7 +226,6 @@ class Poller(Struct, frozen=True, kw_only=True):
         told = self._tell(deliveries)
         if written is None:
             self.requests.give_back(result.requests)
-            self.failures.give_back(result.failures)
             return replace(told, skipped="overtaken by another cycle")
         report = replace(
             told,

@@ -2,7 +2,8 @@
 
 Owns the counting, and how totals that only grow stay small enough for the account's row. Does not own where they are
 kept (`state.Cycle`) or shown (`api.metrics`). Threads may share a counter. What a process counted and had not carried
-to the table when it died is missing: the totals never fall, and never say more than what happened.
+to the table when it died, or when another cycle overtook its own, is missing: it is not always known whether the row
+was written, and the totals never fall, and never say more than what happened.
 """
 
 from collections import Counter
@@ -39,15 +40,10 @@ class FailureCounter:
             self._counts.update(kinds)
 
     def take(self) -> Mapping[Kind, int]:
-        """What was counted since this was called last; whoever takes it must keep it."""
+        """What was counted since this was called last; it is not counted again."""
         with self._lock:
             taken, self._counts = self._counts, Counter()
         return taken
-
-    def give_back(self, taken: Mapping[Kind, int]) -> None:
-        """Count once more what could not be kept."""
-        with self._lock:
-            self._counts.update(taken)
 
 
 def grown(known: Sequence[FailureCount], new: Mapping[Kind, int]) -> tuple[FailureCount, ...]:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -15,11 +16,21 @@ from urllib.request import Request, urlopen
 import pytest
 
 from local.azurite import SCRIPT
+from local.batch_simulator.statuses import Cause, Phase, failed
 from local.memory import free_port
 from tests.support.needs import need
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_SECONDS = 60
+CAUSE = Cause(category="usererror", code="BlobNotFound", message="One of the specified Azure Blob(s) is not found.")
+
+
+def failing_job(job_id: str, nodes: int) -> dict[str, object]:
+    """A job on whose every node preparation has failed a moment ago."""
+    end = datetime.now(UTC)
+    info = failed(job_id, Phase.PREPARATION, CAUSE, start=end - timedelta(seconds=5), end=end)
+    statuses = [{"nodeId": f"tvmps_{number:064x}_d", "preparation": info} for number in range(nodes)]
+    return {"id": job_id, "tasks": {"active": 6000}, "statuses": statuses}
 
 
 class Stack:

@@ -51,7 +51,7 @@ ROUTES = {
 ANYTHING = {"jobId": JOB, "nodeId": "node-1", "poolId": "none", "eventId": "none", "name": "none"}
 CALLED_ONE_BY_ONE = {"summary", "list_jobs", "track_job", "list_nodes", "untrack_job", "health"}
 LATER = {
-    "list_live_nodes": 404,
+    "list_live_nodes": 200,
     "explain_node": 200,
     "list_pools": 200,
     "list_pool_nodes": 404,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack.local_stack import Stack
+from tests.stack.local_stack import Stack, failing_job
 from tests.support.needs import need
 
 pytestmark = pytest.mark.slow
@@ -23,7 +23,8 @@ def test_no_failure_is_missed_or_told_twice_through_a_kill_and_a_pause(tmp_path:
     before = stack.failed()
     time.sleep(8)
     with stack.running():
-        stack.wait_for(lambda: len(stack.failed() - before) >= 3, "failures during the pause")
+        stack.change_job(failing_job("after-the-pause", 3))
+        assert len(stack.failed() - before) >= 3
         stack.wait_until_told(stack.failed())
 
     told = stack.told()

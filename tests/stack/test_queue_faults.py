@@ -127,7 +127,7 @@ def _answers(stack: Stack) -> tuple[dict[str, int], dict[str, float]]:
     """The status of each route, asked about things that are there, and the seconds that it took."""
     account = {"account": stack.ask("GET", "summary").json()["accounts"][0]["account"]}
     event = stack.ask("GET", "events", params=account).json()["value"][0]["id"]
-    there = {"jobId": JOB, "nodeId": "node-0", "eventId": event, "name": "default"}
+    there = {"jobId": JOB, "nodeId": "node-0", "eventId": event, "name": "default", "poolId": "pool"}
     statuses, seconds = {}, {}
     for path, methods in stack.ask("GET", "openapi.json").json()["paths"].items():
         for method in methods.keys() & {"get", "put", "post", "delete"}:

@@ -20,6 +20,7 @@ from local.batch_simulator.server import Simulator
 from shared.adapters.table_store import open_table
 from shared.api.refusals import RefusalError
 from shared.composition import App, compose
+from shared.digests.pace import is_refused
 from shared.digests.rows import is_owed, read_known
 from shared.digests.rules import news_of
 from shared.errors import StoreError
@@ -233,8 +234,10 @@ class Stage:
             return False
         heads = [from_row(row, JobHead) for row in table.query(account, *range_of("job"))]
         rows = read_known(table, account, CHAT, now, {})  # of jobs that are forgotten too
-        return any(is_owed(table, account, chat, head, now) for head in heads) or any(
-            news_of(chat, account, row, now) for row in rows
+        # What chat calls wrong waits for the next news of its job.
+        refused = {row.told.job_id for row in rows if is_refused(row.told, row.generation, None, now)}
+        return any(is_owed(table, account, chat, head, now) for head in heads if head.job_id not in refused) or any(
+            news_of(chat, account, row, now) for row in rows if row.told.job_id not in refused
         )
 
     def _verdict(self, again: Counter[tuple[str, str]]) -> Verdict:

@@ -45,7 +45,8 @@ def _ready(job: Job, pool: Pool, now: datetime) -> Iterator[datetime]:
         if info is None:
             continue
         started = parse_time(str(info["startTime"]))
-        prepares = info.get("state") == "running" and now - started < PREPARES_FOR
+        # One that has failed and runs again holds its node until it has succeeded.
+        prepares = info.get("state") == "running" and not info.get("retryCount") and now - started < PREPARES_FOR
         if prepares or info.get("result") == "success":
             yield started
 

@@ -36,9 +36,7 @@ class TrueWorld(World):
 
     def set_tasks(self, job_id: str, **counts: int) -> None:
         """Replace the job's task counts, and remember until when it stood still."""
-        job = self.job(job_id)
-        if job is not None and _stands_still(job):
-            self._stood_until[incarnation_of(job)] = self.now
+        self._remember_standing(job_id)
         super().set_tasks(job_id, **counts)
 
     def stood_still(self, incarnation: Incarnation, now: datetime) -> datetime | None:
@@ -59,6 +57,7 @@ class TrueWorld(World):
         at: datetime | None = None,
     ) -> None:
         """Show a status, and remember how the run ended if it has."""
+        self._remember_standing(job_id)
         super().set_status(job_id, pool, node, preparation=preparation, release=release, at=at)
         job = self.job(job_id)
         if job is None:
@@ -67,9 +66,17 @@ class TrueWorld(World):
             if info is not None and str(info.get("state")).lower() == "completed":
                 self.ended[occurrence_of(job, pool, node, phase, info)] = is_failed(info)
 
+    def _remember_standing(self, job_id: str) -> None:
+        job = self.job(job_id)
+        if job is not None and _stands_still(job):
+            self._stood_until[incarnation_of(job)] = self.now
+
 
 def _stands_still(job: Job) -> bool:
-    return job.state == "active" and job.tasks.get("active", 0) > 0 and not job.tasks.get("running", 0)
+    """Whether tasks wait and none runs; a task that counts as running may still prepare."""
+    if job.state != "active" or not job.tasks.get("active", 0):
+        return False
+    return not job.tasks.get("running", 0) or not any(task.state == "running" for task in job.shown_tasks())
 
 
 def incarnation_of(job: Job) -> Incarnation:
