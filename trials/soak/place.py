@@ -5,6 +5,7 @@ Owns the app's settings in these tests, and clocks that are not the system's.
 
 import base64
 import json
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from shared.adapters.table_store import open_table
 from shared.adapters.webhook_sender import WebhookSender
 from shared.errors import StoreUnavailableError
 from shared.parts import Outside
-from shared.ports import Clock, Lanes
+from shared.ports import Clock, Lanes, Pause
 from shared.settings.settings import Settings, load_settings
 from tests.support.fakes import FakeQueues, nobody_waits
 from trials.soak.recorder import CHAT
@@ -62,6 +63,7 @@ class Place:
         *,
         storage_patience: timedelta,
         send_deadline: timedelta = timedelta(seconds=5),
+        pause: Pause = nobody_waits,
     ) -> Outside:
         """The real outside, but for clock and lanes, and less patient than in production."""
         auth = SharedKeyAuth(ACCOUNT, base64.b64decode(KEY))
@@ -74,7 +76,7 @@ class Place:
             lanes=lanes,
             clock=clock,
             queues=_refusing_queues(),
-            pause=nobody_waits,
+            pause=pause,
             new_id=lambda: uuid4().hex,
         )
 
@@ -111,6 +113,10 @@ class FastClock:
     def __call__(self) -> datetime:
         """Now, in the time of the story."""
         return self.start + (datetime.now(UTC) - self.start) * self.speed + self.ahead
+
+    def pause(self, duration: timedelta) -> None:
+        """Wait for so long in the time of the story."""
+        time.sleep(duration.total_seconds() / self.speed)
 
 
 class SerialLanes:

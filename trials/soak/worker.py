@@ -75,7 +75,11 @@ def run_once(app: App, *, polls: bool) -> CycleReport | None:
 
 def _work(duty: Duty) -> None:
     outside = duty.place.outside(
-        duty.clock, ThreadLanes(), storage_patience=STORAGE_PATIENCE, send_deadline=SEND_DEADLINE
+        duty.clock,
+        ThreadLanes(),
+        storage_patience=STORAGE_PATIENCE,
+        send_deadline=SEND_DEADLINE,
+        pause=duty.clock.pause,
     )
     app = compose(duty.place.settings(), watched(outside, ClaimLog(duty.claims, duty.clock).tell))
     log = PollLog(duty.well_polled, duty.clock)
