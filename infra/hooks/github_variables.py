@@ -12,11 +12,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from infra.hooks.preflight_checks import SECRETS
+
 PARAMETERS = Path(__file__).resolve().parents[1] / "main.parameters.json"
-SECRETS = (
-    *("BATCH_ACCOUNT_KEY", "HEARTBEAT_URL", "STATE_STORAGE"),
-    *("WEBHOOK_SECRET", "WEBHOOK_SECRETS", "WEBHOOK_URL"),
-)
 ASKED = {"BATCH_ACCOUNT_IDS": "batchAccountIds", "WEBHOOK_URL": "webhookUrl"}
 """What azd would ask a person for, and the parameter that answers it with nothing."""
 

@@ -13,9 +13,8 @@ from typing import Any
 
 PYTHON = "3.13"
 SWITCHES = ("ASSIGN_ROLES", "EVENT_GRID_TOPIC", "VNET_ENABLED", "WEBHOOK_ALLOW_HTTP")
-SECRETS = frozenset(
-    ("BATCH_ACCOUNT_KEY", "HEARTBEAT_URL", "STATE_STORAGE", "WEBHOOK_SECRET", "WEBHOOK_SECRETS", "WEBHOOK_URL")
-)
+SECRETS = ("BATCH_ACCOUNT_KEY", "HEARTBEAT_URL", "STATE_STORAGE", "WEBHOOK_SECRET", "WEBHOOK_SECRETS", "WEBHOOK_URL")
+"""Variables that nobody but the deployment may read."""
 NEEDED = "Microsoft.Resources/deployments/write"
 ASSIGNS = "Microsoft.Authorization/roleAssignments/write"
 FOR_THE_NETWORK = ("Microsoft.App",)

@@ -102,7 +102,7 @@ class Explainer(Struct, frozen=True, kw_only=True):
         known = read_known_job(self.archive.table, account, webhook.name, head, now)
         incidents = read_incidents(self.archive.table, account, webhook)
         owed = owed_of(webhook, account, known, incidents, now) if known else Owed.NOTHING
-        name = last_mute(mutes, head.job_id, (head.pool_id,) if head.pool_id else (), now)
+        name = last_mute(mutes, head.job_id, head.pools, now)
         mute = None if name is None else (name, mutes[name])
         matching, explanation = match_as_state(webhook, stored.event, known, owed, mute)
         told_at = known.told.at if known else None

@@ -3,14 +3,14 @@
 Owns reading node records for people. Does not own writing them (`polling.job`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.api.job_views import NodeView, PhaseView
-from shared.api.refusals import AmbiguousError, not_found
+from shared.api.refusals import AmbiguousError, named, not_found, only_account
 from shared.batch.model import Outcome, Phase
 from shared.batch.outcomes import outcome_of
 from shared.batch.texts import clean_status
@@ -115,21 +115,11 @@ class NodeLister(Struct, frozen=True, kw_only=True):
     def _find(self, job_id: str, account: str | None) -> tuple[Origin, JobHead]:
         found = [
             (origin, from_row(row, JobHead))
-            for origin in self._named(account)
+            for origin in named(self.origins, account)
             if valid_job_id(job_id) and (row := self.table.get(origin.partition, job_key(job_id))) is not None
         ]
-        if not found:
-            raise not_found("job", job_id)
-        if len(found) > 1:
-            names = [origin.partition for origin, _ in found]
-            raise AmbiguousError(f"Several accounts have a job {job_id!r}", target="account", names=names)
+        only_account([origin for origin, _ in found], "job", job_id)
         return found[0]
-
-    def _named(self, account: str | None) -> Iterable[Origin]:
-        named = [origin for origin in self.origins if account in {None, origin.account}]
-        if not named:
-            raise not_found("account", account or "")
-        return named
 
 
 def node_view(record: NodeRecord) -> NodeView:

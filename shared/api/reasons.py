@@ -19,7 +19,7 @@ from shared.digests.mutes import Mute
 from shared.digests.rows import Owed
 from shared.digests.rules import KnownToWebhook
 from shared.messages.events import Event, EventType
-from shared.messages.sentences import counted
+from shared.messages.sentences import counted, minute
 from shared.moments import as_utc
 from shared.patterns import matches_any
 from shared.state.chains import OpenFailure
@@ -144,7 +144,7 @@ def unmatched_events(webhook: Webhook) -> str | None:
 
 def taken_nothing(state: WebhookState, untold: UntoldView | None) -> str:
     """That a webhook is failing: since when, its last answer, what to mend, and what waits."""
-    since = _moment(state.failing_since) if state.failing_since else "now"
+    since = minute(state.failing_since) if state.failing_since else "now"
     last = state.last
     mend = f". {advice_on(last.failure, last.status)}" if last is not None else ""
     waits = f" {_waiting(untold)}" if untold is not None and untold.since is not None else ""
@@ -169,11 +169,8 @@ def called_wrong(name: str, untold: UntoldView) -> str:
 def _waiting(untold: UntoldView) -> str:
     number = untold.deliveries + untold.jobs
     verb = "waits" if number == 1 else "wait"
-    return f"{counted(number, 'message')} {verb}, the oldest since {_moment(untold.since)}"
-
-
-def _moment(at: datetime | None) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC" if at is not None else "an unknown time"
+    since = minute(untold.since) if untold.since else "an unknown time"
+    return f"{counted(number, 'message')} {verb}, the oldest since {since}"
 
 
 def told_lately(webhook: Webhook, state: WebhookState | None, untold: UntoldView) -> tuple[str, str | None]:

@@ -1,14 +1,16 @@
 """Why a use case refuses what it was asked.
 
-Owns the kinds of refusals. Knows no HTTP: which status, code and hint a caller gets is decided by `web.errors`.
+Owns the kinds of refusals, and what is refused when no account, or no single one, is meant. Knows no HTTP: which
+status, code and hint a caller gets is decided by `web.errors`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from msgspec import Struct
 
 from shared.errors import PrepwatchError
+from shared.messages.events import Origin
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -72,6 +74,33 @@ class TooSoonError(RefusalError):
 def not_found(what: str, name: str) -> NotFoundError:
     """There is no such thing of that name."""
     return NotFoundError(f"There is no {what} {name!r}.", target=name)
+
+
+def named(origins: Iterable[Origin], account: str | None) -> tuple[Origin, ...]:
+    """The account that is named, or all of them for None.
+
+    Raises:
+        NotFoundError: No account of that name is watched.
+    """
+    found = tuple(origin for origin in origins if account in {None, origin.account})
+    if not found:
+        raise not_found("account", account or "")
+    return found
+
+
+def only_account(found: Sequence[Origin], what: str, name: str) -> Origin:
+    """The one account in which something of that name was found.
+
+    Raises:
+        NotFoundError: It was found in none.
+        AmbiguousError: It was found in several.
+    """
+    if not found:
+        raise not_found(what, name)
+    if len(found) > 1:
+        names = [origin.partition for origin in found]
+        raise AmbiguousError(f"Several accounts have a {what} {name!r}", target="account", names=names)
+    return found[0]
 
 
 def invalid(problems: Sequence[Problem]) -> InvalidError:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from shared.api.job_views import DeliveriesView, HealthView, SummaryView
 from shared.api.pools.listing import read_records
 from shared.api.pools.views import views_of
-from shared.api.refusals import not_found
+from shared.api.refusals import named, not_found
 from shared.api.summary_rules import (
     NUDGES_IN_GENERAL,
     STALE_IN_GENERAL,
@@ -115,9 +115,7 @@ class Summary(Struct, frozen=True, kw_only=True):
         """
         # gather
         account = wanted.page.account
-        origins = [origin for origin in self.origins if account is None or origin.account == account]
-        if not origins:
-            raise not_found("account", account or "")
+        origins = named(self.origins, account)
         asked_at = self.clock()
         states = [self._read(origin) for origin in origins]
         max_age = self.stale_after if wanted.max_age is None else wanted.max_age

@@ -31,7 +31,7 @@ from shared.api.reasons import called_wrong, not_all_taken, release_failures, ta
 from shared.api.untold import since_of
 from shared.api.webhook_views import UntoldView
 from shared.batch.model import Phase
-from shared.messages.sentences import counted
+from shared.messages.sentences import counted, minute
 from shared.moments import as_utc
 from shared.polling.cycle_rules import is_stale
 from shared.state.jobs import Cycle, JobHead, PhaseCounts, Tracking, Trouble
@@ -276,7 +276,7 @@ def _not_read(view: AccountView) -> str:
     upto = view.last_good_poll
     if upto is None:
         return f"{view.account} has never been read whole"
-    return f"{view.account} has not been read for too long: what is known of it ends at {upto:%Y-%m-%d %H:%M} UTC"
+    return f"{view.account} has not been read for too long: what is known of it ends at {minute(upto)}"
 
 
 def _late(untold: Mapping[str, UntoldView], known: Collection[str]) -> list[str]:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.api.job_views import TrackedJobView
-from shared.api.refusals import AmbiguousError, InvalidError, NotFoundError, not_found
+from shared.api.refusals import AmbiguousError, InvalidError, NotFoundError, named, not_found
 from shared.batch.model import BatchJob
 from shared.errors import JobNotFoundError
 from shared.ledger.ledger import Ledger
@@ -121,10 +121,7 @@ class Tracker(Struct, frozen=True, kw_only=True):
         if account is None and len(self.origins) > 1:
             names = [origin.partition for origin in self.origins]
             raise AmbiguousError("Several accounts are watched", target="account", names=names)
-        for origin in self.origins:
-            if account in {None, origin.account}:
-                return origin
-        raise not_found("account", account or "")
+        return named(self.origins, account)[0]
 
     def _find(self, origin: Origin, job_id: str) -> BatchJob:
         try:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from shared.api.webhook_views import UntoldView
 from shared.delivery.faring import in_words
-from shared.digests.mutes import read_mutes
+from shared.digests.mutes import Mute, read_mutes
 from shared.digests.untold import LATE, Untold, read_untold
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
@@ -41,13 +41,15 @@ class UntoldReader(Struct, frozen=True, kw_only=True):
         Raises:
             StoreUnavailableError: The table gave no answer.
         """
+        hooks = tuple(webhooks)
+        mutes = tuple(read_mutes(self.table).values()) if any(map(_hears_state, hooks)) else ()
         heads = {account: _Heads(self.table, account) for account in self.accounts}
-        return {webhook.name: self._view(webhook, heads) for webhook in webhooks}
+        return {webhook.name: self._view(webhook, heads, mutes) for webhook in hooks}
 
-    def _view(self, webhook: Webhook, heads: Mapping[str, "_Heads"]) -> UntoldView:
+    def _view(self, webhook: Webhook, heads: Mapping[str, "_Heads"], mutes: Sequence[Mute]) -> UntoldView:
         now = self.clock()
         waiting = list(islice(self._due(webhook), MAX_COUNTED))
-        told = self._untold(webhook, heads, now) if format_of(webhook).tells_state and webhook.enabled else []
+        told = self._untold(webhook, heads, mutes, now) if _hears_state(webhook) else []
         refused = [refused for one in told for refused in one.refused if not refused.dismissed]
         newest = max(refused, key=lambda one: one.attempt.at, default=None)
         since = [one.since for one in told if one.since is not None] + [delivery.created_at for delivery in waiting]
@@ -70,8 +72,9 @@ class UntoldReader(Struct, frozen=True, kw_only=True):
                 except UnreadableRowError as error:
                     write_line("delivery-unreadable", error=str(error))
 
-    def _untold(self, webhook: Webhook, heads: Mapping[str, "_Heads"], now: datetime) -> list[Untold]:
-        mutes = tuple(read_mutes(self.table).values())
+    def _untold(
+        self, webhook: Webhook, heads: Mapping[str, "_Heads"], mutes: Sequence[Mute], now: datetime
+    ) -> list[Untold]:
         found: list[Untold] = []
         for account in self.accounts:
             try:
@@ -94,6 +97,10 @@ class _Heads:
         if self._rows is None:
             self._rows = {row.key: row for row in self._table.query(self._account, *range_of("job"))}
         return self._rows.get(key)
+
+
+def _hears_state(webhook: Webhook) -> bool:
+    return format_of(webhook).tells_state and webhook.enabled
 
 
 def since_of(views: Iterable[UntoldView]) -> datetime | None:

@@ -7,7 +7,7 @@ nothing.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
 from typing import Final
 from urllib.parse import quote
@@ -213,3 +213,8 @@ def query_of(
     return "&".join(
         f"{quote(name, safe='')}={quote(str(value), safe='')}" for name, value in given.items() if value is not None
     )
+
+
+def state_filter(states: Iterable[str]) -> str:
+    """The `$filter` of what is in one of these states, in their order."""
+    return " or ".join(f"state eq '{state}'" for state in states)

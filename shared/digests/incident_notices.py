@@ -11,7 +11,7 @@ from shared.digests.concerns import Concern, ConcernKind
 from shared.digests.incidents import MAX_OPEN, Page
 from shared.digests.membership import Member
 from shared.digests.wording import account_name, cause_name, cause_words, place, short_id, standstill_words
-from shared.messages.commands import Pool, download_file, remove_nodes
+from shared.messages.commands import Pool, download_file, remove_nodes, stderr_path
 from shared.messages.events import Origin, links_of
 from shared.messages.notices import TITLE_BYTES, Mood, Notice
 from shared.messages.sentences import clock_time, counted
@@ -156,8 +156,7 @@ def _commands(account: str, page: Page, nodes: Sequence[tuple[str, str]]) -> lis
     pool = Pool(account=account, pool_id=pool_id)
     commands = []
     if is_said_in_stderr(cause.code):
-        path = f"workitems/{lead.job_id}/job-1/job{cause.phase.value}/stderr.txt"
-        commands.append(download_file(pool, node_id, path))
+        commands.append(download_file(pool, node_id, stderr_path(lead.job_id, cause.phase)))
     if concern.kind is ConcernKind.NODE:
         commands.append(remove_nodes(pool, [node_id]))
     return commands

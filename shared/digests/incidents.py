@@ -21,7 +21,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.digests.concerns import Concern, ConcernKind
-from shared.digests.membership import EARLIER, LEFT_AFTER, Member, has_joined, members_of, name_of_earlier, pools_of
+from shared.digests.membership import EARLIER, LEFT_AFTER, Member, has_joined, members_of, name_of_earlier
 from shared.digests.mutes import Mute, muted_until
 from shared.digests.pace import HOLD, believed, is_refused, paused_until
 from shared.digests.rules import KnownToWebhook
@@ -100,7 +100,8 @@ def decide_pages(
     found = _Found()
     for each in jobs:
         refused = not probe and is_refused(each.told, each.generation, recovered_at, now)
-        quiet_until = muted_until(mutes, each.job_id, pools_of(each), now)
+        pools = each.head.pools if each.head is not None else ()
+        quiet_until = muted_until(mutes, each.job_id, pools, now)
         found.take(each, members_of(webhook, account, each, before, now), before, quiet_until, refused=refused)
     opened = found.open_new(webhook, account, before, now)
     held_since = min(believed(pace, now).held_since or now, now) if opened else None

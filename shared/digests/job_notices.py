@@ -21,9 +21,10 @@ from shared.digests.titles import (
     names_nodes,
     title_of,
 )
-from shared.messages.commands import Pool, download_file, remove_nodes
-from shared.messages.notices import NAME_BYTES, TITLE_BYTES, VALUE_BYTES, Mood, Notice, Section, fact
-from shared.messages.sentences import clock_time, counted, since_when
+from shared.digests.wording import cause_words
+from shared.messages.commands import Pool, download_file, remove_nodes, stderr_path
+from shared.messages.notices import NAME_BYTES, TITLE_BYTES, Mood, Notice, Section, fact
+from shared.messages.sentences import clock_time, since_when
 from shared.moments import time_text
 from shared.redaction import one_line
 from shared.state.jobs import Cause, JobEnd, JobHead, Trouble
@@ -76,7 +77,7 @@ def _details(account: str, news: Sequence[News]) -> dict[str, object]:
     advised = [what for cause in causes if (what := advice(cause.code)) is not None]
     since = [since for item in news if (since := _since(item)) is not None]
     details = {
-        "why": [_cause_words(cause) for cause in causes][:SHOWN_CAUSES],
+        "why": [cause_words(cause) for cause in causes][:SHOWN_CAUSES],
         "since": time_text(min(since)) if since else None,
         "do": [*dict.fromkeys(advised)][:SHOWN_CAUSES],
         "account": account,
@@ -197,13 +198,8 @@ def _causes(news: News, head: JobHead) -> tuple[Cause, ...]:
     return tuple(cause for cause in head.causes if cause.phase in phases)[:SHOWN_CAUSES]
 
 
-def _cause_words(cause: Cause) -> str:
-    where = f"{cause.code} on {counted(cause.nodes, 'node')}"
-    return one_line(f"{where}: {cause.message}" if cause.message else where, limit=VALUE_BYTES)
-
-
 def _cause_facts(cause: Cause) -> list[tuple[str, str]]:
-    facts = [("Cause", _cause_words(cause))]
+    facts = [("Cause", cause_words(cause))]
     if (what := advice(cause.code)) is not None:
         facts.append(("What to do", what))
     return facts
@@ -219,7 +215,7 @@ def _commands(account: str, news: News, head: JobHead) -> tuple[str, ...]:
     pool_id, node_id = nodes[0]
     pool = Pool(account=account, pool_id=pool_id)
     if is_said_in_stderr(cause.code):
-        return (download_file(pool, node_id, f"workitems/{head.job_id}/job-1/job{cause.phase.value}/stderr.txt"),)
+        return (download_file(pool, node_id, stderr_path(head.job_id, cause.phase)),)
     of_pool = [node for owner, node in nodes if owner == pool_id]
     if is_of_the_node(cause.code) and len(of_pool) == cause.nodes == _number(head, phase):
         return (remove_nodes(pool, of_pool),)

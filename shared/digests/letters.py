@@ -18,13 +18,11 @@ from shared.digests.job_notices import jobs_notice
 from shared.digests.mutes import Mute
 from shared.digests.named_nodes import NodeNames
 from shared.digests.rows import (
-    after_refusal,
     incidents_row,
     read_incidents,
     read_known,
-    refusal,
+    refused_row,
     settling,
-    telling,
     told_row,
 )
 from shared.digests.rules import KnownToWebhook, News, decide, tried_at
@@ -125,12 +123,15 @@ class Desk(Struct, frozen=True, kw_only=True):
         )
 
     def _of_jobs(self, message: Sequence[News], pace: Pace) -> Letter:
+        name = self.webhook.name
         return Letter(
             jobs=tuple(item.job_id for item in message),
-            tried_at=tried_at(message, pace),
+            tried_at=tried_at((item.before for item in message), min(item.wanted_at for item in message), pace),
             prepare=lambda: self._notice(message),
-            delivered=lambda _now: [telling(self.webhook.name, item) for item in message],
-            refused=lambda attempt: [refusal(self.webhook.name, item, attempt) for item in message],
+            delivered=lambda _now: [told_row(name, item.told, item.generation) for item in message],
+            refused=lambda attempt: [
+                refused_row(name, item.job_id, item.before, item.generation, attempt) for item in message
+            ],
         )
 
     def _notice(self, message: Sequence[News]) -> Callable[[], Notice]:
@@ -149,11 +150,10 @@ class _Pager(Struct, frozen=True, kw_only=True):
 
     def letter(self, page: Page) -> Letter:
         news = page.news or page.members
-        waits = [member.known.wanted_at for member in news]
-        refusals = [member.known.told.refusal.attempt.at for member in news if member.known.told.refusal is not None]
+        since = min((member.known.wanted_at for member in news), default=page.incident.told_at)
         return Letter(
             jobs=tuple(member.job_id for member in news),
-            tried_at=max(refusals, default=self.pace.tried_at or min(waits, default=page.incident.told_at)),
+            tried_at=tried_at((member.known.told for member in news), since, self.pace),
             prepare=lambda: partial(incident_notice, self.desk.origin, page, self._nodes(page)),
             before=partial(self._opening, page),
             delivered=partial(self._delivered, page),
@@ -191,7 +191,9 @@ class _Pager(Struct, frozen=True, kw_only=True):
         if page.ends:  # nobody will ever take it
             return self._delivered(page, attempt.at)
         by_job = {member.job_id.lower(): member.known for member in page.news}
-        refusals: list[Operation] = [after_refusal(name, known, attempt) for known in by_job.values()]
+        refusals: list[Operation] = [
+            refused_row(name, known.job_id, known.told, known.generation, attempt) for known in by_job.values()
+        ]
         incident = self.incidents.get(page.name)
         if incident is not None and incident.told_at < incident.opened_at:  # it was never opened
             del self.incidents[page.name]

@@ -61,7 +61,7 @@ def members_of(
         return
 
     def wants(kind: EventType) -> bool:
-        return webhook.wants(kind, job_id=head.job_id, account=account, pools=pools_of(known))
+        return webhook.wants(kind, job_id=head.job_id, account=account, pools=head.pools)
 
     ever, same = head.ever, told.counted_from == head.ever.since
     release_grew = ever.release > (told.release if same else 0)
@@ -104,11 +104,6 @@ def _is_other_standstill(concern: Concern, told: Told) -> bool:
 def has_joined(told: Told, incidents: Mapping[str, Incident]) -> bool:
     """Whether anything of a job is part of an incident that is open."""
     return told.standing or any(is_live(joined, incidents) for joined in told.joined.values())
-
-
-def pools_of(known: KnownToWebhook) -> tuple[str, ...]:
-    """The pool that a job runs in, for filters and mutes; empty when nobody knows."""
-    return (known.head.pool_id,) if known.head is not None and known.head.pool_id else ()
 
 
 def name_of_earlier(told: Told) -> str:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from shared.digests.membership import has_joined, is_pending
-from shared.digests.rules import KnownToWebhook, News, after_refusing, news_of
+from shared.digests.rules import KnownToWebhook, news_of
 from shared.errors import RowConflictError, UnreadableRowError
 from shared.journal import write_line
 from shared.messages.formats import format_of
@@ -32,19 +32,6 @@ from shared.state.rows import (
 )
 from shared.state.telling import Attempt, Incident, Incidents, Refusal, Told
 from shared.webhook import Webhook
-
-
-def telling(webhook: str, news: News) -> Merge:
-    """The operation that records that a webhook has been told."""
-    said = msgspec.msgpack.encode(news.told)
-    columns: dict[str, Column] = {"v": SCHEMA_VERSION, "told": news.generation, "said": said}
-    return Merge(key=digest_key(webhook, news.job_id), columns=columns)
-
-
-def refusal(webhook: str, news: News, attempt: Attempt) -> Merge:
-    """The operation that records that a webhook calls wrong what it was to be told."""
-    said = msgspec.msgpack.encode(after_refusing(news, attempt))
-    return Merge(key=digest_key(webhook, news.job_id), columns={"v": SCHEMA_VERSION, "said": said})
 
 
 def dismiss_refusal(table: Table, account: str, row: Row) -> bool:
@@ -77,10 +64,10 @@ def told_row(webhook: str, told: Told, generation: int | None = None) -> Merge:
     return Merge(key=digest_key(webhook, told.job_id), columns=columns)
 
 
-def after_refusal(webhook: str, known: KnownToWebhook, attempt: Attempt) -> Merge:
-    """The operation that records that a webhook calls wrong what it was to be told of a job."""
-    refused = Refusal(generation=known.generation, attempt=attempt)
-    return told_row(webhook, replace(known.told, job_id=known.job_id, refusal=refused))
+def refused_row(webhook: str, job_id: str, told: Told, generation: int, attempt: Attempt) -> Merge:
+    """The operation that records that a webhook calls wrong what it was to be told of a job beyond what it knows."""
+    refusal = Refusal(generation=generation, attempt=attempt)
+    return told_row(webhook, replace(told, job_id=job_id, refusal=refusal))
 
 
 def incidents_row(webhook: str, incidents: Mapping[str, Incident]) -> Put:

@@ -19,7 +19,7 @@ from shared.digests.mutes import Mute, muted_until
 from shared.digests.pace import believed, is_refused, message_at, paused_until
 from shared.messages.events import EventType
 from shared.state.jobs import JobHead, Tracking
-from shared.state.telling import Attempt, Pace, Refusal, Told
+from shared.state.telling import Pace, Told
 from shared.webhook import Webhook
 
 
@@ -112,8 +112,7 @@ def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime
         return _news((NewsKind.RESOLVED,), told.job_id, known, (0, 0), nothing) if told.owes_an_end else None
 
     def wants(kind: EventType) -> bool:
-        pools = (head.pool_id,) if head.pool_id else ()
-        return webhook.wants(kind, job_id=head.job_id, account=account, pools=pools)
+        return webhook.wants(kind, job_id=head.job_id, account=account, pools=head.pools)
 
     ever = head.ever
     same = told.counted_from == ever.since
@@ -199,16 +198,10 @@ def decide(
     return DigestPlan(messages=messages, pace=pace, wake_at=min([*held, *muted.values()], default=None))
 
 
-def tried_at(message: Iterable[News], pace: Pace) -> datetime:
-    """When a webhook was last tried with a message, or since when that waits if it was not."""
-    news = tuple(message)
-    refused = [item.before.refusal.attempt.at for item in news if item.before.refusal is not None]
-    return max(refused, default=pace.tried_at or min(item.wanted_at for item in news))
-
-
-def after_refusing(news: News, attempt: Attempt) -> Told:
-    """What a webhook knows of a job that has refused the news of it: no more than before, and that."""
-    return replace(news.before, job_id=news.job_id, refusal=Refusal(generation=news.generation, attempt=attempt))
+def tried_at(told: Iterable[Told], since: datetime, pace: Pace) -> datetime:
+    """When a webhook was last tried with what jobs it knows so much of have to tell; `since` when that waits if not."""
+    refused = [each.refusal.attempt.at for each in told if each.refusal is not None]
+    return max(refused, default=pace.tried_at or since)
 
 
 def _news(
@@ -232,7 +225,7 @@ def _news(
 
 
 def _muted_until(news: News, mutes: Sequence[Mute], now: datetime) -> datetime | None:
-    pools = (news.head.pool_id,) if news.head is not None and news.head.pool_id else ()
+    pools = news.head.pools if news.head is not None else ()
     return muted_until(mutes, news.job_id, pools, now) if news.can_be_muted else None
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from shared.batch.model import UNREADABLE, Phase
 from shared.digests.rules import News, NewsKind
+from shared.digests.wording import of_all
 from shared.messages.notices import Mood
 from shared.messages.sentences import counted
 from shared.state.jobs import JobEnd, JobHead, Tracking
@@ -158,7 +159,7 @@ def _what_failed(news: News, head: JobHead) -> str:
     if head.stuck is not None and head.stuck.confirmed:
         reason = head.stuck.reason or StandstillReason.PREPARATION_FAILED
         is_failed = reason is StandstillReason.PREPARATION_FAILED and opened > 0
-        why = f"preparation failed on {_all_of(opened, head.nodes)}" if is_failed else why_in_words(reason)
+        why = f"preparation failed on {of_all(opened, head.nodes)}" if is_failed else why_in_words(reason)
         return f"stuck, {why}"
     parts = []
     if concerned(news) is Phase.PREPARATION:
@@ -192,9 +193,3 @@ def _release_failed(news: News, head: JobHead) -> str:
 
 def _times(number: int) -> str:
     return "once" if number == 1 else f"{number} times"
-
-
-def _all_of(number: int, nodes: int) -> str:
-    if number < nodes:
-        return f"{number} of {nodes} nodes"
-    return "its only node" if nodes == 1 else f"all {nodes} nodes"

@@ -10,6 +10,8 @@ from shlex import quote
 
 from msgspec import Struct
 
+from shared.batch.model import Phase
+
 
 class Pool(Struct, frozen=True, kw_only=True):
     """A pool of an account, by the account's host: `contoso.westeurope.batch.azure.com`."""
@@ -23,6 +25,11 @@ def download_file(pool: Pool, node_id: str, path: str) -> str:
     # Without a directory in front the CLI takes the destination's for a missing one.
     destination = f"./{path.rpartition('/')[2]}"
     return _batch("node file download", pool, "--node-id", node_id, "--file-path", path, "--destination", destination)
+
+
+def stderr_path(job_id: str, phase: Phase) -> str:
+    """Where a job's preparation or release task writes its stderr on a node, as Batch lists it."""
+    return f"workitems/{job_id}/job-1/job{phase.value}/stderr.txt"
 
 
 def remove_nodes(pool: Pool, node_ids: Iterable[str]) -> str:

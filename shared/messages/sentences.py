@@ -20,6 +20,11 @@ def clock_time(at: datetime, now: datetime) -> str:
     return f"{day}, {clock}" if at.year == now.year else f"{day} {at.year}, {clock}"
 
 
+def minute(at: datetime) -> str:
+    """A time on its day, for what is read long after: `2026-11-27 02:14 UTC`."""
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
 def lasted(duration: timedelta) -> str:
     """A duration in its two largest units: `2 hours 10 minutes`; what is no minute yet, or negative, is said so."""
     if duration < _MINUTE:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from msgspec import Struct
 
 from shared.batch.model import BatchJob
+from shared.batch.wire import state_filter
 from shared.errors import BatchError
 from shared.moments import as_utc
 from shared.polling.unreadable import unreadable_of_account
@@ -43,7 +44,7 @@ def listing_start(cycle: Cycle | None, window: timedelta, now: datetime) -> date
 
 def listing_filter(start: datetime) -> str:
     """The $filter that leaves out jobs completed before `start`, of which an account may have any number."""
-    states = " or ".join(f"state eq '{state}'" for state in _STATES_THAT_MATTER)
+    states = state_filter(_STATES_THAT_MATTER)
     return f"{states} or stateTransitionTime ge DateTime'{start.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}'"
 
 

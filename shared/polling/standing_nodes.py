@@ -6,6 +6,7 @@ a preparation is slow (`changes.chains`) or what a node's leaving means (`change
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -69,13 +70,14 @@ class SlowPreparations(Struct, frozen=True, kw_only=True):
         if head.failed_at is None and head.nodes > 0:
             # A version wrote it that did not keep what is asked for here.
             chunks = self.nodes.read_chunks(head, head.chunks)
-            writer.write_head(complete_ends(head, (record for _, record in _records(chunks))), (), now)
+            writer.write_head(complete_ends(head, (each.record for each in _stored(chunks))), (), now)
             head = writer.head
         limit = limit_of(head, self.limit)
         if limit is None or not may_be_slow(head, limit, now):
             return
         chunks = self.nodes.read_chunks(head, head.chunks)
-        found = {key: at for key, record in _records(chunks) if (at := became_slow_at(record, limit, now)) is not None}
+        slow_at = ((each, became_slow_at(each.record, limit, now)) for each in _stored(chunks))
+        found = [(each, at) for each, at in slow_at if at is not None]
         may_ask = facts.may_ask and head.pool_id is not None
         able = facts.nodes(head.pool_id, ABLE) if found else ()
         # Batch did not say which nodes work: it is asked again in the next cycle.
@@ -84,19 +86,27 @@ class SlowPreparations(Struct, frozen=True, kw_only=True):
 
         # decide, apply
         by_id = None if able is None else {node.id.lower(): node for node in able}
-        updates = [
-            _slow_update(chunks, key, record, found[key], works=_works(record, head, by_id))
-            for key, record in _records(chunks)
-            if key in found
-        ]
+        updates = [_slow_update(each, at, works=_works(each.record, head, by_id)) for each, at in found]
         if updates:
             self.nodes.write(updates, chunks, writer, now)
 
 
-def _records(chunks: Mapping[str, Chunk]) -> Iterator[tuple[str, NodeRecord]]:
+class _Stored(NamedTuple):
+    """A node as it lies in its chunk."""
+
+    key: str
+    fingerprint: bytes
+    record: NodeRecord
+
+    def update(self, after: NodeRecord, change: Change | None) -> NodeUpdate:
+        """What writes it anew, and tells the change."""
+        return NodeUpdate(key=self.key, fingerprint=self.fingerprint, before=self.record, after=after, change=change)
+
+
+def _stored(chunks: Mapping[str, Chunk]) -> Iterator[_Stored]:
     for chunk in chunks.values():
         for key, entry in chunk.items():
-            yield key, decode_record(entry)
+            yield _Stored(key, entry.fingerprint, decode_record(entry))
 
 
 def _works(record: NodeRecord, head: JobHead, able: Mapping[str, ComputeNode] | None) -> bool:
@@ -118,16 +128,15 @@ def _began_anew(node: ComputeNode, info: ExecutionInfo) -> bool:
     return booted is not None and info.start_time is not None and booted > info.start_time
 
 
-def _slow_update(chunks: Mapping[str, Chunk], key: str, record: NodeRecord, at: datetime, *, works: bool) -> NodeUpdate:
-    fingerprint = next(chunk[key].fingerprint for chunk in chunks.values() if key in chunk)
+def _slow_update(stored: _Stored, at: datetime, *, works: bool) -> NodeUpdate:
+    record = stored.record
     chain, run = chain_of(record), record.preparation
     if chain is None or run is None or not works:
-        lost = replace(record, chain=replace(chain, lost=True) if chain is not None else None)
-        return NodeUpdate(key=key, fingerprint=fingerprint, before=record, after=lost)
+        return stored.update(replace(record, chain=replace(chain, lost=True) if chain is not None else None), None)
     chain, reason, info = replace(chain, slow=True, owed=True), Reason.SLOW, run.info
     after = replace(record, chain=chain, preparation=replace(run, reason=reason))
     change = Change(phase=Phase.PREPARATION, reason=reason, node=after, occurrence=info, chain=chain, at=at)
-    return NodeUpdate(key=key, fingerprint=fingerprint, before=record, after=after, change=change)
+    return stored.update(after, change)
 
 
 class Departures(Struct, frozen=True, kw_only=True):
@@ -168,17 +177,8 @@ class Departures(Struct, frozen=True, kw_only=True):
             chunks = self.nodes.read_chunks(head, head.chunks)
 
             # decide
-            updates: list[NodeUpdate] = []
-            for chunk in chunks.values():
-                for key, entry in chunk.items():
-                    before = decode_record(entry)
-                    after, change = look_for(before, listed)
-                    if after != before:
-                        updates.append(
-                            NodeUpdate(
-                                key=key, fingerprint=entry.fingerprint, before=before, after=after, change=change
-                            )
-                        )
+            looked = ((each, *look_for(each.record, listed)) for each in _stored(chunks))
+            updates = [each.update(after, change) for each, after, change in looked if after != each.record]
 
             # apply
             if updates:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.batch.model import BatchJob
+from shared.batch.wire import state_filter
 from shared.errors import (
     BatchError,
     JobNotFoundError,
@@ -120,7 +121,8 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
             head = self._with_tasks(head, facts.deadline)
             suspected = suspect(is_active=active, preparations=preparations_of(head), pool=pool, now=now)
         asks = active and (suspected is not None or head.stuck_since is not None) and must_look(head.stuck, now)
-        if not asks and (active or head.stuck is None) and (suspected is not None or head.stuck is None):
+        # Without an answer only a standstill changes: it ends with its job, or with what made the job suspect.
+        if not asks and (head.stuck is None or (active and suspected is not None)):
             return False
         looked = self._look(head, suspected, facts) if asks else Looked()
 
@@ -161,7 +163,7 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
         able = None if nodes is None else {node.id.lower() for node in nodes}
         pages = self.batch.list_tasks(
             head.job_id,
-            odata_filter="state eq 'running'",
+            odata_filter=state_filter(["running"]),
             select="id,nodeInfo",
             max_results=_MOST_RUNNING,
             deadline=facts.deadline,

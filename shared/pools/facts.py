@@ -12,6 +12,7 @@ from typing import TypeVar
 from msgspec import Struct, field
 
 from shared.batch.pools import ComputeNode, Pool
+from shared.batch.wire import state_filter
 from shared.errors import BatchError, ThrottledError
 from shared.ports import BatchService
 
@@ -71,8 +72,7 @@ class PoolFacts(Struct, kw_only=True):
         return None if nodes is None else frozenset(node.id.lower() for node in nodes)
 
     def _list(self, pool_id: str, states: frozenset[str]) -> tuple[ComputeNode, ...]:
-        wanted = " or ".join(f"state eq '{state}'" for state in sorted(states)) or None
-        select = _NODE_SELECT if states else "id"
+        wanted, select = (state_filter(sorted(states)), _NODE_SELECT) if states else (None, "id")
         pages = self.batch.list_nodes(pool_id, odata_filter=wanted, select=select, deadline=self.deadline)
         return tuple(node for page in pages for node in page)
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.batch.pools import NODE_SELECT, ComputeNode
+from shared.batch.wire import state_filter
 from shared.errors import BatchError, PoolNotFoundError, StoreError, ThrottledError
 from shared.journal import write_line
 from shared.ledger.ledger import Ledger, Pending
@@ -36,9 +37,9 @@ from shared.ports import MAX_ROWS, BatchService, Clock, Row
 from shared.state.pools import PoolMemory, PoolRecord
 from shared.state.rows import range_of, unpack_record
 
-NOT_ABLE = " or ".join(f"state eq '{state}'" for state in sorted(UNABLE | BEGINNING | RESTARTING))
+NOT_ABLE = state_filter(sorted(UNABLE | BEGINNING | RESTARTING))
 """The `$filter` of nodes that can't work, or may turn out so."""
-_ABLE = " or ".join(f"state eq '{state}'" for state in sorted(ABLE))
+_ABLE = state_filter(sorted(ABLE))
 _MOST_EVENTS = 40
 """Events of one transaction: with their bodies they stay below its limit."""
 

@@ -204,6 +204,11 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.stuck.since if self.stuck is not None and self.stuck.confirmed else None
 
     @property
+    def pools(self) -> tuple[str, ...]:
+        """The pool that the job runs in, for filters and mutes; empty when nobody knows."""
+        return (self.pool_id,) if self.pool_id else ()
+
+    @property
     def filed_under(self) -> datetime | None:
         """The creation time under which the node chunks are kept."""
         return None if self.undated else self.creation_time

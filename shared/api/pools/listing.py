@@ -9,7 +9,7 @@ from datetime import timedelta
 from msgspec import Struct
 
 from shared.api.pools.views import PoolNodeView, PoolView, node_views, views_of, worst_first
-from shared.api.refusals import AmbiguousError, not_found
+from shared.api.refusals import named, not_found, only_account
 from shared.batch.pools import NODE_SELECT
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
@@ -59,7 +59,7 @@ class PoolLister(Struct, frozen=True, kw_only=True):
         """
         now = self.clock()
         views: list[PoolView] = []
-        for origin in self._named(account):
+        for origin in named(self.origins, account):
             heads = [read_head(row, now) for row in self.table.query(origin.partition, *range_of("job"))]
             records = read_records(self.table, origin.partition)
             views += views_of(origin.partition, self._cycle(origin), heads, records, tracked=self.tracked, now=now)
@@ -84,23 +84,12 @@ class PoolLister(Struct, frozen=True, kw_only=True):
 
     def _find(self, pool_id: str, account: str | None) -> Origin:
         """The account whose pool is meant; a single one is asked for whatever pool it may have."""
-        named = self._named(account)
-        if len(named) == 1:
-            return named[0]
-        found = [origin for origin in named if (cycle := self._cycle(origin)) and pool_id.lower() in cycle.pools]
-        if not found:
-            raise not_found("pool", pool_id)
-        if len(found) > 1:
-            names = [origin.partition for origin in found]
-            raise AmbiguousError(f"Several accounts have a pool {pool_id!r}", target="account", names=names)
-        return found[0]
+        meant = named(self.origins, account)
+        if len(meant) == 1:
+            return meant[0]
+        found = [origin for origin in meant if (cycle := self._cycle(origin)) and pool_id.lower() in cycle.pools]
+        return only_account(found, "pool", pool_id)
 
     def _cycle(self, origin: Origin) -> Cycle | None:
         row = self.table.get(origin.partition, CYCLE)
         return from_row(row, Cycle) if row is not None else None
-
-    def _named(self, account: str | None) -> Sequence[Origin]:
-        named = [origin for origin in self.origins if account in {None, origin.account}]
-        if not named:
-            raise not_found("account", account or "")
-        return named

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.hooks.github_variables import SECRETS
-from infra.hooks.preflight_checks import ASSIGNS, NEEDED
+from infra.hooks.preflight_checks import ASSIGNS, NEEDED, SECRETS
 from shared.settings.settings import load_settings
 from tests.stack.infra.deployed import running_app
 from tests.support.app_settings import LEAST
