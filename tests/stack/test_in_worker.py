@@ -1,6 +1,7 @@
 """The real app under the production worker library: what it indexes, and what every function does when it is called."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -174,16 +175,20 @@ def test_a_message_that_is_none_goes_to_the_poison_queue(run: WorkerRun) -> None
 
 
 def test_what_a_request_makes_due_is_nudged(run: WorkerRun, azurite: Azurite) -> None:
-    """Leaving a job alone closes its open failure, and puts a nudge for that account on the queue of deliveries."""
+    """Leaving a job alone closes its open failure and nudges for its account; a queue too slow for that is counted."""
     tracked = _result(run, 8).answer
     assert tracked is not None
-    account = json.loads(tracked.body)["account"]
     with QueueClient.from_connection_string(
         azurite.connection_string, QUEUES["deliver"], message_decode_policy=TextBase64DecodePolicy()
     ) as client:
         messages = [json.loads(message.content) for message in client.peek_messages(32)]
-    assert {"account", "createdAt"} == set(messages[0])
-    assert account in {message["account"] for message in messages}
+    metrics = _result(run, 12 + list(LATER).index("metrics")).answer
+    assert metrics is not None
+    refused = re.search(r"^prepwatch_nudges_refused_total\{\} (\d+)", metrics.body.decode(), re.MULTILINE)
+    assert refused is not None, metrics.body
+    assert messages or int(refused[1])
+    assert [message for message in messages if {"account", "createdAt"} != set(message)] == []
+    assert {message["account"] for message in messages} <= {json.loads(tracked.body)["account"]}
 
 
 def test_answers_come_back_as_the_host_reads_them(run: WorkerRun) -> None:

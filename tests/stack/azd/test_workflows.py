@@ -70,7 +70,14 @@ def test_an_action_has_one_version() -> None:
 def test_zizmor_finds_nothing() -> None:
     """Nothing in the workflows or Dependabot's file is known to be unsafe; kept credentials would be found."""
     done = subprocess.run(
-        [Path(sys.executable).with_name("zizmor"), "--offline", "--no-progress", "--color=never", "--quiet", ROOT / ".github"],
+        [
+            Path(sys.executable).with_name("zizmor"),
+            "--offline",
+            "--no-progress",
+            "--color=never",
+            "--quiet",
+            ROOT / ".github",
+        ],
         text=True,
         capture_output=True,
         check=False,

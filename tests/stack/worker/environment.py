@@ -64,7 +64,7 @@ def _environment(base: Path) -> Path:
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return python
     _uv("venv", "--clear", "--python", str(base), str(_HOME))
-    _uv("pip", "install", "--python", str(python), "-r", str(_REQUIREMENTS))
+    _uv("pip", "install", "--compile-bytecode", "--python", str(python), "-r", str(_REQUIREMENTS))
     stamp.write_text(wanted, encoding="utf-8")
     return python
 
