@@ -34,7 +34,7 @@ class Webhook(Struct, frozen=True, kw_only=True):
     accounts: tuple[str, ...] = EVERYTHING
     """Hosts of account URLs, with the port if it is not the default."""
     pools: tuple[str, ...] = EVERYTHING
-    """Always everything for the formats that tell state."""
+    """Ids of pools; of a job that has run in several one is enough."""
     content_type: str
     enabled: bool = True
     """False keeps the webhook and what it is owed, but nothing is sent."""
@@ -57,9 +57,20 @@ class Webhook(Struct, frozen=True, kw_only=True):
         A filter lets pass what it can't judge: an event without a job (None), an account (None), pools or jobs
         (empty) is about something larger, which must not be missed. Of several pools or jobs one is enough.
         """
+        is_of_type = matches_any(self.events, event_type.removeprefix(EVENT_TYPE_PREFIX))
+        return is_of_type and self.is_about(job_id=job_id, account=account, pools=pools, jobs=jobs)
+
+    def is_about(
+        self,
+        *,
+        job_id: str | None = None,
+        account: str | None = None,
+        pools: Collection[str] = (),
+        jobs: Collection[str] = (),
+    ) -> bool:
+        """Whether the filters let something pass, whatever type of event tells of it; as in `wants`."""
         return (
-            matches_any(self.events, event_type.removeprefix(EVENT_TYPE_PREFIX))
-            and (job_id is None or matches_any(self.jobs, job_id))
+            (job_id is None or matches_any(self.jobs, job_id))
             and (account is None or matches_any(self.accounts, account))
             and (not jobs or any(matches_any(self.jobs, job) for job in jobs))
             and (not pools or any(matches_any(self.pools, pool) for pool in pools))

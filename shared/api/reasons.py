@@ -19,7 +19,7 @@ from shared.digests.mutes import Mute
 from shared.digests.rows import Owed
 from shared.digests.rules import KnownToWebhook
 from shared.messages.events import Event, EventType
-from shared.messages.sentences import counted, minute
+from shared.messages.sentences import counted, minute, plural
 from shared.moments import as_utc
 from shared.patterns import matches_any
 from shared.state.chains import OpenFailure
@@ -158,12 +158,15 @@ def not_all_taken(name: str, untold: UntoldView) -> str:
 
 
 def called_wrong(name: str, untold: UntoldView) -> str:
-    """That chat or pager calls messages wrong, and which jobs it so was not told of."""
-    jobs = counted(untold.refused, "job")
+    """That chat or pager calls messages wrong, and of how many jobs and pools it so was not told."""
     return (
-        f"webhook {name} calls the message about {jobs} wrong, which could not be told: {untold.refusal}. It is sent "
-        "again when there is more to tell; POST /api/dismissals takes it off this list"
+        f"webhook {name} calls the message about {_refused(untold)} wrong, which could not be told: {untold.refusal}. "
+        "It is sent again when there is more to tell; POST /api/dismissals takes it off this list"
     )
+
+
+def _refused(untold: UntoldView) -> str:
+    return f"{counted(untold.refused, 'job')} or {plural('pool', untold.refused)}"
 
 
 def _waiting(untold: UntoldView) -> str:
@@ -196,7 +199,7 @@ def told_lately(webhook: Webhook, state: WebhookState | None, untold: UntoldView
 def _what_waits(webhook: Webhook, untold: UntoldView) -> tuple[str, str | None]:
     if untold.refused:
         mend = "See in the receiver why; POST /api/dismissals takes it off the list."
-        return f"It calls the message about {counted(untold.refused, 'job')} wrong: {untold.refusal}.", mend
+        return f"It calls the message about {_refused(untold)} wrong: {untold.refusal}.", mend
     if untold.late:
         mend = f"POST /api/webhooks/{webhook.name}/ping tries it now."
         return f"It has not taken {counted(untold.late, 'message')} for a quarter of an hour.", mend

@@ -40,8 +40,9 @@ class LastAnswerView(Struct, frozen=True, kw_only=True, rename="camel"):
 class UntoldView(Struct, frozen=True, kw_only=True, rename="camel"):
     """What a webhook should have been told by now: deliveries, and jobs of which chat and pager are told.
 
-    `late` counts what could have been told a quarter of an hour ago. `refused` counts the jobs of which it calls the
-    message wrong; the newest such answer is `refusal`. `since` is how long the oldest waits, null when nothing does.
+    `late` counts what could have been told a quarter of an hour ago. `refused` counts the jobs and pools of which it
+    calls the message wrong; the newest such answer is `refusal`. `since` is how long the oldest waits, null when
+    nothing does.
     """
 
     deliveries: int

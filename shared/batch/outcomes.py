@@ -57,3 +57,8 @@ def _outcome(
     if result in _FAILURES or explained or (not result and exit_code not in {None, 0}):
         return Outcome.FAILED
     return Outcome.SUCCEEDED if result == _SUCCESS or (not result and exit_code == 0) else Outcome.UNKNOWN
+
+
+def is_active(state: str | None) -> bool:
+    """Whether the tasks of a job in this state may run."""
+    return (state or "").lower() == "active"

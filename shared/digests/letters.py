@@ -17,6 +17,11 @@ from shared.digests.incidents import AGAIN_AFTER, Page, after_page, decide_pages
 from shared.digests.job_notices import jobs_notice
 from shared.digests.mutes import Mute
 from shared.digests.named_nodes import NodeNames
+from shared.digests.pace import paused_until
+from shared.digests.pools.letters import PoolPage, pages_of, refused_in_chat, told_in_chat
+from shared.digests.pools.notices import pool_page, with_pools
+from shared.digests.pools.rows import Pools, forget_pools, read_told_pools, with_jobs
+from shared.digests.pools.rules import PoolNews, PoolState, decide_pools
 from shared.digests.rows import (
     incidents_row,
     read_incidents,
@@ -25,25 +30,24 @@ from shared.digests.rows import (
     settling,
     told_row,
 )
-from shared.digests.rules import KnownToWebhook, News, decide, groups_of, tried_at
+from shared.digests.rules import Beside, KnownToWebhook, News, decide, tried_at
 from shared.messages.events import Origin, links_of
 from shared.messages.formats import format_of
 from shared.messages.notices import Notice
 from shared.ports import Operation, Table
-from shared.state.telling import Attempt, Incident, Pace, Told
+from shared.state.telling import Attempt, Incident, Pace, PoolTold, Told
 from shared.webhook import Webhook
 
 
 class Letter(Struct, frozen=True, kw_only=True):
     """A message that may be sent now, and what is then to be recorded of it.
 
-    `groups` are the pools and causes that it tells of, if a pause depends on them. `tried_at` is when the webhook was
-    last tried with it, or since when it waits. `prepare` reads what the message names, and returns what writes it.
-    `before` is to be recorded before it is sent, so that what it opens is ended whatever is recorded after it.
+    `tried_at` is when the webhook was last tried with it, or since when it waits. `prepare` reads what the message
+    names, and returns what writes it. `before` is to be recorded before it is sent, so that what it opens is ended
+    whatever becomes of the record after it.
     """
 
     jobs: tuple[str, ...]
-    groups: frozenset[str] = frozenset()
     tried_at: datetime
     prepare: Callable[[], Callable[[], Notice]]
     before: Callable[[datetime], Sequence[Operation]] = lambda _now: ()
@@ -64,18 +68,27 @@ class Post(Struct, frozen=True, kw_only=True):
 
 
 class Known(Struct, frozen=True, kw_only=True):
-    """What is known to a webhook of an account's jobs, and the incidents that it has open, by name."""
+    """What is known to a webhook of an account's jobs, and the incidents that it has open, by name.
+
+    `pools` are those that it may have to be told about, `told` what it was told of pools.
+    """
 
     jobs: tuple[KnownToWebhook, ...]
     incidents: Mapping[str, Incident]
+    pools: tuple[PoolState, ...] = ()
+    told: Mapping[str, PoolTold] = {}
 
 
 class Desk(Struct, frozen=True, kw_only=True):
-    """Where the letters of one account to one webhook are made."""
+    """Where the letters of one account to one webhook are made.
+
+    `pools` are those with nodes that can't work; None while nobody can tell.
+    """
 
     table: Table
     origin: Origin
     webhook: Webhook
+    pools: Pools | None = None
 
     @property
     def account(self) -> str:
@@ -91,7 +104,12 @@ class Desk(Struct, frozen=True, kw_only=True):
         """
         incidents = read_incidents(self.table, self.account, self.webhook)
         jobs = read_known(self.table, self.account, self.webhook.name, now, incidents)
-        return Known(jobs=tuple(jobs), incidents=incidents) if jobs or incidents else None
+        # A record lasts as long as somebody is owed the end of what was told of it.
+        told = read_told_pools(self.table, self.account, self.webhook.name) if self.pools else {}
+        pools = with_jobs(self.table, self.account, self.pools, told, now) if self.pools else []
+        if not (jobs or incidents or pools):
+            return None
+        return Known(jobs=tuple(jobs), incidents=incidents, pools=tuple(pools), told=told)
 
     def decide(
         self,
@@ -105,41 +123,75 @@ class Desk(Struct, frozen=True, kw_only=True):
     ) -> Post:
         """What to send now, as a `probe` whatever the time."""
         hook, account = self.webhook, self.account
+        pools = decide_pools(hook, account, known.pools, known.told, mutes, now, recovered_at=recovered_at, probe=probe)
+        over = forget_pools(hook.name, pools.settled)
         if not format_of(hook).opens_incidents:
-            plan = decide(hook, account, known.jobs, pace, mutes, now, recovered_at=recovered_at, probe=probe)
-            letters = tuple(self._of_jobs(message, pace) for message in plan.messages)
-            return Post(letters=letters, pace=plan.pace, wake_at=plan.wake_at)
+            beside = Beside(
+                wanted_at=min((item.wanted_at for item in pools.news), default=None),
+                first=any(item.first for item in pools.news),
+            )
+            plan = decide(
+                hook, account, known.jobs, pace, mutes, now, beside=beside, recovered_at=recovered_at, probe=probe
+            )
+            letters = tuple(self._of_jobs(message, pools.news, pace, now) for message in plan.messages)
+            wakes = [at for at in (plan.wake_at, pools.wake_at) if at is not None]
+            return Post(letters=letters, pace=plan.pace, notes=tuple(over), wake_at=min(wakes, default=None))
         pages = decide_pages(
             hook, account, known.jobs, known.incidents, pace, mutes, now, recovered_at=recovered_at, probe=probe
         )
         pager = _Pager(desk=self, incidents=dict(pages.incidents), told={}, pace=pace)
-        notes: list[Operation] = [settling(hook.name, each) for each in pages.settled]
+        notes: list[Operation] = [*(settling(hook.name, each) for each in pages.settled), *over]
         if pages.incidents != known.incidents:
             notes.append(incidents_row(hook.name, pages.incidents))
+        of_pools = pages_of(hook, account, pools, known.told, len(pages.incidents), now)
+        due = [page for page in of_pools if page.at <= now or probe]
+        wakes = [page.at for page in of_pools if page.at > now]
+        if not probe and (until := paused_until(pace, recovered_at, now)) is not None:
+            due, wakes = [], [until]
+        wakes += [at for at in (pages.wake_at, pools.wake_at) if at is not None]
         return Post(
-            letters=tuple(map(pager.letter, pages.messages)),
+            letters=(*map(pager.letter, pages.messages), *(self._of_pools(page, pace, now) for page in due)),
             pace=pages.pace,
             notes=tuple(notes),
-            wake_at=pages.wake_at,
+            wake_at=min(wakes, default=None),
         )
 
-    def _of_jobs(self, message: Sequence[News], pace: Pace) -> Letter:
+    def _of_jobs(self, message: Sequence[News], pools: Sequence[PoolNews], pace: Pace, now: datetime) -> Letter:
         name = self.webhook.name
+        since = min([item.wanted_at for item in message] + [item.wanted_at for item in pools])
         return Letter(
             jobs=tuple(item.job_id for item in message),
-            groups=frozenset().union(*(groups_of(item) for item in message)),
-            tried_at=tried_at((item.before for item in message), min(item.wanted_at for item in message), pace),
-            prepare=lambda: self._notice(message),
-            delivered=lambda _now: [told_row(name, item.told, item.generation) for item in message],
+            tried_at=tried_at((item.before for item in message), since, pace),
+            prepare=lambda: self._notice(message, pools, now),
+            delivered=lambda at: [
+                *(told_row(name, item.told, item.generation) for item in message),
+                *told_in_chat(name, pools, at),
+            ],
             refused=lambda attempt: [
-                refused_row(name, item.job_id, item.before, item.generation, attempt) for item in message
+                *(refused_row(name, item.job_id, item.before, item.generation, attempt) for item in message),
+                *refused_in_chat(name, pools, attempt),
             ],
         )
 
-    def _notice(self, message: Sequence[News]) -> Callable[[], Notice]:
+    def _of_pools(self, page: PoolPage, pace: Pace, now: datetime) -> Letter:
+        since = min(item.wanted_at for item in page.news)
+        return Letter(
+            jobs=(),
+            tried_at=tried_at((), since, pace),
+            prepare=lambda: partial(pool_page, self.origin, page.incident, page.mood, page.news, now),
+            before=page.opening,
+            delivered=page.delivered,
+            refused=page.refused,
+        )
+
+    def _notice(self, message: Sequence[News], pools: Sequence[PoolNews], now: datetime) -> Callable[[], Notice]:
+        if not message:
+            return lambda: with_pools(None, self.origin, pools, now)
         links = links_of(self.origin, message[0].job_id if len(message) == 1 else None)
         named = NodeNames(table=self.table, account=self.account).named(message)
-        return lambda: jobs_notice(self.account, named, links)
+        if not pools:
+            return lambda: jobs_notice(self.account, named, links)
+        return lambda: with_pools(jobs_notice(self.account, named, links), self.origin, pools, now)
 
 
 class _Pager(Struct, frozen=True, kw_only=True):

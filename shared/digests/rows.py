@@ -27,10 +27,11 @@ from shared.state.rows import (
     digests_of,
     from_row,
     incidents_key,
+    is_about_pool,
     job_key,
     to_columns,
 )
-from shared.state.telling import Attempt, Incident, Incidents, Refusal, Told
+from shared.state.telling import Attempt, Incident, Incidents, PoolTold, Refusal, Told
 from shared.webhook import Webhook
 
 
@@ -41,19 +42,33 @@ def dismiss_refusal(table: Table, account: str, row: Row) -> bool:
         StoreUnavailableError: The table gave no answer.
     """
     try:
-        told = _told_of(row, "")
+        columns = _dismissed_of_pool(row) if is_about_pool(row.key) else _dismissed(row)
     except UnreadableRowError as error:
         write_line("digest-unreadable", account=account, error=str(error))
         return False
-    if told.refusal is None or told.refusal.dismissed:
+    if columns is None:
         return False
-    said = msgspec.msgpack.encode(replace(told, refusal=replace(told.refusal, dismissed=True)))
     try:
         # Whole and by its ETag: whoever tells the webhook meanwhile, or has something new for it, comes first.
-        table.transact(account, [Replace(key=row.key, columns={**row.columns, "said": said}, etag=row.etag)])
+        table.transact(account, [Replace(key=row.key, columns=columns, etag=row.etag)])
     except RowConflictError:
         return False
     return True
+
+
+def _dismissed(row: Row) -> Mapping[str, Column] | None:
+    """The columns of a job's row once its refusal is dismissed, None when there is none that is not."""
+    told = _told_of(row, "")
+    if told.refusal is None or told.refusal.dismissed:
+        return None
+    said = msgspec.msgpack.encode(replace(told, refusal=replace(told.refusal, dismissed=True)))
+    return {**row.columns, "said": said}
+
+
+def _dismissed_of_pool(row: Row) -> Mapping[str, Column] | None:
+    """The same of a pool's row."""
+    told = from_row(row, PoolTold)
+    return None if told.refused is None or told.dismissed else to_columns(replace(told, dismissed=True))
 
 
 def told_row(webhook: str, told: Told, generation: int | None = None) -> Merge:
@@ -112,6 +127,8 @@ def read_known(
     start, end = digests_of(webhook)
     waiting: list[tuple[Row, Told]] = []
     for row in table.query(account, start, end):
+        if is_about_pool(row.key):
+            continue
         try:
             told = _told_of(row, row.key.removeprefix(start))
         except UnreadableRowError as error:

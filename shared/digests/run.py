@@ -1,4 +1,4 @@
-"""Tells chat and pager how the jobs of one account stand.
+"""Tells chat and pager how the jobs and pools of one account stand.
 
 Owns the walk of a digest and its lease. Does not own what is to be sent (`digests.letters`) or how a webhook fares
 (`delivery.health`). Of several who try, only the holder of the
@@ -25,6 +25,7 @@ from shared.delivery.waiting import Waiting
 from shared.digests.letters import Desk, Letter, Post
 from shared.digests.mutes import read_mutes
 from shared.digests.pace import HOLD, after_failing, after_sending
+from shared.digests.pools.rows import Pools, read_pools
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
 from shared.messages.events import Origin
@@ -42,6 +43,7 @@ class DigestRun:
         self._origin = origin
         self._deliveries = deliveries
         self._lock = Lock()
+        self._pools: Pools | None = None
         self._wake_at: list[datetime] = []
 
     @property
@@ -57,15 +59,22 @@ class DigestRun:
 
     def start(self) -> None:
         """Begin to tell; the run of deliveries waits for the end."""
-        for webhook in self._deliveries.deliverer.webhooks.values():
-            if webhook.enabled and format_of(webhook).tells_state:
-                self._submit(webhook)
+        deliverer = self._deliveries.deliverer
+        listening = [hook for hook in deliverer.webhooks.values() if hook.enabled and format_of(hook).tells_state]
+        if not listening:
+            return
+        try:
+            self._pools = read_pools(deliverer.table, self._origin.partition)
+        except (StoreError, UnreadableRowError) as error:
+            write_line("pools-unread", account=self._origin.account, error=str(error))
+        for webhook in listening:
+            self._submit(webhook)
 
     def _submit(self, webhook: Webhook) -> None:
         self._deliveries.submit(webhook.name, partial(self._tell, webhook), account=self._origin.account)
 
     def _tell(self, webhook: Webhook, *, probe: bool = False) -> None:
-        digest = _WebhookDigest(webhook=webhook, origin=self._origin, deliveries=self._deliveries)
+        digest = _WebhookDigest(webhook=webhook, origin=self._origin, deliveries=self._deliveries, pools=self._pools)
         try:
             if self._deliveries.is_failing(webhook.name) and not probe:
                 self._wait(digest)
@@ -95,6 +104,7 @@ class _WebhookDigest(Struct, kw_only=True):
     webhook: Webhook
     origin: Origin
     deliveries: DeliveryRun
+    pools: Pools | None = None
     row: Row | None = None
     pace: Pace = field(default_factory=Pace)
 
@@ -157,7 +167,7 @@ class _WebhookDigest(Struct, kw_only=True):
     def _look(self, now: datetime, *, probe: bool) -> Post | None:
         """Gather and decide; None when nobody waits to be told anything, which costs one query."""
         table = self._deliverer.table
-        desk = Desk(table=table, origin=self.origin, webhook=self.webhook)
+        desk = Desk(table=table, origin=self.origin, webhook=self.webhook, pools=self.pools)
         known = desk.gather(now)
         if known is None:
             return None
@@ -182,7 +192,7 @@ class _WebhookDigest(Struct, kw_only=True):
 
         # record
         if judgement.verdict is Verdict.DELIVERED:
-            self._record(letter, after_sending(self.pace, now, letter.groups))
+            self._record(letter, after_sending(self.pace, now))
         elif judgement.verdict is Verdict.DEAD:
             self._write_all(self._held(replace(self.pace, tried_at=now)), letter.refused(made[-1]))
         else:

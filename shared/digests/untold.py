@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from shared.digests.incidents import decide_pages
 from shared.digests.mutes import Mute
 from shared.digests.pace import is_refused
+from shared.digests.pools.rows import read_told_pools
 from shared.digests.rows import Owed, owed_of, read_incidents, read_known
 from shared.digests.rules import KnownToWebhook, decide
 from shared.messages.formats import format_of
@@ -26,16 +27,16 @@ LATE = timedelta(minutes=15)
 
 
 class Refused(Struct, frozen=True, kw_only=True):
-    """A job of which a webhook calls the message wrong, and what it said last."""
+    """A job or pool, by its id, of which a webhook calls the message wrong, and what it said last."""
 
     account: str
-    job_id: str
+    about: str
     attempt: Attempt
     dismissed: bool
 
 
 class Untold(Struct, frozen=True, kw_only=True):
-    """How many jobs there are news of, the oldest since when (None: no news), and which of them are refused.
+    """How many jobs there are news of, the oldest since when (None: no news), and what is refused, of pools too.
 
     Of `late` jobs the news could have been told LATE ago: no pause held them back then.
     """
@@ -62,12 +63,17 @@ def read_untold(
     """
     incidents = read_incidents(table, account, webhook)
     known = read_known(table, account, webhook.name, now, incidents, find)
+    of_pools = tuple(
+        Refused(account=account, about=one.pool_id, attempt=one.refused, dismissed=one.dismissed)
+        for one in read_told_pools(table, account, webhook.name).values()
+        if one.refused is not None
+    )
     if not known:
-        return Untold()
+        return Untold(refused=of_pools)
     row = table.get(account, pace_key(webhook.name))
     pace = replace(from_row(row, Pace) if row else Pace(), not_before=None)
     refused = tuple(
-        Refused(account=account, job_id=each.job_id, attempt=refusal.attempt, dismissed=refusal.dismissed)
+        Refused(account=account, about=each.job_id, attempt=refusal.attempt, dismissed=refusal.dismissed)
         for each in known
         if (refusal := each.told.refusal) is not None
         and owed_of(webhook, account, each, incidents, now) is not Owed.NOTHING
@@ -75,7 +81,7 @@ def read_untold(
     )
     owed, before = (_wanted(webhook, account, known, incidents, pace, mutes, at) for at in (now, now - LATE))
     late = sum(wanted_at <= now - LATE for job_id, wanted_at in before.items() if job_id in owed)
-    return Untold(jobs=len(owed), late=late, since=min(owed.values(), default=None), refused=refused)
+    return Untold(jobs=len(owed), late=late, since=min(owed.values(), default=None), refused=(*refused, *of_pools))
 
 
 def _wanted(

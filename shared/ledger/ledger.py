@@ -26,7 +26,6 @@ from shared.ledger.owed import OwedEvent, new_delivery, recipients
 from shared.ledger.slice import Slice
 from shared.messages.events import Event
 from shared.messages.formats import format_of
-from shared.patterns import matches_any
 from shared.ports import MAX_ROWS, Column, Delete, Insert, Merge, Operation, Put, Replace, Row, Table
 from shared.reprs import repr_without
 from shared.state.jobs import Cycle, JobHead
@@ -235,8 +234,8 @@ class Ledger(Struct, frozen=True, kw_only=True):
 
     def _wanted(self, head: JobHead, now: datetime) -> Iterable[Operation]:
         for webhook in self.webhooks:
-            of_interest = matches_any(webhook.jobs, head.job_id) and matches_any(webhook.accounts, self.account)
-            if webhook.enabled and format_of(webhook).tells_state and of_interest:
+            of_interest = webhook.is_about(job_id=head.job_id, account=self.account, pools=head.pools)
+            if webhook.enabled and of_interest and format_of(webhook).tells_state:
                 yield Merge(
                     key=digest_key(webhook.name, head.job_id),
                     columns={"v": SCHEMA_VERSION, "wanted": head.generation, "wantedAt": now},

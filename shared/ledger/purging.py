@@ -14,7 +14,16 @@ from shared.errors import RowConflictError, UnreadableRowError
 from shared.journal import write_line
 from shared.ports import MAX_ROWS, Clock, Delete, Row, Table
 from shared.state.pools import REMEMBERED_FOR
-from shared.state.rows import OWN, check_version, from_row, range_of, unpack_record, webhook_of_digest
+from shared.state.rows import (
+    OWN,
+    check_version,
+    from_row,
+    is_about_pool,
+    pool_key,
+    range_of,
+    unpack_record,
+    webhook_of_digest,
+)
 from shared.state.telling import Delivery, DeliveryState
 
 _ENDED = (DeliveryState.DONE, DeliveryState.DEAD)
@@ -49,14 +58,25 @@ class Purger(Struct, frozen=True, kw_only=True):
                 dropped += self._drop(partition, (row for row in rows if _ended_before(row, oldest)))
             rows = self.table.query(partition, *range_of("event"))
             dropped += self._drop(partition, (row for row in rows if _recorded_before(row, oldest)))
-            rows = self.table.query(partition, *range_of("pool"))
-            dropped += self._drop(partition, (row for row in rows if _is_over(row, self.clock() - REMEMBERED_FOR)))
             rows = self.table.query(partition, *range_of("digest"))
             dropped += self._drop(partition, (row for row in rows if self._is_of_nobody(row)))
+            dropped += self._drop(partition, self._pools_over(partition))
         rows = self.table.query(OWN, *range_of("webhook"))
         dropped += self._drop(OWN, (row for row in rows if self._is_gone(row)))
         write_line("purge", rows=dropped)
         return dropped
+
+    def _pools_over(self, partition: str) -> Iterator[Row]:
+        """Records of pools that nobody needs any more: not as long as somebody was told of one, and not of its end."""
+        owed = {
+            row.key.rpartition("|")[2]
+            for row in self.table.query(partition, *range_of("digest"))
+            if row.key.count("|") > 1 and is_about_pool(row.key)
+        }
+        oldest = self.clock() - REMEMBERED_FOR
+        for row in self.table.query(partition, *range_of("pool")):
+            if row.key.removeprefix(pool_key("")) not in owed and _is_over(row, oldest):
+                yield row
 
     def _is_of_nobody(self, row: Row) -> bool:
         return webhook_of_digest(row.key) not in self.digest_webhooks and _is_readable(row)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct, field
 
 from shared.batch.model import BatchJob
+from shared.batch.outcomes import is_active
 from shared.digests.rows import is_owed
 from shared.errors import RowConflictError, StoreError, StoreUnavailableError, UnreadableRowError
 from shared.journal import write_line
@@ -24,7 +25,6 @@ from shared.polling.job_rules import (
     close,
     fail,
     first_sight,
-    is_active,
     is_same_incarnation,
     replacing,
     stop_listing,

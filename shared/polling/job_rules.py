@@ -36,11 +36,6 @@ class Decision(Struct, frozen=True, kw_only=True):
     events: tuple[Event, ...] = ()
 
 
-def is_active(state: str | None) -> bool:
-    """Whether the job's tasks may run."""
-    return (state or "").lower() == "active"
-
-
 def is_ending(state: str | None) -> bool:
     """Whether release tasks run now and the job may be gone soon."""
     return (state or "").lower() in _ENDING

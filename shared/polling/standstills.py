@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.batch.model import BatchJob
+from shared.batch.outcomes import is_active
 from shared.batch.wire import state_filter
 from shared.errors import (
     BatchError,
@@ -29,7 +30,7 @@ from shared.moments import as_utc
 from shared.patterns import JobPatterns
 from shared.polling.cycle_rules import KnownJob
 from shared.polling.heads import MayWait, pools_of
-from shared.polling.job_rules import is_active, turn_standstill, with_facts
+from shared.polling.job_rules import turn_standstill, with_facts
 from shared.polling.nodes import NodeWatcher
 from shared.polling.standing_nodes import Departures, SlowPreparations
 from shared.polling.watching import Progress

@@ -108,7 +108,7 @@ def decide_nodes(
         if end is None:
             nodes[key] = replace(known, missing_since=known.missing_since or now)
             continue
-        nodes[key] = replace(known, missing_since=None, ended_at=now)
+        nodes[key] = replace(known, missing_since=None, ended_at=now, left=end is not NodeEnd.RECOVERED)
         if known.event_id is not None:
             over.append(NodeChange(known=nodes[key], end=end))
     return replace(record, nodes=nodes, unwatched_since=None), (*failed, *over)

@@ -14,22 +14,36 @@ from shared.state.pools import PoolRecord
 
 LASTS = timedelta(minutes=30)
 """How long two nodes, or all of fewer, must be unable: one by one they may be replaced before."""
+_SOME, _MANY = 2, 3
+"""So many nodes are trouble if they last, and so many at once: if they are a tenth of the pool."""
 
 
 def in_trouble_since(record: PoolRecord | None, by_state: Mapping[str, int], now: datetime) -> datetime | None:
     """Since when the pool is in trouble, None when it is not; `by_state` counts its nodes."""
     broken = sorted(as_utc(node.counts_from) for node in (record.open if record is not None else ()))
-    standing = standing_of(by_state)
-    # What is away is as if absent.
-    size = max(len(broken), sum(by_state.values()) - standing.away)
+    size = size_of(len(broken), by_state)
     is_a_tenth = len(broken) * 10 >= size
-    if len(broken) >= 3 and is_a_tenth:
-        return broken[2]
-    if len(broken) >= 2 and is_a_tenth and now - broken[1] >= LASTS:
-        return broken[1] + LASTS
+    if len(broken) >= _MANY and is_a_tenth:
+        return broken[_MANY - 1]
+    if len(broken) >= _SOME and is_a_tenth and now - broken[_SOME - 1] >= LASTS:
+        return broken[_SOME - 1] + LASTS
     if broken and len(broken) == size and now - broken[-1] >= LASTS:
         return broken[-1] + LASTS
     return None
+
+
+def is_calm(record: PoolRecord | None, by_state: Mapping[str, int]) -> bool:
+    """Whether so few nodes can't work that time alone brings no trouble: what comes and goes is not over each time."""
+    broken = len(record.open) if record is not None else 0
+    size = size_of(broken, by_state)
+    if not broken:
+        return True
+    return broken < size and (broken < _SOME or broken * 10 < size)
+
+
+def size_of(broken: int, by_state: Mapping[str, int]) -> int:
+    """How many nodes a pool has, of which so many can't work: what is away is as if absent."""
+    return max(broken, sum(by_state.values()) - standing_of(by_state).away)
 
 
 def causes_of(record: PoolRecord | None) -> list[tuple[str, str, int]]:

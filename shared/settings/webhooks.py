@@ -111,8 +111,6 @@ class _Object(Struct, frozen=True, kw_only=True):
         key = self._key(kind, address)
         waits_for = self.reader.waits_for(*self._named_settings())
         content_type = self._content_type(kind)
-        if kind.tells_state and filters["pools"] != EVERYTHING:
-            self._refuse("pools", f"can't filter {kind.name}, which tells the state of whole jobs", "leave it out")
         if len(self.reader.problems) > problems_before:
             return None
         url = address.url if address else ""

@@ -40,7 +40,7 @@ class UnableNode(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
     `since` is since when it is in the state that was a fault, None where Batch does not say, `counts_from` from when on
     that was a fault. `occurrence_id` identifies it in events; `event_id` is the event that told it, None for one that
     was no news when the pool was first seen. `missing_since` is when a listing first left it out, None while it is
-    there; `ended_at` when it was over, None while it is not.
+    there; `ended_at` when it was over, None while it is not, and `left` says that it had not become able then.
     """
 
     node_id: str
@@ -53,6 +53,7 @@ class UnableNode(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
     event_id: str | None = None
     missing_since: datetime | None = None
     ended_at: datetime | None = None
+    left: bool = False
 
 
 class PoolRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -29,6 +29,7 @@ END = "}"
 """Sorts directly after the separator: `job}` ends the range of the keys that begin with `job|`."""
 
 _PIECE = 64 * 1024
+_OF_POOL = "pool|"
 _BY_REQUEST_BEFORE = "switched off by request"
 """What rows from before `by_request` say of a webhook that a person has switched off."""
 _T = TypeVar("_T", bound=Struct)
@@ -69,6 +70,21 @@ def deliveries_of(state: DeliveryState, webhook: str) -> tuple[str, str]:
 def digest_key(webhook: str, job_id: str) -> str:
     """The row key of what a chat or pager webhook is owed about one job."""
     return f"digest|{webhook}|{job_id.lower()}"
+
+
+def pool_digest_key(webhook: str, pool_id: str) -> str:
+    """The row key of what a chat or pager webhook was told about a pool; no job's id has a `|`."""
+    return digest_key(webhook, f"{_OF_POOL}{pool_id}")
+
+
+def pool_digests_of(webhook: str) -> tuple[str, str]:
+    """Start and end of the keys of what a chat or pager webhook was told about pools."""
+    return range_of(f"{pace_key(webhook)}|{_OF_POOL.removesuffix('|')}")
+
+
+def is_about_pool(key: str) -> bool:
+    """Whether a row among `digests_of` is one of `pool_digest_key`."""
+    return key.split("|", 2)[2].startswith(_OF_POOL)
 
 
 def pace_key(webhook: str) -> str:

@@ -157,16 +157,33 @@ class Pace(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How fast a chat or pager webhook may be told of one account, and who is telling it.
 
     `held_since` is when the oldest news that waits came, None when none does. `step` counts the messages since the last
-    quiet hour, the last sent at `sent_at`, and `groups` says when each pool and cause was last told. After `tries`
-    failed attempts, the last at `tried_at`, none is made before `not_before`, unless the webhook has recovered since.
+    quiet hour, the last sent at `sent_at`. After `tries` failed attempts, the last at `tried_at`, none is made before
+    `not_before`, unless the webhook has recovered since.
     """
 
     lease: str = ""
     leased_until: datetime | None = None
     held_since: datetime | None = None
     sent_at: datetime | None = None
-    groups: dict[str, datetime] = {}
     step: int = 0
     tries: int = 0
     tried_at: datetime | None = None
     not_before: datetime | None = None
+
+
+class PoolTold(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a chat or pager webhook was told about a pool in trouble; the row is there until it was told the end.
+
+    `since` is when that trouble began, `nodes` how many could not work as it knows, told at `at`: None while it was not
+    told. `incident` is a pager's, as its key was sent, and `mood` how bad it was called; empty for chat. `refused` is
+    the attempt at which it called the message wrong, None if it did not.
+    """
+
+    pool_id: str
+    since: datetime
+    nodes: int = 0
+    at: datetime | None = None
+    incident: str = ""
+    mood: str = ""
+    refused: Attempt | None = None
+    dismissed: bool = False

@@ -128,7 +128,7 @@ def _stale(deployment: Deployment) -> None:
                 "preparation failed on 3 nodes of 1 job",
                 "webhook ops is failing, it has taken nothing since 2026-11-01 12:00 UTC: status 500. "
                 + advice_on(None, 500)
-                + " 6 messages wait, the oldest since 2026-11-01 12:00 UTC",
+                + " 15 messages wait, the oldest since 2026-11-01 12:00 UTC",
             ],
             id="webhook failing",
         ),
@@ -510,7 +510,7 @@ def test_a_message_that_chat_calls_wrong() -> None:
     deployment.poll()
     deployment.batch.add(a_job(), a_node(preparation=a_run()))
     (reason,) = [one for one in deployment.ask(Routes.summary).body["reasons"] if "chat" in one]
-    assert "webhook chat calls the message about 1 job wrong" in reason
+    assert "webhook chat calls the message about 1 job or pool wrong" in reason
     assert "status 400: the receiver calls the message wrong: invalid_blocks" in reason
     deployment.ask(lambda routes, asked: routes.events.dismiss_deliveries(asked), body={})
     assert not [one for one in deployment.ask(Routes.summary).body["reasons"] if "chat" in one]

@@ -67,6 +67,14 @@ def test_every_member_of_a_webhook() -> None:
     )
 
 
+def test_every_format_can_be_filtered_by_pool() -> None:
+    """Chat and pager take a filter by pool as the others do."""
+    assert [each.pools for each in accepted({**SLACK, "pools": ["gpu?"]}, {**PAGER, "pools": ["cpu"]})] == [
+        ("gpu?",),
+        ("cpu",),
+    ]
+
+
 def test_members_that_name_other_settings() -> None:
     """Addresses, secrets and keys may lie in app settings of their own."""
     webhooks = accepted(

@@ -182,10 +182,9 @@ TROUBLE = Story(
     name="trouble",
     chats=True,
     chapters=(
-        Chapter(name="begins", after=timedelta(0), happen=nothing, denied=1, breaks=frozenset()),
         Chapter(
             name="ends while chat is told of it",
-            after=timedelta(minutes=2),
+            after=timedelta(0),
             happen=nothing,
             denied=1,
             meanwhile=cycle,

@@ -11,10 +11,9 @@ from datetime import datetime
 from typing import Any
 
 PHASES = ("preparation", "release")
+_OF_POOLS = re.compile(r":(pool\||further-pools)|[Nn]odes|only node|[Tt]he start task|[Nn]o watched job|[Pp]ools? ")
 _NEWLY = re.compile(r"(\d+) newly failed")
 _HELD_UP = re.compile(r"[1-9]\d* of \d+ nodes (are|were)( still)? held up")
-_WHY = re.compile(r"Why (\w+) failed")
-_ON_NODES = re.compile(r" on \d+ nodes?")
 _EVENT_KEYS = ("prepwatch:account:", "prepwatch:webhook:", "prepwatch:ping:")
 _DETAILS = {
     "preparation": "Preparation",
@@ -48,21 +47,9 @@ class Part:
         return self.title.endswith(": resolved") or "Why" in dict(self.facts)
 
     @property
-    def about(self) -> frozenset[tuple[str, ...]]:
-        """The pools and causes that it names: pool, phase, and what was said, however many nodes it is on."""
-        pool = dict(self.facts).get("Job", "").partition("pool ")[2].partition(" on ")[0]
-        causes = [(found[1], _ON_NODES.sub("", said)) for name, said in self.facts if (found := _WHY.match(name))]
-        return frozenset((pool, *cause) for cause in causes)
-
-    @property
     def vanished(self) -> bool:
         """Whether it says that the job is not there any more."""
         return "vanished" in self.title
-
-    @property
-    def stuck(self) -> bool:
-        """Whether it says that none of the job's tasks can run, whatever else it is named after."""
-        return "stuck" in self.title or "Stuck" in dict(self.facts)
 
     @property
     def tells_of_failures(self) -> bool:
@@ -104,6 +91,14 @@ class Hearing:
         """The type of the event that it tells by itself, None for how jobs stand and for the end of an incident."""
         title = self.parts[0].title if self.parts else ""
         return title.removeprefix("prepwatch.") if title.startswith("prepwatch.") else None
+
+    @property
+    def tells_of_pools(self) -> bool:
+        """Whether it tells how the nodes of pools are."""
+        return (
+            _OF_POOLS.search(self.incident or " ".join([self.headline, *(part.title for part in self.parts)]))
+            is not None
+        )
 
     @property
     def about_jobs(self) -> bool:
@@ -166,7 +161,8 @@ def _page(document: Mapping[str, Any]) -> Hearing:
     if key.startswith(_EVENT_KEYS):
         part = Part(title=f"prepwatch.{payload['class']}", facts=tuple(_details(details)))
         return Hearing(headline=summary, parts=(part,), incident=key)
-    jobs = [str(line).rpartition(": ")[0] for line in details["jobs"]]
+    # Of a pool's incident they are named as those that use it.
+    jobs = [str(line).rpartition(": ")[0] for line in details["jobs"] if ": " in str(line)]
     return Hearing(headline=summary, parts=tuple(Part(title=f"{job}: {summary}") for job in jobs), incident=key)
 
 

@@ -93,11 +93,13 @@ def words_of(occurrence: Occurrence) -> str:
 
 
 def told_in(operations: Sequence[Operation]) -> dict[str, list[str]]:
-    """The jobs that a transaction records as told, by webhook."""
+    """The jobs that a transaction records as told, by webhook; none of one that is told of pools alone."""
     told: dict[str, list[str]] = {}
     for operation in operations:
         kind, _, rest = operation.key.partition("|")
-        if kind == "digest" and isinstance(operation, Merge) and _is_said(operation):
+        if kind == "digest" and rest.partition("|")[2].startswith("pool|"):
+            told.setdefault(rest.partition("|")[0], [])
+        elif kind == "digest" and isinstance(operation, Merge) and _is_said(operation):
             webhook, _, job = rest.partition("|")
             told.setdefault(webhook, []).append(job)
     return told

@@ -9,11 +9,11 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from shared.batch.outcomes import is_active
 from shared.batch.pools import ComputeNode
 from shared.messages.sentences import counted
 from shared.moments import as_utc
 from shared.patterns import JobPatterns
-from shared.polling.job_rules import is_active
 from shared.pools.states import standing_of
 from shared.pools.trouble import causes_of, in_trouble_since
 from shared.pools.unable import UnableReason, unable_of

@@ -182,7 +182,7 @@ TestAnyOrder.settings = settings(
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    ["delivered_before_it_was_accepted", "mute_never_ends"],
+    ["delivered_before_it_was_accepted", "told_before_it_is_sent"],
 )
 def test_the_machine_finds_a_defect(name: str) -> None:
     """The machine fails when the app is wrong."""

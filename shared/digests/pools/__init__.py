@@ -1,0 +1,1 @@
+"""What are chat and pager told about pools?"""

@@ -1,0 +1,230 @@
+"""What people are told in chat and by pager of pools whose nodes can't work.
+
+Owns these words. Does not own what is news (`digests.pools.rules`) or what a message is made of (`messages.notices`).
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from shared.batch.advice import advice
+from shared.batch.causes import EXIT_CODE
+from shared.digests.pools.rules import PoolNews, PoolNewsKind, PoolState
+from shared.digests.wording import place
+from shared.messages.commands import Pool, download_file, remove_nodes
+from shared.messages.events import Origin, links_of
+from shared.messages.notices import TITLE_BYTES, VALUE_BYTES, Mood, Notice, Section, fact
+from shared.messages.sentences import clock_time, counted, lasted, since_when
+from shared.moments import time_text
+from shared.pools.trouble import causes_of
+from shared.pools.unable import UnableReason
+from shared.redaction import one_line
+from shared.state.pools import UnableNode
+
+PAGED_NODES = 100
+"""So many node ids stand in a pager's details."""
+SHOWN_JOBS = 100
+_SHOWN_CAUSES = 3
+_SHOWN_SECTIONS = 20
+_REMOVED_AT_ONCE = 20
+"""Nodes of a command that people can still look over."""
+_STDERR = "startup/stderr.txt"
+
+_WORDS: Mapping[str, str] = {
+    UnableReason.START_TASK_FAILED: "The start task failed on {nodes}",
+    UnableReason.START_TASK_SLOW: "The start task does not end on {nodes}",
+    UnableReason.NODE_ERROR: "Batch shows errors on {nodes}",
+    UnableReason.UNUSABLE: "Batch can't use {nodes}",
+    UnableReason.UNKNOWN: "Batch has lost contact with {nodes}",
+    UnableReason.NOT_READY: "The start of {nodes} does not end",
+}
+_MIXED = "{nodes} can't work"
+_DO: Mapping[str, str] = {
+    UnableReason.START_TASK_FAILED: "Read what the start task printed, and mend that; then reboot the nodes, which "
+    "runs it again, or remove them.",
+    UnableReason.START_TASK_SLOW: "Read what the start task printed: it has no time limit of its own. Mend what it "
+    "waits for; then reboot the nodes.",
+    UnableReason.NODE_ERROR: "Mend what the error names, then remove the nodes: Batch does not mend these by itself.",
+    UnableReason.UNUSABLE: "Batch goes on trying to reach them. If it is all nodes, look at the pool's network; if it "
+    "is a few, remove them.",
+    UnableReason.UNKNOWN: "Batch goes on trying to reach them. If it is all nodes, look at the pool's network; if it "
+    "is a few, remove them.",
+    UnableReason.NOT_READY: "Look at the nodes in the portal; remove those that do not come.",
+}
+_BY_START_TASK = frozenset({UnableReason.START_TASK_FAILED.value, UnableReason.START_TASK_SLOW.value})
+
+
+def with_pools(notice: Notice | None, origin: Origin, news: Sequence[PoolNews], now: datetime) -> Notice:
+    """The notice about jobs (None: there is nothing of jobs) with what there is to tell of pools after it."""
+    shown = news[: _SHOWN_SECTIONS - len(notice.sections) if notice is not None else _SHOWN_SECTIONS]
+    account = origin.partition
+    heading = _heading(account, news, now)
+    about_pools = Notice(
+        heading=one_line(heading, limit=TITLE_BYTES),
+        mood=_worst(news),
+        subject=f"pool:{account}:{news[0].pool.pool_id.lower()}",
+        over=all(item.ends for item in news),
+        account=account,
+        about=news[0].pool.pool_id if len(news) == 1 else "pools",
+        since=min((item.since for item in news if not item.ends), default=None),
+        sections=tuple(_section(account, item, now, whole=len(news) == 1) for item in shown),
+        left_out=len(news) - len(shown),
+        dashboard=links_of(origin, None).get("dashboard"),
+        kind="node.recovered" if all(item.ends for item in news) else "node.failed",
+    )
+    if notice is None:
+        return about_pools
+    return replace(
+        notice,
+        heading=one_line(f"{notice.heading}; {heading[:1].lower()}{heading[1:]}", limit=TITLE_BYTES),
+        mood=min(notice.mood, about_pools.mood, key=list(Mood).index),
+        sections=(*notice.sections, *about_pools.sections),
+        left_out=notice.left_out + about_pools.left_out,
+    )
+
+
+def pool_page(origin: Origin, key: str, mood: Mood, news: Sequence[PoolNews], now: datetime) -> Notice:
+    """The notice that opens the incident of this key or brings it up to date, or that ends it."""
+    account, lead = origin.partition, news[0]
+    pools = [item.pool.pool_id for item in news]
+    ends = all(item.ends for item in news)
+    heading = f"{_heading(account, news, now)}, since {clock_time(lead.since, now)}"
+    return Notice(
+        heading="Over" if ends else one_line(heading, limit=TITLE_BYTES),
+        mood=mood,
+        subject=key,
+        incident=key,
+        over=ends,
+        account=account,
+        about=pools[0] if len(pools) == 1 else account,
+        since=min(item.since for item in news),
+        dashboard=links_of(origin, None).get("dashboard"),
+        kind="over" if ends else "node.failed",
+        details={} if ends else _details(account, news),
+    )
+
+
+def _details(account: str, news: Sequence[PoolNews]) -> dict[str, object]:
+    """What a pager's rules and people can read, under the keys that every incident has."""
+    causes = [cause for item in news for cause in causes_of(item.pool.record)]
+    nodes = [node for item in news for node in _open(item.pool)]
+    jobs = sorted({job for item in news for job in item.pool.jobs}, key=str.lower)
+    details = {
+        "why": [_cause_words(*cause) for cause in causes][:_SHOWN_CAUSES],
+        "since": time_text(min(item.since for item in news)),
+        "do": [*dict.fromkeys(what for item in news for what in _remedies(item.pool))][:_SHOWN_CAUSES],
+        "command": list(_commands(account, news[0].pool)),
+        "account": account,
+        "pool": [item.pool.pool_id for item in news],
+        "code": [*dict.fromkeys(code for code, _, _ in causes)][:_SHOWN_CAUSES],
+        "jobs": jobs[:SHOWN_JOBS],
+        "moreJobs": max(0, len(jobs) - SHOWN_JOBS) or None,
+        "nodes": len(nodes),
+        "nodeIds": [node.node_id for node in nodes][:PAGED_NODES],
+    }
+    return {name: value for name, value in details.items() if value is not None and (value != [] or name == "jobs")}
+
+
+def _heading(account: str, news: Sequence[PoolNews], now: datetime) -> str:
+    if len(news) == 1:
+        return _title(account, news[0], now)
+    words = {
+        "{pools} with nodes that can't work": sum(not item.ends for item in news),
+        "{pools} whose nodes work again": sum(item.kind is PoolNewsKind.MENDED for item in news),
+        "{pools} whose broken nodes have left": sum(item.kind is PoolNewsKind.LEFT for item in news),
+    }
+    return ", ".join(text.format(pools=counted(number, "pool")) for text, number in words.items() if number)
+
+
+def _title(account: str, item: PoolNews, now: datetime) -> str:
+    where = place(account, item.pool.pool_id)
+    if item.kind is PoolNewsKind.MENDED:
+        return f"Nodes of {where} work again after {lasted(now - item.since)}"
+    if item.kind is PoolNewsKind.LEFT:
+        gone = item.pool.record is None or not item.pool.record.open
+        return f"The nodes that could not work have left {where}" if gone else f"No watched job uses {where} any more"
+    words = _WORDS.get(_reason(item.pool), _MIXED)
+    return words.format(nodes=f"{_of_size(item.pool)} of {where}")
+
+
+def _of_size(pool: PoolState) -> str:
+    """How many nodes of how many: `12 of 40 nodes`, `all 12 nodes`, `the only node`."""
+    if pool.broken < pool.size:
+        return f"{pool.broken} of {counted(pool.size, 'node')}"
+    return "the only node" if pool.size == 1 else f"all {pool.size} nodes"
+
+
+def _section(account: str, item: PoolNews, now: datetime, *, whole: bool) -> Section:
+    pool = item.pool
+    title = one_line(_title(account, item, now), limit=TITLE_BYTES)
+    if item.ends:
+        return Section(title=title, facts=(("Since", since_when(item.since, now)), *_left_facts(item)))
+    facts = [fact("Cause", _cause_words(*cause)) for cause in causes_of(pool.record)[:_SHOWN_CAUSES]]
+    facts.append(("Since", since_when(item.since, now)))
+    facts.append(("So", _effect(pool)))
+    facts += [("What to do", what) for what in _remedies(pool)[:1]]
+    return Section(title=title, facts=tuple(facts), commands=_commands(account, pool) if whole else ())
+
+
+def _left_facts(item: PoolNews) -> list[tuple[str, str]]:
+    if item.kind is PoolNewsKind.LEFT:
+        return [("Mended", "nothing; the next nodes will show")]
+    return [("Left", f"{counted(item.pool.broken, 'node')} can't work still")] if item.pool.broken else []
+
+
+def _effect(pool: PoolState) -> str:
+    works, jobs, still = pool.size - pool.broken, len(pool.jobs), len(pool.standing & pool.jobs)
+    if not jobs:
+        uses = "no active job uses the pool"
+    elif not still:
+        uses = f"{counted(jobs, 'job')} {'uses' if jobs == 1 else 'use'} the pool, none of them stands still by it"
+    else:
+        uses = f"{still} of {counted(jobs, 'job')} that use the pool {'stands' if still == 1 else 'stand'} still"
+    others = f"the other {counted(works, 'node')} can take tasks; " if works else ""
+    return f"{others}{uses}"
+
+
+def _remedies(pool: PoolState) -> list[str]:
+    """What to do: by the reason that most nodes have, and by what Batch says of the cause."""
+    reason = _reason(pool) or _most(pool)
+    by_code = [what for code, _, _ in causes_of(pool.record) if code != EXIT_CODE and (what := advice(code))]
+    return [_DO[reason], *by_code] if reason in _DO else by_code
+
+
+def _commands(account: str, pool: PoolState) -> tuple[str, ...]:
+    nodes, reason = _open(pool), _most(pool)
+    where = Pool(account=account, pool_id=pool.pool_id)
+    if not nodes:
+        return ()
+    if reason in _BY_START_TASK:
+        node = next(node for node in nodes if node.reason == reason)
+        return (download_file(where, node.node_id, _STDERR),)
+    return (remove_nodes(where, [node.node_id for node in nodes]),) if len(nodes) <= _REMOVED_AT_ONCE else ()
+
+
+def _reason(pool: PoolState) -> str:
+    """Why the nodes can't work, empty when not all of them have the same reason."""
+    reasons = {node.reason for node in _open(pool)}
+    return reasons.pop() if len(reasons) == 1 else ""
+
+
+def _most(pool: PoolState) -> str:
+    reasons = Counter(node.reason for node in _open(pool)).most_common(1)
+    return reasons[0][0] if reasons else ""
+
+
+def _open(pool: PoolState) -> Sequence[UnableNode]:
+    """The nodes that can't work, the newest first."""
+    found = pool.record.open if pool.record is not None else ()
+    return sorted(found, key=lambda node: (node.counts_from, node.node_id), reverse=True)
+
+
+def _cause_words(code: str, message: str, nodes: int) -> str:
+    where = f"{code} on {counted(nodes, 'node')}"
+    return one_line(f"{where}: {message}" if message else where, limit=VALUE_BYTES)
+
+
+def _worst(news: Sequence[PoolNews]) -> Mood:
+    return min((item.mood for item in news), key=list(Mood).index)

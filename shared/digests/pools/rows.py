@@ -1,0 +1,115 @@
+"""What lies in the table about pools in trouble and about who was told of them, and how it is read.
+
+Owns the row of what a chat or pager webhook was told of a pool, which whoever holds the webhook's digest lease writes.
+Does not own what is news (`digests.pools.rules`).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from shared.batch.outcomes import is_active
+from shared.digests.pools.rules import PoolState, has_changed
+from shared.errors import UnreadableRowError
+from shared.journal import write_line
+from shared.ports import Delete, Put, Table
+from shared.state.jobs import Cycle
+from shared.state.pools import PoolMemory, PoolRecord, StandstillReason
+from shared.state.rows import (
+    CYCLE,
+    from_row,
+    pool_digest_key,
+    pool_digests_of,
+    pool_key,
+    range_of,
+    read_head,
+    to_columns,
+    unpack_record,
+)
+from shared.state.telling import PoolTold
+
+_BY_NODES = frozenset({StandstillReason.START_TASK_FAILED, StandstillReason.NODES_UNABLE})
+Pools = Mapping[str, PoolState | None]
+"""Pools by lower-case id; None is one of which nobody can tell how it is."""
+
+
+def read_pools(table: Table, account: str) -> Pools:
+    """The pools of an account with nodes that can't work, or could not lately, without the jobs that use them.
+
+    Raises:
+        StoreUnavailableError: The table gave no answer.
+        UnreadableRowError: Nobody can tell how many nodes the pools have.
+    """
+    records: dict[str, PoolRecord | None] = {}
+    for row in table.query(account, *range_of("pool")):
+        key = row.key.removeprefix(pool_key(""))
+        try:
+            records[key] = unpack_record(row)
+        except UnreadableRowError as error:
+            write_line("pool-unreadable", account=account, error=str(error))
+            records[key] = None
+    cycle = table.get(account, CYCLE) if records else None
+    counted = from_row(cycle, Cycle).pools if cycle is not None else {}
+    return {key: _state(record, counted.get(key)) if record else None for key, record in records.items()}
+
+
+def _state(record: PoolRecord, memory: PoolMemory | None) -> PoolState:
+    memory = memory or PoolMemory(pool_id=record.pool_id)
+    return PoolState(
+        pool_id=record.pool_id, record=record, by_state=memory.by_state, none_able_since=memory.none_able_since
+    )
+
+
+def read_told_pools(table: Table, account: str, webhook: str) -> dict[str, PoolTold]:
+    """What a webhook was told of pools and is owed the end of, by lower-case id; what can't be read is left out.
+
+    Raises:
+        StoreUnavailableError: The table gave no answer.
+    """
+    told: dict[str, PoolTold] = {}
+    for row in table.query(account, *pool_digests_of(webhook)):
+        try:
+            one = from_row(row, PoolTold)
+        except UnreadableRowError as error:
+            write_line("digest-unreadable", account=account, error=str(error))
+            continue
+        told[one.pool_id.lower()] = one
+    return told
+
+
+def with_jobs(table: Table, account: str, pools: Pools, told: Mapping[str, PoolTold], now: datetime) -> list[PoolState]:
+    """Those pools of which somebody who was told so much may have to be told, with the jobs that use them.
+
+    Raises:
+        StoreUnavailableError: The table gave no answer.
+    """
+    every = {**{key: PoolState(pool_id=one.pool_id, record=None) for key, one in told.items()}, **pools}
+    changed = {
+        key: pool
+        for key, pool in every.items()
+        if pool is not None and has_changed(pool, told.get(key), now) is not None
+    }
+    if not changed:
+        return []
+    jobs, standing = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
+    for row in table.query(account, *range_of("job")):
+        head = read_head(row, now)
+        if is_active(head.state) and head.pool_id is not None:
+            jobs[head.pool_id.lower()].add(head.job_id)
+        if head.stuck is not None and head.stuck.confirmed and head.stuck.reason in _BY_NODES:
+            standing[head.stuck.pool_id.lower()].add(head.job_id)
+    return [
+        replace(pool, jobs=frozenset(jobs[key]), standing=frozenset(standing[key])) for key, pool in changed.items()
+    ]
+
+
+def told_of_pool(webhook: str, told: PoolTold) -> Put:
+    """The operation that records what a webhook was told of a pool."""
+    return Put(key=pool_digest_key(webhook, told.pool_id), columns=to_columns(told))
+
+
+def forget_pools(webhook: str, told: Iterable[PoolTold]) -> list[Delete]:
+    """The operations that record that a webhook knows that these are over."""
+    return [Delete(key=pool_digest_key(webhook, one.pool_id)) for one in told]

@@ -1,0 +1,232 @@
+"""What chat and pager are to be told about pools whose nodes can't work, and when.
+
+Owns what is news to a webhook that was last told so much. Does not own when a pool is in trouble (`pools.trouble`), the
+words (`digests.pools.notices`) or the pauses (`digests.pace`). Pure.
+
+    in trouble --a standstill says it, or will--> nothing
+        | no
+    never told --> told        twice as many nodes as told --> told again
+        |
+    calm again --some became able: ten minutes; all have only left: an hour--> its end
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from msgspec import Struct
+
+from shared.digests.concerns import pool_name
+from shared.digests.incidents import ENDS_AFTER, MAX_OPEN
+from shared.digests.membership import LEFT_AFTER
+from shared.digests.mutes import Mute, muted_until
+from shared.messages.events import EventType
+from shared.messages.ids import incident_key
+from shared.messages.notices import Mood
+from shared.moments import as_utc
+from shared.pools.trouble import in_trouble_since, is_calm, size_of
+from shared.state.pools import PoolRecord
+from shared.state.telling import PoolTold
+from shared.webhook import Webhook
+
+STANDSTILL_FIRST = timedelta(minutes=10)
+"""So long the tasks that wait for a pool without any able node are given to be told as a standstill."""
+_FURTHER = "further-pools"
+_GROWS = 2
+
+
+class PoolState(Struct, frozen=True, kw_only=True):
+    """A pool with nodes that can't work, or could not lately: its `record`, and its nodes by state.
+
+    `none_able_since` is None while some node is able; `jobs` are the active jobs that use the pool, and `standing` the
+    jobs that stand still because of its nodes. `record` is None when nothing is known any more.
+    """
+
+    pool_id: str
+    record: PoolRecord | None
+    by_state: Mapping[str, int] = {}
+    none_able_since: datetime | None = None
+    jobs: frozenset[str] = frozenset()
+    standing: frozenset[str] = frozenset()
+
+    @property
+    def broken(self) -> int:
+        """How many nodes can't work."""
+        return len(self.record.open) if self.record is not None else 0
+
+    @property
+    def size(self) -> int:
+        """How many nodes the pool has."""
+        return size_of(self.broken, self.by_state)
+
+
+class PoolNewsKind(StrEnum):
+    """Why a webhook is told about a pool."""
+
+    TROUBLE = "trouble"
+    MENDED = "mended"
+    LEFT = "left"
+    """Its nodes were removed, or no job uses it any more: nothing became able."""
+
+
+class PoolNews(Struct, frozen=True, kw_only=True):
+    """What a webhook does not know about a pool; `told` is what it was told before, None for nothing.
+
+    `since` is when the trouble began, and `wanted_at` since when there is something to tell.
+    """
+
+    kind: PoolNewsKind
+    pool: PoolState
+    told: PoolTold | None
+    since: datetime
+    wanted_at: datetime
+
+    @property
+    def first(self) -> bool:
+        """Whether it is told for the first time."""
+        return self.told is None or self.told.at is None
+
+    @property
+    def ends(self) -> bool:
+        """Whether it ends what was told."""
+        return self.kind is not PoolNewsKind.TROUBLE
+
+    @property
+    def mood(self) -> Mood:
+        """How bad it is; half of a pool is no warning any more."""
+        if self.ends:
+            return Mood.GOOD if self.kind is PoolNewsKind.MENDED else Mood.INFO
+        return Mood.ERROR if self.pool.broken * 2 >= self.pool.size else Mood.WARNING
+
+
+class PoolPlan(Struct, frozen=True, kw_only=True):
+    """What to tell of pools; `settled` need not be told anything any more, `wake_at` is when a mute ends."""
+
+    news: tuple[PoolNews, ...] = ()
+    settled: tuple[PoolTold, ...] = ()
+    wake_at: datetime | None = None
+
+
+def decide_pools(
+    webhook: Webhook,
+    account: str,
+    pools: Iterable[PoolState],
+    told: Mapping[str, PoolTold],
+    mutes: Sequence[Mute],
+    now: datetime,
+    *,
+    recovered_at: datetime | None = None,
+    probe: bool = False,
+) -> PoolPlan:
+    """What the webhook is to be told of an account's pools, the worst first; `told` by lower-case pool id.
+
+    A muted pool opens nothing; the end of what was told is never muted. What it has refused is left out, unless as a
+    `probe` or if it has recovered since then.
+    """
+    news: list[PoolNews] = []
+    settled: list[PoolTold] = []
+    wakes: list[datetime] = []
+    for pool in pools:
+        known = told.get(pool.pool_id.lower())
+        item = _news_of(webhook, account, pool, known, now)
+        if item is None or (not probe and _is_refused(item, recovered_at)):
+            continue
+        if item.ends and not _hears_ends(webhook, account, pool, known):
+            settled.extend([known] if known is not None else [])
+        elif not item.ends and (until := _muted_until(pool, mutes, now)) is not None:
+            wakes.append(until)
+        else:
+            news.append(item)
+    news.sort(key=lambda item: (item.ends, -item.pool.broken, item.pool.pool_id.lower()))
+    return PoolPlan(news=tuple(news), settled=tuple(settled), wake_at=min(wakes, default=None))
+
+
+def has_changed(pool: PoolState, told: PoolTold | None, now: datetime) -> PoolNews | None:
+    """What there is to tell of a pool to somebody who was told so much and wants to know all; the first that holds."""
+    # Whoever was told of trouble, or may have been, hears its end.
+    if told is not None and (end := _end_of(pool, told, now)) is not None:
+        return PoolNews(kind=end, pool=pool, told=told, since=told.since, wanted_at=now)
+    since = _trouble_since(pool, now)
+    # What grows is told whenever it has doubled.
+    if since is None or (told is not None and told.at is not None and pool.broken < _GROWS * told.nodes):
+        return None
+    return PoolNews(kind=PoolNewsKind.TROUBLE, pool=pool, told=told, since=since, wanted_at=since)
+
+
+def _news_of(webhook: Webhook, account: str, pool: PoolState, told: PoolTold | None, now: datetime) -> PoolNews | None:
+    news = has_changed(pool, told, now)
+    if news is None or news.ends:
+        return news
+    if not webhook.wants(EventType.NODE_FAILED, account=account, pools=[pool.pool_id], jobs=pool.jobs):
+        return None
+    # A standstill says what is wrong with the nodes, and more: nobody hears it twice.
+    return None if _is_said_by_standstill(webhook, account, pool, now) else news
+
+
+def _trouble_since(pool: PoolState, now: datetime) -> datetime | None:
+    """Since when the pool is in trouble that is news: not if all of it began before the pool was first seen."""
+    record = pool.record
+    if record is None or record.unwatched_since is not None:
+        return None
+    since = in_trouble_since(record, pool.by_state, now)
+    if since is None or all(as_utc(node.counts_from) < record.announce_from for node in record.open):
+        return None
+    return since
+
+
+def _end_of(pool: PoolState, told: PoolTold, now: datetime) -> PoolNewsKind | None:
+    record = pool.record
+    if record is None:
+        return PoolNewsKind.LEFT
+    # Tomorrow's job may use it again, and an hour says that it is not the next one's.
+    if record.unwatched_since is not None:
+        return PoolNewsKind.LEFT if now - record.unwatched_since >= LEFT_AFTER else None
+    if not is_calm(record, pool.by_state):
+        return None
+    ended = [(node.ended_at, node.left) for node in record.nodes.values() if node.ended_at is not None]
+    newest = max((at for at, _ in ended), default=told.since)
+    if any(at >= told.since and not left for at, left in ended):
+        return PoolNewsKind.MENDED if now - newest >= ENDS_AFTER else None
+    return PoolNewsKind.LEFT if now - newest >= LEFT_AFTER else None
+
+
+def _is_said_by_standstill(webhook: Webhook, account: str, pool: PoolState, now: datetime) -> bool:
+    """Whether the webhook hears, or is soon to hear, that jobs stand still because of the pool's nodes."""
+    is_new = pool.none_able_since is not None and now - pool.none_able_since < STANDSTILL_FIRST
+    return any(
+        webhook.wants(EventType.JOB_STUCK, job_id=job, account=account, pools=[pool.pool_id])
+        for job in (pool.jobs if is_new else pool.standing)
+    )
+
+
+def _hears_ends(webhook: Webhook, account: str, pool: PoolState, told: PoolTold | None) -> bool:
+    """Whether the webhook is told the end: an incident always, else who was told of it and wants to know."""
+    if told is None or told.incident:
+        return told is not None
+    return told.at is not None and webhook.wants(EventType.NODE_RECOVERED, account=account, pools=[pool.pool_id])
+
+
+def _is_refused(news: PoolNews, recovered_at: datetime | None) -> bool:
+    """Whether the webhook has called just this wrong, and not recovered since."""
+    told = news.told
+    if told is None or told.refused is None or news.ends or news.pool.broken >= _GROWS * told.nodes > 0:
+        return False
+    return recovered_at is None or recovered_at < told.refused.at
+
+
+def _muted_until(pool: PoolState, mutes: Sequence[Mute], now: datetime) -> datetime | None:
+    """Until when the pool is muted, by itself or because each job that uses it is; None when it is not."""
+    untils = [muted_until(mutes, job, [pool.pool_id], now) for job in sorted(pool.jobs) or [""]]
+    held = [until for until in untils if until is not None]
+    return min(held) if len(held) == len(untils) else None
+
+
+def incident_of(webhook: Webhook, account: str, pool_id: str, open_keys: frozenset[str], others: int) -> str:
+    """The key of the incident that a pool's trouble opens or joins; `others` are open that are about no pool.
+
+    Auto pools share one, and so does what is beyond the tenth incident of an account.
+    """
+    key = incident_key(f"{webhook.name}:{account}:pool|{pool_name(pool_id)}")
+    if key in open_keys or len(open_keys) + others < MAX_OPEN:
+        return key
+    return incident_key(f"{webhook.name}:{account}:{_FURTHER}")
