@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from shared.redaction import CUT_MARK, clean, clean_tail
-from shared.secrets import REDACTED, redact
+from shared.secret_names import REDACTED
+from shared.secrets import redact
 
 _KEY = "Zk9wQ3hXb1Zt+nR5TGpHc0Ra" * 3 + "BvZ4cUV1SW/PcF" + "=="
 _HEX = "5f2b8c1d9e7a4036b1c2d3e4f5a6978f"
@@ -141,14 +142,14 @@ def _survivors(secret: str, cleaned: str) -> list[str]:
 def test_what_only_its_end_tells(text: str, secret: str) -> None:
     """A key of 88 characters, or a user name of many, is recognised whole: without its end it could be anything."""
     assert not _survivors(secret, clean(text))
-    for limit in range(16, len(text), 7):
+    for limit in range(16, len(text), 13):
         assert not _survivors(secret, clean(text, limit=limit)), limit
 
 
 @pytest.mark.parametrize("noise", ["\x1b[31m", "\u200b", "x\x1b[0m"])
 def test_a_key_is_not_shown_where_a_text_is_cut_before_it_was_looked_at(noise: str) -> None:
     """Of a text without end only the beginning is looked at, and nothing of a key that is cut there is kept."""
-    for missing in range(1, 88, 3):
+    for missing in range(1, 88, 9):
         limit = 4096
         padding = (noise * limit * 8)[: limit * 8 - 88 + missing]
         assert not _survivors(_KEY, clean(f"{padding}{_KEY} and so on", limit=limit)), missing
@@ -179,7 +180,7 @@ def test_no_ten_characters_of_a_secret_survive(text: str, secret: str) -> None:
     assert not _survivors(secret, clean(text))
     for end in range(len(text)):
         assert not _survivors(secret, clean(text[:end])), text[:end]
-    for limit in range(16, len(text), 7):
+    for limit in range(16, len(text), 13):
         assert not _survivors(secret, clean(text, limit=limit)), limit
 
 
@@ -226,7 +227,8 @@ def test_two_hundred_harmless_lines() -> None:
 FLOODS = ["a", "a.", "sig=", "key ", "://", "://a:", "eyJ", "eyJ.", "-----BEGIN PRIVATE KEY-----", "password=", '\\"', "-u ",
           "name=key ", "<a>", "\x1b", "\x1b]", "\x1b[", "1:5432:", "u+", "login ", "--a ", "A", "AKIA", "Bearer ", "'", "\u200d",
           "token: ", "%3D", "PASSWORD ", "hooks.slack.com/services/", "npm_", "-", "mysql -p", "sshpass -p ",
-          "ENV_A ", "&quot;", "%22", "password: |\n ", "echo a | docker ", "%2B", "Private-Lines: 1\n", "x\x08", "A_"]  # fmt: skip
+          "ENV_A ", "&quot;", "%22", "password: |\n ", "echo a | docker ", "%2B", "Private-Lines: 1\n", "x\x08", "A_",
+          "a,key\n", "key is ", "[redacted]\n", "aB3dEf6hIj9lMn2p", "digest ", "token\t", "value: 'a' name: ", "\\u0061", "a/", "<a"]  # fmt: skip
 
 
 @pytest.mark.parametrize("flood", FLOODS)
@@ -239,9 +241,9 @@ def test_no_text_takes_longer_than_its_length(flood: str) -> None:
         clean(text, limit=length)
         return time.process_time() - began
 
-    seconds(1000)
-    small = min(seconds(4_000) for _ in range(3))
-    assert seconds(32_000) < 24 * small + 0.05
+    seconds(1_000)
+    small = min(seconds(2_000) for _ in range(3))
+    assert seconds(16_000) < 24 * small + 0.05
 
 
 def test_a_mark_is_all_that_is_left() -> None:

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from shared.batch.model import ContainerInfo, ExecutionInfo, FailureInfo, NameValuePair, NodeStatus
 from shared.redaction import TEXT_LIMIT, clean
-from shared.secrets import REDACTED, names_secret
+from shared.secret_names import REDACTED, names_secret
 
 DETAILS_LIMIT: Final = 16
 """Pairs of failureInfo.details that are kept."""

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from urllib.parse import quote, unquote, urlsplit
 
 from shared.errors import CredentialError
-from shared.secrets import REDACTED
+from shared.secret_names import REDACTED
 from shared.webhook import Webhook
 
 _LEAST_CREDENTIAL = 12
