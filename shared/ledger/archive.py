@@ -19,7 +19,7 @@ from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.messages.events import Event, EventType
 from shared.ports import Row, Table
-from shared.state.rows import END, OWN, delivery_key, event_key, from_row, range_of, unpack_body
+from shared.state.rows import END, OWN, delivery_key, event_key, from_row, range_of, unpack_body, unpack_jobs
 from shared.state.telling import Delivery, DeliveryState
 
 EVENT_ID = re.compile(r"[0-9]{13}-[a-z2-7]{24}")
@@ -207,6 +207,7 @@ def _decode(partition: str, row: Row) -> StoredEvent:
         job_id=job if isinstance(job, str) else None,
         account=None if partition == OWN else partition,
         pools=frozenset(pool for pool, _ in nodes),
+        jobs=unpack_jobs(row),
         body=body,
     )
     codes = tuple(code_of((node.failure_info or _Failure()).code, node.exit_code) for node in said.data.nodes)

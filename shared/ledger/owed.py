@@ -12,7 +12,7 @@ from msgspec import Struct
 from shared.messages.events import Event
 from shared.messages.formats import format_of
 from shared.ports import Column, Insert, Operation
-from shared.state.rows import delivery_key, event_key, pack_body, to_columns
+from shared.state.rows import delivery_key, event_key, pack_body, pack_jobs, to_columns
 from shared.state.telling import Delivery, DeliveryState
 from shared.webhook import EVENT_TYPE_PREFIX, Webhook
 
@@ -59,6 +59,8 @@ class OwedEvent(Struct, frozen=True, kw_only=True):
         }
         if event.job_id is not None:
             columns["job"] = event.job_id
+        if event.jobs:
+            columns |= pack_jobs(event.jobs)
         rows = [Insert(key=self.key_of(delivery), columns=to_columns(delivery)) for delivery in self.deliveries]
         return [Insert(key=event_key(event.id), columns=columns), *rows]
 

@@ -5,7 +5,7 @@ partition; the partition OWN holds what belongs to no account. Values travel as 
 64 KiB (`data0`, `data1`, ...), so that a row's size follows its content and not the number of its fields.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -32,6 +32,7 @@ _PIECE = 64 * 1024
 _OF_POOL = "pool|"
 _BY_REQUEST_BEFORE = "switched off by request"
 """What rows from before `by_request` say of a webhook that a person has switched off."""
+_NONE = frozenset[str]()
 _T = TypeVar("_T", bound=Struct)
 _encoder = msgspec.msgpack.Encoder()
 
@@ -223,6 +224,23 @@ def unpack_body(row: Row) -> bytes:
         return decompress(unpack(row))
     except UnreadableRowError as error:
         raise UnreadableRowError(f"Row {row.key} can't be read: {error}") from error
+
+
+def pack_jobs(jobs: Iterable[str]) -> dict[str, Column]:
+    """The column of the jobs that an event about a pool concerns; none when they are too many for one."""
+    packed = compress(_encoder.encode(sorted(jobs)))
+    return {"jobs": packed} if len(packed) <= _PIECE else {}
+
+
+def unpack_jobs(row: Row) -> frozenset[str]:
+    """The jobs that `pack_jobs` laid into a column, empty when there is none or nobody can tell."""
+    packed = row.columns.get("jobs")
+    if not isinstance(packed, bytes):
+        return _NONE
+    try:
+        return frozenset(msgspec.msgpack.decode(decompress(packed), type=list[str]))
+    except (UnreadableRowError, msgspec.MsgspecError):
+        return _NONE
 
 
 def check_version(key: str, columns: Mapping[str, Column]) -> None:

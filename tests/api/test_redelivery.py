@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from shared.api import redelivery
+from shared.batch.model import JobExecutionInfo
+from shared.batch.pools import ComputeNode
 from shared.state.rows import delivery_key
 from shared.state.telling import DeliveryState
 from shared.web.http import Answer, Request
@@ -236,3 +239,21 @@ def test_bad_body(body: object, target: str) -> None:
 def test_unknown_webhook_of_a_range() -> None:
     """A webhook that is not configured is 404."""
     assert deploy().ask(redeliver_events, body={"state": "dead", "webhook": "x"}).status == 404
+
+
+def test_an_event_of_a_pool_passes_the_filter_by_jobs_again() -> None:
+    """What tells of a pool goes again only to those whose `jobs` name a job that used it when it happened."""
+    others = {**SECOND, "jobs": ["weekly-*"]}
+    deployment = deploy(SIGNED, others)
+    deployment.batch.add(replace(a_job(), execution_info=JobExecutionInfo(pool_id="cpu")))
+    deployment.batch.node_counts["cpu"] = {"starttaskfailed": 1}
+    deployment.batch.pool_nodes["cpu"] = [
+        ComputeNode(id="n-1", state="starttaskfailed", state_transition_time=deployment.clock())
+    ]
+    deployment.poll()
+    listed = deployment.ask(lambda routes, asked: routes.events.list_events(asked)).body["value"]
+    (event_id,) = [event["id"] for event in listed if event["type"] == "prepwatch.node.failed"]
+    told = deployment.ask(redeliver_event, eventId=event_id)
+    assert [each["webhook"] for each in told.body["value"]] == ["ops"]
+    deployment.ask(redeliver_events, body={"state": "all"})
+    assert deliveries(deployment) == ["due|ops"]
