@@ -20,7 +20,7 @@ from shared.webhook import Webhook
 FAILING_AFTER = 3
 PROBE_EVERY = timedelta(minutes=5)
 SUSPECT_AFTER = timedelta(minutes=1)
-"""When a webhook that has not taken something is pinged, if nothing that waits would show how it fares."""
+"""When a webhook that has not taken something is pinged, if nothing that waits would soon show how it fares."""
 LONG_PATIENCE = timedelta(minutes=15)
 """A receiver that asks for more takes nothing, however politely it says so."""
 UNHEARD_AFTER = timedelta(minutes=15)
@@ -89,8 +89,7 @@ def waits(state: WebhookState, now: datetime) -> bool:
     """Whether nothing may be sent to a webhook yet."""
     if state.not_before is None or now >= state.not_before:
         return False
-    newest = max(filter(None, (state.probed_at, state.last.at if state.last else None)), default=now)
-    return not is_to_come(newest, now)
+    return not is_to_come(_tried(state) or now, now)
 
 
 def begin_probe(state: WebhookState, now: datetime) -> WebhookState | None:
@@ -103,10 +102,25 @@ def begin_probe(state: WebhookState, now: datetime) -> WebhookState | None:
         return None
     if state.failing_since is not None:
         return replace(state, probed_at=now, not_before=now + PROBE_EVERY)
-    tried = max(filter(None, (state.probed_at, state.last.at if state.last else None)), default=None)
+    tried = _tried(state)
     if tried is not None and now < tried + SUSPECT_AFTER and not is_to_come(tried, now):
         return None
     return replace(state, probed_at=now)
+
+
+def is_suspect(state: WebhookState, retry_at: datetime | None) -> bool:
+    """Whether a webhook has not taken what it was sent last, and only a ping shows soon how it fares.
+
+    `retry_at` is when something that waits for it is due, None when nothing waits.
+    """
+    tried = _tried(state)
+    soon = retry_at is not None and (tried is None or retry_at <= tried + PROBE_EVERY)
+    return state.failures > 0 and not soon
+
+
+def _tried(state: WebhookState) -> datetime | None:
+    """When a webhook was last sent something, as far as that matters."""
+    return max(filter(None, (state.probed_at, state.last.at if state.last else None)), default=None)
 
 
 def next_try(state: WebhookState, retry_at: datetime | None) -> datetime | None:
@@ -118,9 +132,9 @@ def next_try(state: WebhookState, retry_at: datetime | None) -> datetime | None:
         return None
     if state.failing_since is not None:  # then it is only probed
         return state.not_before
-    if retry_at is None and state.failures:
-        tried = max(filter(None, (state.probed_at, state.last.at if state.last else None)), default=None)
-        retry_at = tried + SUSPECT_AFTER if tried else None
+    if is_suspect(state, retry_at):
+        tried = _tried(state)
+        retry_at = tried + SUSPECT_AFTER if tried else retry_at
     return max(retry_at, state.not_before or retry_at) if retry_at else None
 
 

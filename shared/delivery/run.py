@@ -28,7 +28,7 @@ from shared.delivery.attempts import (
     last_tried,
 )
 from shared.delivery.credentials import hide_credentials, without_token
-from shared.delivery.faring import in_words, next_try, waits
+from shared.delivery.faring import in_words, is_suspect, next_try, waits
 from shared.delivery.health import WebhookHealth, read_health
 from shared.delivery.recording import close_disabled, close_removed, read_due, record
 from shared.delivery.waiting import Timetable, Waiting, WaitingRoom
@@ -275,7 +275,7 @@ class DeliveryRun:
         webhook = self._deliverer.webhooks[name]
         if not webhook.enabled or self._deliverer.clock() >= self._deadline:
             return False
-        return self.is_failing(name) or (self._health.state(name).failures > 0 and self._timetable.first(name) is None)
+        return self.is_failing(name) or is_suspect(self._health.state(name), self._timetable.first(name))
 
     def _probe(self, name: str) -> None:
         """Try one thing at a webhook that takes nothing, and go on with all that waits if it does again."""

@@ -18,6 +18,8 @@ from shared.delivery.faring import (
     enable,
     follow_webhook,
     heal,
+    is_suspect,
+    next_try,
     turn_events,
     unheard,
     waits,
@@ -110,6 +112,26 @@ def test_a_suspect_is_pinged_once_in_a_while() -> None:
     assert begin_probe(probing, NOW + SUSPECT_AFTER) is None
     assert begin_probe(WebhookState(name="ops"), NOW) is None
     assert begin_probe(_fare(answer(410)), NOW + timedelta(hours=1)) is None
+
+
+@pytest.mark.parametrize(
+    ("answers", "retry_at", "suspect"),
+    [
+        pytest.param([OK], None, False, id="it takes messages"),
+        pytest.param([answer(401)], None, True, id="nothing waits"),
+        pytest.param([answer(401)], 1 * MINUTE, False, id="tried again in a minute"),
+        pytest.param([answer(401)] * 2, PROBE_EVERY, False, id="tried again as soon as a probe would be"),
+        pytest.param([answer(401)] * 2, 1.2 * PROBE_EVERY, True, id="an incident that may end later"),
+        pytest.param([answer(500)], timedelta(hours=6), True, id="a delivery that was tried for long"),
+    ],
+)
+def test_what_is_due_later_is_not_waited_for(
+    answers: Sequence[WebhookAnswer], retry_at: timedelta | None, *, suspect: bool
+) -> None:
+    """A webhook that refused is pinged unless something that waits shows as soon how it fares, and is woken for it."""
+    state, due = _fare(*answers), None if retry_at is None else NOW + retry_at
+    assert is_suspect(state, due) is suspect
+    assert next_try(state, due) == (NOW + SUSPECT_AFTER if suspect else due)
 
 
 def test_success_ends_it_and_makes_all_due() -> None:

@@ -159,6 +159,29 @@ def test_a_pager_that_refuses_its_only_page_is_failing() -> None:
     assert _webhooks(deployment, "pager")["untold"]["refused"] == 0
 
 
+@pytest.mark.parametrize("kind", ["teams", "slack", "pagerduty"])
+def test_what_is_due_much_later_does_not_hide_a_broken_receiver(kind: str) -> None:
+    """Who refused twice, and is to be told next when a mute ends, is pinged meanwhile, and found to be failing."""
+    hook = FORMATS[kind]
+    deployment = deploy(hook, OTHER)
+    receivers = Receivers(deployment)
+    _fail(deployment, "job-1")
+    _pass(deployment, 7)
+    receivers.answers[str(hook["name"])] = refusal(401)
+    _fail(deployment, "job-1", node="n2")
+    _pass(deployment, 2)
+    quiet = {
+        "jobs": ["*"],
+        "startsAt": "2026-11-01T12:00:00Z",
+        "endsAt": "2026-11-02T12:00:00Z",
+        "createdBy": "x",
+        "comment": "maintenance",
+    }
+    assert deployment.ask(lambda routes, asked: routes.mutes.put_mute(asked), body=quiet, name="night").status < 300
+    _pass(deployment, 7)
+    assert _webhooks(deployment, str(hook["name"]))["state"] == "failing"
+
+
 def test_a_mended_receiver_with_nothing_waiting_is_found_by_a_ping() -> None:
     """What a program calls wrong is dead after three attempts; then a ping shows that it takes messages again."""
     deployment = deploy(SIGNED, OTHER)
