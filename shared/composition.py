@@ -31,11 +31,11 @@ from shared.nudges.nudger import Nudger
 from shared.nudges.turns import Turns
 from shared.nudges.wakes import Wakes
 from shared.parts import Outside, Parts
+from shared.polling.counters import RequestCounter
 from shared.polling.cycle import Poller
 from shared.polling.faults import Faults
 from shared.polling.heartbeat import Heartbeat
 from shared.polling.poll_settings import PollSettings
-from shared.polling.request_counter import RequestCounter
 from shared.settings.settings import Settings, load_settings
 from shared.state.rows import OWN
 from shared.triggers.accounts import AccountPolls

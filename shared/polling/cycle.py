@@ -19,13 +19,9 @@ from shared.ledger.swapping import until_written
 from shared.messages.events import Event, Origin
 from shared.moments import as_utc
 from shared.nudges.turns import OvertakenError, Turn, Turns, Wait
-from shared.polling.cycle_rules import (
-    CycleResult,
-    choose_jobs,
-    finish_cycle,
-    skip_cycle,
-)
-from shared.polling.failure_counts import FailureCounter
+from shared.polling.account_troubles import finish_cycle, skip_cycle
+from shared.polling.counters import FailureCounter, RequestCounter
+from shared.polling.cycle_rules import CycleResult, choose_jobs
 from shared.polling.heads import HeadKeeper, MayWait, jobs_that_may_wait, users_of
 from shared.polling.heartbeat import Heartbeat
 from shared.polling.job import JobWatcher
@@ -33,7 +29,6 @@ from shared.polling.job_listing import list_jobs, listing_start
 from shared.polling.last_cycle import read_last_cycle
 from shared.polling.nodes import NodeWatcher
 from shared.polling.poll_settings import PollSettings
-from shared.polling.request_counter import RequestCounter
 from shared.polling.standstills import StandstillWatcher
 from shared.polling.tails import Tails
 from shared.polling.watching import JobRound, Progress, write_cycle_line, write_skipped_line

@@ -1,7 +1,7 @@
-"""Which jobs a cycle looks at, in which order, and what a finished cycle says about its account.
+"""Which jobs a cycle looks at, in which order, and up to when its account is read after it.
 
-Owns the choice and order of jobs, and the account's own troubles. Does not own how jobs are listed
-(`polling.job_listing`) or a job's fate (`polling.job_rules`). Pure.
+Owns the choice and order of jobs, and what a finished cycle leaves for the next. Does not own how jobs are listed
+(`polling.job_listing`), a job's fate (`polling.job_rules`) or the account's (`polling.account_troubles`). Pure.
 """
 
 from collections import Counter
@@ -9,31 +9,27 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from shared.batch.model import BatchJob, UnreadableJob
-from shared.errors import AccountDeniedError, PrepwatchError, ThrottledError
-from shared.messages.events import Event, EventType, Origin, account_event, trouble_data
+from shared.errors import PrepwatchError, ThrottledError
 from shared.moments import as_utc
 from shared.patterns import JobPatterns
-from shared.polling.failure_counts import Kind, grown
+from shared.polling.counters import Kind, grown
 from shared.polling.job_listing import LISTING_OVERLAP
-from shared.polling.job_rules import is_ending, is_job_completed, is_same_incarnation, trouble_of
-from shared.polling.unreadable import stays_unreadable
+from shared.polling.job_rules import is_ending, is_job_completed, is_same_incarnation
 from shared.polling.waiting import Waiting, go_on_waiting, wait
 from shared.ports import Row
-from shared.state.jobs import Cycle, JobHead, Tracking, Trouble
+from shared.state.jobs import Cycle, JobHead, Tracking
 from shared.state.pools import Counted
 
-NOT_POLLED = "NotPolled"
-TOO_MUCH_TO_READ = "TooMuchToRead"
 THROTTLE_STEPS = tuple(timedelta(seconds=seconds) for seconds in (15, 30, 60, 120, 300))
 LONGEST_PATIENCE = timedelta(minutes=15)
 """How long one answer of Batch can hold us off: a Retry-After of days would blind us for as long."""
 
 _ASKED_FOR_SINGLY = frozenset({Tracking.WATCHING, Tracking.UNREACHABLE})
-_NOT_POLLED_MESSAGE = "Nothing was polled for too long: did the timer stop?"
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
+NO_CYCLE = Cycle(started_at=_LONG_AGO, finished_at=_LONG_AGO)
+"""What is known of an account before its first cycle."""
 
 
 class KnownJob(Struct, frozen=True, kw_only=True):
@@ -120,19 +116,13 @@ def choose_jobs(
     return Choice(due=tuple(due), untracked=untracked)
 
 
-def finish_cycle(
-    origin: Origin, before: Cycle | None, result: CycleResult, stale_after: timedelta
-) -> tuple[Cycle, tuple[Event, ...]]:
-    """The account's next cycle row, and the events that tell of the account's troubles and their end.
-
-    A refused credential is told at once, whatever else kept the account from being read when it is blind: read up to a
-    moment that lies further back than `stale_after`. That nothing ran for so long is told by the first cycle that does.
-    """
-    known = before or Cycle(started_at=_LONG_AGO, finished_at=_LONG_AGO)
+def cycle_after(before: Cycle | None, result: CycleResult) -> Cycle:
+    """The account's row after a cycle; what was wrong with the account before is still said to be."""
+    known = before or NO_CYCLE
     good, now = result.listed and result.error is None, result.finished_at
     throttled = isinstance(result.error, ThrottledError)
     waiting = _waiting(known, result)
-    cycle = Cycle(
+    return Cycle(
         started_at=max(known.started_at, result.started_at),
         finished_at=now,
         read_up_to=_read_up_to(known, result, waiting),
@@ -145,6 +135,8 @@ def finish_cycle(
         waiting=dict(waiting.named),
         waiting_unnamed=waiting.unnamed,
         waiting_unnamed_since=waiting.unnamed_since,
+        trouble=known.trouble,
+        recurrence=known.recurrence,
         cycles=known.cycles + 1,
         good_cycles=known.good_cycles + good,
         throttled=known.throttled + throttled,
@@ -153,22 +145,6 @@ def finish_cycle(
         pools_error=known.pools_error if result.counted is None else result.counted.error,
         failures=grown(known.failures, result.failures),
     )
-    # A cycle that Batch's throttling cut short has got on: the next goes on where it stopped.
-    got_on = good or (result.listed and throttled and bool(result.looked_at))
-    if got_on and result.unreadable is None and not is_stale(cycle, stale_after, now):
-        return _recovered(origin, known, cycle, stale_after, now)
-    return _troubled(origin, known, cycle, result, stale_after)
-
-
-def skip_cycle(origin: Origin, before: Cycle, now: datetime, stale_after: timedelta) -> tuple[Cycle, tuple[Event, ...]]:
-    """The cycle row while Batch wants no request, and what that tells: an account that got blind meanwhile."""
-    cycle = replace(before, finished_at=now)
-    known = before.trouble
-    since = before.read_up_to or (known.since if known else before.started_at)
-    if (known is not None and known.event_id is not None) or now - since <= stale_after:
-        return cycle, ()
-    wait = Trouble(code="TooManyRequests", message="Batch wants to be left alone for a while.", since=since)
-    return _tell_unreachable(origin, cycle, known or wait, now)
 
 
 def is_tracked(head: JobHead | None, job_id: str, patterns: JobPatterns) -> bool:
@@ -231,67 +207,6 @@ def _not_before(known: Cycle, result: CycleResult) -> datetime | None:
     step = THROTTLE_STEPS[min(known.throttles, len(THROTTLE_STEPS) - 1)]
     asked = result.error.retry_after or step
     return result.finished_at + min(max(asked, step if known.throttles else timedelta(0)), LONGEST_PATIENCE)
-
-
-def _recovered(
-    origin: Origin, known: Cycle, cycle: Cycle, stale_after: timedelta, now: datetime
-) -> tuple[Cycle, tuple[Event, ...]]:
-    trouble = known.trouble
-    unreachable: tuple[Event, ...] = ()
-    # What was told is over; what was not is nobody's business, unless nothing ran for too long to tell it.
-    if trouble is None or trouble.event_id is None:
-        before = known.read_up_to
-        if before is None or cycle.started_at - before < stale_after:
-            return cycle, ()
-        trouble = Trouble(code=NOT_POLLED, message=_NOT_POLLED_MESSAGE, since=before)
-        _, unreachable = _tell_unreachable(origin, cycle, trouble, now)
-    return cycle, (*unreachable, account_event(origin, EventType.ACCOUNT_REACHABLE, trouble.since, now))
-
-
-def _troubled(
-    origin: Origin, known: Cycle, cycle: Cycle, result: CycleResult, stale_after: timedelta
-) -> tuple[Cycle, tuple[Event, ...]]:
-    now = result.finished_at
-    before = known.trouble
-    trouble = _what_is_wrong(known, cycle, result, stale_after)
-    # Neither well nor in trouble, for all that is known: what stood before stands.
-    if trouble is None:
-        return replace(cycle, trouble=before), ()
-    # Told once: only the words follow what is wrong now.
-    if before is not None and before.event_id is not None:
-        return replace(cycle, trouble=replace(trouble, event_id=before.event_id)), ()
-    # Throttling and faults of the service pass by themselves as a rule; a refused credential does not.
-    blind_for = now - as_utc(cycle.read_up_to or trouble.since)
-    may_pass = not isinstance(result.error, AccountDeniedError) and not stays_unreadable(trouble)
-    if may_pass and blind_for <= stale_after:
-        return replace(cycle, trouble=trouble), ()
-    return _tell_unreachable(origin, cycle, trouble, now)
-
-
-def _what_is_wrong(known: Cycle, cycle: Cycle, result: CycleResult, stale_after: timedelta) -> Trouble | None:
-    """What keeps the account from being read, None if nothing does or nobody knows."""
-    before = known.trouble
-    times = before.times + 1 if before else 1
-    since = before.since if before else None
-    if result.error is not None:
-        return trouble_of(result.error, since=since or result.finished_at, times=times)
-    if not result.waiting:
-        odd = result.unreadable
-        return trouble_of(odd, since=since or result.finished_at, times=times) if odd else None
-    since = since or cycle.read_up_to or result.finished_at
-    if result.started_at - known.started_at >= stale_after:
-        return Trouble(code=NOT_POLLED, message=_NOT_POLLED_MESSAGE, since=since, times=times)
-    message = (
-        f"Not every job was looked at within STALE_AFTER_SECONDS ({stale_after.total_seconds():.0f} s): "
-        f"{cycle.not_looked_at} of {cycle.jobs} still wait. If it stays so, raise POLL_CONCURRENCY or "
-        "POLL_BUDGET_SECONDS, watch fewer jobs with TRACKED_JOBS, or allow a longer round with STALE_AFTER_SECONDS."
-    )
-    return Trouble(code=TOO_MUCH_TO_READ, message=message, since=since, times=times)
-
-
-def _tell_unreachable(origin: Origin, cycle: Cycle, trouble: Trouble, now: datetime) -> tuple[Cycle, tuple[Event, ...]]:
-    event = account_event(origin, EventType.ACCOUNT_UNREACHABLE, trouble.since, now, error=trouble_data(trouble))
-    return replace(cycle, trouble=replace(trouble, event_id=event.id)), (event,)
 
 
 def is_stale(cycle: Cycle | None, age: timedelta, now: datetime) -> bool:

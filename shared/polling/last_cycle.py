@@ -12,6 +12,7 @@ from shared.moments import CLOCKS_DIFFER, is_to_come
 from shared.polling.cycle_rules import LONGEST_PATIENCE
 from shared.polling.job_listing import LISTING_OVERLAP
 from shared.ports import Row, Table
+from shared.state.accounts import Recurrence
 from shared.state.jobs import Cycle
 from shared.state.rows import CYCLE, from_row
 
@@ -42,7 +43,14 @@ def believed(cycle: Cycle, now: datetime) -> Cycle:
         not_before=_kept(cycle.not_before, now + LONGEST_PATIENCE),
         waiting={job: _past(since, now, now) for job, since in cycle.waiting.items()},
         waiting_unnamed_since=_past(cycle.waiting_unnamed_since, now, now) if cycle.waiting_unnamed_since else None,
+        denied_since=_past(cycle.denied_since, now, now) if cycle.denied_since else None,
+        recurrence=_believed(cycle.recurrence, now),
     )
+
+
+def _believed(held: Recurrence, now: datetime) -> Recurrence:
+    well_since = _past(held.well_since, now, now) if held.well_since else None
+    return replace(held, well_since=well_since, ended_at=_past(held.ended_at, now, now) if held.ended_at else None)
 
 
 def _past(noted: datetime, now: datetime, instead: datetime) -> datetime:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from msgspec import Struct, field
 
 from shared.batch.model import ExecutionInfo, Outcome, Phase
+from shared.state.accounts import FailureCount, Recurrence
 from shared.state.chains import Chain, OpenFailure
 from shared.state.pools import PoolMemory, Standstill
 
@@ -236,15 +237,6 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.preparation if phase is Phase.PREPARATION else self.release
 
 
-class FailureCount(Struct, frozen=True, kw_only=True, rename={"pool_id": "pool"}):
-    """How many failures of a phase with a code there ever were in a pool."""
-
-    pool_id: str
-    phase: str
-    code: str
-    failures: int
-
-
 class Cycle(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How the last cycle of an account went, and up to when the account is read.
 
@@ -255,7 +247,8 @@ class Cycle(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `waiting_unnamed` counts the others. No request goes to Batch before `not_before`, which `throttles` in a row have
     pushed on. `cycles`, `good_cycles`, `throttled`, `requests` (by the code of the answer), `failures` only ever grow.
     `pools` are those of watched jobs as they were last counted, by lower-case id; `pools_error` says why they could not
-    be counted, None when they were.
+    be counted, None when they were. `denied_since` is when the first of the cycles in a row began that were refused,
+    None when the last was not.
     """
 
     started_at: datetime
@@ -271,6 +264,8 @@ class Cycle(Struct, frozen=True, kw_only=True, omit_defaults=True):
     waiting_unnamed: int = 0
     waiting_unnamed_since: datetime | None = None
     trouble: Trouble | None = None
+    denied_since: datetime | None = None
+    recurrence: Recurrence = Recurrence()
     cycles: int = 0
     good_cycles: int = 0
     throttled: int = 0

@@ -128,7 +128,7 @@ def _stale(deployment: Deployment) -> None:
                 "preparation failed on 3 nodes of 1 job",
                 "webhook ops is failing, it has taken nothing since 2026-11-01 12:00 UTC: status 500. "
                 + advice_on(None, 500)
-                + " 15 messages wait, the oldest since 2026-11-01 12:00 UTC",
+                + " 6 messages wait, the oldest since 2026-11-01 12:00 UTC",
             ],
             id="webhook failing",
         ),

@@ -1,4 +1,4 @@
-"""Which jobs a cycle looks at, and what a finished cycle says about its account."""
+"""Which jobs a cycle looks at, and what a finished cycle leaves for the next."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -9,25 +9,23 @@ from hypothesis import strategies as st
 
 from local.batch_simulator.filters import JOB_PROPERTIES, parse_filter
 from shared.batch.model import BatchJob
-from shared.errors import AccountDeniedError, BatchUnavailableError, HostileAnswerError, PrepwatchError, ThrottledError
+from shared.errors import AccountDeniedError, BatchUnavailableError, PrepwatchError, ThrottledError
 from shared.patterns import JobPatterns
 from shared.polling.cycle_rules import (
     LONGEST_PATIENCE,
-    NOT_POLLED,
     THROTTLE_STEPS,
     Choice,
     CycleResult,
     KnownJob,
     choose_jobs,
-    finish_cycle,
+    cycle_after,
 )
 from shared.polling.job_listing import JOB_SELECT, LISTING_OVERLAP, listing_filter, listing_start
 from shared.state.jobs import Cycle, JobHead, Tracking
-from tests.support.builders import CREATED, NOW, ORIGIN, batch_job, head
+from tests.support.builders import CREATED, NOW, batch_job, head
 
 EVERY_JOB = JobPatterns()
 MINUTE = timedelta(minutes=1)
-STALE_AFTER = timedelta(minutes=5)
 DENIED = AccountDeniedError("AuthenticationFailed", "No.", status=403)
 THROTTLED = ThrottledError("TooManyRequests", "Later.", status=429)
 DOWN = BatchUnavailableError("InternalError", "Oops.", status=500)
@@ -86,10 +84,10 @@ def test_from_when_on_completed_jobs_are_listed(cycle: Cycle | None, start: date
 
 def test_the_listing_overlaps_the_last_complete_one() -> None:
     """A complete listing moves the start to ten minutes before its own, whatever came after; a failed one leaves it."""
-    good, _ = finish_cycle(ORIGIN, None, _result(0), STALE_AFTER)
+    good = cycle_after(None, _result(0))
     for error in (DENIED, THROTTLED, DOWN):
         for minute, listed in ((5, True), (0, False)):
-            bad, _ = finish_cycle(ORIGIN, good, _result(5, error=error, listed=listed), STALE_AFTER)
+            bad = cycle_after(good, _result(5, error=error, listed=listed))
             assert bad.listed_from == NOW + minute * MINUTE - LISTING_OVERLAP
 
 
@@ -238,27 +236,24 @@ def test_carry_over_never_starves(room: int, standing: int, course: list[tuple[i
             sighted = [name for name in jobs if name not in heads]
             heads = _known(*(head(job_id=name) for name in jobs))
             result = _result(minute, looked_at=names[:room], waiting=names[room:], sighted=sighted)
-        cycle, _ = finish_cycle(ORIGIN, cycle, result, STALE_AFTER)
+        cycle = cycle_after(cycle, result)
 
 
 # --- how a cycle went ---------------------------------------------------------------------------------------------
 
 
-def _run(*results: CycleResult) -> tuple[Cycle, list[str]]:
-    """The cycle's row after these results, and what was told."""
+def _run(*results: CycleResult) -> Cycle:
+    """The account's row after these results."""
     cycle: Cycle | None = None
-    told: dict[str, str] = {}
     for result in results:
-        cycle, events = finish_cycle(ORIGIN, cycle, result, STALE_AFTER)
-        assert not told.keys() & {event.id for event in events}
-        told |= {event.id: event.type.value.removeprefix("prepwatch.account.") for event in events}
+        cycle = cycle_after(cycle, result)
     assert cycle is not None
-    return cycle, list(told.values())
+    return cycle
 
 
 def test_a_good_cycle() -> None:
     """A complete listing without an account-wide error is good, whatever jobs had to wait; their waiting is stored."""
-    cycle, told = _run(_result(0, looked_at=["a"], waiting=["b"]), _result(1, looked_at=["b"], waiting=["a"]))
+    cycle = _run(_result(0, looked_at=["a"], waiting=["b"]), _result(1, looked_at=["b"], waiting=["a"]))
 
     assert cycle == Cycle(
         started_at=NOW + MINUTE,
@@ -271,61 +266,14 @@ def test_a_good_cycle() -> None:
         cycles=2,
         good_cycles=2,
     )
-    assert told == []
 
 
 def test_how_long_a_job_waits_is_kept() -> None:
     """A job that waits on and on keeps the moment it was last looked at, also over cycles that failed."""
     waits = [_result(minute, waiting=["a"]) for minute in (1, 2)]
-    cycle, _ = _run(_result(0, looked_at=["a"]), *waits, _result(3, error=DOWN), _result(4, waiting=["a"]))
+    cycle = _run(_result(0, looked_at=["a"]), *waits, _result(3, error=DOWN), _result(4, waiting=["a"]))
 
     assert cycle.waiting == {"a": NOW}
-
-
-@pytest.mark.parametrize(
-    ("results", "told"),
-    [
-        pytest.param([_result(0), _result(1, error=DENIED)], ["unreachable"], id="refused: at once"),
-        pytest.param([_result(0, error=DENIED)], ["unreachable"], id="refused from the start"),
-        pytest.param([_result(0), *(_result(m, error=DENIED) for m in range(1, 9))], ["unreachable"], id="once"),
-        pytest.param([_result(0), _result(1, error=THROTTLED)], [], id="throttled"),
-        pytest.param([_result(0), _result(1, error=DOWN), _result(4, error=DOWN)], [], id="down for four minutes"),
-        pytest.param([_result(0), _result(1, error=DOWN), _result(5, error=DOWN)], ["unreachable"], id="five minutes"),
-        pytest.param(
-            [_result(0, error=DOWN), _result(4, error=DOWN)], [], id="down since the first cycle, four minutes"
-        ),
-        pytest.param(
-            [_result(0, error=DOWN), _result(6, error=DOWN)],
-            ["unreachable"],
-            id="down since the first cycle, six minutes",
-        ),
-        pytest.param(
-            [_result(0), _result(4, error=THROTTLED), _result(5, error=THROTTLED)], ["unreachable"], id="throttled long"
-        ),
-        pytest.param(
-            [_result(0), _result(9, error=HostileAnswerError("InvalidAnswer", "x"))], ["unreachable"], id="nonsense"
-        ),
-        pytest.param([_result(0, error=DENIED), _result(1)], ["unreachable", "reachable"], id="back"),
-        pytest.param([_result(0, error=DENIED), _result(1), _result(2)], ["unreachable", "reachable"], id="back once"),
-        pytest.param([_result(0), _result(1, error=DOWN), _result(2)], [], id="a short fault"),
-        pytest.param(
-            [_result(0, error=DENIED), _result(1), _result(2, error=DENIED), _result(3)],
-            ["unreachable", "reachable"] * 2,
-            id="again",
-        ),
-        pytest.param(
-            [_result(0), _result(1, error=DOWN), _result(2, error=DENIED), _result(9, error=DOWN)],
-            ["unreachable"],
-            id="another error while told",
-        ),
-    ],
-)
-def test_account_trouble(results: list[CycleResult], told: list[str]) -> None:
-    """A refused credential is told at once, other faults when no cycle was good for long; each once, and its end."""
-    cycle, found = _run(*results)
-
-    assert found == told
-    assert (cycle.trouble is not None) is (results[-1].error is not None)
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.sampled_from([None, DENIED, THROTTLED, DOWN])), max_size=20))
@@ -333,7 +281,7 @@ def test_what_is_read_never_goes_back(course: list[tuple[int, PrepwatchError | N
     """Whatever overlapping cycles end in whatever order, neither what is read up to nor the last start goes back."""
     cycle: Cycle | None = None
     for minute, error in course:
-        after, _ = finish_cycle(ORIGIN, cycle, _result(minute, error=error), STALE_AFTER)
+        after = cycle_after(cycle, _result(minute, error=error))
         if cycle is not None:
             assert after.started_at >= cycle.started_at
             assert cycle.read_up_to is None or (after.read_up_to is not None and after.read_up_to >= cycle.read_up_to)
@@ -352,13 +300,13 @@ def test_back_off_grows_and_ends() -> None:
     cycle: Cycle | None = None
     waits = []
     for minute in range(7):
-        cycle, _ = finish_cycle(ORIGIN, cycle, _result(minute * 10, error=_throttled(None)), STALE_AFTER)
+        cycle = cycle_after(cycle, _result(minute * 10, error=_throttled(None)))
         assert cycle.not_before is not None
         waits.append(cycle.not_before - cycle.finished_at)
     assert waits == [*THROTTLE_STEPS, THROTTLE_STEPS[-1], THROTTLE_STEPS[-1]]
 
     for error in (None, DOWN, DENIED):
-        after, _ = finish_cycle(ORIGIN, cycle, _result(99, error=error), STALE_AFTER)
+        after = cycle_after(cycle, _result(99, error=error))
         assert (after.not_before, after.throttles) == (None, 0)
 
 
@@ -376,23 +324,6 @@ def test_back_off_grows_and_ends() -> None:
 )
 def test_retry_after(throttles: int, asked: timedelta, waited: timedelta) -> None:
     """Batch's Retry-After is honoured within our own steps and a bound."""
-    cycle, _ = finish_cycle(ORIGIN, _cycle(throttles=throttles), _result(0, error=_throttled(asked)), STALE_AFTER)
+    cycle = cycle_after(_cycle(throttles=throttles), _result(0, error=_throttled(asked)))
 
     assert cycle.not_before == cycle.finished_at + waited
-
-
-# --- nobody polls -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("read_up_to", "told"), [(NOW, False), (NOW - STALE_AFTER + timedelta(seconds=1), False), (NOW - STALE_AFTER, True)]
-)
-def test_a_timer_that_stopped(read_up_to: datetime, *, told: bool) -> None:
-    """That nothing was polled for too long is told, with its end, by the first cycle that reads everything."""
-    cycle = _cycle(started_at=read_up_to, read_up_to=read_up_to)
-    after, events = finish_cycle(ORIGIN, cycle, _result(0), STALE_AFTER)
-
-    kinds = ["prepwatch.account.unreachable", "prepwatch.account.reachable"] if told else []
-    assert [event.type.value for event in events] == kinds
-    assert all(NOT_POLLED.encode() in event.body for event in events[:1])
-    assert after.trouble is None

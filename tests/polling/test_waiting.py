@@ -7,14 +7,13 @@ import pytest
 from shared.adapters.table_limits import check_row
 from shared.patterns import JobPatterns
 from shared.polling import waiting
-from shared.polling.cycle_rules import CycleResult, choose_jobs, finish_cycle
+from shared.polling.cycle_rules import CycleResult, choose_jobs, cycle_after
 from shared.polling.waiting import MOST_NAMED
 from shared.state.jobs import Cycle
 from shared.state.rows import CYCLE, to_columns
-from tests.support.builders import ACCOUNT, NOW, ORIGIN, batch_job
+from tests.support.builders import ACCOUNT, NOW, batch_job
 
 MINUTE = timedelta(minutes=1)
-STALE_AFTER = timedelta(minutes=5)
 EVERY_JOB = JobPatterns()
 
 
@@ -32,7 +31,7 @@ def finished(
         job_errors=0,
         error=None,
     )
-    return finish_cycle(ORIGIN, before, result, STALE_AFTER)[0]
+    return cycle_after(before, result)
 
 
 def test_the_row_holds_however_many_wait() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from shared.batch.model import BatchJob, ExecutionInfo, FailureInfo, JobPreparationTask, NodeStatus
 from shared.composition import App, compose
 from shared.parts import Outside
-from shared.polling.request_counter import RequestCounter
+from shared.polling.counters import RequestCounter
 from shared.ports import Lanes, Table
 from shared.settings.settings import Settings, load_settings
 from shared.web.errors import error_answer

@@ -182,9 +182,10 @@ TROUBLE = Story(
     name="trouble",
     chats=True,
     chapters=(
+        Chapter(name="begins", after=timedelta(0), happen=nothing, denied=1, breaks=frozenset()),
         Chapter(
             name="ends while chat is told of it",
-            after=timedelta(0),
+            after=timedelta(minutes=2),
             happen=nothing,
             denied=1,
             meanwhile=cycle,

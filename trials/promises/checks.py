@@ -28,6 +28,7 @@ from trials.simulation.plant import Plant
 
 _SLACK = timedelta(seconds=90)  # between a listing's page and the head stored after it, clocks off included
 _SETTLES_WITHIN = timedelta(hours=23)
+_STAYS_AWAY = timedelta(minutes=61)
 
 
 def check_calm(plant: Plant) -> None:
@@ -216,7 +217,9 @@ def _check_account(plant: Plant) -> None:
     elif cycle.trouble is not None:
         plant.witness.blame(f"the account is still in trouble: {cycle.trouble.message}")
     standing = [key for key, kind in plant.witness.standing.items() if kind == "account.unreachable"]
-    if standing:
+    # What comes back again and again is told to be over when it has stayed away for up to an hour.
+    well_since = cycle.recurrence.well_since if cycle is not None else None
+    if standing and (well_since is None or plant.now - well_since > _STAYS_AWAY):
         plant.witness.blame("the account is told to be unreachable, and is not")
 
 

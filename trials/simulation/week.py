@@ -23,6 +23,7 @@ MINUTE = timedelta(minutes=1)
 _CALM_MINUTES = 6
 _TOLD_WITHIN = 8  # hours: the longest pause, the longest wait after failed attempts, and a poll that finds it over
 _MUTES = ("one", "two")
+_OFTEN, _HELD_BACK = 4 * MINUTE, 60 * MINUTE
 _LONGEST_END = 80  # hours: more than the whole retry schedule takes
 
 _LOST = (WriteFault.BEFORE, WriteFault.AFTER, WriteFault.OWN_CONFLICT)
@@ -163,12 +164,14 @@ class _WeekRun:
         if self.profile.mutes and plant.chance.happens(0.5):
             plant.put_mute(plant.living()[0], "end", ["*"], plant.now, plant.now + timedelta(hours=_TOLD_WITHIN))
         self._hours(_TOLD_WITHIN)
+        self._stay_well()
         check_ends_told(plant)
         self._hours(_TOLD_WITHIN)
         for _ in range(_LONGEST_END):
             if not any(True for part in ("_", *plant.accounts) for _ in plant.waiting(part)):
                 break
             self._hours(1)
+        self._stay_well()
         check_end(plant)
         check_all_told(plant)
 
@@ -176,6 +179,12 @@ class _WeekRun:
         for _ in range(number):
             self.plant.poll(self.plant.living()[0])
             self.plant.run_for(timedelta(hours=1))
+
+    def _stay_well(self) -> None:
+        """Poll often for as long as the end of what came back again and again may be held back."""
+        for _ in range(_HELD_BACK // _OFTEN + 2):
+            self.plant.poll(self.plant.living()[0])
+            self.plant.run_for(_OFTEN)
 
     def _one_minute(self, *, steady: bool = False) -> None:
         plant = self.plant

@@ -57,7 +57,7 @@ def test_page_that_was_held_up_does_not_follow_its_end() -> None:
         _minutes(plant, 1)
         plant.receivers["pager"].mood = ReceiverMood.BROKEN
         plant.chance.weather = Weather(account=AccountMood.DENIED)
-        _minutes(plant, 2)
+        _minutes(plant, 4)
         plant.receivers["pager"].mood = ReceiverMood.WELL
         plant.chance.weather = FINE
         _minutes(plant, 90)
@@ -70,8 +70,9 @@ def test_page_that_is_on_its_way_when_its_trouble_ends_is_followed_by_the_end() 
     with Plant(Chance("beside"), webhooks={"pager": {"format": "pagerduty"}}) as plant:
         first, second = plant.processes
         _minutes(plant, 1)
-        plant.senders["A"].latency = (15, 16)
         plant.chance.weather = Weather(account=AccountMood.DENIED)
+        _minutes(plant, 2)
+        plant.senders["A"].latency = (15, 16)
         plant.poll(first)
         plant.run_for(timedelta(seconds=5))
         plant.chance.weather = FINE

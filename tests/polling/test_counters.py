@@ -1,8 +1,9 @@
 """Totals of failures: what is counted, and that they stay small enough for the account's row."""
 
 from shared.batch.model import Phase
-from shared.polling.failure_counts import MOST_COUNTED, OTHER, FailureCounter, grown
-from shared.state.jobs import Change, FailureCount, NodeRecord, Reason
+from shared.polling.counters import MOST_COUNTED, OTHER, FailureCounter, grown
+from shared.state.accounts import FailureCount
+from shared.state.jobs import Change, NodeRecord, Reason
 from tests.support.builders import BLOB_NOT_FOUND, failed
 
 

@@ -1,4 +1,4 @@
-"""Counts failures by pool, phase and code, until a cycle carries them to the table.
+"""Counts failures and requests, until a cycle carries them to the table.
 
 Owns the counting, and how totals that only grow stay small enough for the account's row. Does not own where they are
 kept (`state.Cycle`) or shown (`api.metrics`). Threads may share a counter. What a process counted and had not carried
@@ -11,12 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from threading import Lock
 
 from shared.batch.causes import cause_of
-from shared.state.jobs import Change, FailureCount, Reason
+from shared.state.accounts import FailureCount
+from shared.state.jobs import Change, Reason
 
 MOST_COUNTED = 100
 """Pools, phases and codes with a total of their own; of each phase all further ones are counted as OTHER."""
 MAX_CODE_CHARACTERS = 64
 OTHER = "other"
+NO_ANSWER = "none"
+"""The code of a request that was not answered."""
 
 Kind = tuple[str, str, str]
 """The pool's id, the phase and the code."""
@@ -44,6 +47,30 @@ class FailureCounter:
         with self._lock:
             taken, self._counts = self._counts, Counter()
         return taken
+
+
+class RequestCounter:
+    """Requests by the code of their answers."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._counts: Counter[str] = Counter()
+
+    def add(self, status: int | None) -> None:
+        """Count a request; `status` is None when no answer came."""
+        with self._lock:
+            self._counts[NO_ANSWER if status is None else str(status)] += 1
+
+    def take(self) -> Mapping[str, int]:
+        """What was counted since this was called last; whoever takes it must keep it."""
+        with self._lock:
+            taken, self._counts = self._counts, Counter()
+        return taken
+
+    def give_back(self, taken: Mapping[str, int]) -> None:
+        """Count once more what could not be kept."""
+        with self._lock:
+            self._counts.update(taken)
 
 
 def grown(known: Sequence[FailureCount], new: Mapping[Kind, int]) -> tuple[FailureCount, ...]:
