@@ -86,7 +86,7 @@ def concerns_of(head: JobHead, wants: Callable[[EventType], bool]) -> tuple[Conc
     """What is wrong with a job now, as far as somebody `wants` to know, the worst first."""
     found: list[Concern] = []
     if head.stuck is not None and head.stuck.confirmed and wants(EventType.JOB_STUCK):
-        found.append(_standstill(head.stuck))
+        found.append(standstill_of(head.stuck))
     if head.closed is None and head.preparation.open and wants(EventType.PREPARATION_FAILED):
         found += _failures(head, Phase.PREPARATION)
     if head.release_failed_ever and wants(EventType.RELEASE_FAILED):
@@ -94,17 +94,13 @@ def concerns_of(head: JobHead, wants: Callable[[EventType], bool]) -> tuple[Conc
     return tuple(found)
 
 
-def is_auto_pool(pool_id: str) -> bool:
-    """Whether Batch has made a pool by itself for a job or a schedule: its id ends in a unique part."""
-    return _AUTO_POOL.fullmatch(pool_id) is not None
+def group_of(head: JobHead, cause: Cause) -> str:
+    """What makes failures one to people in a chat: pool and cause, also where a pager has an incident for each job."""
+    return _name(cause.phase.value, pool_name(_pool_of(head, cause)), *_told_apart(cause))
 
 
-def pool_name(pool_id: str) -> str:
-    """The part of a name that says which pool; auto pools are one."""
-    return AUTO_POOLS if is_auto_pool(pool_id) else pool_id.lower()
-
-
-def _standstill(stuck: Standstill) -> Concern:
+def standstill_of(stuck: Standstill) -> Concern:
+    """What is wrong where none of a job's tasks can run."""
     reason = stuck.reason or StandstillReason.PREPARATION_FAILED
     cause = None
     if stuck.cause is not None:
@@ -120,6 +116,16 @@ def _standstill(stuck: Standstill) -> Concern:
         since=stuck.since,
         standstill=stuck,
     )
+
+
+def is_auto_pool(pool_id: str) -> bool:
+    """Whether Batch has made a pool by itself for a job or a schedule: its id ends in a unique part."""
+    return _AUTO_POOL.fullmatch(pool_id) is not None
+
+
+def pool_name(pool_id: str) -> str:
+    """The part of a name that says which pool; auto pools are one."""
+    return AUTO_POOLS if is_auto_pool(pool_id) else pool_id.lower()
 
 
 def _failures(head: JobHead, phase: Phase) -> Sequence[Concern]:

@@ -9,16 +9,14 @@ from datetime import datetime
 
 from shared.batch.advice import advice, is_of_the_node, is_said_in_stderr
 from shared.batch.model import UNREADABLE, Phase
-from shared.digests.rules import News, NewsKind
+from shared.digests.rules import SHOWN_CAUSES, News, NewsKind
 from shared.digests.standing_facts import standing_facts
 from shared.digests.titles import (
     begins_anew,
-    concerned,
     heading_of,
     held_up,
     is_looked_at,
     mood_of,
-    names_nodes,
     title_of,
 )
 from shared.digests.wording import cause_words
@@ -30,7 +28,6 @@ from shared.redaction import one_line
 from shared.state.jobs import Cause, JobEnd, JobHead, Trouble
 
 MAX_SECTIONS = 20
-SHOWN_CAUSES = 3
 SHOWN_NODES = 5
 """What a person reads; the link leads to all."""
 
@@ -70,10 +67,10 @@ def jobs_notice(account: str, news: Sequence[News], links: Mapping[str, str]) ->
 def _details(account: str, news: Sequence[News]) -> dict[str, object]:
     """What a pager's rules and people can read of the jobs, under the same keys whatever has happened to them."""
     known = [(item, item.head) for item in news if item.head is not None]
-    causes = [cause for item, head in known if names_nodes(item) for cause in _causes(item, head)]
-    phases = [(head, phase) for item, head in known if (phase := concerned(item)) is not None]
+    causes = [cause for item, _ in known for cause in item.causes]
+    phases = [(head, phase) for item, head in known if (phase := item.phase) is not None]
     facts = [each for item, head in known for each in _failure_facts(item, head)]
-    nodes = [node_id for item, head in known for _, node_id in _named_nodes(item, head)]
+    nodes = [node_id for item, head in known for _, node_id in _named_nodes(item)]
     advised = [what for cause in causes if (what := advice(cause.code)) is not None]
     since = [since for item in news if (since := _since(item)) is not None]
     details = {
@@ -185,21 +182,16 @@ def _standing_facts(news: News, head: JobHead, max_nodes: int) -> list[tuple[str
     if NewsKind.RESUMED in news.kinds and news.before.stuck_since is not None:
         facts.append(("Moves again", f"it was stuck since {since_when(news.before.stuck_since, _now(news))}"))
     facts += standing_facts(head, _now(news))
-    if names_nodes(news):
-        facts += [each for cause in _causes(news, head) for each in _cause_facts(cause)]
+    facts += [each for cause in news.causes for each in _cause_facts(cause)]
+    if news.names_causes:
         facts += _node_facts(news, head, max_nodes)
     if (since := _first_failure(head)) is not None and news.kind not in _ABOUT_SIGHT:
         facts.append(("Since", _since_words(news, head, since)))
     return facts
 
 
-def _causes(news: News, head: JobHead) -> tuple[Cause, ...]:
-    phases = {concerned(news)} | ({Phase.RELEASE} if news.release else set())
-    return tuple(cause for cause in head.causes if cause.phase in phases)[:SHOWN_CAUSES]
-
-
 def _cause_facts(cause: Cause) -> list[tuple[str, str]]:
-    facts = [("Cause", cause_words(cause))]
+    facts = [(f"Why {cause.phase.value} failed", cause_words(cause))]
     if (what := advice(cause.code)) is not None:
         facts.append(("What to do", what))
     return facts
@@ -207,11 +199,11 @@ def _cause_facts(cause: Cause) -> list[tuple[str, str]]:
 
 def _commands(account: str, news: News, head: JobHead) -> tuple[str, ...]:
     """What helps with the first cause: to read what the task wrote, or to be rid of its nodes if all are known."""
-    phase, causes = concerned(news), _causes(news, head)
-    if phase is None or not causes or not names_nodes(news):
+    phase, causes = news.phase, news.causes
+    if phase is None or not causes or not news.names_causes:
         return ()
     cause = causes[0]
-    nodes = _named_nodes(news, head) or [cause.example]
+    nodes = _named_nodes(news) or [cause.example]
     pool_id, node_id = nodes[0]
     pool = Pool(account=account, pool_id=pool_id)
     if is_said_in_stderr(cause.code):
@@ -227,11 +219,11 @@ def _number(head: JobHead, phase: Phase) -> int:
 
 
 def _node_facts(news: News, head: JobHead, limit: int) -> list[tuple[str, str]]:
-    phase = concerned(news)
+    phase = news.phase
     if phase is None:
         return []
     number = _number(head, phase)
-    names = [_name(node, head, whole=number <= _FEW_NODES) for node in _named_nodes(news, head)[:limit]]
+    names = [_name(node, head, whole=number <= _FEW_NODES) for node in _named_nodes(news)[:limit]]
     if not names:
         return []
     more = max(0, number - len(names))
@@ -239,10 +231,10 @@ def _node_facts(news: News, head: JobHead, limit: int) -> list[tuple[str, str]]:
     return [(name, f"{text} and {more} more" if more else text)]
 
 
-def _named_nodes(news: News, head: JobHead) -> list[tuple[str, str]]:
+def _named_nodes(news: News) -> list[tuple[str, str]]:
     """Pool and node id of those that can be named: the newest failures, or where nobody has looked an example."""
-    phase = concerned(news)
-    examples = tuple(cause.example for cause in _causes(news, head) if cause.phase is phase)
+    phase = news.phase
+    examples = tuple(cause.example for cause in news.causes if cause.phase is phase)
     return list(dict.fromkeys(news.nodes or examples)) if phase is not None else []
 
 

@@ -30,7 +30,7 @@ from shared.digests.rows import (
     settling,
     told_row,
 )
-from shared.digests.rules import Beside, KnownToWebhook, News, decide, tried_at
+from shared.digests.rules import Beside, KnownToWebhook, News, decide, groups_of, tried_at
 from shared.messages.events import Origin, links_of
 from shared.messages.formats import format_of
 from shared.messages.notices import Notice
@@ -42,12 +42,13 @@ from shared.webhook import Webhook
 class Letter(Struct, frozen=True, kw_only=True):
     """A message that may be sent now, and what is then to be recorded of it.
 
-    `tried_at` is when the webhook was last tried with it, or since when it waits. `prepare` reads what the message
-    names, and returns what writes it. `before` is to be recorded before it is sent, so that what it opens is ended
-    whatever becomes of the record after it.
+    `groups` are the pools and causes that it tells of, if a pause depends on them. `tried_at` is when the webhook was
+    last tried with it, or since when it waits. `prepare` reads what the message names, and returns what writes it.
+    `before` is to be recorded before it is sent, so that what it opens is ended whatever is recorded after it.
     """
 
     jobs: tuple[str, ...]
+    groups: frozenset[str] = frozenset()
     tried_at: datetime
     prepare: Callable[[], Callable[[], Notice]]
     before: Callable[[datetime], Sequence[Operation]] = lambda _now: ()
@@ -161,6 +162,7 @@ class Desk(Struct, frozen=True, kw_only=True):
         since = min([item.wanted_at for item in message] + [item.wanted_at for item in pools])
         return Letter(
             jobs=tuple(item.job_id for item in message),
+            groups=frozenset().union(*(groups_of(item) for item in message)),
             tried_at=tried_at((item.before for item in message), since, pace),
             prepare=lambda: self._notice(message, pools, now),
             delivered=lambda at: [

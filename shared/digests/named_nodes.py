@@ -15,7 +15,6 @@ from shared.batch.outcomes import ended_at, has_failed
 from shared.digests.concerns import Concern, ConcernKind
 from shared.digests.job_notices import SHOWN_NODES
 from shared.digests.rules import News
-from shared.digests.titles import concerned, names_nodes
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.moments import as_utc
@@ -50,8 +49,8 @@ class NodeNames(Struct, frozen=True, kw_only=True):
         return list(dict.fromkeys(found))[:PAGED_NODES]
 
     def _with_nodes(self, news: News) -> News:
-        phase = concerned(news)
-        if news.head is None or phase is None or not names_nodes(news):
+        phase = news.phase
+        if news.head is None or phase is None or not news.names_causes:
             return news
         return replace(news, nodes=tuple(self._nodes(news.head, phase, SHOWN_NODES)))
 

@@ -4,6 +4,7 @@ Owns the pauses. Does not own what is news (`digests.rules`) or the sending (`di
 still to come were written down by a clock that has jumped back since: nothing waits for them.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
@@ -16,16 +17,28 @@ HOLD = timedelta(seconds=10)
 """What fails together is told together."""
 PAUSES = tuple(timedelta(minutes=minutes) for minutes in (5, 10, 20, 40, 60))
 """The waits between the messages of a series."""
+REMEMBERED = timedelta(days=1)
+"""How long a pool and cause that was told is no news by itself."""
+MOST_GROUPS = 200
 QUIET = timedelta(hours=1)
 """After so long without news the next begins a series of its own."""
 
 _LONGEST_WAIT_TRIES = 5  # the schedule's wait of an hour: what is told is how things stand then, so it never gets old
 
 
-def after_sending(pace: Pace, now: datetime) -> Pace:
-    """The pace of a webhook that has just been told all its news."""
+def after_sending(pace: Pace, now: datetime, groups: Collection[str] = ()) -> Pace:
+    """The pace of a webhook that has just been told all its news, of these pools and causes."""
     step = 1 if _was_quiet(pace) else pace.step + 1
-    return replace(pace, held_since=None, sent_at=now, step=step, tries=0, tried_at=None, not_before=None)
+    known = {group: at for group, at in pace.groups.items() if now - at < REMEMBERED and group not in groups}
+    newest = dict(list({**known, **dict.fromkeys(groups, now)}.items())[-MOST_GROUPS:])
+    return replace(
+        pace, held_since=None, sent_at=now, groups=newest, step=step, tries=0, tried_at=None, not_before=None
+    )
+
+
+def is_new(pace: Pace, groups: Collection[str], now: datetime) -> bool:
+    """Whether one of these pools and causes was not told within a day."""
+    return any(group not in pace.groups or now - pace.groups[group] >= REMEMBERED for group in groups)
 
 
 def after_failing(pace: Pace, identity: str, now: datetime) -> Pace:
@@ -62,7 +75,7 @@ def believed(pace: Pace, now: datetime) -> Pace:
 
 
 def message_at(pace: Pace, wanted_at: datetime, *, first: bool) -> datetime:
-    """When a message may go out about what is wanted since then; `first` when it tells of a job never told of."""
+    """When a message may go out about what is wanted since then; `first` when something of it was not told before."""
     gathered = (pace.held_since or wanted_at) + HOLD
     if _was_quiet(pace) or pace.sent_at is None:
         return gathered

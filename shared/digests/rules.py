@@ -15,10 +15,12 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
+from shared.batch.model import Phase
+from shared.digests.concerns import group_of, standstill_of
 from shared.digests.mutes import Mute, muted_until
-from shared.digests.pace import believed, is_refused, message_at, paused_until
+from shared.digests.pace import believed, is_new, is_refused, message_at, paused_until
 from shared.messages.events import EventType
-from shared.state.jobs import JobHead, Tracking
+from shared.state.jobs import Cause, JobHead, Tracking
 from shared.state.telling import Pace, Told
 from shared.webhook import Webhook
 
@@ -36,6 +38,8 @@ class NewsKind(StrEnum):
 
 
 _BEGINNINGS = frozenset({NewsKind.STUCK, NewsKind.FAILED, NewsKind.GONE, NewsKind.UNREACHABLE})
+SHOWN_CAUSES = 3
+_WITH_CAUSES = frozenset({NewsKind.STUCK, NewsKind.FAILED, NewsKind.RESUMED})
 
 
 class KnownToWebhook(Struct, frozen=True, kw_only=True):
@@ -85,6 +89,29 @@ class News(Struct, frozen=True, kw_only=True):
     def kind(self) -> NewsKind:
         """What the message is named after."""
         return self.kinds[0]
+
+    @property
+    def names_causes(self) -> bool:
+        """Whether causes and nodes are told with it: not with what is over, or about the sight of the job alone."""
+        return not _WITH_CAUSES.isdisjoint(self.kinds)
+
+    @property
+    def phase(self) -> Phase | None:
+        """The phase whose failed nodes the news is about: None when all that it tells of is over."""
+        head = self.head
+        if head is None:
+            return None
+        if head.preparation.open and (self.preparation or not self.release):
+            return Phase.PREPARATION
+        return Phase.RELEASE if self.release and head.release.failed else None
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """The causes that are told with it, the most frequent first."""
+        if self.head is None or not self.names_causes:
+            return ()
+        phases = {self.phase} | ({Phase.RELEASE} if self.release else set())
+        return tuple(cause for cause in self.head.causes if cause.phase in phases)[:SHOWN_CAUSES]
 
     @property
     def can_be_muted(self) -> bool:
@@ -202,13 +229,23 @@ def decide(
     wanted_at = min([item.wanted_at for item in news] + ([beside.wanted_at] if beside.wanted_at else []))
     if pace.held_since is None:
         pace = replace(pace, held_since=min(now, wanted_at))
-    first = beside.first or any(item.before.at is None for item in news)
-    at = message_at(pace, wanted_at, first=first)
+    # Merely another job can wait: people know of its cause.
+    news_for_people = any(_ends_a_standstill(item) or is_new(pace, groups_of(item), now) for item in news)
+    at = message_at(pace, wanted_at, first=beside.first or news_for_people)
     messages = (tuple(news),) if probe or at <= now else ()
     held = [at] if at > now else []
     if not probe and (until := paused_until(pace, recovered_at, now)) is not None:
         messages, held = (), [until]
     return DigestPlan(messages=messages, pace=pace, wake_at=min([*held, *muted.values()], default=None))
+
+
+def groups_of(news: News) -> frozenset[str]:
+    """The pools with their causes and standstills that news of a job tell of."""
+    head = news.head
+    if head is None or not news.names_causes:
+        return frozenset()
+    standstill = [standstill_of(head.stuck).name] if head.stuck is not None and head.stuck.confirmed else []
+    return frozenset([*standstill, *(group_of(head, cause) for cause in news.causes)])
 
 
 def tried_at(told: Iterable[Told], since: datetime, pace: Pace) -> datetime:
@@ -235,6 +272,10 @@ def _news(
         wanted_at=known.wanted_at,
         generation=known.generation,
     )
+
+
+def _ends_a_standstill(news: News) -> bool:
+    return news.before.stuck_since is not None and news.told.stuck_since is None
 
 
 def _muted_until(news: News, mutes: Sequence[Mute], now: datetime) -> datetime | None:

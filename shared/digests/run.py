@@ -192,7 +192,7 @@ class _WebhookDigest(Struct, kw_only=True):
 
         # record
         if judgement.verdict is Verdict.DELIVERED:
-            self._record(letter, after_sending(self.pace, now))
+            self._record(letter, after_sending(self.pace, now, letter.groups))
         elif judgement.verdict is Verdict.DEAD:
             self._write_all(self._held(replace(self.pace, tried_at=now)), letter.refused(made[-1]))
         else:

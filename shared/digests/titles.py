@@ -1,6 +1,6 @@
 """How a job fares in a few words: what stands over the facts that people are told of it, and how bad that is.
 
-Owns titles, the heading over several jobs, moods, and whose nodes are spoken of. Does not own the facts
+Owns titles, the heading over several jobs, and moods. Does not own the facts
 (`digests.job_notices`) or what is news (`digests.rules`). A number of nodes is one that the head holds: failures are
 runs, and one node may have had several.
 """
@@ -33,7 +33,6 @@ _COUNTED = {
     NewsKind.RESOLVED: "{jobs} resolved",
 }
 _OVER = "{jobs} over"
-_NAMES_NODES = frozenset({NewsKind.STUCK, NewsKind.FAILED, NewsKind.RESUMED})
 
 
 def title_of(news: News) -> str:
@@ -65,7 +64,7 @@ def mood_of(news: News) -> Mood:
         return _mood_of_the_end(news, head)
     if head.stuck_since is not None:
         return Mood.CRITICAL
-    return Mood.ERROR if concerned(news) is Phase.PREPARATION else _mood_of_the_end(news, head)
+    return Mood.ERROR if news.phase is Phase.PREPARATION else _mood_of_the_end(news, head)
 
 
 def _mood_of_the_end(news: News, head: JobHead) -> Mood:
@@ -73,21 +72,6 @@ def _mood_of_the_end(news: News, head: JobHead) -> Mood:
         return Mood.WARNING
     mended = news.kind is NewsKind.RESOLVED and head.closed is None and not head.left and not begins_anew(news)
     return Mood.GOOD if mended else Mood.INFO
-
-
-def concerned(news: News) -> Phase | None:
-    """The phase whose failed nodes the news is about: None when all that it tells of is over."""
-    head = news.head
-    if head is None:
-        return None
-    if head.preparation.open and (news.preparation or not news.release):
-        return Phase.PREPARATION
-    return Phase.RELEASE if news.release and head.release.failed else None
-
-
-def names_nodes(news: News) -> bool:
-    """Whether causes and nodes are told with it: not with what is over, or about the sight of the job alone."""
-    return not _NAMES_NODES.isdisjoint(news.kinds)
 
 
 def begins_anew(news: News) -> bool:
@@ -162,7 +146,7 @@ def _what_failed(news: News, head: JobHead) -> str:
         why = f"preparation failed on {of_all(opened, head.nodes)}" if is_failed else why_in_words(reason)
         return f"stuck, {why}"
     parts = []
-    if concerned(news) is Phase.PREPARATION:
+    if news.phase is Phase.PREPARATION:
         parts.append(f"preparation failed on {opened} of {head.nodes} nodes")
     elif news.preparation:
         parts.append(_ended(head, head.closed) if head.closed else _mended(news, head))

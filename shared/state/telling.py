@@ -157,14 +157,15 @@ class Pace(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How fast a chat or pager webhook may be told of one account, and who is telling it.
 
     `held_since` is when the oldest news that waits came, None when none does. `step` counts the messages since the last
-    quiet hour, the last sent at `sent_at`. After `tries` failed attempts, the last at `tried_at`, none is made before
-    `not_before`, unless the webhook has recovered since.
+    quiet hour, the last sent at `sent_at`, and `groups` says when each pool and cause was last told. After `tries`
+    failed attempts, the last at `tried_at`, none is made before `not_before`, unless the webhook has recovered since.
     """
 
     lease: str = ""
     leased_until: datetime | None = None
     held_since: datetime | None = None
     sent_at: datetime | None = None
+    groups: dict[str, datetime] = {}
     step: int = 0
     tries: int = 0
     tried_at: datetime | None = None

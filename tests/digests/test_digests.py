@@ -5,6 +5,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from shared.api.mutes import Mutes
 from shared.digests.mutes import Mute
@@ -99,8 +100,16 @@ def test_resolved_waits_its_turn() -> None:
     assert "resolved" in world.told("slack")[1].text
 
 
-def test_new_job_shortens_the_wait() -> None:
-    """A job that was never told of waits no longer than five minutes, however often others were."""
+@pytest.mark.parametrize(
+    ("other", "minutes"),
+    [
+        pytest.param({"code": "DiskFull"}, 5, id="a cause not told yet"),
+        pytest.param({"pool_id": "pool-gpu"}, 5, id="a pool not told yet"),
+        pytest.param({}, 20, id="merely another job"),
+    ],
+)
+def test_what_shortens_the_wait(other: dict[str, str], minutes: int) -> None:
+    """A cause or a pool that was not told yet waits five minutes, another job as long as the rest."""
     world = World("slack")
     for _ in range(20):
         world.fail(1)
@@ -108,9 +117,52 @@ def test_new_job_shortens_the_wait() -> None:
     assert len(world.told("slack")) == 3
     last = world.told("slack")[-1].at
     world.fail(1, "other")
+    _, head = world.job("other")
+    assert head is not None
+    causes = tuple(replace(cause, code=other.get("code", cause.code)) for cause in head.causes)
+    world.change("other", causes=causes, pool_id=other.get("pool_id", head.pool_id))
     world.tick(30)
     assert "other" in world.told("slack")[3].text
-    assert world.told("slack")[3].at - last <= timedelta(minutes=6)
+    waited = (world.told("slack")[3].at - last) // timedelta(minutes=1)
+    assert waited in {minutes, minutes + 1}
+
+
+@pytest.mark.parametrize("turn", ["begins", "ends"])
+def test_a_standstill_and_its_end_shorten_the_wait(turn: str) -> None:
+    """That nothing moves any more, or moves again, is told after five minutes, however long the pause has grown."""
+    world = World("slack")
+    standstill = Standstill(since=world.now, confirmed=True, pool_id="pool")
+    if turn == "ends":
+        world.change("other", stuck=standstill)
+    for _ in range(20):
+        world.fail(1)
+        world.tick()
+    last = world.told("slack")[-1].at
+    world.change("other", stuck=standstill if turn == "begins" else None)
+    world.tick(8)
+    assert world.told("slack")[-1].at - last <= timedelta(minutes=6)
+
+
+def test_thirty_short_jobs_an_hour() -> None:
+    """Jobs that fail one after another for one cause, all day, are at most thirty messages."""
+    world = World("slack")
+    for number in range(24 * 30):
+        world.fail(1, f"job-{number}")
+        world.tick()
+        world.change(f"job-{number}", closed=JobEnd.ENDED, preparation=PhaseCounts(failed=1), causes=())
+        world.tick()
+    assert len(world.told("slack")) <= 30
+
+
+def test_one_cause_in_fifty_jobs_within_ten_minutes() -> None:
+    """An expired signature that 50 jobs of a pool meet within ten minutes is at most three messages."""
+    world = World("slack")
+    for number in range(50):
+        world.fail(1, f"job-{number}")
+        world.now += timedelta(seconds=12)
+        world.tell()
+    world.tick(60)
+    assert len(world.told("slack")) <= 3
 
 
 def test_quiet_hour_begins_anew() -> None:

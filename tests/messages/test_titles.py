@@ -104,7 +104,7 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
             KNOWS,
             "release failed on 3 of 20 nodes; preparation is over with the job",
             Mood.WARNING,
-            {"Why": "the job has ended", "Cause": "DiskFull on 2 nodes", "Nodes": "release-1 and 2 more"},
+            {"Why": "the job has ended", "Why release failed": "DiskFull on 2 nodes", "Nodes": "release-1 and 2 more"},
             id="ended, release untold",
         ),
         pytest.param(

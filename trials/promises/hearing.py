@@ -14,6 +14,8 @@ PHASES = ("preparation", "release")
 _OF_POOLS = re.compile(r":(pool\||further-pools)|[Nn]odes|only node|[Tt]he start task|[Nn]o watched job|[Pp]ools? ")
 _NEWLY = re.compile(r"(\d+) newly failed")
 _HELD_UP = re.compile(r"[1-9]\d* of \d+ nodes (are|were)( still)? held up")
+_WHY = re.compile(r"Why (\w+) failed")
+_ON_NODES = re.compile(r" on \d+ nodes?")
 _EVENT_KEYS = ("prepwatch:account:", "prepwatch:webhook:", "prepwatch:ping:")
 _DETAILS = {
     "preparation": "Preparation",
@@ -47,9 +49,21 @@ class Part:
         return self.title.endswith(": resolved") or "Why" in dict(self.facts)
 
     @property
+    def about(self) -> frozenset[tuple[str, ...]]:
+        """The pools and causes that it names: pool, phase, and what was said, however many nodes it is on."""
+        pool = dict(self.facts).get("Job", "").partition("pool ")[2].partition(" on ")[0]
+        causes = [(found[1], _ON_NODES.sub("", said)) for name, said in self.facts if (found := _WHY.match(name))]
+        return frozenset((pool, *cause) for cause in causes)
+
+    @property
     def vanished(self) -> bool:
         """Whether it says that the job is not there any more."""
         return "vanished" in self.title
+
+    @property
+    def stuck(self) -> bool:
+        """Whether it says that none of the job's tasks can run, whatever else it is named after."""
+        return "stuck" in self.title or "Stuck" in dict(self.facts)
 
     @property
     def tells_of_failures(self) -> bool:

@@ -72,7 +72,8 @@ class Listener:
     unread: set[str] = field(default_factory=set)
     _in_flight: Owner | None = None
     _tried: set[str] = field(default_factory=set)
-    _heard_of: dict[str, datetime] = field(default_factory=dict)
+    _heard_about: dict[tuple[str, ...], datetime] = field(default_factory=dict)
+    _stuck: set[str] = field(default_factory=set)
 
     @property
     def is_pager(self) -> bool:
@@ -146,8 +147,10 @@ class Listener:
         if self.is_pager:
             return
         parts = {part.job: part for part in message.hearing.parts}
+        for heard in parts.values():
+            self._heard_about.update(dict.fromkeys(heard.about, message.at))
+            (self._stuck.add if heard.stuck else self._stuck.discard)(heard.job)
         for job in jobs:
-            self._heard_of[job] = message.at
             part = parts.get(job)
             if part is None:
                 self.unread.add(job)
@@ -195,13 +198,23 @@ class Listener:
             told = [each for each in told if each.at >= since]
             least = _LASTS if message.hearing.ends else _PAUSES[0]
         else:
-            least = _PAUSES[0] if self._tells_of_a_new_job(message) else _PAUSES[min(_series(told), len(_PAUSES)) - 1]
+            least = (
+                _PAUSES[0] if self._tells_of_something_new(message) else _PAUSES[min(_series(told), len(_PAUSES)) - 1]
+            )
         if told and message.at - told[-1].at < least - _ON_ITS_WAY:
             self._blame(f"is told again after {message.at - told[-1].at}, before {least} are over")
 
-    def _tells_of_a_new_job(self, message: Message) -> bool:
-        jobs = (part.job for part in message.hearing.parts)
-        return any(job not in self._heard_of or message.at - self._heard_of[job] > _FORGOTTEN for job in jobs)
+    def _tells_of_something_new(self, message: Message) -> bool:
+        """Whether it may tell of a cause or pool not told before, or of a standstill or its end."""
+        parts = message.hearing.parts
+        if "more" in parts[-1].title:
+            return True  # there was no room for all of it
+        stood = any(part.stuck or part.job in self._stuck for part in parts)
+        return stood or any(
+            about not in self._heard_about or message.at - self._heard_about[about] > _FORGOTTEN - _CLOCKS
+            for part in parts
+            for about in part.about
+        )
 
     def _may_end(self, job: str) -> bool:
         """Whether the receiver knows of something about a job that can end, or may hear of its end once more."""

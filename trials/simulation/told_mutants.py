@@ -126,8 +126,8 @@ def mute_holds_back_the_end() -> AbstractContextManager[object]:
 def pause_never_grows() -> AbstractContextManager[object]:
     """What goes on is told every five minutes."""
 
-    def after(pace: Pace, now: datetime) -> Pace:
-        return replace(after_sending(pace, now), step=1)
+    def after(pace: Pace, now: datetime, groups: Any) -> Pace:
+        return replace(after_sending(pace, now, groups), step=1)
 
     return patch.object(digests, "after_sending", after)
 
