@@ -11,11 +11,12 @@ from msgspec.structs import replace
 
 from shared.api.job_views import NodeView, PhaseView
 from shared.api.refusals import AmbiguousError, named, not_found, only_account
-from shared.batch.model import Outcome, Phase
+from shared.batch.model import NodeStatus, Outcome, Phase
 from shared.batch.outcomes import outcome_of
 from shared.batch.texts import clean_status
 from shared.batch.wire import decode_status, split_entries
 from shared.batch.written import as_written, written_status
+from shared.errors import HostileAnswerError
 from shared.messages.events import Origin
 from shared.patterns import valid_job_id
 from shared.ports import BatchService, ListingOptions, StatusPage, Table
@@ -82,10 +83,13 @@ class NodeLister(Struct, frozen=True, kw_only=True):
             raise AmbiguousError(f"Several pools of the job have a node {node_id!r}", target="pool", names=pools)
         return origin, head, found[0]
 
-    def list_live(self, job_id: str, account: str | None, options: ListingOptions, link: str | None) -> StatusPage:
-        """One page as Batch answers now, with the caller's own options; nothing is stored.
+    def list_live(
+        self, job_id: str, account: str | None, options: ListingOptions, link: str | None
+    ) -> tuple[StatusPage, list[str]]:
+        """One page as Batch answers now, with the caller's own options, and why entries of it can't be read.
 
-        `link` is the `odata.nextLink` of the page before. Texts are redacted like stored ones.
+        Nothing is stored. `link` is the `odata.nextLink` of the page before. Texts are redacted like stored ones. An
+        entry that can't be read is left out, as where jobs are watched.
 
         Raises:
             NotFoundError: The id is impossible, or no account that was named has such a job.
@@ -95,8 +99,14 @@ class NodeLister(Struct, frozen=True, kw_only=True):
         if not valid_job_id(job_id):
             raise not_found("job", job_id)
         page = self.batch[self._account(job_id, account)].list_status_page(job_id, options, link=link)
-        value = [written_status(clean_status(decode_status(entry))) for entry in split_entries(page.value)]
-        return replace(page, value=msgspec.json.encode(value))
+        value: list[NodeStatus] = []
+        unreadable: list[str] = []
+        for entry in split_entries(page.value):
+            try:
+                value.append(written_status(clean_status(decode_status(entry))))
+            except HostileAnswerError as error:
+                unreadable.append(error.message)
+        return replace(page, value=msgspec.json.encode(value)), unreadable
 
     def _records(self, origin: Origin, head: JobHead) -> Iterator[NodeRecord]:
         if not head.chunks:

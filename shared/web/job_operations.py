@@ -28,11 +28,13 @@ from shared.web.operation import (
 class LiveNodesView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer of GET /api/jobs/{jobId}/live-nodes: Batch's own words, page by page.
 
-    Hand `odata.nextLink` back as `link` for the next page; it is missing on the last one.
+    Hand `odata.nextLink` back as `link` for the next page; it is missing on the last one. An entry that can't be read
+    is left out, and `unreadable` says of each such entry why; it is missing when there is none.
     """
 
     value: tuple[NodeStatus, ...]
     next_link: str | None = field(name="odata.nextLink", default=None)
+    unreadable: tuple[str, ...] = ()
 
 
 _JOB = path("jobId", "The job's id, in any case.")

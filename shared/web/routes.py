@@ -5,7 +5,7 @@ any rule.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from threading import Lock
 from urllib.parse import unquote, urlsplit
@@ -148,8 +148,7 @@ class Routes(Struct, frozen=True, kw_only=True):
         if link is not None and _job_of(link) != job_id.lower():
             message = "link must be the odata.nextLink of an answer of this route for this job."
             raise RequestError(400, "InvalidQueryParameterValue", message, target="link")
-        page = self.lister.list_live(job_id, account, options, link)
-        return _as_batch_answered(page)
+        return _as_batch_answered(*self.lister.list_live(job_id, account, options, link))
 
 
 def _job_of(link: str) -> str | None:
@@ -161,7 +160,7 @@ def _job_of(link: str) -> str | None:
     return unquote(found[1]).lower() if found else None
 
 
-def _as_batch_answered(page: StatusPage) -> Answer:
+def _as_batch_answered(page: StatusPage, unreadable: Sequence[str]) -> Answer:
     headers = {
         "content-type": "application/json",
         "cache-control": "no-store",
@@ -173,6 +172,8 @@ def _as_batch_answered(page: StatusPage) -> Answer:
     body: dict[str, object] = {"value": msgspec.Raw(page.value)}
     if page.next_link is not None:
         body["odata.nextLink"] = page.next_link
+    if unreadable:
+        body["unreadable"] = unreadable
     return Answer(
         headers={name: value for name, value in headers.items() if value is not None}, body=msgspec.json.encode(body)
     )

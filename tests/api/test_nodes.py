@@ -85,6 +85,29 @@ def test_live_without_node_ids(seen: Deployment) -> None:
     assert (told.status, told.body) == (200, {"value": [{"poolId": "p"}, {}]})
 
 
+@pytest.mark.parametrize(
+    ("entry", "why"),
+    [
+        pytest.param('{"nodeId":5}', "$.nodeId", id="number for an id"),
+        pytest.param('{"nodeId":"odd","jobPreparationTaskExecutionInfo":[]}', "array", id="list for a run"),
+        pytest.param(
+            '{"nodeId":"odd","jobReleaseTaskExecutionInfo":{"exitCode":1e99}}', "exitCode", id="impossible number"
+        ),
+        pytest.param(
+            '{"nodeId":"odd","jobPreparationTaskExecutionInfo":{"endTime":"yesterday"}}', "endTime", id="no time"
+        ),
+        pytest.param("7", "object", id="no object"),
+        pytest.param("nothing", "no JSON", id="no JSON"),
+    ],
+)
+def test_an_odd_live_entry_costs_only_itself(seen: Deployment, entry: str, why: str) -> None:
+    """The other entries of the page are shown, and it is said why this one is not."""
+    seen.batch.page = StatusPage(value=f'[{{"nodeId":"a"}},{entry},{{"nodeId":"b"}}]'.encode())
+    told = seen.ask(Routes.list_live_nodes, {}, jobId="job-1")
+    assert (told.status, told.body["value"]) == (200, [{"nodeId": "a"}, {"nodeId": "b"}])
+    assert [why in reason for reason in told.body["unreadable"]] == [True]
+
+
 def test_live_is_redacted_and_changes_nothing(seen: Deployment) -> None:
     """What Batch says now is shown without secrets and without a write."""
     assert isinstance(seen.table, FakeTable)

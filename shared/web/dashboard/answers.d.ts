@@ -230,6 +230,7 @@ type LastPollView = {
 type LiveNodesView = {
   value: Array<NodeStatus>;
   "odata.nextLink"?: string | null;
+  unreadable?: Array<string>;
 };
 
 type Matching = "filtered" | "muted" | "notOwed" | "owed" | "refused" | "switchedOff" | "toldAsState";
