@@ -183,7 +183,12 @@ def _of_pool(end: NodeEnd | None = None) -> Event:
     record = PoolRecord(pool_id="pool", announce_from=began)
     record, changes = decide_nodes(ORIGIN.partition, record, Seen(nodes=[node]), NOW)
     (known,) = [change.known for change in changes]
-    told = ToldNode(known=known, listed=node)
+    told = ToldNode(
+        known=known,
+        listed=node,
+        stderr_tail="mount error(13): Permission denied\n",
+        stdout_tail="mounting //contoso/tools\n",
+    )
     if end is not None:
         told = ToldNode(known=replace(known, ended_at=NOW + timedelta(minutes=20)), end=end.value)
     ((event, _),) = pool_events(

@@ -138,10 +138,14 @@ def node_entry(origin: Origin, head: JobHead, change: Change) -> NodeEntry:
         members.append(b'"failedAt":%b' % msgspec.json.encode(time_text(change.opened.since) or None))
     if change.chain is not None:
         members.append(b'"runningSince":%b' % msgspec.json.encode(time_text(change.chain.since) or None))
-    for name, tail in ((b"stderrTail", change.stderr_tail), (b"stdoutTail", change.stdout_tail)):
-        if tail is not None:
-            members.append(b'"%b":%b' % (name, msgspec.json.encode(tail)))
+    members += tail_members(change.stderr_tail, change.stdout_tail)
     return NodeEntry(occurrence_id=occurrence, cause=_cause_of(change), body=joined(members))
+
+
+def tail_members(stderr: str | None, stdout: str | None) -> list[bytes]:
+    """The members of a node's JSON that hold what a task wrote last, as far as somebody has looked."""
+    tails = {b"stderrTail": stderr, b"stdoutTail": stdout}
+    return [b'"%b":%b' % (name, msgspec.json.encode(tail)) for name, tail in tails.items() if tail is not None]
 
 
 def joined(members: Iterable[bytes]) -> msgspec.Raw:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from shared.batch.pools import ComputeNode
-from shared.messages.events import BODY_BYTES, Event, EventType, NodeEntry, Origin, joined, pool_event
+from shared.messages.events import BODY_BYTES, Event, EventType, NodeEntry, Origin, joined, pool_event, tail_members
 from shared.messages.ids import event_id
 from shared.moments import as_utc
 from shared.state.pools import UnableNode
@@ -22,11 +22,16 @@ _CAUSE_BYTES = 160  # what a cause takes in an event beside its message
 
 
 class ToldNode(Struct, frozen=True, kw_only=True, gc=False):
-    """A node of an event: what is known of it, and as Batch lists it, None when it is over; `end` says why then."""
+    """A node of an event: what is known of it, and as Batch lists it, None when it is over; `end` says why then.
+
+    The tails are what its start task wrote last, None where nobody has looked.
+    """
 
     known: UnableNode
     listed: ComputeNode | None = None
     end: str | None = None
+    stderr_tail: str | None = None
+    stdout_tail: str | None = None
 
 
 class _Identity(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, gc=False):
@@ -117,4 +122,5 @@ def _entry(pool_id: str, node: ToldNode) -> NodeEntry:
     if listed is not None:
         said = {name: part for name, part in msgspec.to_builtins(listed).items() if name not in {"id", "url"}}
         members.append(msgspec.json.encode(said)[1:-1])
+    members += tail_members(node.stderr_tail, node.stdout_tail)
     return NodeEntry(occurrence_id=known.occurrence_id, cause=(known.code, known.message), body=joined(members))

@@ -32,6 +32,7 @@ from shared.polling.poll_settings import PollSettings
 from shared.polling.standstills import StandstillWatcher
 from shared.polling.tails import Tails
 from shared.polling.watching import JobRound, Progress, write_cycle_line, write_skipped_line
+from shared.pools.node_files import NodeFiles
 from shared.pools.watcher import PoolWatcher
 from shared.ports import BatchService, Clock, Lanes, Row, Table
 from shared.state.jobs import Cycle
@@ -93,6 +94,10 @@ class Poller(Struct, frozen=True, kw_only=True):
             return self._skip(row, cycle)
         report = self.turns.run(partial(self._in_turn, row, cycle), wait)
         return report or CycleReport(account=self.account, skipped="another cycle was running")
+
+    @property
+    def _files(self) -> NodeFiles:
+        return NodeFiles(batch=self.batch, clock=self.clock, max_bytes=self.settings.stderr_tail_bytes)
 
     def _deliver(self, now: datetime) -> DeliveryRun:
         deliveries = self.deliverer.start(now + self.settings.budget)
@@ -169,7 +174,7 @@ class Poller(Struct, frozen=True, kw_only=True):
                 table=self.table,
                 origin=self.origin,
                 max_nodes=self.settings.max_nodes,
-                tails=Tails(batch=self.batch, clock=self.clock, max_bytes=self.settings.stderr_tail_bytes),
+                tails=Tails(files=self._files),
                 count=self.failures.add,
             )
             watcher = JobWatcher(
@@ -247,6 +252,7 @@ class Poller(Struct, frozen=True, kw_only=True):
             tracked=self.settings.pools,
             window=self.settings.first_sight,
             max_nodes=self.settings.max_nodes,
+            files=self._files,
             offer=deliveries.offer,
         )
         read_up_to = cycle.read_up_to if cycle is not None else None

@@ -45,8 +45,8 @@ from shared.polling.job_rules import (
     take_facts,
 )
 from shared.polling.nodes import Facts, Listing, NodeWatcher
-from shared.polling.tails import Allowance
 from shared.polling.unreadable import unreadable_of_job
+from shared.pools.node_files import Allowance
 from shared.ports import BatchService, Clock, ListingOptions, Row
 from shared.state.jobs import JobHead, Tracking
 

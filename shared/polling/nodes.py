@@ -22,7 +22,8 @@ from shared.ledger.slice import Slice
 from shared.messages.events import Event, Origin
 from shared.polling.job_listing import JOB_SELECT
 from shared.polling.job_rules import is_same_incarnation, settle
-from shared.polling.tails import Allowance, Tails
+from shared.polling.tails import Tails
+from shared.pools.node_files import Allowance
 from shared.ports import BatchService, Row, Table
 from shared.reprs import repr_without
 from shared.state.chunks import Chunk, Cover, decode_chunk, first_prefixes

@@ -35,12 +35,25 @@ class NodeEnd(StrEnum):
     """No watched job has used the pool for a day."""
 
 
+_OF_START_TASK = frozenset({UnableReason.START_TASK_FAILED.value, UnableReason.START_TASK_SLOW.value})
+
+
 class NodeChange(Struct, frozen=True, kw_only=True, gc=False):
-    """A node that newly can't work, as Batch lists it, or one that is over; `end` says why, None while it is not."""
+    """A node that newly can't work, as Batch lists it, or one that is over; `end` says why, None while it is not.
+
+    The tails are what its start task wrote last, None where nobody has looked.
+    """
 
     known: UnableNode
     listed: ComputeNode | None = None
     end: NodeEnd | None = None
+    stderr_tail: str | None = None
+    stdout_tail: str | None = None
+
+    @property
+    def is_of_start_task(self) -> bool:
+        """Whether its start task failed, or does not end: what that wrote says why."""
+        return self.end is None and self.known.reason in _OF_START_TASK
 
 
 class Seen(Struct, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from shared.ledger.pool_records import commit_record
 from shared.messages.events import Event, Origin
 from shared.messages.pool_events import ToldNode, pool_events
 from shared.patterns import JobPatterns
+from shared.pools.node_files import START_TASK_DIRECTORY, STDERR, STDOUT, Allowance, NodeFiles
 from shared.pools.nodes import (
     NodeChange,
     Seen,
@@ -65,6 +66,7 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
     tracked: JobPatterns | None
     window: timedelta
     max_nodes: int
+    files: NodeFiles
     offer: Callable[[Sequence[Pending]], None]
 
     def run(
@@ -136,7 +138,8 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
             before = PoolRecord(pool_id=memory.pool_id, announce_from=read - self.window)
         decided, changes = decide_nodes(self.origin.partition, before, seen, now)
 
-        # apply
+        # apply; files go with their node
+        changes = self._with_tails(memory.pool_id, changes, deadline)
         events = self._events(memory, decided, changes, jobs, now)
         self._write(known, before, decided, events, now)
         return after_listing(memory, seen, decided, now)
@@ -158,6 +161,28 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
         except PoolNotFoundError:
             return Seen(nodes=())
 
+    def _with_tails(self, pool_id: str, changes: Sequence[NodeChange], deadline: datetime) -> tuple[NodeChange, ...]:
+        """The changes, the first few of every cause with what the start task wrote last."""
+        if self.files.max_bytes == 0:
+            return tuple(changes)
+        allowance = Allowance()
+        chosen = allowance.choose(
+            (place, (change.known.code, change.known.message))
+            for place, change in enumerate(changes)
+            if change.is_of_start_task
+        )
+        until = min(deadline, self.clock() + allowance.time)
+
+        def tail(change: NodeChange, file: str) -> str | None:
+            return self.files.tail(pool_id, change.known.node_id, START_TASK_DIRECTORY, file, until, allowance)
+
+        return tuple(
+            replace(change, stderr_tail=tail(change, STDERR), stdout_tail=tail(change, STDOUT))
+            if place in chosen
+            else change
+            for place, change in enumerate(changes)
+        )
+
     def _events(
         self,
         memory: PoolMemory,
@@ -166,7 +191,16 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
         jobs: frozenset[str],
         now: datetime,
     ) -> list[tuple[Event, tuple[str, ...]]]:
-        told = [ToldNode(known=one.known, listed=one.listed, end=one.end.value if one.end else None) for one in changes]
+        told = [
+            ToldNode(
+                known=one.known,
+                listed=one.listed,
+                end=one.end.value if one.end else None,
+                stderr_tail=one.stderr_tail,
+                stdout_tail=one.stdout_tail,
+            )
+            for one in changes
+        ]
         events = pool_events(
             self.origin,
             memory.pool_id,

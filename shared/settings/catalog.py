@@ -121,7 +121,8 @@ SETTINGS = (
     Setting(
         name="STDERR_TAIL_BYTES",
         default="0",
-        meaning="Bytes from the ends of a failed task's stderr.txt and stdout.txt that go into the event; 0 for none.",
+        meaning="Bytes from the ends of a failed task's stderr.txt and stdout.txt that go into the event, of a start "
+        "task too; 0 for none.",
     ),
     Setting(
         name="HEARTBEAT_URL",

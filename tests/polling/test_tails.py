@@ -5,7 +5,8 @@ from typing import Any
 
 from shared.batch.model import ExecutionInfo, Phase
 from shared.changes.tally import NodeUpdate
-from shared.polling.tails import TIME_LIMIT, Allowance, Tails
+from shared.polling.tails import Tails
+from shared.pools.node_files import TIME_LIMIT, Allowance, NodeFiles
 from shared.state.jobs import Change, NodeRecord, Reason
 from tests.support.fakes import START, FakeClock
 from tests.support.hostile_batch import account, error_reply, failed_node, page
@@ -188,7 +189,7 @@ def test_all_files_together_take_no_longer_than_their_limit() -> None:
         )
         for number, name in enumerate(JOBS)
     ]
-    told = Tails(batch=files, clock=clock, max_bytes=10).add(updates, Allowance())
+    told = Tails(files=NodeFiles(batch=files, clock=clock, max_bytes=10)).add(updates, Allowance())
     assert clock.now - START == TIME_LIMIT
     assert set(slow.deadlines) == {START + TIME_LIMIT}
     tails_told = [(update.change.stderr_tail, update.change.stdout_tail) for update in told if update.change]

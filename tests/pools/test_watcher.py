@@ -20,9 +20,9 @@ from tests.support.webhook_settings import SIGNED
 MINUTE = timedelta(minutes=1)
 
 
-def app(*webhooks: Mapping[str, object], tracked: str = "", max_nodes: str = "") -> Deployment:
+def app(*webhooks: Mapping[str, object], tracked: str = "", max_nodes: str = "", tail: str = "") -> Deployment:
     """An app with an active job in pool `cpu`, all of whose nodes work."""
-    deployment = deploy(*webhooks, TRACKED_POOLS=tracked, EVENT_MAX_NODES=max_nodes)
+    deployment = deploy(*webhooks, TRACKED_POOLS=tracked, EVENT_MAX_NODES=max_nodes, STDERR_TAIL_BYTES=tail)
     deployment.batch.add(msgspec.structs.replace(a_job(), execution_info=JobExecutionInfo(pool_id="cpu")))
     deployment.batch.node_counts["cpu"] = {"idle": 8}
     return deployment
@@ -238,3 +238,29 @@ def test_what_is_over_is_purged_after_a_day() -> None:
     deployment.clock.advance(timedelta(days=1, minutes=1))
     deployment.app.purger.run()
     assert stored(deployment) is None
+
+
+def test_what_a_failed_start_task_wrote_is_in_the_event() -> None:
+    """The ends of its stderr and stdout are read when the failure is told, of the first few nodes of each cause."""
+    deployment = app(tail="60")
+    deployment.batch.tail = b"mount: //share: permission denied, token=hunter22222\n"
+    breaks(deployment, *(f"n-{number:02d}" for number in range(12)))
+    poll(deployment)
+    (event,) = [body for sent in deployment.sender.sent if "nodes" in (body := json.loads(sent.body))["data"]]
+    nodes = event["data"]["nodes"]
+    assert [set(node) >= {"stderrTail", "stdoutTail"} for node in nodes] == [True] * 10 + [False] * 2
+    assert "denied" in nodes[0]["stderrTail"]
+    assert "hunter" not in json.dumps(event)
+    assert deployment.batch.files[:2] == ["startup/stderr.txt", "startup/stdout.txt"]
+
+
+def test_no_file_of_a_node_that_hangs_elsewhere() -> None:
+    """Of nodes that are unusable no start task says why: nothing is read."""
+    deployment = app(tail="60")
+    breaks(deployment, "n-1", minutes=40)
+    deployment.batch.pool_nodes["cpu"] = [
+        msgspec.structs.replace(node, state="unusable") if node.id == "n-1" else node
+        for node in deployment.batch.pool_nodes["cpu"]
+    ]
+    assert [kind for kind, _, _ in poll(deployment)] == ["node.failed"]
+    assert deployment.batch.files == []

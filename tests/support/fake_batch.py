@@ -83,7 +83,8 @@ class FakeBatch(MemoryPools):
     Jobs and statuses are values or what the wire says of them; None in `nodes` is a job without a preparation task.
     `failures` holds by method name the error that it raises; `before_page` is called with a job's id before each page
     of statuses. `asked` has every request by method and job, `deadlines` until when the last of a method had time (None
-    for ever), `filters` each filter of jobs, `options` each page of statuses that was asked for alone, with its link.
+    for ever), `files` the path of each file that was read, `filters` each filter of jobs, `options` each page of
+    statuses that was asked for alone, with its link.
     """
 
     jobs: dict[str, BatchJob | Mapping[str, Any]] = field(default_factory=dict)
@@ -91,6 +92,7 @@ class FakeBatch(MemoryPools):
     tasks: TaskCounts = field(default_factory=TaskCounts)
     counts: dict[str, TaskCounts] = field(default_factory=dict)
     tail: bytes = b""
+    files: list[str] = field(default_factory=list)
     page: StatusPage | None = None
     page_nodes: int = 1000
     before_page: Callable[[str], None] = lambda _job: None
@@ -161,6 +163,7 @@ class FakeBatch(MemoryPools):
     ) -> bytes:
         """What every file ends with."""
         self._ask("read_file_tail", node_id, deadline)
+        self.files.append(path)
         return self.tail[-max_bytes:]
 
     def _ask(self, method: str, job_id: str, deadline: datetime | None = None) -> None:
