@@ -11,7 +11,7 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.batch.causes import cause_of, normalise
+from shared.batch.causes import cause_of, cause_of_error
 from shared.batch.pools import ComputeNode
 from shared.messages.ids import node_occurrence_id
 from shared.moments import as_utc
@@ -204,5 +204,6 @@ def cause_of_node(node: ComputeNode, reason: UnableReason) -> tuple[str, str]:
     if reason is UnableReason.START_TASK_FAILED and node.start_task_info is not None:
         return cause_of(node.start_task_info)
     if node.errors:
-        return node.errors[0].code or reason.value, normalise(node.errors[0].message or "")
+        code, message = cause_of_error(node.errors[0])
+        return code or reason.value, message
     return reason.value, ""

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from shared.batch.causes import cause_of, normalise
+from shared.batch.causes import cause_of, cause_of_error
 from shared.batch.pools import ComputeNode, NodeCounts, Pool, ResizeError
 from shared.pools.states import standing_of
 from shared.state.pools import PoolMemory, StandstillCause, StandstillReason
@@ -84,8 +84,7 @@ def cause_in_pool(reason: StandstillReason, pool: Pool | None, unable: Sequence[
         case StandstillReason.START_TASK_FAILED:
             return _most_common(cause_of(node.start_task_info) for node in unable if node.start_task_info is not None)
         case StandstillReason.NODES_UNABLE:
-            errors = (error for node in unable for error in node.errors or ())
-            return _most_common((error.code or "", normalise(error.message or "")) for error in errors)
+            return _most_common(cause_of_error(error) for node in unable for error in node.errors or ())
         case _:
             return None
 

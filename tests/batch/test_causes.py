@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.batch.causes import EXIT_CODE, MAX_MESSAGE_CHARACTERS, UNKNOWN, cause_of, normalise
-from shared.batch.model import ExecutionInfo, FailureInfo, Phase
+from shared.batch.model import ContainerInfo, ExecutionInfo, FailureInfo, NameValuePair, Phase
 from shared.changes.cause_table import MAX_CAUSES, MAX_POOLS, CauseKey, CauseTable, causes_of
 from tests.support.builders import DISK_FULL, at, failed, record, running, status
 
@@ -37,6 +37,23 @@ from tests.support.builders import DISK_FULL, at, failed, record, running, statu
         pytest.param(
             "GET https://a.blob/x?sv=1&sig=abc failed", "GET https://a.blob/x?sv=2&sig=def failed", id="queries of URLs"
         ),
+        pytest.param(
+            "license server lic01:27000 refused", "license server lic01:27001 refused", id="ports of hosts"
+        ),
+        pytest.param("could not bind port 8080", "could not bind port 22", id="ports by name"),
+        pytest.param("connect to 10.0.4.7 timed out", "connect to 192.168.12.101 timed out", id="addresses"),
+        pytest.param("connect to 10.0.4.7:2049 failed", "connect to 10.0.4.9:111 failed", id="addresses with ports"),
+        pytest.param("connect to [fe80::1]:80 failed", "connect to [2001:db8::7]:443 failed", id="newer addresses"),
+        pytest.param(
+            "no such file: /mnt/batch/tasks/workitems/left/job-1/jobpreparation/wd/a.sh",
+            "no such file: /mnt/batch/tasks/workitems/right/job-1/jobpreparation/wd/b.sh",
+            id="paths below the task's directory",
+        ),
+        pytest.param(
+            r"can't open 'D:\batch\tasks\workitems\left\job-1\x.cfg'",
+            r"can't open 'D:\batch\tasks\workitems\right\job-1\y.cfg'",
+            id="the same on Windows",
+        ),
         pytest.param("too  much\n space", "too much space", id="white space"),
     ],
 )
@@ -50,6 +67,9 @@ def test_groups_what_differs_only_by_place_and_time(one: str, other: str) -> Non
     [
         ("exit code 1", "exit code 2"),
         ("cannot reach https://a.blob/x", "cannot reach https://a.blob/y"),
+        ("no such file: /etc/hosts", "no such file: /etc/passwd"),
+        ("needs tool 2.4.1", "needs tool 2.5.0"),
+        ("lic01:27000 refused", "lic02:27000 refused"),
         ("DEADBEEFDEADBEEFD is a word", "DECADEFACADEBEADE is a word"),
     ],
 )
@@ -111,6 +131,53 @@ def test_takes_hostile_texts(hostile: str) -> None:
 def test_cause_of_a_run(info: ExecutionInfo, cause: tuple[str, str]) -> None:
     """A cause is Batch's code and message, and ours where Batch gives only an exit code."""
     assert cause_of(info) == cause
+
+
+@pytest.mark.parametrize(
+    ("message", "details", "said"),
+    [
+        pytest.param(
+            "The specified blob does not exist.",
+            (("FilePath", "tools.tar.gz"), ("BlobSource", "https://a.blob.core.windows.net/x/tools.tar.gz?sig=s")),
+            "The specified blob does not exist: a.blob.core.windows.net/x/tools.tar.gz",
+            id="a URL, without its signature, before the file's name",
+        ),
+        pytest.param(
+            "One or more container images specified are invalid",
+            (("ImageName", "contoso.azurecr.io/render:4.2"),),
+            "One or more container images specified are invalid: contoso.azurecr.io/render:4.2",
+            id="an image",
+        ),
+        pytest.param("Timed out.", (("FilePath", "genome.gz"),), "Timed out: genome.gz", id="a file"),
+        pytest.param("", (("FilePath", "genome.gz"),), "genome.gz", id="nothing but the detail"),
+        pytest.param("genome.gz is lost.", (("FilePath", "genome.gz"),), "genome.gz is lost.", id="said already"),
+        pytest.param("Not found.", (("Message", "No such program"),), "Not found: No such program", id="a reason"),
+        pytest.param("Not found.", (("Retries", "3"), (None, "x")), "Not found.", id="nothing that names the thing"),
+        pytest.param(
+            "m" * 300,
+            (("BlobUrl", f"https://a.blob.core.windows.net/{'d' * 200}/tools.tar.gz"),),
+            f"{'m' * 78}: a.blob.core.windows.net/{'d' * 16}…{'d' * 66}/tools.tar.gz",
+            id="long ones keep the file at their end",
+        ),
+    ],
+)
+def test_a_cause_names_the_thing(message: str, details: tuple[tuple[str | None, str], ...], said: str) -> None:
+    """A cause says which image, file or URL, as far as Batch does, and never the query of a URL."""
+    pairs = tuple(NameValuePair(name=name, value=value) for name, value in details)
+    info = ExecutionInfo(failure_info=FailureInfo(code="Code", message=message, details=pairs))
+
+    assert cause_of(info) == ("Code", said)
+    assert len(said) <= MAX_MESSAGE_CHARACTERS
+
+
+def test_a_container_says_what_was_wrong() -> None:
+    """Where Batch adds nothing, the container's own error names the thing."""
+    info = ExecutionInfo(
+        failure_info=FailureInfo(code="ContainerInvalidImage", message="The image is invalid."),
+        container_info=ContainerInfo(error="manifest for contoso.azurecr.io/render:4.2 not found"),
+    )
+
+    assert cause_of(info)[1] == "The image is invalid: manifest for contoso.azurecr.io/render:4.2 not found"
 
 
 def test_a_node_counts_towards_its_open_failure_and_its_failed_release() -> None:
