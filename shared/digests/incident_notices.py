@@ -10,12 +10,11 @@ from shared.batch.advice import advice, is_said_in_stderr
 from shared.digests.concerns import Concern, ConcernKind
 from shared.digests.incidents import MAX_OPEN, Page
 from shared.digests.membership import Member
-from shared.digests.wording import account_name, cause_name, cause_words, place, short_id, standstill_words
+from shared.digests.wording import cause_name, cause_words, place, short_id, standstill_words
 from shared.messages.commands import Pool, download_file, remove_nodes, stderr_path
 from shared.messages.events import Origin, links_of
 from shared.messages.notices import TITLE_BYTES, Mood, Notice
-from shared.messages.sentences import clock_time, counted
-from shared.moments import time_text
+from shared.messages.sentences import account_name, clock_time, counted, to_the_second
 from shared.redaction import one_line
 
 SHOWN_JOBS = 100
@@ -123,7 +122,7 @@ def _details(account: str, page: Page, pools: Sequence[str], nodes: Sequence[tup
     advised = dict.fromkeys(what for cause in causes.values() if (what := advice(cause.code)) is not None)
     details = {
         "why": [cause_words(cause, 0) for cause in causes.values()][:_SHOWN_CAUSES],
-        "since": time_text(min(since)) if since else None,
+        "since": to_the_second(min(since, default=None)),
         "do": [*advised][:_SHOWN_CAUSES],
         "command": _commands(account, page, nodes),
         "account": account,

@@ -6,7 +6,7 @@ Owns the short forms of ids and the words for a cause. Does not own times and nu
 from shared.batch.causes import EXIT_CODE
 from shared.digests.concerns import Concern
 from shared.messages.notices import NAME_BYTES, VALUE_BYTES
-from shared.messages.sentences import counted
+from shared.messages.sentences import account_name, counted
 from shared.redaction import one_line
 from shared.state.jobs import Cause
 from shared.state.pools import StandstillReason
@@ -19,11 +19,6 @@ def short_id(name: str) -> str:
     """An id as it stands in a heading, a long one without its middle."""
     shown = name if len(name) <= _LONGEST_ID else f"{name[: _LONGEST_ID - 11]}…{name[-10:]}"
     return one_line(shown, limit=NAME_BYTES)
-
-
-def account_name(account: str) -> str:
-    """An account by its name alone: the first label of its host."""
-    return account.partition(".")[0]
 
 
 def place(account: str, pool_id: str) -> str:

@@ -1,7 +1,7 @@
 """What people are told in chat and by pager of an event that comes by itself: of an account, a webhook, or a ping.
 
-Owns the words. Does not own what a message is made of (`messages.notices`), or how jobs are told
-(`digests.job_notices`).
+Owns the words: what has happened, what it means, what to do. Does not own what a message is made of
+(`messages.notices`), or how jobs are told (`digests.job_notices`).
 """
 
 from collections.abc import Mapping
@@ -13,10 +13,18 @@ from msgspec import Struct
 from shared.batch.model import UNREADABLE
 from shared.messages.events import EventType
 from shared.messages.notices import NAME_BYTES, TITLE_BYTES, VALUE_BYTES, Mood, Notice, Section, fact
-from shared.messages.sentences import since_when
-from shared.moments import time_text
+from shared.messages.sentences import account_name, clock_time, lasted, since_when, to_the_second
 from shared.redaction import one_line
 from shared.webhook import EVENT_TYPE_PREFIX
+
+
+class _Words(Struct, frozen=True):
+    """What is said of an event: its heading, how bad it is, what it means and what to do; `{lasted}` for an end."""
+
+    heading: str
+    mood: Mood
+    means: str = ""
+    do: str = ""
 
 
 def event_notice(body: bytes, now: datetime) -> Notice:
@@ -28,39 +36,79 @@ def event_notice(body: bytes, now: datetime) -> Notice:
     event = msgspec.json.decode(body, type=_Event)
     data = event.data
     kind = event.type.removeprefix(EVENT_TYPE_PREFIX)
-    known = _BY_REQUEST if data.by_request else _EVENTS
-    if data.error is not None and data.error.code == UNREADABLE:
-        known = _IN_PART
-    words, mood = known.get(event.type) or _EVENTS.get(event.type, (kind + ": {about}", Mood.WARNING))
+    words = _words(event)
     account = data.account or event.source
     about = data.webhook or data.job_id or account
-    heading = one_line(words.format(about=one_line(about, limit=NAME_BYTES)), limit=TITLE_BYTES)
-    facts = [fact("Since", since_when(data.since, now) if data.since else ""), fact("Reason", data.reason)]
-    if data.error is not None:
-        facts += [fact("Error", data.error.code), fact("Message", data.error.message)]
-        facts += [fact("Request id", data.error.request_id or "")]
+    name = one_line(about if data.webhook else account_name(about), limit=NAME_BYTES)
+    heading = words.heading.replace("{lasted}", _how_long(event)).replace("{about}", name)
+    if data.error is not None and data.error.code:
+        heading = f"{heading}: {data.error.code}"
+    heading = one_line(heading, limit=TITLE_BYTES)
     return Notice(
         heading=heading,
-        mood=mood,
-        over=mood is Mood.GOOD or data.by_request,
+        mood=words.mood,
+        over=words.mood is Mood.GOOD or data.by_request,
         subject=f"{kind.partition('.')[0]}:{about}",
         account=one_line(account, limit=NAME_BYTES),
-        about=one_line(about, limit=NAME_BYTES),
+        about=name,
         since=event.time,
-        sections=(Section(title=event.type, facts=tuple(each for each in facts if each[1])),),
+        sections=(Section(title=heading, facts=_facts(event, words, now)),),
         dashboard=data.links.get("dashboard"),
         kind=kind,
-        details=_details(event, one_line(about, limit=NAME_BYTES)),
+        details=_details(event, words, one_line(about, limit=NAME_BYTES)),
     )
 
 
-def _details(event: "_Event", about: str) -> dict[str, object]:
+def _words(event: "_Event") -> _Words:
+    error = event.data.error
+    if event.data.by_request and event.type in _BY_REQUEST:
+        return _BY_REQUEST[event.type]
+    if error is not None and error.code == UNREADABLE and event.type in _IN_PART:
+        return _IN_PART[event.type]
+    return _EVENTS[event.type]
+
+
+def _facts(event: "_Event", words: _Words, now: datetime) -> tuple[tuple[str, str], ...]:
+    data, error = event.data, event.data.error
+    facts = [
+        fact("Why", error.message if error else data.reason if words.mood is not Mood.GOOD else ""),
+        _when(event, words, now),
+        ("What it means", words.means),
+        ("What to do", _remedy(event, words)),
+        fact("Request id", (error.request_id if error else None) or ""),
+    ]
+    return tuple(each for each in facts if each[1])
+
+
+def _remedy(event: "_Event", words: _Words) -> str:
+    error = event.data.error
+    return _BY_CODE.get(error.code, words.do) if error is not None else words.do
+
+
+def _when(event: "_Event", words: _Words, now: datetime) -> tuple[str, str]:
+    since = event.data.since
+    if since is None:
+        return "Since", ""
+    if words.mood is Mood.GOOD:
+        return "Lasted", f"{_how_long(event)}, from {clock_time(since, now)}"
+    return "Since", since_when(since, now)
+
+
+def _how_long(event: "_Event") -> str:
+    """How long what an event ends has lasted: it was written down at its end."""
+    since, until = event.data.since, event.recordedtime or event.time
+    return lasted(until - since) if since is not None and until is not None else "a while"
+
+
+def _details(event: "_Event", words: _Words, about: str) -> dict[str, object]:
     """What a pager's rules and people can read of the event, under keys that are always the same."""
     data, error = event.data, event.data.error
     details = {
         "why": one_line(error.message if error else data.reason, limit=VALUE_BYTES),
-        "since": time_text(data.since),
-        "account" if event.data.webhook is None else "webhook": about,
+        "since": to_the_second(data.since),
+        "means": words.means,
+        "do": _remedy(event, words),
+        "account" if data.webhook is None else "webhook": about,
         "code": one_line(error.code, limit=VALUE_BYTES) if error else "",
         "requestId": one_line(error.request_id or "", limit=VALUE_BYTES) if error else "",
     }
@@ -90,21 +138,65 @@ class _Event(Struct, frozen=True):
     data: _Data
     subject: str | None = None
     time: datetime | None = None
+    recordedtime: datetime | None = None
 
 
-_EVENTS: Mapping[str, tuple[str, Mood]] = {
-    EventType.ACCOUNT_UNREACHABLE: ("Prepwatch can't watch Batch account {about}", Mood.CRITICAL),
-    EventType.ACCOUNT_REACHABLE: ("Prepwatch watches Batch account {about} again", Mood.GOOD),
-    EventType.WEBHOOK_FAILING: ("Webhook {about} refuses what it is sent, or does not answer", Mood.ERROR),
-    EventType.WEBHOOK_RECOVERED: ("Webhook {about} works again", Mood.GOOD),
-    EventType.WEBHOOK_DISABLED: ("Webhook {about} is switched off: its receiver is gone for good", Mood.ERROR),
-    EventType.WEBHOOK_ENABLED: ("Webhook {about} is switched on again", Mood.GOOD),
-    EventType.PING: ("Prepwatch reaches you here (webhook {about})", Mood.INFO),
+_NOT_SEEN = "What fails there is not seen until this is mended, and is told then."
+_EVENTS: Mapping[str, _Words] = {
+    EventType.ACCOUNT_UNREACHABLE: _Words(
+        "Prepwatch can't read Batch account {about}",
+        Mood.CRITICAL,
+        _NOT_SEEN,
+        "Press Diagnostics on the dashboard: it names each permission that is missing, with the command that gives it. "
+        "If none is, quote the request id to Azure support.",
+    ),
+    EventType.ACCOUNT_REACHABLE: _Words(
+        "Prepwatch reads Batch account {about} again after {lasted}",
+        Mood.GOOD,
+        "What failed there meanwhile, and is still listed, is told now.",
+    ),
+    EventType.WEBHOOK_FAILING: _Words(
+        "Webhook {about} does not take what it is sent",
+        Mood.WARNING,
+        "Nothing is lost yet: each event is tried for three days, and chat is told how things stand once it listens.",
+        "Look at its receiver, then send a ping from the dashboard: when it is taken, all that waits is sent.",
+    ),
+    EventType.WEBHOOK_RECOVERED: _Words(
+        "Webhook {about} works again after {lasted}", Mood.GOOD, "What waited for it is sent now, the oldest first."
+    ),
+    EventType.WEBHOOK_DISABLED: _Words(
+        "Webhook {about} is switched off: its receiver says that it is gone for good",
+        Mood.ERROR,
+        "Nothing is sent to it any more.",
+        "Create the receiver anew, set its new URL, then enable the webhook on the dashboard.",
+    ),
+    EventType.WEBHOOK_ENABLED: _Words(
+        "Webhook {about} is switched on again after {lasted}", Mood.GOOD, "What waited for it is sent now."
+    ),
+    EventType.PING: _Words(
+        "Prepwatch reaches you here (webhook {about})", Mood.INFO, "Nothing is wrong: somebody has tried this webhook."
+    ),
 }
-_IN_PART: Mapping[str, tuple[str, Mood]] = {
-    EventType.ACCOUNT_UNREACHABLE: ("Prepwatch can't read some of the jobs of Batch account {about}", Mood.ERROR),
+_BY_CODE = {
+    "TooManyRequests": "Nothing at once: Prepwatch waits as Batch asks. If it stays so, see who else asks this account "
+    "so often.",
+    "NotPolled": "See that the app runs and that its timer fires: POLL_SCHEDULE, and the log of the function poll.",
+    "TooMuchToRead": "",
 }
-_BY_REQUEST: Mapping[str, tuple[str, Mood]] = {
-    EventType.WEBHOOK_DISABLED: ("Webhook {about} was switched off by request", Mood.INFO),
+"""What to do where no permission can be missing; too much to read says itself which settings help."""
+_IN_PART: Mapping[str, _Words] = {
+    EventType.ACCOUNT_UNREACHABLE: _Words(
+        "Prepwatch can't read some of the jobs of Batch account {about}",
+        Mood.ERROR,
+        "What fails in these jobs is not seen until this is mended, and is told then. All others are watched.",
+        "Update Prepwatch, or report what it can't read.",
+    ),
+}
+_BY_REQUEST: Mapping[str, _Words] = {
+    EventType.WEBHOOK_DISABLED: _Words(
+        "Webhook {about} was switched off by request",
+        Mood.INFO,
+        "Nothing is sent to it until somebody enables it on the dashboard.",
+    ),
 }
 """What a colleague did on purpose: nobody is called for it, and what was told of the webhook before is over."""

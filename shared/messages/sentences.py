@@ -1,10 +1,12 @@
-"""How times, durations and numbers are said to people: the same thing the same way, in messages and on every page.
+"""How times, durations, numbers and accounts are said to people: the same way in messages and on every page.
 
 Owns the words. Does not own what is said of a job (`digests.job_notices`), of an event (`messages.event_notices`) or in
 the summary (`api.summary_rules`). Pure.
 """
 
 from datetime import UTC, datetime, timedelta
+
+from shared.moments import time_text
 
 _MINUTE = timedelta(minutes=1)
 _UNITS = (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", _MINUTE))
@@ -18,6 +20,16 @@ def clock_time(at: datetime, now: datetime) -> str:
         return clock
     day = f"{at.day} {at:%B}"
     return f"{day}, {clock}" if at.year == now.year else f"{day} {at.year}, {clock}"
+
+
+def account_name(account: str) -> str:
+    """An account by its name alone: the first label of its host."""
+    return account.partition(".")[0]
+
+
+def to_the_second(at: datetime | None) -> str | None:
+    """A time that people and a pager's rules read: `2026-11-27T02:14:05Z`; None stays None."""
+    return time_text(at.replace(microsecond=0)) if at is not None else None
 
 
 def minute(at: datetime) -> str:

@@ -37,9 +37,7 @@ from tests.support.builders import DISK_FULL, at, failed, record, running, statu
         pytest.param(
             "GET https://a.blob/x?sv=1&sig=abc failed", "GET https://a.blob/x?sv=2&sig=def failed", id="queries of URLs"
         ),
-        pytest.param(
-            "license server lic01:27000 refused", "license server lic01:27001 refused", id="ports of hosts"
-        ),
+        pytest.param("license server lic01:27000 refused", "license server lic01:27001 refused", id="ports of hosts"),
         pytest.param("could not bind port 8080", "could not bind port 22", id="ports by name"),
         pytest.param("connect to 10.0.4.7 timed out", "connect to 192.168.12.101 timed out", id="addresses"),
         pytest.param("connect to 10.0.4.7:2049 failed", "connect to 10.0.4.9:111 failed", id="addresses with ports"),

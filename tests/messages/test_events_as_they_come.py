@@ -1,9 +1,12 @@
 """Events about accounts and webhooks reach chat and pager as they come."""
 
 import json
+import re
+from datetime import timedelta
 
 import pytest
 
+from shared.messages.event_notices import event_notice
 from shared.messages.events import Event, EventType, Origin, account_event, trouble_data, webhook_event
 from shared.messages.format import Message
 from shared.messages.formats import render
@@ -41,7 +44,7 @@ def _blocks(body: dict[str, object]) -> list[object]:
     [
         (_account(EventType.ACCOUNT_UNREACHABLE), "trigger", "critical"),
         (_account(EventType.ACCOUNT_REACHABLE), "resolve", None),
-        (_webhook(EventType.WEBHOOK_FAILING), "trigger", "error"),
+        (_webhook(EventType.WEBHOOK_FAILING), "trigger", "warning"),
         (_webhook(EventType.WEBHOOK_DISABLED), "trigger", "error"),
         (_webhook(EventType.WEBHOOK_RECOVERED), "resolve", None),
         (_webhook(EventType.PING), "trigger", "info"),
@@ -77,7 +80,8 @@ def test_chat(chat: str, kind: EventType) -> None:
     about_account = kind.startswith("prepwatch.account")
     body = _sent(chat, _account(kind) if about_account else _webhook(kind))
     text = json.dumps(body)
-    assert (ACCOUNT if about_account else "ops") in text
+    assert ("acc" if about_account else "ops") in text
+    assert not re.search(r"prepwatch\.(account|webhook)|\d\.\d{3,}Z", text), "no machine's words, no microseconds"
     if kind is EventType.ACCOUNT_UNREACHABLE:
         assert "AuthorizationFailure" in text
         assert "r-1" in text
@@ -89,3 +93,19 @@ def test_braces_in_a_name() -> None:
     """A name that looks like a placeholder is shown as it is."""
     event = webhook_event(ORIGIN, EventType.PING, "{0}{about}", NOW, NOW)
     assert "webhook {0}{about}" in json.dumps(_sent("slack", event))
+
+
+@pytest.mark.parametrize(
+    ("event", "heading"),
+    [
+        (_account(EventType.ACCOUNT_UNREACHABLE), "Prepwatch can't read Batch account acc: AuthorizationFailure"),
+        (_account(EventType.ACCOUNT_REACHABLE), "Prepwatch reads Batch account acc again after 1 hour 2 minutes"),
+        (_webhook(EventType.WEBHOOK_RECOVERED), "Webhook ops works again after 1 hour 2 minutes"),
+        (_webhook(EventType.WEBHOOK_ENABLED), "Webhook ops is switched on again after 1 hour 2 minutes"),
+    ],
+    ids=lambda value: value.type.value if isinstance(value, Event) else "",
+)
+def test_headings(event: Event, heading: str) -> None:
+    """A heading names the account by its name alone and says what is wrong with it; an end says how long it lasted."""
+    recorded = event.body.replace(b'"recordedtime":"2026-11-05T22:00:00Z"', b'"recordedtime":"2026-11-05T23:02:09Z"')
+    assert event_notice(recorded, NOW + timedelta(hours=5)).heading == heading

@@ -16,6 +16,16 @@ _NEWLY = re.compile(r"(\d+) newly failed")
 _HELD_UP = re.compile(r"[1-9]\d* of \d+ nodes (are|were)( still)? held up")
 _WHY = re.compile(r"Why (\w+) failed")
 _ON_NODES = re.compile(r" on \d+ nodes?")
+_EVENTS = {
+    r"Prepwatch can't read": "account.unreachable",
+    r"Prepwatch reads Batch account": "account.reachable",
+    r"Webhook \S+ does not take what it is sent": "webhook.failing",
+    r"Webhook \S+ works again": "webhook.recovered",
+    r"Webhook \S+ (is|was) switched off": "webhook.disabled",
+    r"Webhook \S+ is switched on again": "webhook.enabled",
+    r"Prepwatch reaches you here": "ping",
+}
+"""By their headings, what tells an event by itself."""
 _EVENT_KEYS = ("prepwatch:account:", "prepwatch:webhook:", "prepwatch:ping:")
 _DETAILS = {
     "preparation": "Preparation",
@@ -103,8 +113,9 @@ class Hearing:
     @property
     def event_type(self) -> str | None:
         """The type of the event that it tells by itself, None for how jobs stand and for the end of an incident."""
-        title = self.parts[0].title if self.parts else ""
-        return title.removeprefix("prepwatch.") if title.startswith("prepwatch.") else None
+        if self.incident:
+            return self.parts[0].title if self.parts and self.incident.startswith(_EVENT_KEYS) else None
+        return _event_of(self.headline)
 
     @property
     def tells_of_pools(self) -> bool:
@@ -155,10 +166,16 @@ def _teams(document: Mapping[str, Any]) -> Hearing:
 
 def _parts(headline: str, groups: Sequence[Sequence[str]]) -> tuple[Part, ...]:
     """The parts of a message: the only job of one may have its title in the headline alone, behind a sign."""
+    if _event_of(headline) is not None:
+        return tuple(_part(headline, *group) for group in groups)
     titled = _JOB_TITLE.search(headline)
     if titled is not None and groups and _JOB_TITLE.match(groups[0][0]) is None:
         groups = [[titled[0], *groups[0]], *groups[1:]]
     return tuple(_part(*group) for group in groups)
+
+
+def _event_of(headline: str) -> str | None:
+    return next((kind for words, kind in _EVENTS.items() if re.search(words, headline)), None)
 
 
 def _text(block: Mapping[str, Any]) -> str:
@@ -173,7 +190,7 @@ def _page(document: Mapping[str, Any]) -> Hearing:
     payload = document["payload"]
     details, summary = payload["custom_details"], payload["summary"]
     if key.startswith(_EVENT_KEYS):
-        part = Part(title=f"prepwatch.{payload['class']}", facts=tuple(_details(details)))
+        part = Part(title=payload["class"], facts=tuple(_details(details)))
         return Hearing(headline=summary, parts=(part,), incident=key)
     # Of a pool's incident they are named as those that use it.
     jobs = [str(line).rpartition(": ")[0] for line in details["jobs"] if ": " in str(line)]

@@ -133,7 +133,7 @@ class Listener:
             if not incident.is_open:
                 incident.lives.append((self.clock(), None))
                 incident.jobs.clear()
-            incident.jobs.update(part.job for part in hearing.parts)
+            incident.jobs.update(part.job for part in hearing.parts if hearing.about_jobs)
 
     def recorded(self, owner: Owner, jobs: Collection[str]) -> None:
         """The app records that it has told some jobs, or that it tells or has told something of pools (no job)."""

@@ -51,10 +51,10 @@ def is_told_by(event: SeenEvent, hearing: Hearing) -> bool:
     about = str(event.data.get("webhook") or event.data.get("account") or "")
     if hearing.ends:
         return event.type in OPPOSITES and hearing.incident == f"prepwatch:{event.type.partition('.')[0]}:{about}"
-    facts = {fact for part in hearing.parts for fact in part.facts}
-    if event.type != hearing.event_type or about not in hearing.headline:
+    if event.type != hearing.event_type or about.partition(".")[0] not in hearing.headline:
         return False
-    return f"{datetime.fromisoformat(event.data['since']):%H:%M} UTC" in dict(facts).get("Since", "")
+    since = f"{datetime.fromisoformat(event.data['since']):%H:%M} UTC"
+    return any(since in value for part in hearing.parts for _, value in part.facts)
 
 
 def is_invented(event: SeenEvent, occurrence: Occurrence, failed: bool | None) -> bool:  # noqa: FBT001 - as it ended
