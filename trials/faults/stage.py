@@ -1,7 +1,9 @@
 """Where a story is played: Azurite, the simulator, a receiver, and what was before each chapter.
 
 Owns how a chapter is set up anew, so that each fault costs one chapter and not the whole story, and what a chapter
-comes to when nothing goes wrong. Does not own what is wrong in general (`checker`).
+comes to when nothing goes wrong. Faults happen in front of the real table; what comes before and after needs no
+network, and is played on a table in memory that one suite of tests holds to the same rules. Does not own what is wrong
+in general (`checker`).
 """
 
 import json
@@ -20,16 +22,14 @@ from local.batch_simulator.server import Simulator
 from shared.adapters.table_store import open_table
 from shared.api.refusals import RefusalError
 from shared.composition import App, compose
-from shared.digests.pace import is_refused
-from shared.digests.rows import is_owed, read_known
-from shared.digests.rules import news_of
 from shared.errors import StoreError
-from shared.ports import Operation, Put, Row
-from shared.state.jobs import JobHead
-from shared.state.rows import OWN, from_row, range_of
+from shared.ports import Operation, Put, Row, Table
+from shared.state.rows import OWN
+from tests.support.fake_table import FakeTable
 from trials.faults.chat import last_trouble, read_chat
 from trials.faults.outcome import Outcome, asked_for
 from trials.faults.story import NOW, Act, Story, cycle
+from trials.faults.waiting import waits
 from trials.soak.checker import Receipt, Verdict, check
 from trials.soak.effects import Tell, watched
 from trials.soak.place import ACCOUNT, KEY, PATIENCE, SECRET, WEBHOOKS, Place, SerialLanes, SetClock
@@ -64,6 +64,7 @@ class _Before:
 class Stage:
     """One chapter of a story at a time; `place` leads to its table, `clock` is everybody's but the storage's.
 
+    `memory` is the table while nothing goes wrong, None while that of `place` is.
     `points` are what each chapter passes when nothing goes wrong, `writers` which functions of the app wrote there
     (`module.Class.method`), `writes` the kinds of a chapter's writes as whoever looks at the network counts them.
     """
@@ -75,6 +76,7 @@ class Stage:
     clock: SetClock
     place: Place
     refusals: dict[str, int] = field(default_factory=dict)
+    memory: FakeTable | None = field(default_factory=FakeTable)
     wrong: int = 0
     meanwhile: Callable[[], object] | None = None
     points: list[list[str]] = field(default_factory=list)
@@ -112,16 +114,23 @@ class Stage:
 
     def set_up(self, chapter: int) -> None:
         """Begin that chapter: a table of its own with what was stored before, Batch and the clock as they are then."""
+        self._go_back(chapter)
+        self.place, self.memory = replace(self.place, table=f"t{uuid4().hex}"), None
+        _fill(self._table(), self._before[chapter].rows)
+
+    def _go_back(self, chapter: int) -> None:
         before = self._before[chapter]
-        self.place = replace(self.place, table=f"t{uuid4().hex}")
         self._begin(chapter)
         self.recorder.receipts[:] = before.receipts
         self.recorder.chat[:] = before.chat
         self.refusals = dict(before.refusals)
-        table = open_table(self.place.storage, self.place.table)
-        for partition, rows in before.rows.items():
-            for some in _hundreds(rows):
-                table.transact(partition, [Put(key=row.key, columns=row.columns) for row in some])
+
+    def _table(self) -> Table:
+        return open_table(self.place.storage, self.place.table) if self.memory is None else self.memory
+
+    def _go_on_in_memory(self, rows: Mapping[str, Sequence[Row]]) -> None:
+        self.memory = FakeTable()
+        _fill(self.memory, rows)
 
     def play_all(self) -> None:
         """Play the whole story without a fault, remembering what was before each chapter."""
@@ -162,6 +171,7 @@ class Stage:
 
     def recover(self, chapter: int, *, done: bool) -> None:
         """Let time pass until nobody holds anything any more; whoever got no answer asks again; then a cycle runs."""
+        self._go_on_in_memory(self._rows())
         self.clock.now += LEASE_IS_OVER
         if self.story.chapters[chapter].asked and not done:
             self.act(chapter)  # what is refused now, for there is nothing left to do, was done then
@@ -170,7 +180,7 @@ class Stage:
     def app(self, tell: Tell | None = None, *, storage: str | None = None, patience: timedelta = PATIENCE) -> App:
         """A fresh app, as after a restart; *tell* hears of each effect, *storage* leads around to the table."""
         place = replace(self.place, storage=storage or self.place.storage)
-        outside = place.outside(self.clock, SerialLanes(), storage_patience=patience)
+        outside = place.outside(self.clock, SerialLanes(), storage_patience=patience, table=self.memory)
         return compose(place.settings(), watched(outside, tell) if tell else outside)
 
     def judge(self, chapter: int) -> Judged:
@@ -196,15 +206,16 @@ class Stage:
     def _expected_of(self, chapter: int) -> Outcome:
         """What a chapter comes to without a fault; the stage is left as it was."""
         if chapter not in self._expected:
-            place, now, refusals, meanwhile = self.place, self.clock.now, self.refusals, self.meanwhile
+            memory, now, refusals, meanwhile = self.memory, self.clock.now, self.refusals, self.meanwhile
             world, receipts, chat = self.simulator.world, list(self.recorder.receipts), list(self.recorder.chat)
-            self.set_up(chapter)
+            self._go_back(chapter)
+            self._go_on_in_memory(self._before[chapter].rows)
             assert self.act(chapter)
             self.recover(chapter, done=True)
             verdict = self._verdict(Counter())
             assert verdict.good_but_for_duplicates, verdict
             self._expected[chapter] = self._outcome()
-            self.place, self.clock.now, self.refusals, self.meanwhile = place, now, refusals, meanwhile
+            self.memory, self.clock.now, self.refusals, self.meanwhile = memory, now, refusals, meanwhile
             self.simulator.world, self.recorder.receipts[:], self.recorder.chat[:] = world, receipts, chat
         return self._expected[chapter]
 
@@ -214,31 +225,15 @@ class Stage:
         Raises:
             AssertionError: Something stays due for half a day.
         """
+        waiting: list[str] = []
         for wait in (timedelta(0), *_DRAINING):
             self.clock.now += wait
             with self.story.limits():
                 cycle(self.app())
-            if not self._due() and not self._chat_waits():
+            waiting = waits(self._table(), self.place.partition, self.place.settings().webhooks, self.clock.now)
+            if not waiting:
                 return
-        raise AssertionError(f"still due, or chat not told: {self._due()}")
-
-    def _due(self) -> list[str]:
-        table = open_table(self.place.storage, self.place.table)
-        return [row.key for part in (self.place.partition, OWN) for row in table.query(part, *range_of("due"))]
-
-    def _chat_waits(self) -> bool:
-        """Whether chat has still to be told something, now or when its pause is over."""
-        table, account, now = open_table(self.place.storage, self.place.table), self.place.partition, self.clock.now
-        chat = next((webhook for webhook in self.place.settings().webhooks if webhook.name == CHAT), None)
-        if chat is None:
-            return False
-        heads = [from_row(row, JobHead) for row in table.query(account, *range_of("job"))]
-        rows = read_known(table, account, CHAT, now, {})  # of jobs that are forgotten too
-        # What chat calls wrong waits for the next news of its job.
-        refused = {row.told.job_id for row in rows if is_refused(row.told, row.generation, None, now)}
-        return any(is_owed(table, account, chat, head, now) for head in heads if head.job_id not in refused) or any(
-            news_of(chat, account, row, now) for row in rows if row.told.job_id not in refused
-        )
+        raise AssertionError(f"still waiting: {waiting}")
 
     def _verdict(self, again: Counter[tuple[str, str]]) -> Verdict:
         truth = [failure.to_json() for failure in self.simulator.world.failures]
@@ -261,12 +256,14 @@ class Stage:
         )
 
     def _rows(self) -> dict[str, list[Row]]:
-        table = open_table(self.place.storage, self.place.table)
+        table = self._table()
         return {partition: list(table.query(partition, "", "~")) for partition in (self.place.partition, OWN)}
 
 
-def _hundreds(rows: list[Row]) -> Iterator[list[Row]]:
-    yield from (rows[start : start + 100] for start in range(0, len(rows), 100))
+def _fill(table: Table, rows: Mapping[str, Sequence[Row]]) -> None:
+    for partition, its in rows.items():
+        for start in range(0, len(its), 100):
+            table.transact(partition, [Put(key=row.key, columns=row.columns) for row in its[start : start + 100]])
 
 
 @contextmanager

@@ -106,7 +106,7 @@ def judge(folder: Path) -> Outcome:
 
 def _drain(place: Place, clock: FastClock) -> tuple[str, ...]:
     """Run clean cycles, time leaping ahead, until nothing is due; what still is."""
-    app = compose(place.settings(), place.outside(clock, ThreadLanes(), storage_patience=PATIENCE))
+    app = compose(place.settings(), place.outside(clock, ThreadLanes(), storage_patience=PATIENCE, pause=clock.pause))
     table = open_table(place.storage, place.table)
     due: tuple[str, ...] = ()
     for number, leap in enumerate(_DRAINING):

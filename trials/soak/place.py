@@ -21,7 +21,7 @@ from shared.adapters.table_store import open_table
 from shared.adapters.webhook_sender import WebhookSender
 from shared.errors import StoreUnavailableError
 from shared.parts import Outside
-from shared.ports import Clock, Lanes, Pause
+from shared.ports import Clock, Lanes, Pause, Table
 from shared.settings.settings import Settings, load_settings
 from tests.support.fakes import FakeQueues, nobody_waits
 from trials.soak.recorder import CHAT
@@ -62,15 +62,16 @@ class Place:
         lanes: Lanes,
         *,
         storage_patience: timedelta,
+        table: Table | None = None,
         send_deadline: timedelta = timedelta(seconds=5),
         pause: Pause = nobody_waits,
     ) -> Outside:
-        """The real outside, but for clock and lanes, and less patient than in production."""
+        """The real outside, but for clock, lanes and perhaps the table, and less patient than in production."""
         auth = SharedKeyAuth(ACCOUNT, base64.b64decode(KEY))
         api_version = self.settings().batch_api_version
         client = BatchClient(self.batch, auth=auth, transport=_transport(), clock=clock, api_version=api_version)
         return Outside(
-            table=open_table(self.storage, self.table, answer_timeout=storage_patience),
+            table=table or open_table(self.storage, self.table, answer_timeout=storage_patience),
             batch={self.partition: client},
             sender=_sender(send_deadline),
             lanes=lanes,
