@@ -139,10 +139,10 @@ class FakeBatch(MemoryPools):
         self, job_id: str, options: ListingOptions, *, deadline: datetime | None = None
     ) -> Iterator[StatusPage]:
         """The statuses of one job, page by page."""
-        nodes = self._nodes(job_id)
-        starts = range(0, max(len(nodes), 1), self.page_nodes)
+        starts = range(0, max(len(self._nodes(job_id)), 1), self.page_nodes)
         for start in starts:
             self.before_page(job_id)
+            nodes = self._nodes(job_id)
             self._ask("list_statuses", job_id, deadline)
             link = f"page {start + self.page_nodes}" if start != starts[-1] else None
             yield StatusPage(value=msgspec.json.encode(nodes[start : start + self.page_nodes]), next_link=link)
