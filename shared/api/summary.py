@@ -12,7 +12,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.api.job_views import DeliveriesView, HealthView, SummaryView
-from shared.api.pools.listing import read_records
 from shared.api.pools.views import views_of
 from shared.api.refusals import named, not_found
 from shared.api.summary_rules import (
@@ -27,6 +26,7 @@ from shared.api.summary_rules import (
 from shared.api.untold import UntoldReader
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
+from shared.ledger.pool_records import read_records
 from shared.messages.events import Origin
 from shared.nudges.nudger import Nudger
 from shared.patterns import JobPatterns

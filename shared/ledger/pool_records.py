@@ -1,19 +1,49 @@
-"""Writes down which nodes of a pool can't work.
+"""Reads, and writes down, which nodes of a pool can't work.
 
-Owns how such a record is swapped. Does not own what is decided (`pools.nodes`) or the transaction itself
+Owns how such records are found and swapped. Does not own what is decided (`pools.nodes`) or the transaction itself
 (`ledger.ledger`).
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 
+from msgspec import Struct
 from msgspec.structs import replace
 
+from shared.errors import UnreadableRowError
+from shared.journal import write_line
 from shared.ledger.ledger import Ledger, Written
 from shared.messages.events import Event
-from shared.ports import Row
+from shared.ports import Row, Table
 from shared.state.pools import PoolRecord
-from shared.state.rows import pack_record, pool_key
+from shared.state.rows import pack_record, pool_key, range_of, unpack_record
+
+
+class Known(Struct, frozen=True, kw_only=True):
+    """A pool's record as it lies in the table; None for one that can't be read: the row and its pool are left alone."""
+
+    row: Row
+    record: PoolRecord | None
+
+
+def read_records(table: Table, partition: str) -> dict[str, Known]:
+    """The records of an account by lower-case id of their pool; of each that can't be read the log says so.
+
+    Raises:
+        StoreError: The table can't be read.
+    """
+    return {
+        row.key.removeprefix(pool_key("")): Known(row=row, record=_record(row, partition))
+        for row in table.query(partition, *range_of("pool"))
+    }
+
+
+def _record(row: Row, partition: str) -> PoolRecord | None:
+    try:
+        return unpack_record(row)
+    except UnreadableRowError as error:
+        write_line("pool-unreadable", account=partition, error=str(error))
+        return None
 
 
 def commit_record(

@@ -17,7 +17,7 @@ from shared.batch.wire import state_filter
 from shared.errors import BatchError, PoolNotFoundError, StoreError, ThrottledError
 from shared.journal import write_line
 from shared.ledger.ledger import Ledger, Pending
-from shared.ledger.pool_records import commit_record
+from shared.ledger.pool_records import Known, commit_record, read_records
 from shared.messages.events import Event, Origin
 from shared.messages.pool_events import ToldNode, pool_events
 from shared.patterns import JobPatterns
@@ -34,22 +34,14 @@ from shared.pools.nodes import (
     with_events,
 )
 from shared.pools.states import ABLE, BEGINNING, RESTARTING, UNABLE
-from shared.ports import MAX_ROWS, BatchService, Clock, Row
+from shared.ports import MAX_ROWS, BatchService, Clock
 from shared.state.pools import PoolMemory, PoolRecord
-from shared.state.rows import range_of, unpack_record
 
 NOT_ABLE = state_filter(sorted(UNABLE | BEGINNING | RESTARTING))
 """The `$filter` of nodes that can't work, or may turn out so."""
 _ABLE = state_filter(sorted(ABLE))
 _MOST_EVENTS = 40
 """Events of one transaction: with their bodies they stay below its limit."""
-
-
-class Known(Struct, frozen=True, kw_only=True):
-    """A pool's record as it lies in the table."""
-
-    row: Row
-    record: PoolRecord
 
 
 class PoolWatcher(Struct, frozen=True, kw_only=True):
@@ -83,7 +75,7 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
         """
         after = dict(pools)
         try:
-            known = self._read()
+            known = read_records(self.ledger.table, self.ledger.account)
         except StoreError as error:
             write_line("pools-unread", account=self.ledger.account, error=str(error))
             return after
@@ -91,6 +83,8 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
             if self.tracked is not None and not self.tracked.matches(memory.pool_id):
                 continue
             found = known.pop(key, None)
+            if found is not None and found.record is None:
+                continue
             if self.clock() >= deadline:
                 return after
             try:
@@ -100,20 +94,9 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
             except (BatchError, StoreError) as error:
                 write_line("pool-error", account=self.ledger.account, pool=memory.pool_id, error=str(error))
         for one in known.values():
-            self._leave(one)
+            if one.record is not None:
+                self._leave(one, one.record)
         return after
-
-    def _read(self) -> dict[str, Known]:
-        """The records by lower-case id of their pool; one that can't be read is left alone, and its pool too.
-
-        Raises:
-            StoreError: The table can't be read.
-        """
-        known: dict[str, Known] = {}
-        for row in self.ledger.table.query(self.ledger.account, *range_of("pool")):
-            record = unpack_record(row)
-            known[record.pool_id.lower()] = Known(row=row, record=record)
-        return known
 
     def _watch(
         self,
@@ -253,13 +236,13 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
             rows += more
         yield portion
 
-    def _leave(self, known: Known) -> None:
+    def _leave(self, known: Known, record: PoolRecord) -> None:
         """What becomes of the record of a pool that is not watched."""
         now = self.clock()
-        after, changes = not_watched(known.record, now)
-        memory = PoolMemory(pool_id=known.record.pool_id)
+        after, changes = not_watched(record, now)
+        memory = PoolMemory(pool_id=record.pool_id)
         try:
-            self._write(known, known.record, after, self._events(memory, after, changes, frozenset(), now), now)
+            self._write(known, record, after, self._events(memory, after, changes, frozenset(), now), now)
         except StoreError as error:
             write_line("pool-error", account=self.ledger.account, pool=memory.pool_id, error=str(error))
 

@@ -1,6 +1,7 @@
 """The nodes of watched pools that can't work, from what Batch counts and lists to what webhooks are sent."""
 
 import json
+import logging
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from shared.batch.model import JobExecutionInfo
 from shared.batch.pools import ComputeNode
 from shared.errors import AccountDeniedError, BatchError, BatchUnavailableError, PoolNotFoundError
-from shared.ports import MAX_ROWS, Delete
+from shared.ports import MAX_ROWS, Column, Delete, Insert
 from shared.state.rows import pool_key, unpack_record
 from tests.support.deployment import ACCOUNT, Deployment, a_job, deploy
 from tests.support.fake_table import FakeTable
@@ -209,6 +210,25 @@ def forget(table: FakeTable, key: str) -> None:
     row = table.get(ACCOUNT, key)
     assert row is not None
     table.transact(ACCOUNT, [Delete(key=key, etag=row.etag)])
+
+
+@pytest.mark.parametrize("columns", [{"v": 99}, {"v": 1, "data0": b"damaged"}], ids=["of a newer version", "damaged"])
+def test_a_row_that_cannot_be_read_costs_only_its_pool(
+    columns: dict[str, Column], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The row is left as it is and the log names it; the other pools of the account are watched, told and shown."""
+    caplog.set_level(logging.INFO)
+    deployment = app(SIGNED, tracked="*")
+    broken = Insert(key=pool_key("broken"), columns=columns)
+    deployment.table.transact(ACCOUNT, [broken])
+    deployment.batch.node_counts["broken"] = {"starttaskfailed": 1}
+    deployment.poll()
+    breaks(deployment, "n1")
+    assert poll(deployment) == [("node.failed", "pools/cpu", ["n1"])]
+    kept = deployment.table.get(ACCOUNT, broken.key)
+    assert kept is not None
+    assert kept.columns == columns
+    assert any("pool-unreadable" in line.getMessage() and broken.key in line.getMessage() for line in caplog.records)
 
 
 def test_thousands_of_nodes_are_told_in_bounded_transactions() -> None:

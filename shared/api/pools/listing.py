@@ -11,34 +11,15 @@ from msgspec import Struct
 from shared.api.pools.views import PoolNodeView, PoolView, node_views, views_of, worst_first
 from shared.api.refusals import named, not_found, only_account
 from shared.batch.pools import NODE_SELECT
-from shared.errors import UnreadableRowError
-from shared.journal import write_line
+from shared.ledger.pool_records import read_records
 from shared.messages.events import Origin
 from shared.patterns import JobPatterns, valid_pool_id
 from shared.pools.watcher import NOT_ABLE
 from shared.ports import BatchService, Clock, Table
 from shared.state.jobs import Cycle
-from shared.state.pools import PoolRecord
-from shared.state.rows import CYCLE, from_row, range_of, read_head, unpack_record
+from shared.state.rows import CYCLE, from_row, range_of, read_head
 
 ANSWER_WITHIN = timedelta(seconds=60)
-
-
-def read_records(table: Table, partition: str) -> dict[str, PoolRecord]:
-    """What is known of nodes that can't work, by the lower-case id of their pool; what can't be read is left out.
-
-    Raises:
-        StoreError: The table can't be read.
-    """
-    records: dict[str, PoolRecord] = {}
-    for row in table.query(partition, *range_of("pool")):
-        try:
-            record = unpack_record(row)
-        except UnreadableRowError as error:
-            write_line("row-unreadable", error=str(error))
-            continue
-        records[record.pool_id.lower()] = record
-    return records
 
 
 class PoolLister(Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from shared.batch.outcomes import is_active
 from shared.batch.pools import ComputeNode
+from shared.ledger.pool_records import Known
 from shared.messages.sentences import counted
 from shared.moments import as_utc
 from shared.patterns import JobPatterns
@@ -86,7 +87,7 @@ def views_of(
     account: str,
     cycle: Cycle | None,
     heads: Iterable[JobHead],
-    records: Mapping[str, PoolRecord],
+    records: Mapping[str, Known],
     *,
     tracked: JobPatterns | None,
     now: datetime,
@@ -100,7 +101,7 @@ def views_of(
         if head.pool_id is not None and is_active(head.state):
             users[head.pool_id.lower()].append(head.job_id)
     views = [
-        _view(account, memory, users[key], records.get(key), now)
+        _view(account, memory, users[key], known.record if (known := records.get(key)) else None, now)
         for key, memory in (cycle.pools if cycle is not None else {}).items()
         if tracked is None or tracked.matches(memory.pool_id)
     ]

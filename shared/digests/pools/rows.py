@@ -14,6 +14,7 @@ from shared.batch.outcomes import is_active
 from shared.digests.pools.rules import PoolState, has_changed
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
+from shared.ledger.pool_records import read_records
 from shared.ports import Delete, Put, Table
 from shared.state.jobs import Cycle
 from shared.state.pools import PoolMemory, PoolRecord, StandstillReason
@@ -22,11 +23,9 @@ from shared.state.rows import (
     from_row,
     pool_digest_key,
     pool_digests_of,
-    pool_key,
     range_of,
     read_head,
     to_columns,
-    unpack_record,
 )
 from shared.state.telling import PoolTold
 
@@ -42,17 +41,10 @@ def read_pools(table: Table, account: str) -> Pools:
         StoreUnavailableError: The table gave no answer.
         UnreadableRowError: Nobody can tell how many nodes the pools have.
     """
-    records: dict[str, PoolRecord | None] = {}
-    for row in table.query(account, *range_of("pool")):
-        key = row.key.removeprefix(pool_key(""))
-        try:
-            records[key] = unpack_record(row)
-        except UnreadableRowError as error:
-            write_line("pool-unreadable", account=account, error=str(error))
-            records[key] = None
+    records = read_records(table, account)
     cycle = table.get(account, CYCLE) if records else None
     counted = from_row(cycle, Cycle).pools if cycle is not None else {}
-    return {key: _state(record, counted.get(key)) if record else None for key, record in records.items()}
+    return {key: _state(one.record, counted.get(key)) if one.record else None for key, one in records.items()}
 
 
 def _state(record: PoolRecord, memory: PoolMemory | None) -> PoolState:
