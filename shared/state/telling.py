@@ -175,9 +175,9 @@ class Pace(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class PoolTold(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a chat or pager webhook was told about a pool in trouble; the row is there until it was told the end.
 
-    `since` is when that trouble began, `nodes` how many could not work as it knows, told at `at`: None while it was not
-    told. `incident` is a pager's, as its key was sent, and `mood` how bad it was called; empty for chat. `refused` is
-    the attempt at which it called the message wrong, None if it did not.
+    `since` is when the first of its nodes broke, `nodes` how many could not work as it knows, told at `at`: None while
+    it was not told. `incident` is a pager's, as its key was sent, and `mood` how bad it was called; empty for chat.
+    `refused` is the attempt at which it called the message wrong, None if it did not.
     """
 
     pool_id: str

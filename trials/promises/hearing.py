@@ -171,6 +171,8 @@ def _parts(headline: str, groups: Sequence[Sequence[str]]) -> tuple[Part, ...]:
     titled = _JOB_TITLE.search(headline)
     if titled is not None and groups and _JOB_TITLE.match(groups[0][0]) is None:
         groups = [[titled[0], *groups[0]], *groups[1:]]
+    elif len(groups) == 1 and _OF_POOLS.search(headline):
+        groups = [[headline, *groups[0]]]
     return tuple(_part(*group) for group in groups)
 
 

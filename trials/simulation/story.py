@@ -122,13 +122,14 @@ def _short(incident: str) -> str:
 
 def _cloudevent(body: Mapping[str, Any]) -> list[str]:
     data, kind = body["data"], str(body["type"]).removeprefix("prepwatch.")
-    about = data.get("webhook") or data.get("jobId") or data.get("account")
+    about = data.get("webhook") or data.get("jobId") or data.get("poolId") or data.get("account")
     said = [f"{kind}  {about}"]
     nodes = data.get("nodes") or []
     if nodes:
         named = ", ".join(node["nodeId"] for node in nodes[:_MOST_NODES_NAMED])
         more = f" and {len(nodes) - _MOST_NODES_NAMED} more" if len(nodes) > _MOST_NODES_NAMED else ""
-        said.append(f"{len(nodes)} of {data['counts']['nodes']} nodes: {named}{more}")
+        known = data["counts"]["nodes"]  # of a pool by state
+        said.append(f"{len(nodes)} of {known if isinstance(known, int) else sum(known.values())} nodes: {named}{more}")
     causes = ", ".join(f"{cause['code']} on {cause['nodes']}" for cause in data.get("causes", ()))
     reason = data.get("reason") or (data.get("error") or {}).get("code")
     said.extend(part for part in (causes, reason) if part)

@@ -108,7 +108,7 @@ def pool_page(origin: Origin, key: str, mood: Mood, news: Sequence[PoolNews], no
 
 def _details(account: str, news: Sequence[PoolNews]) -> dict[str, object]:
     """What a pager's rules and people can read, under the keys that every incident has."""
-    causes = [cause for item in news for cause in causes_of(item.pool.record)]
+    causes = [cause for item in news for cause in _causes(item.pool)]
     nodes = [node for item in news for node in _open(item.pool)]
     jobs = sorted({job for item in news for job in item.pool.jobs}, key=str.lower)
     details = {
@@ -161,9 +161,9 @@ def _section(account: str, item: PoolNews, now: datetime, *, whole: bool) -> Sec
     title = one_line(_title(account, item, now), limit=TITLE_BYTES)
     if item.ends:
         return Section(title=title, facts=(("Since", since_when(item.since, now)), *_left_facts(item)))
-    facts = [fact("Cause", _cause_words(*cause)) for cause in causes_of(pool.record)[:_SHOWN_CAUSES]]
+    facts = [fact("Cause", _cause_words(*cause)) for cause in _causes(pool)]
     facts.append(("Since", since_when(item.since, now)))
-    facts.append(("So", _effect(pool)))
+    facts.append(("Pool", _rest(pool)))
     facts += [("What to do", what) for what in _remedies(pool)[:1]]
     return Section(title=title, facts=tuple(facts), commands=_commands(account, pool) if whole else ())
 
@@ -174,16 +174,19 @@ def _left_facts(item: PoolNews) -> list[tuple[str, str]]:
     return [("Left", f"{counted(item.pool.broken, 'node')} can't work still")] if item.pool.broken else []
 
 
-def _effect(pool: PoolState) -> str:
+def _causes(pool: PoolState) -> list[tuple[str, str, int]]:
+    """What Batch says is wrong: where it says nothing, the heading has it all."""
+    return [cause for cause in causes_of(pool.record) if cause[0] not in _WORDS][:_SHOWN_CAUSES]
+
+
+def _rest(pool: PoolState) -> str:
+    """What of the pool works, who uses it, and whether it does."""
     works, jobs, still = pool.size - pool.broken, len(pool.jobs), len(pool.standing & pool.jobs)
+    nodes = f"{counted(works, 'node')} {'works' if works == 1 else 'work'}" if works else "no node works"
     if not jobs:
-        uses = "no active job uses the pool"
-    elif not still:
-        uses = f"{counted(jobs, 'job')} {'uses' if jobs == 1 else 'use'} the pool, none of them stands still by it"
-    else:
-        uses = f"{still} of {counted(jobs, 'job')} that use the pool {'stands' if still == 1 else 'stand'} still"
-    others = f"the other {counted(works, 'node')} can take tasks; " if works else ""
-    return f"{others}{uses}"
+        return f"{nodes}; no active job uses the pool"
+    uses = f"{counted(jobs, 'job')} {'uses' if jobs == 1 else 'use'} the pool"
+    return f"{nodes}; {uses}, {still or 'none'} {'stand' if still > 1 else 'stands'} still"
 
 
 def _remedies(pool: PoolState) -> list[str]:

@@ -72,7 +72,7 @@ class PoolNewsKind(StrEnum):
 class PoolNews(Struct, frozen=True, kw_only=True):
     """What a webhook does not know about a pool; `told` is what it was told before, None for nothing.
 
-    `since` is when the trouble began, and `wanted_at` since when there is something to tell.
+    `since` is when the first of the nodes broke, and `wanted_at` since when there is something to tell.
     """
 
     kind: PoolNewsKind
@@ -150,7 +150,9 @@ def has_changed(pool: PoolState, told: PoolTold | None, now: datetime) -> PoolNe
     # What grows is told whenever it has doubled.
     if since is None or (told is not None and told.at is not None and pool.broken < _GROWS * told.nodes):
         return None
-    return PoolNews(kind=PoolNewsKind.TROUBLE, pool=pool, told=told, since=since, wanted_at=since)
+    # The hour that a start task is given is no time in which all was well.
+    began = min(as_utc(node.since or node.counts_from) for node in (pool.record.open if pool.record else ()))
+    return PoolNews(kind=PoolNewsKind.TROUBLE, pool=pool, told=told, since=began, wanted_at=since)
 
 
 def _news_of(webhook: Webhook, account: str, pool: PoolState, told: PoolTold | None, now: datetime) -> PoolNews | None:
@@ -185,7 +187,7 @@ def _end_of(pool: PoolState, told: PoolTold, now: datetime) -> PoolNewsKind | No
         return None
     ended = [(node.ended_at, node.left) for node in record.nodes.values() if node.ended_at is not None]
     newest = max((at for at, _ in ended), default=told.since)
-    if any(at >= told.since and not left for at, left in ended):
+    if any(at >= (told.at or told.since) and not left for at, left in ended):
         return PoolNewsKind.MENDED if now - newest >= ENDS_AFTER else None
     return PoolNewsKind.LEFT if now - newest >= LEFT_AFTER else None
 

@@ -42,7 +42,11 @@ def test_a_pool_in_trouble_is_one_line_and_one_incident() -> None:
     assert said(world, "slack") == ["\N{LARGE YELLOW CIRCLE} The start task failed on 12 of 40 nodes of acc/pool"]
     assert said(world, "pagerduty") == ["warning: The start task failed on 12 of 40 nodes of acc/pool, since 22:00 UTC"]
     (message,) = world.told("slack")
-    for part in ("FailureExitCode on 12 nodes", "28 nodes can take tasks", "1 job uses the pool", "startup/stderr.txt"):
+    for part in (
+        "FailureExitCode on 12 nodes",
+        "28 nodes work; 1 job uses the pool, none stands still",
+        "startup/stderr.txt",
+    ):
         assert part in message.text
     set_pool(world, over(world, nodes))
     world.tick(9)

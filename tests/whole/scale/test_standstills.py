@@ -1,5 +1,6 @@
 """What looking for standstills costs, and how soon many jobs of one broken pool are told."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
@@ -14,6 +15,7 @@ from tests.support.deployment import deploy
 from tests.support.fake_batch import FakeBatch
 from tests.support.fake_table import FakeTable
 from tests.support.fakes import FakeClock
+from tests.support.webhook_settings import PAGER
 from tests.whole.scale.batch_values import job, prepared
 
 NOW = datetime(2026, 11, 5, 12, 0, tzinfo=UTC)
@@ -47,13 +49,13 @@ def test_an_unchanged_cycle_asks_for_node_counts_alone() -> None:
 
 
 def test_a_thousand_jobs_of_one_broken_pool() -> None:
-    """All of them are told within twelve minutes, and the pool is asked once a cycle for all."""
+    """All of them are told within twelve minutes, in one incident, and the pool is asked once a cycle for all."""
     batch, clock, table = FakeBatch(), FakeClock(NOW), FakeTable()
     of_pool(batch, 1000, {"starttaskfailed": 12})
-    app = deploy(batches={ACCOUNT: batch}, table=table, clock=clock, lanes=ThreadLanes()).app
-    for wait in (5, 1, 1, 1, 1, 0):
+    deployed = deploy(PAGER, batches={ACCOUNT: batch}, table=table, clock=clock, lanes=ThreadLanes())
+    for wait in (5, 1, 1, 1, 1, 1, 1, 0):
         batch.pools_asked.clear()
-        app.pollers[ACCOUNT].run()
+        deployed.app.pollers[ACCOUNT].run()
         clock.advance(wait * MINUTE)
 
     heads = [from_row(row, JobHead) for row in table.query(ACCOUNT, *range_of("job"))]
@@ -61,6 +63,9 @@ def test_a_thousand_jobs_of_one_broken_pool() -> None:
     assert clock() - NOW <= timedelta(minutes=12)
     assert reasons == [StandstillReason.START_TASK_FAILED] * 1000
     assert len(batch.pools_asked) <= 3
+    pages = [json.loads(request.body) for request in deployed.sender.sent]
+    assert len({page["dedup_key"] for page in pages}) == 1
+    assert "1000 jobs" in pages[-1]["payload"]["summary"]
 
 
 def test_a_pool_that_nobody_may_read_costs_one_refusal() -> None:
