@@ -71,6 +71,8 @@ class Listener:
     incidents: dict[str, Incident] = field(default_factory=dict)
     unread: set[str] = field(default_factory=set)
     _in_flight: Owner | None = None
+    _missed_one: bool = False
+    _may_be_probed: bool = False
     _tried: set[str] = field(default_factory=set)
     _heard_about: dict[tuple[str, ...], datetime] = field(default_factory=dict)
     _stuck: set[str] = field(default_factory=set)
@@ -87,10 +89,11 @@ class Listener:
     # --- on the way ---
 
     def sending(self, hearing: Hearing, owner: Owner) -> None:
-        """A message is sent."""
+        """A message is sent; until it is accepted, as far as anybody knows it is not."""
         if self._in_flight is not None and self._in_flight.alive:
             self._blame("is told twice at the same time")
         self._in_flight = owner
+        self._may_be_probed, self._missed_one = self._missed_one, True
         if hearing.incident and not hearing.ends:
             self._tried.add(hearing.incident)
         known = self.incidents[hearing.incident].jobs if hearing.incident in self.incidents else ()
@@ -114,6 +117,7 @@ class Listener:
         )
         if accepted:
             self._check_pace(message)
+            self._missed_one = False
         for part in hearing.parts:
             fails = part.fails
             if fails is not None:
@@ -201,6 +205,8 @@ class Listener:
             least = (
                 _PAUSES[0] if self._tells_of_something_new(message) else _PAUSES[min(_series(told), len(_PAUSES)) - 1]
             )
+        if self._may_be_probed and not self.is_pager:
+            return  # what did not take the message before is probed by its own clock
         if told and message.at - told[-1].at < least - _ON_ITS_WAY:
             self._blame(f"is told again after {message.at - told[-1].at}, before {least} are over")
 
