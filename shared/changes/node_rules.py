@@ -26,10 +26,12 @@ class Watch(Struct, frozen=True, kw_only=True):
     Failures that ended before `announce_from` on nodes never seen are recorded in silence (None: announce all); on a
     node that is known, whatever is new is news.
     `open` is False once the job's end has closed its open failures: then no mark is set and none is resolved.
+    What is recorded as later than `latest` comes from a clock that is wrong, and outranks nothing (None: all counts).
     """
 
     announce_from: datetime | None
     open: bool = True
+    latest: datetime | None = None
 
 
 def decide_node(before: NodeRecord | None, status: NodeStatus, watch: Watch) -> tuple[NodeRecord, tuple[Change, ...]]:
@@ -40,8 +42,8 @@ def decide_node(before: NodeRecord | None, status: NodeStatus, watch: Watch) -> 
     """
     known = before or NodeRecord(pool_id=status.pool_id or "", node_id=status.node_id or "")
     silent_before = watch.announce_from if before is None else None
-    run, has_newly_failed = _decide_phase(known.preparation, status.preparation, silent_before)
-    release, has_release_failed = _decide_phase(known.release, status.release, silent_before)
+    run, has_newly_failed = _decide_phase(known.preparation, status.preparation, silent_before, watch.latest)
+    release, has_release_failed = _decide_phase(known.release, status.release, silent_before, watch.latest)
     preparation, opened, ended = _decide_mark(known, run, watch, has_newly_failed=has_newly_failed)
     was_slow = _slow_until_now(known, preparation, watch)
     if preparation is not None and was_slow is not None:
@@ -81,14 +83,14 @@ def merge_statuses(first: NodeStatus, second: NodeStatus) -> NodeStatus:
 
 
 def _decide_phase(
-    before: PhaseRecord | None, info: ExecutionInfo | None, silent_before: datetime | None
+    before: PhaseRecord | None, info: ExecutionInfo | None, silent_before: datetime | None, latest: datetime | None
 ) -> tuple[PhaseRecord | None, bool]:
     """A phase's record after a status, and whether its run has failed and was not yet recorded as failed."""
     if info is None:
         return before, False
     failed = has_failed(info)
     if before is not None:
-        if _is_no_news(before.info, info):
+        if _is_no_news(before.info, info, latest):
             return before, False
         if _is_same_run(before.info, info) and has_failed(before.info) == failed:
             return PhaseRecord(info=info, reason=before.reason, event_id=before.event_id), False
@@ -134,10 +136,15 @@ def _is_to_be_told(run: PhaseRecord, ended: OpenFailure | None, *, has_failed_an
     return has_failed_anew and run.reason is Reason.NEWLY_FAILED
 
 
-def _is_no_news(known: ExecutionInfo, info: ExecutionInfo) -> bool:
+def _is_no_news(known: ExecutionInfo, info: ExecutionInfo, latest: datetime | None) -> bool:
     """Whether a status tells nothing that is newer than what is known: it is the same, or of an older page."""
-    unfails = _is_same_run(known, info) and has_failed(known) and not has_failed(info)  # a run's failure is final
-    return known == info or unfails or _place(info) < _place(known)
+    if known == info:
+        return True
+    if _is_same_run(known, info) and has_failed(known) and not has_failed(info):
+        return True  # a run's failure is final
+    if latest is not None and _place(known)[0] > latest:
+        return False  # the node's clock was wrong: it would hide all that runs until then
+    return _place(info) < _place(known)
 
 
 def _is_same_run(known: ExecutionInfo, info: ExecutionInfo) -> bool:

@@ -5,7 +5,7 @@ the size of portions (`changes.portions`), any rule, or the job as a whole (`pol
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -32,6 +32,7 @@ from shared.state.rows import chunk_key, unpack
 
 _POINT_READS = 4  # up to so many chunks are read one by one, more with one range query
 _MANY = 8  # nodes a chunk; when so many may be new all chunks are read first, to tell which are known, and where
+_CLOCKS_DIFFER = timedelta(minutes=15)  # so far the clocks of nodes may be ahead of ours without being wrong
 
 
 class Listing(Struct, frozen=True):
@@ -125,7 +126,7 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
         chunks = chunks or self.read_chunks(head, sorted(grouped))
 
         # decide
-        watch = Watch(announce_from=head.announce_from, open=head.closed is None)
+        watch = Watch(announce_from=head.announce_from, open=head.closed is None, latest=now + _CLOCKS_DIFFER)
         updates = [
             update
             for prefix, some in grouped.items()
