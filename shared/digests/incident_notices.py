@@ -10,12 +10,13 @@ from shared.batch.advice import advice, is_said_in_stderr
 from shared.digests.concerns import Concern, ConcernKind
 from shared.digests.incidents import MAX_OPEN, Page
 from shared.digests.membership import Member
-from shared.digests.wording import cause_name, cause_words, place, short_id, standstill_words
+from shared.digests.wording import cause_name, cause_words, place, short_id
 from shared.messages.commands import Pool, download_file, remove_nodes, stderr_path
 from shared.messages.events import Origin, links_of
 from shared.messages.notices import TITLE_BYTES, Mood, Notice
 from shared.messages.sentences import account_name, clock_time, counted, to_the_second
 from shared.redaction import one_line
+from shared.state.standing import why_in_words
 
 SHOWN_JOBS = 100
 _SHOWN_CAUSES = 3
@@ -86,7 +87,8 @@ def _standstill(account: str, members: Sequence[Member], lead: Member) -> str:
     who = f"{short_id(lead.job_id)} of {where} stands still" if jobs == 1 else f"{jobs} jobs of {where} stand still"
     waiting = sum(member.concern.standstill.tasks for member in members if member.concern.standstill)
     tasks = f", {counted(waiting, 'task')} {'waits' if waiting == 1 else 'wait'}" if waiting else ""
-    return f"{who}: {standstill_words(lead.concern)}{_why(lead.concern)}{tasks}"
+    reason = lead.concern.standstill.reason if lead.concern.standstill else None
+    return f"{who}: {why_in_words(reason)}{_why(lead.concern)}{tasks}"
 
 
 _WORDS = {

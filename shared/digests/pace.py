@@ -74,12 +74,15 @@ def believed(pace: Pace, now: datetime) -> Pace:
     return replace(pace, held_since=min(pace.held_since, now) if pace.held_since else None, sent_at=sent_at)
 
 
-def message_at(pace: Pace, wanted_at: datetime, *, first: bool) -> datetime:
-    """When a message may go out about what is wanted since then; `first` when something of it was not told before."""
+def message_at(pace: Pace, wanted_at: datetime, *, first: bool, little: bool = False) -> datetime:
+    """When a message may go out about what is wanted since then; `first` when something of it was not told before.
+
+    What is `little` waits longest: whoever was told lately learns nothing to act upon from it.
+    """
     gathered = (pace.held_since or wanted_at) + HOLD
     if _was_quiet(pace) or pace.sent_at is None:
         return gathered
-    pause = PAUSES[min(max(pace.step, 1), len(PAUSES)) - 1]
+    pause = PAUSES[-1] if little else PAUSES[min(max(pace.step, 1), len(PAUSES)) - 1]
     return max(gathered, pace.sent_at + (min(pause, PAUSES[0]) if first else pause))
 
 

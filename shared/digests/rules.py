@@ -231,7 +231,9 @@ def decide(
         pace = replace(pace, held_since=min(now, wanted_at))
     # Merely another job can wait: people know of its cause.
     news_for_people = any(_ends_a_standstill(item) or is_new(pace, groups_of(item), now) for item in news)
-    at = message_at(pace, wanted_at, first=beside.first or news_for_people)
+    # Who knows that a job stands still, and why, learns nothing from one more node.
+    little = beside.wanted_at is None and all(map(_adds_to_a_standstill, news))
+    at = message_at(pace, wanted_at, first=beside.first or news_for_people, little=little)
     messages = (tuple(news),) if probe or at <= now else ()
     held = [at] if at > now else []
     if not probe and (until := paused_until(pace, recovered_at, now)) is not None:
@@ -276,6 +278,11 @@ def _news(
 
 def _ends_a_standstill(news: News) -> bool:
     return news.before.stuck_since is not None and news.told.stuck_since is None
+
+
+def _adds_to_a_standstill(news: News) -> bool:
+    known = news.before.stuck_since is not None and news.before.stuck_since == news.told.stuck_since
+    return known and news.kinds == (NewsKind.FAILED,)
 
 
 def _muted_until(news: News, mutes: Sequence[Mute], now: datetime) -> datetime | None:

@@ -4,12 +4,10 @@ Owns the short forms of ids and the words for a cause. Does not own times and nu
 """
 
 from shared.batch.causes import EXIT_CODE
-from shared.digests.concerns import Concern
 from shared.messages.notices import NAME_BYTES, VALUE_BYTES
 from shared.messages.sentences import account_name, counted
 from shared.redaction import one_line
 from shared.state.jobs import Cause
-from shared.state.pools import StandstillReason
 
 _LONGEST_ID = 24
 """In headings; below them, and wherever a command needs it, an id is whole."""
@@ -45,21 +43,3 @@ def of_all(number: int, nodes: int) -> str:
     if number < nodes:
         return f"{number} of {counted(nodes, 'node')}"
     return "its only node" if nodes == 1 else f"all {nodes} nodes"
-
-
-def standstill_words(concern: Concern) -> str:
-    """Why no task of a job can run."""
-    standstill = concern.standstill
-    reason = (standstill.reason if standstill else None) or StandstillReason.PREPARATION_FAILED
-    return _STANDSTILLS[reason]
-
-
-_STANDSTILLS = {
-    StandstillReason.START_TASK_FAILED: "the start task failed on the pool's nodes",
-    StandstillReason.NODES_UNABLE: "no node of the pool can work",
-    StandstillReason.RESIZE_FAILED: "the pool gets no nodes",
-    StandstillReason.AUTOSCALE_FAILED: "the pool's autoscale formula fails",
-    StandstillReason.PREPARATION_FAILED: "preparation failed on every node that could work",
-    StandstillReason.PREPARATION_SLOW: "preparation does not end on any node",
-    StandstillReason.POOL_GONE: "the pool does not exist any more",
-}

@@ -313,6 +313,20 @@ def test_stuck() -> None:
     assert [sent.body["payload"]["severity"] for sent in world.told("pagerduty")] == ["error", "critical"]  # type: ignore[index]  # JSON
 
 
+def test_failures_that_add_to_a_standstill_are_told_once_an_hour() -> None:
+    """Who knows that a job stands still, and why, is not told of each further node that fails for the same cause."""
+    world = World("slack")
+    world.fail(7)
+    world.tick(10)
+    world.change("nightly", stuck=Standstill(since=world.now, confirmed=True))
+    world.tick(2)
+    told = len(world.told("slack"))
+    for _ in range(20):
+        world.tick(6)
+        world.fail(1)
+    assert len(world.told("slack")) - told == 2
+
+
 def test_release_failures() -> None:
     """Chat hears of release failures once."""
     world = World(*CHAT)

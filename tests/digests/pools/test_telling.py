@@ -90,6 +90,17 @@ def test_what_grows_is_told_when_it_has_doubled() -> None:
     assert len(world.told("pagerduty")) == 3
 
 
+def test_nothing_is_written_while_nothing_changes() -> None:
+    """Who was told of a pool in trouble costs no row while it lasts, nor does a pool with a bad node that is none."""
+    world = World("slack", "pagerduty")
+    breaks(world, 12)
+    breaks(world, 1, pool="other")
+    world.tick(20)
+    written = len(world.table.writes)
+    world.tick(60)
+    assert len(world.table.writes) == written
+
+
 def test_half_of_a_pool_is_an_error() -> None:
     """How bad it is called is decided when the incident is opened."""
     world = World("pagerduty")
