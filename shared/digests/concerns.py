@@ -1,7 +1,7 @@
 """What is wrong with a job, and what of it other jobs may have in common with it.
 
 Owns which concerns a head has, and their names: equal names are one incident, and one group of a chat message. Does not
-own when they are told (`digests.incidents`, `digests.rules`) or the words (`digests.wording`). Pure, and by the head
+own when they are told (`digests.incidents`, `digests.timing`) or the words (`digests.wording`). Pure, and by the head
 alone, so that whoever looks at one job knows where it belongs.
 """
 
@@ -23,6 +23,8 @@ from shared.state.pools import Standstill, StandstillReason
 AUTO_POOLS = "auto-pools"
 """How the auto pools of an account are named together: each job or schedule has one of its own."""
 _AUTO_POOL = re.compile(r"(?:.*[_-])?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
+_OF_SCHEDULE = re.compile(r":job-\d+\Z")
+"""How Batch ends the ids of the jobs that a schedule makes."""
 
 
 class ConcernKind(StrEnum):
@@ -99,6 +101,11 @@ def group_of(head: JobHead, cause: Cause) -> str:
     return _name(cause.phase.value, pool_name(_pool_of(head, cause)), *_told_apart(cause))
 
 
+def job_name(job_id: str) -> str:
+    """The part of a name that says which job; those that a schedule makes, one after the other, are one."""
+    return _OF_SCHEDULE.sub("", job_id.lower())
+
+
 def standstill_of(stuck: Standstill) -> Concern:
     """What is wrong where none of a job's tasks can run."""
     reason = stuck.reason or StandstillReason.PREPARATION_FAILED
@@ -141,10 +148,10 @@ def _failures(head: JobHead, phase: Phase) -> Sequence[Concern]:
 
 def _failure(head: JobHead, cause: Cause, *, alone: bool) -> Concern:
     pool_id = _pool_of(head, cause)
-    kind = _kind(cause, alone=alone)
+    kind = _kind(cause, pool_id, alone=alone)
     own = {
         ConcernKind.NODE: (pool_name(pool_id), cause.example[1].lower()),
-        ConcernKind.JOB: (head.job_id.lower(),),
+        ConcernKind.JOB: (job_name(head.job_id),),
     }
     parts = own.get(kind) or (pool_name(pool_id), *_told_apart(cause))
     is_release = cause.phase is Phase.RELEASE
@@ -160,12 +167,13 @@ def _failure(head: JobHead, cause: Cause, *, alone: bool) -> Concern:
     )
 
 
-def _kind(cause: Cause, *, alone: bool) -> ConcernKind:
+def _kind(cause: Cause, pool_id: str, *, alone: bool) -> ConcernKind:
     # A code of Batch says what is wrong, wherever it happens.
     if cause.code != EXIT_CODE:
         return ConcernKind.CAUSE
-    # The program says only that something is: on one node that is the node's, on several the job's.
-    return ConcernKind.NODE if alone else ConcernKind.JOB
+    # The program says only that something is: on one node that is the node's, on several the job's. A node of an auto
+    # pool is made for the job and met by no other.
+    return ConcernKind.NODE if alone and not is_auto_pool(pool_id) else ConcernKind.JOB
 
 
 def _is_told(head: JobHead, cause: Cause) -> bool:

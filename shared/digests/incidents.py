@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from shared.digests.concerns import Concern, ConcernKind
 from shared.digests.membership import EARLIER, LEFT_AFTER, Member, has_joined, members_of, name_of_earlier
 from shared.digests.mutes import Mute, muted_until
-from shared.digests.pace import HOLD, believed, is_refused, paused_until
+from shared.digests.pace import ENDS_AFTER, HOLD, believed, is_refused, paused_until
 from shared.digests.rules import KnownToWebhook
 from shared.messages.ids import incident_key
 from shared.messages.notices import Mood
@@ -34,8 +34,6 @@ from shared.webhook import Webhook
 MAX_OPEN = 10
 """From so many open incidents of an account on, all further ones of a severity are one."""
 AGAIN_AFTER = timedelta(minutes=5)
-ENDS_AFTER = timedelta(minutes=10)
-"""What comes back sooner was never over."""
 
 _FURTHER = "further"
 
@@ -235,7 +233,10 @@ def _was_mended(page: Page, jobs: Iterable[KnownToWebhook]) -> bool:
         mine = [joined for joined in each.told.joined.values() if joined.incident == page.name]
         at = max((joined.at for joined in mine if joined.at is not None), default=each.told.at)
         is_part = bool(mine) or (page.earlier is not None and each.told is page.earlier)
-        if is_part and head is not None and head.closed is None and not _began_anew(head, at):
+        if not is_part or head is None or head.closed is not None or _began_anew(head, at):
+            continue
+        # Of a node that has left the pool nothing was mended.
+        if head.left < max(1, sum(joined.nodes for joined in mine)):
             return True
     return False
 

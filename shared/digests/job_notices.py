@@ -1,7 +1,8 @@
 """What people are told in chat and by pager about how jobs stand.
 
 Owns the facts, and how much is said. Does not own titles and moods (`digests.titles`), what a message is made of
-(`messages.notices`), what is news and when it is told (`digests.rules`), or the advice on failures (`batch.advice`).
+(`messages.notices`), what is news (`digests.rules`), when it is told (`digests.timing`), or the advice on failures
+(`batch.advice`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,6 @@ from shared.batch.model import UNREADABLE, Phase
 from shared.digests.rules import SHOWN_CAUSES, News, NewsKind
 from shared.digests.standing_facts import standing_facts
 from shared.digests.titles import (
-    begins_anew,
     heading_of,
     held_up,
     is_looked_at,
@@ -272,7 +272,7 @@ def _first_failure(head: JobHead) -> datetime | None:
 def _why_over(news: News, head: JobHead) -> str:
     if head.closed is not None:
         return _ENDS[head.closed]
-    if begins_anew(news):
+    if news.begins_anew:
         return "the job was created or tracked again, and no node is held up since"
     return "no node is held up any more"
 

@@ -1,7 +1,7 @@
 """What chat and pager are to be sent, as far as whoever sends it has to know.
 
 Owns the two walks from the table to what may be sent and back to what is recorded of it: of chat, which is told of jobs
-in one message, and of a pager, which is told of incidents one by one. Does not own what is decided (`digests.rules`,
+in one message, and of a pager, which is told of incidents one by one. Does not own what is decided (`digests.timing`,
 `digests.incidents`), the words (`digests.job_notices`, `digests.incident_notices`) or the sending (`digests.run`).
 """
 
@@ -30,7 +30,8 @@ from shared.digests.rows import (
     settling,
     told_row,
 )
-from shared.digests.rules import Beside, KnownToWebhook, News, decide, groups_of, tried_at
+from shared.digests.rules import KnownToWebhook, News
+from shared.digests.timing import Beside, decide, groups_of, tried_at
 from shared.messages.events import Origin, links_of
 from shared.messages.formats import format_of
 from shared.messages.notices import Notice

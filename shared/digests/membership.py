@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from shared.digests.concerns import Concern, ConcernKind, concerns_of
+from shared.digests.concerns import Concern, ConcernKind, concerns_of, job_name
 from shared.digests.rules import KnownToWebhook
 from shared.messages.events import EventType
 from shared.state.jobs import JobHead
@@ -90,7 +90,7 @@ def _joined(told: Told, concern: Concern, job_id: str, incidents: Mapping[str, I
     for name, joined in told.joined.items():
         is_it = name == concern.name
         # Once several nodes have failed the job is in question, however many are left; a standstill has one reason.
-        is_it |= concern.kind is ConcernKind.NODE and name == f"{ConcernKind.JOB}|{job_id.lower()}"
+        is_it |= concern.kind is ConcernKind.NODE and name == f"{ConcernKind.JOB}|{job_name(job_id)}"
         is_it |= concern.kind is ConcernKind.STANDSTILL and name.split("|")[:3] == concern.name.split("|")[:3]
         if is_it and is_live(joined, incidents):
             return joined

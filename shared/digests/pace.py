@@ -20,6 +20,8 @@ PAUSES = tuple(timedelta(minutes=minutes) for minutes in (5, 10, 20, 40, 60))
 REMEMBERED = timedelta(days=1)
 """How long a pool and cause that was told is no news by itself."""
 MOST_GROUPS = 200
+ENDS_AFTER = timedelta(minutes=10)
+"""What comes back sooner was never over."""
 QUIET = timedelta(hours=1)
 """After so long without news the next begins a series of its own."""
 

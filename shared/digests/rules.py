@@ -1,27 +1,20 @@
-"""What chat is to be told about jobs, and when: people hear how things stand, not every event.
+"""What chat is to be told about jobs: people hear how things stand, not every event.
 
-Owns what is news to a webhook that was last told so much, and which of it is told now. Does not own the pauses
-(`digests.pace`), the sending (`digests.run`) or the words (`messages.notices`). Pure: what was told and the head go in,
-news with its reason comes out.
-
-Chat gets one message for all jobs of an account, ten seconds after the first news, then with growing pauses while it
-goes on. What a pager hears is in `digests.incidents`.
+Owns what is news to a webhook that was last told so much. Does not own when it is told (`digests.timing`), the sending
+(`digests.run`) or the words (`messages.notices`). Pure: what was told and the head go in, news with its reason comes
+out. What a pager hears is in `digests.incidents`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from shared.batch.model import Phase
-from shared.digests.concerns import group_of, standstill_of
-from shared.digests.mutes import Mute, muted_until
-from shared.digests.pace import believed, is_new, is_refused, message_at, paused_until
 from shared.messages.events import EventType
 from shared.state.jobs import Cause, JobHead, Tracking
-from shared.state.telling import Pace, Told
+from shared.state.telling import Told
 from shared.webhook import Webhook
 
 
@@ -114,30 +107,21 @@ class News(Struct, frozen=True, kw_only=True):
         return tuple(cause for cause in self.head.causes if cause.phase in phases)[:SHOWN_CAUSES]
 
     @property
+    def begins_anew(self) -> bool:
+        """Whether what the webhook was told is about a head before this one, of another job or of the same one."""
+        head, at = self.head, self.before.at
+        return (
+            head is not None
+            and head.carried is not None
+            and at is not None
+            and head.first_seen_at is not None
+            and head.first_seen_at >= at
+        )
+
+    @property
     def can_be_muted(self) -> bool:
         """Whether mutes hold it back, which they never do with the end of what was told."""
         return not _BEGINNINGS.isdisjoint(self.kinds) and NewsKind.RESOLVED not in self.kinds
-
-
-class Beside(Struct, frozen=True, kw_only=True):
-    """What there is to tell beside jobs: since when (None: nothing), and whether something of it is told first."""
-
-    wanted_at: datetime | None = None
-    first: bool = False
-
-
-NOTHING = Beside()
-
-
-class DigestPlan(Struct, frozen=True, kw_only=True):
-    """The messages to send now, each with its news, or when something may have to be sent (None: when more happens).
-
-    `pace` is how the webhook's pace stands even if nothing is sent.
-    """
-
-    messages: tuple[tuple[News, ...], ...]
-    pace: Pace
-    wake_at: datetime | None = None
 
 
 def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime) -> News | None:
@@ -193,67 +177,8 @@ def _as_it_stands(wants: Callable[[EventType], bool], head: JobHead, now: dateti
         gone=head.first_seen_at if gone and wants(EventType.JOB_GONE) else None,
         standing=stands and (wants(EventType.PREPARATION_RESOLVED) or wants(EventType.JOB_RESUMED)),
         at=now,
+        open=head.preparation.open if stands else 0,
     )
-
-
-def decide(
-    webhook: Webhook,
-    account: str,
-    known: Iterable[KnownToWebhook],
-    pace: Pace,
-    mutes: Sequence[Mute],
-    now: datetime,
-    *,
-    beside: Beside = NOTHING,
-    recovered_at: datetime | None = None,
-    probe: bool = False,
-) -> DigestPlan:
-    """What to send to the webhook now, the worst jobs first; the end of what it was told is never muted.
-
-    What it has refused is left out, and its pause after failed attempts holds, unless it has recovered since then. As a
-    `probe` all is told that mutes do not hold back. What there is to tell `beside` jobs goes into the same message,
-    which may be about no job then.
-    """
-    pace = believed(pace, now)
-    heard = [
-        item
-        for each in known
-        if (item := news_of(webhook, account, each, now)) is not None
-        and (probe or not is_refused(item.before, item.generation, recovered_at, now))
-    ]
-    muted = {item.job_id: until for item in heard if (until := _muted_until(item, mutes, now)) is not None}
-    news = sorted((item for item in heard if item.job_id not in muted), key=_worst_first)
-    unmuted_at = min(muted.values(), default=None)
-    if not news and beside.wanted_at is None:
-        return DigestPlan(messages=(), pace=replace(pace, held_since=None), wake_at=unmuted_at)
-    wanted_at = min([item.wanted_at for item in news] + ([beside.wanted_at] if beside.wanted_at else []))
-    if pace.held_since is None:
-        pace = replace(pace, held_since=min(now, wanted_at))
-    # Merely another job can wait: people know of its cause.
-    news_for_people = any(_ends_a_standstill(item) or is_new(pace, groups_of(item), now) for item in news)
-    # Who knows that a job stands still, and why, learns nothing from one more node.
-    little = beside.wanted_at is None and all(map(_adds_to_a_standstill, news))
-    at = message_at(pace, wanted_at, first=beside.first or news_for_people, little=little)
-    messages = (tuple(news),) if probe or at <= now else ()
-    held = [at] if at > now else []
-    if not probe and (until := paused_until(pace, recovered_at, now)) is not None:
-        messages, held = (), [until]
-    return DigestPlan(messages=messages, pace=pace, wake_at=min([*held, *muted.values()], default=None))
-
-
-def groups_of(news: News) -> frozenset[str]:
-    """The pools with their causes and standstills that news of a job tell of."""
-    head = news.head
-    if head is None or not news.names_causes:
-        return frozenset()
-    standstill = [standstill_of(head.stuck).name] if head.stuck is not None and head.stuck.confirmed else []
-    return frozenset([*standstill, *(group_of(head, cause) for cause in news.causes)])
-
-
-def tried_at(told: Iterable[Told], since: datetime, pace: Pace) -> datetime:
-    """When a webhook was last tried with what jobs it knows so much of have to tell; `since` when that waits if not."""
-    refused = [each.refusal.attempt.at for each in told if each.refusal is not None]
-    return max(refused, default=pace.tried_at or since)
 
 
 def _news(
@@ -274,22 +199,3 @@ def _news(
         wanted_at=known.wanted_at,
         generation=known.generation,
     )
-
-
-def _ends_a_standstill(news: News) -> bool:
-    return news.before.stuck_since is not None and news.told.stuck_since is None
-
-
-def _adds_to_a_standstill(news: News) -> bool:
-    known = news.before.stuck_since is not None and news.before.stuck_since == news.told.stuck_since
-    return known and news.kinds == (NewsKind.FAILED,)
-
-
-def _muted_until(news: News, mutes: Sequence[Mute], now: datetime) -> datetime | None:
-    pools = news.head.pools if news.head is not None else ()
-    return muted_until(mutes, news.job_id, pools, now) if news.can_be_muted else None
-
-
-def _worst_first(news: News) -> tuple[int, int, str]:
-    open_now = news.head.preparation.open if news.head else 0
-    return list(NewsKind).index(news.kind), -(open_now + news.preparation + news.release), news.job_id.lower()

@@ -70,20 +70,8 @@ def mood_of(news: News) -> Mood:
 def _mood_of_the_end(news: News, head: JobHead) -> Mood:
     if news.release or (news.preparation and head.closed is not None):
         return Mood.WARNING
-    mended = news.kind is NewsKind.RESOLVED and head.closed is None and not head.left and not begins_anew(news)
+    mended = news.kind is NewsKind.RESOLVED and head.closed is None and not head.left and not news.begins_anew
     return Mood.GOOD if mended else Mood.INFO
-
-
-def begins_anew(news: News) -> bool:
-    """Whether what the webhook was told is about a head before this one, of another job or of the same one."""
-    head, at = news.head, news.before.at
-    return (
-        head is not None
-        and head.carried is not None
-        and at is not None
-        and head.first_seen_at is not None
-        and head.first_seen_at >= at
-    )
 
 
 def is_looked_at(head: JobHead) -> bool:
@@ -135,7 +123,7 @@ def _how_it_ended(news: News, head: JobHead) -> str:
         return f"{_release_failed(news, head)}; preparation is over{' with the job' if head.closed else ''}"
     if head.closed is not None:
         return _ended(head, head.closed)
-    return "over, the job has begun anew" if begins_anew(news) else "resolved"
+    return "over, the job has begun anew" if news.begins_anew else "resolved"
 
 
 def _what_failed(news: News, head: JobHead) -> str:

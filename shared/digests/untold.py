@@ -15,7 +15,8 @@ from shared.digests.mutes import Mute
 from shared.digests.pace import is_refused
 from shared.digests.pools.rows import read_told_pools
 from shared.digests.rows import Owed, owed_of, read_incidents, read_known
-from shared.digests.rules import KnownToWebhook, decide
+from shared.digests.rules import KnownToWebhook
+from shared.digests.timing import decide
 from shared.messages.formats import format_of
 from shared.ports import Row, Table
 from shared.state.rows import from_row, pace_key

@@ -130,7 +130,8 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `preparation` and `release` are the failures ever that it knows of, as counted since the job's id was first seen at
     `counted_from`: an id that was forgotten meanwhile is counted anew. `stuck_since`, `unreachable_since` and `gone`
     are the job's troubles that it knows of, `gone` by when the head that vanished was first seen. `standing` says that
-    it was last told of failures or a standstill that go on, so that it is owed the end; `at` is when that was.
+    it was last told of failures or a standstill that go on, so that it is owed the end; `at` is when that was, and
+    `open` on how many nodes preparation had failed then (0 of a pager, and where a version before did not keep it).
     `refusal` is what it could not be told since, None for nothing. `joined` says which of the job's concerns are part
     of which incident; a pager that is `standing` was told by a version that opened one for each job.
     """
@@ -143,6 +144,7 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     unreachable_since: datetime | None = None
     gone: datetime | None = None
     standing: bool = False
+    open: int = 0
     at: datetime | None = None
     refusal: Refusal | None = None
     joined: dict[str, Joined] = {}

@@ -115,6 +115,8 @@ def test_a_node_that_flaps_is_one_incident() -> None:
     [
         pytest.param({"causes": (), "preparation": PhaseCounts(succeeded=40)}, 10, id="mended"),
         pytest.param({"causes": (), "preparation": PhaseCounts(failed=3), "closed": JobEnd.ENDED}, 60, id="ended"),
+        pytest.param({"causes": (), "preparation": PhaseCounts(failed=3), "left": 3}, 60, id="all nodes left"),
+        pytest.param({"causes": (), "preparation": PhaseCounts(failed=3), "left": 2}, 10, id="two of three nodes left"),
         pytest.param(
             {"causes": (), "preparation": PhaseCounts(), "carried": Carried(preparation=3)}, 60, id="begun anew"
         ),

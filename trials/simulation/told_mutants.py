@@ -12,11 +12,11 @@ from msgspec.structs import replace
 from shared.batch.model import TaskCounts
 from shared.delivery import attempting
 from shared.delivery.attempts import Verdict
-from shared.digests import incidents
-from shared.digests import rules as digest_rules
+from shared.digests import incidents, timing
 from shared.digests import run as digests
 from shared.digests.mutes import muted_until
 from shared.digests.pace import after_sending
+from shared.digests.rules import news_of as news_of_job
 from shared.messages import pagerduty
 from shared.messages.pagerduty import render_pagerduty
 from shared.polling import heads, standstills
@@ -107,7 +107,7 @@ def mute_holds_nothing_back() -> AbstractContextManager[object]:
 
 def _with_mutes(until: Any) -> AbstractContextManager[object]:
     stack = ExitStack()
-    for rules in (digest_rules, incidents):
+    for rules in (timing, incidents):
         stack.enter_context(patch.object(rules, "muted_until", until))
     return stack
 
@@ -119,7 +119,7 @@ def mute_holds_back_the_end() -> AbstractContextManager[object]:
     def until(news: Any, mutes: Any, now: datetime) -> datetime | None:
         return muted_until(mutes, news.job_id, (), now)
 
-    return patch.object(digest_rules, "_muted_until", until)
+    return patch.object(timing, "_muted_until", until)
 
 
 @mutant
@@ -135,13 +135,13 @@ def pause_never_grows() -> AbstractContextManager[object]:
 @mutant
 def end_not_told_by_itself() -> AbstractContextManager[object]:
     """That something is over is told only along with new failures."""
-    original = digest_rules.news_of
+    original = news_of_job
 
     def news_of(webhook: Any, account: str, known: Any, now: datetime) -> Any:
         news = original(webhook, account, known, now)
         return news if news is None or news.preparation or news.release else None
 
-    return patch.object(digest_rules, "news_of", news_of)
+    return patch.object(timing, "news_of", news_of)
 
 
 @mutant

@@ -17,9 +17,10 @@ from enum import StrEnum
 from msgspec import Struct
 
 from shared.digests.concerns import pool_name
-from shared.digests.incidents import ENDS_AFTER, MAX_OPEN
+from shared.digests.incidents import MAX_OPEN
 from shared.digests.membership import LEFT_AFTER
 from shared.digests.mutes import Mute, muted_until
+from shared.digests.pace import ENDS_AFTER
 from shared.messages.events import EventType
 from shared.messages.ids import incident_key
 from shared.messages.notices import Mood

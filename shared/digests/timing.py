@@ -1,0 +1,140 @@
+"""Which news chat is told now, in one message, and when the rest may be.
+
+Owns what waits, for how long, and what shortens that. Does not own what is news (`digests.rules`) or the pauses
+(`digests.pace`). Pure.
+
+Chat gets one message for all jobs of an account, ten seconds after the first news, then with growing pauses while it
+goes on: five minutes for a cause, pool or standstill that people don't know of, an hour for what merely comes back.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from shared.digests.concerns import group_of, standstill_of
+from shared.digests.mutes import Mute, muted_until
+from shared.digests.pace import ENDS_AFTER, believed, is_new, is_refused, message_at, paused_until
+from shared.digests.rules import KnownToWebhook, News, NewsKind, news_of
+from shared.state.telling import Pace, Told
+from shared.webhook import Webhook
+
+
+class Beside(Struct, frozen=True, kw_only=True):
+    """What there is to tell beside jobs: since when (None: nothing), and whether something of it is told first."""
+
+    wanted_at: datetime | None = None
+    first: bool = False
+
+
+NOTHING = Beside()
+
+
+class DigestPlan(Struct, frozen=True, kw_only=True):
+    """The messages to send now, each with its news, or when something may have to be sent (None: when more happens).
+
+    `pace` is how the webhook's pace stands even if nothing is sent.
+    """
+
+    messages: tuple[tuple[News, ...], ...]
+    pace: Pace
+    wake_at: datetime | None = None
+
+
+def decide(
+    webhook: Webhook,
+    account: str,
+    known: Iterable[KnownToWebhook],
+    pace: Pace,
+    mutes: Sequence[Mute],
+    now: datetime,
+    *,
+    beside: Beside = NOTHING,
+    recovered_at: datetime | None = None,
+    probe: bool = False,
+) -> DigestPlan:
+    """What to send to the webhook now, the worst jobs first; the end of what it was told is never muted.
+
+    What it has refused is left out, and its pause after failed attempts holds, unless it has recovered since then. As a
+    `probe` all is told that mutes do not hold back. What there is to tell `beside` jobs goes into the same message,
+    which may be about no job then.
+    """
+    pace = believed(pace, now)
+    heard = [
+        item
+        for each in known
+        if (item := news_of(webhook, account, each, now)) is not None
+        and (probe or not is_refused(item.before, item.generation, recovered_at, now))
+    ]
+    waits = {item.job_id: until for item in heard if (until := _muted_until(item, mutes, now)) is not None}
+    if not probe:
+        waits |= {item.job_id: at for item in heard if (at := _settled_at(item)) is not None and at > now}
+    news = sorted((item for item in heard if item.job_id not in waits), key=_worst_first)
+    waits_until = min(waits.values(), default=None)
+    if not news and beside.wanted_at is None:
+        return DigestPlan(messages=(), pace=replace(pace, held_since=None), wake_at=waits_until)
+    wanted_at = min([item.wanted_at for item in news] + ([beside.wanted_at] if beside.wanted_at else []))
+    if pace.held_since is None:
+        pace = replace(pace, held_since=min(now, wanted_at))
+    # Merely another job can wait: people know of its cause.
+    news_for_people = any(_ends_a_standstill(item) or is_new(pace, groups_of(item), now) for item in news)
+    little = beside.wanted_at is None and all(_adds_to_a_standstill(item) or _merely_comes_back(item) for item in news)
+    at = message_at(pace, wanted_at, first=beside.first or news_for_people, little=little)
+    messages = (tuple(news),) if probe or at <= now else ()
+    held = [at] if at > now else []
+    if not probe and (until := paused_until(pace, recovered_at, now)) is not None:
+        messages, held = (), [until]
+    return DigestPlan(messages=messages, pace=pace, wake_at=min([*held, *waits.values()], default=None))
+
+
+def groups_of(news: News) -> frozenset[str]:
+    """The pools with their causes and standstills that news of a job tell of."""
+    head = news.head
+    if head is None or not news.names_causes:
+        return frozenset()
+    standstill = [standstill_of(head.stuck).name] if head.stuck is not None and head.stuck.confirmed else []
+    return frozenset([*standstill, *(group_of(head, cause) for cause in news.causes)])
+
+
+def tried_at(told: Iterable[Told], since: datetime, pace: Pace) -> datetime:
+    """When a webhook was last tried with what jobs it knows so much of have to tell; `since` when that waits if not."""
+    refused = [each.refusal.attempt.at for each in told if each.refusal is not None]
+    return max(refused, default=pace.tried_at or since)
+
+
+def _adds_to_a_standstill(news: News) -> bool:
+    """Whether it is one more node of a job that stands still, and people know why: they learn nothing from it."""
+    known = news.before.stuck_since is not None and news.before.stuck_since == news.told.stuck_since
+    return known and news.kinds == (NewsKind.FAILED,)
+
+
+def _merely_comes_back(news: News) -> bool:
+    """Whether it is of what people know goes on, in the same job and on no more nodes than they know of."""
+    before, head = news.before, news.head
+    if head is None or news.kinds != (NewsKind.FAILED,) or news.release:
+        return False
+    is_same = before.counted_from == news.told.counted_from and not news.begins_anew
+    return is_same and before.standing and head.preparation.open <= before.open
+
+
+def _settled_at(news: News) -> datetime | None:
+    """When it may be said to be over, None for at once: what fails again sooner never was."""
+    is_mended = news.head is not None and news.head.closed is None and not news.begins_anew
+    is_mended = is_mended and news.before.stuck_since is None
+    ends = is_mended and {NewsKind.RESOLVED} <= set(news.kinds) <= {NewsKind.RESOLVED, NewsKind.FAILED}
+    return news.wanted_at + ENDS_AFTER if ends else None
+
+
+def _ends_a_standstill(news: News) -> bool:
+    return news.before.stuck_since is not None and news.told.stuck_since is None
+
+
+def _muted_until(news: News, mutes: Sequence[Mute], now: datetime) -> datetime | None:
+    pools = news.head.pools if news.head is not None else ()
+    return muted_until(mutes, news.job_id, pools, now) if news.can_be_muted else None
+
+
+def _worst_first(news: News) -> tuple[int, int, str]:
+    open_now = news.head.preparation.open if news.head else 0
+    return list(NewsKind).index(news.kind), -(open_now + news.preparation + news.release), news.job_id.lower()

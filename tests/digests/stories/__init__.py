@@ -1,0 +1,1 @@
+"""Stories of chat and pager, as a reviewer reads them."""
