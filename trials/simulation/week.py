@@ -162,7 +162,8 @@ class _WeekRun:
             receiver.mood = ReceiverMood.GONE if receiver.mood is ReceiverMood.GONE else ReceiverMood.WELL
         self._say("--- the end: all well ---")
         if self.profile.mutes and plant.chance.happens(0.5):
-            plant.put_mute(plant.living()[0], "end", ["*"], plant.now, plant.now + timedelta(hours=_TOLD_WITHIN))
+            until = plant.now + timedelta(hours=_TOLD_WITHIN) + _HELD_BACK + 3 * _OFTEN
+            plant.put_mute(plant.living()[0], "end", ["*"], plant.now, until)
         self._hours(_TOLD_WITHIN)
         self._stay_well()
         check_ends_told(plant)
@@ -181,8 +182,10 @@ class _WeekRun:
             self.plant.run_for(timedelta(hours=1))
 
     def _stay_well(self) -> None:
-        """Poll often for as long as the end of what came back again and again may be held back."""
+        """Poll often while the end of what came back again and again may be held back."""
         for _ in range(_HELD_BACK // _OFTEN + 2):
+            if "account.unreachable" not in self.plant.witness.standing.values():
+                return
             self.plant.poll(self.plant.living()[0])
             self.plant.run_for(_OFTEN)
 

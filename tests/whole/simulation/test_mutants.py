@@ -82,7 +82,7 @@ HUNTS = {
     "old_secret_not_signed_with": _in("fine"),
     "incarnation_not_asked_for_again": _in("slow Batch", pace=Pace(jobs=8, nodes=3, fail_rate=0.5, speed=0.5)),
     "event_beside_its_transaction": _in("lost writes", seed=1),
-    "trouble_of_a_lost_job_never_ends": _in("fine"),
+    "trouble_of_a_lost_job_never_ends": _in("fine", seed=5),
     "told_without_a_lease": _told("slow Batch"),
     "told_as_the_job_stands_when_it_is_recorded": _told(
         "slow Batch", seed=1, hours=1, moods=(ReceiverMood.SLOW,), pace=Pace(jobs=6, nodes=9, fail_rate=0.6, speed=0.5)
@@ -97,9 +97,9 @@ HUNTS = {
     "incident_ends_at_once": _told("fine"),
     "incident_for_each_message": _told("fine"),
     "counts_begin_anew_with_a_new_job": _told("fine"),
-    "trouble_told_after_its_end": _told("denied"),
+    "trouble_told_after_its_end": _told("denied", seed=6),
     "stuck_without_asking_for_tasks": Hunt(),
-    "stuck_at_once": _told("fine"),
+    "stuck_at_once": _told("fine", seed=7),
 }
 
 
