@@ -125,6 +125,13 @@ def standstill_of(stuck: Standstill) -> Concern:
     )
 
 
+def is_standing(head: JobHead, wants: Callable[[EventType], bool]) -> bool:
+    """Whether something goes on that was announced, and that somebody `wants` to know of."""
+    is_open = head.closed is None and head.preparation.open > 0 and head.preparation_failed_ever > 0
+    is_stuck = head.stuck_since is not None and wants(EventType.JOB_STUCK)
+    return is_stuck or (is_open and wants(EventType.PREPARATION_FAILED))
+
+
 def is_auto_pool(pool_id: str) -> bool:
     """Whether Batch has made a pool by itself for a job or a schedule: its id ends in a unique part."""
     return _AUTO_POOL.fullmatch(pool_id) is not None

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from shared.batch.advice import advice, is_said_in_stderr
 from shared.digests.concerns import Concern, ConcernKind
-from shared.digests.incidents import MAX_OPEN, Page
+from shared.digests.incidents import MAX_OPEN, STANDING, Page
 from shared.digests.membership import Member
 from shared.digests.wording import cause_name, cause_words, place, short_id
 from shared.messages.commands import Pool, download_file, remove_nodes, stderr_path
@@ -60,6 +60,9 @@ def _heading(account: str, page: Page) -> str:
         what = (
             f"More than {MAX_OPEN} incidents are open on {short_id(account_name(account))}. The worst further: {what}"
         )
+    if page.name == STANDING:
+        jobs = counted(_jobs(page.members), "job")
+        what = f"{jobs} failed before this pager was added or switched on. The worst: {what}"
     since = min((member.concern.since for member in page.members if member.concern.since), default=None)
     return f"{what}, since {clock_time(since, page.incident.told_at)}" if since else what
 

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.digests.concerns import Concern, ConcernKind
+from shared.digests.concerns import ConcernKind
 from shared.digests.membership import EARLIER, LEFT_AFTER, Member, has_joined, members_of, name_of_earlier
 from shared.digests.mutes import Mute, muted_until
 from shared.digests.pace import ENDS_AFTER, HOLD, believed, is_refused, paused_until
@@ -36,6 +36,8 @@ MAX_OPEN = 10
 AGAIN_AFTER = timedelta(minutes=5)
 
 _FURTHER = "further"
+STANDING = "standing"
+"""The incident of all that stood when a pager was new or was switched on again."""
 
 
 class Page(Struct, frozen=True, kw_only=True):
@@ -164,7 +166,7 @@ class _Found:
         """The incidents that what is new opens, the worst first; the rest joins those that are open."""
         opened: dict[str, Incident] = {}
         for member in sorted(self.new, key=_worst_first):
-            name = _opened_as(member.concern, {**incidents, **opened})
+            name = _opened_as(member, {**incidents, **opened})
             if name not in incidents and name not in opened:
                 key = incident_key(f"{webhook.name}:{account}:{name}")
                 opened[name] = Incident(key=key, opened_at=now, told_at=now, mood=member.concern.mood.value)
@@ -192,13 +194,17 @@ def after_page(told: Told, page: Page, now: datetime) -> Told:
         at=now,
         refusal=None,
         joined=joined,
+        catches_up=False,
     )
 
 
-def _opened_as(concern: Concern, incidents: Mapping[str, Incident]) -> str:
+def _opened_as(member: Member, incidents: Mapping[str, Incident]) -> str:
     """The name of the incident that a concern opens or joins."""
+    concern = member.concern
     if concern.name in incidents:
         return concern.name
+    if member.known.told.catches_up:
+        return STANDING
     counted = sum(1 for name in incidents if not name.startswith((EARLIER, _FURTHER)))
     return concern.name if counted < MAX_OPEN else f"{_FURTHER}|{concern.mood}"
 

@@ -134,7 +134,7 @@ def read_known(
         except UnreadableRowError as error:
             write_line("digest-unreadable", account=account, error=str(error))
             continue
-        if _waits(row) or told.owes_an_end or has_joined(told, incidents):
+        if _waits(row) or told.owes_an_end or told.catches_up or has_joined(told, incidents):
             waiting.append((row, told))
     known = []
     for row, told in waiting:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from shared.batch.model import Phase
+from shared.digests.concerns import is_standing
 from shared.messages.events import EventType
 from shared.state.jobs import Cause, JobHead, Tracking
 from shared.state.telling import Told
@@ -23,6 +24,7 @@ class NewsKind(StrEnum):
 
     STUCK = "stuck"
     FAILED = "failed"
+    STANDING = "standing"
     GONE = "gone"
     UNREACHABLE = "unreachable"
     RESUMED = "resumed"
@@ -30,9 +32,9 @@ class NewsKind(StrEnum):
     RESOLVED = "resolved"
 
 
-_BEGINNINGS = frozenset({NewsKind.STUCK, NewsKind.FAILED, NewsKind.GONE, NewsKind.UNREACHABLE})
+_BEGINNINGS = frozenset({NewsKind.STUCK, NewsKind.FAILED, NewsKind.STANDING, NewsKind.GONE, NewsKind.UNREACHABLE})
 SHOWN_CAUSES = 3
-_WITH_CAUSES = frozenset({NewsKind.STUCK, NewsKind.FAILED, NewsKind.RESUMED})
+_WITH_CAUSES = frozenset({NewsKind.STUCK, NewsKind.FAILED, NewsKind.STANDING, NewsKind.RESUMED})
 
 
 class KnownToWebhook(Struct, frozen=True, kw_only=True):
@@ -151,6 +153,7 @@ def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime
         NewsKind.RESOLVED: over,
         NewsKind.STUCK: after.stuck_since not in {None, told.stuck_since},
         NewsKind.FAILED: bool(preparation or release),
+        NewsKind.STANDING: told.catches_up and is_standing(head, wants),
         NewsKind.UNREACHABLE: after.unreachable_since not in {None, told.unreachable_since},
         NewsKind.RESUMED: moves and not over and wants(EventType.JOB_RESUMED),
         NewsKind.REACHABLE: found and wants(EventType.JOB_REACHABLE),

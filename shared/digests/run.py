@@ -24,6 +24,7 @@ from shared.delivery.sending import send_notice
 from shared.delivery.waiting import Waiting
 from shared.digests.letters import Desk, Letter, Post
 from shared.digests.mutes import read_mutes
+from shared.digests.newcomers import introductions
 from shared.digests.pace import HOLD, after_failing, after_sending
 from shared.digests.pools.rows import Pools, read_pools
 from shared.errors import StoreError, UnreadableRowError
@@ -60,7 +61,11 @@ class DigestRun:
     def start(self) -> None:
         """Begin to tell; the run of deliveries waits for the end."""
         deliverer = self._deliveries.deliverer
-        listening = [hook for hook in deliverer.webhooks.values() if hook.enabled and format_of(hook).tells_state]
+        told = [hook for hook in deliverer.webhooks.values() if format_of(hook).tells_state]
+        listening = [hook for hook in told if hook.enabled]
+        for webhook in told:
+            if not webhook.enabled:
+                self._deliveries.submit(webhook.name, partial(self._leave_out, webhook), account=self._origin.account)
         if not listening:
             return
         try:
@@ -73,8 +78,18 @@ class DigestRun:
     def _submit(self, webhook: Webhook) -> None:
         self._deliveries.submit(webhook.name, partial(self._tell, webhook), account=self._origin.account)
 
+    def _digest(self, webhook: Webhook) -> "_WebhookDigest":
+        return _WebhookDigest(webhook=webhook, origin=self._origin, deliveries=self._deliveries, pools=self._pools)
+
+    def _leave_out(self, webhook: Webhook) -> None:
+        """Remember that a webhook that is switched off in the settings does not hear of what happens."""
+        try:
+            self._digest(webhook).leave_out()
+        except (StoreError, UnreadableRowError) as error:
+            write_line("digest-postponed", webhook=webhook.name, account=self._origin.account, error=str(error))
+
     def _tell(self, webhook: Webhook, *, probe: bool = False) -> None:
-        digest = _WebhookDigest(webhook=webhook, origin=self._origin, deliveries=self._deliveries, pools=self._pools)
+        digest = self._digest(webhook)
         try:
             if self._deliveries.is_failing(webhook.name) and not probe:
                 self._wait(digest)
@@ -115,6 +130,12 @@ class _WebhookDigest(Struct, kw_only=True):
     @property
     def _account(self) -> str:
         return self.origin.partition
+
+    def leave_out(self) -> None:
+        """Let the webhook be told what stands once it is switched on again."""
+        self._read()
+        if self.row is not None:
+            self._write(replace(self.pace, catching_up=True))
 
     def tried_at(self) -> datetime | None:
         """When the webhook was last tried with what it is to be told, None when it is not to be told anything now."""
@@ -165,16 +186,23 @@ class _WebhookDigest(Struct, kw_only=True):
         return self.deliveries.health.state(self.webhook.name)
 
     def _look(self, now: datetime, *, probe: bool) -> Post | None:
-        """Gather and decide; None when nobody waits to be told anything, which costs one query."""
+        """Gather and decide; None when nobody waits to be told anything."""
         table = self._deliverer.table
+        self._read()
+        if self.pace.catching_up:
+            self._write_all(self.pace, introductions(table, self._account, self.webhook, now))
+            self._write(replace(self.pace, catching_up=False))
         desk = Desk(table=table, origin=self.origin, webhook=self.webhook, pools=self.pools)
         known = desk.gather(now)
         if known is None:
             return None
-        self.row = table.get(self._account, pace_key(self.webhook.name))
-        self.pace = from_row(self.row, Pace) if self.row else Pace()
         mutes = tuple(read_mutes(table).values())
         return desk.decide(known, self.pace, mutes, now, recovered_at=self._state.recovered_at, probe=probe)
+
+    def _read(self) -> None:
+        """The pace as it lies in the table; who has none is new, and does not know of what stands."""
+        self.row = self._deliverer.table.get(self._account, pace_key(self.webhook.name))
+        self.pace = from_row(self.row, Pace) if self.row else Pace(catching_up=True)
 
     def _send(self, letter: Letter, *, probe: bool) -> Verdict:
         # render, send

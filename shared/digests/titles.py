@@ -26,6 +26,7 @@ _ENDED = {
 _COUNTED = {
     NewsKind.STUCK: "{jobs} stuck",
     NewsKind.FAILED: "failures in {jobs}",
+    NewsKind.STANDING: "{jobs} still failing",
     NewsKind.GONE: "{jobs} vanished",
     NewsKind.UNREACHABLE: "{jobs} can't be looked at",
     NewsKind.RESUMED: "{jobs} moving again",

@@ -133,7 +133,8 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     it was last told of failures or a standstill that go on, so that it is owed the end; `at` is when that was, and
     `open` on how many nodes preparation had failed then (0 of a pager, and where a version before did not keep it).
     `refusal` is what it could not be told since, None for nothing. `joined` says which of the job's concerns are part
-    of which incident; a pager that is `standing` was told by a version that opened one for each job.
+    of which incident; a pager that is `standing` was told by a version that opened one for each job. `catches_up` says
+    that what is wrong with the job is older than the webhook, and is to be told as what stands.
     """
 
     job_id: str = ""
@@ -148,6 +149,7 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: datetime | None = None
     refusal: Refusal | None = None
     joined: dict[str, Joined] = {}
+    catches_up: bool = False
 
     @property
     def owes_an_end(self) -> bool:
@@ -161,6 +163,7 @@ class Pace(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `held_since` is when the oldest news that waits came, None when none does. `step` counts the messages since the last
     quiet hour, the last sent at `sent_at`, and `groups` says when each pool and cause was last told. After `tries`
     failed attempts, the last at `tried_at`, none is made before `not_before`, unless the webhook has recovered since.
+    `catching_up` says that it does not know of all that stands, because it is new or was switched off.
     """
 
     lease: str = ""
@@ -172,6 +175,7 @@ class Pace(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tries: int = 0
     tried_at: datetime | None = None
     not_before: datetime | None = None
+    catching_up: bool = False
 
 
 class PoolTold(Struct, frozen=True, kw_only=True, omit_defaults=True):
