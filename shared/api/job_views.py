@@ -7,8 +7,9 @@ Owns the shapes that callers rely on; the OpenAPI document is made from them. Do
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from shared.api.pools.views import PoolView
 from shared.batch.model import ExecutionInfo, Outcome, Phase
@@ -184,7 +185,7 @@ class TrackedJobView(Struct, frozen=True, kw_only=True, rename="camel"):
     tracking: Tracking
     requested: bool
     state: str | None
-    creation_time: datetime | None
+    creation_time: Annotated[str, Meta(extra_json_schema={"format": "date-time"})] | None
     announce_from: datetime | None
     changed_at: datetime | None
     settled_at: datetime | None

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from shared.api.job_views import TrackedJobView
 from shared.api.refusals import AmbiguousError, InvalidError, NotFoundError, named, not_found
 from shared.batch.model import BatchJob
+from shared.batch.written import written_time
 from shared.errors import JobNotFoundError
 from shared.ledger.ledger import Ledger
 from shared.ledger.slice import Slice
@@ -142,7 +143,7 @@ def _view(origin: Origin, head: JobHead) -> TrackedJobView:
         tracking=head.tracking,
         requested=head.requested,
         state=head.state,
-        creation_time=head.creation_time,
+        creation_time=written_time(head.creation_time, head.creation_digits),
         announce_from=head.announce_from,
         changed_at=head.changed_at,
         settled_at=head.settled_at,

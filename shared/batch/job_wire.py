@@ -14,6 +14,7 @@ from shared.batch.mending import REFUSED, in_utc, mended, read, read_entry
 from shared.batch.model import BatchJob, TaskCounts, UnreadableJob
 from shared.batch.texts import clean_word
 from shared.batch.wire import split_entries
+from shared.batch.written import digits_of
 from shared.errors import HostileAnswerError
 
 
@@ -31,10 +32,16 @@ class _TaskCountsAnswer(_Counts, frozen=True):
     nested: _Counts | None = field(default=None, name="taskCounts")
 
 
+class _Texts(Struct, frozen=True, rename="camel"):
+    creation_time: str | None = None
+
+
 # Wider than documented (schedules put a colon in), but nothing that a table key or a path can't hold.
 _JOB_ID: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f/\\#?]{1,128}")
 _JOBS: Final = msgspec.json.Decoder(list[BatchJob])
 _JOB: Final = msgspec.json.Decoder(BatchJob)
+_TEXTS: Final = msgspec.json.Decoder(_Texts)
+_ALL_TEXTS: Final = msgspec.json.Decoder(list[_Texts])
 _COUNTS: Final = msgspec.json.Decoder(_TaskCountsAnswer)
 
 
@@ -45,9 +52,10 @@ def decode_jobs(value: Raw | bytes) -> Sequence[BatchJob]:
         HostileAnswerError: Not a JSON array.
     """
     try:
-        return tuple(_checked(job) for job in _JOBS.decode(value))
+        jobs = tuple(_checked(job) for job in _JOBS.decode(value))
     except (*REFUSED, HostileAnswerError):
         return tuple(map(_job_or_unreadable, split_entries(bytes(value), "a list of jobs")))
+    return tuple(map(_with_digits, jobs, _ALL_TEXTS.decode(value)))
 
 
 def _job_or_unreadable(entry: Raw) -> BatchJob:
@@ -72,7 +80,11 @@ def decode_job(body: bytes | Raw) -> BatchJob:
     Raises:
         HostileAnswerError: A field has another type, or the id is missing or can't be one.
     """
-    return _checked(read_entry(_JOB, body, "a job"))
+    job = _checked(read_entry(_JOB, body, "a job"))
+    try:
+        return _with_digits(job, _TEXTS.decode(body))
+    except REFUSED:  # its time had to be mended
+        return job
 
 
 def decode_task_counts(body: bytes) -> TaskCounts:
@@ -92,6 +104,11 @@ def decode_task_counts(body: bytes) -> TaskCounts:
         succeeded=counts.succeeded or 0,
         failed=counts.failed or 0,
     )
+
+
+def _with_digits(job: BatchJob, texts: _Texts) -> BatchJob:
+    digits = digits_of(texts.creation_time) if job.creation_time is not None else ""
+    return structs.replace(job, creation_digits=digits) if digits != job.creation_digits else job
 
 
 def _checked(job: BatchJob) -> BatchJob:

@@ -105,7 +105,10 @@ class JobExecutionInfo(Struct, frozen=True, kw_only=True, omit_defaults=True, re
 
 
 class BatchJob(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """CloudJob, as far as `$select` asked for it; `creation_time` tells an incarnation from the next."""
+    """CloudJob, as far as `$select` asked for it; `creation_time` tells an incarnation from the next.
+
+    `creation_digits` are those of its second's fraction as Batch wrote them, `""` where the time says all of them.
+    """
 
     id: str
     state: str | None = None
@@ -114,6 +117,7 @@ class BatchJob(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="ca
     execution_info: JobExecutionInfo | None = None
     job_preparation_task: JobPreparationTask | None = None
     job_manager_task: JobManagerTask | None = None
+    creation_digits: str = ""
 
 
 UNREADABLE = "UnreadableEntries"

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from shared.batch.mending import REFUSED
 from shared.batch.model import ExecutionInfo, NodeStatus
+from shared.moments import time_text
 
 _DIGITS: Final = re.compile(r"T\d\d:\d\d:\d\d\.(\d{1,12})(?!\d)")
 _AS_SHOWN_ANYWAY: Final = 6
@@ -58,12 +59,13 @@ def _with_digits(info: ExecutionInfo | None, texts: _Times | None) -> ExecutionI
     if info is None:
         return None
     times = texts or _Times()
-    digits = (_digits(times.start_time), _digits(times.end_time), _digits(times.last_retry_time))
+    digits = (digits_of(times.start_time), digits_of(times.end_time), digits_of(times.last_retry_time))
     kept = digits if any(digits) else None
     return info if info.digits == kept else replace(info, digits=kept)
 
 
-def _digits(text: str | None) -> str:
+def digits_of(text: str | None) -> str:
+    """The digits of a time's fraction, `""` where a `datetime` says all of them."""
     if text is None:
         return ""
     if text[19:20] == "." and text[20:27].isdecimal() and text[27:] == "Z" and text.isascii():  # as Batch does
@@ -100,3 +102,9 @@ def _written(moment: datetime | None, digits: str) -> datetime | str | None:
     whole = moment.astimezone(UTC) - timedelta(microseconds=round(int(digits) * 10 ** (6 - len(digits))))
     second = (whole + timedelta(milliseconds=500)).replace(microsecond=0)
     return f"{second:%Y-%m-%dT%H:%M:%S}.{digits}Z"
+
+
+def written_time(moment: datetime | None, digits: str) -> str | None:
+    """A time as the text that is shown; None for none."""
+    written = _written(moment, digits)
+    return written if isinstance(written, str) else time_text(written) or None

@@ -16,7 +16,7 @@ from msgspec import Struct
 from shared.batch.causes import cause_of
 from shared.batch.model import Phase
 from shared.batch.outcomes import ended_at
-from shared.batch.written import as_written
+from shared.batch.written import as_written, written_time
 from shared.messages.ids import event_id, occurrence_id
 from shared.moments import as_utc, time_text
 from shared.redaction import clean
@@ -341,7 +341,7 @@ def _job_data(origin: Origin, head: JobHead) -> dict[str, object]:
     return {
         "account": origin.account,
         "jobId": head.job_id,
-        "jobCreationTime": time_text(head.creation_time) or None,
+        "jobCreationTime": written_time(head.creation_time, head.creation_digits),
         "jobState": head.state,
         "links": links_of(origin, head.job_id),
     }

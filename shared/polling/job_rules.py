@@ -96,6 +96,7 @@ def with_facts(head: JobHead, job: BatchJob) -> JobHead:
         job_id=job.id,
         undated=head.undated or appears_late,
         creation_time=head.creation_time or job.creation_time,
+        creation_digits=job.creation_digits if job.creation_time is not None else head.creation_digits,
         state=job.state,
         state_transition_time=job.state_transition_time,
         pool_id=execution.pool_id if execution else None,

@@ -140,7 +140,8 @@ class Carried(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is known of a job as a whole; swapped by ETag in every transaction of the job.
 
-    `creation_time` names the incarnation (None until Batch has shown one). Failures that ended before `announce_from`
+    `creation_time` names the incarnation (None until Batch has shown one), `creation_digits` are its fraction's as
+    Batch wrote them, `""` where it says all of them. Failures that ended before `announce_from`
     are recorded in silence. `page_fingerprints` are those of the last wholly committed listing, None when a commit is
     only half done. `chunks` are the hash prefixes of the node chunks. `generation` grows with what is worth telling.
     `undated` says that they were filed before Batch had shown a `creation_time`.
@@ -162,6 +163,7 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tracking: Tracking = Tracking.WATCHING
     requested: bool = False
     creation_time: datetime | None = None
+    creation_digits: str = ""
     announce_from: datetime | None = None
     first_seen_at: datetime | None = None
     changed_at: datetime | None = None

@@ -25,6 +25,7 @@ def test_jobs_are_read() -> None:
             id="Sched:job-1",
             state="completed",
             creation_time=datetime(2026, 1, 2, 3, 4, 5, 123457, tzinfo=UTC),
+            creation_digits="1234567",
             state_transition_time=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
             execution_info=JobExecutionInfo(
                 pool_id="p",

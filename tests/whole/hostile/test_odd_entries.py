@@ -11,7 +11,7 @@ from shared.polling.cycle import CycleReport
 from shared.web.routes import Routes
 from tests.support.fakes import FakeClock
 from tests.support.hostile_batch import JSON, Play, account, failed_node, job_of, json_reply, page
-from tests.support.scripted_http import Reply
+from tests.support.scripted_http import Asked, Reply
 from tests.support.whole_app import WholeApp, codes, whole_app
 
 MINUTE = timedelta(minutes=1)
@@ -243,3 +243,23 @@ def test_times_are_shown_as_batch_wrote_them() -> None:
     assert [node["nodeId"] for node in told] == ["n-1", "n-2"]
     assert len(runs) == 6
     assert all({name: run[name] for name in times} == times for run in runs)
+
+
+@pytest.mark.parametrize(
+    "created", ["2026-11-01T09:00:00.1234567Z", "2026-11-01T09:00:00.9999999Z", "2026-11-01T09:00:00Z"]
+)
+def test_when_a_job_was_created_is_shown_as_batch_wrote_it(created: str) -> None:
+    """The event and the list of jobs show all digits of the time, and a job of the same time is no other job."""
+    job, listed = job_of("job", creationTime=created), page(_node("n-1"))
+
+    def other(asked: Asked) -> Reply:
+        return listed(asked) if "jobpreparationandreleasetaskstatus" in asked.target else json_reply(job)
+
+    with account({}, jobs=lambda: json_reply({"value": [job]}), other=other) as batch:
+        app = whole_app(batch.url, clock=FakeClock(), FIRST_SIGHT_SECONDS="31536000")
+        app.poll()
+        app.poll()
+        (tracked,) = app.ask(Routes.list_jobs)["value"]
+
+    (event,) = app.post.events("preparation.failed")
+    assert (event["data"]["jobCreationTime"], tracked["creationTime"]) == (created, created)
