@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from shared.batch.advice import advice, is_of_the_node, is_said_in_stderr
-from shared.batch.model import UNREADABLE, Phase
+from shared.batch.model import Phase
 from shared.digests.rules import SHOWN_CAUSES, News, NewsKind
-from shared.digests.standing_facts import standing_facts
+from shared.digests.standing_facts import sight_remedy, standing_facts
+from shared.digests.timing import groups_of
 from shared.digests.titles import (
     heading_of,
     held_up,
@@ -25,9 +26,9 @@ from shared.messages.notices import NAME_BYTES, TITLE_BYTES, Mood, Notice, Secti
 from shared.messages.sentences import clock_time, since_when
 from shared.moments import time_text
 from shared.redaction import one_line
-from shared.state.jobs import Cause, JobEnd, JobHead, Trouble
+from shared.state.jobs import Cause, JobEnd, JobHead
 
-MAX_SECTIONS = 20
+MAX_SECTIONS = 8
 SHOWN_NODES = 5
 """What a person reads; the link leads to all."""
 
@@ -56,7 +57,7 @@ def jobs_notice(account: str, news: Sequence[News], links: Mapping[str, str]) ->
         account=account,
         about=only.job_id if only else "jobs",
         since=min((since for item in news if (since := _since(item))), default=None),
-        sections=tuple(_section(account, item, some, whole=only is not None) for item in shown),
+        sections=_sections(account, shown, some, whole=only is not None),
         left_out=len(news) - len(shown),
         dashboard=links.get("dashboard"),
         kind=f"job.{news[0].kind.value}",
@@ -89,6 +90,21 @@ def _details(account: str, news: Sequence[News]) -> dict[str, object]:
         "command": list(_commands(account, news[0], known[0][1])) if len(news) == 1 and known else [],
     }
     return {name: value for name, value in details.items() if value not in (None, [])}
+
+
+def _sections(account: str, news: Sequence[News], max_nodes: int, *, whole: bool) -> tuple[Section, ...]:
+    """A section for each job; what several have in common, a cause in a pool with its remedy, stands in the first."""
+    sections: list[Section] = []
+    said: set[str] = set()
+    for item in news:
+        groups = groups_of(item)
+        if groups and groups <= said and item.kinds == (NewsKind.FAILED,) and item.head is not None:
+            title = one_line(title_of(item), limit=TITLE_BYTES)
+            sections.append(Section(title=title, facts=tuple(_failure_facts(item, item.head))))
+        else:
+            sections.append(_section(account, item, max_nodes, whole=whole))
+        said |= groups
+    return tuple(sections)
 
 
 def _section(account: str, news: News, max_nodes: int, *, whole: bool) -> Section:
@@ -137,18 +153,8 @@ def _trouble_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
     if NewsKind.UNREACHABLE in news.kinds:
         facts += [fact("Request id", trouble.request_id)] if trouble.request_id else []
         facts.append(("Until then", "what fails there is not seen, and is told as soon as it is"))
-        facts.append(("What to do", _remedy(trouble)))
+        facts.append(("What to do", sight_remedy(trouble)))
     return facts
-
-
-def _remedy(trouble: Trouble) -> str:
-    if trouble.code == "DeadlineExceeded":  # our own limit; OperationTimedOut is that of Batch
-        return "Raise POLL_BUDGET_SECONDS: listing the job takes longer than a cycle has."
-    if trouble.code == "UnreadableRow":
-        return "Deploy the newest version that has run here: a row of the state was written by it, or is damaged."
-    support = "quote the request id to Azure support" if trouble.request_id else "run the diagnostics"
-    support = "update Prepwatch, or report what it can't read" if trouble.code == UNREADABLE else support
-    return f"Prepwatch tries again in every cycle. If it stays so, {support}."
 
 
 def _sight_facts(news: News, head: JobHead) -> list[tuple[str, str]]:

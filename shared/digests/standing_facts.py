@@ -6,10 +6,11 @@ Owns these facts. Does not own when a job stands still (`pools.standstill_rules`
 
 from datetime import datetime
 
+from shared.batch.model import UNREADABLE
 from shared.messages.notices import VALUE_BYTES, fact
 from shared.messages.sentences import counted, since_when
 from shared.redaction import one_line
-from shared.state.jobs import JobHead
+from shared.state.jobs import JobHead, Trouble
 from shared.state.pools import Standstill
 from shared.state.standing import nodes_in_words
 
@@ -23,6 +24,17 @@ def standing_facts(head: JobHead, now: datetime) -> list[tuple[str, str]]:
     if head.preparation.slow:
         facts.append(("Slow", f"preparation goes on for too long on {counted(head.preparation.slow, 'node')}"))
     return facts
+
+
+def sight_remedy(trouble: Trouble) -> str:
+    """What to do about what keeps a job from being looked at."""
+    if trouble.code == "DeadlineExceeded":  # our own limit; OperationTimedOut is that of Batch
+        return "Raise POLL_BUDGET_SECONDS: listing the job takes longer than a cycle has."
+    if trouble.code == "UnreadableRow":
+        return "Deploy the newest version that has run here: a row of the state was written by it, or is damaged."
+    support = "quote the request id to Azure support" if trouble.request_id else "run the diagnostics"
+    support = "update Prepwatch, or report what it can't read" if trouble.code == UNREADABLE else support
+    return f"Prepwatch tries again in every cycle. If it stays so, {support}."
 
 
 def _standstill(standstill: Standstill) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from shared.batch.model import UNREADABLE, Phase
 from shared.digests.rules import News, NewsKind
-from shared.digests.wording import of_all
+from shared.digests.wording import cause_name, of_all, place
 from shared.messages.notices import Mood
 from shared.messages.sentences import counted
 from shared.state.jobs import JobEnd, JobHead, Tracking
@@ -42,13 +42,26 @@ def title_of(news: News) -> str:
 
 
 def heading_of(account: str, news: Sequence[News]) -> str:
-    """What has happened to several jobs, by number."""
+    """What has happened to several jobs: of what they have in common where and why, else by number."""
+    if (common := _in_common(account, news)) is not None:
+        return common
     numbers = Counter(map(_counted_as, news))
     parts = [
         words.format(jobs=counted(numbers[words], "job")) for words in (*_COUNTED.values(), _OVER) if numbers[words]
     ]
     text = f"{', '.join(parts)} on {account}"
     return text[:1].upper() + text[1:]
+
+
+def _in_common(account: str, news: Sequence[News]) -> str | None:
+    """That preparation failed in all of them for one cause in one pool; None where that is not all."""
+    causes = {(cause.code, cause.message): cause for item in news for cause in item.causes}
+    pools = {(item.head.pool_id or "").lower(): item.head.pool_id for item in news if item.head is not None}
+    are_alike = all(item.kinds == (NewsKind.FAILED,) and item.phase is Phase.PREPARATION for item in news)
+    if not are_alike or len(causes) != 1 or len(pools) != 1:
+        return None
+    (cause,), (pool_id,) = causes.values(), pools.values()
+    return f"Preparation failed in {counted(len(news), 'job')} of {place(account, pool_id or '')}: {cause_name(cause)}"
 
 
 def mood_of(news: News) -> Mood:

@@ -18,6 +18,7 @@ from shared.state.telling import WebhookState
 from tests.digests.told_world import World
 from tests.support.fake_table import Fault
 from tests.support.told_jobs import ACCOUNT, CHAT, webhook
+from trials.promises.hearing import hear
 
 ALL = (*CHAT, "pagerduty")
 CHAT_IDS = pytest.mark.parametrize("chat", CHAT, ids=str)
@@ -145,6 +146,20 @@ def test_a_standstill_and_its_end_shorten_the_wait(turn: str) -> None:
     world.change("other", stuck=standstill if turn == "begins" else None)
     world.tick(8)
     assert world.told("slack")[-1].at - last <= timedelta(minutes=6)
+
+
+@CHAT_IDS
+def test_thirty_jobs_with_one_cause(chat: str) -> None:
+    """Their message names pool, number and cause first, gives the remedy once, and has at most 25 lines."""
+    world = World(chat)
+    for number in range(30):
+        world.fail(38, f"render-{number:03}")
+    world.tick()
+    (message,) = world.told(chat)
+    assert re.search(r"Preparation failed in 30 jobs of acc/pool[\w-]*: \w+", message.text)
+    assert message.text.count("What to do") == 1
+    hearing = hear(chat, message.text.encode())
+    assert 1 + sum(1 + len(part.facts) for part in hearing.parts) <= 25
 
 
 def test_quiet_hour_begins_anew() -> None:
