@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from itertools import pairwise
+from statistics import median
 from typing import Any
 
 import pytest
@@ -104,7 +105,9 @@ def test_what_waited_arrives_soon_after_the_receiver_is_back(kind: str, hours: f
         else set()
     )
     assert {job for job, _ in named} == {f"job-{minute}" for minute in failing_at} - old
-    assert max(delay for _, delay in named) <= 6 * MINUTE
+    delays = [delay / MINUTE for _, delay in named]
+    print(f"{kind} away for {hours} h: median {median(delays)} min, worst {max(delays)} min")
+    assert max(delays) <= 6
     assert (_webhooks(deployment)[0]["state"], _webhooks(deployment)[0]["dead"]) == ("ok", len(old))
 
 
