@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dev import COMMANDS
 from local import readme_message
 from shared.messages.formats import FORMATS
 from shared.settings.catalog import PLATFORM_SETTINGS, SETTINGS
@@ -82,6 +83,35 @@ def test_every_setting_that_the_code_names_is_known() -> None:
         )
     }
     assert named <= known
+
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+ELSEWHERE = {
+    "AZURE_COSMOS_KEY": "a secret that security.md recognises",
+    "AZURE_STORAGE_KEY": "the same",
+    "AZURE_SUBSCRIPTION_ID": "GitHub's variable, of azd's own workflow",
+    "AZURE_TENANT_ID": "the same",
+    "PREPWATCH_REQUIRE_ALL": "CI's, for the tests",
+    "TEAMS_URL": "the reader's own, which a webhook names",
+}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_setting_that_a_page_names_is_one(page: Path) -> None:
+    """A name in capitals is a setting of the app, a variable of the deployment, or known to be somebody else's."""
+    parameters = re.findall(r"\$\{([A-Z_]+)", (ROOT / "infra/main.parameters.json").read_text(encoding="utf-8"))
+    known = {setting.name for setting in SETTINGS} | set(PLATFORM_SETTINGS) | set(parameters) | set(ELSEWHERE)
+    named = re.findall(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=[^`]*)?`", page.read_text(encoding="utf-8"))
+    assert set(named) - known == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_command_of_the_project_that_a_page_prints_exists(page: Path) -> None:
+    """What stands behind `make` and `dev.py` is a target and a command."""
+    targets = re.findall(r"^\.PHONY: (.*)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[0].split()
+    text = page.read_text(encoding="utf-8")
+    assert set(re.findall(r"(?:`|^)make ([a-z-]+)", text, re.MULTILINE)) <= set(targets)
+    assert set(re.findall(r"python3 dev\.py ([a-z-]+)", text)) <= set(COMMANDS)
 
 
 def test_the_sample_is_the_list_and_what_a_local_host_needs() -> None:

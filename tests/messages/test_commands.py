@@ -21,6 +21,7 @@ from tests.support.told_jobs import head, news
 
 CLI = json.loads((Path(__file__).parent / "azure_cli.json").read_text(encoding="utf-8"))
 """What azure-cli of that version asks for, command by command."""
+ROOT = Path(__file__).resolve().parents[2]
 ACCOUNT = "contoso.westeurope.batch.azure.com"
 POOL = Pool(account=ACCOUNT, pool_id="pool-cpu")
 NODE = "tvmps_03c1a2b94be0f7d1c5e88b0f2a9d47e6c1a50042d8f3b7e9_d"
@@ -49,6 +50,9 @@ def parse(line: str) -> dict[str, Any]:
     parser = _Parser(allow_abbrev=False, add_help=False)
     of_batch = CLI["batch"] if name.startswith("batch ") else []
     for option in (*known["required"], *known["optional"], *of_batch, *CLI["everywhere"]):
+        if option in CLI["flags"]:
+            parser.add_argument(option, action="store_true")
+            continue
         nargs = "+" if option in CLI["lists"] else None
         parser.add_argument(option, required=option in known["required"], nargs=nargs)
     arguments = vars(parser.parse_args(words[len(name.split()) :]))
@@ -80,6 +84,21 @@ def test_the_cli_takes_it(line: str) -> None:
     """Each command exists, has every argument that it needs, and none that it does not know."""
     for command in commands_in(line):
         assert parse(command)
+
+
+def _printed() -> list[str]:
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return [
+        found
+        for page in pages
+        for found in re.findall(r"(?:^|`)(az batch [^`\n]*--[^`\n]*)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+
+
+@pytest.mark.parametrize("line", _printed())
+def test_the_cli_takes_what_documents_print(line: str) -> None:
+    """Each command about Batch that a page prints exists, and takes these arguments."""
+    assert parse(line)
 
 
 def test_what_they_say() -> None:
