@@ -11,19 +11,23 @@ from trials.promises.hearing import PHASES, hear
 
 @dataclass(frozen=True, slots=True, order=True)
 class Said:
-    """Something that was said of a job: that so many nodes failed in a phase, or that all is over (`resolved`)."""
+    """Something that was said of a job: that so many nodes failed in a phase, or that all is over (`resolved`).
+
+    Of a `pool` it is what its heading says, in place of the job.
+    """
 
     job: str
     what: str
 
 
 def read_chat(body: str) -> Counter[Said]:
-    """How many failures of each job and phase a message tells, and which jobs it says to be over."""
+    """How many failures of each job and phase a message tells, which jobs it says to be over, and what of pools."""
     said: Counter[Said] = Counter()
     hearing = hear("slack", body.encode())
     for part in hearing.parts if hearing.about_jobs else ():
         said.update({Said(part.job, phase): part.newly_failed(phase) for phase in PHASES})
         said[Said(part.job, "resolved")] += part.resolved
+        said[Said(part.job, "pool")] += part.of_a_pool
     return +said
 
 

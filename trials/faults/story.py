@@ -146,6 +146,11 @@ def _works_again(world: World, now: datetime) -> None:
     world.pools.set_node(POOL, "p1", at=now - timedelta(seconds=20))
 
 
+def _most_start_tasks_fail(world: World, now: datetime) -> None:
+    for node in ("p2", "p3", "p4"):
+        world.pools.set_node(POOL, node, at=now - timedelta(seconds=20), state="starttaskfailed")
+
+
 def fails(world: World, job: str, node: str, now: datetime, phase: Phase = Phase.PREPARATION) -> None:
     """A phase of a job failed on a node a moment ago."""
     start, end = now - timedelta(seconds=50), now - timedelta(seconds=20)
@@ -197,9 +202,16 @@ TROUBLE = Story(
 
 POOLS = Story(
     name="pools",
+    chats=True,
     chapters=(
         Chapter(name="a node can't work", after=timedelta(0), happen=_start_task_fails, breaks=frozenset({"pool"})),
         Chapter(name="it works again", after=timedelta(minutes=3), happen=_works_again, breaks=frozenset({"pool"})),
+        Chapter(
+            name="chat hears of the pool",
+            after=timedelta(minutes=3),
+            happen=_most_start_tasks_fail,
+            breaks=frozenset({"told"}),
+        ),
     ),
 )
-"""A node of a pool whose start task fails, and that then works."""
+"""A node of a pool whose start task fails, and that then works; most of them fail, which chat is told."""

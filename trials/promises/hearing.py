@@ -66,6 +66,11 @@ class Part:
         return frozenset((pool, *cause) for cause in causes)
 
     @property
+    def of_a_pool(self) -> bool:
+        """Whether it tells how the nodes of a pool are."""
+        return "Pool" in dict(self.facts)
+
+    @property
     def vanished(self) -> bool:
         """Whether it says that the job is not there any more."""
         return "vanished" in self.title
