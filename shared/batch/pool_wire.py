@@ -8,10 +8,8 @@ the numbers. A single pool that can't be read is a HostileAnswerError that names
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cache
 from typing import Final, TypeVar, cast
 
-import msgspec
 from msgspec import Raw, Struct, structs
 
 from shared.batch.mending import read_entry
@@ -19,6 +17,7 @@ from shared.batch.model import NameValuePair
 from shared.batch.pools import ComputeNode, NodeCounts, Pool, Task
 from shared.batch.texts import clean_pair, clean_word
 from shared.batch.wire import split_entries
+from shared.decoding import json_decoder
 from shared.errors import HostileAnswerError
 from shared.redaction import TEXT_LIMIT, clean
 
@@ -76,16 +75,11 @@ def _entries(value: bytes, kind: type[_Entry], what: str) -> tuple[_Entry, ...]:
 
 def _read(raw: Raw | bytes, kind: type[_Entry]) -> _Entry | None:
     try:
-        entry = _cleaned(read_entry(_decoder(kind), raw, "an entry"))
+        entry = _cleaned(read_entry(json_decoder(kind), raw, "an entry"))
     except (HostileAnswerError, OverflowError):
         return None
     identity = entry.pool_id if isinstance(entry, _CountsEntry) else str(getattr(entry, "id", ""))
     return entry if 0 < len(identity) <= _ID_CHARACTERS and identity.isprintable() else None
-
-
-@cache
-def _decoder(kind: type[_Entry]) -> msgspec.json.Decoder[_Entry]:
-    return msgspec.json.Decoder(kind)
 
 
 def _counted(entry: _CountsEntry) -> Mapping[str, int]:

@@ -9,9 +9,9 @@ nothing would ever close it; and people would read that something is well again 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-import msgspec
 from msgspec import Struct
 
+from shared.decoding import json_decoder
 from shared.delivery.attempts import LEASE
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
@@ -124,7 +124,7 @@ def pair_of(table: Table, partition: str, webhook: Webhook, body: bytes) -> Pair
     """
     if not format_of(webhook).tells_state:
         return None
-    event = msgspec.json.decode(body, type=_Event)
+    event = json_decoder(_Event).decode(body)
     begin = _BEGINNINGS.get(event.type, event.type)
     end = _ENDS.get(begin)
     if end is None:

@@ -13,6 +13,7 @@ from functools import partial
 import msgspec
 from msgspec.structs import replace
 
+from shared.decoding import msgpack_decoder
 from shared.digests.membership import has_joined, is_pending
 from shared.digests.rules import KnownToWebhook, news_of
 from shared.errors import RowConflictError, UnreadableRowError
@@ -219,6 +220,6 @@ def _told_of(row: Row, job_id: str) -> Told:
     if not isinstance(said, bytes):
         return Told(job_id=job_id)
     try:
-        return msgspec.msgpack.decode(said, type=Told)
+        return msgpack_decoder(Told).decode(said)
     except msgspec.MsgspecError as error:
         raise UnreadableRowError(f"Row {row.key} can't be read: {error}") from error

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from shared.batch.causes import code_of
 from shared.batch.model import Phase
+from shared.decoding import json_decoder
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.messages.events import Event, EventType
@@ -193,7 +194,7 @@ def _decode(partition: str, row: Row) -> StoredEvent:
     body = unpack_body(row)
     recorded, job = row.columns.get("recordedAt"), row.columns.get("job")
     try:
-        said = msgspec.json.decode(body, type=_Body)
+        said = json_decoder(_Body).decode(body)
         kind = EventType(said.type)
     except (msgspec.MsgspecError, ValueError) as error:
         raise UnreadableRowError(f"Row {row.key} can't be read: {error}") from error

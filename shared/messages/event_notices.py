@@ -7,10 +7,10 @@ Owns the words: what has happened, what it means, what to do. Does not own what 
 from collections.abc import Mapping
 from datetime import datetime
 
-import msgspec
 from msgspec import Struct
 
 from shared.batch.model import UNREADABLE
+from shared.decoding import json_decoder
 from shared.messages.events import EventType
 from shared.messages.notices import NAME_BYTES, TITLE_BYTES, VALUE_BYTES, Mood, Notice, Section, fact
 from shared.messages.sentences import account_name, clock_time, lasted, since_when, to_the_second
@@ -33,7 +33,7 @@ def event_notice(body: bytes, now: datetime) -> Notice:
     Raises:
         msgspec.MsgspecError: The bytes are no event of ours; a defect.
     """
-    event = msgspec.json.decode(body, type=_Event)
+    event = json_decoder(_Event).decode(body)
     data = event.data
     kind = event.type.removeprefix(EVENT_TYPE_PREFIX)
     words = _words(event)

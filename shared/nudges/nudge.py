@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
+from shared.decoding import json_decoder
 from shared.errors import PrepwatchError
 
 POLLS_QUEUE = "prepwatch-polls"
@@ -37,6 +38,6 @@ def read_nudge(body: bytes) -> Nudge:
         UnusableNudgeError: It says no account and time.
     """
     try:
-        return msgspec.json.decode(body, type=Nudge)
+        return json_decoder(Nudge).decode(body)
     except msgspec.MsgspecError as error:
         raise UnusableNudgeError(f'A nudge must be {{"account": "...", "createdAt": "..."}}, but: {error}') from error

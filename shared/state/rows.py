@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
+from shared.decoding import msgpack_decoder
 from shared.errors import UnreadableRowError
 from shared.ports import Column, Row
 from shared.state.compression import compress, decompress
@@ -145,7 +146,7 @@ def unpack_record(row: Row) -> PoolRecord:
         UnreadableRowError: The row was written by a newer version, or is damaged.
     """
     try:
-        return msgspec.msgpack.decode(decompress(unpack(row)), type=PoolRecord)
+        return msgpack_decoder(PoolRecord).decode(decompress(unpack(row)))
     except (UnreadableRowError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableRowError(f"Row {row.key} can't be read: {error}") from error
 
@@ -157,7 +158,7 @@ def from_row(row: Row, kind: type[_T]) -> _T:
         UnreadableRowError: The row was written by a newer version, or is damaged.
     """
     try:
-        return msgspec.msgpack.decode(unpack(row), type=kind)
+        return msgpack_decoder(kind).decode(unpack(row))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableRowError(f"Row {row.key} can't be read: {error}") from error
 

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Meta, Struct
 
+from shared.decoding import json_decoder
 from shared.web.errors import RequestError
 from shared.web.http import Request
 from shared.web.operation import Route
@@ -104,7 +105,7 @@ def read_body(request: Request, kind: type[_Body]) -> _Body:
         message = "The body did not arrive: the platform drops one that is sent in chunks. Send it with Content-Length."
         raise RequestError(400, "MissingContentLength", message, target="Content-Length")
     try:
-        return msgspec.json.decode(request.body, type=kind)
+        return json_decoder(kind).decode(request.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         named = _FIELD.search(str(error))
         target = named[1] if named else "body"
