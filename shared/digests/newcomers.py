@@ -1,31 +1,45 @@
-"""What stands when a chat or pager webhook is new to an account, or was switched off for a while.
+"""What stands when a chat or pager webhook is new to an account, or was switched off or disabled for a while.
 
 Owns which jobs such a webhook has to be told of, as standing and not as new. Does not own the telling (`digests.run`).
-Jobs of which it was ever told, or is to be told, are left as they are: its rows say what it does not know.
+Jobs of which it knows all are left as they are.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
+from msgspec.structs import replace
 
 from shared.digests.concerns import is_standing
+from shared.digests.membership import members_of
+from shared.digests.rows import read_incidents, read_known, told_row
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.messages.events import EventType
-from shared.ports import Insert, Table
+from shared.messages.formats import format_of
+from shared.ports import Insert, Merge, Operation, Table
 from shared.state.jobs import JobHead
 from shared.state.rows import SCHEMA_VERSION, digest_key, digests_of, from_row, range_of
 from shared.state.telling import Told
 from shared.webhook import Webhook
 
 
-def introductions(table: Table, account: str, webhook: Webhook, now: datetime) -> Sequence[Insert]:
+def introductions(table: Table, account: str, webhook: Webhook, now: datetime, *, was_off: bool) -> Sequence[Operation]:
     """The operations that have a webhook told of what stands in an account and was announced.
+
+    What one that `was_off` was to be told meanwhile is among that; to one that is new it is news.
 
     Raises:
         StoreUnavailableError: The table gave no answer.
+        UnreadableRowError: Nobody can tell which incidents it has open.
     """
+    # What waits is read first, so that no job is in both: one that begins to wait meanwhile is in none, and is news.
+    waiting = _of_waiting(table, account, webhook, now) if was_off else []
+    return [*waiting, *_of_unknown(table, account, webhook, now)]
+
+
+def _of_unknown(table: Table, account: str, webhook: Webhook, now: datetime) -> Sequence[Insert]:
+    """Of jobs that it was never to be told of."""
     known = {row.key for row in table.query(account, *digests_of(webhook.name))}
     found = []
     for row in table.query(account, *range_of("job")):
@@ -38,6 +52,39 @@ def introductions(table: Table, account: str, webhook: Webhook, now: datetime) -
         if key not in known and _concerns(webhook, account, head):
             found.append(_introduction(key, head, now))
     return found
+
+
+def _of_waiting(table: Table, account: str, webhook: Webhook, now: datetime) -> Sequence[Merge]:
+    """Of jobs that it was to be told of while nothing was sent to it."""
+    incidents = read_incidents(table, account, webhook)
+    found = []
+    for known in read_known(table, account, webhook.name, now, incidents):
+        if not known.waits or known.head is None:
+            continue
+        if not format_of(webhook).opens_incidents:
+            stands = _concerns(webhook, account, known.head)
+        else:  # what has joined an incident, or has one of its own from a version before, goes on there
+            members = members_of(webhook, account, known, incidents, now)
+            stands = not known.told.standing and any(name is None and member.is_news for name, member in members)
+        if stands:
+            found.append(told_row(webhook.name, _as_standing(known.told, known.head)))
+    return found
+
+
+def _as_standing(told: Told, head: JobHead) -> Told:
+    """What a webhook takes for known of a job that is to be told as what stands."""
+    ever = head.ever
+    same = told.counted_from == ever.since
+    return replace(
+        told,
+        job_id=head.job_id,
+        counted_from=ever.since,
+        preparation=ever.preparation,
+        # Releases that failed do not stand: they are told as they are, or nobody hears of them.
+        release=told.release if same else 0,
+        stuck_since=head.stuck_since or (told.stuck_since if same else None),
+        catches_up=True,
+    )
 
 
 def _concerns(webhook: Webhook, account: str, head: JobHead) -> bool:

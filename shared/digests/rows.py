@@ -93,6 +93,8 @@ def incidents_row(webhook: str, incidents: Mapping[str, Incident]) -> Put:
 
 def settling(webhook: str, known: KnownToWebhook) -> Merge:
     """The operation that records that a webhook needs to hear nothing of a job up to here."""
+    if known.told.catches_up:  # what stood is over, and what comes is new
+        return told_row(webhook, replace(known.told, job_id=known.job_id, catches_up=False), known.generation)
     columns: dict[str, Column] = {"v": SCHEMA_VERSION, "told": known.generation}
     return Merge(key=digest_key(webhook, known.job_id), columns=columns)
 

@@ -62,9 +62,9 @@ class DigestRun:
         """Begin to tell; the run of deliveries waits for the end."""
         deliverer = self._deliveries.deliverer
         told = [hook for hook in deliverer.webhooks.values() if format_of(hook).tells_state]
-        listening = [hook for hook in told if hook.enabled]
+        listening = [hook for hook in told if self._listens(hook)]
         for webhook in told:
-            if not webhook.enabled:
+            if webhook not in listening:
                 self._deliveries.submit(webhook.name, partial(self._leave_out, webhook), account=self._origin.account)
         if not listening:
             return
@@ -75,6 +75,9 @@ class DigestRun:
         for webhook in listening:
             self._submit(webhook)
 
+    def _listens(self, webhook: Webhook) -> bool:
+        return webhook.enabled and self._deliveries.health.state(webhook.name).disabled_since is None
+
     def _submit(self, webhook: Webhook) -> None:
         self._deliveries.submit(webhook.name, partial(self._tell, webhook), account=self._origin.account)
 
@@ -82,7 +85,7 @@ class DigestRun:
         return _WebhookDigest(webhook=webhook, origin=self._origin, deliveries=self._deliveries, pools=self._pools)
 
     def _leave_out(self, webhook: Webhook) -> None:
-        """Remember that a webhook that is switched off in the settings does not hear of what happens."""
+        """Remember that a webhook that is switched off in the settings or disabled does not hear of what happens."""
         try:
             self._digest(webhook).leave_out()
         except (StoreError, UnreadableRowError) as error:
@@ -132,10 +135,10 @@ class _WebhookDigest(Struct, kw_only=True):
         return self.origin.partition
 
     def leave_out(self) -> None:
-        """Let the webhook be told what stands once it is switched on again."""
+        """Let the webhook be told what stands once it is on again; whoever is still telling it comes first."""
         self._read()
-        if self.row is not None:
-            self._write(replace(self.pace, catching_up=True))
+        if self.row is not None and not is_held(self.pace.leased_until, self._deliverer.clock()):
+            self._write(replace(self.pace, lease="", leased_until=None, catching_up=True))
 
     def tried_at(self) -> datetime | None:
         """When the webhook was last tried with what it is to be told, None when it is not to be told anything now."""
@@ -190,7 +193,8 @@ class _WebhookDigest(Struct, kw_only=True):
         table = self._deliverer.table
         self._read()
         if self.pace.catching_up:
-            self._write_all(self.pace, introductions(table, self._account, self.webhook, now))
+            was_off = self.row is not None
+            self._write_all(self.pace, introductions(table, self._account, self.webhook, now, was_off=was_off))
             self._write(replace(self.pace, catching_up=False))
         desk = Desk(table=table, origin=self.origin, webhook=self.webhook, pools=self.pools)
         known = desk.gather(now)

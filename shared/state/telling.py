@@ -163,7 +163,7 @@ class Pace(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `held_since` is when the oldest news that waits came, None when none does. `step` counts the messages since the last
     quiet hour, the last sent at `sent_at`, and `groups` says when each pool and cause was last told. After `tries`
     failed attempts, the last at `tried_at`, none is made before `not_before`, unless the webhook has recovered since.
-    `catching_up` says that it does not know of all that stands, because it is new or was switched off.
+    `catching_up` says that it does not know of all that stands, because it is new, was switched off or disabled.
     """
 
     lease: str = ""
