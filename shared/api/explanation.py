@@ -19,6 +19,7 @@ from shared.digests.mutes import Mute, last_mute, read_mutes
 from shared.digests.rows import Owed, owed_of, read_incidents, read_known_job
 from shared.ledger.archive import Archive, StoredDelivery, StoredEvent
 from shared.ledger.owed import is_told_by_event
+from shared.ledger.recorded import order_of
 from shared.ports import Clock
 from shared.state.jobs import JobHead, NodeRecord
 from shared.webhook import Webhook
@@ -37,7 +38,8 @@ class Explainer(Struct, frozen=True, kw_only=True):
     def explain(self, job_id: str, node_id: str, account: str | None, pool: str | None) -> ExplanationView:
         """What is known of a node, what was decided about it and why, and who was told what.
 
-        Shows the newest MAX_EVENTS events that name the node, among the MAX_LOOKED_AT newest of its account.
+        Shows up to MAX_EVENTS events that name the node, newest recorded first, among the MAX_LOOKED_AT that happened
+        last in its account.
 
         Raises:
             NotFoundError: The job or node is not known.
@@ -66,7 +68,7 @@ class Explainer(Struct, frozen=True, kw_only=True):
                 break
             if (stored.event.job_id or "").lower() == head.job_id.lower() and _names(stored, record):
                 found[stored.event.id] = stored
-        return [found[name] for name in sorted(found)]
+        return sorted(found.values(), key=lambda stored: order_of(stored.event.recorded_at, stored.event.id))
 
     def _event_view(self, head: JobHead, stored: StoredEvent) -> ExplainedEventView:
         return ExplainedEventView(

@@ -1,14 +1,13 @@
 """Answers what was told: events, how each delivery of them went, and how many failures they tell of on which day.
 
 Owns the filters of events and how much is looked at for one answer. Nothing of the days is stored: events are kept for
-RETENTION_DAYS and folded when somebody asks. Does not own reading (`ledger.archive`) or
-sending again (`api.redelivery`).
+RETENTION_DAYS and folded when somebody asks. Does not own reading (`ledger.archive`), the order of events
+(`ledger.recorded`) or sending again (`api.redelivery`).
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
-from itertools import groupby
 
 from msgspec import Raw, Struct
 
@@ -24,7 +23,8 @@ from shared.api.event_views import (
     TrendView,
 )
 from shared.api.refusals import not_found
-from shared.ledger.archive import Archive, StoredDelivery, StoredEvent
+from shared.ledger.archive import Archive, StoredDelivery, StoredEvent, read_event
+from shared.ledger.recorded import NEWEST, Place, Window, newest_recorded, windows_of_deliveries, windows_of_events
 from shared.messages.events import EventType
 from shared.moments import as_utc
 from shared.ports import Clock
@@ -75,9 +75,9 @@ class History(Struct, frozen=True, kw_only=True):
     archive: Archive
 
     def list_events(
-        self, wanted: EventFilter, *, top: int, after: str | None = None
-    ) -> tuple[tuple[EventView, ...], str | None]:
-        """The wanted events that follow the id `after`, newest first, and the id to go on after (None: no more).
+        self, wanted: EventFilter, *, top: int, after: Place = NEWEST
+    ) -> tuple[tuple[EventView, ...], Place | None]:
+        """The wanted events that follow `after`, newest recorded first, and the place to go on after (None: no more).
 
         With a state, each event shows only its deliveries in that state.
 
@@ -88,11 +88,12 @@ class History(Struct, frozen=True, kw_only=True):
         partitions = partitions_of(self.archive, wanted.account)
         found: list[tuple[StoredEvent, Sequence[StoredDelivery]]] = []
         looked_at, last = 0, None
-        for stored, deliveries in self._candidates(wanted.state, partitions, after):
+        for event, deliveries, place in newest_recorded(self._windows(wanted.state, partitions, after.begin), after):
             if len(found) == top or looked_at == MAX_LOOKED_AT:
                 break
-            looked_at, last = looked_at + 1, stored.event.id
-            if wanted.wants(stored):
+            looked_at, last = looked_at + 1, place
+            stored = read_event(event)
+            if stored is not None and wanted.wants(stored):
                 found.append((stored, deliveries))
         else:
             last = None
@@ -117,20 +118,11 @@ class History(Struct, frozen=True, kw_only=True):
             deliveries=tuple(map(delivery_history, _by_webhook(self.archive.of_event(stored).values()))),
         )
 
-    def _candidates(
-        self, state: ShownState | None, partitions: Sequence[str], after: str | None
-    ) -> Iterator[tuple[StoredEvent, Sequence[StoredDelivery]]]:
+    def _windows(self, state: ShownState | None, partitions: Sequence[str], begin: str) -> Iterator[Window]:
         if state is None:
-            for stored in self.archive.events(partitions, after=after):
-                yield stored, ()
-            return
-        found = self.archive.in_state(_STORED[state], partitions, after=after)
-        deliveries = (one for one in found if shown_state(one) is state)
-        for event_id, group in groupby(deliveries, key=lambda one: one.delivery.event_id):
-            same = list(group)
-            event = self.archive.event(event_id, [same[0].partition])
-            if event is not None:
-                yield event, same
+            return windows_of_events(self.archive, partitions, begin)
+        found = self.archive.in_state(_STORED[state], partitions, after=begin or None)
+        return windows_of_deliveries(self.archive, (one for one in found if shown_state(one) is state))
 
     def _with_deliveries(self, events: Sequence[StoredEvent]) -> list[tuple[StoredEvent, Sequence[StoredDelivery]]]:
         found = {}

@@ -1,12 +1,13 @@
-"""Finds events and their deliveries in the table, the newest events first.
+"""Finds events and their deliveries in the table, in the order of their ids: what happened last first.
 
 Owns which rows are read for that, and that a row which can't be read is passed over with a line in the log. Does not
-own what is looked for (`api.history`, `api.redelivery`, `api.explanation`) or any writing. A partition is an account,
-or OWN.
+own what is looked for (`api.history`, `api.redelivery`, `api.explanation`), the order of recording (`ledger.recorded`)
+or any writing. A partition is an account, or OWN.
 """
 
 import heapq
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
@@ -24,7 +25,26 @@ from shared.state.rows import END, OWN, delivery_key, event_key, from_row, range
 from shared.state.telling import Delivery, DeliveryState
 
 EVENT_ID = re.compile(r"[0-9]{13}-[a-z2-7]{24}")
+_PASSED_OVER = 1000  # rows of one answer of Table storage: to pass over more costs as much as to ask anew
 _JUST_AFTER = "!"  # sorts before every character of an id, so that id + "!" follows the id and nothing else
+
+
+class FoundEvent(Struct, frozen=True, kw_only=True):
+    """An event's row as it lies in a partition, not yet read."""
+
+    partition: str
+    row: Row
+
+    @property
+    def id(self) -> str:
+        """The event's id."""
+        return self.row.key.removeprefix(event_key(""))
+
+    @property
+    def recorded_at(self) -> datetime | None:
+        """When it was recorded; None when the row does not say so."""
+        recorded = self.row.columns.get("recordedAt")
+        return recorded if isinstance(recorded, datetime) else None
 
 
 class StoredEvent(Struct, frozen=True, kw_only=True):
@@ -94,19 +114,47 @@ class Archive(Struct, frozen=True, kw_only=True):
         for partition in partitions or self.partitions:
             row = self.table.get(partition, event_key(event_id))
             if row is not None:
-                return _event(partition, row)
+                return read_event(FoundEvent(partition=partition, row=row))
         return None
 
     def events(self, partitions: Iterable[str], *, after: str | None = None) -> Iterator[StoredEvent]:
-        """The events that follow the id `after` (None: all), the newest first.
+        """The events that follow the id `after` (None: all), what happened last first.
+
+        Raises:
+            StoreUnavailableError: The table gave no answer.
+        """
+        return (stored for found in self.found(partitions, after=after) if (stored := read_event(found)) is not None)
+
+    def found(self, partitions: Iterable[str], *, after: str | None = None) -> Iterator[FoundEvent]:
+        """As `events`, not yet read.
 
         Raises:
             StoreUnavailableError: The table gave no answer.
         """
         start, end = range_of("event")
         start = event_key(after + _JUST_AFTER) if after else start
-        found = [self._events(partition, start, end) for partition in partitions]
-        return heapq.merge(*found, key=lambda stored: stored.event.id)
+        rows = [self._found(partition, start, end) for partition in partitions]
+        return heapq.merge(*rows, key=lambda found: found.row.key)
+
+    def named(self, partition: str, ids: Iterable[str]) -> Iterator[FoundEvent]:
+        """The events of these ids that are stored, what happened last first, not yet read.
+
+        Raises:
+            StoreUnavailableError: The table gave no answer.
+        """
+        keys = sorted(map(event_key, ids))
+        while keys:
+            passed_over = 0
+            for found in self._found(partition, keys[0], keys[-1] + _JUST_AFTER):
+                if found.row.key > keys[0]:
+                    keys = keys[bisect_left(keys, found.row.key) :]  # those before are not stored
+                if found.row.key == keys[0]:
+                    yield found
+                    keys, passed_over = keys[1:], 0
+                elif (passed_over := passed_over + 1) > _PASSED_OVER:
+                    break
+            else:
+                return
 
     def in_state(
         self, state: DeliveryState, partitions: Iterable[str], *, after: str | None = None, webhook: str | None = None
@@ -147,11 +195,8 @@ class Archive(Struct, frozen=True, kw_only=True):
         """
         return self.between(stored.partition, stored.event.id, stored.event.id).get(stored.event.id, {})
 
-    def _events(self, partition: str, start: str, end: str) -> Iterator[StoredEvent]:
-        for row in self.table.query(partition, start, end):
-            stored = _event(partition, row)
-            if stored is not None:
-                yield stored
+    def _found(self, partition: str, start: str, end: str) -> Iterator[FoundEvent]:
+        return (FoundEvent(partition=partition, row=row) for row in self.table.query(partition, start, end))
 
     def _deliveries(
         self, partition: str, state: DeliveryState, name: str, first: str = "", last: str | None = None
@@ -182,9 +227,10 @@ class Archive(Struct, frozen=True, kw_only=True):
                 start = f"{state.value}|{name}{END}"
 
 
-def _event(partition: str, row: Row) -> StoredEvent | None:
+def read_event(found: FoundEvent) -> StoredEvent | None:
+    """The event of a row, or None when it can't be read."""
     try:
-        return _decode(partition, row)
+        return _decode(found.partition, found.row)
     except UnreadableRowError as error:
         write_line("event-unreadable", error=str(error))
         return None

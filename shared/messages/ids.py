@@ -23,14 +23,19 @@ _PAIR_SHIFTS = range(110, -10, -10)
 
 
 def event_id(at: datetime | None, *parts: str) -> str:
-    """An id that sorts the newest first and is the same whenever the same parts are told of the same moment.
+    """An id that sorts what happened last first and is the same whenever the same parts are told of the same moment.
 
     It holds no full stop, because Standard Webhooks joins it with one.
     """
+    return f"{newest_first(at)}-{_fingerprint(parts)}"
+
+
+def newest_first(at: datetime | None) -> str:
+    """Thirteen digits for a moment, to the millisecond, of which the later moment's sort first; None is before all."""
     milliseconds = (as_utc(at) - _EPOCH) // timedelta(milliseconds=1) if at else 0
     # A time that no clock of ours shows is cut to what thirteen digits sort.
     milliseconds = min(max(milliseconds, 0), _LAST_MILLISECOND)
-    return f"{_LAST_MILLISECOND - milliseconds:013d}-{_fingerprint(parts)}"
+    return f"{_LAST_MILLISECOND - milliseconds:013d}"
 
 
 def occurrence_id(account: str, head: JobHead, pool_id: str, node_id: str, phase: Phase, info: ExecutionInfo) -> str:

@@ -25,7 +25,7 @@ EVENTS = (
         function="list_events",
         method="GET",
         template="events",
-        summary="Events, newest first",
+        summary="Events, newest recorded first",
         parameters=(
             choice("state", "Only events with a delivery in this state.", ShownState),
             text("job", "Only events of this job."),

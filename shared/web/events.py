@@ -25,6 +25,7 @@ from shared.api.explanation import Explainer
 from shared.api.history import DEFAULT_DAYS, EventFilter, History, TrendFilter, Trends
 from shared.api.redelivery import Range, Redelivery
 from shared.ledger.archive import EVENT_ID
+from shared.ledger.recorded import NEWEST, read_place
 from shared.state.rows import OWN
 from shared.web.errors import RequestError
 from shared.web.http import Answer, Request, json_answer, tagged_answer
@@ -64,11 +65,12 @@ class EventRoutes(Struct, frozen=True, kw_only=True):
         )
         top = query.number("top") or DEFAULT_TOP
         token = query.text(_TOKEN)
-        if not _is_token(token):
+        after = read_place(token) if token else NEWEST
+        if after is None:
             message = f"The query parameter {_TOKEN!r} must be what a nextLink holds."
             raise RequestError(400, "InvalidQueryParameterValue", message, target=_TOKEN)
-        value, more = self.history.list_events(wanted, top=top, after=token)
-        view = EventsView(value=value, next_link=next_token_link(request, more) if more else None)
+        value, more = self.history.list_events(wanted, top=top, after=after)
+        view = EventsView(value=value, next_link=next_token_link(request, more.token) if more else None)
         return tagged_answer(request, view)
 
     def trends(self, request: Request) -> Answer:

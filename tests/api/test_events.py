@@ -1,11 +1,12 @@
 """GET /api/events and /api/events/{eventId}: what was told, and how each delivery went."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from shared.api import history
+from shared.ledger.recorded import order_of
 from shared.ports import Delete, Merge
 from shared.state.rows import event_key
 from shared.web.http import Answer, Request
@@ -66,7 +67,7 @@ def _text(minutes: int) -> str:
 @pytest.mark.parametrize(
     ("query", "nodes"),
     [
-        pytest.param({}, [4, 3, 2, 1, 0], id="all, newest first"),
+        pytest.param({}, [4, 3, 2, 1, 0], id="all, newest recorded first"),
         pytest.param({"account": ACCOUNT}, [4, 3, 1, 0], id="of an account"),
         pytest.param({"node": "NODE-3"}, [3], id="that name a node, in any case"),
         pytest.param({"job": "JOB-1"}, [3, 1], id="of a job, whatever the case"),
@@ -81,16 +82,16 @@ def _text(minutes: int) -> str:
     ],
 )
 def test_filters(told: Deployment, query: dict[str, str], nodes: list[int]) -> None:
-    """Events are listed newest first, those that every filter lets pass."""
+    """Events are listed newest recorded first, those that every filter lets pass."""
     assert _nodes(told, **query) == nodes
 
 
 @pytest.mark.parametrize("state", [None, "delivered"])
 def test_pages(told: Deployment, state: str | None) -> None:
-    """Following nextLink shows every event once; its token is the last event that was looked at."""
+    """Following nextLink shows every event once; its token is the place behind the last that was looked at."""
     query = {"top": "2", "code": "key", **({"state": state} if state else {})}
     first = told.ask(list_events, query).body
-    token = first["value"][-1]["id"]
+    token = f"{order_of(datetime.fromisoformat(first['value'][-1]['recordedAt']), first['value'][-1]['id'])}."
     expected = f"&state={state}" if state else ""
     assert first["nextLink"] == f"https://app.example/api/x?top=2{expected}&skip-token={token}"
     second = told.ask(list_events, {**query, "skip-token": token}).body
