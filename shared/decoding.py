@@ -5,12 +5,14 @@ knows of a type while the other already reads it. So no module hands a Struct to
 `type=`; what is made while a module is imported is safe.
 """
 
+from collections.abc import Callable
 from threading import Lock
 from typing import Any, TypeVar
 
 import msgspec
 
 _T = TypeVar("_T")
+_Decoder = TypeVar("_Decoder")
 _making = Lock()
 _json: dict[Any, msgspec.json.Decoder[Any]] = {}
 _msgpack: dict[Any, msgspec.msgpack.Decoder[Any]] = {}
@@ -22,11 +24,7 @@ def json_decoder(kind: type[_T]) -> msgspec.json.Decoder[_T]:
     Raises:
         TypeError: msgspec can't decode such a type; a defect.
     """
-    found = _json.get(kind)
-    if found is None:
-        with _making:
-            found = _json.setdefault(kind, msgspec.json.Decoder(kind))
-    return found
+    return _made_once(_json, kind, lambda: msgspec.json.Decoder(kind))
 
 
 def msgpack_decoder(kind: type[_T]) -> msgspec.msgpack.Decoder[_T]:
@@ -35,8 +33,11 @@ def msgpack_decoder(kind: type[_T]) -> msgspec.msgpack.Decoder[_T]:
     Raises:
         TypeError: msgspec can't decode such a type; a defect.
     """
-    found = _msgpack.get(kind)
-    if found is None:
+    return _made_once(_msgpack, kind, lambda: msgspec.msgpack.Decoder(kind))
+
+
+def _made_once(made: dict[Any, _Decoder], kind: Any, make: Callable[[], _Decoder]) -> _Decoder:
+    if kind not in made:
         with _making:
-            found = _msgpack.setdefault(kind, msgspec.msgpack.Decoder(kind))
-    return found
+            made.setdefault(kind, make())
+    return made[kind]

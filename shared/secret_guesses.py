@@ -120,9 +120,9 @@ def _is_value(word: str) -> bool:
 
 def _redact_words(line: str) -> str:
     """Of a line that speaks of secrets, what is drawn by chance behind that; of any, what is so and long."""
-    if not (len(line) >= _BARE or _patterns()["speaks"].search(line)):
-        return line
     spoken = _patterns()["speaks"].search(line)
+    if spoken is None and len(line) < _BARE:
+        return line
     begins = spoken.end() if spoken else len(line)
 
     def replaced(found: re.Match[str]) -> str:

@@ -26,7 +26,7 @@ _STRONG: Final = (
         "authkey",
     ),
     *("masterkey", "encryptionkey", "routingkey", "integrationkey", "servicekey", "functionkey", "subscriptionkey"),
-    *("connectionstring", "sharedaccesssignature", "authorization", "sastoken", "accountkey", "batchkey", "keydata"),
+    *("connectionstring", "sharedaccesssignature", "authorization", "sastoken", "batchkey", "keydata"),
 )
 # These say it only when the value looks drawn by chance: a key may be any key, a code any code.
 _WEAK: Final = ("key", "token", "auth", "code", "signature", "cookie", "session", "sessionid")

@@ -10,6 +10,7 @@ from shared.batch.advice import advice, is_said_in_stderr
 from shared.digests.concerns import Concern, ConcernKind
 from shared.digests.incidents import MAX_OPEN, STANDING, Page
 from shared.digests.membership import Member
+from shared.digests.rules import SHOWN_CAUSES
 from shared.digests.wording import cause_name, cause_words, place, short_id
 from shared.messages.commands import Pool, download_file, remove_nodes, stderr_path
 from shared.messages.events import Origin, links_of
@@ -19,7 +20,6 @@ from shared.redaction import one_line
 from shared.state.standing import why_in_words
 
 SHOWN_JOBS = 100
-_SHOWN_CAUSES = 3
 _KINDS = {
     ConcernKind.CAUSE: "preparation.failed",
     ConcernKind.JOB: "preparation.failed",
@@ -126,13 +126,13 @@ def _details(account: str, page: Page, pools: Sequence[str], nodes: Sequence[tup
     since = [member.concern.since for member in members if member.concern.since is not None]
     advised = dict.fromkeys(what for cause in causes.values() if (what := advice(cause.code)) is not None)
     details = {
-        "why": [cause_words(cause, 0) for cause in causes.values()][:_SHOWN_CAUSES],
+        "why": [cause_words(cause, 0) for cause in causes.values()][:SHOWN_CAUSES],
         "since": to_the_second(min(since, default=None)),
-        "do": [*advised][:_SHOWN_CAUSES],
+        "do": [*advised][:SHOWN_CAUSES],
         "command": _commands(account, page, nodes),
         "account": account,
         "pool": list(pools),
-        "code": [*causes][:_SHOWN_CAUSES],
+        "code": [*causes][:SHOWN_CAUSES],
         "phase": sorted({member.concern.cause.phase.value for member in members if member.concern.cause}),
         "jobs": [_job_line(member) for member in members][:SHOWN_JOBS],
         "moreJobs": max(0, len(members) - SHOWN_JOBS) or None,

@@ -22,7 +22,7 @@ from shared.digests.titles import (
 )
 from shared.digests.wording import cause_words
 from shared.messages.commands import Pool, download_file, remove_nodes, stderr_path
-from shared.messages.notices import NAME_BYTES, TITLE_BYTES, Mood, Notice, Section, fact
+from shared.messages.notices import NAME_BYTES, TITLE_BYTES, Notice, Section, fact, worst_of
 from shared.messages.sentences import clock_time, since_when
 from shared.moments import time_text
 from shared.redaction import one_line
@@ -51,7 +51,7 @@ def jobs_notice(account: str, news: Sequence[News], links: Mapping[str, str]) ->
     only = news[0] if len(news) == 1 else None
     return Notice(
         heading=one_line(title_of(only) if only else heading_of(account, news), limit=TITLE_BYTES),
-        mood=min((mood_of(item) for item in news), key=list(Mood).index),
+        mood=worst_of(map(mood_of, news)),
         subject=f"job:{account}:{only.job_id.lower()}" if only else f"jobs:{account}",
         over=all(item.kind is NewsKind.RESOLVED for item in news),
         account=account,

@@ -95,14 +95,7 @@ def _concerns(webhook: Webhook, account: str, head: JobHead) -> bool:
 
 
 def _introduction(key: str, head: JobHead, now: datetime) -> Insert:
-    ever = head.ever
-    told = Told(
-        job_id=head.job_id,
-        counted_from=ever.since,
-        preparation=ever.preparation,
-        release=ever.release,
-        stuck_since=head.stuck_since,
-        catches_up=True,
-    )
+    # What failed in releases before it was there is no news to it.
+    told = replace(_as_standing(Told(), head), release=head.ever.release)
     said = msgspec.msgpack.encode(told)
     return Insert(key=key, columns={"v": SCHEMA_VERSION, "wanted": head.generation, "wantedAt": now, "said": said})

@@ -5,7 +5,7 @@ Owns the values and the caps on their texts. Does not own what is said about job
 `messages.pagerduty`). All text is plain and cleaned: no control characters, no secrets, one line, bounded.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -27,6 +27,11 @@ class Mood(StrEnum):
     WARNING = "warning"
     INFO = "info"
     GOOD = "good"
+
+
+def worst_of(moods: Iterable[Mood]) -> Mood:
+    """The worst of several, at least one."""
+    return min(moods, key=list(Mood).index)
 
 
 SIGNS: Mapping[Mood, str] = {

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from shared.digests.incidents import AGAIN_AFTER
 from shared.digests.pools.rows import forget_pools, told_of_pool
 from shared.digests.pools.rules import PoolNews, PoolPlan, incident_of
-from shared.messages.notices import Mood
+from shared.messages.notices import Mood, worst_of
 from shared.ports import Operation
 from shared.state.telling import Attempt, PoolTold
 from shared.webhook import Webhook
@@ -101,7 +101,7 @@ def _page(
     webhook: str, incident: str, news: Sequence[PoolNews], told: Mapping[str, PoolTold], now: datetime
 ) -> PoolPage:
     opened = [one for one in told.values() if one.incident == incident]
-    worst = min((item.mood for item in news), key=list(Mood).index)
+    worst = worst_of(item.mood for item in news)
     mood = next((Mood(one.mood) for one in opened if one.mood), worst)
     last = max((one.at for one in opened if one.at is not None), default=None)
     at = now if last is None or news[0].ends else last + AGAIN_AFTER

@@ -11,26 +11,25 @@ from msgspec.structs import replace
 
 from shared.batch.advice import advice
 from shared.batch.causes import EXIT_CODE
+from shared.digests.incident_notices import SHOWN_JOBS
+from shared.digests.named_nodes import PAGED_NODES
 from shared.digests.pools.rules import PoolNews, PoolNewsKind, PoolState
+from shared.digests.rules import SHOWN_CAUSES
 from shared.digests.wording import place
 from shared.messages.commands import Pool, download_file, remove_nodes
 from shared.messages.events import Origin, links_of
-from shared.messages.notices import TITLE_BYTES, VALUE_BYTES, Mood, Notice, Section, fact
+from shared.messages.notices import TITLE_BYTES, VALUE_BYTES, Mood, Notice, Section, fact, worst_of
 from shared.messages.sentences import clock_time, counted, lasted, since_when
 from shared.moments import time_text
+from shared.pools.node_files import START_TASK_DIRECTORY, STDERR
 from shared.pools.trouble import causes_of
 from shared.pools.unable import UnableReason
 from shared.redaction import one_line
 from shared.state.pools import UnableNode
 
-PAGED_NODES = 100
-"""So many node ids stand in a pager's details."""
-SHOWN_JOBS = 100
-_SHOWN_CAUSES = 3
 _SHOWN_SECTIONS = 20
 _REMOVED_AT_ONCE = 20
 """Nodes of a command that people can still look over."""
-_STDERR = "startup/stderr.txt"
 
 _WORDS: Mapping[str, str] = {
     UnableReason.START_TASK_FAILED: "The start task failed on {nodes}",
@@ -63,7 +62,7 @@ def with_pools(notice: Notice | None, origin: Origin, news: Sequence[PoolNews], 
     heading = _heading(account, news, now)
     about_pools = Notice(
         heading=one_line(heading, limit=TITLE_BYTES),
-        mood=_worst(news),
+        mood=worst_of(item.mood for item in news),
         subject=f"pool:{account}:{news[0].pool.pool_id.lower()}",
         over=all(item.ends for item in news),
         account=account,
@@ -79,7 +78,7 @@ def with_pools(notice: Notice | None, origin: Origin, news: Sequence[PoolNews], 
     return replace(
         notice,
         heading=one_line(f"{notice.heading}; {heading[:1].lower()}{heading[1:]}", limit=TITLE_BYTES),
-        mood=min(notice.mood, about_pools.mood, key=list(Mood).index),
+        mood=worst_of((notice.mood, about_pools.mood)),
         sections=(*notice.sections, *about_pools.sections),
         left_out=notice.left_out + about_pools.left_out,
     )
@@ -112,13 +111,13 @@ def _details(account: str, news: Sequence[PoolNews]) -> dict[str, object]:
     nodes = [node for item in news for node in _open(item.pool)]
     jobs = sorted({job for item in news for job in item.pool.jobs}, key=str.lower)
     details = {
-        "why": [_cause_words(*cause) for cause in causes][:_SHOWN_CAUSES],
+        "why": [_cause_words(*cause) for cause in causes][:SHOWN_CAUSES],
         "since": time_text(min(item.since for item in news)),
-        "do": [*dict.fromkeys(what for item in news for what in _remedies(item.pool))][:_SHOWN_CAUSES],
+        "do": [*dict.fromkeys(what for item in news for what in _remedies(item.pool))][:SHOWN_CAUSES],
         "command": list(_commands(account, news[0].pool)),
         "account": account,
         "pool": [item.pool.pool_id for item in news],
-        "code": [*dict.fromkeys(code for code, _, _ in causes)][:_SHOWN_CAUSES],
+        "code": [*dict.fromkeys(code for code, _, _ in causes)][:SHOWN_CAUSES],
         "jobs": jobs[:SHOWN_JOBS],
         "moreJobs": max(0, len(jobs) - SHOWN_JOBS) or None,
         "nodes": len(nodes),
@@ -176,7 +175,7 @@ def _left_facts(item: PoolNews) -> list[tuple[str, str]]:
 
 def _causes(pool: PoolState) -> list[tuple[str, str, int]]:
     """What Batch says is wrong: where it says nothing, the heading has it all."""
-    return [cause for cause in causes_of(pool.record) if cause[0] not in _WORDS][:_SHOWN_CAUSES]
+    return [cause for cause in causes_of(pool.record) if cause[0] not in _WORDS][:SHOWN_CAUSES]
 
 
 def _rest(pool: PoolState) -> str:
@@ -203,7 +202,7 @@ def _commands(account: str, pool: PoolState) -> tuple[str, ...]:
         return ()
     if reason in _BY_START_TASK:
         node = next(node for node in nodes if node.reason == reason)
-        return (download_file(where, node.node_id, _STDERR),)
+        return (download_file(where, node.node_id, f"{START_TASK_DIRECTORY}/{STDERR}"),)
     return (remove_nodes(where, [node.node_id for node in nodes]),) if len(nodes) <= _REMOVED_AT_ONCE else ()
 
 
@@ -227,7 +226,3 @@ def _open(pool: PoolState) -> Sequence[UnableNode]:
 def _cause_words(code: str, message: str, nodes: int) -> str:
     where = f"{code} on {counted(nodes, 'node')}"
     return one_line(f"{where}: {message}" if message else where, limit=VALUE_BYTES)
-
-
-def _worst(news: Sequence[PoolNews]) -> Mood:
-    return min((item.mood for item in news), key=list(Mood).index)
