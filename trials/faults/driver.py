@@ -13,11 +13,12 @@ from multiprocessing import get_context
 from shared.composition import compose
 from shared.ports import Operation
 from trials.faults.people import PEOPLE
-from trials.faults.story import CYCLES, POOLS, TROUBLE
+from trials.faults.pools import POOLS, STANDSTILL
+from trials.faults.story import CYCLES, TROUBLE
 from trials.soak.effects import watched
 from trials.soak.place import PATIENCE, Place, SerialLanes, SetClock
 
-_STORIES = {story.name: story for story in (CYCLES, PEOPLE, TROUBLE, POOLS)}
+_STORIES = {story.name: story for story in (CYCLES, PEOPLE, TROUBLE, POOLS, STANDSTILL)}
 
 _processes = get_context("forkserver")
 # The server imports once; each process is forked from it, which is fifty times as fast as a fresh interpreter.

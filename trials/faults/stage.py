@@ -220,18 +220,19 @@ class Stage:
         return self._expected[chapter]
 
     def _drain(self) -> None:
-        """Run clean cycles until nothing is due any more and chat knows everything.
+        """Run clean cycles until nothing is due any more, chat knows everything, and nothing else may come.
 
         Raises:
             AssertionError: Something stays due for half a day.
         """
         waiting: list[str] = []
+        began = self.clock.now
         for wait in (timedelta(0), *_DRAINING):
             self.clock.now += wait
             with self.story.limits():
                 cycle(self.app())
             waiting = waits(self._table(), self.place.partition, self.place.settings().webhooks, self.clock.now)
-            if not waiting:
+            if not waiting and self.clock.now - began >= self.story.late:
                 return
         raise AssertionError(f"still waiting: {waiting}")
 

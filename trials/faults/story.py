@@ -76,7 +76,7 @@ class Chapter:
 class Story:
     """Its chapters; `chats` says whether a chat service is told, `small` whether all limits are a handful of nodes.
 
-    The webhooks named in `refusals` refuse so many messages at first.
+    The webhooks named in `refusals` refuse so many messages at first. What a fault holds back may come so `late`.
     """
 
     name: str
@@ -84,6 +84,7 @@ class Story:
     refusals: Mapping[str, int] = field(default_factory=dict)
     chats: bool = False
     small: bool = False
+    late: timedelta = timedelta(0)
 
     def world(self, chapter: int) -> tuple[World, datetime]:
         """Batch as it is when the app acts in that chapter, and the time then."""
@@ -136,30 +137,15 @@ def _ends(world: World, now: datetime) -> None:
     world.set_job_state("align", "completed", at=now)
 
 
-def _start_task_fails(world: World, now: datetime) -> None:
-    world.add_job("align", creation_time=now - timedelta(minutes=10))
-    world.pools.set_node(POOL, "p1", at=now - timedelta(seconds=20), state="starttaskfailed")
-    world.pools.set_node(POOL, "p2", at=now - timedelta(seconds=20))
-
-
-def _works_again(world: World, now: datetime) -> None:
-    world.pools.set_node(POOL, "p1", at=now - timedelta(seconds=20))
-
-
-def _most_start_tasks_fail(world: World, now: datetime) -> None:
-    for node in ("p2", "p3", "p4"):
-        world.pools.set_node(POOL, node, at=now - timedelta(seconds=20), state="starttaskfailed")
-
-
-def fails(world: World, job: str, node: str, now: datetime, phase: Phase = Phase.PREPARATION) -> None:
+def fails(world: World, job: str, node: str, now: datetime, phase: Phase = Phase.PREPARATION, pool: str = POOL) -> None:
     """A phase of a job failed on a node a moment ago."""
     start, end = now - timedelta(seconds=50), now - timedelta(seconds=20)
     run = failed(job, phase, PREPARATION_CAUSES[0], start=start, end=end)
     if phase is Phase.PREPARATION:
-        world.set_status(job, POOL, node, preparation=run)
+        world.set_status(job, pool, node, preparation=run)
     else:
         earlier = succeeded(job, Phase.PREPARATION, start=start - timedelta(minutes=5), end=start)
-        world.set_status(job, POOL, node, preparation=earlier, release=run)
+        world.set_status(job, pool, node, preparation=earlier, release=run)
 
 
 def succeeds(world: World, job: str, node: str, now: datetime) -> None:
@@ -199,19 +185,3 @@ TROUBLE = Story(
     ),
 )
 """A trouble of the account whose end comes while chat is still being told of it."""
-
-POOLS = Story(
-    name="pools",
-    chats=True,
-    chapters=(
-        Chapter(name="a node can't work", after=timedelta(0), happen=_start_task_fails, breaks=frozenset({"pool"})),
-        Chapter(name="it works again", after=timedelta(minutes=3), happen=_works_again, breaks=frozenset({"pool"})),
-        Chapter(
-            name="chat hears of the pool",
-            after=timedelta(minutes=3),
-            happen=_most_start_tasks_fail,
-            breaks=frozenset({"told"}),
-        ),
-    ),
-)
-"""A node of a pool whose start task fails, and that then works; most of them fail, which chat is told."""

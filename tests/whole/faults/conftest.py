@@ -7,10 +7,11 @@ import pytest
 
 from local.azurite import Azurite
 from trials.faults.people import PEOPLE
+from trials.faults.pools import POOLS, STANDSTILL
 from trials.faults.stage import Stage, stage
-from trials.faults.story import CYCLES, POOLS, TROUBLE, Story
+from trials.faults.story import CYCLES, TROUBLE, Story
 
-STORIES = (CYCLES, PEOPLE, TROUBLE, POOLS)
+STORIES = (CYCLES, PEOPLE, TROUBLE, POOLS, STANDSTILL)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
