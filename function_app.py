@@ -198,6 +198,12 @@ def list_webhooks(req: func.HttpRequest) -> func.HttpResponse:
     return serve(req, lambda routes, asked: routes.webhooks.list_webhooks(asked))
 
 
+@app.route(route="webhooks/{name}/messages", methods=["GET"])
+def list_messages(req: func.HttpRequest) -> func.HttpResponse:
+    """What a chat or pager webhook was sent."""
+    return serve(req, lambda routes, asked: routes.webhooks.list_messages(asked))
+
+
 @app.route(route="webhooks/{name}/ping", methods=["POST"])
 def ping_webhook(req: func.HttpRequest) -> func.HttpResponse:
     """Send a webhook a ping, and show its answer."""

@@ -29,7 +29,7 @@ from shared.messages.events import EventType
 from shared.moments import as_utc
 from shared.ports import Clock
 from shared.redaction import clean
-from shared.state.telling import DeliveryState
+from shared.state.telling import Attempt, DeliveryState
 
 MAX_LOOKED_AT = 1000
 """Events that are looked at for one page; filters may let few of them through."""
@@ -161,16 +161,18 @@ def delivery_history(stored: StoredDelivery) -> DeliveryHistoryView:
         created_at=view.created_at,
         next_attempt_at=view.next_attempt_at,
         ended_at=view.ended_at,
-        attempts=tuple(
-            AttemptView(
-                at=attempt.at,
-                status=attempt.status,
-                reason=attempt.reason,
-                duration_ms=attempt.duration_ms,
-                answer=clean(attempt.answer),
-            )
-            for attempt in stored.delivery.attempts
-        ),
+        attempts=tuple(map(attempt_view, stored.delivery.attempts)),
+    )
+
+
+def attempt_view(attempt: Attempt) -> AttemptView:
+    """One try, as it is shown."""
+    return AttemptView(
+        at=attempt.at,
+        status=attempt.status,
+        reason=attempt.reason,
+        duration_ms=attempt.duration_ms,
+        answer=clean(attempt.answer),
     )
 
 

@@ -11,11 +11,12 @@ from functools import partial
 from itertools import chain, islice
 from urllib.parse import urlsplit
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
+from shared.api.history import attempt_view
 from shared.api.refusals import ConflictError, TooSoonError, not_found
 from shared.api.untold import UntoldReader
-from shared.api.webhook_views import LastAnswerView, PingView, UntoldView, WebhookView
+from shared.api.webhook_views import LastAnswerView, MessageView, PingView, UntoldView, WebhookView
 from shared.delivery.advice import advice_on
 from shared.delivery.attempts import Verdict, attempt_of, judge
 from shared.delivery.credentials import without_token
@@ -23,6 +24,7 @@ from shared.delivery.faring import disable, enable, heal, standing_of
 from shared.delivery.health import change_webhook
 from shared.delivery.recording import close_disabled, read_due
 from shared.delivery.sending import send_ping
+from shared.digests.sent import FoundMessage, read_sent
 from shared.errors import RowConflictError
 from shared.journal import write_line
 from shared.ledger.ledger import Ledger
@@ -68,6 +70,24 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         """
         untold = self.untold.read(self.webhooks.values())
         return [self._view(webhook, self._read(name)[1], untold[name]) for name, webhook in self.webhooks.items()]
+
+    def list_messages(
+        self, name: str, account: str | None, *, top: int, after: str | None
+    ) -> tuple[tuple[MessageView, ...], str | None]:
+        """What a chat or pager webhook was sent about how jobs and pools stand, the newest first.
+
+        `after` is the id of the last message of the page before; returned with the page is that of this one, None when
+        nothing is behind it.
+
+        Raises:
+            NotFoundError: No such webhook, or no such account is watched.
+            StoreError: The table can't be read.
+        """
+        self._known(name)
+        if account is not None and account not in self.accounts:
+            raise not_found("account", account)
+        found = list(islice(read_sent(self.table, [account] if account else self.accounts, name, after), top + 1))
+        return tuple(map(_message_view, found[:top])), found[top - 1].id if len(found) > top else None
 
     def ping(self, name: str) -> PingView:
         """Send a ping at once and say what came of it; once it is taken, all that waits for the webhook is due.
@@ -194,6 +214,20 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         end = start.removesuffix("|") + END
         rows = chain.from_iterable(self.table.query(partition, start, end) for partition in (*self.accounts, OWN))
         return sum(1 for _ in islice(rows, MAX_COUNTED))
+
+
+def _message_view(found: FoundMessage) -> MessageView:
+    message = found.message
+    return MessageView(
+        id=found.id,
+        account=found.account,
+        sent_at=message.sent_at,
+        state=message.sending,
+        jobs=message.jobs,
+        text=message.text,
+        body=Raw(message.body),
+        attempts=tuple(map(attempt_view, message.attempts)),
+    )
 
 
 def last_answer(state: WebhookState) -> LastAnswerView | None:

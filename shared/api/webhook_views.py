@@ -7,10 +7,12 @@ Owns the shapes that callers rely on; the OpenAPI document is made from them. Do
 from datetime import datetime
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 
+from shared.api.event_views import AttemptView
 from shared.delivery.faring import WebhookStanding
 from shared.messages.formats import FORMATS
+from shared.state.telling import Sending
 
 
 class PingView(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -51,6 +53,30 @@ class UntoldView(Struct, frozen=True, kw_only=True, rename="camel"):
     refused: int
     since: datetime | None
     refusal: str | None
+
+
+class MessageView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A message about how jobs and pools stand: what it said in plain text, the bytes as sent, and what came back.
+
+    `jobs` counts those that it tells of. A message that `failed` is tried again, in the words of its time; of one that
+    was `refused` there are two attempts, `text` and `body` being those of the second, shorter one.
+    """
+
+    id: str
+    account: str
+    sent_at: datetime
+    state: Sending
+    jobs: int
+    text: str
+    body: Raw
+    attempts: tuple[AttemptView, ...]
+
+
+class MessagesView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The answer of GET /api/webhooks/{name}/messages."""
+
+    value: tuple[MessageView, ...]
+    next_link: str | None = None
 
 
 class WebhookView(Struct, frozen=True, kw_only=True, rename="camel"):

@@ -53,19 +53,28 @@ def send_message(
 
 
 def send_notice(
-    sender: Sender, webhook: Webhook, notice: Callable[[], Notice], *, probe: bool = False, **about: str | None
+    sender: Sender,
+    webhook: Webhook,
+    notice: Callable[[], Notice],
+    *,
+    probe: bool = False,
+    note: Callable[[Notice, bytes], None] = lambda _notice, _body: None,
+    **about: str | None,
 ) -> tuple[WebhookAnswer, ...]:
     """Tell chat or pager something; what came of it.
 
     Once more in the fewest words if the receiver calls that wrong, unless it is a `probe` of one that takes nothing.
+    `note` is handed what is about to be sent, in words and in bytes.
     """
 
+    def send_once(shorten: Callable[[Notice], Notice]) -> WebhookAnswer:
+        said = shorten(notice())
+        request = render_notice(webhook, said)
+        note(said, request.body)
+        return send_authorised(sender, without_token, webhook, request)
+
     def send(shorten: Callable[[Notice], Notice]) -> WebhookAnswer:
-        return send_catching_defects(
-            webhook,
-            lambda: send_authorised(sender, without_token, webhook, render_notice(webhook, shorten(notice()))),
-            **about,
-        )
+        return send_catching_defects(webhook, lambda: send_once(shorten), **about)
 
     answer = send(lambda whole: whole)
     return (answer, send(Notice.least)) if is_refused(answer) and not probe else (answer,)

@@ -27,13 +27,14 @@ from shared.digests.mutes import read_mutes
 from shared.digests.newcomers import introductions
 from shared.digests.pace import HOLD, after_failing, after_sending
 from shared.digests.pools.rows import Pools, read_pools
+from shared.digests.sent import Draft
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
 from shared.messages.events import Origin
 from shared.messages.formats import format_of
 from shared.ports import MAX_ROWS, Insert, Operation, Replace, Row
 from shared.state.rows import from_row, pace_key, to_columns
-from shared.state.telling import Pace, WebhookState
+from shared.state.telling import Pace, Sending, WebhookState
 from shared.webhook import Webhook
 
 
@@ -213,7 +214,9 @@ class _WebhookDigest(Struct, kw_only=True):
         notice = letter.prepare()
         if before := letter.before(self._deliverer.clock()):
             self._write_all(self._held(self.pace), before)
-        answers = send_notice(self._deliverer.sender, self.webhook, notice, probe=probe, account=self._account)
+        kept = Draft(self.webhook, self._deliverer.new_id(), jobs=len(letter.jobs))
+        sender = self._deliverer.sender
+        answers = send_notice(sender, self.webhook, notice, probe=probe, note=kept.note, account=self._account)
 
         # decide
         now = self._deliverer.clock()
@@ -224,11 +227,13 @@ class _WebhookDigest(Struct, kw_only=True):
 
         # record
         if judgement.verdict is Verdict.DELIVERED:
-            self._record(letter, after_sending(self.pace, now, letter.groups))
+            self._record(letter, after_sending(self.pace, now, letter.groups), kept.rows(now, Sending.DELIVERED, made))
         elif judgement.verdict is Verdict.DEAD:
-            self._write_all(self._held(replace(self.pace, tried_at=now)), letter.refused(made[-1]))
+            pace, told = replace(self.pace, tried_at=now), letter.refused(made[-1])
+            self._write_all(self._held(pace), [*kept.rows(now, Sending.REFUSED, made), *told])
         else:
-            self._write(after_failing(self.pace, f"{self._account}/{self.webhook.name}", now))
+            pace = after_failing(self.pace, f"{self._account}/{self.webhook.name}", now)
+            self._write(pace, kept.rows(now, Sending.FAILED, made))
         for both in zip(judged, made, strict=True):
             self.deliveries.follow(self.webhook.name, *both)
         write_line(
@@ -241,8 +246,8 @@ class _WebhookDigest(Struct, kw_only=True):
         )
         return judgement.verdict
 
-    def _record(self, letter: Letter, pace: Pace) -> None:
-        self._write_all(self._held(pace), letter.delivered(self._deliverer.clock()))
+    def _record(self, letter: Letter, pace: Pace, kept: Sequence[Operation] = ()) -> None:
+        self._write_all(self._held(pace), [*kept, *letter.delivered(self._deliverer.clock())])
 
     def _held(self, pace: Pace) -> Pace:
         """The pace while this lease goes on."""

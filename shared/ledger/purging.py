@@ -6,12 +6,13 @@ Owns what old and gone mean. Does not own heads and chunks, which a cycle forget
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import groupby, islice
 
 from msgspec import Struct
 
 from shared.errors import RowConflictError, UnreadableRowError
 from shared.journal import write_line
+from shared.messages.ids import newest_first
 from shared.ports import MAX_ROWS, Clock, Delete, Row, Table
 from shared.state.pools import REMEMBERED_FOR
 from shared.state.rows import (
@@ -25,6 +26,9 @@ from shared.state.rows import (
     webhook_of_digest,
 )
 from shared.state.telling import Delivery, DeliveryState
+
+MAX_MESSAGES = 1000
+"""What is kept of one chat or pager webhook and account: a pager in a bad night is sent some hundred messages."""
 
 _ENDED = (DeliveryState.DONE, DeliveryState.DEAD)
 
@@ -58,6 +62,8 @@ class Purger(Struct, frozen=True, kw_only=True):
                 dropped += self._drop(partition, (row for row in rows if _ended_before(row, oldest)))
             rows = self.table.query(partition, *range_of("event"))
             dropped += self._drop(partition, (row for row in rows if _recorded_before(row, oldest)))
+            rows = self.table.query(partition, *range_of("sent"))
+            dropped += self._drop(partition, _sent_before(rows, oldest))
             rows = self.table.query(partition, *range_of("digest"))
             dropped += self._drop(partition, (row for row in rows if self._is_of_nobody(row)))
             dropped += self._drop(partition, self._pools_over(partition))
@@ -113,6 +119,15 @@ def _ended_before(row: Row, oldest: datetime) -> bool:
 def _recorded_before(row: Row, oldest: datetime) -> bool:
     recorded = row.columns.get("recordedAt")
     return _is_readable(row) and isinstance(recorded, datetime) and recorded < oldest
+
+
+def _sent_before(rows: Iterable[Row], oldest: datetime) -> Iterator[Row]:
+    """The messages sent before, and of each webhook those beyond the newest MAX_MESSAGES; its newest come first."""
+    last = newest_first(oldest)
+    for _, of_one in groupby(rows, key=lambda row: row.key.rpartition("|")[0]):
+        for number, row in enumerate(of_one):
+            if _is_readable(row) and (number >= MAX_MESSAGES or row.key.rpartition("|")[2] > last):
+                yield row
 
 
 def _is_over(row: Row, oldest: datetime) -> bool:

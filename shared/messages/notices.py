@@ -89,6 +89,17 @@ class Notice(Struct, frozen=True, kw_only=True):
         """What to say about the sections left out, empty for none."""
         return f"and {self.left_out} more; the dashboard has them all" if self.left_out else ""
 
+    @property
+    def text(self) -> str:
+        """The whole in lines of plain text."""
+        lines = [self.signed_heading]
+        for section in self.sections:
+            lines += [section.title] if section.title != self.heading else []
+            lines += [*(f"{name}: {value}" for name, value in section.facts), *section.commands]
+        for name, value in self.details.items() if not self.sections else ():
+            lines.append(f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
+        return "\n".join([*lines, *([self.rest] if self.rest else [])])
+
     def shorter(self) -> "Notice":
         """The notice without its last section; of a single one that is left, without its commands or its last fact."""
         *others, last = self.sections

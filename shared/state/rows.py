@@ -104,6 +104,11 @@ def digests_of(webhook: str) -> tuple[str, str]:
     return range_of(pace_key(webhook))
 
 
+def sent_key(webhook: str, message_id: str) -> str:
+    """The row key of a message that a chat or pager webhook was sent; ids sort what was sent last first."""
+    return f"sent|{webhook}|{message_id}"
+
+
 def webhook_of_digest(key: str) -> str:
     """The webhook that a row of `digest_key` or `pace_key` is about."""
     return key.split("|")[1]

@@ -103,6 +103,29 @@ class Joined(Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: datetime | None = None
 
 
+class Sending(StrEnum):
+    """What came of a message to a chat or pager webhook; one that failed is tried again, in the words of its time."""
+
+    DELIVERED = "delivered"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class SentMessage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A message that a chat or pager webhook was sent about how jobs and pools stand: `jobs` says of how many jobs.
+
+    `text` is what it says, line by line, and `body` the bytes that were sent, without what opens the receiver: those of
+    the last of the `attempts`, which are two when the receiver called the first wrong.
+    """
+
+    sent_at: datetime
+    sending: Sending
+    text: str
+    body: bytes
+    jobs: int = 0
+    attempts: tuple[Attempt, ...] = ()
+
+
 class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An incident that a pager webhook has open: its `key` as it was sent, and how bad it was called.
 

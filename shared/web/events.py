@@ -30,9 +30,7 @@ from shared.state.rows import OWN
 from shared.web.errors import RequestError
 from shared.web.http import Answer, Request, json_answer, tagged_answer
 from shared.web.operations import ROUTE
-from shared.web.reading import DEFAULT_TOP, Query, next_token_link, read_body
-
-_TOKEN = "skip-token"  # noqa: S105 - a parameter's name
+from shared.web.reading import DEFAULT_TOP, TOKEN, Query, next_token_link, read_body, wrong_token
 
 
 class EventRoutes(Struct, frozen=True, kw_only=True):
@@ -64,11 +62,10 @@ class EventRoutes(Struct, frozen=True, kw_only=True):
             until=query.moment("until"),
         )
         top = query.number("top") or DEFAULT_TOP
-        token = query.text(_TOKEN)
+        token = query.text(TOKEN)
         after = read_place(token) if token else NEWEST
         if after is None:
-            message = f"The query parameter {_TOKEN!r} must be what a nextLink holds."
-            raise RequestError(400, "InvalidQueryParameterValue", message, target=_TOKEN)
+            raise wrong_token()
         value, more = self.history.list_events(wanted, top=top, after=after)
         view = EventsView(value=value, next_link=next_token_link(request, more.token) if more else None)
         return tagged_answer(request, view)

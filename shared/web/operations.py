@@ -7,7 +7,7 @@ itself; tests hold it against what is served. Does not own what the routes do (`
 from shared.api.diagnostics import DiagnosticsView
 from shared.api.job_views import HealthView
 from shared.api.mutes import MutesView, MuteView
-from shared.api.webhook_views import PingView, WebhooksListView, WebhookView
+from shared.api.webhook_views import MessagesView, PingView, WebhooksListView, WebhookView
 from shared.digests.mutes import Mute
 from shared.web.event_operations import EVENTS
 from shared.web.job_operations import JOBS
@@ -16,6 +16,7 @@ from shared.web.operation import (
     HTML,
     METRICS,
     NOT_MODIFIED,
+    ONE_ACCOUNT,
     SKIP,
     TOP,
     Reply,
@@ -23,6 +24,7 @@ from shared.web.operation import (
     answers,
     path,
     tagged_replies,
+    text,
 )
 from shared.web.pool_operations import POOLS
 
@@ -37,6 +39,14 @@ WEBHOOKS = (
         summary="The webhooks and their health",
         parameters=(TOP, SKIP),
         replies=tagged_replies(WebhooksListView, description="A page of webhooks; never a secret."),
+    ),
+    Route(
+        function="list_messages",
+        method="GET",
+        template="webhooks/{name}/messages",
+        summary="What a chat or pager webhook was sent about how jobs and pools stand, the newest first",
+        parameters=(_WEBHOOK, ONE_ACCOUNT, TOP, text("skip-token", "What a nextLink holds.")),
+        replies=tagged_replies(MessagesView, description="A page of messages; none of other formats."),
     ),
     Route(
         function="ping_webhook",

@@ -20,6 +20,7 @@ from shared.web.http import Request
 from shared.web.operation import Route
 
 DEFAULT_TOP = 100
+TOKEN = "skip-token"  # noqa: S105 - a parameter's name
 _FIELD = re.compile(r"(?:field `|at `\$\.)(\w+)")  # as msgspec's messages name it
 _Enum = TypeVar("_Enum", bound=StrEnum)
 _Body = TypeVar("_Body", bound=Struct)
@@ -141,7 +142,12 @@ def next_link(request: Request, *, skip: int) -> str:
 
 def next_token_link(request: Request, token: str) -> str:
     """The absolute URL of the page that begins after what `token` names."""
-    return _link(request, "skip-token", token)
+    return _link(request, TOKEN, token)
+
+
+def wrong_token() -> RequestError:
+    """What is wrong with a `skip-token` that no answer held."""
+    return _wrong(TOKEN, "what a nextLink holds")
 
 
 def _link(request: Request, name: str, value: str) -> str:

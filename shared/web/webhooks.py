@@ -8,10 +8,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.api.webhook_admin import WebhookAdmin
-from shared.api.webhook_views import WebhooksListView
+from shared.api.webhook_views import MessagesView, WebhooksListView
+from shared.digests.sent import MESSAGE_ID
 from shared.web.http import Answer, Request, json_answer, tagged_answer
 from shared.web.operations import ROUTE
-from shared.web.reading import Query, read_paging
+from shared.web.reading import DEFAULT_TOP, TOKEN, Query, next_token_link, read_paging, wrong_token
 
 
 class WebhookRoutes(Struct, frozen=True, kw_only=True):
@@ -24,6 +25,19 @@ class WebhookRoutes(Struct, frozen=True, kw_only=True):
         paging = read_paging(Query(request, ROUTE["list_webhooks"]))
         value, more = paging.cut(request, self.admin.list_webhooks())
         return tagged_answer(request, WebhooksListView(value=value, next_link=more))
+
+    def list_messages(self, request: Request) -> Answer:
+        """GET /api/webhooks/{name}/messages."""
+        query = Query(request, ROUTE["list_messages"])
+        after = query.text(TOKEN)
+        if after is not None and MESSAGE_ID.fullmatch(after) is None:
+            raise wrong_token()
+        value, last = self.admin.list_messages(
+            request.route["name"], query.host("account"), top=query.number("top") or DEFAULT_TOP, after=after
+        )
+        return tagged_answer(
+            request, MessagesView(value=value, next_link=next_token_link(request, last) if last else None)
+        )
 
     def ping_webhook(self, request: Request) -> Answer:
         """POST /api/webhooks/{name}/ping; what waits is then tried soon, if it was taken."""

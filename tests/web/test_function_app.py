@@ -85,6 +85,7 @@ def test_webhooks(deployment: Deployment) -> None:
     """Webhooks are listed, pinged and switched through the functions."""
     assert function_app.list_webhooks(_request("GET", "webhooks")).status_code == 200
     assert function_app.ping_webhook(_request("POST", "webhooks/ops/ping", name="ops")).status_code == 200
+    assert function_app.list_messages(_request("GET", "webhooks/ops/messages", name="ops")).status_code == 200
     too_soon = function_app.ping_webhook(_request("POST", "webhooks/ops/ping", name="ops"))
     assert (too_soon.status_code, too_soon.headers["retry-after"]) == (429, "10")
     disabled = function_app.disable_webhook(_request("POST", "webhooks/ops/disable", name="ops"))
@@ -167,6 +168,7 @@ def test_each_function_has_its_own_route() -> None:
         "redeliver_events": (("POST",), "redeliveries"),
         "dismiss_deliveries": (("POST",), "dismissals"),
         "list_webhooks": (("GET",), "webhooks"),
+        "list_messages": (("GET",), "webhooks/{name}/messages"),
         "ping_webhook": (("POST",), "webhooks/{name}/ping"),
         "enable_webhook": (("POST",), "webhooks/{name}/enable"),
         "disable_webhook": (("POST",), "webhooks/{name}/disable"),

@@ -1,6 +1,6 @@
 """Defects in what chat and pager are told that somebody might bring in one day, each applied to the app as it is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from datetime import datetime, timedelta
 from typing import Any
@@ -58,9 +58,9 @@ def told_without_a_lease() -> AbstractContextManager[object]:
 def told_as_the_job_stands_when_it_is_recorded() -> AbstractContextManager[object]:
     """What failed while a message was on its way is recorded as told by it."""
 
-    def record(self: Any, letter: Any, pace: Pace) -> None:
+    def record(self: Any, letter: Any, pace: Pace, kept: Sequence[Operation]) -> None:
         late = [_as_it_stands_now(self, operation) for operation in letter.delivered(self._deliverer.clock())]
-        self._write_all(self._held(pace), late)
+        self._write_all(self._held(pace), [*kept, *late])
 
     return patch.object(_WebhookDigest, "_record", record)
 

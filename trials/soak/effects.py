@@ -86,7 +86,8 @@ def kind_of(operations: Sequence[Operation]) -> str:
     if isinstance(first, Replace) and table == "digest" and first.key.count("|") > 1:
         return "dismiss"
     if isinstance(first, Insert | Replace) and table == "digest":
-        return "told" if len(operations) > 1 else "hold" if _pace_of(first).leased_until is None else "turn"
+        told = any(not other.key.startswith("sent|") for other in operations[1:])
+        return "told" if told else "hold" if _pace_of(first).leased_until is None else "turn"
     if isinstance(first, Replace) and table == "due":
         return "record" if held_by(first) is None else "claim"
     if table == "dead" and any(isinstance(other, Put) for other in operations):
@@ -116,7 +117,7 @@ _NAMES = (
     ("mute", {"mute"}, Put | Delete),
     ("diagnostics", {"diagnostics"}, Put | Delete),
     ("pool", {"pool"}, Insert | Replace),
-    ("purge", {"done", "dead", "event", "pool"}, Delete),
+    ("purge", {"done", "dead", "event", "pool", "sent"}, Delete),
 )
 """Writes that are known by their first row and by what happens to it."""
 

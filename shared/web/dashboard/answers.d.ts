@@ -235,6 +235,22 @@ type LiveNodesView = {
 
 type Matching = "filtered" | "muted" | "notOwed" | "owed" | "refused" | "switchedOff" | "toldAsState";
 
+type MessageView = {
+  id: string;
+  account: string;
+  sentAt: string;
+  state: Sending;
+  jobs: number;
+  text: string;
+  body: any;
+  attempts: Array<AttemptView>;
+};
+
+type MessagesView = {
+  value: Array<MessageView>;
+  nextLink: string | null;
+};
+
 type Mute = {
   jobs?: Array<string>;
   pools?: Array<string>;
@@ -441,6 +457,8 @@ type RedeliveryView = {
   result: RedeliveryResult;
   reason: string;
 };
+
+type Sending = "delivered" | "failed" | "refused";
 
 type ShownState = "closed" | "dead" | "delivered" | "pending";
 

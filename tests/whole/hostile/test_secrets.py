@@ -274,6 +274,7 @@ ASKED = (
     Ask(function="disable_webhook", route={"name": "second"}),
     Ask(function="enable_webhook", route={"name": "second"}),
     Ask(function="list_webhooks"),
+    *(Ask(function="list_messages", route={"name": name}) for name in ("default", *HOOK_NAMES)),
     Ask(
         function="put_mute",
         route={"name": "x"},
