@@ -36,10 +36,11 @@ _SHORTEST: Final = 7
 
 def redact_guessed(text: str) -> str:
     """The text with `[redacted]` for what must be a secret by what stands around it."""
-    if not _patterns()["speaks"].search(text) and not DRAWN.search(text):
+    speaks = _patterns()["speaks"].search(text) is not None
+    if not speaks and not DRAWN.search(text):
         return text
-    text = _redact_columns(text) if "\n" in text else text
-    text = _redact_said(text)
+    if speaks:
+        text = _redact_said(_redact_columns(text) if "\n" in text else text)
     lines = text.split("\n")
     text = "\n".join(_redact_words(line) for line in lines)
     return _redact_continued(text) if len(lines) > 1 else text

@@ -12,7 +12,7 @@ REDACTED: Final = "[redacted]"
 """What stands in the place of a secret."""
 
 # What a name ends in, written small and without its separators: `AZURE_STORAGE_KEY`, `accountKey`, `--account-key`.
-_STRONG: Final = (
+STRONG: Final = (
     *("password", "passwd", "passphrase", "passcode", "pwd", "secret", "secrets", "token", "credential", "credentials"),
     *(
         "apikey",
@@ -29,8 +29,11 @@ _STRONG: Final = (
     *("connectionstring", "sharedaccesssignature", "authorization", "sastoken", "batchkey", "keydata"),
 )
 # These say it only when the value looks drawn by chance: a key may be any key, a code any code.
-_WEAK: Final = ("key", "token", "auth", "code", "signature", "cookie", "session", "sessionid")
-_SHORT: Final = ("_pass", "-pass", ".pass", "_pat", "-pat")
+WEAK: Final = ("key", "token", "auth", "code", "signature", "cookie", "session", "sessionid")
+SHORT: Final = ("_pass", "-pass", ".pass", "_pat", "-pat")
+MARKS: Final = ("key", "sig", "secret", "token", "pass", "pwd", "credential", "connection", "auth", "code", "cookie",
+    "session", "_pat", "-pat")  # fmt: skip
+"""In every name that says so stands one of these."""
 _FORMS: Final = ("pair", "element", "block", "option", "shouted", "named")
 _NUMBER: Final = re.compile(r"(?<![-.0-9])_?[0-9]++\Z")  # not that of a version: libsecret-1-0
 _NOT_LETTERS: Final = re.compile(r"[^a-z0-9]+")
@@ -84,6 +87,9 @@ def _patterns() -> dict[str, re.Pattern[str]]:
 
 def redact_named(text: str) -> str:
     """The text with `[redacted]` for the value of every name that says that it is a secret."""
+    folded = text.casefold()
+    if not any(mark in folded for mark in MARKS):
+        return text
     text = _patterns()["turned pair"].sub(_redact_turned, text)
     for form in _FORMS:
         text = _redact_form(form, text)
@@ -95,7 +101,7 @@ def names_secret(name: str) -> bool:
     small = _small(name)
     if small in {"token", "tokens"}:
         return False  # of a grammar as a rule
-    if small.endswith(_STRONG) or name.lower().endswith(_SHORT):
+    if small.endswith(STRONG) or name.lower().endswith(SHORT):
         return True
     return small.endswith("sig") and (small.endswith("3fsig") or not small[-4:-3].isalpha())  # 3f: an escaped ?
 
@@ -113,7 +119,7 @@ def _small(name: str) -> str:
 
 def _redact_turned(found: re.Match[str]) -> str:
     before, value, behind, name = found.groups()
-    is_secret = names_secret(name) or (_small(name).endswith(_WEAK) and _looks_secret(name, value))
+    is_secret = names_secret(name) or (_small(name).endswith(WEAK) and _looks_secret(name, value))
     return f"{before}{REDACTED if is_secret else value}{behind}"
 
 
@@ -124,7 +130,7 @@ def _redact_form(form: str, text: str) -> str:
     while found := pattern.search(text, at):
         at = found.end()
         is_secret = names_secret(found[1])
-        if not is_secret and (only_strong or not _small(found[1]).endswith(_WEAK)):
+        if not is_secret and (only_strong or not _small(found[1]).endswith(WEAK)):
             continue
         # Of a value that may be none only the beginning is looked at, or each name in a long word would cost all of it.
         start, end = _value_at(text, at, len(text) if is_secret else at + _LOOKED_AT, form)

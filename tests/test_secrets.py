@@ -2,14 +2,16 @@
 """Which spellings of a secret are recognised, and which lines are left alone: the two corpora."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 
 import pytest
 
 from shared.redaction import CUT_MARK, clean, clean_tail
-from shared.secret_names import REDACTED
-from shared.secrets import redact
+from shared.secret_names import MARKS as NAMES
+from shared.secret_names import REDACTED, SHORT, STRONG, WEAK
+from shared.secrets import MARKS, SHAPES, redact
 
 _KEY = "Zk9wQ3hXb1Zt+nR5TGpHc0Ra" * 3 + "BvZ4cUV1SW/PcF" + "=="
 _HEX = "5f2b8c1d9e7a4036b1c2d3e4f5a6978f"
@@ -222,6 +224,20 @@ def test_two_hundred_harmless_lines() -> None:
     """Hashes, ids, paths, base64 of nothing and plain words stay as they are, none of them spoilt."""
     assert len(set(HARMLESS)) == len(HARMLESS) >= 200
     assert [line for line in HARMLESS if clean(line) != line] == []
+
+
+def test_what_looks_like_a_secret_has_its_mark() -> None:
+    """Where a pattern finds something, one of the texts stands without which it is not even tried."""
+    texts = [text.replace("s", letter) for _, text, _ in CORPUS for letter in ("s", "\u017f")]
+    for marks, pattern, _ in SHAPES:
+        found = [text.casefold() for text in texts if re.search(pattern, text, re.IGNORECASE)]
+        assert not marks or all(any(mark in text for mark in marks) for text in found), pattern
+        assert all(mark == mark.casefold() and any(known in mark for known in MARKS) for mark in marks), marks
+
+
+def test_every_name_of_a_secret_has_its_mark() -> None:
+    """A text without any of the marks of names holds none of the names that say that a secret follows."""
+    assert [name for name in (*STRONG, *WEAK, *SHORT) if not any(mark in name for mark in NAMES)] == []
 
 
 FLOODS = ["a", "a.", "sig=", "key ", "://", "://a:", "eyJ", "eyJ.", "-----BEGIN PRIVATE KEY-----", "password=", '\\"', "-u ",

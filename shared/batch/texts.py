@@ -23,13 +23,21 @@ def clean_status(status: NodeStatus) -> NodeStatus:
 
     Messages, details, the container's error, paths and URLs keep 4 KiB, single words 256 bytes, details 16 pairs.
     """
-    node_url = _text(status.node_url)
+    node_url = _clean_node_url(status)
     return structs.replace(
         status,
         node_url=node_url,
         preparation=_clean_info(status.preparation, node_url),
         release=_clean_info(status.release, node_url),
     )
+
+
+def _clean_node_url(status: NodeStatus) -> str | None:
+    """As a rule all nodes of an account share what stands before their ids, which are keys: it is cleaned once."""
+    ids = f"/pools/{status.pool_id}/nodes/{status.node_id}"
+    if status.node_url is None or not status.node_url.endswith(ids) or len(status.node_url) > TEXT_LIMIT:
+        return _text(status.node_url)
+    return f"{_phrase(status.node_url.removesuffix(ids))}{ids}"
 
 
 def _clean_info(info: ExecutionInfo | None, node_url: str | None) -> ExecutionInfo | None:
