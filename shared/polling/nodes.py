@@ -94,11 +94,6 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
         facts = replace(facts, head=head)
         portions = portions_of(items, Cover(head.chunks, chunks))
         items.clear()
-        # Of another incarnation not even a portion that tells nothing is written.
-        if len(portions) > 1:
-            if self._was_created_again(head, facts.deadline):
-                return False
-            facts = replace(facts, confirmed=True)
         for number, portion in enumerate(portions, start=1):
             whole = listing.fingerprints if number == len(portions) else None
             left = self._take_portion(portion, chunks, whole, facts, writer)
@@ -134,14 +129,15 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
         ]
         if not updates and whole is None:
             return facts
-        if not facts.confirmed and any(update.change for update in updates):
+        # With something odd in it every page is read again, so that it is seen whether that stays.
+        fingerprints = () if facts.odd and whole is not None else whole
+        # Not even what tells nothing is written of another incarnation.
+        if not facts.confirmed and (updates or fingerprints != known.page_fingerprints):
             if self._was_created_again(head, facts.deadline):
                 return None
             facts = replace(facts, confirmed=True)
         updates = self.tails.add(updates, facts.tails)
         layout = Layout(known=known, head=head, chunks=chunks, stored=frozenset(known.chunks))
-        # With something odd in it every page is read again, so that it is seen whether that stays.
-        fingerprints = () if facts.odd and whole is not None else whole
         steps, (*slices, last) = self._plan(layout, updates, fingerprints, facts.events, writer, now)
         if whole is not None:
             last = replace(last, head=settle(last.head, now))
@@ -192,7 +188,8 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
     def _was_created_again(self, head: JobHead, deadline: datetime) -> bool:
         """Whether another job has taken the id since the cycle listed the jobs.
 
-        A listing of statuses does not name the incarnation, so once before anything is told the job is asked for again.
+        A listing of statuses does not name the incarnation, so once before any of it is written the job is asked for
+        again.
         """
         try:
             job = self.batch.get_job(head.job_id, select=JOB_SELECT, deadline=deadline)

@@ -6,6 +6,7 @@ Owns the answers of a transport in memory; the client before it is the real one.
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import msgspec
 from requests.structures import CaseInsensitiveDict
@@ -39,9 +40,9 @@ class ThrottledAccount(HttpTransport):
         self.read: Counter[datetime] = Counter()
         self._minute = START
         created = START - timedelta(hours=1)
-        self._jobs = msgspec.json.encode(
-            {"value": [{"id": f"job-{number}", "state": "active", "creationTime": created} for number in range(jobs)]}
-        )
+        listed = [{"id": f"job-{number}", "state": "active", "creationTime": created} for number in range(jobs)]
+        self._jobs = msgspec.json.encode({"value": listed})
+        self._by_id = {job["id"]: msgspec.json.encode(job) for job in listed}
         node = {"poolId": "pool", "nodeId": "node-1", "jobPreparationTaskExecutionInfo": {"state": "running"}}
         self._statuses = msgspec.json.encode({"value": [node]})
         self.sender = FakeSender()
@@ -61,7 +62,7 @@ class ThrottledAccount(HttpTransport):
         """What the account answers."""
         self.clock.now += _A_REQUEST / _EIGHT_AT_ONCE
         if "jobpreparationandreleasetaskstatus" not in url:
-            return _answer(200, self._jobs)
+            return _answer(200, self._by_id.get(urlsplit(url).path.removeprefix("/jobs/"), self._jobs))
         self.listings += 1
         if self.listings % self.every == 0:
             return _answer(429, b'{"code":"TooManyRequests"}', {"Retry-After": "1"})

@@ -31,6 +31,10 @@ def _rows(app: Deployment) -> list[Row]:
             (a_node("n1", preparation=a_run()), a_node("n2", preparation=a_run(failed=True))),
             id="another node fails",
         ),
+        pytest.param(
+            (a_node("n1", preparation=a_run(failed=True)),), (a_node("n2", preparation=a_run()),), id="nothing to tell"
+        ),
+        pytest.param((a_node("n1", preparation=a_run(failed=True)),), (), id="no nodes yet"),
     ],
 )
 def test_the_whole_listing_is_dropped(before: tuple[NodeStatus, ...], after: tuple[NodeStatus, ...]) -> None:

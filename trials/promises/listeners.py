@@ -72,6 +72,7 @@ class Listener:
     unread: set[str] = field(default_factory=set)
     _in_flight: Owner | None = None
     _missed_one: bool = False
+    _untaken: int = 0
     _may_be_probed: bool = False
     _tried: set[str] = field(default_factory=set)
     _heard_about: dict[tuple[str, ...], datetime] = field(default_factory=dict)
@@ -93,7 +94,7 @@ class Listener:
         if self._in_flight is not None and self._in_flight.alive:
             self._blame("is told twice at the same time")
         self._in_flight = owner
-        self._may_be_probed, self._missed_one = self._missed_one, True
+        self._may_be_probed, self._missed_one = self._missed_one or self._untaken > 0, True
         if hearing.incident and not hearing.ends:
             self._tried.add(hearing.incident)
         known = self.incidents[hearing.incident].jobs if hearing.incident in self.incidents else ()
@@ -107,6 +108,16 @@ class Listener:
         """The attempt has ended."""
         self._in_flight = None
 
+    def event_sending(self) -> None:
+        """An event that comes by itself is sent: who takes none of them is probed, too."""
+        self._untaken += 1
+
+    def event_received(self, hearing: Hearing, *, accepted: bool) -> None:
+        """It has reached the receiver, who read it."""
+        self._untaken = max(0, self._untaken - accepted)
+        if hearing.incident:
+            self.page(hearing)
+
     def received(self, hearing: Hearing, owner: Owner, *, accepted: bool) -> None:
         """A message has reached the receiver, who read it, whether or not the app learns of that."""
         for part in hearing.parts:
@@ -117,7 +128,7 @@ class Listener:
         )
         if accepted:
             self._check_pace(message)
-            self._missed_one = False
+            self._missed_one, self._untaken = False, 0
         for part in hearing.parts:
             fails = part.fails
             if fails is not None:

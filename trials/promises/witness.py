@@ -227,6 +227,8 @@ class Witness:
         if letter.hearing is not None and letter.hearing.about_jobs:
             self.listeners[letter.webhook].sending(letter.hearing, owner)
             return
+        if letter.hearing is not None:
+            self.listeners[letter.webhook].event_sending()
         places = self._places(letter)
         for place in places:
             if place in self._in_flight and not self._once_more[place] and not _is_vague(letter, places):
@@ -259,8 +261,8 @@ class Witness:
     def _heard(self, webhook: str, hearing: Hearing, owner: Owner, *, accepted: bool) -> None:
         if hearing.about_jobs:
             self.listeners[webhook].received(hearing, owner, accepted=accepted)
-        elif hearing.incident:
-            self.listeners[webhook].page(hearing)
+        else:
+            self.listeners[webhook].event_received(hearing, accepted=accepted)
 
     def _see_event_received(self, receipt: Receipt) -> None:
         letter = receipt.letter
