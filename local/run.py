@@ -25,7 +25,7 @@ from local.state_folder import OccupiedError, occupied
 from local.supervisor import Part, PartError, StopAskedForError, Supervisor, stopped_by_signals
 
 APP = Path(__file__).resolve().parents[1]
-STORY = ("jobs", "nodes", "fail_rate", "seed")
+STORY = ("jobs", "nodes", "fail_rate", "node_fail_rate", "seed")
 
 
 class WrongSettingsError(Exception):

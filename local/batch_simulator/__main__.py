@@ -15,7 +15,8 @@ from pathlib import Path
 
 from local.arguments import finite_number, port, whole_number
 from local.batch_simulator.jobs import Failure
-from local.batch_simulator.life import Life, Pace
+from local.batch_simulator.life.jobs import Life
+from local.batch_simulator.life.pace import Pace
 from local.batch_simulator.server import Simulator, now_utc
 from local.batch_simulator.world import World
 
@@ -46,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
             jobs=options.jobs,
             nodes=options.nodes,
             fail_rate=options.fail_rate,
+            node_fail_rate=options.node_fail_rate,
             speed=options.speed,
             linger=timedelta(seconds=options.linger),
         )
@@ -90,6 +92,12 @@ def add_story(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--jobs", type=whole_number(0, 1000), default=4, help="jobs at a time, 0 for none (default 4)")
     parser.add_argument("--nodes", type=whole_number(1, 10_000), default=20, help="nodes of each pool (default 20)")
     parser.add_argument("--fail-rate", type=finite_number(0, 1), default=0.15, help="0 to 1 (default 0.15)")
+    parser.add_argument(
+        "--node-fail-rate",
+        type=finite_number(0, 1),
+        default=0.0,
+        help="0 to 1, of start tasks; above 0 nodes also break, heal, come and go (default 0)",
+    )
     parser.add_argument("--seed", type=whole_number(0), default=1, help="the same seed, the same story (default 1)")
 
 

@@ -101,3 +101,19 @@ RELEASE_CAUSES = (
         details=(("Message", "Permission denied"),),
     ),
 )
+START_TASK_CAUSES = (
+    _exit(
+        127,
+        "start.sh: line 7: nvidia-smi: command not found\n",
+    ),
+    _exit(
+        1,
+        "E: Failed to fetch http://archive.ubuntu.com/ubuntu/pool/main/n/nfs-utils.deb  503 Service Unavailable\n",
+    ),
+    Cause(
+        category=USER,
+        code="BlobAccessDenied",
+        message="Access for one of the specified Azure Blob(s) is denied.",
+        details=(("BlobSource", "https://inputs.blob.core.windows.net/setup/start.sh"), ("FilePath", "start.sh")),
+    ),
+)

@@ -106,6 +106,11 @@ def failed(
     return info | _common(job_id, phase, retry_count, last_retry)
 
 
+def of_start_task(info: Info) -> Info:
+    """The same of a pool's start task, of which Batch names no directory."""
+    return {name: value for name, value in info.items() if name != "taskRootDirectory"}
+
+
 def is_failed(info: Info) -> bool:
     """Completed, and anything says that it went wrong; cases and missing results are taken as they come."""
     if str(info.get("state", "")).lower() != "completed":

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from unittest.mock import patch
 
-from local.batch_simulator.life import Life, Pace
+from local.batch_simulator.life.jobs import Life
+from local.batch_simulator.life.pace import Pace
 from shared.changes import slicing as plan
 from shared.state import chunks
 from trials.promises.checks import check_calm, check_end

@@ -14,7 +14,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from local.azurite import Azurite
-from local.batch_simulator.life import Life, Pace
+from local.batch_simulator.life.jobs import Life
+from local.batch_simulator.life.pace import Pace
 from local.batch_simulator.server import Simulator
 from local.batch_simulator.world import World
 from shared.adapters.lanes import ThreadLanes

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from local.batch_simulator.jobs import Job
-from local.batch_simulator.life import Life
+from local.batch_simulator.life.jobs import Life
 from local.batch_simulator.protocol import format_time
 from local.batch_simulator.statuses import Info, Phase, is_failed
 from local.batch_simulator.world import World

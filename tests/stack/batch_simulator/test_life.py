@@ -8,7 +8,8 @@ import pytest
 
 from local.batch_simulator.filters import parse_time
 from local.batch_simulator.jobs import Failure, Job
-from local.batch_simulator.life import Life, Pace
+from local.batch_simulator.life.jobs import Life
+from local.batch_simulator.life.pace import Pace
 from local.batch_simulator.rendering import job_json, status_json
 from local.batch_simulator.statuses import Info, is_failed
 from local.batch_simulator.world import World

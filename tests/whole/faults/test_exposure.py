@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from local.batch_simulator.causes import PREPARATION_CAUSES
-from local.batch_simulator.life import Life, Pace
+from local.batch_simulator.life.jobs import Life
+from local.batch_simulator.life.pace import Pace
 from local.batch_simulator.statuses import Phase, failed, running
 from local.batch_simulator.world import World
 from trials.soak.checker import Occurrence, true_occurrence

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from local.batch_simulator.life import Pace
+from local.batch_simulator.life.pace import Pace
 from trials.promises.witness import BrokenPromiseError
 from trials.simulation.people import WEBHOOKS, draw_people
 from trials.simulation.plant import Plant

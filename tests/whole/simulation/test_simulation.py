@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local.batch_simulator.life import Pace
+from local.batch_simulator.life.pace import Pace
 from trials.simulation.plant import START, Plant
 from trials.simulation.scripts import FAILURE, add_job, fail, fail_all
 from trials.simulation.weather import Chance, WriteFault
