@@ -178,6 +178,7 @@ var polled = given(pollSchedule, '0 * * * * *')
 
 // Azure stores settings as text, the app takes an empty one for a missing one.
 var settings = {
+  BATCH_ACCOUNT_IDS: join(accounts, ',')
   BATCH_ACCOUNT_NAME: batchAccountName
   BATCH_API_VERSION: batchApiVersion
   BATCH_TOKEN_SCOPE: given(batchTokenScope, '${environment().batch}/.default')

@@ -49,6 +49,7 @@ def compose_routes(parts: Parts) -> Routes:
             clock=clock,
             lanes=outside.lanes,
             origins=origins,
+            portals={account.label: account.portal_url for account in settings.accounts if account.portal_url},
             poll={name: partial(_poll, poller, parts.wakes) for name, poller in parts.pollers.items()},
             webhooks=tuple(webhook for webhook in settings.webhooks if webhook.enabled),
             configured=tuple(webhooks),

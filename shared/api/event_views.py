@@ -202,8 +202,18 @@ class PhaseExplanationView(Struct, frozen=True, kw_only=True, rename="camel"):
     event_id: str | None
 
 
+class NodeCommandView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A command of the Azure CLI that helps with a node, and what it does."""
+
+    does: str
+    command: str
+
+
 class ExplanationView(Struct, frozen=True, kw_only=True, rename="camel"):
-    """The answer of GET /api/jobs/{jobId}/nodes/{nodeId}: what Batch said, what was decided, who was told."""
+    """The answer of GET /api/jobs/{jobId}/nodes/{nodeId}: what Batch said, what was decided, who was told.
+
+    `commands` is empty when nothing is wrong with the node.
+    """
 
     account: str
     job_id: str
@@ -212,6 +222,7 @@ class ExplanationView(Struct, frozen=True, kw_only=True, rename="camel"):
     announce_from: datetime | None
     node: NodeView
     phases: tuple[PhaseExplanationView, ...]
+    commands: tuple[NodeCommandView, ...]
     events: tuple[ExplainedEventView, ...]
 
 

@@ -9,17 +9,24 @@ from itertools import islice
 
 from msgspec import Struct
 
-from shared.api.event_views import ExplainedEventView, ExplanationView, PhaseExplanationView, WebhookMatchView
+from shared.api.event_views import (
+    ExplainedEventView,
+    ExplanationView,
+    NodeCommandView,
+    PhaseExplanationView,
+    WebhookMatchView,
+)
 from shared.api.history import MAX_LOOKED_AT, delivery_history
 from shared.api.nodes import NodeLister, node_view
 from shared.api.reasons import explain_phase, explain_tracking, match, match_as_state
-from shared.batch.model import Phase
+from shared.batch.model import Outcome, Phase
 from shared.batch.outcomes import outcome_of
 from shared.digests.mutes import Mute, last_mute, read_mutes
 from shared.digests.rows import Owed, owed_of, read_incidents, read_known_job
 from shared.ledger.archive import Archive, StoredDelivery, StoredEvent
 from shared.ledger.owed import is_told_by_event
 from shared.ledger.recorded import order_of
+from shared.messages.commands import Pool, download_file, remove_nodes, stderr_path
 from shared.ports import Clock
 from shared.state.jobs import JobHead, NodeRecord
 from shared.webhook import Webhook
@@ -56,6 +63,7 @@ class Explainer(Struct, frozen=True, kw_only=True):
             announce_from=head.announce_from,
             node=node_view(record),
             phases=tuple(_phases(head, record)),
+            commands=tuple(_commands(partition, head, record)),
             events=tuple(self._event_view(head, stored) for stored in self._events(partition, head, record)),
         )
 
@@ -124,6 +132,25 @@ def _phases(head: JobHead, record: NodeRecord) -> Iterator[PhaseExplanationView]
                 explanation=explain_phase(head, record, phase, run),
                 event_id=run.event_id,
             )
+
+
+def _commands(account: str, head: JobHead, record: NodeRecord) -> Iterator[NodeCommandView]:
+    pool = Pool(account=account, pool_id=record.pool_id)
+    for phase in Phase:
+        run = record.record_of(phase)
+        if run is None or outcome_of(run.info) is not Outcome.FAILED:
+            continue
+        folder = run.info.task_root_directory
+        path = f"{folder}/stderr.txt" if folder else stderr_path(head.job_id, phase)
+        yield NodeCommandView(
+            does=f"Fetch what the {phase.value} task wrote to stderr.txt",
+            command=download_file(pool, record.node_id, path),
+        )
+    if record.open:
+        yield NodeCommandView(
+            does="Remove the node from its pool, once the cause is mended",
+            command=remove_nodes(pool, [record.node_id]),
+        )
 
 
 def _names(stored: StoredEvent, record: NodeRecord) -> bool:

@@ -46,11 +46,13 @@ class LastPollView(Struct, frozen=True, kw_only=True, rename="camel"):
 class AccountView(Struct, frozen=True, kw_only=True, rename="camel"):
     """A watched account; `last_good_poll` is the moment up to which it is read, `stale` when that is too old.
 
+    `portal_url` is its page in the Azure portal, null while its resource id is not known.
     `pools_error` is Batch's code when the nodes of its pools could not be counted the last time, null when they were.
     """
 
     account: str
     url: str
+    portal_url: str | None
     last_good_poll: datetime | None
     last_poll: LastPollView | None
     stale: bool
@@ -59,12 +61,16 @@ class AccountView(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class CauseView(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Why nodes fail, and how many have that cause now."""
+    """Why nodes fail, and how many have that cause now.
+
+    `command` is a command of the Azure CLI that shows more of it, or mends it; null when there is none.
+    """
 
     phase: Phase
     code: str
     message: str
     nodes: int
+    command: str | None
 
 
 class TotalsView(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -88,7 +94,8 @@ class StuckView(Struct, frozen=True, kw_only=True, rename="camel"):
     """Why no task of a job can run, and since when.
 
     `reason` is null when a version said so that knew of failed preparation only. `nodes` are the pool's by state and in
-    words (`standing`), as they were when it was told; `tasks` are those that wait.
+    words (`standing`), as they were when it was told; `tasks` are those that wait. `remedy` says what to do, `command`
+    is a command of the Azure CLI to begin with, null when there is none.
     """
 
     since: datetime
@@ -98,6 +105,8 @@ class StuckView(Struct, frozen=True, kw_only=True, rename="camel"):
     standing: str
     cause: StuckCauseView | None
     tasks: int
+    remedy: str
+    command: str | None
 
 
 class JobView(Struct, frozen=True, kw_only=True, rename="camel"):

@@ -87,13 +87,14 @@ class Summary(Struct, frozen=True, kw_only=True):
     """Summarises all accounts; `poll` runs or joins one account's cycle, asked for at a moment.
 
     It says whether the account's deliveries are to be nudged. `webhooks` are those that the settings switch on,
-    `configured` the names of all.
+    `configured` the names of all. `portals` has the page of each account in the Azure portal, where it is known.
     """
 
     table: Table
     clock: Clock
     lanes: Lanes
     origins: Sequence[Origin]
+    portals: Mapping[str, str]
     poll: Mapping[str, Callable[[datetime], bool]]
     new_id: Callable[[], str]
     webhooks: Sequence[Webhook]
@@ -179,6 +180,7 @@ class Summary(Struct, frozen=True, kw_only=True):
         return AccountState(
             account=account,
             url=origin.url or "",
+            portal_url=self.portals.get(account),
             cycle=cycle,
             trouble=trouble,
             heads=heads,

@@ -31,6 +31,7 @@ from shared.api.reasons import called_wrong, not_all_taken, release_failures, ta
 from shared.api.untold import since_of
 from shared.api.webhook_views import UntoldView
 from shared.batch.model import Phase
+from shared.messages.remedies import cause_command
 from shared.messages.sentences import counted, minute
 from shared.moments import as_utc
 from shared.polling.cycle_rules import is_stale
@@ -51,6 +52,7 @@ class AccountState(Struct, frozen=True, kw_only=True):
 
     account: str
     url: str
+    portal_url: str | None = None
     cycle: Cycle | None
     trouble: Trouble | None = None
     heads: tuple[JobHead, ...] = ()
@@ -186,6 +188,7 @@ def _account(state: AccountState, stale_after: timedelta, now: datetime) -> Acco
     return AccountView(
         account=state.account,
         url=state.url,
+        portal_url=state.portal_url,
         last_good_poll=cycle.read_up_to if cycle else None,
         last_poll=last,
         stale=is_stale(cycle, stale_after, now),
@@ -204,11 +207,11 @@ def _job(account: str, head: JobHead) -> JobView:
         nodes=head.nodes,
         preparation=head.preparation,
         release=head.release,
-        stuck=stuck_view(head.stuck),
+        stuck=stuck_view(account, head),
         since=trouble_since(head),
         causes=tuple(
-            CauseView(phase=cause.phase, code=cause.code, message=cause.message, nodes=cause.nodes)
-            for cause in head.causes
+            CauseView(phase=cause.phase, code=cause.code, message=cause.message, nodes=cause.nodes, command=command)
+            for cause, command in ((cause, cause_command(account, head.job_id, cause)) for cause in head.causes)
         ),
         changed_at=head.changed_at,
         error=trouble_view(head.trouble),

@@ -37,6 +37,27 @@ def remove_nodes(pool: Pool, node_ids: Iterable[str]) -> str:
     return _batch("node delete", pool, "--node-list", *node_ids)
 
 
+def show_nodes(pool: Pool) -> str:
+    """Shows of each node of a pool its state and errors."""
+    return _batch("node list", pool, "--query", "[].{id:id, state:state, errors:errors}")
+
+
+def rerun_start_tasks(pool: Pool) -> str:
+    """Reboots every node of a pool whose start task failed, which runs it again; for a POSIX shell."""
+    chosen = """--filter "state eq 'starttaskfailed'" --query "[].id" --output tsv"""  # quoted as people would
+    return f"{_batch('node list', pool)} {chosen} | xargs -n1 {_batch('node reboot', pool, '--node-id')}"
+
+
+def show_pool(pool: Pool, query: str) -> str:
+    """Shows of a pool what a JMESPath query asks for."""
+    return _batch("pool show", pool, "--query", query)
+
+
+def show_statuses(account: str, job_id: str) -> str:
+    """Shows how the preparation and release tasks of a job stand, node by node."""
+    return f"az batch job prep-release-status list {_account(account)} --job-id {quote(job_id)}"
+
+
 def assign_role(role: str, assignee: str, scope: str) -> str:
     """Lets an identity act in a role; `assignee` and `scope` are words of a shell already, such as `resource_id`."""
     return f'az role assignment create --role "{role}" --assignee {assignee} --scope {scope}'
@@ -53,11 +74,13 @@ def principal_of(display_name: str) -> str:
 
 
 def _batch(command: str, pool: Pool, *arguments: str) -> str:
+    rest = "".join(f" {quote(argument)}" for argument in arguments)
+    return f"az batch {command} {_account(pool.account)} --pool-id {quote(pool.pool_id)}{rest}"
+
+
+def _account(host: str) -> str:
     # The CLI refuses an endpoint without the account's name.
-    name = pool.account.partition(".")[0]
-    account = f"--account-name {quote(name)} --account-endpoint {quote(pool.account)}"
-    rest = " ".join(map(quote, arguments))
-    return f"az batch {command} {account} --pool-id {quote(pool.pool_id)} {rest}"
+    return f"--account-name {quote(host.partition('.')[0])} --account-endpoint {quote(host)}"
 
 
 def _output(command: str) -> str:

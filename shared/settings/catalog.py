@@ -140,7 +140,7 @@ SETTINGS = (
 PLATFORM_SETTINGS = (
     *("AzureWebJobsStorage", "AzureWebJobsStorage__tableServiceUri", "AzureWebJobsStorage__accountName"),
     *("STATE_STORAGE__tableServiceUri", "STATE_STORAGE__accountName"),
-    "AzureWebJobsStorage__queueServiceUri",
+    *("AzureWebJobsStorage__queueServiceUri", "BATCH_ACCOUNT_IDS"),
     *("WEBSITE_HOSTNAME", "WEBSITE_SITE_NAME", "AZURE_CLIENT_ID", "REQUIRE_SIGN_IN", "WEBSITE_AUTH_ENABLED"),
 )
 """What is read besides SETTINGS: set by the platform or by the infrastructure."""

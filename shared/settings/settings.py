@@ -14,7 +14,8 @@ from shared.errors import SettingsError
 from shared.patterns import JobPatterns, PatternError, matches_any
 from shared.reprs import repr_without
 from shared.settings import reader as parsers
-from shared.settings.address import HttpAddress, is_ip, is_loopback, parse_address
+from shared.settings.accounts import BatchAccount, load_accounts
+from shared.settings.address import is_ip, is_loopback, parse_address
 from shared.settings.catalog import DEFAULTS
 from shared.settings.reader import InvalidValueError, SettingReader
 from shared.settings.schedule import Schedule, ScheduleError
@@ -26,7 +27,6 @@ _T = TypeVar("_T")
 _LONGEST_STALE_AFTER = timedelta(days=7)
 _EVERY_MINUTE = "0 * * * * *"
 _SCHEDULE_MEND = f'write six fields with spaces between them, for example "{_EVERY_MINUTE}" for every minute'
-_ACCOUNT_URLS_MEND = "write the accounts' addresses, for example https://myaccount.westeurope.batch.azure.com"
 
 _api_version = parsers.matching(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(\.[0-9]{1,4}\.[0-9]{1,4})?", "write it like 2024-07-01.20.0 or 2025-06-01"
@@ -40,15 +40,6 @@ _table_name = parsers.matching(
 )
 _account_name = parsers.matching(r"[A-Za-z0-9_-]{1,64}", "write the account's name as the portal shows it")
 _site_name = parsers.matching(r"[A-Za-z0-9._~-]{1,128}", "leave it as the platform sets it")
-
-
-class BatchAccount(Struct, frozen=True, kw_only=True):
-    """A Batch account that is watched."""
-
-    label: str
-    """The URL's host, with the port if it is not the default: the account's name in all the product says."""
-    url: str
-    """Without a slash at the end."""
 
 
 class SharedKey(Struct, frozen=True, kw_only=True):
@@ -116,15 +107,13 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
         SettingsError: all problems of all settings; show them, and do nothing until they are mended.
     """
     reader = SettingReader(environment=environment)
-    accounts = reader.optional("BATCH_ACCOUNT_URLS", _accounts) or ()
-    if not reader.given("BATCH_ACCOUNT_URLS"):
-        reader.refuse("BATCH_ACCOUNT_URLS", "is missing", _ACCOUNT_URLS_MEND)
+    accounts = load_accounts(reader)
     schedule = _poll_schedule(reader)
     interval = schedule.longest_wait()
     budget = _with_default(reader, "POLL_BUDGET_SECONDS", parsers.seconds(1, 300))
     allow_http = _with_default(reader, "WEBHOOK_ALLOW_HTTP", parsers.switch)
     settings = Settings(
-        accounts=tuple(BatchAccount(label=account.host, url=account.origin) for account in accounts),
+        accounts=accounts,
         shared_key=_shared_key(reader, accounts),
         batch_api_version=_with_default(reader, "BATCH_API_VERSION", _api_version),
         batch_token_scope=_with_default(reader, "BATCH_TOKEN_SCOPE", _token_scope),
@@ -162,17 +151,7 @@ def _with_default(reader: SettingReader, name: str, parse: Callable[[str], _T]) 
     return reader.with_default(name, parse, DEFAULTS[name])
 
 
-def _accounts(text: str) -> tuple[HttpAddress, ...]:
-    urls = [part.strip() for part in text.split(",") if part.strip()]
-    if not urls:
-        raise InvalidValueError("has no address", _ACCOUNT_URLS_MEND)
-    accounts = tuple(parse_address(url, allow_path=False) for url in urls)
-    if len({account.host for account in accounts}) < len(accounts):
-        raise InvalidValueError("has an account twice", "leave each account there once")
-    return accounts
-
-
-def _shared_key(reader: SettingReader, accounts: Sequence[HttpAddress]) -> SharedKey | None:
+def _shared_key(reader: SettingReader, accounts: Sequence[BatchAccount]) -> SharedKey | None:
     key = reader.optional("BATCH_ACCOUNT_KEY", parsers.base64_bytes)
     name = reader.optional("BATCH_ACCOUNT_NAME", _account_name)
     if not reader.given("BATCH_ACCOUNT_KEY") or not accounts:
@@ -183,9 +162,9 @@ def _shared_key(reader: SettingReader, accounts: Sequence[HttpAddress]) -> Share
             f"can't open the {len(accounts)} accounts of BATCH_ACCOUNT_URLS",
             "leave one account there, or take the key away and give the app's identity a role on each account",
         )
-    elif is_ip(accounts[0].name) and not reader.given("BATCH_ACCOUNT_NAME"):
+    elif is_ip(accounts[0].host_name) and not reader.given("BATCH_ACCOUNT_NAME"):
         reader.refuse("BATCH_ACCOUNT_NAME", "is missing, and the address holds no name", "set the account's name")
-    return None if key is None else SharedKey(account_name=name or accounts[0].name.partition(".")[0], key=key)
+    return None if key is None else SharedKey(account_name=name or accounts[0].host_name.partition(".")[0], key=key)
 
 
 def _poll_schedule(reader: SettingReader) -> Schedule:
@@ -236,10 +215,10 @@ def _tracked(text: str) -> JobPatterns:
     raise InvalidValueError(wrong, mend)
 
 
-def _webhooks(reader: SettingReader, accounts: Sequence[HttpAddress], *, allow_http: bool) -> tuple[Webhook, ...]:
+def _webhooks(reader: SettingReader, accounts: Sequence[BatchAccount], *, allow_http: bool) -> tuple[Webhook, ...]:
     webhooks = load_webhooks(reader, allow_http=allow_http)
     for webhook in webhooks:
-        if accounts and not any(matches_any(webhook.accounts, account.host) for account in accounts):
+        if accounts and not any(matches_any(webhook.accounts, account.label) for account in accounts):
             reader.refuse(
                 "WEBHOOKS",
                 f"has a webhook that wants none of the accounts ({webhook.name})",

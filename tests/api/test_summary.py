@@ -203,11 +203,13 @@ def test_body() -> None:
     }
     (account,) = body["accounts"]
     assert (account["account"], account["url"], account["stale"]) == (ACCOUNT, f"https://{ACCOUNT}", False)
+    assert account["portalUrl"] is None
     assert account["lastPoll"]["jobs"] == 1
     (job,) = body["value"]
     assert (job["jobId"], job["tracking"], job["state"], job["error"]) == ("job-1", "watching", "active", None)
     assert job["since"] == "2026-11-01T11:55:00Z"
-    assert job["causes"] == [{"phase": "preparation", "code": "Oops", "message": "It went wrong: Oops", "nodes": 1}]
+    cause = {"phase": "preparation", "code": "Oops", "message": "It went wrong: Oops", "nodes": 1, "command": None}
+    assert job["causes"] == [cause]
     assert body["deliveries"] == {"due": 0, "dead": 0, "oldestDueSince": None}
     assert body["webhooks"] == {"failing": [], "disabled": []}
 
@@ -225,7 +227,10 @@ def test_a_standstill_is_shown_with_its_reason() -> None:
         deployment.clock.advance(minutes=3)
         deployment.poll()
     body = deployment.ask(Routes.summary).body
-    assert body["value"][0]["stuck"] == {
+    stuck = body["value"][0]["stuck"]
+    assert "reboot these nodes" in stuck.pop("remedy")
+    assert "| xargs -n1 az batch node reboot" in stuck.pop("command")
+    assert stuck == {
         "since": "2026-11-01T12:00:00Z",
         "reason": "startTaskFailed",
         "poolId": "pool",

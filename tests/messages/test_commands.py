@@ -15,7 +15,18 @@ from msgspec.structs import replace
 
 from shared.batch.model import Phase
 from shared.digests.job_notices import jobs_notice
-from shared.messages.commands import Pool, assign_role, download_file, principal_of, remove_nodes, resource_id
+from shared.messages.commands import (
+    Pool,
+    assign_role,
+    download_file,
+    principal_of,
+    remove_nodes,
+    rerun_start_tasks,
+    resource_id,
+    show_nodes,
+    show_pool,
+    show_statuses,
+)
 from shared.state.jobs import Cause
 from tests.support.told_jobs import head, news
 
@@ -62,9 +73,12 @@ def parse(line: str) -> dict[str, Any]:
 
 
 def commands_in(line: str) -> Iterator[str]:
-    """The command, and those whose output is one of its words."""
+    """The command, those whose output is one of its words, and the one that xargs gives each line of its output."""
+    line, _, each = line.partition(" | xargs -n1 ")
     yield from _INNER.findall(line)
     yield _INNER.sub("of-another-command", line)
+    if each:
+        yield f"{each} of-the-command-before"
 
 
 @pytest.mark.parametrize(
@@ -73,6 +87,10 @@ def commands_in(line: str) -> Iterator[str]:
         pytest.param(download_file(POOL, NODE, STDERR), id="download"),
         pytest.param(remove_nodes(POOL, [NODE]), id="remove one"),
         pytest.param(remove_nodes(POOL, [NODE, "tvmps_1_p"]), id="remove two"),
+        pytest.param(show_nodes(POOL), id="show nodes"),
+        pytest.param(rerun_start_tasks(POOL), id="run start tasks again"),
+        pytest.param(show_pool(POOL, "resizeErrors"), id="show a pool"),
+        pytest.param(show_statuses(ACCOUNT, "nightly"), id="show statuses"),
         pytest.param(
             assign_role("Azure Batch Account Reader", principal_of("prepwatch"), resource_id("Microsoft.Batch/x", "a")),
             id="role",

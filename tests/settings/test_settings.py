@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from shared.patterns import JobPatterns
+from shared.settings.accounts import BatchAccount
 from shared.settings.catalog import DEFAULTS, SETTINGS
-from shared.settings.settings import BatchAccount, load_settings
+from shared.settings.settings import load_settings
 from shared.settings.storage import StateStorage
 from tests.support.app_settings import CANARY, KEY, LEAST
 

@@ -7,17 +7,18 @@ from collections import Counter
 from collections.abc import Sequence
 
 from shared.api.job_views import StuckCauseView, StuckView
+from shared.messages.remedies import standstill_remedy
 from shared.messages.sentences import counted
 from shared.state.jobs import JobHead
-from shared.state.pools import Standstill
 from shared.state.standing import nodes_in_words, why_in_words
 
 
-def stuck_view(standstill: Standstill | None) -> StuckView | None:
-    """A standstill as the summary shows it; None while nothing says that the job's tasks can't run."""
+def stuck_view(account: str, head: JobHead) -> StuckView | None:
+    """A job's standstill as the summary shows it; None while nothing says that the job's tasks can't run."""
+    standstill = head.stuck
     if standstill is None or not standstill.confirmed:
         return None
-    cause = standstill.cause
+    cause, remedy = standstill.cause, standstill_remedy(account, head, standstill)
     return StuckView(
         since=standstill.since,
         reason=standstill.reason,
@@ -26,6 +27,8 @@ def stuck_view(standstill: Standstill | None) -> StuckView | None:
         standing=nodes_in_words(standstill.by_state),
         cause=None if cause is None else StuckCauseView(code=cause.code, message=cause.message),
         tasks=standstill.tasks,
+        remedy=remedy.words,
+        command=remedy.command,
     )
 
 

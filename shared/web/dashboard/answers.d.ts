@@ -3,6 +3,7 @@
 type AccountView = {
   account: string;
   url: string;
+  portalUrl: string | null;
   lastGoodPoll: string | null;
   lastPoll: LastPollView | null;
   stale: boolean;
@@ -23,6 +24,7 @@ type CauseView = {
   code: string;
   message: string;
   nodes: number;
+  command: string | null;
 };
 
 type Check = {
@@ -156,6 +158,7 @@ type ExplanationView = {
   announceFrom: string | null;
   node: NodeView;
   phases: Array<PhaseExplanationView>;
+  commands: Array<NodeCommandView>;
   events: Array<ExplainedEventView>;
 };
 
@@ -284,6 +287,11 @@ type NameValuePair = {
 type NodeAgentInfo = {
   version?: string | null;
   lastUpdateTime?: string | null;
+};
+
+type NodeCommandView = {
+  does: string;
+  command: string;
 };
 
 type NodeError = {
@@ -491,6 +499,8 @@ type StuckView = {
   standing: string;
   cause: StuckCauseView | null;
   tasks: number;
+  remedy: string;
+  command: string | null;
 };
 
 type SummaryView = {

@@ -4,7 +4,7 @@ import { h, icon, part } from "./elements.js";
 import { count, moment } from "./words.js";
 import { go, readAddress } from "./address.js";
 import { get, messageOf, nodesPath, post, query, rounds } from "./api.js";
-import { act, closeDialog, copyButton, dialog, link } from "./parts.js";
+import { act, closeDialog, command, copyButton, dialog, link } from "./parts.js";
 import { causeCard } from "./job.js";
 import { deliveryTags, kindOf } from "./side.js";
 import { fact, phaseBlock } from "./phases.js";
@@ -81,6 +81,13 @@ async function nodeDialog(at) {
     ),
     phaseBlock("Preparation", node.preparation, of("preparation"), named.preparation),
     phaseBlock("Release", node.release, of("release"), named.release),
+    told.commands.length > 0 &&
+      h(
+        "div",
+        { class: "block" },
+        h("h3", {}, "What to do"),
+        told.commands.map((one) => [h("p", { class: "small" }, `${one.does}:`), command(one.command, one.does)]),
+      ),
     h(
       "div",
       { class: "block" },

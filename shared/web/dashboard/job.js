@@ -3,9 +3,9 @@
 import { h, mount, part, shown } from "./elements.js";
 import { advice, capital, count, moment } from "./words.js";
 import { readAddress } from "./address.js";
-import { copyButton, link } from "./parts.js";
+import { command, copyButton, link, portalLink } from "./parts.js";
 import { mapLegend, NodeMap } from "./nodemap.js";
-import { inWords, jobTags, TRACKING, troubleFor } from "./overview.js";
+import { inWords, jobTags, STUCK, TRACKING, troubleFor } from "./overview.js";
 import { muteButton } from "./notifications.js";
 import { chosen, nodesMark, nodesTable, openNode, readNodes } from "./nodes.js";
 
@@ -43,17 +43,19 @@ export function showJob(summary) {
   }
   readNodes(job);
   const scrolled = chosen.map?.element.scrollTop;
+  const account = summary.accounts.find((one) => one.account === job.account);
   mount(
     "job",
     [
       job,
+      account?.portalUrl,
       chosen.nodes.length,
       chosen.trouble,
       [chosen.outcome, chosen.order, chosen.text, chosen.more],
       chosen.loading && !chosen.nodes.length,
       nodesMark(),
     ],
-    () => jobView(job),
+    () => jobView(job, account?.portalUrl),
   );
   if (scrolled && chosen.map) chosen.map.element.scrollTop = scrolled; // a list that is put in anew begins at its top
 }
@@ -66,8 +68,11 @@ function crumb() {
   );
 }
 
-/** @param {JobView} job */
-function jobView(job) {
+/**
+ * @param {JobView} job
+ * @param {string | null | undefined} portalUrl
+ */
+function jobView(job, portalUrl) {
   const trouble = troubleFor(job);
   const causes = job.causes.length ? job.causes : causesOfNodes();
   return [
@@ -82,7 +87,9 @@ function jobView(job) {
     h(
       "p",
       { class: "soft" },
-      `${capital(job.state ?? "unknown")}, ${TRACKING[job.tracking] ?? job.tracking}, on ${job.account}${job.poolId ? `, pool ${job.poolId}` : ""}. `,
+      `${capital(job.state ?? "unknown")}, ${TRACKING[job.tracking] ?? job.tracking}, on `,
+      portalLink(portalUrl, job.account),
+      `${job.poolId ? `, pool ${job.poolId}` : ""}. `,
       trouble && [h("b", { class: "bad-ink" }, job.since ? "It has been " : "It is ", trouble), ". "],
       "Changed ",
       moment(job.changedAt),
@@ -95,9 +102,34 @@ function jobView(job) {
         `${job.error.code}: ${job.error.message}`,
         job.error.requestId && ` (request ${job.error.requestId})`,
       ),
+    job.stuck && stuckBlock(job.stuck),
     causes.length > 0 && h("div", { class: "block" }, h("h3", {}, "Why"), h("ul", {}, causes.map(causeCard))),
     nodesBlock(job),
   ];
+}
+
+/** Why a job does not move, how much waits for it, and what to do. @param {StuckView} stuck */
+function stuckBlock(stuck) {
+  const { cause } = stuck;
+  return h(
+    "div",
+    { class: "block" },
+    h("h3", {}, "Why it does not move"),
+    h(
+      "div",
+      { class: "cause" },
+      h(
+        "div",
+        { class: "first-line" },
+        h("b", {}, capital(STUCK[stuck.reason ?? "preparationFailed"])),
+        h("span", { class: "soft nowrap" }, `${count(stuck.tasks, "task")} waiting`),
+      ),
+      cause && h("p", {}, [cause.code, cause.message].filter(Boolean).join(": ")),
+      stuck.standing && h("p", { class: "small soft" }, `Nodes of ${stuck.poolId ?? "the pool"}: ${stuck.standing}.`),
+      h("p", { class: "do" }, stuck.remedy),
+      stuck.command && command(stuck.command, "command for this standstill"),
+    ),
+  );
 }
 
 /** Why nodes failed, by what Batch said of them: a job that is over has no open causes any more. @returns {CauseView[]} */
@@ -114,7 +146,7 @@ function causesOfNodes() {
       const code = failureInfo?.code ?? "FailureExitCode";
       const message = failureInfo?.message ?? `The task exited with exit code ${exitCode ?? "unknown"}.`;
       const key = `${phase} ${code} ${message}`;
-      const known = found.get(key) ?? { phase, code, message, nodes: 0 };
+      const known = found.get(key) ?? { phase, code, message, nodes: 0, command: null };
       found.set(key, { ...known, nodes: known.nodes + 1 });
     }
   return [...found.values()].sort((one, other) => other.nodes - one.nodes).slice(0, 20);
@@ -134,6 +166,7 @@ export function causeCard(cause) {
     ),
     h("p", {}, cause.message),
     todo && h("p", { class: "do" }, todo),
+    cause.command && command(cause.command, `command for ${cause.code || "the failure"}`),
   );
 }
 

@@ -193,7 +193,8 @@ function causeLine(cause) {
   );
 }
 
-const STUCK = {
+/** Why a job does not move. */
+export const STUCK = {
   startTaskFailed: "the start task failed",
   nodesUnable: "no node can work",
   resizeFailed: "its pool gets no nodes",
@@ -210,7 +211,7 @@ export function jobTags(job) {
     job.stuck?.standing && h("span", { class: "tag" }, `nodes: ${job.stuck.standing}`),
     job.error && h("span", { class: "tag warn" }, job.error.code),
     job.tracking !== "watching" && h("span", { class: "tag" }, TRACKING[job.tracking] ?? job.tracking),
-    job.state && job.state !== "active" && h("span", { class: "tag" }, job.state),
+    job.state && job.state !== "active" && job.tracking !== "settled" && h("span", { class: "tag" }, job.state),
   ].filter(Boolean);
 }
 

@@ -87,6 +87,21 @@ export function command(text, what) {
   return h("div", { class: "command" }, h("pre", { tabindex: 0 }, h("code", {}, text)), copyButton(text, what));
 }
 
+/**
+ * The words as a link to a page of the Azure portal; without an address the words alone.
+ * @param {string | null | undefined} address
+ * @param {string} words
+ */
+export function portalLink(address, words) {
+  if (!address) return words;
+  const title = "Open in the Azure portal";
+  return h(
+    "a",
+    { href: address, target: "_blank", rel: "noreferrer", title, "aria-label": `${words} in the Azure portal` },
+    words,
+  );
+}
+
 const frame = /** @type {HTMLDialogElement} */ (part("dialog"));
 
 /**

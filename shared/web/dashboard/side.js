@@ -4,7 +4,7 @@ import { h, icon, mount } from "./elements.js";
 import { clockTime, count, moment } from "./words.js";
 import { go, readAddress } from "./address.js";
 import { get, rounds } from "./api.js";
-import { act, command, dialog, link } from "./parts.js";
+import { act, command, dialog, link, portalLink } from "./parts.js";
 import { side } from "./lists.js";
 import { toldView } from "./notifications.js";
 
@@ -168,7 +168,7 @@ function accountItem(account) {
     h(
       "div",
       {},
-      h("b", {}, account.account),
+      h("b", {}, portalLink(account.portalUrl, account.account)),
       " ",
       account.error
         ? h("span", { class: "tag bad" }, account.error.code)

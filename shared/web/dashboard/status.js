@@ -7,6 +7,8 @@ import { get, post, query, rounds } from "./api.js";
 import { act, copyButton, dialog, link } from "./parts.js";
 import { side } from "./lists.js";
 
+const LONGEST_HEADLINE = 70;
+
 /** @type {Record<string, Look>} */
 export const VERDICTS = {
   ok: ["ok", "good-ink", "All healthy"],
@@ -14,6 +16,11 @@ export const VERDICTS = {
   degraded: ["degraded", "warn-ink", "Degraded"],
   stale: ["stale", "warn-ink", "Data may be out of date"],
 };
+/** Of a reason what a headline has room for: webhook teams is failing. @param {string} reason */
+function gist(reason) {
+  return reason.length > LONGEST_HEADLINE ? reason.split(/[,:;] |\. /)[0] : reason;
+}
+
 /**
  * @param {SummaryView | null} summary
  * @param {string} connection
@@ -37,6 +44,7 @@ export function showStatus(summary, connection) {
         : [
             "No job has open failures, every account was read in time, and every message was delivered or is on its way.",
           ];
+      const headline = gist(reasons[0]);
       return [
         h(
           "div",
@@ -45,11 +53,11 @@ export function showStatus(summary, connection) {
           h(
             "div",
             {},
-            h("h1", {}, summary.status === "degraded" && reasons[0] ? `${words}: ${reasons[0]}` : words),
+            h("h1", {}, headline && summary.status === "degraded" ? `${words}: ${headline}` : words),
             h(
               "ul",
               { class: "reasons" },
-              (summary.status === "degraded" ? reasons.slice(1) : reasons).map((reason) =>
+              (headline === reasons[0] && summary.status === "degraded" ? reasons.slice(1) : reasons).map((reason) =>
                 h("li", {}, `${capital(reason)}.`.replace(/\.\.$/, ".")),
               ),
             ),

@@ -177,7 +177,7 @@ def test_a_job_that_can_not_be_looked_at(visit: Visitor, url: str, deployment: D
 
 
 def test_a_stuck_job(visit: Visitor, url: str, deployment: Deployment) -> None:
-    """A job without a node that could take its tasks is said to be stuck, and for how long."""
+    """A job without a node that could take its tasks is said to be stuck, for how long, why, and what to type."""
     deployment.batch.add(a_job("hung"), a_node(preparation=a_run(failed=True)))
     deployment.batch.counts["hung"] = TaskCounts(active=3)
     for _ in range(4):
@@ -186,6 +186,12 @@ def test_a_stuck_job(visit: Visitor, url: str, deployment: Deployment) -> None:
     deployment.poll()
     page = visit(url, deployment)
     expect(page.locator(".job").first).to_contain_text("stuck for 13 minutes")
+    page.get_by_role("link", name="hung").first.click()
+    why = page.locator("#job .cause").first
+    expect(why).to_contain_text("3 tasks waiting")
+    expect(why).to_contain_text("replace the nodes")
+    expect(why.locator("pre")).to_contain_text("az batch job prep-release-status list")
+    expect(why.get_by_role("button", name="Copy command for this standstill")).to_be_visible()
 
 
 def test_a_table_out_of_reach(visit: Visitor, url: str, deployment: Deployment, table: TakenAway) -> None:
