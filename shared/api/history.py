@@ -184,6 +184,7 @@ def _event_view(stored: StoredEvent, deliveries: Iterable[StoredDelivery]) -> Ev
         account=event.account,
         job_id=event.job_id,
         phase=stored.phase,
+        reason=stored.reason,
         nodes=len(stored.nodes),
         time=stored.time,
         recorded_at=event.recorded_at,

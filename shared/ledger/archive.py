@@ -48,7 +48,10 @@ class FoundEvent(Struct, frozen=True, kw_only=True):
 
 
 class StoredEvent(Struct, frozen=True, kw_only=True):
-    """An event as it lies in a partition; `nodes` are pool and node id of those it names, `codes` why they failed."""
+    """An event as it lies in a partition; `nodes` are pool and node id of those it names, `codes` why they failed.
+
+    `reason` is the event's own, or that of its nodes; None when it gives none.
+    """
 
     partition: str
     event: Event
@@ -56,6 +59,7 @@ class StoredEvent(Struct, frozen=True, kw_only=True):
     phase: Phase | None
     nodes: tuple[tuple[str, str], ...]
     codes: tuple[str, ...] = ()
+    reason: str | None = None
 
 
 class StoredDelivery(Struct, frozen=True, kw_only=True):
@@ -76,11 +80,13 @@ class _Node(Struct, frozen=True, rename="camel"):
     node_id: str = ""
     exit_code: int | None = None
     failure_info: _Failure | None = None
+    reason: str | None = None
 
 
 class _Data(Struct, frozen=True):
     phase: Phase | None = None
     nodes: tuple[_Node, ...] = ()
+    reason: str | None = None
 
 
 class _Body(Struct, frozen=True):
@@ -259,5 +265,11 @@ def _decode(partition: str, row: Row) -> StoredEvent:
     )
     codes = tuple(code_of((node.failure_info or _Failure()).code, node.exit_code) for node in said.data.nodes)
     return StoredEvent(
-        partition=partition, event=event, time=said.time, phase=said.data.phase, nodes=nodes, codes=codes
+        partition=partition,
+        event=event,
+        time=said.time,
+        phase=said.data.phase,
+        nodes=nodes,
+        codes=codes,
+        reason=said.data.reason or next((node.reason for node in said.data.nodes if node.reason), None),
     )

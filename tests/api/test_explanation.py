@@ -88,6 +88,18 @@ def test_why(arrange: Callable[[Deployment], None], reason: str, words: str, eve
     assert (body["jobId"], body["node"]["nodeId"], body["tracking"]) == ("job-1", "node-1", "watching")
 
 
+def test_what_to_type() -> None:
+    """A node that failed comes with the command that fetches its stderr.txt and the one that removes it."""
+    deployment = deploy()
+    deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)), a_node("node-2", preparation=a_run()))
+    deployment.poll()
+    fetch, remove = (one["command"] for one in _explain(deployment).body["commands"])
+    assert "node file download" in fetch
+    assert "workitems/job-1/job-1/jobpreparation/stderr.txt" in fetch
+    assert remove.endswith("--pool-id pool-1 --node-list node-1")
+    assert _explain(deployment, node="node-2").body["commands"] == []
+
+
 def test_what_each_webhook_had_to_do_with_it() -> None:
     """Every configured webhook says whether it matched, was filtered, tried, and what it answered."""
     url = "https://b.example/hook"

@@ -52,6 +52,6 @@ def test_the_scripts_are_checked_against_what_the_api_answers() -> None:
 
 def test_every_event_has_words_of_its_own() -> None:
     """The timeline names each type of event in words."""
-    kinds = SOURCES["side.js"].split("const KINDS = {")[1].split("};")[0]
+    kinds = SOURCES["words.js"].split("const KINDS = {")[1].split("};")[0]
     named = set(re.findall(r'(?m)^ +"?([\w.]+)"?: \[', kinds))
     assert {kind.removeprefix(EVENT_TYPE_PREFIX) for kind in EventType} <= named

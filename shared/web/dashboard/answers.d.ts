@@ -116,6 +116,7 @@ type EventView = {
   account: string | null;
   jobId: string | null;
   phase: Phase | null;
+  reason: string | null;
   nodes: number;
   time: string | null;
   recordedAt: string;

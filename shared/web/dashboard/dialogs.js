@@ -1,12 +1,12 @@
 // What opens above the page: a node with its explanation, an event with its deliveries, a mute to be made.
 
 import { h, icon, part } from "./elements.js";
-import { count, moment } from "./words.js";
+import { count, kindOf, moment } from "./words.js";
 import { go, readAddress } from "./address.js";
 import { get, messageOf, nodesPath, post, query, rounds } from "./api.js";
 import { act, closeDialog, command, copyButton, dialog, link } from "./parts.js";
 import { causeCard } from "./job.js";
-import { deliveryTags, kindOf } from "./side.js";
+import { deliveryTags } from "./side.js";
 import { fact, phaseBlock } from "./phases.js";
 
 const opened = { what: "" };
@@ -215,8 +215,8 @@ async function eventDialog(id) {
   /** @type {EventHistoryView} */
   const stored = await get(`events/${encodeURIComponent(id)}`);
   const { event } = stored;
-  const [, , words] = kindOf(event.type);
   const { data } = event;
+  const [, , words] = kindOf(event.type, data.reason ?? data.nodes?.[0]?.reason);
   return [
     words,
     h(

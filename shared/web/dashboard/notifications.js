@@ -2,7 +2,7 @@
 
 import { h } from "./elements.js";
 import { count, moment } from "./words.js";
-import { call, messageOf, post, rounds } from "./api.js";
+import { call, get, messageOf, post, query, rounds } from "./api.js";
 import { aboutGivenUp, act, closeDialog, dialog, toast } from "./parts.js";
 import { side } from "./lists.js";
 
@@ -136,6 +136,49 @@ function muteDialog(job) {
   );
 }
 
+/** What chat and pager were sent, word for word: others are sent events, which have a list of their own. */
+const TOLD_AS_STATE = ["teams", "slack", "pagerduty"];
+const SENDINGS = {
+  delivered: ["good", "delivered"],
+  refused: ["bad", "refused"],
+  failed: ["warn", "not delivered"],
+};
+
+/** @param {string} webhook */
+async function showMessages(webhook, top = 20) {
+  /** @type {MessagesView} */
+  const sent = await get(`webhooks/${encodeURIComponent(webhook)}/messages${query({ top })}`);
+  dialog(
+    `Messages sent to ${webhook}`,
+    sent.value.length === 0 &&
+      h("p", { class: "empty" }, h("strong", {}, "No message yet."), "It is sent one when a job or a pool has news."),
+    h("ul", { class: "list" }, sent.value.map(messageItem)),
+    sent.nextLink &&
+      act("Earlier", () => showMessages(webhook, top * 5), { class: "more", "data-focus": "earlier messages" }),
+  );
+  return "";
+}
+
+/** @param {MessageView} message */
+function messageItem(message) {
+  const [kind, words] = SENDINGS[message.state] ?? ["", message.state];
+  return h(
+    "li",
+    { class: "hook" },
+    h("div", { class: "line" }, h("b", {}, moment(message.sentAt)), h("span", { class: `tag ${kind}` }, words)),
+    h("pre", { tabindex: 0 }, h("code", {}, message.text)),
+    message.attempts.map((one) =>
+      h("p", {}, `${one.reason || "no reason given"} in ${one.durationMs} ms`, one.answer && `; it said ${one.answer}`),
+    ),
+    h(
+      "details",
+      { "data-focus": `sent ${message.id}` },
+      h("summary", {}, "As sent"),
+      h("pre", { tabindex: 0 }, h("code", {}, JSON.stringify(message.body, null, 2))),
+    ),
+  );
+}
+
 const STANDINGS = {
   ok: ["good", "healthy"],
   failing: ["bad", "failing"],
@@ -202,6 +245,11 @@ function hookItem(hook) {
       h(
         "span",
         { class: "acts" },
+        TOLD_AS_STATE.includes(hook.format) &&
+          act("Messages", () => showMessages(hook.name), {
+            "aria-label": `Messages sent to ${hook.name}`,
+            "data-focus": `messages ${hook.name}`,
+          }),
         act("Test", ping, { ...named("Test"), "data-focus": `ping ${hook.name}` }),
         hook.state === "disabled"
           ? act("Enable", () => set("enable"), { ...named("Enable"), ...mark })

@@ -1,7 +1,7 @@
 // What stands beside the jobs: who is notified, failures by day, what happened when, and whether Prepwatch is healthy.
 
 import { h, icon, mount } from "./elements.js";
-import { clockTime, count, moment } from "./words.js";
+import { clockTime, count, kindOf, moment } from "./words.js";
 import { go, readAddress } from "./address.js";
 import { get, rounds } from "./api.js";
 import { act, command, dialog, link, portalLink } from "./parts.js";
@@ -19,34 +19,6 @@ export function showSide(summary) {
 }
 
 // Timeline
-
-/** @type {Record<string, Look>} */
-const KINDS = {
-  "preparation.failed": ["failing", "bad-ink", "Preparation failed"],
-  "preparation.resolved": ["ok", "good-ink", "Preparation resolved"],
-  "preparation.slow": ["retrying", "warn-ink", "Preparation is slow"],
-  "release.failed": ["failing", "bad-ink", "Release failed"],
-  "node.failed": ["failing", "bad-ink", "Nodes can't work"],
-  "node.recovered": ["ok", "good-ink", "Nodes can work again"],
-  "job.stuck": ["failing", "bad-ink", "Job is stuck"],
-  "job.resumed": ["ok", "good-ink", "Job runs again"],
-  "job.unreachable": ["degraded", "warn-ink", "Job can't be read"],
-  "job.reachable": ["ok", "good-ink", "Job can be read again"],
-  "job.gone": ["degraded", "warn-ink", "Job is gone"],
-  "account.unreachable": ["degraded", "warn-ink", "Account can't be read"],
-  "account.reachable": ["ok", "good-ink", "Account can be read again"],
-  "webhook.failing": ["degraded", "warn-ink", "Webhook is failing"],
-  "webhook.recovered": ["ok", "good-ink", "Webhook works again"],
-  "webhook.disabled": ["degraded", "warn-ink", "Webhook is disabled"],
-  "webhook.enabled": ["ok", "good-ink", "Webhook is enabled again"],
-  ping: ["bell", "", "Ping"],
-};
-
-/** @param {string} type */
-export function kindOf(type) {
-  const name = type.replace(/^prepwatch\./, "");
-  return KINDS[name] ?? ["bell", "", name];
-}
 
 const DELIVERY = {
   delivered: ["good", "delivered"],
@@ -112,7 +84,7 @@ function timelineView() {
 
 /** @param {EventView} event */
 function eventItem(event) {
-  const [shape, kind, words] = kindOf(event.type);
+  const [shape, kind, words] = kindOf(event.type, event.reason);
   const what = event.nodes ? `${words} on ${count(event.nodes, "node")}` : words;
   return h(
     "li",

@@ -1,4 +1,4 @@
-// Numbers and moments in words.
+// Numbers, moments and events in words.
 
 import { h, part } from "./elements.js";
 
@@ -91,4 +91,55 @@ export function advice(code) {
 /** @param {string} text */
 export function capital(text) {
   return text ? text[0].toUpperCase() + text.slice(1) : text;
+}
+
+/** @type {Record<string, Look>} */
+const KINDS = {
+  "preparation.failed": ["failing", "bad-ink", "Preparation failed"],
+  "preparation.resolved": ["ok", "good-ink", "Preparation resolved"],
+  "preparation.slow": ["retrying", "warn-ink", "Preparation is slow"],
+  "release.failed": ["failing", "bad-ink", "Release failed"],
+  "node.failed": ["failing", "bad-ink", "Nodes can't work"],
+  "node.recovered": ["ok", "good-ink", "Nodes can work again"],
+  "job.stuck": ["failing", "bad-ink", "Job is stuck"],
+  "job.resumed": ["ok", "good-ink", "Job runs again"],
+  "job.unreachable": ["degraded", "warn-ink", "Job can't be read"],
+  "job.reachable": ["ok", "good-ink", "Job can be read again"],
+  "job.gone": ["degraded", "warn-ink", "Job is gone"],
+  "account.unreachable": ["degraded", "warn-ink", "Account can't be read"],
+  "account.reachable": ["ok", "good-ink", "Account can be read again"],
+  "webhook.failing": ["degraded", "warn-ink", "Webhook is failing"],
+  "webhook.recovered": ["ok", "good-ink", "Webhook works again"],
+  "webhook.disabled": ["degraded", "warn-ink", "Webhook is disabled"],
+  "webhook.enabled": ["ok", "good-ink", "Webhook is enabled again"],
+  ping: ["bell", "", "Ping"],
+};
+
+/** What is over, but was not mended: nothing green is shown for it. @type {Record<string, string>} */
+const UNMENDED = {
+  jobEnded: "the job ended",
+  jobGone: "the job is gone",
+  jobReplaced: "the job was created again",
+  untracked: "the job is not watched any more",
+  nodeLeft: "the nodes have left",
+  removed: "they were removed",
+  notWatched: "the pool is not watched any more",
+};
+const OVER = {
+  preparation: "Preparation failures are closed",
+  node: "Nodes are not watched any more",
+  job: "Job is closed",
+};
+
+/**
+ * Drawing, colour and words of an event.
+ * @param {string} type
+ * @param {unknown} [reason] the one that the event gives
+ * @returns {Look}
+ */
+export function kindOf(type, reason) {
+  const name = type.replace(/^prepwatch\./, "");
+  const unmended = UNMENDED[String(reason)];
+  if (unmended) return ["dot", "", `${OVER[/** @type {keyof OVER} */ (name.split(".")[0])] ?? name}: ${unmended}`];
+  return KINDS[name] ?? ["bell", "", name];
 }

@@ -1,5 +1,6 @@
 """What people do and look up on the dashboard, each against the real app over a table in memory."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,9 +10,12 @@ from msgspec.structs import replace
 from playwright.sync_api import expect
 
 from shared.batch.model import ExecutionInfo
+from tests.stack.browser.browser import grave_violations
 from tests.stack.browser.conftest import Visitor, let_pass
 from tests.stack.browser.served_app import serving
 from tests.support.deployment import ACCOUNT, NOW, Deployment, a_job, a_node, a_run, deploy
+from tests.support.fakes import refusal
+from tests.support.webhook_settings import SIGNED, SLACK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,3 +207,49 @@ def test_more_jobs_than_the_page_lists(visit: Visitor) -> None:
         expect(page.locator(".job")).to_have_count(400)
         last = visit(url, deployment, "?job=job-1000")
         expect(last.locator("#job h2")).to_have_text("job-1000")
+
+
+def test_what_chat_was_sent(visit: Visitor) -> None:
+    """A chat webhook shows each message word for word, and what its receiver answered; the others have none to show."""
+    deployment = deploy({**SIGNED}, SLACK)
+    deployment.sender.answer = refusal(200, b"ok")
+    deployment.batch.add(a_job("nightly"), a_node(preparation=a_run(failed=True)))
+    for _ in range(2):
+        deployment.poll()
+        deployment.clock.advance(seconds=20)
+    deployment.deliver()
+    with serving(lambda: deployment.app) as url:
+        page = visit(url, deployment)
+        page.locator("#told summary").click()
+        expect(page.get_by_role("button", name="Messages sent to ops")).to_have_count(0)
+        page.get_by_role("button", name="Messages sent to chat").click()
+        message = page.get_by_role("dialog").locator(".hook").first
+        expect(message).to_contain_text("delivered")
+        expect(message.locator("pre").first).to_contain_text("nightly")
+        assert grave_violations(page) == []
+
+
+def test_what_is_over_but_not_mended(visit: Visitor, site: Site) -> None:
+    """The end of a job that failed is no success: it is said why its failures are closed, without green."""
+    ended = replace(site.deployment.batch.jobs["failing"], state="completed", state_transition_time=NOW)  # type: ignore[type-var]
+    site.deployment.batch.jobs["failing"] = ended
+    site.deployment.clock.advance(minutes=1)
+    site.deployment.poll()
+    page = visit(site.url, site.deployment)
+    event = page.locator("#timeline .event", has_text="Preparation failures are closed: the job ended")
+    expect(event).to_have_count(1)
+    expect(event.locator("svg.good-ink")).to_have_count(0)
+
+
+@pytest.mark.parametrize("address", ["", "?job=failing", "?job=failing&pool=pool-1&node=node-1"])
+def test_each_button_has_a_name_of_its_own(visit: Visitor, site: Site, address: str) -> None:
+    """No two buttons that can be pressed at a time are called the same by a screen reader."""
+    page = visit(site.url, site.deployment, address)
+    expect(page.locator("#timeline .event, dialog[open] .deliveries").first).to_be_visible()
+    place = page.get_by_role("dialog") if "node=" in address else page.locator("body")
+    names = [
+        button.get_attribute("aria-label") or button.inner_text()
+        for button in place.get_by_role("button").all()
+        if button.is_visible()
+    ]
+    assert [name for name, times in Counter(names).items() if times > 1] == []
