@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -146,9 +147,52 @@ def test_every_folder_says_its_question_and_nothing_else() -> None:
     "file", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md")), ids=lambda file: file.name
 )
 def test_links_lead_somewhere(file: Path) -> None:
-    """Every relative link of a document names a file that is there."""
-    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", file.read_text(encoding="utf-8"))
-    assert [link for link in links if not (file.parent / link).exists()] == []
+    """Every link within the project names a file, and a heading of it; every other one is a whole address."""
+    links = re.findall(r"\]\(([^)\s]*)\)|<(https?:[^>\s]*)>", file.read_text(encoding="utf-8"))
+    assert [link for one in links if not _leads_somewhere(file, link := "".join(one))] == []
+
+
+def _leads_somewhere(file: Path, link: str) -> bool:
+    if re.match(r"https?:", link):
+        address = urlsplit(link)
+        return (address.scheme == "https" and "." in (address.hostname or "")) or address.hostname == "localhost"
+    place, _, heading = link.partition("#")
+    named = file.parent / place if place else file
+    return named.exists() and (not heading or heading in _anchors(named.read_text(encoding="utf-8")))
+
+
+def _anchors(page: str) -> set[str]:
+    """What GitHub calls the headings of a page: in lower case, without punctuation, hyphens for blanks."""
+    outside = re.sub(r"(?ms)^```.*?^```$", "", page)
+    headings = re.findall(r"(?m)^#+ (.+)$", outside)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["no-such-page.md", "README.md#no-such-heading", "#no-such-heading", "http://example.com/", "https://"],
+)
+def test_links_that_lead_nowhere_are_found(link: str) -> None:
+    """A file or a heading that is not there, a half address and one that anybody can read on the way are refused."""
+    assert _leads_somewhere(ROOT / "README.md", "README.md#settings-you-will-want")
+    assert not _leads_somewhere(ROOT / "README.md", link)
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/*.md")), ids=lambda page: page.name)
+def test_files_that_a_page_names_are_there(page: Path) -> None:
+    """What stands in code as a path of the project is a file or folder of it, as it stands."""
+    text = page.read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:docs|shared|tests|trials|infra|local|benchmarks|\.github)/[\w./-]*)`", text))
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", [*sorted(ROOT.glob("docs/*.md")), ROOT / "README.md"], ids=lambda page: page.name)
+def test_metrics_that_a_page_names_are_there(page: Path) -> None:
+    """Every metric that a page names is one that the app answers."""
+    named = set(re.findall(r"\bprepwatch_[a-z_]+", page.read_text(encoding="utf-8")))
+    source = "".join(file.read_text(encoding="utf-8") for file in ROOT.glob("shared/api/*metrics.py"))
+    known = set(re.findall(r'"(prepwatch_[a-z_]+)"', source))
+    assert {name for name in named if name not in known and name.removesuffix("_total") not in known} == set()
 
 
 def test_the_security_page_names_tests_that_exist() -> None:

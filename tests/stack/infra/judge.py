@@ -171,7 +171,8 @@ def _expected_settings(way: Way) -> Iterator[tuple[str, str]]:
     plain = {setting.name for setting in SETTINGS} - secret | {"STATE_STORAGE__tableServiceUri"}
     yield from ((name, way.variables.get(name, "")) for name in plain)
     yield "BATCH_ACCOUNT_URLS", way.urls
-    yield "BATCH_ACCOUNT_IDS", ",".join(account.lower() for account in way.accounts)
+    ids = [one.strip().lower() for one in way.variables.get("BATCH_ACCOUNT_IDS", "").split(",") if one.strip()]
+    yield "BATCH_ACCOUNT_IDS", ",".join(dict.fromkeys(ids))
     yield "WEBHOOKS", way.webhooks
     yield "POLL_SCHEDULE", way.variables.get("POLL_SCHEDULE") or "0 * * * * *"
     yield "BATCH_TOKEN_SCOPE", way.variables.get("BATCH_TOKEN_SCOPE") or f"{way.cloud.batch}/.default"
