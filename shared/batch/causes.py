@@ -24,7 +24,7 @@ _VARIABLE_PARTS = (
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?", "<time>"),
     (r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b", "<id>"),
     (r"(https?://[^\s?'\"]+)\?[^\s'\"]+", r"\1"),
-    (r"[^\s'\"=(]{0,64}[/\\]tasks[/\\](?:workitems|startup)\b[^\s'\",;:)]*", "<task directory>"),
+    (r"(?<![^\s'\"=(])[^\s'\"=(]*?[/\\]tasks[/\\](?:workitems|startup)\b[^\s'\",;:)]*", "<task directory>"),
     (r"\btvm(?:ps)?[-_]\w+(?:-\w+)*", "<node>"),
     (r"\b(?=[0-9a-fA-F]*\d)[0-9a-fA-F]{16,}\b", "<id>"),
     (r"(?<![\w.:])\d{1,3}(?:\.\d{1,3}){3}(?![\w.])", "<address>"),
