@@ -59,7 +59,7 @@ def check_end(plant: Plant) -> None:
             continue
         for webhook in plant.settings.webhooks:
             place = (webhook.name, event.id)
-            wanted = _is_sent_event(webhook, event.type) and webhook.wants(
+            wanted = is_sent_event(webhook, event.type) and webhook.wants(
                 f"prepwatch.{event.type}",
                 job_id=event.data.get("jobId"),
                 account=ACCOUNT,
@@ -192,14 +192,14 @@ def _check_deliveries(plant: Plant) -> None:
         for webhook in plant.settings.webhooks if stored and event.partition == ACCOUNT else ():
             pools = event.pools
             job = event.data.get("jobId")
-            wants = _is_sent_event(webhook, event.type) and webhook.wants(
+            wants = is_sent_event(webhook, event.type) and webhook.wants(
                 f"prepwatch.{event.type}", job_id=job, account=ACCOUNT, pools=pools
             )
             if wants is not ((webhook.name, event.id) in states):
                 plant.witness.blame(f"{event.type} {event.id} is {'not ' if wants else ''}owed to {webhook.name}")
 
 
-def _is_sent_event(webhook: Webhook, kind: str) -> bool:
+def is_sent_event(webhook: Webhook, kind: str) -> bool:
     """Whether a webhook gets such an event by itself; chat and pager hear how jobs stand instead."""
     return not format_of(webhook).tells_state or kind.partition(".")[0] in {"account", "webhook"}
 

@@ -69,7 +69,7 @@ class Witness:
     listeners: dict[str, Listener] = field(default_factory=dict)
     nodes: BrokenNodes = field(init=False)
     _last_cycle: datetime | None = None
-    _surely_heard: set[Place] = field(default_factory=set)
+    surely_heard: set[Place] = field(default_factory=set)
     _excused: set[Place] = field(default_factory=set)
     _once_more: Counter[Place] = field(default_factory=Counter)
     _in_flight: set[Place] = field(default_factory=set)
@@ -215,7 +215,7 @@ class Witness:
         others = [event for event in self.events.values() if event.data.get("since") == told.data.get("since")]
         if told.type in OPPOSITES:
             heard = [event for event in others if event.type == OPPOSITES[told.type]]
-            return not any((place[0], event.id) in self._surely_heard for event in heard)
+            return not any((place[0], event.id) in self.surely_heard for event in heard)
         return any(OPPOSITES.get(event.type) == told.type for event in others)
 
     # --- receivers ---
@@ -282,7 +282,7 @@ class Witness:
                     self._once_more[place] = max(0, self._once_more[place] - 1)
                 self.accepted.add(place)
                 if not _is_vague(letter, places):
-                    self._surely_heard.add(place)
+                    self.surely_heard.add(place)
 
     def _places(self, letter: Letter) -> list[Place]:
         """The deliveries that a letter may be of: one, unless it is the end of an incident, which says little.

@@ -72,11 +72,16 @@ class Receipt:
 
 @dataclass(slots=True, kw_only=True)
 class Receiver:
-    """One receiver; `secret` is the only key that it knows, of a format that is not signed an empty one."""
+    """One receiver; `secret` is the only key that it knows, of a format that is not signed an empty one.
+
+    `takes_nothing_since` is when whoever sends to it first learnt that it did not take something, None when it took
+    the last.
+    """
 
     webhook: Webhook
     secret: bytes
     mood: ReceiverMood = ReceiverMood.WELL
+    takes_nothing_since: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -141,6 +146,8 @@ class SimulatedSender:
             answer = self._exchange(receiver, request, letter)
         finally:
             self.watcher.sent(letter)
+        taken = answer.status is not None and answer.status < 300
+        receiver.takes_nothing_since = None if taken else receiver.takes_nothing_since or self.baton.now
         self.tell(f"{receiver.name} <- {letter.hearing.headline if letter.hearing else letter.id}: {answer.reason}")
         return replace(answer, duration=self.baton.now - began)
 

@@ -9,17 +9,24 @@ from unittest.mock import patch
 import msgspec
 from msgspec.structs import replace
 
+from shared.api import summary_rules
 from shared.batch.model import TaskCounts
-from shared.delivery import attempting
+from shared.delivery import attempting, health
 from shared.delivery.attempts import Verdict
+from shared.delivery.faring import turn_events
+from shared.delivery.run import DeliveryRun
 from shared.digests import incidents, timing
 from shared.digests import run as digests
 from shared.digests.mutes import muted_until
 from shared.digests.pace import after_sending
 from shared.digests.rules import news_of as news_of_job
+from shared.ledger import ledger
+from shared.ledger.owed import recipients
 from shared.messages import pagerduty
+from shared.messages.events import Event, EventType
+from shared.messages.formats import format_of
 from shared.messages.pagerduty import render_pagerduty
-from shared.polling import heads, standstills
+from shared.polling import account_troubles, heads, standstills
 from shared.pools import standstill_rules
 from shared.pools.standstill_rules import Looked
 from shared.ports import Column, Merge, Operation, Put
@@ -193,3 +200,60 @@ def stuck_without_asking_for_tasks() -> AbstractContextManager[object]:
 def stuck_at_once() -> AbstractContextManager[object]:
     """A job whose first node has failed is called stuck before the others had their turn."""
     return patch.object(standstill_rules, "_to_hold", lambda *_: 1)
+
+
+@mutant
+def who_refused_is_never_pinged() -> AbstractContextManager[object]:
+    """Only a failing webhook is probed: one that refused its only message is called well until there is another."""
+
+    def is_to_be_probed(self: Any, name: str) -> bool:
+        enabled: bool = self._deliverer.webhooks[name].enabled
+        return enabled and self._deliverer.clock() < self._deadline and self.is_failing(name)
+
+    return patch.object(DeliveryRun, "_is_to_be_probed", is_to_be_probed)
+
+
+@mutant
+def late_news_is_shown_nowhere() -> AbstractContextManager[object]:
+    """The summary names the webhooks that are failing, and none that has merely not been told in time."""
+    return patch.object(summary_rules, "_late", lambda *_: [])
+
+
+@mutant
+def account_is_never_reachable() -> AbstractContextManager[object]:
+    """That an account is out of reach is told, and never that it is read again."""
+    return _without_end(account_troubles, "_well", EventType.ACCOUNT_REACHABLE)
+
+
+@mutant
+def webhook_recovers_unsaid() -> AbstractContextManager[object]:
+    """That a webhook takes nothing is told, and never that it takes messages again."""
+
+    def told(*arguments: Any) -> Any:
+        return tuple(event for event in turn_events(*arguments) if event.type != EventType.WEBHOOK_RECOVERED)
+
+    return patch.object(health, "turn_events", told)
+
+
+@mutant
+def ends_are_for_programs() -> AbstractContextManager[object]:
+    """Chat and pager are told of the troubles of accounts and webhooks, and of no end."""
+
+    def those_told(webhooks: Any, event: Event) -> Any:
+        told = [hook for hook in webhooks if event.type not in _ENDS or not format_of(hook).tells_state]
+        return recipients(told, event)
+
+    return patch.object(ledger, "recipients", those_told)
+
+
+_ENDS = {EventType.ACCOUNT_REACHABLE, EventType.WEBHOOK_RECOVERED, EventType.WEBHOOK_ENABLED}
+
+
+def _without_end(module: Any, function: str, end: EventType) -> AbstractContextManager[object]:
+    original = getattr(module, function)
+
+    def decide(*arguments: Any) -> Any:
+        decided, events = original(*arguments)
+        return decided, tuple(event for event in events if event.type != end)
+
+    return patch.object(module, function, decide)

@@ -14,7 +14,9 @@ from local.batch_simulator.life.pace import Pace
 from shared.changes import slicing as plan
 from shared.state import chunks
 from trials.promises.checks import check_calm, check_end
+from trials.promises.checks_ends import check_ends
 from trials.promises.checks_told import check_all_told, check_ends_told
+from trials.promises.green import GreenLights
 from trials.simulation.people import Webhooks, draw_people
 from trials.simulation.plant import START, Plant
 from trials.simulation.process import Process
@@ -115,6 +117,10 @@ class _WeekRun:
     lively_until: int = 0
     known_version: int = 0
     rebirths: dict[str, int] = field(default_factory=dict)
+    green: GreenLights = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.green = GreenLights(self.plant)
 
     def live(self) -> None:
         end = START + timedelta(hours=self.profile.hours)
@@ -138,6 +144,7 @@ class _WeekRun:
             self._say("--- nobody at work ---")
             for _ in range(minutes):
                 plant.run_for(MINUTE)
+            self.green.disturbance = plant.now
         for _ in range(minutes):
             self._one_minute()
 
@@ -176,6 +183,7 @@ class _WeekRun:
         self._stay_well()
         check_end(plant)
         check_all_told(plant)
+        check_ends(plant)
 
     def _hours(self, number: int) -> None:
         for _ in range(number):
@@ -204,6 +212,7 @@ class _WeekRun:
             if plant.now.hour == 3 and plant.now.minute == 17:
                 plant.purge(timer)
         plant.run_for(MINUTE)
+        self.green.look()
 
     def _disturb(self, living: Sequence[Process]) -> None:
         """What people and queues do beside the timer."""

@@ -1,11 +1,13 @@
 """The simulation can fail: every defect that matters is found, and only when it is there."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
 
 from local.batch_simulator.life.pace import Pace
+from trials.promises.green import GreenLights
 from trials.promises.witness import BrokenPromiseError
 from trials.simulation.people import WEBHOOKS, draw_people
 from trials.simulation.plant import Plant
@@ -20,10 +22,11 @@ _SEEDS = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hunt:
-    """Where a mutant is looked for: in runs of this profile, from this seed on; without one, in a play by hand."""
+    """Where a mutant is looked for: in runs of this profile, from this seed on, or in a play by hand."""
 
     profile: Profile | None = None
     seed: int = 0
+    by_hand: Callable[[int], None] | None = None
 
     def play(self, seed: int) -> None:
         """Let it happen.
@@ -31,8 +34,8 @@ class Hunt:
         Raises:
             BrokenPromiseError: It was found.
         """
-        if self.profile is None:
-            _tasks_run_beside_failures(seed)
+        if self.by_hand is not None:
+            self.by_hand(seed)
         else:
             run(seed, self.profile)
 
@@ -45,6 +48,27 @@ def _tasks_run_beside_failures(seed: int) -> None:
         for _ in range(9):
             plant.poll(plant.processes[0])
             plant.run_for(timedelta(minutes=1))
+
+
+def _refuses_before_a_mute(seed: int) -> None:
+    """A chat refuses twice, and then everything is muted, so that nothing is to be sent there for hours."""
+    with Plant(Chance(f"refuses {seed}"), names="A", webhooks={"chat": {"format": "slack"}}) as plant:
+        green = GreenLights(plant)
+
+        def minutes(number: int) -> None:
+            for _ in range(number):
+                plant.poll(plant.processes[0])
+                plant.run_for(timedelta(minutes=1))
+                green.look()
+
+        add_job(plant, "refused")
+        fail(plant, "refused", "n1", FAILURE)
+        minutes(7)
+        plant.receivers["chat"].mood = ReceiverMood.BROKEN
+        fail(plant, "refused", "n2", FAILURE)
+        minutes(2)
+        plant.put_mute(plant.processes[0], "quiet", ["*"], plant.now, plant.now + timedelta(hours=5))
+        minutes(40)
 
 
 def _in(*storms: str, seed: int = 0, hours: float = 1.5, **rest: object) -> Hunt:
@@ -98,8 +122,13 @@ HUNTS = {
     "incident_for_each_message": _told("fine"),
     "counts_begin_anew_with_a_new_job": _told("fine"),
     "trouble_told_after_its_end": _told("denied", seed=6),
-    "stuck_without_asking_for_tasks": Hunt(),
+    "stuck_without_asking_for_tasks": Hunt(by_hand=_tasks_run_beside_failures),
     "stuck_at_once": _told("fine", seed=7),
+    "who_refused_is_never_pinged": Hunt(by_hand=_refuses_before_a_mute),
+    "late_news_is_shown_nowhere": _told("fine", hours=0.7, moods=(ReceiverMood.FLAKY,)),
+    "account_is_never_reachable": _told("denied"),
+    "webhook_recovers_unsaid": _told("fine", hours=0.7),
+    "ends_are_for_programs": _told("denied", "fine"),
 }
 
 
