@@ -165,7 +165,7 @@ def cost(stage: Stage) -> Numbers:
         world = World(active=jobs, nodes=nodes, delay_ms=round(LATENCY / timedelta(milliseconds=1)))
         stage.set_world(world)
         app = stage.app(delay=LATENCY)
-        app.cycle()
+        app.settle()
         app.cycle()
         taken = []
         for _ in range(3):

@@ -104,6 +104,11 @@ class Measured:
         if not report.good or report.errors or report.not_looked_at:
             raise RuntimeError(f"the measured cycle was not good: {report}")
 
+    def settle(self) -> None:
+        """Cycles until one has looked at every job: the first sight of many may take longer than one lasts."""
+        while next(iter(self.app.pollers.values())).run().not_looked_at:
+            pass
+
 
 @dataclass(slots=True)
 class CountedTable:
