@@ -117,7 +117,7 @@ class Pools:
         if pool is not None and node_id not in pool.nodes:
             self.set_node(pool_id, node_id, at=at, booted=at)
 
-    def drop_node(self, pool_id: str, node_id: str) -> None:
+    def drop_node(self, pool_id: str, node_id: str, *, at: datetime) -> None:  # noqa: ARG002 - for who remembers it
         """Take a node out of its pool."""
         pool = self.find(pool_id)
         if pool is not None:

@@ -198,12 +198,12 @@ class World:
         with self._lock:
             self._files.setdefault((node, pool.lower()), {})[path] = data
 
-    def remove_node(self, pool: str, node: str) -> None:
-        """Take a node out of its pool: its files are gone, its entries stay listed."""
+    def remove_node(self, pool: str, node: str, *, at: datetime | None = None) -> None:
+        """Take a node out of its pool at `at` (None: now): its files are gone, its entries stay listed."""
         with self._lock:
             self._files.pop((node, pool.lower()), None)
             self._removed_nodes.add((node, pool.lower()))
-            self.pools.drop_node(pool, node)
+            self.pools.drop_node(pool, node, at=at or self.now)
 
     def files(self, pool: str, node: str) -> Mapping[str, bytes] | None:
         """A node's files by path; None when the pool has no such node."""

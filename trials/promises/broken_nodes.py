@@ -1,15 +1,16 @@
 """Watches what is told of the nodes of pools, beside the truth of how they were.
 
-Owns the truth about these nodes, which a script writes down, and the rules of what may be told of them.
+Owns the rules of what may be told of them. Does not own how they were (`true_pools`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from local.batch_simulator.filters import parse_time
 from shared.ports import Clock
+from trials.promises.true_pools import Name
 
 _ABLE = frozenset({"idle", "running"})
 _AWAY = frozenset({"preempted", "leavingpool", None})
@@ -20,22 +21,16 @@ _LAG = timedelta(minutes=12)
 
 _SKEW = timedelta(seconds=5)
 
-Name = tuple[str, str]  # pool, node
-
 
 @dataclass(slots=True, kw_only=True)
 class BrokenNodes:
-    """What nodes were, and what was told of them; `states` has each node's states with their beginnings, None: gone."""
+    """What was told of nodes, and `states`: what they were, with the beginnings; None is not there."""
 
     clock: Clock
     blame: Callable[[str], None]
-    states: dict[Name, list[tuple[datetime, str | None]]] = field(default_factory=dict)
+    states: Mapping[Name, Sequence[tuple[datetime, str | None]]]
     standing: dict[Name, str] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
-
-    def was(self, pool: str, node: str, state: str | None, at: datetime) -> None:
-        """Write down that a node is in another state from then on; None when it has left the pool."""
-        self.states.setdefault((pool, node), []).append((at, state))
 
     def see(self, kind: str, data: Mapping[str, Any]) -> None:
         """Look at an event about nodes that was just stored."""
@@ -66,7 +61,8 @@ class BrokenNodes:
             self.blame(f"{name} was told to have failed again before it recovered")
         if (since, node["state"]) not in self.states.get(name, ()):
             self.blame(f"{name} was never {node['state']} since {since:%H:%M:%S}")
-        if node["state"] != "starttaskfailed" and now - since < _HEALS_WITHIN:
+        heals = node["state"] != "starttaskfailed" and not node.get("errors")
+        if heals and now - since < _HEALS_WITHIN:
             self.blame(f"{name} is told to have failed after {now - since}")
         self.told.add(node["occurrenceId"])
         self.standing[name] = node["occurrenceId"]

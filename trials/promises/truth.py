@@ -1,12 +1,13 @@
 """What really happened in the simulated Batch account, whatever anybody was shown of it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from local.batch_simulator.filters import parse_time
 from local.batch_simulator.jobs import Job
 from local.batch_simulator.statuses import Info, Phase, is_failed
 from local.batch_simulator.world import World
+from trials.promises.true_pools import TruePools
 
 
 class Incarnation(NamedTuple):
@@ -27,11 +28,13 @@ class Occurrence(NamedTuple):
 
 
 class TrueWorld(World):
-    """A world that remembers how every run ended; `ended` maps it to whether it failed."""
+    """A world that remembers how every run ended; `ended` maps it to whether it failed, `true_pools` are its pools."""
 
     def __init__(self, *, now: datetime) -> None:
         super().__init__(now=now)
+        self.pools = self.true_pools = TruePools()
         self.ended: dict[Occurrence, bool] = {}
+        self._ends: dict[Incarnation, list[tuple[datetime, bool]]] = {}
         self._stood_until: dict[Incarnation, datetime] = {}
 
     def set_tasks(self, job_id: str, **counts: int) -> None:
@@ -45,6 +48,12 @@ class TrueWorld(World):
         if job is not None and incarnation_of(job) == incarnation and _stands_still(job):
             return now
         return self._stood_until.get(incarnation)
+
+    def keeps_failing(self, incarnation: Incarnation, now: datetime) -> bool:
+        """Whether one preparation after the other has failed of late, and none succeeded."""
+        ends = self._ends.get(incarnation, ())
+        failures = sum(failed and now - at <= timedelta(minutes=65) for at, failed in ends)
+        return failures >= 3 and all(failed or now - at >= timedelta(minutes=28) for at, failed in ends)
 
     def set_status(
         self,
@@ -65,6 +74,9 @@ class TrueWorld(World):
         for phase, info in ((Phase.PREPARATION, preparation), (Phase.RELEASE, release)):
             if info is not None and str(info.get("state")).lower() == "completed":
                 self.ended[occurrence_of(job, pool, node, phase, info)] = is_failed(info)
+                if phase is Phase.PREPARATION and info.get("endTime"):
+                    end = parse_time(str(info["endTime"])), is_failed(info)
+                    self._ends.setdefault(incarnation_of(job), []).append(end)
 
     def _remember_standing(self, job_id: str) -> None:
         job = self.job(job_id)

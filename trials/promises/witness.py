@@ -5,13 +5,11 @@ Owns the rules that hold at every moment. Does not own those that hold once all 
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from local.batch_simulator.filters import parse_time
-from local.batch_simulator.jobs import Job
-from local.batch_simulator.pools import Pool
 from shared.digests.mutes import Mute
 from shared.messages.formats import format_of
 from shared.ports import Clock, Delete, Insert, Operation, Replace, Row
@@ -25,8 +23,9 @@ from trials.promises.listeners import Listener
 from trials.promises.moving import why_it_moves
 from trials.promises.mutes import StandingMutes
 from trials.promises.seen import OPPOSITES, SeenEvent, is_invented, is_told_by, occurrence_of, told_in, words_of
+from trials.promises.standing_still import Standstills
 from trials.promises.totals import Totals
-from trials.promises.truth import Incarnation, Occurrence
+from trials.promises.truth import Incarnation, Occurrence, TrueWorld
 from trials.simulation.baton import Owner
 from trials.simulation.receivers import Letter, Receipt
 
@@ -43,17 +42,10 @@ class BrokenPromiseError(AssertionError):
 
 @dataclass(slots=True, kw_only=True)
 class Witness:
-    """What was seen; `broken` holds what must not have been.
+    """What was seen of an app in a `world`; `broken` holds what must not have been."""
 
-    `ended`, `job`, `pool` and `stood_still` are the truth: runs that ended, by failure, jobs and pools by id, and when
-    a job's tasks last waited in vain.
-    """
-
-    ended: Mapping[Occurrence, bool]
-    job: Callable[[str], Job | None]
-    pool: Callable[[str], Pool | None]
+    world: TrueWorld
     clock: Clock
-    stood_still: Callable[[Incarnation, datetime], datetime | None]
     webhooks: Sequence[Webhook] = ()
     broken: list[str] = field(default_factory=list)
     events: dict[str, SeenEvent] = field(default_factory=dict)
@@ -68,6 +60,7 @@ class Witness:
     mutes: StandingMutes = field(default_factory=StandingMutes)
     listeners: dict[str, Listener] = field(default_factory=dict)
     nodes: BrokenNodes = field(init=False)
+    standstills: Standstills = field(init=False)
     _last_cycle: datetime | None = None
     surely_heard: set[Place] = field(default_factory=set)
     _excused: set[Place] = field(default_factory=set)
@@ -77,7 +70,8 @@ class Witness:
 
     def __post_init__(self) -> None:
         """Let everybody be watched who is told how jobs stand."""
-        self.nodes = BrokenNodes(clock=self.clock, blame=self.blame)
+        self.nodes = BrokenNodes(clock=self.clock, blame=self.blame, states=self.world.true_pools.states)
+        self.standstills = Standstills(world=self.world, clock=self.clock, blame=self.blame)
         for webhook in self.webhooks:
             if format_of(webhook).tells_state:
                 self.listeners[webhook.name] = Listener(
@@ -146,27 +140,31 @@ class Witness:
             before = self.told.setdefault((kind, occurrence), event_id)
             if before != event_id:
                 self.blame(f"{words_of(occurrence)} was told as {kind} by {before} and again by {event_id}")
-            if is_invented(event, occurrence, self.ended.get(occurrence)):
+            if is_invented(event, occurrence, self.world.ended.get(occurrence)):
                 self.blame(f"{kind} of {words_of(occurrence)} is invented")
             if kind.endswith("failed"):
                 self.failures[occurrence.incarnation.job, occurrence.phase] += 1
         self._see_standing(event)
         if kind == "job.stuck":
             self._see_stuck(event)
+        if kind in {"job.stuck", "job.resumed"} and data["jobCreationTime"]:
+            self.standstills.see(kind, Incarnation(data["jobId"].lower(), parse_time(data["jobCreationTime"])))
 
     def _see_stuck(self, event: SeenEvent) -> None:
         """A job is called stuck only after some minutes, if its tasks wait in vain and nothing in it can still move."""
         name, since = event.data["jobId"], parse_time(event.data["since"])
         created = parse_time(event.data["jobCreationTime"])
-        stood = self.stood_still(Incarnation(name.lower(), created), event.at)
+        incarnation = Incarnation(name.lower(), created)
+        stood = self.world.stood_still(incarnation, event.at)
         if stood is None or event.at - stood > _LOOKS:
             self.blame(f"{name} is called stuck, and its tasks run")
         if event.at - since < _STUCK_FOR:
             self.blame(f"{name} is called stuck after {event.at - since}")
-        job = self.job(name)
+        job = self.world.job(name)
         if job is None or job.creation_time != created:
             return
-        if (why := why_it_moves(job, self.pool(job.pool), event.at)) is not None:
+        pool, keeps_failing = self.world.pools.find(job.pool), self.world.keeps_failing(incarnation, event.at)
+        if (why := why_it_moves(job, pool, event.at, keeps_failing=keeps_failing)) is not None:
             self.blame(f"{name} is called stuck, but {why}")
 
     def _see_standing(self, event: SeenEvent) -> None:

@@ -68,14 +68,7 @@ class Plant:
         self.account = SimulatedAccount(world=self.world, chance=chance, page_size=page_size)
         self.table = FakeTable()
         self.settings = load_settings(environment(webhooks, settings or {}))
-        self.witness = Witness(
-            ended=self.world.ended,
-            job=self.world.job,
-            clock=lambda: self.baton.now,
-            pool=self.world.pools.find,
-            stood_still=self.world.stood_still,
-            webhooks=self.settings.webhooks,
-        )
+        self.witness = Witness(world=self.world, clock=lambda: self.baton.now, webhooks=self.settings.webhooks)
         self.planned = PlannedFaults()
         self.receivers = {
             webhook.name: Receiver(webhook=webhook, secret=webhook.secrets[-1] if webhook.secrets else b"")

@@ -76,15 +76,13 @@ def set_nodes(plant: Plant, nodes: Iterable[str], state: str, pool: str = "pool-
     plant.account.advance(plant.now)
     for node in nodes:
         plant.world.pools.set_node(pool, node, at=plant.now, state=state, **fields)
-        plant.witness.nodes.was(pool, node, state, plant.now)
 
 
 def drop_nodes(plant: Plant, nodes: Iterable[str], pool: str = "pool-1") -> None:
     """Nodes leave a pool; listings of jobs go on showing them."""
     plant.account.advance(plant.now)
     for node in nodes:
-        plant.world.pools.drop_node(pool, node)
-        plant.witness.nodes.was(pool, node, None, plant.now)
+        plant.world.pools.drop_node(pool, node, at=plant.now)
 
 
 def start_task_failed(plant: Plant, nodes: Iterable[str], exit_code: int, pool: str = "pool-1") -> None:

@@ -28,7 +28,7 @@ from shared.messages.formats import format_of
 from shared.messages.pagerduty import render_pagerduty
 from shared.polling import account_troubles, heads, standstills
 from shared.pools import standstill_rules
-from shared.pools.standstill_rules import Looked
+from shared.pools.standstill_rules import Looked, Outcome, Turn
 from shared.ports import Column, Merge, Operation, Put
 from shared.state.jobs import JobHead
 from shared.state.rows import from_row, job_key
@@ -194,6 +194,22 @@ def stuck_without_asking_for_tasks() -> AbstractContextManager[object]:
         return Looked(tasks=TaskCounts(active=1), moves=False)
 
     return patch.object(standstills.StandstillWatcher, "_look", look)
+
+
+@mutant
+def stuck_again_and_again() -> AbstractContextManager[object]:
+    """A standstill is called over at the next look, and told once more."""
+
+    def judge(*_: object, **__: object) -> Outcome:
+        return Outcome(standstill=None, turn=Turn.ENDS)
+
+    return patch.object(standstill_rules, "_judge_confirmed", judge)
+
+
+@mutant
+def dead_pool_not_noticed() -> AbstractContextManager[object]:
+    """Only failed preparations make a job suspect: nobody hears of a pool of which no node works."""
+    return patch.object(standstill_rules, "NONE_ABLE_FOR", timedelta(days=9))
 
 
 @mutant

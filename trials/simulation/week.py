@@ -62,6 +62,10 @@ _MOODS = (
 )
 
 
+LIVING_POOLS = Pace(jobs=5, nodes=5, fail_rate=0.25, node_fail_rate=0.2, speed=0.12)
+"""Nodes are lost and come back, pools break and heal, preparations hang."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """What a run is like, beside its seed.
@@ -144,6 +148,7 @@ class _WeekRun:
             self._say("--- nobody at work ---")
             for _ in range(minutes):
                 plant.run_for(MINUTE)
+                plant.witness.standstills.look(undisturbed=False)
             self.green.disturbance = plant.now
         for _ in range(minutes):
             self._one_minute()
@@ -213,6 +218,8 @@ class _WeekRun:
                 plant.purge(timer)
         plant.run_for(MINUTE)
         self.green.look()
+        well = plant.chance.weather is FINE and not plant.account.sick_jobs and self.profile.every_minute
+        plant.witness.standstills.look(undisturbed=well)
 
     def _disturb(self, living: Sequence[Process]) -> None:
         """What people and queues do beside the timer."""

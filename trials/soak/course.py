@@ -22,16 +22,18 @@ from shared.adapters.lanes import ThreadLanes
 from shared.adapters.table_store import open_table
 from shared.composition import compose
 from shared.state.rows import OWN, range_of
+from trials.promises.true_pools import TruePools
 from trials.soak.checker import Receipt, Verdict, check, excuses, read_holds, true_occurrence
 from trials.soak.exposure import ExposedLife, owed, read_polls, read_spans, to_json
 from trials.soak.fault_proxy import fault_proxy
-from trials.soak.place import ACCOUNT, KEY, PATIENCE, SECRET, WEBHOOKS, FastClock, Place
+from trials.soak.nodes import is_owed, lost, phantom, read_troubles, troubles_of
+from trials.soak.place import ACCOUNT, KEY, PATIENCE, SECRET, STEADY, WEBHOOKS, FastClock, Place
 from trials.soak.recorder import Recorder
 from trials.soak.storm import Storm
 from trials.soak.worker import Duty, run_once
 
 SPEED = 10
-PACE = Pace(jobs=8, nodes=10, fail_rate=0.3, speed=0.5, linger=timedelta(minutes=4))
+PACE = Pace(jobs=8, nodes=10, fail_rate=0.3, node_fail_rate=0.3, speed=0.5, linger=timedelta(minutes=4))
 _CLEAN_CYCLES = 3
 _DRAINING = tuple(timedelta(minutes=minutes) for minutes in (2, 3, 5, 15, 15, 30, 60, 120, 240, 480, 480))
 
@@ -43,6 +45,8 @@ class Outcome:
     verdict: Verdict
     failures: int
     owed: int
+    broken_nodes: int
+    owed_nodes: int
     messages: int
     weather: Counter[str]
     still_due: tuple[str, ...]
@@ -55,15 +59,19 @@ class Outcome:
     def __str__(self) -> str:
         weather = ", ".join(f"{name} {times}" for name, times in sorted(self.weather.items()))
         seen = f"{self.failures} failures, {self.owed} of them seen by a cycle that ended well"
-        return f"{seen}, {self.messages} messages; {weather}\n{self.verdict}"
+        nodes = f"{self.broken_nodes} nodes that could not work, {self.owed_nodes} of them for long enough to be told"
+        return f"{seen}; {nodes}; {self.messages} messages; {weather}\n{self.verdict}"
 
 
 def soak(azurite: Azurite, seconds: float, seed: int, folder: Path) -> Outcome:
     """Run the app in bad weather for so long; truth, receipts and claims are then in *folder*."""
     clock = FastClock(start=datetime.now(UTC), speed=SPEED)
     world = World(now=clock())
+    world.pools = pools = TruePools()
     recorder = Recorder(SECRET, clock)
     world.life = life = ExposedLife(Life(world, PACE, seed=seed, start=world.now), world)
+    for pool in pools.all():  # so that each is watched all the time
+        world.add_job(f"stays-in-{pool.pool_id}", pool=pool.pool_id, has_preparation=False)
     with ExitStack() as stack:
         stack.enter_context(recorder.listening())
         simulator = stack.enter_context(Simulator(world, account=ACCOUNT, key=KEY, clock=clock))
@@ -83,22 +91,31 @@ def soak(azurite: Azurite, seconds: float, seed: int, folder: Path) -> Outcome:
         for failure in world.failures
     ]
     _write(folder / "truth.jsonl", truth)
+    _write(folder / "nodes.jsonl", [one.to_json() for one in troubles_of(pools.states)])
     _write(folder / "received.jsonl", [dataclasses.asdict(receipt) for receipt in recorder.receipts])
     return replace(judge(folder), weather=storm.counts, still_due=still_due)
 
 
 def judge(folder: Path) -> Outcome:
-    """Judge the four logs of a finished soak."""
+    """Judge the five logs of a finished soak."""
     truth = [json.loads(line) for line in _lines(folder / "truth.jsonl")]
     receipts = [Receipt(**json.loads(line)) for line in _lines(folder / "received.jsonl")]
     holds = read_holds(_lines(folder / "claims.jsonl"))
     spans = {true_occurrence(line): read_spans(line["listed"]) for line in truth}
-    promised = owed(spans, read_polls(_lines(folder / "polls.jsonl")))
+    polls = read_polls(_lines(folder / "polls.jsonl"))
+    promised = owed(spans, polls)
     verdict = check(truth, receipts, WEBHOOKS, holds=holds, excused=excuses(holds, receipts), promised=promised)
+    troubles = read_troubles([json.loads(line) for line in _lines(folder / "nodes.jsonl")])
     return Outcome(
-        verdict=verdict,
+        verdict=replace(
+            verdict,
+            lost=(*verdict.lost, *lost(troubles, receipts, [STEADY], polls)),
+            phantom=(*verdict.phantom, *phantom(troubles, receipts)),
+        ),
         failures=len(truth),
         owed=len(promised),
+        broken_nodes=len(troubles),
+        owed_nodes=sum(is_owed(one, polls) for one in troubles),
         messages=len(receipts),
         weather=Counter(),
         still_due=(),

@@ -20,16 +20,29 @@ from trials.soak.checker import Occurrence, true_occurrence
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:
-    """A cycle that ended well, from before it began until after it ended; `troubled` are the jobs it failed to see."""
+    """A cycle that ended well, from before it began until after it ended.
+
+    `troubled` are the jobs that it failed to see, `troubled_pools` the pools; None when it saw none of these.
+    """
 
     begun: datetime
     ended: datetime
     troubled: frozenset[str] = frozenset()
+    troubled_pools: frozenset[str] | None = frozenset()
 
     def to_json(self) -> str:
         """A line of a log."""
-        said = {"begun": self.begun.isoformat(), "ended": self.ended.isoformat(), "troubled": sorted(self.troubled)}
+        said = {
+            "begun": self.begun.isoformat(),
+            "ended": self.ended.isoformat(),
+            "troubled": sorted(self.troubled),
+            "troubledPools": None if self.troubled_pools is None else sorted(self.troubled_pools),
+        }
         return json.dumps(said)
+
+    def saw(self, pool: str) -> bool:
+        """Whether it did not fail to see a pool."""
+        return self.troubled_pools is not None and pool.lower() not in self.troubled_pools
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +108,7 @@ def read_polls(lines: Iterable[str]) -> list[Poll]:
             begun=datetime.fromisoformat(said["begun"]),
             ended=datetime.fromisoformat(said["ended"]),
             troubled=frozenset(said["troubled"]),
+            troubled_pools=None if said["troubledPools"] is None else frozenset(said["troubledPools"]),
         )
         for said in map(json.loads, lines)
     ]

@@ -94,7 +94,8 @@ class Storm:
 
     def _fail_batch(self, chance: random.Random) -> None:
         status, code = chance.choice(BATCH_FAULTS)
-        self.simulator.inject("/jobs", status, code, times=chance.randint(1, 2), cut=chance.random() < 0.3)
+        asked = chance.choice(("/jobs", "/jobs", "/pools", "/nodecounts"))
+        self.simulator.inject(asked, status, code, times=chance.randint(1, 2), cut=chance.random() < 0.3)
         self.counts["batch failed"] += 1
 
     def _calm(self) -> None:

@@ -95,13 +95,15 @@ def _work(duty: Duty) -> None:
 
 
 class PollLog(logging.Handler):
-    """Writes a line for each cycle that ended well; hears from the app's own log which jobs were in trouble."""
+    """Writes a line for each cycle that ended well; hears from the app's own log what it failed to see."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
         super().__init__(logging.INFO)
         self._file = _open(path)
         self._clock = clock
         self._troubled: set[str] = set()
+        self._troubled_pools: set[str] = set()
+        self._pools_unread = False
         logger = logging.getLogger("prepwatch")
         logger.setLevel(logging.INFO)
         logger.addHandler(self)
@@ -109,16 +111,26 @@ class PollLog(logging.Handler):
     def note(self, run: Callable[[], CycleReport | None]) -> None:
         """Run a cycle and write it down, unless it failed, or left out jobs without naming them."""
         self._troubled.clear()
+        self._troubled_pools.clear()
+        self._pools_unread = False
         begun = self._clock()
         report = run()
         if report is not None and report.good and report.not_looked_at <= len(self._troubled):
-            poll = Poll(begun=begun, ended=self._clock(), troubled=frozenset(self._troubled))
+            troubled_pools = None if self._pools_unread else frozenset(self._troubled_pools)
+            poll = Poll(
+                begun=begun, ended=self._clock(), troubled=frozenset(self._troubled), troubled_pools=troubled_pools
+            )
             os.write(self._file, f"{poll.to_json()}\n".encode())
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Remember a job in trouble."""
-        if isinstance(record.args, tuple) and record.args[0] == "job-error":
-            self._troubled.add(json.loads(str(record.args[1]))["job"].lower())
+        """Remember a job or a pool in trouble."""
+        match record.args:
+            case ("job-error", said):
+                self._troubled.add(json.loads(str(said))["job"].lower())
+            case ("pool-error", said):
+                self._troubled_pools.add(json.loads(str(said))["pool"].lower())
+            case ("pools-unread", _):
+                self._pools_unread = True
 
 
 class ClaimLog:

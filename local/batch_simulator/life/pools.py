@@ -56,13 +56,13 @@ class PoolLife:
         for node in nodes:
             self._world.pools.set_node(pool, node, at=start, dedicated=not is_spot(pool), booted=start)
             self._next(pool, node, start)
-        self._agenda.at(start + self._within(400, 1600), partial(self._break_pool, pool))
+        self._agenda.at(start + self._within(200, 1600), partial(self._break_pool, pool))
 
     # --- one node ---
 
     def _next(self, pool: str, node: str, at: datetime) -> None:
         """Something happens to a node that works, at its time."""
-        self._later(node, at + self._within(600, 3000), partial(self._happen, pool, node))
+        self._later(node, at + self._within(300, 3000), partial(self._happen, pool, node))
 
     def _happen(self, pool: str, node: str, at: datetime) -> None:
         what = self._random.choice((self._reboot, self._become_unusable, self._leave, self._replace))
@@ -124,7 +124,7 @@ class PoolLife:
     def _replace(self, pool: str, node: str, at: datetime) -> None:
         self._turns[node] = self._turn(node) + 1
         self._tenants.node_is_lost(pool, node, at)
-        self._world.remove_node(pool, node)
+        self._world.remove_node(pool, node, at=at)
         self._nodes[pool].remove(node)
         self._agenda.at(at + self._within(5, 60), partial(self._join, pool))
 

@@ -45,12 +45,12 @@ class ToldPools(Pools):
         self.moves |= {(known.state if known else None, state)} if known is None or known.state != state else set()
         super().set_node(pool_id, node_id, at=at, state=state, **fields)
 
-    def drop_node(self, pool_id: str, node_id: str) -> None:
+    def drop_node(self, pool_id: str, node_id: str, *, at: datetime) -> None:
         """Remember the move."""
         pool = self.find(pool_id)
         if pool is not None and node_id in pool.nodes:
             self.moves.add((pool.nodes[node_id].state, None))
-        super().drop_node(pool_id, node_id)
+        super().drop_node(pool_id, node_id, at=at)
 
 
 def live_with_nodes(seed: int, step: timedelta) -> tuple[World, ToldPools]:
@@ -92,8 +92,8 @@ def check_start_tasks(world: World, pool: Pool) -> None:
 
 def test_the_nodes_of_pools_live_when_they_are_to() -> None:
     """They come, run their start task, fail, break, heal, leave and come back, by seed; tasks run where they can."""
-    world, pools = live_with_nodes(1, timedelta(minutes=7))
-    again, _ = live_with_nodes(1, timedelta(minutes=31))
+    world, pools = live_with_nodes(3, timedelta(minutes=7))
+    again, _ = live_with_nodes(3, timedelta(minutes=31))
 
     assert picture(again) == picture(world)
     assert [pool.nodes for pool in again.pools.all()] == [pool.nodes for pool in world.pools.all()]

@@ -14,7 +14,7 @@ from trials.simulation.plant import Plant
 from trials.simulation.scripts import FAILURE, add_job, fail
 from trials.simulation.told_mutants import MUTANTS
 from trials.simulation.weather import Chance, ReceiverMood
-from trials.simulation.week import Profile, run
+from trials.simulation.week import LIVING_POOLS, Profile, run
 
 pytestmark = [pytest.mark.defects, pytest.mark.slow]
 _SEEDS = 16
@@ -123,6 +123,8 @@ HUNTS = {
     "counts_begin_anew_with_a_new_job": _told("fine"),
     "trouble_told_after_its_end": _told("denied", seed=6),
     "stuck_without_asking_for_tasks": Hunt(by_hand=_tasks_run_beside_failures),
+    "stuck_again_and_again": _in("fine", hours=3, pace=LIVING_POOLS),
+    "dead_pool_not_noticed": _in("fine", hours=3, pace=LIVING_POOLS),
     "stuck_at_once": _told("fine", seed=7),
     "who_refused_is_never_pinged": Hunt(by_hand=_refuses_before_a_mute),
     "late_news_is_shown_nowhere": _told("fine", hours=0.7, moods=(ReceiverMood.FLAKY,)),

@@ -24,10 +24,9 @@ def change_one(plant: Plant) -> None:
     if (known.state if known is not None else None) == state:
         return
     if state is None:
-        plant.world.pools.drop_node(POOL, name)
+        plant.world.pools.drop_node(POOL, name, at=plant.now)
     else:
         plant.world.pools.set_node(POOL, name, at=plant.now, state=state)
-    plant.witness.nodes.was(POOL, name, state, plant.now)
 
 
 @pytest.mark.parametrize(

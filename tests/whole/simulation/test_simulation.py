@@ -6,16 +6,18 @@ More seeds: `python -m trials.simulation --seeds 0:500`.
 import os
 import subprocess
 import sys
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from local.batch_simulator.life.pace import Pace
+from trials.simulation.people import WEBHOOKS
 from trials.simulation.plant import START, Plant
 from trials.simulation.scripts import FAILURE, add_job, fail, fail_all
 from trials.simulation.weather import Chance, WriteFault
-from trials.simulation.week import STORMS, Profile, run
+from trials.simulation.week import LIVING_POOLS, STORMS, Profile, run
 
 _ROOT = Path(__file__).parents[3]
 _WEEK = Profile(
@@ -45,6 +47,17 @@ def test_each_kind_of_trouble_alone(storm: str) -> None:
 def test_all_troubles_in_turn(seed: int) -> None:
     """Two instances keep every promise through half a day of troubles drawn from a seed."""
     run(seed, Profile(hours=6))
+
+
+@pytest.mark.parametrize(
+    "storms", [("fine",), pytest.param(("everything", "fine"), marks=pytest.mark.slow)], ids=lambda storms: storms[0]
+)
+def test_pools_that_break_and_heal(storms: tuple[str, ...]) -> None:
+    """Whose tasks can't run is told, once and in time, and nobody else's; each lost node is told as it was."""
+    plant = run(2, Profile(hours=3, storms=storms, pace=LIVING_POOLS, people=lambda _chance: WEBHOOKS, mutes=0))
+    told = Counter(event.type for event in plant.witness.events.values())
+    assert plant.witness.standstills.seen > 5
+    assert all(told[kind] for kind in ("job.stuck", "job.resumed", "preparation.slow", "node.failed"))
 
 
 @pytest.mark.slow
