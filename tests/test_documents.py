@@ -227,6 +227,16 @@ def test_the_readme_shows_what_slack_is_sent() -> None:
     assert readme_message.part_of(readme_message.PAGE.read_text(encoding="utf-8")) == readme_message.part()
 
 
+def test_the_keys_that_event_rules_can_go_by_are_told() -> None:
+    """docs/operate.md names every key under which a pager's details stand, and no other."""
+    sources = ("digests/incident_notices.py", "digests/pools/notices.py", "messages/event_notices.py")
+    made = "".join((ROOT / "shared" / source).read_text(encoding="utf-8") for source in sources)
+    keys = set(re.findall(r'(?m)^        "(\w+)": ', made)) | {"webhook"}
+    page = (ROOT / "docs/operate.md").read_text(encoding="utf-8")
+    told = page.split("A pager's details stand under keys")[1].split("`class`")[0]
+    assert set(re.findall(r"`(\w+)`", told)) == keys
+
+
 def test_the_proof_of_an_installation_is_a_job_that_batch_takes() -> None:
     """The JSON of the job on the page is well-formed, its preparation fails at once, and the same job is removed."""
     page = (ROOT / "docs/operate.md").read_text(encoding="utf-8")

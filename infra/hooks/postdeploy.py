@@ -255,7 +255,7 @@ def report(environment: Mapping[str, str], az: Az) -> list[str]:
         troubles += check_diagnostics(base, key) + check_webhooks(base, key)
 
     if not troubles:
-        return [*lines, "", "All is well: permissions, storage and webhooks were tried."] if key else lines
+        return [*lines, "", "Everything works: permissions, storage and webhooks were checked."] if key else lines
     return [*lines, "", "Not well yet:", *(f"  - {trouble}" for trouble in troubles)]
 
 

@@ -1,4 +1,4 @@
-"""Holds back what is asked of an account while Batch wants to be left alone.
+"""Holds back what is asked of an account while Batch asks for patience.
 
 Owns for how long, and that everybody who asks the account waits together. Does not own what is asked
 (`adapters.batch_client`), or how long no cycle begins (`polling.cycle_rules`).

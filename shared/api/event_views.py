@@ -143,7 +143,7 @@ class RedeliveriesView(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class DismissalsRequest(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """The body of POST /api/dismissals: what was given up of a webhook, of an event, or with neither all of it.
+    """The body of POST /api/dismissals: what is undeliverable of a webhook, of an event, or with neither all of it.
 
     With `jobs`, ids and globs, the failed releases of these jobs instead.
     """

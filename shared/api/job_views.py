@@ -132,7 +132,7 @@ class JobView(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class DeliveriesView(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Deliveries that are waiting, and that were given up.
+    """Deliveries that are waiting, and that are undeliverable.
 
     `oldestDueSince` is how long the oldest waits of all that a webhook should have been told, null when nothing does.
     """

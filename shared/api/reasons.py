@@ -1,4 +1,4 @@
-"""Says in words why things were decided as they were, and how webhooks fare.
+"""Says in words why things were decided as they were, and how healthy webhooks are.
 
 Owns the sentences. Does not own the decisions (`changes.node_rules`, `polling.job_rules`, `delivery.attempts`), which
 it only explains. Pure.

@@ -80,7 +80,7 @@ class MessagesView(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class WebhookView(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A webhook and how it fares since when, and why; `due` and `dead` are counted up to 1,000."""
+    """A webhook and its health: since when, and why; `due` and `dead` are counted up to 1,000."""
 
     name: str
     format: Annotated[str, Meta(extra_json_schema={"enum": [*FORMATS]})]

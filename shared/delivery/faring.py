@@ -1,4 +1,4 @@
-"""How a webhook fares, from attempt to attempt, and what the others are told of it.
+"""Webhook health from attempt to attempt, and what the other webhooks are told of it.
 
 Owns when a webhook is failing, when it may be tried, what ends that, and when that is a fault of the installation.
 Does not own what an answer means (`delivery.attempts`) or where states lie (`delivery.health`). Pure.

@@ -1,4 +1,4 @@
-"""How the webhooks fare during one run: which may be tried now, and what an attempt says about them.
+"""Webhook health during one run: which may be tried now, and what an attempt says about them.
 
 Owns the states of webhooks as they are read and written, and the right to probe one. Does not own how an attempt
 changes a state (`delivery.faring`), what an answer means (`delivery.attempts`) or attempts (`delivery.run`,

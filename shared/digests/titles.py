@@ -1,4 +1,4 @@
-"""How a job fares in a few words: what stands over the facts that people are told of it, and how bad that is.
+"""A job's state in a few words: the heading above the facts in a message, and how bad it is.
 
 Owns titles, the heading over several jobs, and moods. Does not own the facts
 (`digests.job_notices`) or what is news (`digests.rules`). A number of nodes is one that the head holds: failures are

@@ -1,4 +1,4 @@
-"""Who is owed an event as a delivery of its own.
+"""Which webhooks get an event as a delivery of its own.
 
 Owns recipients, the first state of a delivery, and the rows of an event with what is owed for it. Does not own attempts
 (`delivery.attempts`). Pure.

@@ -1,4 +1,4 @@
-"""What people are told in chat and by pager of an event that comes by itself: of an account, a webhook, or a ping.
+"""What people are told in chat and by pager of events about accounts, webhooks and pings.
 
 Owns the words: what has happened, what it means, what to do. Does not own what a message is made of
 (`messages.notices`), or how jobs are told (`digests.job_notices`).

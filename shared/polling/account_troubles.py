@@ -1,4 +1,4 @@
-"""What a finished cycle says of its account as a whole: it is well, out of reach, or read again.
+"""What a finished cycle says of its account as a whole: healthy, unreachable, or readable again.
 
 Owns when an account's trouble begins, when it is told and when its end is. Does not own how far the account is read
 (`polling.cycle_rules`) or a job's own trouble (`polling.job_rules`). Pure.

@@ -1,4 +1,4 @@
-"""Tells a dead man's switch that Prepwatch is well, or that it is not.
+"""Tells a dead man's switch whether Prepwatch is healthy.
 
 Owns the call. Does not own what well means (`polling.faults`) or when it is made (after every cycle, one that was
 skipped too). Convention: Healthchecks' ping URLs, with /fail appended to the path when something is wrong; a timer that

@@ -58,26 +58,26 @@ SETTINGS = (
     Setting(
         name="POLL_BUDGET_SECONDS",
         default="40",
-        meaning="No further job is started so long after a cycle began; the next cycle goes on there.",
+        meaning="How long after its beginning a cycle still starts on further jobs; the next cycle continues there.",
     ),
     Setting(name="POLL_CONCURRENCY", default="8", meaning="Jobs of an account that are listed at once."),
     Setting(
         name="FIRST_SIGHT_SECONDS",
         default="3600",
-        meaning="How old a failure may be, when its job is first seen, to be announced still.",
+        meaning="When a job is first seen, failures older than this are not announced.",
     ),
     Setting(
         name="STALE_AFTER_SECONDS",
         default="300",
-        meaning="An account with a job that was not read for so long is stale: at least two poll intervals "
+        meaning="An account is stale when a job of it was not read for so long: at least two poll intervals "
         "and POLL_BUDGET_SECONDS, which is also the default where that is more. After a crash polls pause for up to "
         "two minutes, which should fit into it too.",
     ),
     Setting(
         name="SLOW_PREPARATION_SECONDS",
         default=None,
-        meaning="How long a job's preparation may go on on a node before it is told as slow; 0 never tells. Without it "
-        "the job's own past decides: twice its longest success, at least 30 minutes and at most 6 hours, or an hour "
+        meaning="How long preparation may run on a node before it is reported as slow; 0 never reports it. Without it "
+        "the job's history decides: twice its longest success, at least 30 minutes and at most 6 hours, or an hour "
         "while none has succeeded. Ten retries are slow in any case.",
     ),
     Setting(
@@ -127,7 +127,8 @@ SETTINGS = (
     Setting(
         name="HEARTBEAT_URL",
         default=None,
-        meaning="Called after every cycle; with /fail appended to its path while Prepwatch is blind or not heard.",
+        meaning="Called after every cycle; with /fail appended to its path while an account can't be read or messages "
+        "don't get through.",
         secret=True,
     ),
     Setting(

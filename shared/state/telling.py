@@ -1,4 +1,4 @@
-"""What Prepwatch remembers of telling: deliveries, what chat and pager know, and how webhooks fare.
+"""What Prepwatch remembers of notifications: deliveries, what chat and pager know, and webhook health.
 
 Owns these shapes. Does not own their row keys or encoding (`state.rows`) or how they change (`delivery.attempts`,
 `digests.rules`). Everything is frozen; a change makes a new value.

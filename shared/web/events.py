@@ -114,7 +114,7 @@ class EventRoutes(Struct, frozen=True, kw_only=True):
         Query(request, ROUTE["dismiss_deliveries"])
         asked = read_body(request, DismissalsRequest)
         if asked.jobs and (asked.webhook or asked.event_id):
-            raise _wrong("jobs", "must stand alone: it means failed releases, the others what was given up")
+            raise _wrong("jobs", "can't be combined: it means failed releases, the others undeliverable messages")
         done = (
             self.dismissal.dismiss_releases(asked.jobs)
             if asked.jobs

@@ -265,7 +265,7 @@ async function eventDialog(id) {
         h(
           "p",
           { class: "soft" },
-          "No webhook was owed this event on its own: chat and pager are told how a job stands instead.",
+          "No webhook gets this event as a delivery of its own: chat and pager get messages about the job instead.",
         ),
       h(
         "ul",

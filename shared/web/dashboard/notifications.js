@@ -1,4 +1,4 @@
-// Who is notified: the webhooks and how they fare; and what is muted, with the dialog that mutes.
+// Who is notified: the webhooks and their health; and what is muted, with the dialog that mutes.
 
 import { h } from "./elements.js";
 import { count, moment } from "./words.js";
@@ -121,7 +121,7 @@ function muteDialog(job) {
     h(
       "p",
       { class: "soft block" },
-      "Failures go on being recorded and sent to cloudevents and eventgrid webhooks. When the mute ends, chat and pager are told what is still open.",
+      "Failures go on being recorded and sent to cloudevents and eventgrid webhooks. When the mute ends, chat is told what failed meanwhile, and a pager what is still open.",
     ),
     h(
       "form",

@@ -121,7 +121,7 @@ export function closeDialog() {
   frame.close();
 }
 
-/** What can be done about messages that were given up: to send them again, or to know of them. */
+/** What can be done about undeliverable messages: send them again, or dismiss them. */
 export function aboutGivenUp() {
   const button = (
     /** @type {string} */ label,

@@ -151,8 +151,7 @@ function accountItem(account) {
     h(
       "p",
       { class: "soft small" },
-      "Read up to ",
-      moment(account.lastGoodPoll, "no moment yet"),
+      account.lastGoodPoll ? ["Read up to ", moment(account.lastGoodPoll)] : "Not read yet",
       last && `: ${count(last.jobs, "job")} looked at`,
       last && last.notLookedAt > 0 && `, ${last.notLookedAt} not in time`,
       last && last.errors > 0 && `, ${count(last.errors, "error")}`,

@@ -7,7 +7,7 @@ import { get, post, query, rounds } from "./api.js";
 import { act, copyButton, dialog, link } from "./parts.js";
 import { side } from "./lists.js";
 
-const LONGEST_HEADLINE = 70;
+const LONGEST_HEADLINE = 90;
 
 /** @type {Record<string, Look>} */
 export const VERDICTS = {
@@ -41,9 +41,7 @@ export function showStatus(summary, connection) {
       const [shape, kind, words] = VERDICTS[summary.status] ?? ["degraded", "warn-ink", summary.status];
       const reasons = summary.reasons.length
         ? summary.reasons
-        : [
-            "No job has open failures, every account was read in time, and every message was delivered or is on its way.",
-          ];
+        : ["No open failures, every account was read in time, and every message was delivered or is on its way."];
       const headline = gist(reasons[0]);
       return [
         h(
@@ -112,10 +110,20 @@ export function showPools() {
   ]);
 }
 
+/** States of nodes that Batch spells in one word. @type {Record<string, string>} */
+const STATES = {
+  starttaskfailed: "start task failed",
+  waitingforstarttask: "waiting for their start task",
+  leavingpool: "leaving the pool",
+  upgradingos: "upgrading their OS",
+};
+
 /** @param {PoolView} pool */
 function poolItem(pool) {
   const all = Object.values(pool.nodes).reduce((sum, number) => sum + number, 0);
-  const states = Object.entries(pool.nodes).map(([state, number]) => `${number.toLocaleString("en")} ${state}`);
+  const states = Object.entries(pool.nodes).map(
+    ([state, number]) => `${number.toLocaleString("en")} ${STATES[state.toLowerCase()] ?? state}`,
+  );
   return h(
     "li",
     { class: "hook" },

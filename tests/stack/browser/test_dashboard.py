@@ -157,7 +157,7 @@ def test_without_a_key_it_asks_for_one(show: Opener, scene: Scene) -> None:
     box.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("does not open this app")
     box.fill(scene.host.key)
-    page.get_by_role("button", name="Show me").click()
+    page.get_by_role("button", name="Continue").click()
     expect(page.locator(".job").first).to_be_visible()
     assert page.evaluate("localStorage.length") == 0
     page.get_by_role("button", name="Forget key").click()

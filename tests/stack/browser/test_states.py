@@ -124,7 +124,7 @@ def test_an_account_that_was_never_reached(visit: Visitor) -> None:
         _headline(page, "Data may be out of date")
         expect(page.locator("#status")).to_contain_text("AuthenticationFailed: The token was refused.")
         expect(page.locator("#jobs")).to_contain_text("No account has been polled yet.")
-        expect(page.locator("#itself")).to_contain_text("Read up to no moment yet")
+        expect(page.locator("#itself")).to_contain_text("Not read yet")
         page.get_by_role("button", name="Run diagnostics").click()
         remedy = page.get_by_role("dialog").locator("pre").first
         expect(remedy).to_contain_text('az role assignment create --role "Azure Batch Account Reader"')
