@@ -15,6 +15,8 @@ _LINE_OF_THE_APP = re.compile(r"(?P<name>[a-z][a-z_-]*) (?P<fields>\{.*\})")
 _WHOM_IT_IS_ABOUT = ("account", "job", "webhook", "event")
 # Other at each telling of the same.
 _VARYING = {"seconds", "readUpTo", "tries", "durationMs", "requestId"}
+# Done a moment later by whoever was first: nothing that a person has to know.
+_OF_NO_CONCERN = {"digest-postponed"}
 _LINES_OUT_OF_SIGHT = 25
 _LONGEST = 300
 
@@ -71,7 +73,8 @@ class Console:
         told = logged["text"]
         if said := _LINE_OF_THE_APP.fullmatch(told):
             fields = json.loads(said["fields"])
-            if fields.get("verdict") == "delivered" and fields.get("webhook") in self._receivers:
+            is_shown_there = fields.get("verdict") == "delivered" and fields.get("webhook") in self._receivers
+            if is_shown_there or said["name"] in _OF_NO_CONCERN:
                 return ""
             key = (said["name"], *(str(fields.get(name)) for name in _WHOM_IT_IS_ABOUT))
             told = _in_words(said["name"], fields)

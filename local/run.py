@@ -171,13 +171,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m local.run",
         description="Runs the app with all it needs on this machine; Ctrl-C ends everything. It watches a simulated "
         "account, or those that BATCH_ACCOUNT_URLS names with every other setting that is set. What is stored lies in "
-        "the state folder: delete that to begin anew.",
+        "the state folder: delete that to start over.",
     )
     parser.add_argument(
         "--port", type=port, default=7071, help="where the app answers, 0 for a free one (default 7071)"
     )
     parser.add_argument(
-        "--duration", type=finite_number(0), metavar="SECONDS", help="end by itself, counted from being ready"
+        "--duration", type=finite_number(0), metavar="SECONDS", help="end after so long, counted from being ready"
     )
     parser.add_argument(
         "--interval",

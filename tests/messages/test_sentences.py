@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from shared.messages.sentences import clock_time, counted, lasted, since_when
+from shared.messages.sentences import account_name, clock_time, counted, lasted, since_when
 
 NOW = datetime(2026, 11, 27, 2, 20, tzinfo=UTC)
 
@@ -53,3 +53,17 @@ def test_since_when() -> None:
 def test_numbers(number: int, said: str) -> None:
     """A noun follows its number."""
     assert counted(number, "node") == said
+
+
+@pytest.mark.parametrize(
+    ("account", "said"),
+    [
+        ("contoso.westeurope.batch.azure.com", "contoso"),
+        ("2026.westeurope.batch.azure.com", "2026"),
+        ("127.0.0.1:25459", "127.0.0.1:25459"),
+        ("localhost:8000", "localhost:8000"),
+    ],
+)
+def test_accounts(account: str, said: str) -> None:
+    """An account is called by its name; the simulator, which has none in its address, by that address."""
+    assert account_name(account) == said

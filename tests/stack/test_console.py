@@ -62,6 +62,7 @@ def test_what_happens_is_a_line(line: str, told: str) -> None:
         pytest.param("  ", id="spaces"),
         pytest.param('[t] attempt {"webhook":"default","event":"e","verdict":"delivered"}', id="its-receiver-says-so"),
         pytest.param('[t] digest {"webhook":"default","account":"a","verdict":"delivered"}', id="a-chat-message-too"),
+        pytest.param('[t] digest-postponed {"webhook":"w","error":"0:The update condition"}', id="a-moment-later"),
     ],
 )
 def test_what_is_no_news_is_no_line(line: str) -> None:

@@ -180,7 +180,10 @@ function checkItem(check_) {
       h("span", { class: "sr" }, check_.ok ? "passed" : "failed"),
     ),
     h("p", {}, check_.message),
-    check_.remedy && command(check_.remedy, `remedy for ${check_.name}`),
+    check_.remedy &&
+      (check_.remedy.startsWith("az ")
+        ? command(check_.remedy, `remedy for ${check_.name}`)
+        : h("p", { class: "do" }, check_.remedy)),
   );
 }
 

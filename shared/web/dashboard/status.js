@@ -180,7 +180,7 @@ async function showPoolNodes(pool) {
             "div",
             { class: "line" },
             h("b", { class: "id" }, node.id ?? ""),
-            h("span", { class: "tag bad" }, node.state ?? "unknown"),
+            h("span", { class: "tag bad" }, STATES[(node.state ?? "").toLowerCase()] ?? node.state ?? "unknown"),
             node.id && copyButton(node.id, `id of node ${node.id}`),
           ),
           error && h("p", {}, `${error.code ?? ""}: ${error.message ?? ""}`),

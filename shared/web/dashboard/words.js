@@ -90,7 +90,8 @@ export function advice(code) {
 
 /** @param {string} text */
 export function capital(text) {
-  return text ? text[0].toUpperCase() + text.slice(1) : text;
+  // The name of a host stays as it is.
+  return /^[a-z]+\.[a-z]/.test(text) || !text ? text : text[0].toUpperCase() + text.slice(1);
 }
 
 /** @type {Record<string, Look>} */
