@@ -22,7 +22,7 @@ PROBE_EVERY = timedelta(minutes=5)
 SUSPECT_AFTER = timedelta(minutes=1)
 """When a webhook that has not taken something is pinged, if nothing that waits would soon show how it fares."""
 LONG_PATIENCE = timedelta(minutes=15)
-"""A receiver that asks for more takes nothing, however politely it says so."""
+"""A receiver that asks for more, at once or bit by bit, takes nothing, however politely it says so."""
 UNHEARD_AFTER = timedelta(minutes=15)
 """How long a webhook may be failing before the installation as a whole is not well."""
 BY_REQUEST = "switched off by request"
@@ -53,7 +53,8 @@ def follow_webhook(state: WebhookState, judgement: Judgement, attempt: Attempt) 
     """How a webhook fares after an attempt.
 
     Whatever the answer, three in a row that were not taken make it failing since the first of them, and so does one
-    that asks to be left alone for long: then it is probed. Only a receiver that says it is gone is switched off.
+    that asks to be left alone until long after the first: then it is probed. Only a receiver that says it is gone is
+    switched off.
     """
     now = attempt.at
     if state.disabled_since is not None:  # it was under way
@@ -67,7 +68,7 @@ def follow_webhook(state: WebhookState, judgement: Judgement, attempt: Attempt) 
     # A moment to come was written by a clock that has jumped back since.
     since = min(state.refused_since or state.failing_since or now, now)
     was = state.failing_since is not None
-    failing = was or failures >= FAILING_AFTER or asked > LONG_PATIENCE
+    failing = was or failures >= FAILING_AFTER or now + asked - since > LONG_PATIENCE
     clock = state.not_before if was and state.not_before is not None else now + PROBE_EVERY
     earliest = [*([min(clock, now + PROBE_EVERY)] if failing else []), *([now + asked] if asked else [])]
     return replace(

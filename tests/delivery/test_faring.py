@@ -81,6 +81,15 @@ def test_asking_for_long_patience_is_failing() -> None:
     assert _fare(answer(503, retry_after="9" * 9)).not_before == NOW + LONGEST_WAIT
 
 
+def test_asking_for_patience_again_and_again_is_failing() -> None:
+    """Who asks for a little, and then for a little more, is failing once it comes to more than a quarter of an hour."""
+    for minutes, too_much in ((15, True), (10, True), (8, True), (7, False), (3, False)):
+        asks = answer(503, retry_after=f"{minutes * 60}")
+        first = _after(WebhookState(name="ops"), asks)
+        again = _after(first, asks, NOW + minutes * MINUTE)
+        assert (first.failing_since, again.failing_since) == (None, NOW if too_much else None), minutes
+
+
 def test_patience_holds_back_the_whole_webhook() -> None:
     """429 without a Retry-After holds all its messages back for a minute, with one for as long as it says."""
     assert waits(_fare(BUSY), NOW + 0.9 * MINUTE)

@@ -213,7 +213,7 @@ class Witness:
         others = [event for event in self.events.values() if event.data.get("since") == told.data.get("since")]
         if told.type in OPPOSITES:
             heard = [event for event in others if event.type == OPPOSITES[told.type]]
-            return not any((place[0], event.id) in self.surely_heard for event in heard)
+            return not {(place[0], event.id) for event in heard} & self.surely_heard - self._unrecorded.keys()
         return any(OPPOSITES.get(event.type) == told.type for event in others)
 
     # --- receivers ---
