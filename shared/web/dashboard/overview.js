@@ -19,7 +19,12 @@ export const TRACKING = {
 
 /** @param {JobView} job */
 const hasTrouble = (job) =>
-  job.stuck || job.error || job.preparation.open || job.release.failed || job.tracking === "unreachable";
+  job.stuck ||
+  job.error ||
+  job.preparation.open ||
+  job.preparation.slow ||
+  job.release.failed ||
+  job.tracking === "unreachable";
 
 /** How the list can be sorted; without a word it comes as the app orders it. @type {Record<string, [string, (one: JobView, other: JobView) => number]>} */
 const ORDERS = {
@@ -209,6 +214,8 @@ export function jobTags(job) {
   return [
     job.stuck && h("span", { class: "tag bad" }, `stuck: ${STUCK[job.stuck.reason ?? "preparationFailed"]}`),
     job.stuck?.standing && h("span", { class: "tag" }, `nodes: ${job.stuck.standing}`),
+    job.preparation.slow > 0 &&
+      h("span", { class: "tag warn" }, `preparation takes too long on ${count(job.preparation.slow, "node")}`),
     job.error && h("span", { class: "tag warn" }, job.error.code),
     job.tracking !== "watching" && h("span", { class: "tag" }, TRACKING[job.tracking] ?? job.tracking),
     job.state && job.state !== "active" && job.tracking !== "settled" && h("span", { class: "tag" }, job.state),

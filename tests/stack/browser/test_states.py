@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from shared.batch.model import TaskCounts
+from shared.batch.model import ExecutionInfo, TaskCounts
 from shared.composition import App
 from shared.errors import (
     AccountDeniedError,
@@ -24,7 +24,7 @@ from shared.ports import Row
 from tests.stack.browser.browser import grave_violations
 from tests.stack.browser.conftest import Visitor, let_pass
 from tests.stack.browser.served_app import serving
-from tests.support.deployment import ACCOUNT, Deployment, a_job, a_node, a_run, deploy
+from tests.support.deployment import ACCOUNT, NOW, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fake_table import FakeTable
 from tests.support.fakes import refusal
 
@@ -192,6 +192,21 @@ def test_a_stuck_job(visit: Visitor, url: str, deployment: Deployment) -> None:
     expect(why).to_contain_text("replace the nodes")
     expect(why.locator("pre")).to_contain_text("az batch job prep-release-status list")
     expect(why.get_by_role("button", name="Copy command for this standstill")).to_be_visible()
+
+
+def test_a_slow_preparation(visit: Visitor) -> None:
+    """A job whose preparation takes too long says so in the list and on its own page, and counts as in trouble."""
+    deployment = deploy(SLOW_PREPARATION_SECONDS="600")
+    hangs = ExecutionInfo(start_time=NOW, state="running", retry_count=0)
+    deployment.batch.add(a_job("hangs"), a_node(preparation=hangs), a_node("node-2", preparation=a_run()))
+    deployment.poll()
+    deployment.clock.advance(minutes=11)
+    deployment.poll()
+    with serving(lambda: deployment.app) as url:
+        page = visit(url, deployment, "?show=trouble")
+        expect(page.locator(".job .tag")).to_have_text("preparation takes too long on 1 node")
+        page.locator(".job .name").click()
+        expect(page.locator("#job .tag")).to_have_text("preparation takes too long on 1 node")
 
 
 def test_a_table_out_of_reach(visit: Visitor, url: str, deployment: Deployment, table: TakenAway) -> None:
