@@ -108,8 +108,10 @@ def make_venv() -> None:
     recipe = f"Python {sys.version_info.major}.{sys.version_info.minor}, {digest_of(REQUIREMENTS)}"
     if PYTHON.exists() and is_current(VENV, recipe):
         return
-    print("dev.py: making .venv from requirements-dev.txt: fetches 120 MB from the Python package index", flush=True)
-    print("        (half of it Node.js, for the storage emulator), takes 460 MB here; about a minute", flush=True)
+    print("dev.py: making .venv from requirements-dev.txt: fetches 220 MB from the Python package index", flush=True)
+    print(
+        "        (Node.js for the storage emulator, tools of the tests), takes 800 MB here; about a minute", flush=True
+    )
     install("making .venv", sys.executable, "-m", "venv", "--clear", str(VENV))
     pip = (str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
     install("pip install", *pip, "-r", str(REQUIREMENTS))

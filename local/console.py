@@ -16,7 +16,7 @@ _WHOM_IT_IS_ABOUT = ("account", "job", "webhook", "event")
 # Other at each telling of the same.
 _VARYING = {"seconds", "readUpTo", "tries", "durationMs", "requestId"}
 # Done a moment later by whoever was first: nothing that a person has to know.
-_OF_NO_CONCERN = {"digest-postponed"}
+_OF_NO_CONCERN = {"claim-lost", "digest-postponed"}
 _LINES_OUT_OF_SIGHT = 25
 _LONGEST = 300
 

@@ -140,6 +140,8 @@ def _commands(account: str, head: JobHead, record: NodeRecord) -> Iterator[NodeC
         run = record.record_of(phase)
         if run is None or outcome_of(run.info) is not Outcome.FAILED:
             continue
+        if run.info.failure_info is not None and run.info.exit_code is None:
+            continue  # its command was never started, so it wrote nothing
         folder = run.info.task_root_directory
         path = f"{folder}/stderr.txt" if folder else stderr_path(head.job_id, phase)
         yield NodeCommandView(

@@ -100,6 +100,15 @@ def test_what_to_type() -> None:
     assert _explain(deployment, node="node-2").body["commands"] == []
 
 
+def test_what_was_never_started_wrote_nothing() -> None:
+    """Where Batch failed before the command began there is no stderr.txt to fetch; the node can still be removed."""
+    deployment = deploy()
+    deployment.batch.add(a_job(), a_node(preparation=replace(a_run(failed=True), exit_code=None)))
+    deployment.poll()
+    (only,) = (one["command"] for one in _explain(deployment).body["commands"])
+    assert "node delete" in only
+
+
 def test_what_each_webhook_had_to_do_with_it() -> None:
     """Every configured webhook says whether it matched, was filtered, tried, and what it answered."""
     url = "https://b.example/hook"
