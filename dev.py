@@ -109,9 +109,7 @@ def make_venv() -> None:
     if PYTHON.exists() and is_current(VENV, recipe):
         return
     print("dev.py: making .venv from requirements-dev.txt: fetches 220 MB from the Python package index", flush=True)
-    print(
-        "        (Node.js for the storage emulator, tools of the tests), takes 800 MB here; about a minute", flush=True
-    )
+    print("        (Node.js for the storage emulator, the tests), takes 800 MB here; about a minute", flush=True)
     install("making .venv", sys.executable, "-m", "venv", "--clear", str(VENV))
     pip = (str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
     install("pip install", *pip, "-r", str(REQUIREMENTS))

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 from playwright.sync_api import Page, expect
 
-from shared.batch.model import JobExecutionInfo
+from shared.batch.model import ExecutionInfo, JobExecutionInfo, TaskCounts
 from shared.batch.pools import ComputeNode, NodeError
 from tests.stack.browser.browser import grave_violations
 from tests.stack.browser.conftest import Visitor
@@ -97,3 +97,38 @@ def test_disabling_a_webhook_is_undone(page: Page) -> None:
     expect(page.get_by_role("button", name="Enable ops")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("#told")).to_contain_text("1 webhook, healthy")
+
+
+def test_a_stuck_job(visit: Visitor) -> None:
+    """A job without a node that could take its tasks is said to be stuck, for how long, why, and what to type."""
+    deployment = deploy()
+    deployment.batch.add(a_job("hung"), a_node(preparation=a_run(failed=True)))
+    deployment.batch.counts["hung"] = TaskCounts(active=3)
+    for _ in range(4):
+        deployment.poll()
+        deployment.clock.advance(minutes=2)
+    deployment.poll()
+    with serving(lambda: deployment.app) as url:
+        page = visit(url, deployment)
+        expect(page.locator(".job").first).to_contain_text("stuck for 13 minutes")
+        page.get_by_role("link", name="hung").first.click()
+        why = page.locator("#job .cause").first
+        expect(why).to_contain_text("3 tasks waiting")
+        expect(why).to_contain_text("replace the nodes")
+        expect(why.locator("pre")).to_contain_text("az batch job prep-release-status list")
+        expect(why.get_by_role("button", name="Copy command for this standstill")).to_be_visible()
+
+
+def test_a_slow_preparation(visit: Visitor) -> None:
+    """A job whose preparation takes too long says so in the list and on its own page, and counts as in trouble."""
+    deployment = deploy(SLOW_PREPARATION_SECONDS="600")
+    hangs = ExecutionInfo(start_time=NOW, state="running", retry_count=0)
+    deployment.batch.add(a_job("hangs"), a_node(preparation=hangs), a_node("node-2", preparation=a_run()))
+    deployment.poll()
+    deployment.clock.advance(minutes=11)
+    deployment.poll()
+    with serving(lambda: deployment.app) as url:
+        page = visit(url, deployment, "?show=trouble")
+        expect(page.locator(".job .tag")).to_have_text("preparation takes too long on 1 node")
+        page.locator(".job .name").click()
+        expect(page.locator("#job .tag")).to_have_text("preparation takes too long on 1 node")

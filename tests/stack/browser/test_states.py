@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from shared.batch.model import ExecutionInfo, TaskCounts
 from shared.composition import App
 from shared.errors import (
     AccountDeniedError,
@@ -24,7 +23,7 @@ from shared.ports import Row
 from tests.stack.browser.browser import grave_violations
 from tests.stack.browser.conftest import Visitor, let_pass
 from tests.stack.browser.served_app import serving
-from tests.support.deployment import ACCOUNT, NOW, Deployment, a_job, a_node, a_run, deploy
+from tests.support.deployment import ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fake_table import FakeTable
 from tests.support.fakes import refusal
 
@@ -174,39 +173,6 @@ def test_a_job_that_can_not_be_looked_at(visit: Visitor, url: str, deployment: D
     odd.get_by_role("link").click()
     expect(page.locator("#job")).to_contain_text("It has been unreachable for 3 minutes")
     expect(page.locator("#job .trouble")).to_contain_text("InvalidAnswer: Not JSON.")
-
-
-def test_a_stuck_job(visit: Visitor, url: str, deployment: Deployment) -> None:
-    """A job without a node that could take its tasks is said to be stuck, for how long, why, and what to type."""
-    deployment.batch.add(a_job("hung"), a_node(preparation=a_run(failed=True)))
-    deployment.batch.counts["hung"] = TaskCounts(active=3)
-    for _ in range(4):
-        deployment.poll()
-        deployment.clock.advance(minutes=2)
-    deployment.poll()
-    page = visit(url, deployment)
-    expect(page.locator(".job").first).to_contain_text("stuck for 13 minutes")
-    page.get_by_role("link", name="hung").first.click()
-    why = page.locator("#job .cause").first
-    expect(why).to_contain_text("3 tasks waiting")
-    expect(why).to_contain_text("replace the nodes")
-    expect(why.locator("pre")).to_contain_text("az batch job prep-release-status list")
-    expect(why.get_by_role("button", name="Copy command for this standstill")).to_be_visible()
-
-
-def test_a_slow_preparation(visit: Visitor) -> None:
-    """A job whose preparation takes too long says so in the list and on its own page, and counts as in trouble."""
-    deployment = deploy(SLOW_PREPARATION_SECONDS="600")
-    hangs = ExecutionInfo(start_time=NOW, state="running", retry_count=0)
-    deployment.batch.add(a_job("hangs"), a_node(preparation=hangs), a_node("node-2", preparation=a_run()))
-    deployment.poll()
-    deployment.clock.advance(minutes=11)
-    deployment.poll()
-    with serving(lambda: deployment.app) as url:
-        page = visit(url, deployment, "?show=trouble")
-        expect(page.locator(".job .tag")).to_have_text("preparation takes too long on 1 node")
-        page.locator(".job .name").click()
-        expect(page.locator("#job .tag")).to_have_text("preparation takes too long on 1 node")
 
 
 def test_a_table_out_of_reach(visit: Visitor, url: str, deployment: Deployment, table: TakenAway) -> None:
