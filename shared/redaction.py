@@ -7,7 +7,7 @@ spellings of a secret are recognised (`secrets`), which texts are cleaned, or ho
 import re
 from typing import Final
 
-from shared.secret_guesses import DRAWN
+from shared.secret_guesses import DRAWN, UNENDED
 from shared.secret_names import REDACTED
 from shared.secrets import MARKS, redact
 
@@ -21,8 +21,10 @@ _LOOKED_AT: Final = 8
 # A key of 88 characters is known by its end only: when the text was cut, its beginning may stand at the end of it.
 _BARE_KEY: Final = 88
 _HALF_A_KEY: Final = re.compile(r"\S{10,}\Z")
-_LONGEST_HALF_LINE: Final = 256
-_HALF_A_VALUE: Final = re.compile(r"\A[\w+/=.~%:&-]*")
+_LONGEST_SECRET: Final = 4096
+"""Characters: a key of 4,096 bits as PEM has some 3,300."""
+# Words with a blank between them: what has none may be a value, a row of a table or a line of a key.
+_WORDS: Final = re.compile(r"[A-Za-z,.:] [A-Za-z]|[^\x00-\x7f]{2}")
 
 # C0 and C1 without tab and line feed, then what reorders or hides text on a screen.
 _CONTROL = re.compile(
@@ -75,12 +77,11 @@ def clean_tail(text: str, *, limit: int, is_cut: bool = False) -> str:
     """The end of the cleaned text, at most *limit* bytes of UTF-8; cut from the beginning, after the cleaning.
 
     Hand over what comes before it too: only who sees the beginning of a secret knows it. *is_cut* says that even more
-    comes before: then the text may begin in the middle of one, and its first line, or word if that is long, is dropped.
+    comes before: then the text may begin in the middle of one, and what may be the rest of it is dropped.
     """
     whole = redact(_visible(text))
     if is_cut:
-        line, _, rest = whole.partition("\n")
-        whole = rest if len(line) <= _LONGEST_HALF_LINE and rest.strip() else _HALF_A_VALUE.sub("", whole)
+        whole = whole[_rest_of_a_secret(whole) :]
     encoded = whole.encode()
     if len(encoded) <= limit:
         return encoded.decode()
@@ -88,6 +89,16 @@ def clean_tail(text: str, *, limit: int, is_cut: bool = False) -> str:
     # Half a mark would be taken for a value the next time.
     closing = kept.find("]", 0, len(REDACTED) - 1)
     return kept[closing + 1 :] if closing >= 0 and REDACTED.endswith(kept[: closing + 1]) else kept
+
+
+def _rest_of_a_secret(text: str) -> int:
+    """How many characters may belong to a secret that began before the text: up to a line of words, but the first."""
+    at = 0
+    for line in text[:_LONGEST_SECRET].splitlines(keepends=True):
+        if at and _WORDS.search(line):
+            return at
+        at += len(line)
+    return at
 
 
 def _visible(text: str) -> str:
@@ -102,7 +113,7 @@ def _is_harmless(text: str) -> bool:
     for mark in MARKS:
         if mark in lower:
             return False
-    return DRAWN.search(text) is None
+    return DRAWN.search(text) is None and UNENDED.search(text) is None
 
 
 def one_line(text: str, *, limit: int) -> str:

@@ -10,7 +10,7 @@ import re
 from functools import cache
 from typing import Final
 
-from shared.secret_names import REDACTED, names_secret
+from shared.secret_names import QUOTE, REDACTED, names_secret
 
 # Runs of one kind are short where each character was drawn: measured, keys have 1.9 characters in a run, words 6.6.
 _RUN: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
@@ -23,8 +23,11 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{0,12}){1,4}\Z", re.IGNORECAS
 # An AWS secret has forty characters, and may have few digits: only a word of that form may have longer runs.
 _AWS: Final = re.compile(r"(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z])(?=[^0-9]*[0-9])(?![0-9a-fA-F]+\Z)[A-Za-z0-9/+]{40}\Z")
 _LONGEST_AWS_RUNS: Final = 3.6
+_MANY_LETTERS: Final = 20
 _PATH: Final = re.compile(r"[~.]?/.*|(?:.*/)?[A-Z]?[a-z]{2,}[0-9.]{0,8}(?:/.*)?")
 _LONGEST_LOOKED_AT: Final = 4096
+_DIGITS: Final = re.compile(r"(?:0x|[Uu])?[0-9a-fA-F]+")
+_IN_A_WORD: Final = re.compile(r"[a-z]{3}|([A-Z])\1")
 _SHA: Final = re.compile(r"sha[0-9]+-")
 _DRAWN_LENGTH: Final = 10
 _BARE: Final = 40
@@ -32,10 +35,16 @@ _BARE: Final = 40
 _PLAIN: Final = re.compile(r"[0-9]+[.:].*|[0-9]{4}-[0-9]{2}.*|[0-9]+-[A-Za-z]+|.*://.*|.*\.\w{1,4}")
 _PLAIN_PART: Final = re.compile(r"(?:(?:[A-Z]{0,3}[a-z]{2,})+|[a-z]+|[A-Z]+)?[0-9]*|[0-9]+[A-Za-z]*")
 _SHORTEST: Final = 7
+# Of a million lines of programs and documents none ends so but in a key or a line of a certificate.
+UNENDED: Final = re.compile(
+    r"(?:(?<=[\s\"'`=:(\[])|(?<![\s\S]))(?=[A-Z0-9+/]*[a-z])(?=[a-z0-9+/]*[A-Z])[A-Za-z0-9+/]{10,}+\Z"
+)
+"""Where a text may end in the middle of a key: the word looks drawn by chance, whether or not digits are in it yet."""
 
 
 def redact_guessed(text: str) -> str:
-    """The text with `[redacted]` for what must be a secret by what stands around it."""
+    """The text with `[redacted]` for what must be a secret by what stands around it, or by where the text ends."""
+    text = _redact_unended(text)
     speaks = _patterns()["speaks"].search(text) is not None
     if not speaks and not DRAWN.search(text):
         return text
@@ -54,6 +63,23 @@ def is_drawn(word: str) -> bool:
         _DRAWN.match(part) is not None and len(part) <= _LONGEST_RUNS * len(_RUN.findall(part))
         for part in re.split(r"[^A-Za-z0-9]+", word[:_LONGEST_LOOKED_AT])
     )
+
+
+def _redact_unended(text: str) -> str:
+    """The beginning of a secret of which only the rest, which was cut off, would tell: a key, a pair, a pipe."""
+    for name in ("unended pair", "unended pipe"):
+        found = _patterns()[name].search(text)
+        if found and _is_value(found[1]):
+            return text[: found.start(1)] + REDACTED + text[found.end(1) :]
+    found = UNENDED.search(text)
+    if found is None or _PATH.fullmatch(found[0]) or _says_nothing(found[0]) or _DIGITS.fullmatch(found[0]):
+        return text
+    letters = sum(character.isalnum() for character in found[0])
+    before = text[max(0, found.start() - _LONGEST_BEFORE) : found.start()]
+    longest = _LONGEST_RUNS if letters < _MANY_LETTERS or found[0].isalnum() else _LONGEST_AWS_RUNS
+    if letters > longest * len(_RUN.findall(found[0])) or _patterns()["of a hash"].search(before):
+        return text
+    return text[: found.start()] + REDACTED
 
 
 @cache
@@ -78,6 +104,13 @@ def _patterns() -> dict[str, re.Pattern[str]]:
             r"(?:\b(?:sha[0-9]*|md5|crc\w*|hash|digest|etag|integrity|checksum|fingerprint|thumbprint|commit|base64|"
             r"ssh-[a-z0-9]+|ecdsa-\S{1,40}|id(?:-[0-9])?)[\"']?[-:=, \t]{1,4}[\"']?)\Z",
             re.IGNORECASE,
+        ),
+        "unended pair": re.compile(
+            rf"\w{{0,12}}value{QUOTE}[ \t]{{0,8}}[=:][ \t]{{0,8}}{QUOTE}([^\s\"'`\\{{}}]{{6,}}+)[^{{}}]{{0,40}}\Z",
+            re.IGNORECASE,
+        ),
+        "unended pipe": re.compile(
+            r"\b(?:echo|printf)\s+[\"']?([^\s\"'|]{6,}+)[\"']?\s*(?:\|[^\n|]{0,40})?\Z", re.IGNORECASE
         ),
         "goes on": re.compile(rf"[\"'\\]{{0,2}}\n[ \t]*({word}{{6,}}+={{0,2}})(?=[\"';&,\\)}}\]]|\s|\Z)"),
     }
@@ -144,11 +177,13 @@ def _redact_words(line: str) -> str:
 
 def _says_nothing(word: str) -> bool:
     """Whether a word is text in base64 that has no secret in it."""
+    word = word[: len(word) - len(word) % 4] if "=" not in word else word  # the rest of a group of four was cut off
     try:
         inside = base64.b64decode(word + "=" * (-len(word) % 4), validate=True).decode("ascii")
     except (binascii.Error, ValueError):
         return False
-    return inside.isprintable() and not _patterns()["speaks"].search(inside)
+    is_text = inside.isprintable() and _IN_A_WORD.search(inside) is not None
+    return is_text and not _patterns()["speaks"].search(inside)
 
 
 def _redact_continued(text: str) -> str:

@@ -26,7 +26,7 @@ SHAPES: Final = (
         r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----(?:(?!-----END)[\s\S])*(?:-----END[A-Z0-9 ]*-----)?",
         REDACTED,
     ),
-    (("private key",), r"\A(?:(?!-----)[\s\S])*-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----", REDACTED),
+    (("private key",), r"\A(?:(?!-----BEGIN)[\s\S])*-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----", REDACTED),
     # HTTP's schemes
     (
         ("bearer", "sharedkey", "sharedaccesssignature"),
@@ -79,7 +79,11 @@ SHAPES: Final = (
         rf"\1{REDACTED}",
     ),
     # the private numbers of a JSON Web Key
-    ((), rf"({QUOTE}(?:d|p|q|dp|dq|qi|k){QUOTE}[ \t]*:[ \t]*{QUOTE})(?=[\w-]*[0-9])[\w-]{{10,}}", rf"\1{REDACTED}"),
+    (
+        (),
+        rf"({QUOTE}(?:d|p|q|dp|dq|qi|k){QUOTE}[ \t]*:[ \t]*{QUOTE})(?=[\w-]*[0-9]|[\w-]*\Z)[\w-]{{10,}}",
+        rf"\1{REDACTED}",
+    ),
     # tokens that say whose they are
     (("eyj",), r"(?<![\w-])eyJ[\w-]{8,}(?:\.[\w-]*){1,4}|(?<![\w-])eyJ[\w-]{6,}\Z", REDACTED),
     (
@@ -134,7 +138,7 @@ MARKS: Final = (
     "glpat-", "npm_", "pypi-", "dckr_", "xox", "xapp-", "hooks.slack", "akia", "asia", "aiza", "sk_live", "q~", "==",
     "u+", "://", "-u", "/user:", "-stdin", "login", ":5432", ":6432", ":*:", "mysql", "mariadb", "hf_", "sk-", "%3d",
     "@", "private-lines", "mask::", "redis-cli", "kty", "crv", "\\u00", "&#", "%4", "%5", "%6", "%7", "webhook",
-    "integration/", "digest",
+    "integration/", "digest", "value", "echo", "printf",
 )  # fmt: skip
 
 # Letters, and what stands between a name and its value, that need no escape: in JSON, HTML, a URL.

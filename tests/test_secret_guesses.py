@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from shared.redaction import clean
+from shared.redaction import clean, clean_tail
 from shared.secret_guesses import is_drawn
 
 KEY = "qV7xP0LmT3uYbN8cZ5wRkS1dJf6HgA9eXoQ2iUtW4vBnMzKpCyDrEhGsFjIlOaTuVxYb1c2d3e4f+ASt/5gh=="
@@ -127,6 +127,37 @@ def test_cut_anywhere(spelling: str) -> None:
             assert not _survives(VALUES[name], clean(text[:end])), text[:end]
 
 
+@pytest.mark.parametrize("spelling", ["turned pair", "piped", "secure value"])
+def test_cut_before_what_tells(spelling: str) -> None:
+    """A text that ends before the name of the secret, or before what it is piped into, shows nothing of it."""
+    for name in ("AccountKey", "routing_key", "PGPASSWORD", "token"):
+        text = SURROUNDINGS[spelling].format(name=name, value=VALUES[name])
+        for end in range(text.index(VALUES[name]) + 10, len(text), 3):
+            assert not _survives(VALUES[name], clean(text[:end])), text[:end]
+
+
+@pytest.mark.parametrize(
+    "key", [KEY, AWS, "Zk9wQ3hXb1Zt+nR5TGpHc0RaZk9wQ3hX", "kJ7hG3fD9sA1qW5eR8tY2uI6oP0zX4cV7bN1mQ3wE5r="]
+)
+@pytest.mark.parametrize("before", ["", "could not use ", "key=", '["', "AKIAIOSFODNN7EXAMPLE "])
+def test_a_key_that_nothing_names_and_that_is_cut(before: str, key: str) -> None:
+    """The beginning of a key at the end of a text is gone, however little of it is there; within a text it may be an id."""
+    for end in range(10, len(key)):
+        assert not _survives(key, clean(before + key[:end])), end
+    assert key[:12] in clean(f"{key[:12]} was left alone")
+
+
+@pytest.mark.parametrize("spelling", ["comma", "blanks", "turned pair", "next line", "form", "three quotes", "quoted"])
+def test_a_tail_that_begins_anywhere(spelling: str) -> None:
+    """A tail that begins before or within the secret, or within its name, shows nothing of it, and the line behind it."""
+    for name in ("AccountKey", "PGPASSWORD", "token"):
+        text = SURROUNDINGS[spelling].format(name=name, value=VALUES[name]) + "\nand then it failed\n"
+        for start in range(1, len(text) - 20, 3):
+            told = clean_tail(text[start:], limit=4096, is_cut=True)
+            assert not _survives(VALUES[name], told), text[start:]
+            assert told.endswith("it failed\n")
+
+
 HARMLESS = [
     "the key is pressed twice", "the password is incorrect", "Password is case-sensitive", "the token is expired", "secret is missing",
     "Setting up passwd (1:4.8.1-2ubuntu2.1) ...", "Unpacking libsecret-1-0:amd64 (0.20.5-3) ...", "Get:1 http://x libsecret-1-0 amd64 0.20.5-3",
@@ -138,6 +169,7 @@ HARMLESS = [
     f"text {base64.b64encode(b'this is nothing but a harmless line of text').decode()}", "/usr/lib/x86_64-linux-gnu/gconv/IBM1008_420.so",
     "com.microsoft.azure.storage.blob.CloudBlockBlob2Client", "MicrosoftAzureStorageBlobClientVersion12Beta", "_ZNSt6vectorIiSaIiEE9push_backERKi",
     "https://host/a/groups/g/sw-dev/c/aE1ZeHHCYf4", "tvmps_5f2b8c1d9e7a4036b1c2d3e4f5a6978f5f2b8c1d9e7a4036b1c2d3e4f5a6978f_d has no key", "RequestId:5f2b8c1d-9e7a-4036-b1c2-d3e4f5a6978f key not found",
+    "echo done", "echo 'all is well' | tee x", '{"value": "5", "unit": "s"}', "raised JSONDecodeError", "created tvmps12aBcd", "at XmlHttpRequest2",
     "0x8D413091E739A56 is the version of the key", "X509v3 Subject Key Identifier", "secrets:\n  - name", "password:\nConnection to host1 failed", "no auth method found",
 ]  # fmt: skip
 

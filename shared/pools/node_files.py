@@ -83,4 +83,5 @@ class NodeFiles(Struct, frozen=True, kw_only=True):
             return clean(f"[{file} can't be read: {words}]")
         is_cut = len(content) == self.max_bytes + _READ_BEFORE
         tail = clean_tail(content.decode("utf-8", "replace"), limit=min(self.max_bytes, TEXT_LIMIT), is_cut=is_cut)
-        return tail or f"[{file} is empty]"
+        why = "is not shown: what it ends with may be the rest of a secret" if is_cut else "is empty"
+        return tail or f"[{file} {why}]"
