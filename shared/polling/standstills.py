@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from shared.batch.model import BatchJob
 from shared.batch.outcomes import is_active
 from shared.batch.wire import state_filter
+from shared.changes.chains import chain_of
 from shared.errors import (
     BatchError,
     JobNotFoundError,
@@ -39,7 +40,8 @@ from shared.pools.facts import PoolFacts, answer
 from shared.pools.standstill_rules import Looked, Suspected, Suspicion, judge, must_look, preparations_of, suspect
 from shared.pools.states import ABLE, UNABLE
 from shared.ports import BatchService, Clock
-from shared.state.jobs import Cycle, JobHead
+from shared.state.chunks import decode_record
+from shared.state.jobs import Cycle, JobHead, NodeRecord
 from shared.state.pools import Counted
 
 MOST_LOOKED_INTO = 200
@@ -151,9 +153,14 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
         if tasks is None or tasks.active + tasks.running == 0:
             return Looked(tasks=tasks)
         of_preparation = suspected is None or suspected.why in _OF_PREPARATION
+        moves = answer(lambda: self._moves(head, facts)) if of_preparation else None
+        is_confirmed = head.stuck is not None and head.stuck.confirmed
+        # Some of those that failed or are slow may have left the pool a moment ago, and others have come.
+        if moves is False and not is_confirmed and suspected is not None and suspected.why is Suspicion.PREPARATION:
+            moves = self._may_move(head, facts)
         return Looked(
             tasks=tasks,
-            moves=answer(lambda: self._moves(head, facts)) if of_preparation else None,
+            moves=moves,
             pool=facts.pool(head.pool_id),
             unable=() if of_preparation else facts.nodes(head.pool_id, UNABLE) or (),
         )
@@ -174,6 +181,26 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
             if task.id != head.manager and (able is None or node is None or node.lower() in able):
                 return True
         return False
+
+    def _may_move(self, head: JobHead, facts: PoolFacts) -> bool:
+        """Whether a node that can work, beside the job manager's, has neither failed this job nor is slow at it.
+
+        Raises:
+            StoreError: The job's nodes can't be read now.
+            UnreadableRowError: They can't be read at all.
+        """
+        nodes = facts.nodes(head.pool_id, ABLE)
+        # Without the right to read pools, the job's listing decides alone.
+        if nodes is None:
+            return False
+        pool = (head.pool_id or "").lower()
+        held = {
+            record.node_id.lower()
+            for chunk in self.nodes.read_chunks(head, head.chunks).values()
+            for record in (decode_record(entry) for entry in chunk.values())
+            if record.pool_id.lower() == pool and (record.open is not None or _is_slow(record))
+        }
+        return len({node.id.lower() for node in nodes} - held) > (head.manager is not None)
 
     def _is_there(self, head: JobHead, deadline: datetime) -> bool:
         """Whether a job that the listing left out, and of which a standstill was told, still exists and is active."""
@@ -199,6 +226,11 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
 
 
 _OF_PREPARATION = frozenset({Suspicion.PREPARATION, Suspicion.REPEATED})
+
+
+def _is_slow(record: NodeRecord) -> bool:
+    chain = chain_of(record)
+    return chain is not None and chain.slow
 
 
 def _waits_longest(job: MayWait) -> tuple[bool, datetime, str]:

@@ -71,8 +71,8 @@ class Suspected(Struct, frozen=True, kw_only=True):
 class Looked(Struct, frozen=True, kw_only=True):
     """What Batch answered about a suspect job; None is what it was not asked, or did not answer.
 
-    `moves` says whether a task, other than the job manager's, runs on a node that can work; `unable` are nodes of the
-    pool that can't.
+    `moves` says whether a task, other than the job manager's, runs on a node that can work, or may yet run on one;
+    `unable` are nodes of the pool that can't.
     """
 
     tasks: TaskCounts | None = None

@@ -106,7 +106,7 @@ HUNTS = {
     "old_secret_not_signed_with": _in("fine"),
     "incarnation_not_asked_for_again": _in("slow Batch", pace=Pace(jobs=8, nodes=3, fail_rate=0.5, speed=0.5)),
     "event_beside_its_transaction": _in("lost writes", seed=1),
-    "trouble_of_a_lost_job_never_ends": _in("fine", seed=5),
+    "trouble_of_a_lost_job_never_ends": _in("fine", seed=13),
     "told_without_a_lease": _told("slow Batch"),
     "told_as_the_job_stands_when_it_is_recorded": _told(
         "slow Batch", seed=1, hours=1, moods=(ReceiverMood.SLOW,), pace=Pace(jobs=6, nodes=9, fail_rate=0.6, speed=0.5)

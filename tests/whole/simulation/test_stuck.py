@@ -8,7 +8,17 @@ import pytest
 from trials.promises.checks import check_calm
 from trials.promises.witness import BrokenPromiseError
 from trials.simulation.plant import Plant
-from trials.simulation.scripts import FAILURE, add_job, begin, end, fail, fail_all, succeed
+from trials.simulation.scripts import (
+    FAILURE,
+    add_job,
+    begin,
+    drop_nodes,
+    end,
+    fail,
+    fail_all,
+    set_nodes,
+    succeed,
+)
 from trials.simulation.weather import Chance
 
 MINUTE = timedelta(minutes=1)
@@ -134,6 +144,21 @@ def test_a_standstill_that_ends_with_its_job_is_told_to_be_over() -> None:
         check_calm(plant)
         types = [event.type for event in plant.witness.events.values()]
         assert (types.count("job.stuck"), types.count("job.resumed")) == (2, 2)
+
+
+def test_a_node_that_takes_the_place_of_a_failed_one_may_still_move_the_job() -> None:
+    """While failures of nodes that have just left stand open, a new one that prepares itself is counted on."""
+    with Plant(Chance("replaced"), names="A") as plant:
+        add_job(plant, "nightly", active=9)
+        fail_all(plant, "nightly", BAD[:2], FAILURE)
+        for minute in range(9):
+            plant.poll(plant.processes[0])
+            plant.run_for(MINUTE)
+            if minute == 0:
+                drop_nodes(plant, BAD[1:2])
+                set_nodes(plant, ["fresh"], "idle")
+                begin(plant, "nightly", "fresh")
+        assert "job.stuck" not in {event.type for event in plant.witness.events.values()}
 
 
 def test_the_witness_knows_a_false_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
