@@ -215,7 +215,10 @@ def dead_pool_not_noticed() -> AbstractContextManager[object]:
 @mutant
 def stuck_at_once() -> AbstractContextManager[object]:
     """A job whose first node has failed is called stuck before the others had their turn."""
-    return patch.object(standstill_rules, "_to_hold", lambda *_: 1)
+    stack = ExitStack()
+    stack.enter_context(patch.object(standstill_rules, "_to_hold", lambda *_: 1))
+    stack.enter_context(patch.object(standstills.StandstillWatcher, "_may_move", lambda *_: False))
+    return stack
 
 
 @mutant
