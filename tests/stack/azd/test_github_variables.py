@@ -31,6 +31,7 @@ def _answered(told: list[list[str]]) -> dict[str, str]:
             {"STATE_STORAGE__tableServiceUri": "https://x"},
             id="GitHub writes names in upper case",
         ),
+        pytest.param({"tracked_jobs": "a"}, {"TRACKED_JOBS": "a"}, id="in lower case"),
         pytest.param({"AZURE_CLIENT_ID": "x", "UNRELATED": "y"}, {}, id="of no concern to the deployment"),
         pytest.param({"AZURE_LOCATION": "westeurope"}, {"AZURE_LOCATION": "westeurope"}, id="the deployment's place"),
     ],

@@ -102,8 +102,9 @@ def test_variables_are_read_as_they_will_be(tmp_path: Path, own: dict[str, str],
         },
         {"BATCH_ACCOUNT_IDS": None, "BATCH_ACCOUNT_URLS": "https://a.westeurope.batch.azure.com"},
         {"BATCH_ACCOUNT_IDS": None},
+        {"WEBHOOK_URL": None},
     ],
-    ids=["a secret in a vault", "all taken away", "a secret by its name", "addresses", "azd asks"],
+    ids=["a secret in a vault", "all taken away", "a secret by its name", "addresses", "azd asks", "a secret is left"],
 )
 def test_what_may_be_is_let_through(tmp_path: Path, own: dict[str, Any]) -> None:
     """No way of deploying that works is refused."""
@@ -127,22 +128,24 @@ def test_a_pipeline_sets_its_secrets_in_the_shell(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "deployed", "refused"),
+    ("own", "asked", "deployed", "refused"),
     [
-        ({}, ["kv-x"], ["kv-x"]),
-        ({"webhookSecret": "A" * 44}, ["kv-x"], []),
-        ({}, [], []),
+        ({}, {}, {"kv-x": "prod"}, ["kv-x"]),
+        ({}, {"webhookSecret": "A" * 44}, {"kv-x": "prod"}, []),
+        ({}, {}, {}, []),
+        ({}, {}, {"kv-x": "test"}, []),
+        ({"WEBHOOK_URL": None}, {}, {"kv-x": "prod"}, []),
     ],
-    ids=["another clone has it", "this clone has it", "the first deployment"],
+    ids=["another clone has it", "this clone has it", "the first deployment", "another environment's", "no webhook"],
 )
 def test_the_signing_secret_is_never_silently_new(
-    tmp_path: Path, asked: dict[str, str], deployed: list[str], refused: list[str]
+    tmp_path: Path, own: dict[str, None], asked: dict[str, str], deployed: dict[str, str], refused: list[str]
 ) -> None:
     """A second clone takes the secret over from the vault instead of making another."""
-    vaults = [{"name": name, "tags": {"azd-env-name": "prod"}} for name in deployed]
+    vaults = [{"name": name, "tags": {"azd-env-name": environment}} for name, environment in deployed.items()]
     code, said = _report(
         tmp_path,
-        {"WEBHOOK_SECRET": None},
+        {"WEBHOOK_SECRET": None, **own},
         asked=asked,
         answers={f"keyvault list --subscription {SUBSCRIPTION}": vaults},
     )
@@ -195,6 +198,34 @@ def test_what_azure_would_refuse(tmp_path: Path, own: dict[str, str], command: s
     code, said = _report(tmp_path, own, answers={command: answer})
     assert code == 1
     assert mend in said
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        ("functionapp list-flexconsumption-locations", [{"name": "West Europe"}]),
+        (f"group list --subscription {SUBSCRIPTION} --query [?name=='rg-prod']", [{"location": "West Europe"}]),
+        (f"provider list --subscription {SUBSCRIPTION}", []),
+    ],
+    ids=["a region's other spelling", "the group's other spelling", "a provider for no network"],
+)
+def test_what_azure_would_take(tmp_path: Path, command: str, answer: object) -> None:
+    """A region is itself in both spellings, and without a network nobody needs its provider."""
+    assert command in WELL
+    assert _report(tmp_path, answers={command: answer})[0] == 0
+
+
+def test_a_group_is_asked_about_once(tmp_path: Path) -> None:
+    """Two accounts of one group lack one right, not two."""
+    _, said = _report(tmp_path, {"BATCH_ACCOUNT_IDS": f"{MINE},{MINE}2"}, answers={ON_GROUP: {"value": []}})
+    assert said.count("you may not deploy to ") == 1
+
+
+def test_a_deleted_vault_of_another_environment_is_none_of_ours(tmp_path: Path) -> None:
+    """Only the vault of this environment holds a name that the deployment needs."""
+    other = {"name": "kv-y", "properties": {"location": "westeurope", "tags": {"azd-env-name": "test"}}}
+    command = f"keyvault list-deleted --resource-type vault --subscription {SUBSCRIPTION}"
+    assert _report(tmp_path, answers={command: [other]})[0] == 0
 
 
 def test_without_assigning_no_right_on_accounts_is_needed(tmp_path: Path) -> None:
