@@ -65,9 +65,8 @@ def follow_webhook(state: WebhookState, judgement: Judgement, attempt: Attempt) 
         return replace(state, disabled_since=now, by_request=False, last=attempt, reason=judgement.reason)
     failures = state.failures + 1
     asked = min(judgement.asked_wait or timedelta(0), LONGEST_WAIT)
-    # A moment to come was written by a clock that has jumped back since.
-    since = min(state.refused_since or state.failing_since or now, now)
     was = state.failing_since is not None
+    since = _believed(state.failing_since or state.refused_since or now, now)
     failing = was or failures >= FAILING_AFTER or now + asked - since > LONG_PATIENCE
     clock = state.not_before if was and state.not_before is not None else now + PROBE_EVERY
     earliest = [*([min(clock, now + PROBE_EVERY)] if failing else []), *([now + asked] if asked else [])]
@@ -75,11 +74,16 @@ def follow_webhook(state: WebhookState, judgement: Judgement, attempt: Attempt) 
         state,
         failures=failures,
         refused_since=since,
-        failing_since=min(state.failing_since or since, now) if failing else None,
+        failing_since=since if failing else None,
         not_before=max(earliest, default=None),
         last=attempt,
         reason=judgement.reason,
     )
+
+
+def _believed(since: datetime, now: datetime) -> datetime:
+    """Since when it goes on, which its end will repeat; now if that was written by a clock that has jumped back."""
+    return now if is_to_come(since, now) else since
 
 
 def _well(state: WebhookState, recovered_at: datetime | None) -> WebhookState:

@@ -90,6 +90,14 @@ def test_asking_for_patience_again_and_again_is_failing() -> None:
         assert (first.failing_since, again.failing_since) == (None, NOW if too_much else None), minutes
 
 
+def test_instances_whose_clocks_differ_agree_since_when_it_fails() -> None:
+    """The end repeats since when it was failing, so no slower clock may move that, but one that jumps back by hours."""
+    failing = _fare(*[answer(500)] * FAILING_AFTER)
+    slower = _after(failing, answer(500), NOW - 2 * MINUTE - timedelta(seconds=2))
+    assert slower.failing_since == failing.failing_since
+    assert _after(failing, answer(500), NOW - timedelta(hours=5)).failing_since == NOW - timedelta(hours=5)
+
+
 def test_patience_holds_back_the_whole_webhook() -> None:
     """429 without a Retry-After holds all its messages back for a minute, with one for as long as it says."""
     assert waits(_fare(BUSY), NOW + 0.9 * MINUTE)
