@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from shared.batch.model import ExecutionInfo, FailureInfo, NodeStatus, Phase
 from shared.batch.pools import ComputeNode, ImageReference, StartTaskInfo, VirtualMachineInfo
 from shared.changes.node_rules import Watch, decide_node
-from shared.delivery.attempts import SCHEDULE
+from shared.delivery.answer_rules import SCHEDULE
 from shared.messages.events import (
     Event,
     EventType,

@@ -33,13 +33,13 @@ from shared.nudges.wakes import Wakes
 from shared.parts import Outside, Parts
 from shared.polling.counters import RequestCounter
 from shared.polling.cycle import Poller
-from shared.polling.faults import Faults
 from shared.polling.heartbeat import Heartbeat
+from shared.polling.installation_faults import Faults
 from shared.polling.poll_settings import PollSettings
 from shared.settings.settings import Settings, load_settings
 from shared.state.rows import OWN
-from shared.triggers.accounts import AccountPolls
-from shared.triggers.catching_up import CatchUp
+from shared.triggers.deliveries import CatchUp
+from shared.triggers.polls import AccountPolls
 
 if TYPE_CHECKING:
     from shared.web.routes import Routes

@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct, field
 
-from shared.delivery.credentials import without_token
+from shared.delivery.credential_redaction import without_token
 from shared.ledger.ledger import Ledger
 from shared.messages.events import Origin
 from shared.nudges.nudger import Nudger
 from shared.nudges.wakes import Wakes
 from shared.polling.counters import RequestCounter
 from shared.polling.cycle import Poller
-from shared.polling.faults import Faults
+from shared.polling.installation_faults import Faults
 from shared.ports import Authorize, BatchService, Clock, Lanes, Pause, QueueService, Sender, Table
 from shared.settings.settings import Settings
 

@@ -14,8 +14,8 @@ import pytest
 
 from local.events_page import PAGE, closed_example, examples, parts, parts_of
 from local.node import node
-from shared.delivery.attempts import GIVE_UP_AFTER, LONGEST_WAIT, REFUSED_TRIES, Judgement, judge
-from shared.delivery.faring import FAILING_AFTER, LONG_PATIENCE, PROBE_EVERY
+from shared.delivery.answer_rules import GIVE_UP_AFTER, LONGEST_WAIT, REFUSED_TRIES, Judgement, judge
+from shared.delivery.failing_rules import FAILING_AFTER, LONG_PATIENCE, PROBE_EVERY
 from shared.messages.events import EventType
 from shared.messages.formats import FORMATS
 from shared.messages.signing import decode_secret, signing_headers

@@ -68,7 +68,7 @@ TOO_LONG = {
     "shared/polling/job.py",
     "tests/api/test_summary.py",
     "tests/batch/test_wire.py",
-    "tests/delivery/test_attempts.py",
+    "tests/delivery/test_answer_rules.py",
     "tests/digests/test_digests.py",
     "tests/digests/test_troubles.py",
     "tests/messages/test_events.py",

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from shared.adapters.http_transport import TransportError
-from shared.batch.mending import read_entry
+from shared.batch.lenient_json import read_entry
 from shared.errors import (
     AccountDeniedError,
     BatchError,

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from shared.api.reasons import told_lately, unmatched_events
 from shared.api.untold import UntoldReader
-from shared.delivery.health import read_states
+from shared.delivery.webhook_states import read_states
 from shared.errors import AccountDeniedError, BatchError, NoPreparationTaskError, StoreError
 from shared.messages.commands import assign_role, principal_of, resource_id
 from shared.messages.events import Origin

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from shared.api.event_views import DismissalsView
 from shared.api.reasons import is_release_news
 from shared.api.refusals import not_found
-from shared.delivery.attempts import leave_out
+from shared.delivery.answer_rules import leave_out
 from shared.digests.rows import dismiss_refusal
 from shared.errors import RowConflictError
 from shared.ledger.archive import Archive, StoredDelivery

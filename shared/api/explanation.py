@@ -24,8 +24,8 @@ from shared.batch.outcomes import outcome_of
 from shared.digests.mutes import Mute, last_mute, read_mutes
 from shared.digests.rows import Owed, owed_of, read_incidents, read_known_job
 from shared.ledger.archive import Archive, StoredDelivery, StoredEvent
-from shared.ledger.owed import is_told_by_event
-from shared.ledger.recorded import order_of
+from shared.ledger.newest_events import order_of
+from shared.ledger.recipients import is_told_by_event
 from shared.messages.commands import Pool, download_file, remove_nodes, stderr_path
 from shared.ports import Clock
 from shared.state.jobs import JobHead, NodeRecord

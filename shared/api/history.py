@@ -2,7 +2,7 @@
 
 Owns the filters of events and how much is looked at for one answer. Nothing of the days is stored: events are kept for
 RETENTION_DAYS and folded when somebody asks. Does not own reading (`ledger.archive`), the order of events
-(`ledger.recorded`) or sending again (`api.redelivery`).
+(`ledger.newest_events`) or sending again (`api.redelivery`).
 """
 
 from collections import Counter, defaultdict
@@ -24,7 +24,7 @@ from shared.api.event_views import (
 )
 from shared.api.refusals import not_found
 from shared.ledger.archive import Archive, StoredDelivery, StoredEvent, read_event
-from shared.ledger.recorded import NEWEST, Place, Window, newest_recorded, windows_of_deliveries, windows_of_events
+from shared.ledger.newest_events import NEWEST, Place, Window, newest_recorded, windows_of_deliveries, windows_of_events
 from shared.messages.events import EventType
 from shared.moments import as_utc
 from shared.ports import Clock

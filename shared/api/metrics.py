@@ -14,8 +14,8 @@ from msgspec import Struct
 from shared.api.openmetrics import Family, Kind, Sample
 from shared.api.untold import UntoldReader
 from shared.batch.model import Outcome, Phase
-from shared.delivery.faring import takes_nothing
-from shared.delivery.health import read_states
+from shared.delivery.failing_rules import takes_nothing
+from shared.delivery.webhook_states import read_states
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.moments import as_utc

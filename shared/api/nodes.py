@@ -11,11 +11,11 @@ from msgspec.structs import replace
 
 from shared.api.job_views import NodeView, PhaseView
 from shared.api.refusals import AmbiguousError, named, not_found, only_account
+from shared.batch.exact_times import as_written, written_status
 from shared.batch.model import NodeStatus, Outcome, Phase
 from shared.batch.outcomes import outcome_of
 from shared.batch.texts import clean_status
 from shared.batch.wire import decode_status, split_entries
-from shared.batch.written import as_written, written_status
 from shared.errors import HostileAnswerError
 from shared.messages.events import Origin
 from shared.patterns import valid_job_id

@@ -1,7 +1,7 @@
 """Says in words why things were decided as they were, and how healthy webhooks are.
 
-Owns the sentences. Does not own the decisions (`changes.node_rules`, `polling.job_rules`, `delivery.attempts`), which
-it only explains. Pure.
+Owns the sentences. Does not own the decisions (`changes.node_rules`, `polling.job_rules`, `delivery.answer_rules`),
+which it only explains. Pure.
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ from shared.api.webhook_views import UntoldView
 from shared.batch.model import Outcome, Phase
 from shared.batch.outcomes import outcome_of
 from shared.delivery.advice import advice_on
-from shared.delivery.faring import in_words
+from shared.delivery.failing_rules import in_words
+from shared.digests.chat_rules import KnownToWebhook
 from shared.digests.mutes import Mute
 from shared.digests.rows import Owed
-from shared.digests.rules import KnownToWebhook
 from shared.messages.events import Event, EventType
 from shared.messages.sentences import counted, minute, plural
 from shared.moments import as_utc

@@ -20,12 +20,12 @@ from msgspec import Struct
 from shared.api.event_views import RedeliveriesView, RedeliveryResult, RedeliveryState, RedeliveryView
 from shared.api.history import EventFilter
 from shared.api.refusals import ConflictError, not_found
-from shared.delivery.faring import heal
-from shared.delivery.health import change_webhook
+from shared.delivery.failing_rules import heal
+from shared.delivery.webhook_states import change_webhook
 from shared.errors import RowConflictError
 from shared.ledger.archive import Archive, StoredDelivery, StoredEvent
 from shared.ledger.ledger import Ledger
-from shared.ledger.owed import is_told_by_event, new_delivery, recipients
+from shared.ledger.recipients import is_told_by_event, new_delivery, recipients
 from shared.ledger.swapping import until_written
 from shared.messages.events import Event, Origin
 from shared.ports import Clock, Delete, Insert, Operation, Row, Table

@@ -31,7 +31,7 @@ from shared.messages.events import Origin
 from shared.nudges.nudger import Nudger
 from shared.patterns import JobPatterns
 from shared.polling.cycle_rules import is_stale
-from shared.polling.faults import Faults
+from shared.polling.installation_faults import Faults
 from shared.ports import Clock, Insert, Lanes, Replace, Row, Table
 from shared.state.jobs import Cycle, Trouble
 from shared.state.rows import (

@@ -25,7 +25,7 @@ from shared.api.job_views import (
     TroubleView,
     WebhooksView,
 )
-from shared.api.pools.standing import standstills_in_words, stuck_view
+from shared.api.pools.standstills import standstills_in_words, stuck_view
 from shared.api.pools.views import PoolView, trouble_words, worst_first
 from shared.api.reasons import called_wrong, not_all_taken, release_failures, taken_nothing, unmatched_events
 from shared.api.untold import since_of

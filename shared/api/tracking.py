@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from shared.api.job_views import TrackedJobView
 from shared.api.refusals import AmbiguousError, InvalidError, NotFoundError, named, not_found
+from shared.batch.exact_times import written_time
 from shared.batch.model import BatchJob
-from shared.batch.written import written_time
 from shared.errors import JobNotFoundError
 from shared.ledger.ledger import Ledger
 from shared.ledger.slice import Slice

@@ -1,6 +1,7 @@
 """What webhooks should have been told by now, for whoever shows how things stand.
 
-Owns the reading of it over all accounts. Does not own what counts as untold (`digests.untold`, `delivery.attempts`).
+Owns the reading of it over all accounts. Does not own what counts as untold (`digests.untold`,
+`delivery.answer_rules`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,7 +11,7 @@ from itertools import islice
 from msgspec import Struct
 
 from shared.api.webhook_views import UntoldView
-from shared.delivery.faring import in_words
+from shared.delivery.failing_rules import in_words
 from shared.digests.mutes import Mute, read_mutes
 from shared.digests.untold import LATE, Untold, read_untold
 from shared.errors import UnreadableRowError

@@ -1,7 +1,7 @@
 """Shows, tries and switches webhooks, for the people who run them.
 
 Owns what is shown of a webhook, pings, and the switch by hand. Does not own what the settings say of it (`webhook`),
-nor how it fares under deliveries (`delivery.attempts`). A ping is no delivery: it is sent once, at once, also to a
+nor how it fares under deliveries (`delivery.answer_rules`). A ping is no delivery: it is sent once, at once, also to a
 webhook that is switched off, and its answer is only shown.
 """
 
@@ -18,12 +18,12 @@ from shared.api.refusals import ConflictError, TooSoonError, not_found
 from shared.api.untold import UntoldReader
 from shared.api.webhook_views import LastAnswerView, MessageView, PingView, UntoldView, WebhookView
 from shared.delivery.advice import advice_on
-from shared.delivery.attempts import Verdict, attempt_of, judge
-from shared.delivery.credentials import without_token
-from shared.delivery.faring import disable, enable, heal, standing_of
-from shared.delivery.health import change_webhook
-from shared.delivery.recording import close_disabled, read_due
+from shared.delivery.answer_rules import Verdict, attempt_of, judge
+from shared.delivery.credential_redaction import without_token
+from shared.delivery.failing_rules import disable, enable, heal, standing_of
+from shared.delivery.rows import close_disabled, read_due
 from shared.delivery.sending import send_ping
+from shared.delivery.webhook_states import change_webhook
 from shared.digests.sent import FoundMessage, read_sent
 from shared.errors import RowConflictError
 from shared.journal import write_line

@@ -10,11 +10,11 @@ from typing import Final, cast
 import msgspec
 from msgspec import Raw, Struct, field, structs
 
-from shared.batch.mending import REFUSED, in_utc, mended, read, read_entry
+from shared.batch.exact_times import digits_of
+from shared.batch.lenient_json import REFUSED, in_utc, mended, read, read_entry
 from shared.batch.model import BatchJob, TaskCounts, UnreadableJob
 from shared.batch.texts import clean_word
 from shared.batch.wire import split_entries
-from shared.batch.written import digits_of
 from shared.errors import HostileAnswerError
 
 

@@ -12,7 +12,7 @@ from typing import Final, TypeVar, cast
 
 from msgspec import Raw, Struct, structs
 
-from shared.batch.mending import read_entry
+from shared.batch.lenient_json import read_entry
 from shared.batch.model import NameValuePair
 from shared.batch.pools import ComputeNode, NodeCounts, Pool, Task
 from shared.batch.texts import clean_pair, clean_word

@@ -15,9 +15,9 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Raw, Struct, field, structs
 
-from shared.batch.mending import REFUSED, elements, in_utc, is_no_time, members, read, read_entry, refusal
+from shared.batch.exact_times import with_digits
+from shared.batch.lenient_json import REFUSED, elements, in_utc, is_no_time, members, read, read_entry, refusal
 from shared.batch.model import ExecutionInfo, NodeStatus
-from shared.batch.written import with_digits
 from shared.errors import HostileAnswerError, RejectedRequestError
 
 # From this version on versions are plain dates, and the query name is written differently.

@@ -1,7 +1,7 @@
 """What becomes of a failure, or of a preparation that is slow, when its node leaves the job's pool.
 
-Owns the rule. Does not own listing the pool (`polling.standing_nodes`). Pure. What has only left mends nothing: the
-next node may fail as well.
+Owns the rule. Does not own listing the pool (`polling.slow_and_left_nodes`). Pure. What has only left mends nothing:
+the next node may fail as well.
 """
 
 from collections.abc import Collection
@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.batch.model import Phase
-from shared.changes.chains import chain_of
+from shared.changes.slow_preparations import chain_of
 from shared.state.jobs import Change, JobHead, NodeRecord, Reason
 
 LISTED_EVERY = timedelta(minutes=5)

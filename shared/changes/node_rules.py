@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from shared.batch.causes import cause_of
 from shared.batch.model import ExecutionInfo, NodeStatus, Outcome, Phase
 from shared.batch.outcomes import ended_at, has_failed, is_completed, outcome_of
-from shared.changes.chains import follow
+from shared.changes.slow_preparations import follow
 from shared.moments import as_utc
 from shared.state.chains import Chain, OpenFailure
 from shared.state.jobs import Change, NodeRecord, PhaseRecord, Reason

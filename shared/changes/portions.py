@@ -1,7 +1,7 @@
 """How many nodes of a listing are decided at once, so that memory does not grow with how many have changed.
 
 Owns the size and the order of portions. Does not own how a portion is decided (`changes.listing`), cut into
-transactions (`changes.slicing`) or written (`polling.nodes`). Pure.
+transactions (`changes.slicing`) or written (`polling.node_updates`). Pure.
 """
 
 from collections.abc import Mapping

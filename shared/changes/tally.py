@@ -14,7 +14,7 @@ from msgspec import Struct
 from shared.batch.model import ExecutionInfo, Outcome, Phase
 from shared.batch.outcomes import ended_at, outcome_of
 from shared.changes.cause_table import CauseKey, CauseTable, causes_of
-from shared.changes.chains import chain_of, is_often_retried, number_of
+from shared.changes.slow_preparations import chain_of, is_often_retried, number_of
 from shared.state.chains import Chain
 from shared.state.jobs import Change, JobHead, NodeRecord, PhaseCounts, Reason
 

@@ -1,7 +1,7 @@
 """What to do when a receiver does not take what it is sent.
 
-Owns one sentence for each way to be refused. Does not own what a refusal means for a delivery (`delivery.attempts`).
-Pure.
+Owns one sentence for each way to be refused. Does not own what a refusal means for a delivery
+(`delivery.answer_rules`). Pure.
 """
 
 from shared.webhook import SendFailure

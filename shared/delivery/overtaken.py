@@ -12,7 +12,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from shared.decoding import json_decoder
-from shared.delivery.attempts import LEASE
+from shared.delivery.answer_rules import LEASE
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
 from shared.messages.events import EventType

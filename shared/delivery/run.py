@@ -1,7 +1,7 @@
 """Delivers what is due, for as long as there is time.
 
 Owns which deliveries are attempted, closed or put off, the lanes of a run, and the probe of a failing webhook. Does not
-own an attempt (`delivery.attempting`) or how a webhook fares (`delivery.faring`, `delivery.health`).
+own an attempt (`delivery.attempt`) or how a webhook fares (`delivery.failing_rules`, `delivery.webhook_states`).
 
 A failing webhook is sent one thing at a time, by its own clock: what waits and was tried longest ago, be it a delivery
 or what chat is to be told, and a ping if nothing waits. Once that is taken, all that waits is due.
@@ -16,8 +16,7 @@ from typing import Self
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.delivery.attempting import Attempter
-from shared.delivery.attempts import (
+from shared.delivery.answer_rules import (
     GIVE_UP_AFTER,
     SCHEDULE,
     Judgement,
@@ -27,11 +26,12 @@ from shared.delivery.attempts import (
     is_held,
     last_tried,
 )
-from shared.delivery.credentials import hide_credentials, without_token
-from shared.delivery.faring import in_words, is_suspect, next_try, waits
-from shared.delivery.health import WebhookHealth, read_health
-from shared.delivery.recording import close_disabled, close_removed, read_due, record
-from shared.delivery.waiting import Timetable, Waiting, WaitingRoom
+from shared.delivery.attempt import Attempter
+from shared.delivery.credential_redaction import hide_credentials, without_token
+from shared.delivery.failing_rules import in_words, is_suspect, next_try, waits
+from shared.delivery.rows import close_disabled, close_removed, read_due, record
+from shared.delivery.untold import Timetable, Waiting, WaitingRoom
+from shared.delivery.webhook_states import WebhookHealth, read_health
 from shared.errors import StoreError
 from shared.journal import write_defect, write_line
 from shared.ledger.ledger import Ledger, Pending

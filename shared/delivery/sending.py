@@ -1,7 +1,8 @@
 """One exchange with a webhook, authorised if its format wants a token of ours.
 
-Owns what happens when no token can be had. Does not own what is taken out of an answer (`delivery.credentials`), tokens
-(`ports.Authorize`), requests (`messages.formats`) or the network (`ports.Sender`).
+Owns what happens when no token can be had. Does not own what is taken out of an answer
+(`delivery.credential_redaction`), tokens (`ports.Authorize`), requests (`messages.formats`) or the network
+(`ports.Sender`).
 """
 
 from collections.abc import Callable
@@ -10,8 +11,8 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from shared.delivery.attempts import is_refused
-from shared.delivery.credentials import hide_credentials, without_credentials, without_token
+from shared.delivery.answer_rules import is_refused
+from shared.delivery.credential_redaction import hide_credentials, without_credentials, without_token
 from shared.errors import CredentialError
 from shared.journal import write_defect
 from shared.messages.event_notices import event_notice

@@ -7,17 +7,17 @@ Owns these words. Does not own what an incident is (`digests.incidents`) or how 
 from collections.abc import Sequence
 
 from shared.batch.advice import advice, is_said_in_stderr
-from shared.digests.concerns import Concern, ConcernKind
+from shared.digests.chat_rules import SHOWN_CAUSES
+from shared.digests.incident_members import Member
 from shared.digests.incidents import MAX_OPEN, STANDING, Page
-from shared.digests.membership import Member
-from shared.digests.rules import SHOWN_CAUSES
-from shared.digests.wording import cause_name, cause_words, place, short_id
+from shared.digests.job_troubles import Concern, ConcernKind
+from shared.digests.short_names import cause_name, cause_words, place, short_id
 from shared.messages.commands import Pool, download_file, remove_nodes, stderr_path
 from shared.messages.events import Origin, links_of
 from shared.messages.notices import TITLE_BYTES, Mood, Notice
 from shared.messages.sentences import account_name, clock_time, counted, to_the_second
 from shared.redaction import one_line
-from shared.state.standing import why_in_words
+from shared.state.standstill_words import why_in_words
 
 SHOWN_JOBS = 100
 _KINDS = {

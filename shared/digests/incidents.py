@@ -1,8 +1,8 @@
 """Which incidents a pager has open, and when it is told: what several jobs have in common is one incident.
 
 Owns what opens an incident, joins it and ends it, and when that is told. Does not own what a concern is
-(`digests.concerns`), the words (`digests.incident_notices`) or the sending (`digests.run`). Pure: what was told, the
-heads and the open incidents go in, pages with the incidents as they stand after them come out.
+(`digests.job_troubles`), the words (`digests.incident_notices`) or the sending (`digests.run`). Pure: what was told,
+the heads and the open incidents go in, pages with the incidents as they stand after them come out.
 
     concern of a job --open under its name, or told of this job before?--> part of that incident
         | no                                                                 | more nodes or jobs: told, at most
@@ -20,11 +20,11 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.digests.concerns import ConcernKind
-from shared.digests.membership import EARLIER, LEFT_AFTER, Member, has_joined, members_of, name_of_earlier
+from shared.digests.chat_rules import KnownToWebhook
+from shared.digests.incident_members import EARLIER, LEFT_AFTER, Member, has_joined, members_of, name_of_earlier
+from shared.digests.job_troubles import ConcernKind
 from shared.digests.mutes import Mute, muted_until
-from shared.digests.pace import ENDS_AFTER, HOLD, believed, is_refused, paused_until
-from shared.digests.rules import KnownToWebhook
+from shared.digests.pauses import ENDS_AFTER, HOLD, believed, is_refused, paused_until
 from shared.messages.ids import incident_key
 from shared.messages.notices import Mood
 from shared.state.jobs import JobHead

@@ -1,8 +1,8 @@
 """What people are told in chat and by pager about how jobs stand.
 
-Owns the facts, and how much is said. Does not own titles and moods (`digests.titles`), what a message is made of
-(`messages.notices`), what is news (`digests.rules`), when it is told (`digests.timing`), or the advice on failures
-(`batch.advice`).
+Owns the facts, and how much is said. Does not own titles and moods (`digests.job_titles`), what a message is made of
+(`messages.notices`), what is news (`digests.chat_rules`), when it is told (`digests.chat_timing`), or the advice on
+failures (`batch.advice`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,17 +10,17 @@ from datetime import datetime
 
 from shared.batch.advice import advice, is_of_the_node, is_said_in_stderr
 from shared.batch.model import Phase
-from shared.digests.rules import SHOWN_CAUSES, News, NewsKind
-from shared.digests.standing_facts import sight_remedy, standing_facts
-from shared.digests.timing import groups_of
-from shared.digests.titles import (
+from shared.digests.chat_rules import SHOWN_CAUSES, News, NewsKind
+from shared.digests.chat_timing import groups_of
+from shared.digests.job_titles import (
     heading_of,
     held_up,
     is_looked_at,
     mood_of,
     title_of,
 )
-from shared.digests.wording import cause_words
+from shared.digests.short_names import cause_words
+from shared.digests.standstill_facts import sight_remedy, standing_facts
 from shared.messages.commands import Pool, download_file, remove_nodes, stderr_path
 from shared.messages.notices import NAME_BYTES, TITLE_BYTES, Notice, Section, fact, worst_of
 from shared.messages.sentences import clock_time, since_when

@@ -1,8 +1,9 @@
 """What chat and pager are to be sent, as far as whoever sends it has to know.
 
 Owns the two walks from the table to what may be sent and back to what is recorded of it: of chat, which is told of jobs
-in one message, and of a pager, which is told of incidents one by one. Does not own what is decided (`digests.timing`,
-`digests.incidents`), the words (`digests.job_notices`, `digests.incident_notices`) or the sending (`digests.run`).
+in one message, and of a pager, which is told of incidents one by one. Does not own what is decided
+(`digests.chat_timing`, `digests.incidents`), the words (`digests.job_notices`, `digests.incident_notices`) or the
+sending (`digests.run`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,12 +13,14 @@ from functools import partial
 from msgspec import Struct
 from msgspec.structs import replace
 
+from shared.digests.chat_rules import KnownToWebhook, News
+from shared.digests.chat_timing import Beside, decide, groups_of, tried_at
 from shared.digests.incident_notices import incident_notice
 from shared.digests.incidents import AGAIN_AFTER, Page, after_page, decide_pages
 from shared.digests.job_notices import jobs_notice
 from shared.digests.mutes import Mute
 from shared.digests.named_nodes import NodeNames
-from shared.digests.pace import paused_until
+from shared.digests.pauses import paused_until
 from shared.digests.pools.letters import PoolPage, pages_of, refused_in_chat, told_in_chat
 from shared.digests.pools.notices import pool_page, with_pools
 from shared.digests.pools.rows import Pools, forget_pools, read_told_pools, with_jobs
@@ -30,8 +33,6 @@ from shared.digests.rows import (
     settling,
     told_row,
 )
-from shared.digests.rules import KnownToWebhook, News
-from shared.digests.timing import Beside, decide, groups_of, tried_at
 from shared.messages.events import Origin, links_of
 from shared.messages.formats import format_of
 from shared.messages.notices import Notice

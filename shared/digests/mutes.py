@@ -1,7 +1,7 @@
 """Which jobs and pools chat and pager are not told about for a while.
 
 Owns what a mute is, when it holds a job back, and how mutes are read. Does not own how people set them (`api.mutes`) or
-what is told afterwards (`digests.rules`). The fields are those of an Alertmanager silence.
+what is told afterwards (`digests.chat_rules`). The fields are those of an Alertmanager silence.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping

@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from shared.batch.model import Phase
 from shared.batch.outcomes import ended_at, has_failed
-from shared.digests.concerns import Concern, ConcernKind
+from shared.digests.chat_rules import News
 from shared.digests.job_notices import SHOWN_NODES
-from shared.digests.rules import News
+from shared.digests.job_troubles import Concern, ConcernKind
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.moments import as_utc

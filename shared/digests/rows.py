@@ -2,7 +2,7 @@
 
 Owns the columns of a job's digest row, which two writers share: commits merge `wanted` and `wantedAt` without looking,
 the holder of the webhook's digest lease merges `told` and `said`. Whoever dismisses a refusal swaps the whole row.
-Does not own what is news (`digests.rules`).
+Does not own what is news (`digests.chat_rules`).
 """
 
 from collections.abc import Callable, Mapping
@@ -14,8 +14,8 @@ import msgspec
 from msgspec.structs import replace
 
 from shared.decoding import msgpack_decoder
-from shared.digests.membership import has_joined, is_pending
-from shared.digests.rules import KnownToWebhook, news_of
+from shared.digests.chat_rules import KnownToWebhook, news_of
+from shared.digests.incident_members import has_joined, is_pending
 from shared.errors import RowConflictError, UnreadableRowError
 from shared.journal import write_line
 from shared.messages.formats import format_of

@@ -1,7 +1,7 @@
 """Tells chat and pager how the jobs and pools of one account stand.
 
 Owns the walk of a digest and its lease. Does not own what is to be sent (`digests.letters`) or how a webhook fares
-(`delivery.health`). Of several who try, only the holder of the
+(`delivery.webhook_states`). Of several who try, only the holder of the
 webhook's lease sends:
 
     news? --claim (ETag)--> read rows, then heads --> render, send --> merge `told` (ETag of the lease)
@@ -17,15 +17,15 @@ from threading import Lock
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from shared.delivery.attempts import LEASE, Verdict, attempt_of, is_held, judge
-from shared.delivery.faring import waits
+from shared.delivery.answer_rules import LEASE, Verdict, attempt_of, is_held, judge
+from shared.delivery.failing_rules import waits
 from shared.delivery.run import Deliverer, DeliveryRun
 from shared.delivery.sending import send_notice
-from shared.delivery.waiting import Waiting
+from shared.delivery.untold import Waiting
 from shared.digests.letters import Desk, Letter, Post
 from shared.digests.mutes import read_mutes
-from shared.digests.newcomers import introductions
-from shared.digests.pace import HOLD, after_failing, after_sending
+from shared.digests.new_webhooks import introductions
+from shared.digests.pauses import HOLD, after_failing, after_sending
 from shared.digests.pools.rows import Pools, read_pools
 from shared.digests.sent import Draft
 from shared.errors import StoreError, UnreadableRowError

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from shared.decoding import msgpack_decoder
-from shared.delivery.credentials import without_credentials
+from shared.delivery.credential_redaction import without_credentials
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.messages.ids import newest_first

@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
+from shared.digests.chat_rules import KnownToWebhook
+from shared.digests.chat_timing import decide
 from shared.digests.incidents import decide_pages
 from shared.digests.mutes import Mute
-from shared.digests.pace import is_refused
+from shared.digests.pauses import is_refused
 from shared.digests.pools.rows import read_told_pools
 from shared.digests.rows import Owed, owed_of, read_incidents, read_known
-from shared.digests.rules import KnownToWebhook
-from shared.digests.timing import decide
 from shared.messages.formats import format_of
 from shared.ports import Row, Table
 from shared.state.rows import from_row, pace_key

@@ -22,7 +22,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.errors import RowConflictError, StoreError, StoreUnavailableError, UnreadableRowError
-from shared.ledger.owed import OwedEvent, new_delivery, recipients
+from shared.ledger.recipients import OwedEvent, new_delivery, recipients
 from shared.ledger.slice import Slice
 from shared.messages.events import Event
 from shared.messages.formats import format_of

@@ -1,7 +1,7 @@
 """What receivers are told: structured CloudEvents 1.0, made once and then only copied.
 
-Owns the events' types and bodies. Does not own their ids (`messages.ids`), who receives them (`delivery.attempts`) or
-how they are signed (`messages.signing`). Sources: CloudEvents 1.0.2, Standard Webhooks 1.0.0.
+Owns the events' types and bodies. Does not own their ids (`messages.ids`), who receives them (`delivery.answer_rules`)
+or how they are signed (`messages.signing`). Sources: CloudEvents 1.0.2, Standard Webhooks 1.0.0.
 """
 
 from collections import Counter
@@ -14,9 +14,9 @@ import msgspec
 from msgspec import Struct
 
 from shared.batch.causes import cause_of
+from shared.batch.exact_times import as_written, written_time
 from shared.batch.model import Phase
 from shared.batch.outcomes import ended_at
-from shared.batch.written import as_written, written_time
 from shared.messages.ids import event_id, occurrence_id
 from shared.moments import as_utc, time_text
 from shared.redaction import clean

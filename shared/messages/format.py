@@ -2,7 +2,7 @@
 
 Owns the record that each format fills in, in a file of its own, and what most of them have in common. Does not own any
 format (`messages.cloudevents` and its siblings), the table of them (`messages.formats`), or when a message is sent
-again (`delivery.attempts`).
+again (`delivery.answer_rules`).
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Runs the cycle of one Batch account: which jobs, what of each, how it went.
 
-Owns the order of a cycle. Does not own how jobs are looked at (`polling.watching`), the choice of jobs
+Owns the order of a cycle. Does not own how jobs are looked at (`polling.jobs`), the choice of jobs
 (`polling.cycle_rules`) or deliveries (`delivery.run`), which go on beside it.
 """
 
@@ -22,16 +22,16 @@ from shared.nudges.turns import OvertakenError, Turn, Turns, Wait
 from shared.polling.account_troubles import finish_cycle, skip_cycle
 from shared.polling.counters import FailureCounter, RequestCounter
 from shared.polling.cycle_rules import CycleResult, choose_jobs
-from shared.polling.heads import HeadKeeper, MayWait, jobs_that_may_wait, users_of
 from shared.polling.heartbeat import Heartbeat
 from shared.polling.job import JobWatcher
 from shared.polling.job_listing import list_jobs, listing_start
+from shared.polling.jobs import JobRound, Progress, write_cycle_line, write_skipped_line
+from shared.polling.known_jobs import HeadKeeper, MayWait, jobs_that_may_wait, users_of
 from shared.polling.last_cycle import read_last_cycle
-from shared.polling.nodes import NodeWatcher
+from shared.polling.node_updates import NodeWatcher
 from shared.polling.poll_settings import PollSettings
 from shared.polling.standstills import StandstillWatcher
 from shared.polling.tails import Tails
-from shared.polling.watching import JobRound, Progress, write_cycle_line, write_skipped_line
 from shared.pools.node_files import NodeFiles
 from shared.pools.watcher import PoolWatcher
 from shared.ports import BatchService, Clock, Lanes, Row, Table

@@ -17,7 +17,7 @@ from shared.patterns import JobPatterns
 from shared.polling.counters import Kind, grown
 from shared.polling.job_listing import LISTING_OVERLAP
 from shared.polling.job_rules import is_ending, is_job_completed, is_same_incarnation
-from shared.polling.waiting import Waiting, go_on_waiting, wait
+from shared.polling.waiting_jobs import Waiting, go_on_waiting, wait
 from shared.ports import Row
 from shared.state.jobs import Cycle, JobHead, Tracking
 from shared.state.pools import Counted

@@ -1,8 +1,8 @@
 """Tells a dead man's switch whether Prepwatch is healthy.
 
-Owns the call. Does not own what well means (`polling.faults`) or when it is made (after every cycle, one that was
-skipped too). Convention: Healthchecks' ping URLs, with /fail appended to the path when something is wrong; a timer that
-has stopped sends nothing, and the switch notices that by itself.
+Owns the call. Does not own what well means (`polling.installation_faults`) or when it is made (after every cycle, one
+that was skipped too). Convention: Healthchecks' ping URLs, with /fail appended to the path when something is wrong; a
+timer that has stopped sends nothing, and the switch notices that by itself.
 """
 
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
-from shared.polling.faults import Faults
+from shared.polling.installation_faults import Faults
 from shared.ports import Sender
 from shared.reprs import repr_without
 

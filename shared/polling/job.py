@@ -1,7 +1,7 @@
 """Looks at one job: lists its statuses, decides what is new, writes it down.
 
 Owns the walk of one job through gather, decide, apply. Does not own which jobs are looked at (`polling.cycle`), the
-walk of its nodes (`polling.nodes`), any rule, or the delivery of what became due.
+walk of its nodes (`polling.node_updates`), any rule, or the delivery of what became due.
 """
 
 import logging
@@ -44,7 +44,7 @@ from shared.polling.job_rules import (
     stop_listing,
     take_facts,
 )
-from shared.polling.nodes import Facts, Listing, NodeWatcher
+from shared.polling.node_updates import Facts, Listing, NodeWatcher
 from shared.polling.unreadable import unreadable_of_job
 from shared.pools.node_files import Allowance
 from shared.ports import BatchService, Clock, ListingOptions, Row

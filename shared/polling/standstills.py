@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from shared.batch.model import BatchJob
 from shared.batch.outcomes import is_active
 from shared.batch.wire import state_filter
-from shared.changes.chains import chain_of
+from shared.changes.slow_preparations import chain_of
 from shared.errors import (
     BatchError,
     JobNotFoundError,
@@ -30,11 +30,11 @@ from shared.messages.events import Origin
 from shared.moments import as_utc
 from shared.patterns import JobPatterns
 from shared.polling.cycle_rules import KnownJob
-from shared.polling.heads import MayWait, pools_of
 from shared.polling.job_rules import turn_standstill, with_facts
-from shared.polling.nodes import NodeWatcher
-from shared.polling.standing_nodes import Departures, SlowPreparations
-from shared.polling.watching import Progress
+from shared.polling.jobs import Progress
+from shared.polling.known_jobs import MayWait, pools_of
+from shared.polling.node_updates import NodeWatcher
+from shared.polling.slow_and_left_nodes import Departures, SlowPreparations
 from shared.pools.counts import PoolCounter
 from shared.pools.facts import PoolFacts, answer
 from shared.pools.standstill_rules import Looked, Suspected, Suspicion, judge, must_look, preparations_of, suspect

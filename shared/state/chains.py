@@ -1,6 +1,6 @@
 """What is remembered of what keeps a node from a job's tasks: an open failure, a preparation that has not ended.
 
-Owns these shapes. Does not own how they change (`changes.node_rules`, `changes.chains`).
+Owns these shapes. Does not own how they change (`changes.node_rules`, `changes.slow_preparations`).
 """
 
 from datetime import datetime

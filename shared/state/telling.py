@@ -1,7 +1,7 @@
 """What Prepwatch remembers of notifications: deliveries, what chat and pager know, and webhook health.
 
-Owns these shapes. Does not own their row keys or encoding (`state.rows`) or how they change (`delivery.attempts`,
-`digests.rules`). Everything is frozen; a change makes a new value.
+Owns these shapes. Does not own their row keys or encoding (`state.rows`) or how they change (`delivery.answer_rules`,
+`digests.chat_rules`). Everything is frozen; a change makes a new value.
 """
 
 from datetime import datetime

@@ -25,7 +25,7 @@ from shared.api.explanation import Explainer
 from shared.api.history import DEFAULT_DAYS, EventFilter, History, TrendFilter, Trends
 from shared.api.redelivery import Range, Redelivery
 from shared.ledger.archive import EVENT_ID
-from shared.ledger.recorded import NEWEST, read_place
+from shared.ledger.newest_events import NEWEST, read_place
 from shared.state.rows import OWN
 from shared.web.errors import RequestError
 from shared.web.http import Answer, Request, json_answer, tagged_answer

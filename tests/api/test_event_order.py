@@ -6,9 +6,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from shared.ledger import archive, recorded
+from shared.ledger import archive, newest_events
 from shared.ledger.archive import Archive
-from shared.ledger.recorded import NEWEST, Place, read_place
+from shared.ledger.newest_events import NEWEST, Place, read_place
 from shared.ports import Delete
 from shared.state.rows import event_key
 from shared.web.http import Answer, Request
@@ -86,7 +86,7 @@ def test_every_window_is_listed(
     told: Deployment, state: dict[str, str], window: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each event is listed once, however few are put in order together."""
-    monkeypatch.setattr(recorded, "WINDOW", window)
+    monkeypatch.setattr(newest_events, "WINDOW", window)
     monkeypatch.setattr(archive, "_PASSED_OVER", 1)
     listed = [job for page in _pages(told, {"top": "2", **state}) for job in page]
     assert sorted(listed) == [f"job-{number}" for number in range(len(ENDED_AGO))]

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from shared.delivery.run import Deliverer
 from shared.ledger.ledger import Ledger
-from shared.ledger.owed import new_delivery
+from shared.ledger.recipients import new_delivery
 from shared.messages.events import EventType, Origin, webhook_event
 from shared.ports import Insert
 from shared.state.rows import OWN, delivery_key, event_key, pack_body, to_columns, webhook_key

@@ -13,7 +13,7 @@ from azure.core.messaging import CloudEvent
 from azure.eventgrid import EventGridPublisherClient
 
 from shared.adapters.event_grid_token import EventGridToken
-from shared.delivery.credentials import without_token
+from shared.delivery.credential_redaction import without_token
 from shared.delivery.sending import send_authorised
 from shared.errors import CredentialError
 from shared.messages.eventgrid import eventgrid_url, token_scope

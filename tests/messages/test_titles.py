@@ -7,9 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from shared.batch.model import Phase
+from shared.digests.chat_rules import KnownToWebhook, News, NewsKind, news_of
 from shared.digests.job_notices import jobs_notice
-from shared.digests.rules import KnownToWebhook, News, NewsKind, news_of
-from shared.digests.titles import heading_of
+from shared.digests.job_titles import heading_of
 from shared.messages.formats import render_notice
 from shared.messages.notices import Mood, Notice
 from shared.state.jobs import Carried, Cause, JobEnd, JobHead, PhaseCounts, Tracking

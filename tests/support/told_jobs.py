@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from shared.batch.model import Phase
-from shared.digests.rules import KnownToWebhook, News, news_of
+from shared.digests.chat_rules import KnownToWebhook, News, news_of
 from shared.state.jobs import Cause, JobHead, PhaseCounts
 from shared.state.telling import Told
 from shared.webhook import Webhook

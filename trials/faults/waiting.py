@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from shared.digests.pace import is_refused
+from shared.digests.chat_rules import news_of
+from shared.digests.pauses import is_refused
 from shared.digests.rows import is_owed, read_known
-from shared.digests.rules import news_of
 from shared.ports import Table
 from shared.state.jobs import JobHead
 from shared.state.rows import OWN, from_row, range_of

@@ -15,9 +15,9 @@ from shared.changes import event_grouping, listing
 from shared.changes.node_rules import Watch, decide_node
 from shared.changes.slicing import plan_slices
 from shared.delivery import run as delivery
-from shared.delivery.attempting import Attempter
-from shared.delivery.attempts import NextStep
-from shared.delivery.recording import record
+from shared.delivery.answer_rules import NextStep
+from shared.delivery.attempt import Attempter
+from shared.delivery.rows import record
 from shared.errors import RowConflictError, StoreError
 from shared.ledger.ledger import Ledger, LostRaceError, Pending
 from shared.ledger.slice import Slice
@@ -25,7 +25,7 @@ from shared.messages import cloudevents, events
 from shared.messages.ids import event_id
 from shared.messages.signing import signing_headers
 from shared.nudges import turns
-from shared.polling import cycle_rules, heads, job_rules, nodes
+from shared.polling import cycle_rules, job_rules, known_jobs, node_updates
 from shared.polling.job_rules import first_sight
 from shared.state.chunks import Chunk
 from shared.state.jobs import JobHead, NodeRecord
@@ -50,7 +50,7 @@ def digests_kept_after_half_a_commit() -> AbstractContextManager[object]:
         slices = plan_slices(layout, steps, pages, *rest)
         return tuple(replace(each, head=replace(each.head, page_fingerprints=pages)) for each in slices)
 
-    return patch.object(nodes, "plan_slices", plan)
+    return patch.object(node_updates, "plan_slices", plan)
 
 
 @mutant
@@ -97,7 +97,7 @@ def absent_node_forgotten() -> AbstractContextManager[object]:
             del chunk[key]
         return original(items, chunk, watch)
 
-    return patch.object(nodes, "decide_updates", decide)
+    return patch.object(node_updates, "decide_updates", decide)
 
 
 @mutant
@@ -174,7 +174,7 @@ class _Forgetful(Ledger, frozen=True):
 @mutant
 def first_sight_not_stored() -> AbstractContextManager[object]:
     """A new job's head is first written with its nodes, so from when on failures are news is decided each time anew."""
-    original = heads.HeadKeeper.sight
+    original = known_jobs.HeadKeeper.sight
 
     def sight(self: Any, choice: Any, read_up_to: datetime | None) -> Any:
         forgetful = _Forgetful(**asdict(self.ledger))
@@ -187,7 +187,7 @@ def first_sight_not_stored() -> AbstractContextManager[object]:
                 found.ready[due.job_id.lower()] = cycle_rules.KnownJob(head=head, row=None)
         return found
 
-    return patch.object(heads.HeadKeeper, "sight", sight)
+    return patch.object(known_jobs.HeadKeeper, "sight", sight)
 
 
 @mutant
@@ -204,7 +204,7 @@ def old_secret_not_signed_with() -> AbstractContextManager[object]:
 @mutant
 def incarnation_not_asked_for_again() -> AbstractContextManager[object]:
     """Statuses of a job created again in the middle of a cycle are taken for those of the job before."""
-    return patch.object(nodes.NodeWatcher, "_was_created_again", lambda _self, _head, _deadline: False)
+    return patch.object(node_updates.NodeWatcher, "_was_created_again", lambda _self, _head, _deadline: False)
 
 
 @mutant

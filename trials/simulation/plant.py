@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 from shared.api.refusals import RefusalError
 from shared.composition import App, compose
-from shared.delivery import health as webhook_health
+from shared.delivery import webhook_states as webhook_health
 from shared.errors import StoreError
 from shared.parts import Outside
 from shared.ports import Row

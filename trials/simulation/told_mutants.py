@@ -11,22 +11,22 @@ from msgspec.structs import replace
 
 from shared.api import summary_rules
 from shared.batch.model import TaskCounts
-from shared.delivery import attempting, health
-from shared.delivery.attempts import Verdict
-from shared.delivery.faring import turn_events
+from shared.delivery import attempt, webhook_states
+from shared.delivery.answer_rules import Verdict
+from shared.delivery.failing_rules import turn_events
 from shared.delivery.run import DeliveryRun
-from shared.digests import incidents, timing
+from shared.digests import chat_timing, incidents
 from shared.digests import run as digests
+from shared.digests.chat_rules import news_of as news_of_job
 from shared.digests.mutes import muted_until
-from shared.digests.pace import after_sending
-from shared.digests.rules import news_of as news_of_job
+from shared.digests.pauses import after_sending
 from shared.ledger import ledger
-from shared.ledger.owed import recipients
+from shared.ledger.recipients import recipients
 from shared.messages import pagerduty
 from shared.messages.events import Event, EventType
 from shared.messages.formats import format_of
 from shared.messages.pagerduty import render_pagerduty
-from shared.polling import account_troubles, heads, standstills
+from shared.polling import account_troubles, known_jobs, standstills
 from shared.pools import standstill_rules
 from shared.pools.standstill_rules import Looked, Outcome, Turn
 from shared.ports import Column, Merge, Operation, Put
@@ -114,7 +114,7 @@ def mute_holds_nothing_back() -> AbstractContextManager[object]:
 
 def _with_mutes(until: Any) -> AbstractContextManager[object]:
     stack = ExitStack()
-    for rules in (timing, incidents):
+    for rules in (chat_timing, incidents):
         stack.enter_context(patch.object(rules, "muted_until", until))
     return stack
 
@@ -126,7 +126,7 @@ def mute_holds_back_the_end() -> AbstractContextManager[object]:
     def until(news: Any, mutes: Any, now: datetime) -> datetime | None:
         return muted_until(mutes, news.job_id, (), now)
 
-    return patch.object(timing, "_muted_until", until)
+    return patch.object(chat_timing, "_muted_until", until)
 
 
 @mutant
@@ -148,7 +148,7 @@ def end_not_told_by_itself() -> AbstractContextManager[object]:
         news = original(webhook, account, known, now)
         return news if news is None or news.preparation or news.release else None
 
-    return patch.object(timing, "news_of", news_of)
+    return patch.object(chat_timing, "news_of", news_of)
 
 
 @mutant
@@ -177,13 +177,13 @@ def incident_for_each_message() -> AbstractContextManager[object]:
 @mutant
 def counts_begin_anew_with_a_new_job() -> AbstractContextManager[object]:
     """What a job's head counted is forgotten when another job takes its id, told or not."""
-    return patch.object(heads, "replacing", lambda before, new: replace(new, generation=before.generation))
+    return patch.object(known_jobs, "replacing", lambda before, new: replace(new, generation=before.generation))
 
 
 @mutant
 def trouble_told_after_its_end() -> AbstractContextManager[object]:
     """A page that was held up is sent whatever has been told since."""
-    return patch.object(attempting, "pair_of", lambda *_: None)
+    return patch.object(attempt, "pair_of", lambda *_: None)
 
 
 @mutant
@@ -251,7 +251,7 @@ def webhook_recovers_unsaid() -> AbstractContextManager[object]:
     def told(*arguments: Any) -> Any:
         return tuple(event for event in turn_events(*arguments) if event.type != EventType.WEBHOOK_RECOVERED)
 
-    return patch.object(health, "turn_events", told)
+    return patch.object(webhook_states, "turn_events", told)
 
 
 @mutant

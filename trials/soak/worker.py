@@ -16,7 +16,7 @@ from pathlib import Path
 
 from shared.adapters.lanes import ThreadLanes
 from shared.composition import App, compose
-from shared.delivery.attempts import LEASE
+from shared.delivery.answer_rules import LEASE
 from shared.errors import StoreError
 from shared.polling.cycle import CycleReport
 from shared.ports import Clock, Operation, Replace

@@ -11,11 +11,11 @@ from msgspec.structs import replace
 
 from shared.batch.advice import advice
 from shared.batch.causes import EXIT_CODE
+from shared.digests.chat_rules import SHOWN_CAUSES
 from shared.digests.incident_notices import SHOWN_JOBS
 from shared.digests.named_nodes import PAGED_NODES
 from shared.digests.pools.rules import PoolNews, PoolNewsKind, PoolState
-from shared.digests.rules import SHOWN_CAUSES
-from shared.digests.wording import place
+from shared.digests.short_names import place
 from shared.messages.commands import Pool, download_file, remove_nodes
 from shared.messages.events import Origin, links_of
 from shared.messages.notices import TITLE_BYTES, VALUE_BYTES, Mood, Notice, Section, fact, worst_of

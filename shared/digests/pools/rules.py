@@ -1,7 +1,7 @@
 """What chat and pager are to be told about pools whose nodes can't work, and when.
 
 Owns what is news to a webhook that was last told so much. Does not own when a pool is in trouble (`pools.trouble`), the
-words (`digests.pools.notices`) or the pauses (`digests.pace`). Pure.
+words (`digests.pools.notices`) or the pauses (`digests.pauses`). Pure.
 
     in trouble --a standstill says it, or will--> nothing
         | no
@@ -16,11 +16,11 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from shared.digests.concerns import pool_name
+from shared.digests.incident_members import LEFT_AFTER
 from shared.digests.incidents import MAX_OPEN
-from shared.digests.membership import LEFT_AFTER
+from shared.digests.job_troubles import pool_name
 from shared.digests.mutes import Mute, muted_until
-from shared.digests.pace import ENDS_AFTER
+from shared.digests.pauses import ENDS_AFTER
 from shared.messages.events import EventType
 from shared.messages.ids import incident_key
 from shared.messages.notices import Mood

@@ -11,9 +11,9 @@ from playwright.sync_api import Browser
 
 from local.events_page import closed_example, examples
 from shared.batch.causes import MAX_MESSAGE_CHARACTERS
+from shared.digests.chat_rules import News
 from shared.digests.job_notices import jobs_notice
-from shared.digests.rules import News
-from shared.ledger.owed import is_told_by_event
+from shared.ledger.recipients import is_told_by_event
 from shared.messages.format import Message
 from shared.messages.formats import render, render_notice
 from shared.state.jobs import JobEnd, JobHead, PhaseCounts, Trouble

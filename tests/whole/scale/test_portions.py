@@ -10,7 +10,7 @@ from shared.batch.model import ExecutionInfo, NodeStatus
 from shared.changes import portions, slicing
 from shared.changes.slicing import Layout
 from shared.changes.tally import NodeUpdate
-from shared.polling import nodes
+from shared.polling import node_updates
 from shared.ports import Delete, Operation, Row
 from shared.state.chunks import decode_chunk
 from shared.state.jobs import JobEnd, JobHead
@@ -33,7 +33,7 @@ HEAD = job_key("job-1")
 def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Five hundred nodes, of two chunks, are decided at a time."""
     monkeypatch.setattr(portions, "MOST_NODES", 500)
-    for module in (portions, nodes):
+    for module in (portions, node_updates):
         monkeypatch.setattr(module, "MOST_CHUNKS", 2)
 
 
@@ -137,7 +137,7 @@ def watch_decisions(monkeypatch: pytest.MonkeyPatch, table: FakeTable) -> list[t
         assert len(layout.chunks) <= portions.MOST_CHUNKS or not layout.stored
         return plan(layout, updates)
 
-    monkeypatch.setattr(nodes, "plan_layout", planned)
+    monkeypatch.setattr(node_updates, "plan_layout", planned)
     return decided
 
 

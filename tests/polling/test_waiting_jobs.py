@@ -6,9 +6,9 @@ import pytest
 
 from shared.adapters.table_limits import check_row
 from shared.patterns import JobPatterns
-from shared.polling import waiting
+from shared.polling import waiting_jobs
 from shared.polling.cycle_rules import CycleResult, choose_jobs, cycle_after
-from shared.polling.waiting import MOST_NAMED
+from shared.polling.waiting_jobs import MOST_NAMED
 from shared.state.jobs import Cycle
 from shared.state.rows import CYCLE, to_columns
 from tests.support.builders import ACCOUNT, NOW, batch_job
@@ -52,7 +52,7 @@ def test_the_row_holds_however_many_wait() -> None:
 @pytest.fixture
 def few_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only three jobs are named."""
-    monkeypatch.setattr(waiting, "MOST_NAMED", 3)
+    monkeypatch.setattr(waiting_jobs, "MOST_NAMED", 3)
 
 
 @pytest.mark.usefixtures("few_named")

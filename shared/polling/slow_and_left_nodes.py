@@ -1,7 +1,7 @@
 """Looks after what lasts on a job's nodes: preparations that take too long, and failures whose node has left.
 
 Owns when a job's nodes are read for that, what Batch is asked first, and the writing of what follows. Does not own when
-a preparation is slow (`changes.chains`) or what a node's leaving means (`changes.leaving`).
+a preparation is slow (`changes.slow_preparations`) or what a node's leaving means (`changes.leaving`).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,16 +13,16 @@ from msgspec.structs import replace
 
 from shared.batch.model import ExecutionInfo, Phase
 from shared.batch.pools import ComputeNode
-from shared.changes.chains import became_slow_at, chain_of, limit_of, may_be_slow
 from shared.changes.leaving import LISTED_EVERY, Listed, look_for, may_have_left
+from shared.changes.slow_preparations import became_slow_at, chain_of, limit_of, may_be_slow
 from shared.changes.tally import NodeUpdate, complete_ends
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
 from shared.ledger.job_writer import JobWriter
 from shared.ledger.ledger import Ledger, Pending
 from shared.polling.cycle_rules import KnownJob
-from shared.polling.heads import MayWait
-from shared.polling.nodes import NodeWatcher
+from shared.polling.known_jobs import MayWait
+from shared.polling.node_updates import NodeWatcher
 from shared.pools.facts import PoolFacts
 from shared.pools.states import ABLE
 from shared.ports import Clock

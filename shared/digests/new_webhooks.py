@@ -10,8 +10,8 @@ from datetime import datetime
 import msgspec
 from msgspec.structs import replace
 
-from shared.digests.concerns import is_standing
-from shared.digests.membership import members_of
+from shared.digests.incident_members import members_of
+from shared.digests.job_troubles import is_standing
 from shared.digests.rows import read_incidents, read_known, told_row
 from shared.errors import UnreadableRowError
 from shared.journal import write_line

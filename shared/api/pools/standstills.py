@@ -1,6 +1,6 @@
 """How standstills are shown: one of a job, and all in a sentence for each reason.
 
-Owns this translation. Does not own the shapes (`api.job_views`) or the words for a reason (`state.standing`).
+Owns this translation. Does not own the shapes (`api.job_views`) or the words for a reason (`state.standstill_words`).
 """
 
 from collections import Counter
@@ -10,7 +10,7 @@ from shared.api.job_views import StuckCauseView, StuckView
 from shared.messages.remedies import standstill_remedy
 from shared.messages.sentences import counted
 from shared.state.jobs import JobHead
-from shared.state.standing import nodes_in_words, why_in_words
+from shared.state.standstill_words import nodes_in_words, why_in_words
 
 
 def stuck_view(account: str, head: JobHead) -> StuckView | None:

@@ -6,8 +6,16 @@ import pytest
 from msgspec.structs import replace
 
 from shared.batch.model import ExecutionInfo
-from shared.changes.chains import became_slow_at, chain_of, follow, is_often_retried, limit_of, may_be_slow, number_of
 from shared.changes.node_rules import Watch, decide_node
+from shared.changes.slow_preparations import (
+    became_slow_at,
+    chain_of,
+    follow,
+    is_often_retried,
+    limit_of,
+    may_be_slow,
+    number_of,
+)
 from shared.changes.tally import NodeUpdate, Tally, complete_ends
 from shared.state.chains import Chain
 from shared.state.jobs import JobEnd, NodeRecord, PhaseCounts, PhaseRecord, Reason

@@ -1,8 +1,8 @@
 """One attempt to deliver something: claim, render, sign, send, decide, record.
 
 Owns the walk of a delivery. Does not own which of them is attempted when (`delivery.run`), what an answer means
-(`delivery.attempts`), requests' form (`messages.formats`) or how bytes travel (`ports.Sender`). A delivery is held by a
-lease while it is attempted:
+(`delivery.answer_rules`), requests' form (`messages.formats`) or how bytes travel (`ports.Sender`). A delivery is held
+by a lease while it is attempted:
 
     due --claim (ETag)--> leased --send--> record (ETag): done | dead | due again, later
      ^                      |
@@ -15,9 +15,9 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.delivery.attempts import Judgement, attempt_of, claim, give_up, judge, leave_out, next_step
+from shared.delivery.answer_rules import Judgement, attempt_of, claim, give_up, judge, leave_out, next_step
 from shared.delivery.overtaken import pair_of
-from shared.delivery.recording import record
+from shared.delivery.rows import record
 from shared.delivery.sending import send_message, send_ping
 from shared.errors import StoreError
 from shared.journal import write_line

@@ -1,7 +1,7 @@
 """Webhook health during one run: which may be tried now, and what an attempt says about them.
 
 Owns the states of webhooks as they are read and written, and the right to probe one. Does not own how an attempt
-changes a state (`delivery.faring`), what an answer means (`delivery.attempts`) or attempts (`delivery.run`,
+changes a state (`delivery.failing_rules`), what an answer means (`delivery.answer_rules`) or attempts (`delivery.run`,
 `digests.run`).
 """
 
@@ -12,8 +12,8 @@ from threading import Lock
 
 from msgspec import Struct
 
-from shared.delivery.attempts import Judgement
-from shared.delivery.faring import begin_probe, follow_webhook, turn_events
+from shared.delivery.answer_rules import Judgement
+from shared.delivery.failing_rules import begin_probe, follow_webhook, turn_events
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
 from shared.ledger.ledger import Ledger, Pending

@@ -6,7 +6,7 @@ import pytest
 
 from shared.errors import StoreUnavailableError
 from shared.nudges.nudge import DELIVERIES_QUEUE, POLLS_QUEUE, Nudge, read_nudge
-from shared.triggers.accounts import polled_here
+from shared.triggers.polls import polled_here
 from tests.support.deployment import ACCOUNT, NOW, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.webhook_settings import SLACK
 

@@ -6,7 +6,7 @@ from itertools import repeat
 
 import pytest
 
-from shared.adapters.patience import Patience
+from shared.adapters.throttling import Patience
 from shared.errors import ThrottledError
 from tests.support.builders import NOW
 from tests.support.fakes import FakeClock

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw, Struct, field
 from msgspec.structs import replace
 
-from shared.batch.mending import REFUSED
+from shared.batch.lenient_json import REFUSED
 from shared.batch.model import ExecutionInfo, NodeStatus
 from shared.moments import time_text
 

@@ -1,7 +1,7 @@
 """Webhook health from attempt to attempt, and what the other webhooks are told of it.
 
 Owns when a webhook is failing, when it may be tried, what ends that, and when that is a fault of the installation.
-Does not own what an answer means (`delivery.attempts`) or where states lie (`delivery.health`). Pure.
+Does not own what an answer means (`delivery.answer_rules`) or where states lie (`delivery.webhook_states`). Pure.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from msgspec.structs import replace
 
-from shared.delivery.attempts import LONGEST_WAIT, Judgement, Verdict
+from shared.delivery.answer_rules import LONGEST_WAIT, Judgement, Verdict
 from shared.messages.events import Event, EventType, Origin, webhook_event
 from shared.messages.formats import format_of
 from shared.moments import is_to_come

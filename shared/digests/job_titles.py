@@ -1,21 +1,21 @@
 """A job's state in a few words: the heading above the facts in a message, and how bad it is.
 
-Owns titles, the heading over several jobs, and moods. Does not own the facts
-(`digests.job_notices`) or what is news (`digests.rules`). A number of nodes is one that the head holds: failures are
-runs, and one node may have had several.
+Owns titles, the heading over several jobs, and moods. Does not own the facts (`digests.job_notices`) or what is news
+(`digests.chat_rules`). A number of nodes is one that the head holds: failures are runs, and one node may have had
+several.
 """
 
 from collections import Counter
 from collections.abc import Sequence
 
 from shared.batch.model import UNREADABLE, Phase
-from shared.digests.rules import News, NewsKind
-from shared.digests.wording import cause_name, of_all, place
+from shared.digests.chat_rules import News, NewsKind
+from shared.digests.short_names import cause_name, of_all, place
 from shared.messages.notices import Mood
 from shared.messages.sentences import counted
 from shared.state.jobs import JobEnd, JobHead, Tracking
 from shared.state.pools import StandstillReason
-from shared.state.standing import why_in_words
+from shared.state.standstill_words import why_in_words
 
 _ENDED = {
     JobEnd.ENDED: "ended",

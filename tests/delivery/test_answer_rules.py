@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from shared.delivery.attempts import (
+from shared.delivery.answer_rules import (
     GIVE_UP_AFTER,
     LEASE,
     LONGEST_WAIT,
@@ -28,7 +28,7 @@ from shared.delivery.attempts import (
     next_step,
     wait_before,
 )
-from shared.ledger.owed import new_delivery, recipients
+from shared.ledger.recipients import new_delivery, recipients
 from shared.messages.events import EventType, account_event, job_event, webhook_event
 from shared.messages.formats import FORMATS
 from shared.state.telling import Delivery, DeliveryState

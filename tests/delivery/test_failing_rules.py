@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 
-from shared.delivery.attempts import LONGEST_WAIT, attempt_of, judge
-from shared.delivery.faring import (
+from shared.delivery.answer_rules import LONGEST_WAIT, attempt_of, judge
+from shared.delivery.failing_rules import (
     FAILING_AFTER,
     PROBE_EVERY,
     SUSPECT_AFTER,

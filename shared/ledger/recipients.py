@@ -1,7 +1,7 @@
 """Which webhooks get an event as a delivery of its own.
 
 Owns recipients, the first state of a delivery, and the rows of an event with what is owed for it. Does not own attempts
-(`delivery.attempts`). Pure.
+(`delivery.answer_rules`). Pure.
 """
 
 from collections.abc import Iterable

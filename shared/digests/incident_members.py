@@ -1,7 +1,7 @@
 """Of which incidents what is wrong with a job is a part.
 
 Owns whether a concern of a job has joined an incident, and whether it is news to the incident's readers. Does not own
-what opens and ends incidents (`digests.incidents`) or what a concern is (`digests.concerns`). Pure.
+what opens and ends incidents (`digests.incidents`) or what a concern is (`digests.job_troubles`). Pure.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from shared.digests.concerns import Concern, ConcernKind, concerns_of, job_name
-from shared.digests.rules import KnownToWebhook
+from shared.digests.chat_rules import KnownToWebhook
+from shared.digests.job_troubles import Concern, ConcernKind, concerns_of, job_name
 from shared.messages.events import EventType
 from shared.state.jobs import JobHead
 from shared.state.telling import Incident, Joined, Told

@@ -1,7 +1,7 @@
 """How long a preparation goes on, and when that is too long.
 
 Owns which tries belong together, and the limit. Does not own who is asked before it is told
-(`polling.standing_nodes`). Pure.
+(`polling.slow_and_left_nodes`). Pure.
 """
 
 from datetime import UTC, datetime, timedelta

@@ -1,6 +1,6 @@
 """How fast chat and pager may be told, and when a webhook that could not be told is tried again.
 
-Owns the pauses. Does not own what is news (`digests.rules`) or the sending (`digests.run`). Pure. Moments that are
+Owns the pauses. Does not own what is news (`digests.chat_rules`) or the sending (`digests.run`). Pure. Moments that are
 still to come were written down by a clock that has jumped back since: nothing waits for them.
 """
 
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from shared.delivery.attempts import wait_before
+from shared.delivery.answer_rules import wait_before
 from shared.moments import is_to_come
 from shared.state.telling import Pace, Told
 

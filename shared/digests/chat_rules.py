@@ -1,8 +1,8 @@
 """What chat is to be told about jobs: people hear how things stand, not every event.
 
-Owns what is news to a webhook that was last told so much. Does not own when it is told (`digests.timing`), the sending
-(`digests.run`) or the words (`messages.notices`). Pure: what was told and the head go in, news with its reason comes
-out. What a pager hears is in `digests.incidents`.
+Owns what is news to a webhook that was last told so much. Does not own when it is told (`digests.chat_timing`), the
+sending (`digests.run`) or the words (`messages.notices`). Pure: what was told and the head go in, news with its reason
+comes out. What a pager hears is in `digests.incidents`.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from shared.batch.model import Phase
-from shared.digests.concerns import is_standing
+from shared.digests.job_troubles import is_standing
 from shared.messages.events import EventType
 from shared.state.jobs import Cause, JobHead, Tracking
 from shared.state.telling import Told

@@ -1,14 +1,14 @@
 """How deliveries that wait are found, and how it is written down what has become of them.
 
 Owns reading due rows, the move of a delivery from one state to the next, and closing many at once. Does not own what
-becomes of a delivery (`delivery.attempts`).
+becomes of a delivery (`delivery.answer_rules`).
 """
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from shared.delivery.attempts import NextStep, give_up, is_held, leave_out
+from shared.delivery.answer_rules import NextStep, give_up, is_held, leave_out
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
 from shared.ledger.ledger import Pending

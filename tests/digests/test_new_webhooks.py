@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from shared.api.mutes import Mutes
 from shared.batch.model import Phase
-from shared.delivery.faring import disable, enable
-from shared.delivery.health import change_webhook
+from shared.delivery.failing_rules import disable, enable
+from shared.delivery.webhook_states import change_webhook
 from shared.digests.mutes import Mute
 from shared.ledger.ledger import Ledger
 from shared.state.jobs import JobEnd, PhaseCounts

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from shared.batch.exact_times import as_written, written_status
 from shared.batch.model import NodeStatus
 from shared.batch.wire import decode_status
-from shared.batch.written import as_written, written_status
 from shared.state.chunks import Entry, decode_record, encode_record
 from shared.state.jobs import NodeRecord, PhaseRecord
 

@@ -1,7 +1,7 @@
 """What people are told beside its title of what keeps a job from going on.
 
 Owns these facts. Does not own when a job stands still (`pools.standstill_rules`), or the words for reasons
-(`state.standing`).
+(`state.standstill_words`).
 """
 
 from datetime import datetime
@@ -12,7 +12,7 @@ from shared.messages.sentences import counted, since_when
 from shared.redaction import one_line
 from shared.state.jobs import JobHead, Trouble
 from shared.state.pools import Standstill
-from shared.state.standing import nodes_in_words
+from shared.state.standstill_words import nodes_in_words
 
 
 def standing_facts(head: JobHead, now: datetime) -> list[tuple[str, str]]:

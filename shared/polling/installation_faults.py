@@ -1,7 +1,7 @@
 """What is wrong with the installation as a whole: it is blind, or nobody hears it.
 
 Owns what makes the heartbeat fail and the health route answer 503. Does not own when a webhook is not heard
-(`delivery.faring`), nor what is only worth a look (`api.summary_rules`).
+(`delivery.failing_rules`), nor what is only worth a look (`api.summary_rules`).
 """
 
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from datetime import timedelta
 
 from msgspec import Struct
 
-from shared.delivery.faring import unheard
-from shared.delivery.health import read_states
+from shared.delivery.failing_rules import unheard
+from shared.delivery.webhook_states import read_states
 from shared.polling.cycle_rules import is_stale
 from shared.ports import Clock, Table
 from shared.state.jobs import Cycle
