@@ -14,7 +14,7 @@ from shared.batch.exact_times import digits_of
 from shared.batch.lenient_json import REFUSED, in_utc, mended, read, read_entry
 from shared.batch.model import BatchJob, TaskCounts, UnreadableJob
 from shared.batch.texts import clean_word
-from shared.batch.wire import split_entries
+from shared.batch.wire import NUMBERS, split_entries
 from shared.errors import HostileAnswerError
 
 
@@ -91,12 +91,15 @@ def decode_task_counts(body: bytes) -> TaskCounts:
     """The job's tasks by state, in the nested form or the flat one of older versions; a missing count is 0.
 
     Raises:
-        HostileAnswerError: A field has another type, or neither form is there.
+        HostileAnswerError: A field has another type or is out of range, or neither form is there.
     """
     answer = read(_COUNTS.decode, body, "task counts")
     counts = answer.nested or answer
     if counts.active is None and counts.running is None:
         raise HostileAnswerError("InvalidAnswer", "Batch's answer is not task counts: neither `active` nor `running`")
+    numbers = (counts.active, counts.running, counts.completed, counts.succeeded, counts.failed)
+    if any(number is not None and number not in NUMBERS for number in numbers):
+        raise HostileAnswerError("InvalidAnswer", "Batch's answer is not task counts: a number is out of range")
     return TaskCounts(
         active=counts.active or 0,
         running=counts.running or 0,

@@ -16,7 +16,7 @@ from shared.batch.lenient_json import read_entry
 from shared.batch.model import NameValuePair
 from shared.batch.pools import ComputeNode, NodeCounts, Pool, Task
 from shared.batch.texts import clean_pair, clean_word
-from shared.batch.wire import split_entries
+from shared.batch.wire import NUMBERS, split_entries
 from shared.decoding import json_decoder
 from shared.errors import HostileAnswerError
 from shared.redaction import TEXT_LIMIT, clean
@@ -86,13 +86,13 @@ def _counted(entry: _CountsEntry) -> Mapping[str, int]:
     counts: Counter[str] = Counter()
     for counted in (entry.dedicated, entry.low_priority):
         for name, number in (counted or {}).items():
-            if name.lower() != _TOTAL and isinstance(number, int) and number > 0:
+            if name.lower() != _TOTAL and type(number) is int and 0 < number <= NUMBERS[-1]:
                 counts[name.lower()] += number
     return dict(counts)
 
 
 def _cleaned(value: _Entry) -> _Entry:
-    """The value with every text but the ids cleaned, and every time turned to UTC."""
+    """The value with every text but the ids cleaned and times in UTC; OverflowError for a time or number of nobody."""
     return structs.replace(value, **{name: _clean(name, part) for name, part in structs.asdict(value).items()})
 
 
@@ -106,6 +106,8 @@ def _clean(name: str, part: object) -> object:
             return tuple(_clean(name, inner) for inner in cast("tuple[object, ...]", part))
         case datetime():
             return part.replace(tzinfo=UTC) if part.tzinfo is None else part.astimezone(UTC)
+        case int() if part not in NUMBERS:
+            raise OverflowError
         case str() if name not in _IDS:
             return clean(part, limit=TEXT_LIMIT) if name in _PHRASES else clean_word(part)
         case _:

@@ -25,7 +25,8 @@ _TIME_OUT_SINCE: Final = "2025-06-01"
 # Opaque, but they become keys: bounded, and without control characters.
 _NODE_ID: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]+")
 _ID_CHARACTERS: Final = 512
-_NUMBERS: Final = range(-(2**31), 2**32)
+NUMBERS: Final = range(-(2**31), 2**32)
+"""What a number of Batch may be: what is far beyond its 32 bits can't even be stored."""
 _MISSING: Final = (b"", b"null")
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
@@ -171,7 +172,7 @@ def _with_utc(info: ExecutionInfo | None, path: str) -> ExecutionInfo | None:
 
 
 def _check_number(number: int | None, path: str, name: str) -> None:
-    if number is not None and number not in _NUMBERS:
+    if number is not None and number not in NUMBERS:
         raise HostileAnswerError(
             "InvalidAnswer", f"Batch's answer is not a status: out of range - at `$.{path}.{name}`"
         )

@@ -59,7 +59,15 @@ def test_task_counts_are_read_in_both_forms(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"{}", b'{"taskCounts":{}}', b'{"taskCounts":5}', b'{"taskCounts":{"active":"1"}}', b"[]"]
+    "body",
+    [
+        b'{"active":1000000000000000000000000}',
+        b"{}",
+        b'{"taskCounts":{}}',
+        b'{"taskCounts":5}',
+        b'{"taskCounts":{"active":"1"}}',
+        b"[]",
+    ],
 )
 def test_counts_of_another_shape_are_hostile(body: bytes) -> None:
     """No counts are never taken for zero tasks."""

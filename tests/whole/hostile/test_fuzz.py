@@ -1,15 +1,18 @@
 """Any JSON value in any field of one entry of a listing, and the whole app behind it."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.batch.model import UNREADABLE
+from shared.batch.pool_wire import decode_node_counts, decode_nodes, decode_tasks
+from shared.web.routes import Routes
 from tests.support.fakes import FakeClock
 from tests.support.hostile_batch import JSON, Play, account, failed_node, job_of, page
 from tests.support.scripted_http import Reply, ScriptedServer
@@ -77,10 +80,13 @@ def _odd(entry: Any) -> st.SearchStrategy[Any]:
     return st.lists(one, min_size=1, max_size=3).map(change)
 
 
+def _body(value: Any, *, ascii_only: bool) -> bytes:
+    text = json.dumps(value, ensure_ascii=ascii_only)
+    return text.replace(f'"{_DEEP}"', "[" * 3000 + "]" * 3000).encode("utf-8", "surrogatepass")
+
+
 def _page(entries: Sequence[Any], *, ascii_only: bool) -> Play:
-    text = json.dumps({"value": entries}, ensure_ascii=ascii_only)
-    text = text.replace(f'"{_DEEP}"', "[" * 3000 + "]" * 3000)
-    reply = Reply(headers=JSON, body=text.encode("utf-8", "surrogatepass"))
+    reply = Reply(headers=JSON, body=_body({"value": entries}, ascii_only=ascii_only))
     return lambda _: reply
 
 
@@ -157,7 +163,9 @@ def test_any_value_in_one_entry_of_a_status_listing_costs_only_that_entry(
     plays["job"] = _page([*entries[:place], odd, *entries[place:]], ascii_only=ascii_only)
     reports = [app.poll() for _ in range(3)]
     error = app.job("job")["error"]
+    live = app.ask(Routes.list_live_nodes, route={"jobId": "job"})
 
+    assert {node["nodeId"] for node in live["value"]} >= set(GOOD)
     told = [(job, name) for job, name in _told(app) if name in GOOD]
     assert sorted(told) == [("job", name) for name in GOOD]
     assert app.nodes_of("job") >= set(GOOD)
@@ -165,6 +173,35 @@ def test_any_value_in_one_entry_of_a_status_listing_costs_only_that_entry(
     assert error is None or error["code"] == UNREADABLE
     assert [report.errors for report in reports] == [int(error is not None)] * 3
     assert len(app.post.events("job.unreachable")) == int(error is not None)
+
+
+_RUN = _whole(failed_node("odd", now=CLOCK.now))["jobPreparationTaskExecutionInfo"]
+_OF_POOLS: dict[str, tuple[Callable[[bytes], Sequence[Any]], str, dict[str, Any]]] = {
+    "nodes": (
+        decode_nodes,
+        "id",
+        {"id": "odd", "state": "idle", "errors": [_RUN["failureInfo"]], "startTaskInfo": _RUN},
+    ),
+    "tasks": (decode_tasks, "id", {"id": "odd", "state": "running", "nodeInfo": {"poolId": "p", "nodeId": "n"}}),
+    "counts": (decode_node_counts, "poolId", {"poolId": "odd", "dedicated": {"idle": 1}, "lowPriority": {"idle": 2}}),
+}
+
+
+@pytest.mark.parametrize("listing_of", _OF_POOLS)
+@_fuzzed
+@given(data=st.data(), place=st.integers(0, len(GOOD)), ascii_only=st.booleans())
+def test_any_value_in_one_entry_of_a_listing_of_pools_costs_only_that_entry(
+    listing_of: str, data: st.DataObject, place: int, *, ascii_only: bool
+) -> None:
+    """Of nodes, tasks and node counts the others are read as ever, and what is read can be stored."""
+    read, key, entry = _OF_POOLS[listing_of]
+    entries: list[Any] = [entry | {key: name} for name in GOOD]
+    body = _body([*entries[:place], data.draw(_odd(entry)), *entries[place:]], ascii_only=ascii_only)
+    found = read(body)
+    alone = read(_body(entries, ascii_only=ascii_only))
+
+    assert [one for one in found if one in alone] == list(alone)
+    assert msgspec.msgpack.encode(found)
 
 
 @_fuzzed
