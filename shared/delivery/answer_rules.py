@@ -152,10 +152,13 @@ def attempt_of(judgement: Judgement, answer: WebhookAnswer, now: datetime, *, pr
     )
 
 
-def next_step(delivery: Delivery, judgement: Judgement, *made: Attempt) -> NextStep:
+def next_step(
+    delivery: Delivery, judgement: Judgement, *made: Attempt, recovered_at: datetime | None = None
+) -> NextStep:
     """Where a claimed delivery stands after what was made of it, the attempt that was judged last.
 
-    It is done, dead, or due again: after a probe, which uses up no attempt, when it was to be before.
+    It is done, dead, or due again: after a probe, which uses up no attempt, when it was to be before. Of attempts
+    before `recovered_at` the waits are over: one that fails after its webhook's return waits no longer than a new one.
     """
     now = made[-1].at
     after = replace(
@@ -175,6 +178,9 @@ def next_step(delivery: Delivery, judgement: Judgement, *made: Attempt) -> NextS
     if wait is None:
         tired = replace(after, ended_at=now, reason=f"given up after {delivery.tries} attempts: {judgement.reason}")
         return NextStep(state=DeliveryState.DEAD, delivery=tired)
+    if recovered_at is not None:
+        lately = sum(attempt.at > recovered_at for attempt in after.attempts)
+        wait = min(wait, wait_before(delivery.event_id, lately) or wait)
     if judgement.asked_wait is not None:
         wait = min(max(wait, judgement.asked_wait), LONGEST_WAIT)
     return NextStep(state=DeliveryState.DUE, delivery=replace(after, next_attempt_at=now + wait))

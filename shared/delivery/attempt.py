@@ -34,7 +34,8 @@ from shared.webhook import Webhook
 class Attempter(Struct, frozen=True, kw_only=True):
     """Attempts deliveries; `new_id` makes lease ids.
 
-    `follow` hears what each attempt says about its webhook, `expect` when a delivery is due again.
+    `follow` hears what each attempt says about its webhook, `expect` when a delivery is due again; `recovered_at` says
+    when a webhook last took messages again, None if it never failed.
     """
 
     table: Table
@@ -44,6 +45,7 @@ class Attempter(Struct, frozen=True, kw_only=True):
     new_id: Callable[[], str]
     follow: Callable[[str, Judgement, Attempt], None]
     expect: Callable[[str, datetime], None]
+    recovered_at: Callable[[str], datetime | None]
 
     def attempt(self, webhook: Webhook, item: Pending, *, probe: bool = False) -> None:
         """Attempt a delivery, unless somebody else holds it or there is no need any more."""
@@ -77,7 +79,7 @@ class Attempter(Struct, frozen=True, kw_only=True):
         ended = self.clock()
         judged = [judge(format_of(webhook), answer, claimed.tries, ended) for answer in answers]
         made = [attempt_of(*both, ended, probe=probe) for both in zip(judged, answers, strict=True)]
-        step = next_step(claimed, judged[-1], *made)
+        step = next_step(claimed, judged[-1], *made, recovered_at=self.recovered_at(webhook.name))
 
         # record; an end that came meanwhile first, for afterwards nobody would look for it
         if pair is None or pair.may_be_recorded(claimed, ended, sent=True):

@@ -1,10 +1,8 @@
 """Delivers what is due, for as long as there is time.
 
-Owns which deliveries are attempted, closed or put off, the lanes of a run, and the probe of a failing webhook. Does not
-own an attempt (`delivery.attempt`) or how a webhook fares (`delivery.failing_rules`, `delivery.webhook_states`).
-
-A failing webhook is sent one thing at a time, by its own clock: what waits and was tried longest ago, be it a delivery
-or what chat is to be told, and a ping if nothing waits. Once that is taken, all that waits is due.
+Owns which deliveries are attempted, closed or put off, the lanes of a run, and the probe of a failing webhook, by what
+waits and was tried longest ago, or a ping. Does not own an attempt (`delivery.attempt`) or how a webhook fares
+(`delivery.failing_rules`, `delivery.webhook_states`).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -36,12 +34,13 @@ from shared.errors import StoreError
 from shared.journal import write_defect, write_line
 from shared.ledger.ledger import Ledger, Pending
 from shared.messages.events import Origin
+from shared.messages.formats import format_of
 from shared.ports import Authorize, Clock, Lanes, Sender, Table
 from shared.state.telling import Attempt
 from shared.webhook import Webhook
 
 IN_FLIGHT = 4
-"""Attempts of one webhook at the same time; a slow receiver holds up only itself."""
+"""Attempts of one webhook of programs at the same time. Chat and pager, which take one a second, have one."""
 MOST_BODIES = 500
 """Waiting attempts that keep their event's body, of some 20 kB, at hand; the others read it when their turn comes."""
 
@@ -97,6 +96,7 @@ class DeliveryRun:
             new_id=deliverer.new_id,
             follow=self.follow,
             expect=self._timetable.add,
+            recovered_at=lambda name: health.state(name).recovered_at,
         )
 
     def __enter__(self) -> Self:
@@ -189,8 +189,9 @@ class DeliveryRun:
         """
         with self._lock:
             self._submitted += 1
-        lane = name if name in self._health.names else ""
-        self._deliverer.lanes.submit(f"webhook:{lane}", IN_FLIGHT, partial(self._do, name, work, about))
+        webhook = self._deliverer.webhooks.get(name)
+        width = 1 if webhook is not None and format_of(webhook).tells_state else IN_FLIGHT
+        self._deliverer.lanes.submit(f"webhook:{name if webhook else ''}", width, partial(self._do, name, work, about))
 
     def follow(self, name: str, judgement: Judgement, attempt: Attempt) -> None:
         """Remember what an attempt says about a webhook, and tell the others when it begins or ceases to fail."""

@@ -43,12 +43,12 @@ def is_new(pace: Pace, groups: Collection[str], now: datetime) -> bool:
     return any(group not in pace.groups or now - pace.groups[group] >= REMEMBERED for group in groups)
 
 
-def after_failing(pace: Pace, identity: str, now: datetime) -> Pace:
+def after_failing(pace: Pace, identity: str, now: datetime, recovered_at: datetime | None) -> Pace:
     """The pace of a webhook that could not be told; it is tried again within an hour, for as long as it takes.
 
-    `identity` spreads the attempts of different webhooks.
+    `identity` spreads the attempts of different webhooks. What failed before the webhook has recovered does not count.
     """
-    tries = pace.tries + 1
+    tries = 1 if pace.tries and _is_before(pace.tried_at, recovered_at, now) else pace.tries + 1
     wait = wait_before(identity, min(tries, _LONGEST_WAIT_TRIES)) or timedelta(0)
     return replace(pace, tries=tries, tried_at=now, not_before=now + wait)
 

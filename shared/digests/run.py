@@ -232,7 +232,8 @@ class _WebhookDigest(Struct, kw_only=True):
             pace, told = replace(self.pace, tried_at=now), letter.refused(made[-1])
             self._write_all(self._held(pace), [*kept.rows(now, Sending.REFUSED, made), *told])
         else:
-            pace = after_failing(self.pace, f"{self._account}/{self.webhook.name}", now)
+            identity = f"{self._account}/{self.webhook.name}"
+            pace = after_failing(self.pace, identity, now, self._state.recovered_at)
             self._write(pace, kept.rows(now, Sending.FAILED, made))
         for both in zip(judged, made, strict=True):
             self.deliveries.follow(self.webhook.name, *both)

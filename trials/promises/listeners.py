@@ -240,7 +240,7 @@ class Listener:
         """Whether the receiver knows of something about a job that can end, or may hear of its end once more."""
         last = self.last_word(job)
         if last is None:
-            return False
+            return job in self.unread
         was_an_end = all(part.resolved and not part.goes_on for part in last.hearing.parts if part.job == job)
         return not was_an_end or (last.excused and not last.recorded)
 
