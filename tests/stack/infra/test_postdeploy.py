@@ -20,7 +20,7 @@ def test_all_is_well(app: App) -> None:
         f"{app.url}/api/dashboard",
         f"{app.url}/api/health",
         "az functionapp keys list --resource-group rg-x --name func-x --subscription sub-x --query",
-        "All is well",
+        "Everything works",
     ):
         assert part in said
 
@@ -83,7 +83,7 @@ def test_what_is_not_well_is_said(app: App, call: tuple[str, str], answer: tuple
 
     assert "Not well yet:" in said
     assert sentence in said
-    assert "All is well" not in said
+    assert "Everything works" not in said
 
 
 def test_what_azure_refuses_is_said_in_its_own_words(app: App) -> None:
@@ -95,7 +95,7 @@ def test_what_azure_refuses_is_said_in_its_own_words(app: App) -> None:
     assert "Not well yet:" in said
     assert f"Not checked further, as the function key can't be had: {app.azure.refusal}." in said
     assert f"Azure was not asked to read the Key Vault references again: {app.azure.refusal}." in said
-    assert "All is well" not in said
+    assert "Everything works" not in said
     assert [path for _, path, _ in app.calls] == ["/api/health"]
 
 
@@ -105,7 +105,7 @@ def test_with_sign_in_no_key_is_asked_for(app: App) -> None:
 
     assert "sign in through Entra ID" in said
     assert f"{app.url}/api/diagnostics" in said
-    assert "All is well" not in said
+    assert "Everything works" not in said
     assert [path for _, path, _ in app.calls] == ["/api/health"]
 
 
