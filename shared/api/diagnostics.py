@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from shared.api.reasons import told_lately, unmatched_events
 from shared.api.untold import UntoldReader
+from shared.batch.model import STDERR
 from shared.delivery.webhook_states import read_states
 from shared.errors import AccountDeniedError, BatchError, NoPreparationTaskError, StoreError
 from shared.messages.commands import assign_role, principal_of, resource_id
@@ -202,9 +203,7 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
     def _read_file(self, batch: BatchService) -> str:
         """Reading a file that is not there is as good a proof: a refused caller is told so first."""
         try:
-            batch.read_file_tail(
-                DIAGNOSTICS, DIAGNOSTICS, "stderr.txt", max_bytes=1, deadline=self.clock() + TRY_WITHIN
-            )
+            batch.read_file_tail(DIAGNOSTICS, DIAGNOSTICS, STDERR, max_bytes=1, deadline=self.clock() + TRY_WITHIN)
         except BatchError as error:
             if error.status != 404:
                 raise

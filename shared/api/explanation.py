@@ -19,7 +19,7 @@ from shared.api.event_views import (
 from shared.api.history import MAX_LOOKED_AT, delivery_history
 from shared.api.nodes import NodeLister, node_view
 from shared.api.reasons import explain_phase, explain_tracking, match, match_as_state
-from shared.batch.model import Outcome, Phase
+from shared.batch.model import STDERR, Outcome, Phase
 from shared.batch.outcomes import outcome_of
 from shared.digests.mutes import Mute, last_mute, read_mutes
 from shared.digests.rows import Owed, owed_of, read_incidents, read_known_job
@@ -143,9 +143,9 @@ def _commands(account: str, head: JobHead, record: NodeRecord) -> Iterator[NodeC
         if run.info.failure_info is not None and run.info.exit_code is None:
             continue  # its command was never started, so it wrote nothing
         folder = run.info.task_root_directory
-        path = f"{folder}/stderr.txt" if folder else stderr_path(head.job_id, phase)
+        path = f"{folder}/{STDERR}" if folder else stderr_path(head.job_id, phase)
         yield NodeCommandView(
-            does=f"Fetch what the {phase.value} task wrote to stderr.txt",
+            does=f"Fetch what the {phase.value} task wrote to {STDERR}",
             command=download_file(pool, record.node_id, path),
         )
     if record.open:

@@ -11,6 +11,9 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
+STDERR, STDOUT = "stderr.txt", "stdout.txt"
+"""The files on a node to which Batch writes what a task prints, in the task's directory."""
+
 
 class Phase(StrEnum):
     """Which of a job's two special tasks is meant."""

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.batch.model import Phase
-from shared.changes.slow_preparations import chain_of
+from shared.changes.slow_preparations import chain_of, is_slow
 from shared.state.jobs import Change, JobHead, NodeRecord, Reason
 
 LISTED_EVERY = timedelta(minutes=5)
@@ -33,13 +33,11 @@ def may_have_left(head: JobHead) -> bool:
 
 def look_for(record: NodeRecord, listed: Listed) -> tuple[NodeRecord, Change | None]:
     """The record of a node after a listing of the job's pool, and what is worth telling."""
-    chain = chain_of(record)
-    is_slow = chain is not None and chain.slow
     is_of_pool = record.pool_id.lower() == listed.pool_id.lower()
     if is_of_pool and record.node_id.lower() in listed.nodes:
         # It holds up what it held up before; who was told of its leaving hears of the next failure.
         return replace(record, missing_since=None, open=record.open or record.left, left=None), None
-    if record.open is None and not is_slow:
+    if record.open is None and not is_slow(record):
         return record, None
     failed_at = record.open.since if record.open is not None else None
     # A listing that began before the failure ended may be older than the node.

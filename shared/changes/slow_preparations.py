@@ -30,6 +30,12 @@ def chain_of(record: NodeRecord) -> Chain | None:
     return record.chain or Chain(since=run.info.start_time)
 
 
+def is_slow(record: NodeRecord) -> bool:
+    """Whether the preparation that goes on on a node was found to take too long."""
+    chain = chain_of(record)
+    return chain is not None and chain.slow
+
+
 def follow(known: NodeRecord, run: PhaseRecord | None) -> Chain | None:
     """What is to be remembered of a node's preparation when its run is this one now; None when the run says it all."""
     # Another look at what is known already.

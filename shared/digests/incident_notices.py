@@ -6,15 +6,16 @@ Owns these words. Does not own what an incident is (`digests.incidents`) or how 
 
 from collections.abc import Sequence
 
-from shared.batch.advice import advice, is_said_in_stderr
+from shared.batch.advice import advice
 from shared.digests.chat_rules import SHOWN_CAUSES
 from shared.digests.incident_members import Member
 from shared.digests.incidents import MAX_OPEN, STANDING, Page
 from shared.digests.job_troubles import Concern, ConcernKind
 from shared.digests.short_names import cause_name, cause_words, place, short_id
-from shared.messages.commands import Pool, download_file, remove_nodes, stderr_path
+from shared.messages.commands import Pool, remove_nodes
 from shared.messages.events import Origin, links_of
 from shared.messages.notices import TITLE_BYTES, Mood, Notice
+from shared.messages.remedies import printed_command
 from shared.messages.sentences import account_name, clock_time, counted, to_the_second
 from shared.redaction import one_line
 from shared.state.standstill_words import why_in_words
@@ -158,9 +159,6 @@ def _commands(account: str, page: Page, nodes: Sequence[tuple[str, str]]) -> lis
         return []
     pool_id, node_id = concern.example if concern.example[1] else nodes[0]
     pool = Pool(account=account, pool_id=pool_id)
-    commands = []
-    if is_said_in_stderr(cause.code):
-        commands.append(download_file(pool, node_id, stderr_path(lead.job_id, cause.phase)))
-    if concern.kind is ConcernKind.NODE:
-        commands.append(remove_nodes(pool, [node_id]))
-    return commands
+    printed = printed_command(pool, node_id, lead.job_id, cause)
+    removed = remove_nodes(pool, [node_id]) if concern.kind is ConcernKind.NODE else None
+    return [command for command in (printed, removed) if command is not None]

@@ -8,7 +8,7 @@ failures (`batch.advice`).
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from shared.batch.advice import advice, is_of_the_node, is_said_in_stderr
+from shared.batch.advice import advice, is_of_the_node
 from shared.batch.model import Phase
 from shared.digests.chat_rules import SHOWN_CAUSES, News, NewsKind
 from shared.digests.chat_timing import groups_of
@@ -21,8 +21,9 @@ from shared.digests.job_titles import (
 )
 from shared.digests.short_names import cause_words
 from shared.digests.standstill_facts import sight_remedy, standing_facts
-from shared.messages.commands import Pool, download_file, remove_nodes, stderr_path
+from shared.messages.commands import Pool, remove_nodes
 from shared.messages.notices import NAME_BYTES, TITLE_BYTES, Notice, Section, fact, worst_of
+from shared.messages.remedies import printed_command
 from shared.messages.sentences import clock_time, since_when
 from shared.moments import time_text
 from shared.redaction import one_line
@@ -212,8 +213,8 @@ def _commands(account: str, news: News, head: JobHead) -> tuple[str, ...]:
     nodes = _named_nodes(news) or [cause.example]
     pool_id, node_id = nodes[0]
     pool = Pool(account=account, pool_id=pool_id)
-    if is_said_in_stderr(cause.code):
-        return (download_file(pool, node_id, stderr_path(head.job_id, cause.phase)),)
+    if (command := printed_command(pool, node_id, head.job_id, cause)) is not None:
+        return (command,)
     of_pool = [node for owner, node in nodes if owner == pool_id]
     if is_of_the_node(cause.code) and len(of_pool) == cause.nodes == _number(head, phase):
         return (remove_nodes(pool, of_pool),)

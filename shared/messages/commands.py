@@ -10,7 +10,7 @@ from shlex import quote
 
 from msgspec import Struct
 
-from shared.batch.model import Phase
+from shared.batch.model import STDERR, Phase
 
 
 class Pool(Struct, frozen=True, kw_only=True):
@@ -29,7 +29,7 @@ def download_file(pool: Pool, node_id: str, path: str) -> str:
 
 def stderr_path(job_id: str, phase: Phase) -> str:
     """Where a job's preparation or release task writes its stderr on a node, as Batch lists it."""
-    return f"workitems/{job_id}/job-1/job{phase.value}/stderr.txt"
+    return f"workitems/{job_id}/job-1/job{phase.value}/{STDERR}"
 
 
 def remove_nodes(pool: Pool, node_ids: Iterable[str]) -> str:

@@ -53,15 +53,21 @@ def standstill_remedy(account: str, head: JobHead, standstill: Standstill) -> Re
     return Remedy(words=_WORDS[reason], command=_command(pool, head, reason))
 
 
+def printed_command(pool: Pool, node_id: str, job_id: str, cause: Cause) -> str | None:
+    """Fetches what the task printed on a node that failed so; None when that says no more of the cause."""
+    return download_file(pool, node_id, stderr_path(job_id, cause.phase)) if is_said_in_stderr(cause.code) else None
+
+
 def cause_command(account: str, job_id: str, cause: Cause) -> str | None:
     """What shows more of a cause, or takes the node at fault away; None when neither helps."""
     pool_id, node_id = cause.example
     if not node_id:
         return None
-    if is_said_in_stderr(cause.code):
-        return download_file(Pool(account=account, pool_id=pool_id), node_id, stderr_path(job_id, cause.phase))
+    pool = Pool(account=account, pool_id=pool_id)
+    if (command := printed_command(pool, node_id, job_id, cause)) is not None:
+        return command
     if is_of_the_node(cause.code) and cause.nodes == 1:
-        return remove_nodes(Pool(account=account, pool_id=pool_id), [node_id])
+        return remove_nodes(pool, [node_id])
     return None
 
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from shared.batch.model import BatchJob
 from shared.batch.outcomes import is_active
 from shared.batch.wire import state_filter
-from shared.changes.slow_preparations import chain_of
+from shared.changes.slow_preparations import is_slow
 from shared.errors import (
     BatchError,
     JobNotFoundError,
@@ -41,7 +41,7 @@ from shared.pools.standstill_rules import Looked, Suspected, Suspicion, judge, m
 from shared.pools.states import ABLE, UNABLE
 from shared.ports import BatchService, Clock
 from shared.state.chunks import decode_record
-from shared.state.jobs import Cycle, JobHead, NodeRecord
+from shared.state.jobs import Cycle, JobHead
 from shared.state.pools import Counted
 
 MOST_LOOKED_INTO = 200
@@ -198,7 +198,7 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
             record.node_id.lower()
             for chunk in self.nodes.read_chunks(head, head.chunks).values()
             for record in (decode_record(entry) for entry in chunk.values())
-            if record.pool_id.lower() == pool and (record.open is not None or _is_slow(record))
+            if record.pool_id.lower() == pool and (record.open is not None or is_slow(record))
         }
         return len({node.id.lower() for node in nodes} - held) > (head.manager is not None)
 
@@ -226,11 +226,6 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
 
 
 _OF_PREPARATION = frozenset({Suspicion.PREPARATION, Suspicion.REPEATED})
-
-
-def _is_slow(record: NodeRecord) -> bool:
-    chain = chain_of(record)
-    return chain is not None and chain.slow
 
 
 def _waits_longest(job: MayWait) -> tuple[bool, datetime, str]:

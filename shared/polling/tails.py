@@ -10,8 +10,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.batch.causes import cause_of
+from shared.batch.model import STDERR, STDOUT
 from shared.changes.tally import NodeUpdate
-from shared.pools.node_files import STDERR, STDOUT, Allowance, NodeFiles
+from shared.pools.node_files import Allowance, NodeFiles
 from shared.state.jobs import Reason
 
 

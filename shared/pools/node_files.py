@@ -17,7 +17,6 @@ MAX_NODES = 10
 """Nodes of which files are fetched for one job or pool in one cycle; causes come before further nodes of the same."""
 TIME_LIMIT = timedelta(seconds=5)
 """How long the commits of one job or pool wait for all of them together."""
-STDERR, STDOUT = "stderr.txt", "stdout.txt"
 START_TASK_DIRECTORY = "startup"
 """Where a node's start task runs, as Batch lists its files."""
 _READ_BEFORE = 8 * 1024  # bytes: a key that begins before the tail is known by its beginning

@@ -12,6 +12,7 @@ from itertools import chain
 from msgspec import Struct
 from msgspec.structs import replace
 
+from shared.batch.model import STDERR, STDOUT
 from shared.batch.pools import NODE_SELECT, ComputeNode
 from shared.batch.wire import state_filter
 from shared.errors import BatchError, PoolNotFoundError, StoreError, ThrottledError
@@ -21,7 +22,7 @@ from shared.ledger.pool_records import Known, commit_record, read_records
 from shared.messages.events import Event, Origin
 from shared.messages.pool_events import ToldNode, pool_events
 from shared.patterns import JobPatterns
-from shared.pools.node_files import START_TASK_DIRECTORY, STDERR, STDOUT, Allowance, NodeFiles
+from shared.pools.node_files import START_TASK_DIRECTORY, Allowance, NodeFiles
 from shared.pools.nodes import (
     NodeChange,
     Seen,

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.settings.address import HttpAddress, parse_address
-from shared.settings.reader import InvalidValueError, SettingReader
+from shared.settings.reader import InvalidValueError, SettingReader, listed
 
 _URLS_MEND = "write the accounts' addresses, for example https://myaccount.westeurope.batch.azure.com"
 _IDS_MEND = "copy each from: az batch account show -n NAME -g GROUP --query id -o tsv"
@@ -50,7 +50,7 @@ def load_accounts(reader: SettingReader) -> tuple[BatchAccount, ...]:
 
 
 def _addresses(text: str) -> tuple[HttpAddress, ...]:
-    urls = [part.strip() for part in text.split(",") if part.strip()]
+    urls = listed(text)
     if not urls:
         raise InvalidValueError("has no address", _URLS_MEND)
     accounts = tuple(parse_address(url, allow_path=False) for url in urls)
@@ -60,7 +60,7 @@ def _addresses(text: str) -> tuple[HttpAddress, ...]:
 
 
 def _resource_ids(text: str) -> tuple[str, ...]:
-    ids = tuple(part.strip() for part in text.split(",") if part.strip())
+    ids = listed(text)
     if not all(map(_RESOURCE_ID.fullmatch, ids)):
         raise InvalidValueError("holds what is no resource id of a Batch account", _IDS_MEND)
     return ids

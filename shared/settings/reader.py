@@ -80,11 +80,15 @@ def base64_bytes(text: str) -> bytes:
     return value
 
 
+def listed(text: str) -> tuple[str, ...]:
+    """The entries of a comma-separated list, without blanks around them; empty ones are none."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     """Comma-separated networks in CIDR notation."""
-    parts = [part.strip() for part in text.split(",") if part.strip()]
     try:
-        return tuple(ip_network(part) for part in parts)
+        return tuple(ip_network(part) for part in listed(text))
     except ValueError:
         pass
     raise InvalidValueError(

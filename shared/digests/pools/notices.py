@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from shared.batch.advice import advice
 from shared.batch.causes import EXIT_CODE
+from shared.batch.model import STDERR
 from shared.digests.chat_rules import SHOWN_CAUSES
 from shared.digests.incident_notices import SHOWN_JOBS
 from shared.digests.named_nodes import PAGED_NODES
@@ -21,7 +22,7 @@ from shared.messages.events import Origin, links_of
 from shared.messages.notices import TITLE_BYTES, VALUE_BYTES, Mood, Notice, Section, fact, worst_of
 from shared.messages.sentences import clock_time, counted, lasted, since_when
 from shared.moments import time_text
-from shared.pools.node_files import START_TASK_DIRECTORY, STDERR
+from shared.pools.node_files import START_TASK_DIRECTORY
 from shared.pools.trouble import causes_of
 from shared.pools.unable import UnableReason
 from shared.redaction import one_line
