@@ -16,12 +16,13 @@ _WHY = {
     StandstillReason.PREPARATION_SLOW: "preparation failed or takes too long on every node that could work",
     StandstillReason.POOL_GONE: "the pool does not exist",
 }
-_STATES = {
+NODE_STATES: Mapping[str, str] = {
     "starttaskfailed": "start task failed",
     "waitingforstarttask": "waiting for their start task",
     "leavingpool": "leaving the pool",
     "upgradingos": "upgrading their OS",
 }
+"""States that Batch spells in one word, in lower case; the others are words as they are."""
 
 
 def why_in_words(reason: StandstillReason | None) -> str:
@@ -32,4 +33,4 @@ def why_in_words(reason: StandstillReason | None) -> str:
 def nodes_in_words(by_state: Mapping[str, int]) -> str:
     """What the nodes of a pool do, most of them first; empty when it has none or nothing is known."""
     states = sorted(by_state.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{number} {_STATES.get(state, state)}" for state, number in states)
+    return ", ".join(f"{number} {NODE_STATES.get(state, state)}" for state, number in states)

@@ -8,10 +8,12 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from shared.batch.advice import ADVICE
+from shared.messages.formats import FORMATS
+from shared.state.standstill_words import NODE_STATES
 from shared.web.http import Answer, Request, tagged
 
 _FILES = Path(__file__).parent / "dashboard"
@@ -21,6 +23,12 @@ _SCRIPTS = (
     *("overview.js", "notifications.js", "nodes.js", "job.js", "side.js", "phases.js", "dialogs.js", "main.js"),
 )
 """In this order: each imports only from those before it."""
+_KNOWN: Mapping[str, object] = {
+    "advice": {code.lower(): text for code, text in ADVICE.items()},
+    "nodeStates": NODE_STATES,
+    "stateFormats": [name for name, receiver in FORMATS.items() if receiver.tells_state],
+}
+"""What the app knows and the page says too."""
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=async |class |const |function )", re.MULTILINE)
 
@@ -41,11 +49,11 @@ def _hashes(sources: list[str]) -> str:
 
 def _build() -> tuple[bytes, str]:
     styles, scripts = [_read(name) for name in _STYLES], [_joined(_read(name) for name in _SCRIPTS)]
-    advice = json.dumps({code.lower(): text for code, text in ADVICE.items()}).replace("<", "\\u003c")
+    known = json.dumps(_KNOWN).replace("<", "\\u003c")
     page = _read("index.html")
     for mark, parts in {
         "<!-- styles -->": [f"<style>{style}</style>" for style in styles],
-        "<!-- data -->": [f'<script type="application/json" id="advice">{advice}</script>'],
+        "<!-- data -->": [f'<script type="application/json" id="known">{known}</script>'],
         "<!-- scripts -->": [f'<script type="module">{script}</script>' for script in scripts],
     }.items():
         page = page.replace(mark, "\n".join(parts))

@@ -42,7 +42,7 @@ def test_the_joined_module_imports_and_exports_nothing() -> None:
     joined = _joined(SOURCES.values())
     assert re.findall(r"(?m)^(?:import|export)\b.*", joined) == []
     assert declared(joined) == list(chain.from_iterable(map(declared, SOURCES.values())))
-    assert PAGE.decode().count("<script") == 2  # the advice, which is data, and this module
+    assert PAGE.decode().count("<script") == 2  # what the app knows, which is data, and this module
 
 
 def test_the_scripts_are_checked_against_what_the_api_answers() -> None:

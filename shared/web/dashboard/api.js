@@ -81,6 +81,13 @@ export function query(parameters) {
 export const nodesPath = (job, rest = "") => `jobs/${encodeURIComponent(job)}/nodes${rest}`;
 
 /**
+ * Where the next page of a list is.
+ * @param {string} path of this one
+ * @param {string} nextLink
+ */
+export const nextPath = (path, nextLink) => path.split("?")[0] + new URL(nextLink).search;
+
+/**
  * All pages of a list; `each` sees what has come so far after every page.
  * @param {string} path
  * @param {(all: any[]) => boolean} each
@@ -93,7 +100,7 @@ export async function getAll(path, each) {
     const page = await get(next);
     all.push(...page.value);
     if (each(all) === false) return;
-    next = page.nextLink ? path.split("?")[0] + new URL(page.nextLink).search : null;
+    next = page.nextLink ? nextPath(path, page.nextLink) : null;
   }
 }
 

@@ -3,7 +3,7 @@
 import { part } from "./elements.js";
 import { ageing, ago, duration } from "./words.js";
 import { go, PARAMETERS, readAddress } from "./address.js";
-import { ApiError, get, KEY, query, tags, rounds } from "./api.js";
+import { ApiError, get, KEY, nextPath, query, tags, rounds } from "./api.js";
 import { act, closeDialog } from "./parts.js";
 import { eventsPath, readSide, side, trendsPath } from "./lists.js";
 import { drawMark, NodeMap } from "./nodemap.js";
@@ -113,7 +113,7 @@ async function ask(maxAge) {
  */
 async function readJobs(summary) {
   while (summary.nextLink && summary.value.length < side.jobs) {
-    const more = await get(`summary${new URL(summary.nextLink).search}`);
+    const more = await get(nextPath("summary", summary.nextLink));
     summary = { ...summary, value: [...summary.value, ...more.value], nextLink: more.nextLink };
   }
   return summary;

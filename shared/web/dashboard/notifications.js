@@ -1,8 +1,8 @@
 // Who is notified: the webhooks and their health; and what is muted, with the dialog that mutes.
 
 import { h } from "./elements.js";
-import { count, moment } from "./words.js";
-import { call, get, messageOf, post, query, rounds } from "./api.js";
+import { count, KNOWN, moment } from "./words.js";
+import { call, get, messageOf, nextPath, post, query, rounds } from "./api.js";
 import { aboutGivenUp, act, closeDialog, dialog, toast } from "./parts.js";
 import { side } from "./lists.js";
 
@@ -136,25 +136,32 @@ function muteDialog(job) {
   );
 }
 
-/** What chat and pager were sent, word for word: others are sent events, which have a list of their own. */
-const TOLD_AS_STATE = ["teams", "slack", "pagerduty"];
 const SENDINGS = {
   delivered: ["good", "delivered"],
   refused: ["bad", "refused"],
   failed: ["warn", "not delivered"],
 };
 
-/** @param {string} webhook */
-async function showMessages(webhook, top = 20) {
+/**
+ * What chat or a pager was sent, word for word: others are sent events, which have a list of their own.
+ * @param {string} webhook
+ * @param {string} path of the next page
+ * @param {MessageView[]} before what is shown already
+ */
+async function showMessages(webhook, path, before = []) {
   /** @type {MessagesView} */
-  const sent = await get(`webhooks/${encodeURIComponent(webhook)}/messages${query({ top })}`);
+  const { value, nextLink } = await get(path);
+  const sent = [...before, ...value];
   dialog(
     `Messages sent to ${webhook}`,
-    sent.value.length === 0 &&
+    sent.length === 0 &&
       h("p", { class: "empty" }, h("strong", {}, "No message yet."), "It is sent one when a job or a pool has news."),
-    h("ul", { class: "list" }, sent.value.map(messageItem)),
-    sent.nextLink &&
-      act("Earlier", () => showMessages(webhook, top * 5), { class: "more", "data-focus": "earlier messages" }),
+    h("ul", { class: "list" }, sent.map(messageItem)),
+    nextLink &&
+      act("Earlier", () => showMessages(webhook, nextPath(path, nextLink), sent), {
+        class: "more",
+        "data-focus": "earlier messages",
+      }),
   );
   return "";
 }
@@ -245,8 +252,8 @@ function hookItem(hook) {
       h(
         "span",
         { class: "acts" },
-        TOLD_AS_STATE.includes(hook.format) &&
-          act("Messages", () => showMessages(hook.name), {
+        KNOWN.stateFormats.includes(hook.format) &&
+          act("Messages", () => showMessages(hook.name, `${path}/messages${query({ top: 20 })}`), {
             "aria-label": `Messages sent to ${hook.name}`,
             "data-focus": `messages ${hook.name}`,
           }),

@@ -1,7 +1,7 @@
 // The first thing asked: is anything wrong, and what; and which pools have nodes that can't work.
 
 import { h, icon, mount, part } from "./elements.js";
-import { capital, count, moment } from "./words.js";
+import { capital, count, moment, stateInWords } from "./words.js";
 import { readAddress } from "./address.js";
 import { get, post, query, rounds } from "./api.js";
 import { act, copyButton, dialog, link } from "./parts.js";
@@ -110,19 +110,11 @@ export function showPools() {
   ]);
 }
 
-/** States of nodes that Batch spells in one word. @type {Record<string, string>} */
-const STATES = {
-  starttaskfailed: "start task failed",
-  waitingforstarttask: "waiting for their start task",
-  leavingpool: "leaving the pool",
-  upgradingos: "upgrading their OS",
-};
-
 /** @param {PoolView} pool */
 function poolItem(pool) {
   const all = Object.values(pool.nodes).reduce((sum, number) => sum + number, 0);
   const states = Object.entries(pool.nodes).map(
-    ([state, number]) => `${number.toLocaleString("en")} ${STATES[state.toLowerCase()] ?? state}`,
+    ([state, number]) => `${number.toLocaleString("en")} ${stateInWords(state)}`,
   );
   return h(
     "li",
@@ -180,7 +172,7 @@ async function showPoolNodes(pool) {
             "div",
             { class: "line" },
             h("b", { class: "id" }, node.id ?? ""),
-            h("span", { class: "tag bad" }, STATES[(node.state ?? "").toLowerCase()] ?? node.state ?? "unknown"),
+            h("span", { class: "tag bad" }, stateInWords(node.state)),
             node.id && copyButton(node.id, `id of node ${node.id}`),
           ),
           error && h("p", {}, `${error.code ?? ""}: ${error.message ?? ""}`),

@@ -77,15 +77,24 @@ export function clockTime(text) {
   return h("time", { datetime: text, title: PRECISE.format(time), "data-fixed": true }, words);
 }
 
-/** @type {Record<string, string>} */
-const ADVICE = JSON.parse(part("advice").textContent ?? "");
+/**
+ * What the app itself put into the page: what to do by a failure's code, states of nodes in words, and the formats of
+ * chat and pager, which get messages about jobs where others get events.
+ * @type {{ advice: Record<string, string>, nodeStates: Record<string, string>, stateFormats: string[] }}
+ */
+export const KNOWN = JSON.parse(part("known").textContent ?? "");
 
 /**
  * @param {string} code
  * @returns {string | undefined}
  */
 export function advice(code) {
-  return ADVICE[code.toLowerCase()];
+  return KNOWN.advice[code.toLowerCase()];
+}
+
+/** A state of nodes in words. @param {string | null | undefined} state */
+export function stateInWords(state) {
+  return KNOWN.nodeStates[(state ?? "").toLowerCase()] ?? state ?? "unknown";
 }
 
 /** @param {string} text */

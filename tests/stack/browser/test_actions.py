@@ -5,11 +5,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from playwright.sync_api import expect
 
 from shared.batch.model import ExecutionInfo
+from shared.ports import Insert
+from shared.state.rows import pack_body, sent_key
+from shared.state.telling import Sending, SentMessage
 from tests.stack.browser.browser import grave_violations
 from tests.stack.browser.conftest import Visitor, let_pass
 from tests.stack.browser.served_app import serving
@@ -227,6 +231,27 @@ def test_what_chat_was_sent(visit: Visitor) -> None:
         expect(message).to_contain_text("delivered")
         expect(message.locator("pre").first).to_contain_text("nightly")
         assert grave_violations(page) == []
+
+
+def test_earlier_messages(visit: Visitor) -> None:
+    """Of many messages the newest are shown; each click adds those before them, and asks for no more than these."""
+    deployment = deploy(SLACK)
+    key = sent_key("chat", "")
+    for number in range(45):
+        sent = SentMessage(sent_at=NOW, sending=Sending.DELIVERED, text=f"message {number}", body=b"{}")
+        row = Insert(key=f"{key}{number:013}-a", columns=pack_body(msgspec.msgpack.encode(sent)))
+        deployment.table.transact(ACCOUNT, [row])
+    with serving(lambda: deployment.app) as url:
+        page = visit(url, deployment)
+        page.locator("#told summary").click()
+        page.get_by_role("button", name="Messages sent to chat").click()
+        messages, earlier = page.get_by_role("dialog").locator(".hook"), page.get_by_role("button", name="Earlier")
+        for shown in (20, 40):
+            expect(messages).to_have_count(shown)
+            earlier.click()
+        expect(messages).to_have_count(45)
+        expect(messages.last).to_contain_text("message 44")
+        expect(earlier).to_have_count(0)
 
 
 def test_what_is_over_but_not_mended(visit: Visitor, site: Site) -> None:
