@@ -113,7 +113,7 @@ def _is_harmless(text: str) -> bool:
     for mark in MARKS:
         if mark in lower:
             return False
-    return DRAWN.search(text) is None and UNENDED.search(text) is None
+    return DRAWN.search(text) is None and re.search(UNENDED, text) is None
 
 
 def one_line(text: str, *, limit: int) -> str:

@@ -26,8 +26,8 @@ _LONGEST_AWS_RUNS: Final = 3.6
 _MANY_LETTERS: Final = 20
 _PATH: Final = re.compile(r"[~.]?/.*|(?:.*/)?[A-Z]?[a-z]{2,}[0-9.]{0,8}(?:/.*)?")
 _LONGEST_LOOKED_AT: Final = 4096
-_DIGITS: Final = re.compile(r"(?:0x|[Uu])?[0-9a-fA-F]+")
-_IN_A_WORD: Final = re.compile(r"[a-z]{3}|([A-Z])\1")
+_DIGITS: Final = r"(?:0x|[Uu])?[0-9a-fA-F]+"
+_IN_A_WORD: Final = r"[a-z]{3}|([A-Z])\1"
 _SHA: Final = re.compile(r"sha[0-9]+-")
 _DRAWN_LENGTH: Final = 10
 _BARE: Final = 40
@@ -36,9 +36,7 @@ _PLAIN: Final = re.compile(r"[0-9]+[.:].*|[0-9]{4}-[0-9]{2}.*|[0-9]+-[A-Za-z]+|.
 _PLAIN_PART: Final = re.compile(r"(?:(?:[A-Z]{0,3}[a-z]{2,})+|[a-z]+|[A-Z]+)?[0-9]*|[0-9]+[A-Za-z]*")
 _SHORTEST: Final = 7
 # Of a million lines of programs and documents none ends so but in a key or a line of a certificate.
-UNENDED: Final = re.compile(
-    r"(?:(?<=[\s\"'`=:(\[])|(?<![\s\S]))(?=[A-Z0-9+/]*[a-z])(?=[a-z0-9+/]*[A-Z])[A-Za-z0-9+/]{10,}+\Z"
-)
+UNENDED: Final = r"(?:(?<=[\s\"'`=:(\[])|(?<![\s\S]))(?=[A-Z0-9+/]*[a-z])(?=[a-z0-9+/]*[A-Z])[A-Za-z0-9+/]{10,}+\Z"
 """Where a text may end in the middle of a key: the word looks drawn by chance, whether or not digits are in it yet."""
 
 
@@ -71,8 +69,8 @@ def _redact_unended(text: str) -> str:
         found = _patterns()[name].search(text)
         if found and _is_value(found[1]):
             return text[: found.start(1)] + REDACTED + text[found.end(1) :]
-    found = UNENDED.search(text)
-    if found is None or _PATH.fullmatch(found[0]) or _says_nothing(found[0]) or _DIGITS.fullmatch(found[0]):
+    found = re.search(UNENDED, text)
+    if found is None or _PATH.fullmatch(found[0]) or _says_nothing(found[0]) or re.fullmatch(_DIGITS, found[0]):
         return text
     letters = sum(character.isalnum() for character in found[0])
     before = text[max(0, found.start() - _LONGEST_BEFORE) : found.start()]
@@ -182,7 +180,7 @@ def _says_nothing(word: str) -> bool:
         inside = base64.b64decode(word + "=" * (-len(word) % 4), validate=True).decode("ascii")
     except (binascii.Error, ValueError):
         return False
-    is_text = inside.isprintable() and _IN_A_WORD.search(inside) is not None
+    is_text = inside.isprintable() and re.search(_IN_A_WORD, inside) is not None
     return is_text and not _patterns()["speaks"].search(inside)
 
 

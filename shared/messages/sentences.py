@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from shared.moments import time_text
 
-_IPV4 = re.compile(r"\d+(\.\d+){3}(:\d+)?")
+_IPV4 = r"\d+(\.\d+){3}(:\d+)?"
 _MINUTE = timedelta(minutes=1)
 _UNITS = (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", _MINUTE))
 
@@ -26,7 +26,7 @@ def clock_time(at: datetime, now: datetime) -> str:
 
 def account_name(account: str) -> str:
     """An account by its name alone: the first label of its host, or an address of IPv4 as it stands."""
-    return account if _IPV4.fullmatch(account) else account.partition(".")[0]
+    return account if re.fullmatch(_IPV4, account) else account.partition(".")[0]
 
 
 def to_the_second(at: datetime | None) -> str | None:

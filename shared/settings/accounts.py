@@ -12,9 +12,9 @@ from shared.settings.reader import InvalidValueError, SettingReader, listed
 
 _URLS_MEND = "write the accounts' addresses, for example https://myaccount.westeurope.batch.azure.com"
 _IDS_MEND = "copy each from: az batch account show -n NAME -g GROUP --query id -o tsv"
-_RESOURCE_ID = re.compile(
-    r"/subscriptions/[0-9a-f-]{36}/resourcegroups/[^/?#\s]{1,90}/providers/microsoft\.batch/batchaccounts/([a-z0-9]{3,24})",
-    re.IGNORECASE,
+_RESOURCE_ID = (
+    r"(?i)/subscriptions/[0-9a-f-]{36}/resourcegroups/[^/?#\s]{1,90}"
+    r"/providers/microsoft\.batch/batchaccounts/([a-z0-9]{3,24})"
 )
 _PORTALS = (
     (".batch.azure.com", "https://portal.azure.com"),
@@ -61,7 +61,7 @@ def _addresses(text: str) -> tuple[HttpAddress, ...]:
 
 def _resource_ids(text: str) -> tuple[str, ...]:
     ids = listed(text)
-    if not all(map(_RESOURCE_ID.fullmatch, ids)):
+    if not all(re.fullmatch(_RESOURCE_ID, one) for one in ids):
         raise InvalidValueError("holds what is no resource id of a Batch account", _IDS_MEND)
     return ids
 
