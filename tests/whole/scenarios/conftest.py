@@ -5,12 +5,14 @@ REGENERATE_TRANSCRIPTS=1 writes the transcripts anew; read the difference before
 
 import os
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from tests.whole.scenarios.standing_still import STANDSTILLS, heard, in_time
 from trials.simulation.people import WEBHOOKS
-from trials.simulation.plant import Plant
+from trials.simulation.plant import START, Plant
 from trials.simulation.story import PEOPLE, Story
 from trials.simulation.weather import Chance
 
@@ -24,7 +26,11 @@ _RARELY_POLLED = frozenset({
     "muted_pool",
 })  # fmt: skip
 """Stories that go on for long: nobody is blind between two of their polls."""
-_OTHER_PEOPLE = {"key_rotation": {"rotating": WEBHOOKS["rotating"]}}
+_OTHER_PEOPLE = {
+    "key_rotation": {"rotating": WEBHOOKS["rotating"]},
+    # Who hears of a standstill, and when, is held for every format.
+    **{name: {**PEOPLE, "topic": {"format": "eventgrid"}} for name in STANDSTILLS},
+}
 
 
 @pytest.fixture
@@ -36,7 +42,21 @@ def told(request: pytest.FixtureRequest) -> Iterator[Story]:
         story = Story(plant)
         yield story
         transcript = f"{request.function.__doc__}\n\n{story.transcript()}"
+        told_of_standstills = heard(plant.witness.receipts)
     path = TRANSCRIPTS / f"{name}.txt"
     if os.environ.get("REGENERATE_TRANSCRIPTS") == "1":
         path.write_text(transcript)
     assert transcript == path.read_text(), "if people should receive this now, run REGENERATE_TRANSCRIPTS=1 pytest"
+    if name in STANDSTILLS:
+        _hold_to_the_table(name, told_of_standstills)
+
+
+def _hold_to_the_table(name: str, told: dict[str, list[tuple[datetime, str]]]) -> None:
+    """Each format was told of the story's standstill once, in time and with its reason; or none was, of any."""
+    row = STANDSTILLS[name]
+    if row is None:
+        assert not any(told.values()), told
+    else:
+        since, reason = row
+        late = {form: its for form, its in told.items() if not in_time(START + since, reason, its)}
+        assert not late, late
