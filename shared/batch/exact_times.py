@@ -39,6 +39,7 @@ class WrittenExecution(ExecutionInfo, frozen=True, kw_only=True):
     last_retry_time: datetime | str | None = None  # type: ignore[assignment]  # same
 
 
+_SHOWN: Final = tuple(name for name in ExecutionInfo.__struct_fields__ if name != "digits")
 _TEXTS: Final = msgspec.json.Decoder(_Texts)
 
 
@@ -79,13 +80,11 @@ def as_written(info: ExecutionInfo) -> ExecutionInfo:
     if info.digits is None:
         return info
     start, end, retry = info.digits
-    given = {name: getattr(info, name) for name in info.__struct_fields__ if name != "digits"}
-    times = {
-        "start_time": _written(info.start_time, start),
-        "end_time": _written(info.end_time, end),
-        "last_retry_time": _written(info.last_retry_time, retry),
-    }
-    return WrittenExecution(**given | times)
+    given = {name: getattr(info, name) for name in _SHOWN}
+    given["start_time"] = _written(info.start_time, start)
+    given["end_time"] = _written(info.end_time, end)
+    given["last_retry_time"] = _written(info.last_retry_time, retry)
+    return WrittenExecution(**given)
 
 
 def written_status(status: NodeStatus) -> NodeStatus:
@@ -98,10 +97,10 @@ def written_status(status: NodeStatus) -> NodeStatus:
 def _written(moment: datetime | None, digits: str) -> datetime | str | None:
     if moment is None or not digits:
         return moment
-    # What was read was rounded, also up to the next second.
-    whole = moment.astimezone(UTC) - timedelta(microseconds=round(int(digits) * 10 ** (6 - len(digits))))
-    second = (whole + timedelta(milliseconds=500)).replace(microsecond=0)
-    return f"{second:%Y-%m-%dT%H:%M:%S}.{digits}Z"
+    second = moment.astimezone(UTC).replace(microsecond=0, tzinfo=None)
+    if moment.microsecond == 0 and digits[0] == "9":  # what was read was rounded up to the next second
+        second -= timedelta(seconds=1)
+    return f"{second.isoformat()}.{digits}Z"
 
 
 def written_time(moment: datetime | None, digits: str) -> str | None:
