@@ -1,12 +1,8 @@
 """Every command that people are handed is one that the Azure CLI takes as it stands."""
 
-import argparse
-import json
 import re
 import shlex
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, NoReturn
 
 import pytest
 from hypothesis import given
@@ -28,48 +24,14 @@ from shared.messages.commands import (
     show_statuses,
 )
 from shared.state.jobs import Cause
+from tests.printed.command_line import parse
 from tests.support.told_jobs import head, news
 
-CLI = json.loads((Path(__file__).parent / "azure_cli.json").read_text(encoding="utf-8"))
-"""What azure-cli of that version asks for, command by command."""
-ROOT = Path(__file__).resolve().parents[2]
 ACCOUNT = "contoso.westeurope.batch.azure.com"
 POOL = Pool(account=ACCOUNT, pool_id="pool-cpu")
 NODE = "tvmps_03c1a2b94be0f7d1c5e88b0f2a9d47e6c1a50042d8f3b7e9_d"
 STDERR = "workitems/nightly/job-1/jobpreparation/stderr.txt"
 _INNER = re.compile(r'"\$\((.*?)\)"')
-
-
-class _Parser(argparse.ArgumentParser):
-    """Parses as the CLI does: long options spelled out, and nothing that it does not know."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ValueError(message)
-
-
-def parse(line: str) -> dict[str, Any]:
-    """The arguments of one command, as the CLI's own parser reads them.
-
-    Raises:
-        ValueError: There is no such command, or it does not take these arguments.
-    """
-    _, *words = shlex.split(line)
-    name = " ".join(words[: next(number for number, word in enumerate(words) if word.startswith("--"))])
-    known = CLI["commands"].get(name)
-    if known is None:
-        raise ValueError(f"the CLI has no command {name!r}")
-    parser = _Parser(allow_abbrev=False, add_help=False)
-    of_batch = CLI["batch"] if name.startswith("batch ") else []
-    for option in (*known["required"], *known["optional"], *of_batch, *CLI["everywhere"]):
-        if option in CLI["flags"]:
-            parser.add_argument(option, action="store_true")
-            continue
-        nargs = "+" if option in CLI["lists"] else None
-        parser.add_argument(option, required=option in known["required"], nargs=nargs)
-    arguments = vars(parser.parse_args(words[len(name.split()) :]))
-    if arguments.get("account_endpoint") and not arguments["account_name"]:
-        raise ValueError("the CLI refuses an endpoint without the account's name")
-    return arguments
 
 
 def commands_in(line: str) -> Iterator[str]:
@@ -102,21 +64,6 @@ def test_the_cli_takes_it(line: str) -> None:
     """Each command exists, has every argument that it needs, and none that it does not know."""
     for command in commands_in(line):
         assert parse(command)
-
-
-def _printed() -> list[str]:
-    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-    return [
-        found
-        for page in pages
-        for found in re.findall(r"(?:^|`)(az batch [^`\n]*--[^`\n]*)", page.read_text(encoding="utf-8"), re.MULTILINE)
-    ]
-
-
-@pytest.mark.parametrize("line", _printed())
-def test_the_cli_takes_what_documents_print(line: str) -> None:
-    """Each command about Batch that a page prints exists, and takes these arguments."""
-    assert parse(line)
 
 
 def test_what_they_say() -> None:

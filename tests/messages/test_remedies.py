@@ -7,7 +7,8 @@ from shared.batch.model import Phase
 from shared.messages.remedies import cause_command, standstill_remedy
 from shared.state.jobs import Cause
 from shared.state.pools import Standstill, StandstillReason
-from tests.messages.test_commands import ACCOUNT, NODE, STDERR, commands_in, parse
+from tests.messages.test_commands import ACCOUNT, NODE, STDERR, commands_in
+from tests.printed.command_line import parse
 from tests.support.fakes import START
 from tests.support.told_jobs import head
 

@@ -13,7 +13,7 @@ from shared.messages.signing import decode_secret
 from shared.web.operation import Route
 from shared.web.operations import ROUTE
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 NAMED = re.compile(r"\b(GET|HEAD|PUT|POST|DELETE) (/api/[^\s`\"'),;]+)")
 CURL = re.compile(r"\bcurl (?:[^`\n]*?-X ([A-Z]+) )?[^`\n]*?((?:https?://)?[\w.:-]+/api/[^\s`\"']+)")

@@ -1,0 +1,1 @@
+"""What documents print for people to copy, tried as it stands."""
