@@ -58,12 +58,14 @@ class DeliveryHistoryView(DeliveryView, frozen=True, kw_only=True, rename="camel
 class EventView(Struct, frozen=True, kw_only=True, rename="camel"):
     """An event in a list; `nodes` counts those that it names, `account` and `jobId` are null when it concerns none.
 
+    `subject` is CloudEvents': `jobs/nightly`, `pools/cpu`, `webhooks/ops`; null for an account's.
     `reason` is the one that the event gives, such as `jobEnded` for what is over without having been mended.
     """
 
     id: str
     type: str
     account: str | None
+    subject: str | None
     job_id: str | None
     phase: Phase | None
     reason: str | None

@@ -182,6 +182,7 @@ def _event_view(stored: StoredEvent, deliveries: Iterable[StoredDelivery]) -> Ev
         id=event.id,
         type=event.type.value,
         account=event.account,
+        subject=stored.subject,
         job_id=event.job_id,
         phase=stored.phase,
         reason=stored.reason,

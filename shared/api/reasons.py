@@ -144,12 +144,12 @@ def unmatched_events(webhook: Webhook) -> str | None:
 
 def taken_nothing(state: WebhookState, untold: UntoldView | None) -> str:
     """That a webhook is failing: since when, its last answer, what to mend, and what waits."""
-    since = minute(state.failing_since) if state.failing_since else "now"
+    since = minute(state.failing_since) if state.failing_since else "just now"
     last = state.last
     mend = f". {advice_on(last.failure, last.status)}" if last is not None else ""
     waits = f" {_waiting(untold)}" if untold is not None and untold.since is not None else ""
     why = in_words(last) or state.reason
-    return f"webhook {state.name} is failing, it has taken nothing since {since}: {why}{mend}{waits}"
+    return f"webhook {state.name} has accepted nothing since {since}: {why}{mend}{waits}"
 
 
 def not_all_taken(name: str, untold: UntoldView) -> str:

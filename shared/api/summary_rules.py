@@ -279,7 +279,7 @@ def _not_read(view: AccountView) -> str:
     upto = view.last_good_poll
     if upto is None:
         return f"{view.account} has never been read whole"
-    return f"{view.account} has not been read for too long: what is known of it ends at {minute(upto)}"
+    return f"{view.account} has not been read since {minute(upto)}"
 
 
 def _late(untold: Mapping[str, UntoldView], known: Collection[str]) -> list[str]:

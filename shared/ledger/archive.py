@@ -50,12 +50,14 @@ class FoundEvent(Struct, frozen=True, kw_only=True):
 class StoredEvent(Struct, frozen=True, kw_only=True):
     """An event as it lies in a partition; `nodes` are pool and node id of those it names, `codes` why they failed.
 
+    `subject` is CloudEvents': `jobs/nightly`, `pools/cpu`, `webhooks/ops`; None for an account's.
     `reason` is the event's own, or that of its nodes; None when it gives none.
     """
 
     partition: str
     event: Event
     time: datetime | None
+    subject: str | None = None
     phase: Phase | None
     nodes: tuple[tuple[str, str], ...]
     codes: tuple[str, ...] = ()
@@ -94,6 +96,7 @@ class _Body(Struct, frozen=True):
 
     type: str
     time: datetime | None = None
+    subject: str | None = None
     data: _Data = _Data()
 
 
@@ -268,6 +271,7 @@ def _decode(partition: str, row: Row) -> StoredEvent:
         partition=partition,
         event=event,
         time=said.time,
+        subject=said.subject,
         phase=said.data.phase,
         nodes=nodes,
         codes=codes,

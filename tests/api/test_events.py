@@ -115,6 +115,7 @@ def test_entry(told: Deployment) -> None:
     event = told.ask(list_events, {"state": "pending", "top": "1"}).body["value"][0]
     assert event["type"] == "prepwatch.preparation.failed"
     assert (event["account"], event["jobId"], event["phase"], event["nodes"]) == (ACCOUNT, "job-0", "preparation", 1)
+    assert event["subject"] == "jobs/job-0"
     assert (event["time"], event["recordedAt"]) == ("2026-11-01T12:03:30Z", "2026-11-01T12:04:00Z")
     (delivery,) = event["deliveries"]
     assert (delivery["webhook"], delivery["state"], delivery["tries"], delivery["endedAt"]) == (

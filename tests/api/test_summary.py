@@ -126,7 +126,7 @@ def _stale(deployment: Deployment) -> None:
             "failing",
             [
                 "preparation failed on 3 nodes of 1 job",
-                "webhook ops is failing, it has taken nothing since 2026-11-01 12:00 UTC: status 500. "
+                "webhook ops has accepted nothing since 2026-11-01 12:00 UTC: status 500. "
                 + advice_on(None, 500)
                 + " 6 messages wait, the oldest since 2026-11-01 12:00 UTC",
             ],
@@ -161,7 +161,7 @@ def _stale(deployment: Deployment) -> None:
             _stale,
             "stale",
             [
-                f"{ACCOUNT} has not been read for too long: what is known of it ends at 2026-11-01 12:00 UTC",
+                f"{ACCOUNT} has not been read since 2026-11-01 12:00 UTC",
                 f"{ACCOUNT}: AuthenticationFailed: No role.",
             ],
             id="stale",

@@ -114,6 +114,7 @@ type EventView = {
   id: string;
   type: string;
   account: string | null;
+  subject: string | null;
   jobId: string | null;
   phase: Phase | null;
   reason: string | null;

@@ -95,11 +95,16 @@ function eventItem(event) {
       "div",
       { class: "when" },
       clockTime(event.recordedAt),
-      event.jobId && !readAddress().job && [" ", h("span", { class: "id" }, event.jobId)],
+      !readAddress().job && [" ", h("span", { class: "id" }, subjectOf(event))],
       " ",
       deliveryTags(event.deliveries),
     ),
   );
+}
+
+/** The name of what an event is about: a job, a pool, a webhook, or else the account. @param {EventView} event */
+function subjectOf(event) {
+  return event.subject?.replace(/^[a-z]+\//, "") ?? event.account;
 }
 
 // Prepwatch's own health

@@ -137,7 +137,7 @@ def test_what_is_stale_is_said_to_be_old(visit: Visitor, url: str, deployment: D
     deployment.batch.failures["list_jobs"] = AWAY
     let_pass(page, deployment, minutes=6)
     _headline(page, "Jobs are failing")
-    expect(page.locator("#status")).to_contain_text(f"{ACCOUNT} has not been read for too long", ignore_case=True)
+    expect(page.locator("#status")).to_contain_text(f"{ACCOUNT} has not been read since", ignore_case=True)
     expect(page.locator("body")).to_have_class("old")
     expect(page.locator(".job")).to_contain_text("failing for 11 minutes")
     expect(page.locator("#itself")).to_contain_text("Read up to 6 minutes ago")
@@ -253,7 +253,7 @@ def _fail_for_long(deployment: Deployment) -> None:
 def test_a_receiver_that_refuses(
     visit: Visitor, receiver: Callable[[Deployment], None], standing: str, action: str
 ) -> None:
-    """What fails on its way is told with what can be done: enable the webhook, send the given-up again."""
+    """What fails on its way is told with its name and what can be done: enable the webhook, send the given-up again."""
     deployment = deploy(EVENT_MAX_NODES="1")
     receiver(deployment)
     deployment.batch.add(a_job(), *(a_node(f"n{number}", preparation=a_run(failed=True)) for number in range(3)))
@@ -266,6 +266,8 @@ def test_a_receiver_that_refuses(
         _headline(page, "Jobs are failing")
         expect(page.locator("#told .hook").first).to_contain_text(standing)
         expect(page.get_by_role("button", name=action)).to_be_visible()
+        happened = page.locator("#timeline .event", has_text=f"Webhook is {standing}").first
+        expect(happened.locator(".id")).to_have_text("ops")
         assert grave_violations(page) == []
 
 
