@@ -144,8 +144,9 @@ def _what_failed(news: News, head: JobHead) -> str:
     opened = head.preparation.open
     if head.stuck is not None and head.stuck.confirmed:
         reason = head.stuck.reason or StandstillReason.PREPARATION_FAILED
-        is_failed = reason is StandstillReason.PREPARATION_FAILED and opened > 0
-        why = f"preparation failed on {of_all(opened, head.nodes)}" if is_failed else why_in_words(reason)
+        # Where some are said to be well, everybody asks why it stands still: those have left the pool.
+        is_all = reason is StandstillReason.PREPARATION_FAILED and 0 < opened == head.nodes
+        why = f"preparation failed on {of_all(opened, head.nodes)}" if is_all else why_in_words(reason)
         return f"stuck, {why}"
     parts = []
     if news.phase is Phase.PREPARATION:

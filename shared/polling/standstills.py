@@ -182,17 +182,19 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
                 return True
         return False
 
-    def _may_move(self, head: JobHead, facts: PoolFacts) -> bool:
+    def _may_move(self, head: JobHead, facts: PoolFacts) -> bool | None:
         """Whether a node that can work, beside the job manager's, has neither failed this job nor is slow at it.
+
+        None when Batch did not say which nodes can.
 
         Raises:
             StoreError: The job's nodes can't be read now.
             UnreadableRowError: They can't be read at all.
         """
         nodes = facts.nodes(head.pool_id, ABLE)
-        # Without the right to read pools, the job's listing decides alone.
+        # Without the right to read pools, the job's listing decides alone; else Batch is asked again.
         if nodes is None:
-            return False
+            return None if facts.may_ask and head.pool_id is not None else False
         pool = (head.pool_id or "").lower()
         held = {
             record.node_id.lower()

@@ -129,15 +129,16 @@ def suspect(*, is_active: bool, preparations: Preparations, pool: PoolMemory | N
     # Tasks run whatever becomes of their preparation.
     if not preparations.waited_for or preparations.last_trouble is None:
         return None
-    # The node that succeeded after the last trouble takes tasks.
+    is_held = preparations.open + preparations.slow >= _to_hold(preparations, pool)
+    # The node that succeeded after the last trouble takes tasks, as long as the pool has it.
     if _follows_success(preparations, preparations.last_trouble):
-        return None
+        has_able = pool is not None and standing_of(pool.by_state).able > 0
+        # Those that are left have all failed; nobody saw when the good one went.
+        return Suspected(why=Suspicion.PREPARATION, since=now) if is_held and has_able else None
     # Autoscale may take each node away that failed: no mark stays open, and every next node fails too.
     if _keeps_failing(preparations, now):
         return Suspected(why=Suspicion.REPEATED, since=preparations.failing_since or preparations.last_trouble)
-    if preparations.open + preparations.slow < _to_hold(preparations, pool):
-        return None
-    return Suspected(why=Suspicion.PREPARATION, since=preparations.last_trouble)
+    return Suspected(why=Suspicion.PREPARATION, since=preparations.last_trouble) if is_held else None
 
 
 def must_look(standstill: Standstill | None, now: datetime) -> bool:
@@ -171,20 +172,22 @@ def judge(
     if suspected is None:
         return Outcome(standstill=None)
     standing = before or Standstill(since=suspected.since)
-    # Batch did not say whether anybody waits: neither a reason to tell nor one to forget.
-    if looked.tasks is None:
+    of_preparation = suspected.why in {Suspicion.PREPARATION, Suspicion.REPEATED}
+    # Batch did not say whether anybody waits, or whether tasks run: neither a reason to tell nor one to forget.
+    if looked.tasks is None or (_waits(looked.tasks) and of_preparation and looked.moves is None):
         return Outcome(standstill=standing)
-    if not _waits(looked.tasks) or _is_moving(suspected, looked):
-        return Outcome(standstill=replace(standing, still_since=None, looked_at=now))
+    # Whatever made it suspect, up to now it does not stand still. Where no node is able none can run.
+    if not _waits(looked.tasks) or (of_preparation and looked.moves):
+        return Outcome(standstill=replace(standing, since=now, still_since=None, looked_at=now))
     # Of a pool the counts have answered more than once by now.
-    first = now if suspected.why in {Suspicion.PREPARATION, Suspicion.REPEATED} else suspected.since
+    first = now if of_preparation else suspected.since
     still = standing.still_since or first
     standing = replace(standing, still_since=still, looked_at=now, tasks=looked.tasks.active + looked.tasks.running)
     # One answer may be old; the next has to say the same.
     if now - still < AGREES_AFTER:
         return Outcome(standstill=standing)
     # What is on its way may still end it; nobody need get up for that.
-    if _is_put_off(suspected, looked, pool, now):
+    if _is_put_off(standing, looked, pool, now):
         return Outcome(standstill=standing)
     reason = reason_of(suspected, looked, preparations=preparations, pool=pool)
     # How Batch works: empty pools without an error, nodes busy with other jobs, dependencies, slots.
@@ -283,15 +286,8 @@ def _waits(tasks: TaskCounts) -> bool:
     return tasks.active + tasks.running > 0
 
 
-def _is_moving(suspected: Suspected, looked: Looked) -> bool:
-    """Whether a task runs; where no node is able none can, whatever old counts say."""
-    if suspected.why in {Suspicion.POOL_GONE, Suspicion.NONE_ABLE}:
-        return False
-    return looked.moves is not False
-
-
-def _is_put_off(suspected: Suspected, looked: Looked, pool: PoolMemory | None, now: datetime) -> bool:
-    if now - suspected.since >= PUT_OFF_FOR:
+def _is_put_off(standing: Standstill, looked: Looked, pool: PoolMemory | None, now: datetime) -> bool:
+    if now - standing.since >= PUT_OFF_FOR:
         return False
     on_the_way = pool is not None and standing_of(pool.by_state).on_the_way > 0
     return on_the_way or is_resizing(looked.pool)

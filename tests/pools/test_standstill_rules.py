@@ -46,7 +46,22 @@ SUSPECT: dict[str, tuple[Preparations, PoolMemory | None, Suspicion | None]] = {
     "all nodes hang": (failed(0, slow=20), pool_of({"idle": 20}), Suspicion.PREPARATION),
     "59 failed and the last one hangs": (failed(59, slow=1), pool_of({"idle": 60}), Suspicion.PREPARATION),
     "59 failed and the last one prepares": (failed(59), pool_of({"idle": 60}), None),
-    "the node that succeeded takes tasks": (failed(2, last_success=NOW - minutes(1)), pool_of({"idle": 2}), None),
+    "the node that succeeded takes tasks": (failed(2, last_success=NOW - minutes(1)), pool_of({"idle": 3}), None),
+    "the one that succeeded after the others failed has left": (
+        failed(2, last_success=NOW - minutes(1)),
+        pool_of({"idle": 2}),
+        Suspicion.PREPARATION,
+    ),
+    "the one that succeeded may have left a pool that nobody can ask": (
+        failed(2, last_success=NOW - minutes(1)),
+        None,
+        None,
+    ),
+    "the one that succeeded is taken back for a moment, and the others have left": (
+        failed(2, last_success=NOW - minutes(1)),
+        pool_of({"preempted": 1}, none_able_for=minutes(1)),
+        None,
+    ),
     "the one that succeeded has left": (
         failed(2, last_success=NOW - timedelta(days=1)),
         pool_of({"idle": 2}),
@@ -184,6 +199,7 @@ REASONS: dict[str, tuple[Preparations, PoolMemory | None, Looked, StandstillReas
     "a task runs": (failed(40), pool_of({"idle": 40}), Looked(tasks=WAITING, moves=True), None),
     "nobody waits": (failed(40), pool_of({"idle": 40}), Looked(tasks=TaskCounts(), moves=False), None),
     "nobody could be asked": (failed(40), pool_of({"idle": 40}), Looked(), None),
+    "nobody could be asked which tasks run": (failed(40), pool_of({"idle": 40}), Looked(tasks=WAITING), None),
     "the first of forty fails while the others come": (
         failed(1),
         pool_of({"idle": 1, "starting": 39}),
@@ -232,6 +248,35 @@ def test_a_standstill_says_what_it_was_like() -> None:
     assert outcome.standstill.since == NOW - minutes(40)
     assert outcome.standstill.tasks == 200
     assert outcome.standstill.cause == StandstillCause(code=QUOTA.code or "", message=QUOTA.message or "")
+
+
+def test_a_look_without_an_answer_is_as_if_there_was_none() -> None:
+    """What Batch does not say neither agrees nor disagrees with what it said before."""
+    preparations, pool, still, _ = REASONS["preparation failed on all"]
+    known, suspected = None, suspect(is_active=True, preparations=preparations, pool=pool, now=NOW)
+    turns: list[Turn | None] = []
+    for looked in (still, Looked(), Looked(tasks=WAITING), still):
+        moment = NOW + minutes(len(turns))
+        outcome = judge(known, suspected, looked, is_active=True, preparations=preparations, pool=pool, now=moment)
+        known = outcome.standstill
+        turns.append(outcome.turn)
+
+    assert turns == [None, None, None, Turn.BEGINS]
+
+
+def test_a_standstill_begins_when_it_was_last_seen_to_move() -> None:
+    """What made a job suspect may be long ago: as long as tasks run, or none waits, it does not stand still."""
+    pool, still = pool_of({"idle": 2}), Looked(tasks=WAITING, moves=False, pool=asked())
+    preparations = failed(2, ago=timedelta(hours=3))
+    for well in (Looked(tasks=WAITING, moves=True), Looked(tasks=TaskCounts(), moves=False)):
+        known, moment = None, NOW - timedelta(hours=1)
+        for looked in (well, still, still):
+            suspected = suspect(is_active=True, preparations=preparations, pool=pool, now=moment)
+            outcome = judge(known, suspected, looked, is_active=True, preparations=preparations, pool=pool, now=moment)
+            known, moment = outcome.standstill, moment + minutes(5)
+        assert known is not None
+        assert known.confirmed
+        assert known.since == NOW - timedelta(hours=1)
 
 
 @pytest.mark.parametrize("ago", [minutes(3), minutes(29)], ids=["young", "nearly half an hour"])

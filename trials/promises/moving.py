@@ -57,12 +57,7 @@ def why_it_stands(job: Job, pool: Pool | None, now: datetime) -> str | None:
     if not job.has_preparation or not job.wait_for_success:
         return None
     infos = [_preparation(job, pool, node) for node in able]
-    troubles = [_trouble(info, now) for info in infos]
-    if None in troubles:
-        return None
-    # What came after the last failure counts for more: whoever succeeded may only be on a node that was taken away.
-    ends = [parse_time(str(info["endTime"])) for info in _infos(job) if info.get("result") == "success"]
-    if ends and max(ends) >= max(trouble for trouble in troubles if trouble is not None):
+    if any(_trouble(info, now) is None for info in infos):
         return None
     return "preparation has failed, or hangs, on each able node"
 
@@ -80,10 +75,6 @@ def _trouble(info: Info | None, now: datetime) -> datetime | None:
         return parse_time(str(info["endTime"]))
     slow_at = parse_time(str(info["startTime"])) + SLOW_AFTER
     return slow_at if now >= slow_at else None
-
-
-def _infos(job: Job) -> Iterator[Info]:
-    return (status.preparation for status in job.statuses.values() if status.preparation is not None)
 
 
 def _able(pool: Pool) -> list[Node]:

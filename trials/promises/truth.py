@@ -42,6 +42,13 @@ class TrueWorld(World):
         self._remember_standing(job_id)
         super().set_tasks(job_id, **counts)
 
+    def set_job_state(
+        self, job_id: str, state: str, *, at: datetime | None = None, terminate_reason: str | None = None
+    ) -> None:
+        """Move the job to another state, and remember until when it stood still."""
+        self._remember_standing(job_id)
+        super().set_job_state(job_id, state, at=at, terminate_reason=terminate_reason)
+
     def stood_still(self, incarnation: Incarnation, now: datetime) -> datetime | None:
         """When the job's tasks last waited while none ran, a minute sooner at most; None for never."""
         job = self.job(incarnation.job)

@@ -52,11 +52,10 @@ def told(request: pytest.FixtureRequest) -> Iterator[Story]:
 
 
 def _hold_to_the_table(name: str, told: dict[str, list[tuple[datetime, str]]]) -> None:
-    """Each format was told of the story's standstill once, in time and with its reason; or none was, of any."""
-    row = STANDSTILLS[name]
-    if row is None:
-        assert not any(told.values()), told
-    else:
-        since, reason = row
-        late = {form: its for form, its in told.items() if not in_time(START + since, reason, its)}
-        assert not late, late
+    """Each format was told of each of the story's standstills once, in time and with its reason, and of no other."""
+    rows = [(START + after, reason) for after, reason in STANDSTILLS[name]]
+    for form, its in told.items():
+        assert len(its) == len(rows), f"{form} was told {its}"
+        assert all(in_time(since, reason, one) for (since, reason), one in zip(rows, its, strict=True)), (
+            f"{form}: {its}"
+        )

@@ -21,31 +21,33 @@ FORMATS: Mapping[str, str] = {
     "pager": "pagerduty",
 }
 """One of the stories' people for each format."""
-STANDSTILLS: Mapping[str, tuple[timedelta, str] | None] = {
+STANDSTILLS: Mapping[str, Sequence[tuple[timedelta, str]]] = {
     # Once what hangs has passed its limit: an hour, or ten retries.
-    "preparation_hangs_everywhere": (60 * MINUTE, "preparationSlow"),
-    "all_but_one_failed": (60 * MINUTE, "preparationSlow"),
-    "endless_retries": (10 * MINUTE, "preparationSlow"),
-    "start_tasks_failed": (0 * MINUTE, "startTaskFailed"),
-    "start_tasks_failed_after_a_good_week": (3 * MINUTE, "startTaskFailed"),
-    "core_quota_reached": (0 * MINUTE, "resizeFailed"),
-    "nodes_unusable_for_a_while": (2 * MINUTE, "nodesUnable"),
-    "each_node_fails_and_is_removed": (0 * MINUTE, "preparationFailed"),
-    "dead_pool_without_preparation": (0 * MINUTE, "nodesUnable"),
-    "standstill_whose_tasks_are_deleted": (0 * MINUTE, "preparationFailed"),
-    "standstill_whose_nodes_work_for_others": (0 * MINUTE, "preparationFailed"),
+    "preparation_hangs_everywhere": [(60 * MINUTE, "preparationSlow")],
+    "all_but_one_failed": [(60 * MINUTE, "preparationSlow")],
+    "endless_retries": [(10 * MINUTE, "preparationSlow")],
+    "start_tasks_failed": [(0 * MINUTE, "startTaskFailed")],
+    "start_tasks_failed_after_a_good_week": [(3 * MINUTE, "startTaskFailed")],
+    "core_quota_reached": [(0 * MINUTE, "resizeFailed")],
+    "nodes_unusable_for_a_while": [(2 * MINUTE, "nodesUnable")],
+    "each_node_fails_and_is_removed": [(0 * MINUTE, "preparationFailed")],
+    "good_node_is_taken_away": [(62 * MINUTE, "preparationFailed")],
+    "dead_pool_without_preparation": [(0 * MINUTE, "nodesUnable")],
+    "standstill_whose_tasks_are_deleted": [(0 * MINUTE, "preparationFailed")],
+    "standstill_whose_nodes_work_for_others": [(0 * MINUTE, "preparationFailed")],
+    "tasks_come_to_a_job_that_stood_still": [(0 * MINUTE, "preparationFailed"), (188 * MINUTE, "preparationFailed")],
     # How Batch works.
-    "old_resize_error_of_a_parked_pool": None,
-    "autoscale_from_none": None,
-    "pool_works_for_a_job_of_higher_priority": None,
-    "dependencies_that_never_end": None,
-    "pool_deallocated_for_the_night": None,
-    "spot_nodes_evicted_all_night": None,
-    "first_of_many_nodes_fails": None,
-    "warm_and_cold_nodes": None,
-    "spot_nodes_preempted_while_preparing": None,
+    "old_resize_error_of_a_parked_pool": [],
+    "autoscale_from_none": [],
+    "pool_works_for_a_job_of_higher_priority": [],
+    "dependencies_that_never_end": [],
+    "pool_deallocated_for_the_night": [],
+    "spot_nodes_evicted_all_night": [],
+    "first_of_many_nodes_fails": [],
+    "warm_and_cold_nodes": [],
+    "spot_nodes_preempted_while_preparing": [],
 }
-"""From which time of a story on its job can't move, and the reason by name; None where nobody is to hear of one."""
+"""From which times of a story on its job can't move, each with the reason by name; none where nobody is to hear any."""
 _WORDS: Mapping[str, str] = {
     "startTaskFailed": "the start task failed on the pool's nodes",
     "nodesUnable": "no node of the pool can work",
@@ -66,9 +68,10 @@ def heard(receipts: Sequence[Receipt]) -> dict[str, list[tuple[datetime, str]]]:
     return found
 
 
-def in_time(since: datetime, reason: str, told: Sequence[tuple[datetime, str]]) -> bool:
-    """Whether it was told once, for this reason, and soon enough after that moment."""
-    return [why for _, why in told] == [reason] and since <= told[0][0] <= since + TOLD_WITHIN
+def in_time(since: datetime, reason: str, told: tuple[datetime, str]) -> bool:
+    """Whether it was told for this reason, and soon enough after that moment."""
+    at, why = told
+    return why == reason and since <= at <= since + TOLD_WITHIN
 
 
 def _in_events(receipts: Sequence[Receipt]) -> Iterator[tuple[Receipt, str]]:

@@ -13,7 +13,7 @@ from trials.simulation.scripts import (
     start_task_failed,
     succeed,
 )
-from trials.simulation.story import MINUTE, Story, nodes
+from trials.simulation.story import HOUR, MINUTE, Story, nodes
 
 QUOTA = {"code": "AccountCoreQuotaReached", "message": "The specified account has reached core quota."}
 
@@ -114,6 +114,26 @@ def test_each_node_fails_and_is_removed(told: Story) -> None:
     told.status()
 
 
+def test_good_node_is_taken_away(told: Story) -> None:
+    """Preparation fails on three nodes, then succeeds on a fourth, which works until autoscale removes it."""
+    add_job(told.plant, "nightly-32", active=70)
+    fail_all(told.plant, "nightly-32", nodes(3), MISSING_INPUT)
+    told.wait(2 * MINUTE)
+    succeed(told.plant, "nightly-32", "n04")
+    told.plant.world.set_tasks("nightly-32", active=60, running=1)
+    told.wait(60 * MINUTE, every=4 * MINUTE)
+    told.say("n04 is removed")
+    told.plant.world.set_tasks("nightly-32", active=61)
+    drop_nodes(told.plant, ["n04"])
+    told.wait(12 * MINUTE)
+    told.status()
+    told.say("another node comes, and works")
+    set_nodes(told.plant, ["n05"], "idle")
+    succeed(told.plant, "nightly-32", "n05")
+    told.wait(2 * MINUTE)
+    told.status()
+
+
 def test_dead_pool_without_preparation(told: Story) -> None:
     """A job without a preparation task waits for a pool of which no node can be reached."""
     job = add_job(told.plant, "nightly-29", active=15)
@@ -131,6 +151,20 @@ def test_standstill_whose_tasks_are_deleted(told: Story) -> None:
     told.say("its tasks are deleted")
     told.plant.world.set_tasks("nightly-30")
     told.wait(14 * MINUTE)
+    told.status()
+
+
+def test_tasks_come_to_a_job_that_stood_still(told: Story) -> None:
+    """The tasks of a job that stands still are deleted, and hours later others are added: they wait in vain, too."""
+    add_job(told.plant, "nightly-33", active=9)
+    fail_all(told.plant, "nightly-33", nodes(4), FAILURE)
+    told.wait(8 * MINUTE)
+    told.say("its tasks are deleted")
+    told.plant.world.set_tasks("nightly-33")
+    told.wait(3 * HOUR, every=4 * MINUTE)
+    told.say("others are added")
+    told.plant.world.set_tasks("nightly-33", active=5)
+    told.wait(12 * MINUTE)
     told.status()
 
 
