@@ -142,7 +142,7 @@ export function nodesTable() {
       { class: "scroll", tabindex: 0, role: "region", "aria-labelledby": "nodes-title", "data-focus": "scroll" },
       h(
         "table",
-        { "aria-labelledby": "nodes-title" },
+        { class: "nodes", "aria-labelledby": "nodes-title" },
         h(
           "thead",
           {},

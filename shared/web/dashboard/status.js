@@ -38,10 +38,13 @@ export function showStatus(summary, connection) {
           h("div", {}, h("h1", {}, "No data yet"), h("p", { class: "reasons" }, connection)),
         );
       }
-      const [shape, kind, words] = VERDICTS[summary.status] ?? ["degraded", "warn-ink", summary.status];
+      const [shape, kind, verdict] = VERDICTS[summary.status] ?? ["degraded", "warn-ink", summary.status];
+      const { slow } = summary.totals.preparation;
+      const words = slow && summary.status === "ok" ? "Nothing has failed" : verdict;
       const reasons = summary.reasons.length
-        ? summary.reasons
+        ? [...summary.reasons]
         : ["No open failures, every account was read in time, and every message was delivered or is on its way."];
+      if (slow) reasons.push(`preparation takes too long on ${count(slow, "node")}`);
       const headline = gist(reasons[0]);
       return [
         h(

@@ -25,7 +25,7 @@ def _a_job_in(pool: str, name: str) -> object:
 def deployment() -> Deployment:
     """An app with a failing job in pool-cpu, another whose only node failed, and a pool with an unusable node."""
     made = deploy()
-    failed = a_run(failed=True)
+    failed = a_run(failed=True, code="ContainerPoolNotSupported")
     made.batch.jobs["render"] = _a_job_in("pool-cpu", "render")  # type: ignore[assignment]
     made.batch.nodes["render"] = [
         *(a_node(node, pool_id="pool-cpu", preparation=failed) for node in (NODE, "n4")),
@@ -62,6 +62,21 @@ def test_jobs_are_sorted(page: Page) -> None:
     page.get_by_label("Order of jobs").select_option("Job id")
     expect(page.locator(".job .name")).to_have_text(["alone", "render"])
     assert "sort=name" in page.url
+
+
+def test_a_cause_is_not_broken_on_a_phone(page: Page) -> None:
+    """The code that a node failed with stays one word in one line, below the node."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.locator(".job .name").first.click()
+    cause = page.locator(".nodes td:last-child").first
+    expect(cause).to_have_text("ContainerPoolNotSupported")
+    assert (
+        cause.evaluate(
+            "(cell) => { const r = document.createRange(); r.selectNodeContents(cell);"
+            " return new Set([...r.getClientRects()].map((one) => one.top)).size }"
+        )
+        == 1
+    )
 
 
 def test_an_id_is_copied_whole(page: Page) -> None:
@@ -129,6 +144,8 @@ def test_a_slow_preparation(visit: Visitor) -> None:
     deployment.poll()
     with serving(lambda: deployment.app) as url:
         page = visit(url, deployment, "?show=trouble")
+        expect(page.locator(".status h1")).to_have_text("Nothing has failed")
+        expect(page.locator(".status .reasons")).to_contain_text("Preparation takes too long on 1 node.")
         expect(page.locator(".job .tag")).to_have_text("preparation takes too long on 1 node")
         page.locator(".job .name").click()
         expect(page.locator("#job .tag")).to_have_text("preparation takes too long on 1 node")
