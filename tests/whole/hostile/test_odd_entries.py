@@ -121,6 +121,28 @@ def test_an_entry_that_is_only_odd_is_recorded_and_told_like_any_other(odd: byte
     assert sorted(told) == ["n-1", "odd"]
 
 
+HALF = "a\ud83db"
+"""What `json.dumps` writes as an escape that stands for nothing, which strict readers refuse."""
+
+
+def test_half_a_surrogate_pair_in_any_text_is_one_mark_for_whoever_is_told() -> None:
+    """In every text of an entry and of its job it costs a character: the row, the event and its bytes are written."""
+    failure = {"category": HALF, "code": HALF, "message": HALF, "details": [{"name": HALF, "value": HALF}]}
+    texts = {"failureInfo": failure, "taskRootDirectory": HALF, "containerInfo": {"containerId": HALF, "state": HALF}}
+    with account(
+        {"job": _raw(_json(_node("n-1", **texts) | {"nodeUrl": HALF}))},
+        jobs=lambda: json_reply({"value": [job_of("job", displayName=HALF)]}),
+    ) as batch:
+        app = whole_app(batch.url, clock=FakeClock())
+        report = app.poll()
+    (event,) = app.post.events("preparation.failed")
+    (told,) = event["data"]["nodes"]
+
+    assert (report.errors, app.nodes_of("job")) == (0, {"n-1"})
+    assert told["failureInfo"]["details"] == [{"name": "a\ufffdb", "value": "a\ufffdb"}]
+    assert (told["failureInfo"]["message"], told["taskRootDirectory"], told["nodeUrl"]) == ("a\ufffdb",) * 3
+
+
 def test_a_run_whose_start_appears_late_is_told_once() -> None:
     """A failure that is listed without a start, and then with one, is the same failure."""
     plays = {"job": page(_node("n-1", startTime=None))}
