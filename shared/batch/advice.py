@@ -1,56 +1,173 @@
-"""What to do about a failure, by Batch's failureInfo code: one line for whoever reads the message at night.
+"""What failures mean and what to do about them, by Batch's code: for whoever reads the message at night.
 
-Owns the advice, and of which kind it is. Does not own what a cause is (`batch.causes`) or commands
-(`messages.commands`). The code is an open string: an unknown one has no advice. Nodes of virtual machine pools can't be
-reimaged, and a job's preparation task can't be changed: neither is ever advised. Sources: Batch's documentation, "Job
-and task error codes", and what the service was seen to send.
+Owns the words, and where one sees more. Does not own what a cause is (`batch.causes`) or commands
+(`messages.commands`, `messages.remedies`). Codes are open strings: an unknown one has no advice. Nodes of virtual
+machine pools can't be reimaged, and a job's preparation task can't be changed: neither is ever advised. Sources:
+Batch's documentation, "Job and task error codes" and "Pool and node errors", and what the service was seen to send.
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 from types import MappingProxyType
 
-ADVICE: Mapping[str, str] = MappingProxyType({
-    "ApplicationPackageError": "Check that the application package and version exist and that the account's storage "
-    "keys are in step.",
-    "BlobAccessDenied": "A job's SAS can't be changed: create the job again with a new one, or give the "
-    "pool's identity access.",
-    "BlobDownloadMiscError": "Check the storage account's firewall and health; Batch may succeed on its next try.",
-    "BlobDownloadTimedOut": "Check network and storage throttling; use fewer or smaller resource files per node.",
-    "BlobNotFound": "Check the resource file's URL: the blob was moved, deleted, or never uploaded.",
-    "CommandLaunchFailed": "Check the command line's quoting, execute permission and user; then create the job again: "
-    "it can't be changed.",
-    "CommandProgramNotFound": "Check the program's path; start a shell for its features. Create the job again: its "
-    "command can't be changed.",
-    "ContainerInvalidImage": "Check image name and tag, and that the registry is reachable from the pool.",
-    "ContainerInvalidRegistry": "Check the registry's address and the credentials in the pool's container settings.",
-    "ContainerInvalidSettings": "Check the task's container settings against the pool's container configuration.",
-    "ContainerMiscError": "Read the container's error on the node; check disk space and the container runtime.",
-    "DiskFull": "Free space on the node, use a larger VM size or ephemeral disk, or shorten the retention of tasks.",
-    "FailureExitCode": "The program itself failed: read stderr.txt in the task's directory on the node.",
-    "JobPreparationTaskFailed": "A task could not run because preparation failed on its node: mend that first.",
-    "MaxInternalRetryCountReached": "Batch gave up after retries of its own: remove the node, and let another take "
-    "its place.",
-    "ResourceContainerAccessDenied": "Give the SAS or identity list and read access to the blob container; keys may "
-    "have been rotated.",
-    "ResourceContainerListMiscError": "Check the blob container's URL and the storage account's firewall and health.",
-    "ResourceDirectoryCreateFailed": "Check the node's disk: it may be full or read-only; remove the node if it is.",
-    "ResourceFileCreateFailed": "Check resource file paths for names that the node's file system refuses, and disk "
-    "space.",
-    "ResourceFileWriteFailed": "Check the node's disk space; remove the node if its disk is faulty.",
-    "TaskEnded": "Somebody ended the task, or maxWallClockTime ended it: allow more time if it should have finished.",
-    "TaskSchedulingConstraintFailed": "Check that the job's task fits its pool: VM size, slots, packages, containers.",
-    "Unknown": "Batch gave no reason: look at the node's state and errors; remove it if it fails every job.",
+from msgspec import Struct
+
+
+class See(StrEnum):
+    """Where one sees more of a failure; each is a command (`messages.remedies`)."""
+
+    STDERR = "stderr"
+    NODE = "node"
+    FILES = "files"
+    COMMAND_LINE = "commandLine"
+    CONTAINER = "container"
+    PACKAGES = "packages"
+    LIMITS = "limits"
+
+
+class Advice(Struct, frozen=True):
+    """What a code means, what to do, and where to look."""
+
+    means: str
+    do: str
+    see: See
+
+
+ADVICE: Mapping[str, Advice] = MappingProxyType({
+    "ApplicationPackageError": Advice(
+        "An application package could not be installed on the node.",
+        "Check that the application package and version exist and that the account's storage keys are in step.",
+        See.PACKAGES,
+    ),
+    "BlobAccessDenied": Advice(
+        "The storage account refused a file: the SAS has expired, or the identity has no access.",
+        "A job's SAS can't be changed: create the job again with a new one, or give the pool's identity access.",
+        See.FILES,
+    ),
+    "BlobDownloadMiscError": Advice(
+        "A file could not be downloaded, and the storage account did not say why.",
+        "Check the storage account's firewall and health; Batch may succeed on its next try.",
+        See.FILES,
+    ),
+    "BlobDownloadTimedOut": Advice(
+        "A file's download took too long.",
+        "Check network and storage throttling; use fewer or smaller resource files per node.",
+        See.FILES,
+    ),
+    "BlobNotFound": Advice(
+        "A file that is to be downloaded is not there.",
+        "Check the resource file's URL: the blob was moved, deleted, or never uploaded. Put it back.",
+        See.FILES,
+    ),
+    "CommandLaunchFailed": Advice(
+        "The command could not be started.",
+        "Check the command line's quoting, execute permission and user; create the job again: it can't be changed.",
+        See.COMMAND_LINE,
+    ),
+    "CommandProgramNotFound": Advice(
+        "The program of the command line is not on the node.",
+        "Check the program's path; start a shell for its features. Create the job again: its command can't be changed.",
+        See.COMMAND_LINE,
+    ),
+    "ContainerInvalidImage": Advice(
+        "The container image does not exist, or can't be pulled from the pool's network.",
+        "Check image name and tag, and that the registry is reachable from the pool.",
+        See.CONTAINER,
+    ),
+    "ContainerInvalidRegistry": Advice(
+        "The container registry refuses the pool, or can't be reached.",
+        "Check the registry's address and the credentials in the pool's container settings.",
+        See.CONTAINER,
+    ),
+    "ContainerInvalidSettings": Advice(
+        "The task asks for a container that the pool is not set up for.",
+        "Check the task's container settings against the pool's container configuration.",
+        See.CONTAINER,
+    ),
+    "ContainerMiscError": Advice(
+        "The container could not be made or started.",
+        "Read the container's error on the node; check disk space and the container runtime.",
+        See.STDERR,
+    ),
+    "DiskFull": Advice(
+        "The node's disk is full.",
+        "Free space on the node, use a larger VM size or ephemeral disk, or shorten the retention of tasks.",
+        See.NODE,
+    ),
+    "FailureExitCode": Advice(
+        "The program ran and ended with an exit code that is not 0.",
+        "The program itself failed: read stderr.txt in the task's directory on the node.",
+        See.STDERR,
+    ),
+    "JobPreparationTaskFailed": Advice(
+        "A task could not run because preparation failed on its node.",
+        "Mend the preparation first; the tasks go on by themselves then.",
+        See.STDERR,
+    ),
+    "MaxInternalRetryCountReached": Advice(
+        "Batch tried again by itself and gave up.",
+        "Remove the node, and let another take its place.",
+        See.NODE,
+    ),
+    "ResourceContainerAccessDenied": Advice(
+        "The blob container that the files lie in refuses to be listed.",
+        "Give the SAS or identity list and read access to the blob container; keys may have been rotated.",
+        See.FILES,
+    ),
+    "ResourceContainerListMiscError": Advice(
+        "The blob container that the files lie in could not be listed.",
+        "Check the blob container's URL and the storage account's firewall and health.",
+        See.FILES,
+    ),
+    "ResourceDirectoryCreateFailed": Advice(
+        "A directory could not be made on the node.",
+        "Check the node's disk: it may be full or read-only; remove the node if it is.",
+        See.NODE,
+    ),
+    "ResourceFileCreateFailed": Advice(
+        "A file could not be made on the node.",
+        "Check resource file paths for names that the node's file system refuses, and disk space.",
+        See.FILES,
+    ),
+    "ResourceFileWriteFailed": Advice(
+        "A file could not be written on the node.",
+        "Check the node's disk space; remove the node if its disk is faulty.",
+        See.NODE,
+    ),
+    "TaskEnded": Advice(
+        "The task was ended before it was done.",
+        "Somebody ended the task, or maxWallClockTime ended it: allow more time if it should have finished.",
+        See.LIMITS,
+    ),
+    "TaskSchedulingConstraintFailed": Advice(
+        "Batch can't run the task on a node of this pool.",
+        "Check that the job's task fits its pool: VM size, slots, packages, containers.",
+        See.LIMITS,
+    ),
+    "Unknown": Advice(
+        "Batch gave no reason.",
+        "Look at the node's state and errors; remove it if it fails every job.",
+        See.NODE,
+    ),
 })  # fmt: skip
 
 
 def advice(code: str) -> str | None:
     """What to do about failures of this code, whatever its case; None when nothing is known of it."""
-    return _BY_LOWER_CASE.get(code.lower())
+    found = _BY_LOWER_CASE.get(code.lower())
+    return found.do if found else None
 
 
-def is_said_in_stderr(code: str) -> bool:
-    """Whether what the task wrote to stderr.txt says more about failures of this code."""
-    return code.lower() in _SAID_IN_STDERR
+def meaning(code: str) -> str | None:
+    """What this code means, whatever its case; None when nothing is known of it."""
+    found = _BY_LOWER_CASE.get(code.lower())
+    return found.means if found else None
+
+
+def where_to_look(code: str) -> See | None:
+    """Where one sees more of failures of this code; None when nothing is known of it."""
+    found = _BY_LOWER_CASE.get(code.lower())
+    return found.see if found else None
 
 
 def is_of_the_node(code: str) -> bool:
@@ -58,6 +175,5 @@ def is_of_the_node(code: str) -> bool:
     return code.lower() in _OF_THE_NODE
 
 
-_SAID_IN_STDERR = frozenset({"failureexitcode", "unknown", "containermiscerror", "taskended"})
 _OF_THE_NODE = frozenset({"maxinternalretrycountreached", "resourcedirectorycreatefailed", "resourcefilewritefailed"})
-_BY_LOWER_CASE = {code.lower(): text for code, text in ADVICE.items()}
+_BY_LOWER_CASE = {code.lower(): found for code, found in ADVICE.items()}

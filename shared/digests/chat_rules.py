@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from shared.batch.model import Phase
 from shared.digests.job_troubles import is_standing
@@ -142,6 +143,7 @@ def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime
     preparation = ever.preparation - (told.preparation if same else 0) if wants(EventType.PREPARATION_FAILED) else 0
     release = ever.release - (told.release if same else 0) if wants(EventType.RELEASE_FAILED) else 0
     after = _as_it_stands(wants, head, now)
+    after = replace(after, since=_since(told, head) if after.standing else None)
     # Nobody hears the end of what they never heard of or of what goes on, nor that all is well while nodes are held up.
     over = told.standing and not after.standing and head.preparation.open == 0
     # Without a node that is held up the end of all says it already; a head that begins anew moves by nature.
@@ -182,6 +184,14 @@ def _as_it_stands(wants: Callable[[EventType], bool], head: JobHead, now: dateti
         at=now,
         open=head.preparation.open if stands else 0,
     )
+
+
+def _since(told: Told, head: JobHead) -> datetime | None:
+    """When what goes on began: as people know it, else with the first failure or the standstill."""
+    if told.standing and told.since is not None:
+        return told.since
+    began = [cause.first_seen for cause in head.causes if cause.phase is Phase.PREPARATION and cause.first_seen]
+    return min([*began, *([head.stuck_since] if head.stuck_since else [])], default=None)
 
 
 def _news(

@@ -15,7 +15,7 @@ from shared.digests.short_names import cause_name, cause_words, place, short_id
 from shared.messages.commands import Pool, remove_nodes
 from shared.messages.events import Origin, links_of
 from shared.messages.notices import TITLE_BYTES, Mood, Notice
-from shared.messages.remedies import printed_command
+from shared.messages.remedies import cause_command, standstill_remedy
 from shared.messages.sentences import account_name, clock_time, counted, to_the_second
 from shared.redaction import one_line
 from shared.state.standstill_words import why_in_words
@@ -125,7 +125,13 @@ def _details(account: str, page: Page, pools: Sequence[str], nodes: Sequence[tup
     members = page.members
     causes = {member.concern.cause.code: member.concern.cause for member in members if member.concern.cause}
     since = [member.concern.since for member in members if member.concern.since is not None]
-    advised = dict.fromkeys(what for cause in causes.values() if (what := advice(cause.code)) is not None)
+    still = [
+        standstill_remedy(account, each.head, each.concern.standstill).words
+        for each in members
+        if each.concern.standstill
+    ]
+    of_causes = [what for cause in causes.values() if (what := advice(cause.code)) is not None]
+    advised = dict.fromkeys([*still, *of_causes])
     details = {
         "why": [cause_words(cause, 0) for cause in causes.values()][:SHOWN_CAUSES],
         "since": to_the_second(min(since, default=None)),
@@ -152,13 +158,16 @@ def _job_line(member: Member) -> str:
 
 
 def _commands(account: str, page: Page, nodes: Sequence[tuple[str, str]]) -> list[str]:
-    """What helps with the worst of it: to be rid of a node, or to read what the task wrote."""
+    """What helps with the worst of it: to read what the task wrote or was given, or to be rid of a node."""
     lead = _lead(page)
     concern, cause = lead.concern, lead.concern.cause
-    if cause is None or not nodes:
-        return []
-    pool_id, node_id = concern.example if concern.example[1] else nodes[0]
-    pool = Pool(account=account, pool_id=pool_id)
-    printed = printed_command(pool, node_id, lead.job_id, cause)
-    removed = remove_nodes(pool, [node_id]) if concern.kind is ConcernKind.NODE else None
-    return [command for command in (printed, removed) if command is not None]
+    if concern.standstill is not None:
+        commands = [standstill_remedy(account, lead.head, concern.standstill).command]
+    elif cause is not None:
+        node = concern.example if concern.example[1] else nodes[0] if nodes else ("", "")
+        commands = [cause_command(account, lead.job_id, cause, [node])]
+        if concern.kind is ConcernKind.NODE and node[1]:
+            commands.append(remove_nodes(Pool(account=account, pool_id=node[0]), [node[1]]))
+    else:
+        commands = []
+    return [command for command in commands if command]

@@ -8,9 +8,11 @@ failures (`batch.advice`).
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from shared.batch.advice import advice, is_of_the_node
+from msgspec.structs import replace
+
+from shared.batch.advice import advice
 from shared.batch.model import Phase
-from shared.digests.chat_rules import SHOWN_CAUSES, News, NewsKind
+from shared.digests.chat_rules import News, NewsKind
 from shared.digests.chat_timing import groups_of
 from shared.digests.job_titles import (
     heading_of,
@@ -19,23 +21,24 @@ from shared.digests.job_titles import (
     mood_of,
     title_of,
 )
-from shared.digests.short_names import cause_words
+from shared.digests.short_names import cause_words, node_name, of_all
 from shared.digests.standstill_facts import sight_remedy, standing_facts
-from shared.messages.commands import Pool, remove_nodes
-from shared.messages.notices import NAME_BYTES, TITLE_BYTES, Notice, Section, fact, worst_of
-from shared.messages.remedies import printed_command
-from shared.messages.sentences import clock_time, since_when
-from shared.moments import time_text
+from shared.messages.notices import JOB, LESSER, TITLE_BYTES, Notice, Section, fact, worst_of
+from shared.messages.remedies import cause_command, standstill_remedy
+from shared.messages.sentences import account_name, clock_time, counted, since_when
 from shared.redaction import one_line
-from shared.state.jobs import Cause, JobEnd, JobHead
+from shared.state.jobs import JobEnd, JobHead
 
-MAX_SECTIONS = 8
+MAX_JOBS = 8
+ALIKE = "The same in"
+"""Over the jobs of which there is no more to say than how many nodes."""
 SHOWN_NODES = 5
 """What a person reads; the link leads to all."""
 
-_NODES_BYTES = 800
+_WHOLE_SECTIONS = 2
+_COUNTED = {(NewsKind.FAILED,), (NewsKind.STUCK,), (NewsKind.STUCK, NewsKind.FAILED)}
+_NODES_BYTES = 400
 _FEW_NODES = 2  # that few can be looked up by their ids as they are
-_LONG_ID, _ID_BEGINS, _ID_ENDS = 32, 14, 10  # of a node's some 70 characters
 _ENDS = {
     JobEnd.ENDED: "the job has ended",
     JobEnd.GONE: "the job is gone",
@@ -47,90 +50,102 @@ _ABOUT_SIGHT = frozenset({NewsKind.UNREACHABLE, NewsKind.REACHABLE})
 
 def jobs_notice(account: str, news: Sequence[News], links: Mapping[str, str]) -> Notice:
     """The notice that tells how jobs stand, the first ones in full."""
-    shown = news[:MAX_SECTIONS]
-    some = max(1, SHOWN_NODES // len(shown))
+    shown = news[:MAX_JOBS]
     only = news[0] if len(news) == 1 else None
+    heading = one_line(heading_of(account, news), limit=TITLE_BYTES)
     return Notice(
-        heading=one_line(title_of(only) if only else heading_of(account, news), limit=TITLE_BYTES),
+        heading=heading,
         mood=worst_of(map(mood_of, news)),
         subject=f"job:{account}:{only.job_id.lower()}" if only else f"jobs:{account}",
         over=all(item.kind is NewsKind.RESOLVED for item in news),
         account=account,
         about=only.job_id if only else "jobs",
         since=min((since for item in news if (since := _since(item))), default=None),
-        sections=_sections(account, shown, some, whole=only is not None),
+        sections=_sections(account, shown, heading),
         left_out=len(news) - len(shown),
         dashboard=links.get("dashboard"),
         kind=f"job.{news[0].kind.value}",
-        details=_details(account, shown),
     )
 
 
-def _details(account: str, news: Sequence[News]) -> dict[str, object]:
-    """What a pager's rules and people can read of the jobs, under the same keys whatever has happened to them."""
-    known = [(item, item.head) for item in news if item.head is not None]
-    causes = [cause for item, _ in known for cause in item.causes]
-    phases = [(head, phase) for item, head in known if (phase := item.phase) is not None]
-    facts = [each for item, head in known for each in _failure_facts(item, head)]
-    nodes = [node_id for item, head in known for _, node_id in _named_nodes(item)]
-    advised = [what for cause in causes if (what := advice(cause.code)) is not None]
-    since = [since for item in news if (since := _since(item)) is not None]
-    details = {
-        "why": [cause_words(cause) for cause in causes][:SHOWN_CAUSES],
-        "since": time_text(min(since)) if since else None,
-        "do": [*dict.fromkeys(advised)][:SHOWN_CAUSES],
-        "account": account,
-        "pool": [*dict.fromkeys(head.pool_id for _, head in known if head.pool_id)][:SHOWN_NODES],
-        "code": [*dict.fromkeys(one_line(cause.code, limit=NAME_BYTES) for cause in causes)][:SHOWN_CAUSES],
-        "jobs": [item.job_id for item in news],
-        "nodes": sum(_number(head, phase) for head, phase in phases),
-        "nodeIds": [*dict.fromkeys(nodes)][:SHOWN_NODES],
-        "preparation": [words for name, words in facts if name == "Preparation"],
-        "release": [words for name, words in facts if name == "Release"],
-        "stuckSince": [time_text(head.stuck_since) for _, head in known if head.stuck_since is not None],
-        "command": list(_commands(account, news[0], known[0][1])) if len(news) == 1 and known else [],
-    }
-    return {name: value for name, value in details.items() if value not in (None, [])}
-
-
-def _sections(account: str, news: Sequence[News], max_nodes: int, *, whole: bool) -> tuple[Section, ...]:
-    """A section for each job; what several have in common, a cause in a pool with its remedy, stands in the first."""
+def _sections(account: str, news: Sequence[News], heading: str) -> tuple[Section, ...]:
+    """A section for each job; whatever is told of one before, a cause in a pool, is only counted for the others."""
     sections: list[Section] = []
+    alike: list[tuple[str, str]] = []
     said: set[str] = set()
+    only = len(news) == 1
     for item in news:
         groups = groups_of(item)
-        if groups and groups <= said and item.kinds == (NewsKind.FAILED,) and item.head is not None:
-            title = one_line(title_of(item), limit=TITLE_BYTES)
-            sections.append(Section(title=title, facts=tuple(_failure_facts(item, item.head))))
+        if groups and groups <= said and item.head is not None and _is_counted(item):
+            alike.append((item.job_id, _in_numbers(item, item.head)))
+        elif item.kind is NewsKind.RESOLVED and not (item.preparation or item.release or only):
+            # That it is over, and how, is all that there is to say.
+            sections.append(Section(title=one_line(title_of(item), limit=TITLE_BYTES)))
         else:
-            sections.append(_section(account, item, max_nodes, whole=whole))
+            some = SHOWN_NODES if not sections else 1
+            made = _section(account, item, some, whole=only, heading=heading if only else None)
+            brief = tuple(each for each in made.facts if each[0] not in LESSER)
+            sections.append(made if len(sections) < _WHOLE_SECTIONS else replace(made, facts=brief))
         said |= groups
+    if alike:
+        sections.append(Section(title=ALIKE, facts=_together(alike), lists=True))
     return tuple(sections)
 
 
-def _section(account: str, news: News, max_nodes: int, *, whole: bool) -> Section:
+def _is_counted(news: News) -> bool:
+    """Whether numbers say all of it: nodes that hold the job up now or tasks that wait, and nothing else."""
+    holds = news.head is not None and (news.head.preparation.open > 0 or NewsKind.STUCK in news.kinds)
+    return news.kinds in _COUNTED and holds and not news.release
+
+
+def _together(jobs: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """The jobs with equal numbers on one line."""
+    by_numbers: dict[str, list[str]] = {}
+    for job_id, numbers in jobs:
+        by_numbers.setdefault(numbers, []).append(job_id)
+    return tuple((", ".join(names), numbers) for numbers, names in by_numbers.items())
+
+
+def _in_numbers(news: News, head: JobHead) -> str:
+    if NewsKind.STUCK in news.kinds and head.stuck is not None:
+        waits = f"{counted(head.stuck.tasks, 'task')} {'waits' if head.stuck.tasks == 1 else 'wait'}"
+        return f"{_new(news.preparation)}; stands still, {waits}" if news.preparation else f"stands still, {waits}"
+    phase = news.phase or Phase.PREPARATION
+    new = news.preparation if phase is Phase.PREPARATION else news.release
+    return f"{_new(new)}, {of_all(_number(head, phase), head.nodes)}"
+
+
+def _section(account: str, news: News, max_nodes: int, *, whole: bool, heading: str | None) -> Section:
+    """What is told of a job; under `heading`, which says already what has happened, if it is the only one."""
     head = news.head
     commands: tuple[str, ...] = ()
     if head is None:
-        facts = [("Why", "nothing is known of the job any more")]
+        facts = [("Why", "nothing is stored of the job any more"), _job_fact(account, news)]
     else:
         facts = [
             *_vanished_facts(news, head),
             *_trouble_facts(news, head),
             *_sight_facts(news, head),
+            *_end_facts(news, head),
             *_failure_facts(news, head),
-            *_standing_facts(news, head, max_nodes),
-            _job_fact(account, news, head),
+            _job_fact(account, news),
+            *_standing_facts(account, news, head),
+            *(_node_facts(news, head, max_nodes) if news.names_causes else []),
         ]
         commands = _commands(account, news, head) if whole else ()
-    return Section(title=one_line(title_of(news), limit=TITLE_BYTES), facts=tuple(facts), commands=commands)
+    title = heading or one_line(title_of(news), limit=TITLE_BYTES)
+    return Section(title=title, facts=tuple(facts), commands=commands)
 
 
-def _job_fact(account: str, news: News, head: JobHead) -> tuple[str, str]:
+def _job_fact(account: str, news: News) -> tuple[str, str]:
+    """The whole ids: in headings they are shortened."""
+    head, name = news.head, account_name(account)
+    if head is None:
+        return fact(JOB, f"{news.job_id}, account {name}")
     state = head.state or "of unknown state"
     if not {NewsKind.GONE, NewsKind.UNREACHABLE}.isdisjoint(news.kinds):
         state = f"last seen {state}"
-    return fact("Job", f"{state}, pool {head.pool_id or 'unknown'} on {account}")
+    return fact(JOB, f"{news.job_id}, {state}, pool {head.pool_id or 'unknown'}, account {name}")
 
 
 def _vanished_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
@@ -167,58 +182,52 @@ def _sight_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
     return [("In sight again", f"it could not be looked at since {since_when(since, _now(news))}")]
 
 
+def _end_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
+    if news.kind is NewsKind.RESOLVED:
+        return [("Why", _why_over(news, head))]
+    if NewsKind.RESUMED in news.kinds and news.before.stuck_since is not None:
+        return [("Moves again", f"it stood still since {since_when(news.before.stuck_since, _now(news))}")]
+    return []
+
+
 def _failure_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
     facts: list[tuple[str, str]] = []
     if news.preparation:
-        facts.append(("Preparation", f"{_new(news.preparation)}, {_still_failed(head)}"))
+        facts.append(("Preparation", f"{_new(news.preparation)}; {_still_failed(head)}"))
     elif news.kind is NewsKind.UNREACHABLE and head.preparation.open:
         facts.append(("Preparation", f"{held_up(head, 'were')} when it was last seen"))
     elif news.kind is NewsKind.REACHABLE and is_looked_at(head):
         facts.append(("Preparation", held_up(head)))
     if news.release:
         failed = head.release.failed
-        where = f"{failed} of {head.nodes} nodes in all" if failed else "before the job began anew"
+        where = f"{of_all(failed, head.nodes)} in all" if failed else "before the job began anew"
         facts.append(("Release", f"{_new(news.release)}, {where}"))
     return facts
 
 
-def _standing_facts(news: News, head: JobHead, max_nodes: int) -> list[tuple[str, str]]:
-    facts: list[tuple[str, str]] = []
-    if news.kind is NewsKind.RESOLVED:
-        facts.append(("Why", _why_over(news, head)))
-    if NewsKind.RESUMED in news.kinds and news.before.stuck_since is not None:
-        facts.append(("Moves again", f"it was stuck since {since_when(news.before.stuck_since, _now(news))}"))
-    facts += standing_facts(head, _now(news))
-    facts += [each for cause in news.causes for each in _cause_facts(cause)]
-    if news.names_causes:
-        facts += _node_facts(news, head, max_nodes)
+def _standing_facts(account: str, news: News, head: JobHead) -> list[tuple[str, str]]:
+    facts = standing_facts(account, head, _now(news))
+    facts += [(f"Why {cause.phase.value} failed", cause_words(cause)) for cause in news.causes]
     if (since := _first_failure(head)) is not None and news.kind not in _ABOUT_SIGHT:
         facts.append(("Since", _since_words(news, head, since)))
-    return facts
-
-
-def _cause_facts(cause: Cause) -> list[tuple[str, str]]:
-    facts = [(f"Why {cause.phase.value} failed", cause_words(cause))]
-    if (what := advice(cause.code)) is not None:
-        facts.append(("What to do", what))
+    advised = dict.fromkeys(what for cause in news.causes if (what := advice(cause.code)) is not None)
+    facts += [("What to do", what) for what in advised]
     return facts
 
 
 def _commands(account: str, news: News, head: JobHead) -> tuple[str, ...]:
-    """What helps with the first cause: to read what the task wrote, or to be rid of its nodes if all are known."""
+    """What helps with a standstill, else with the first cause."""
+    if head.stuck is not None and head.stuck.confirmed and news.names_causes:
+        command = standstill_remedy(account, head, head.stuck).command
+        if command:
+            return (command,)
     phase, causes = news.phase, news.causes
     if phase is None or not causes or not news.names_causes:
         return ()
-    cause = causes[0]
-    nodes = _named_nodes(news) or [cause.example]
-    pool_id, node_id = nodes[0]
-    pool = Pool(account=account, pool_id=pool_id)
-    if (command := printed_command(pool, node_id, head.job_id, cause)) is not None:
-        return (command,)
-    of_pool = [node for owner, node in nodes if owner == pool_id]
-    if is_of_the_node(cause.code) and len(of_pool) == cause.nodes == _number(head, phase):
-        return (remove_nodes(pool, of_pool),)
-    return ()
+    cause, named = causes[0], _named_nodes(news)
+    all_known = len(named) == cause.nodes == _number(head, phase)
+    command = cause_command(account, head.job_id, cause, named, all_known=all_known)
+    return (command,) if command else ()
 
 
 def _number(head: JobHead, phase: Phase) -> int:
@@ -230,7 +239,7 @@ def _node_facts(news: News, head: JobHead, limit: int) -> list[tuple[str, str]]:
     if phase is None:
         return []
     number = _number(head, phase)
-    names = [_name(node, head, whole=number <= _FEW_NODES) for node in _named_nodes(news)[:limit]]
+    names = [node_name(node, head.pool_id, whole=number <= _FEW_NODES) for node in _named_nodes(news)[:limit]]
     if not names:
         return []
     more = max(0, number - len(names))
@@ -243,13 +252,6 @@ def _named_nodes(news: News) -> list[tuple[str, str]]:
     phase = news.phase
     examples = tuple(cause.example for cause in news.causes if cause.phase is phase)
     return list(dict.fromkeys(news.nodes or examples)) if phase is not None else []
-
-
-def _name(node: tuple[str, str], head: JobHead, *, whole: bool) -> str:
-    """What a node is called, without the pool that the job runs in; a long id without its middle unless `whole`."""
-    pool_id, node_id = node
-    shown = node_id if whole or len(node_id) <= _LONG_ID else f"{node_id[:_ID_BEGINS]}…{node_id[-_ID_ENDS:]}"
-    return one_line(shown if pool_id == head.pool_id else f"{pool_id}/{shown}", limit=NAME_BYTES)
 
 
 def _since(news: News) -> datetime | None:
@@ -280,14 +282,16 @@ def _why_over(news: News, head: JobHead) -> str:
     if head.closed is not None:
         return _ENDS[head.closed]
     if news.begins_anew:
-        return "the job was created or tracked again, and no node is held up since"
-    return "no node is held up any more"
+        return "the job was created or tracked again, and no node has failed since"
+    if not (news.before.preparation or head.preparation_failed_ever):
+        return "nothing keeps the job's tasks from running any more"
+    return "preparation has succeeded on every node that had failed"
 
 
 def _still_failed(head: JobHead) -> str:
     failed = head.preparation.failed
     if head.closed is not None and failed:
-        return f"{failed} of {head.nodes} nodes had failed in the end"
+        return f"it had failed on {of_all(failed, head.nodes)} in the end"
     return "over with the job" if head.closed is not None else held_up(head)
 
 

@@ -10,13 +10,15 @@ from collections.abc import Sequence
 
 from shared.batch.model import UNREADABLE, Phase
 from shared.digests.chat_rules import News, NewsKind
-from shared.digests.short_names import cause_name, of_all, place
+from shared.digests.short_names import cause_name, of_all, place, short_id
 from shared.messages.notices import Mood
-from shared.messages.sentences import counted
+from shared.messages.sentences import account_name, counted, lasted
 from shared.state.jobs import JobEnd, JobHead, Tracking
-from shared.state.pools import StandstillReason
+from shared.state.pools import Standstill, StandstillReason
 from shared.state.standstill_words import why_in_words
 
+_OF_FAILURES = frozenset({NewsKind.STUCK, NewsKind.FAILED, NewsKind.STANDING})
+_TAKE = {"are": ("take", "takes"), "are still": ("still take", "still takes"), "were": ("took", "took")}
 _ENDED = {
     JobEnd.ENDED: "ended",
     JobEnd.GONE: "gone",
@@ -24,16 +26,16 @@ _ENDED = {
     JobEnd.UNTRACKED: "not watched any more",
 }
 _COUNTED = {
-    NewsKind.STUCK: "{jobs} stuck",
-    NewsKind.FAILED: "failures in {jobs}",
-    NewsKind.STANDING: "{jobs} still failing",
-    NewsKind.GONE: "{jobs} vanished",
-    NewsKind.UNREACHABLE: "{jobs} can't be looked at",
-    NewsKind.RESUMED: "{jobs} moving again",
-    NewsKind.REACHABLE: "{jobs} in sight again",
-    NewsKind.RESOLVED: "{jobs} resolved",
+    NewsKind.STUCK: ("{jobs} stands still", "{jobs} stand still"),
+    NewsKind.FAILED: ("{jobs} has failures", "{jobs} have failures"),
+    NewsKind.STANDING: ("{jobs} still fails", "{jobs} still fail"),
+    NewsKind.GONE: ("{jobs} vanished", "{jobs} vanished"),
+    NewsKind.UNREACHABLE: ("{jobs} can't be looked at", "{jobs} can't be looked at"),
+    NewsKind.RESUMED: ("{jobs} moves again", "{jobs} move again"),
+    NewsKind.REACHABLE: ("{jobs} can be looked at again", "{jobs} can be looked at again"),
+    NewsKind.RESOLVED: ("{jobs} works again", "{jobs} work again"),
 }
-_OVER = "{jobs} over"
+_OVER = ("{jobs} has ended", "{jobs} have ended")
 
 
 def title_of(news: News) -> str:
@@ -42,33 +44,60 @@ def title_of(news: News) -> str:
 
 
 def heading_of(account: str, news: Sequence[News]) -> str:
-    """What has happened to several jobs: of what they have in common where and why, else by number."""
+    """What has happened, before where: of several jobs what they have in common and why, else how many fare how."""
+    if len(news) == 1:
+        return _heading_of_one(account, news[0])
     if (common := _in_common(account, news)) is not None:
         return common
     numbers = Counter(map(_counted_as, news))
-    parts = [
-        words.format(jobs=counted(numbers[words], "job")) for words in (*_COUNTED.values(), _OVER) if numbers[words]
-    ]
-    text = f"{', '.join(parts)} on {account}"
-    return text[:1].upper() + text[1:]
+    first, *others = [words for words in dict.fromkeys((*_COUNTED.values(), _OVER)) if numbers[words]]
+    parts = [words[numbers[words] > 1].format(jobs=counted(numbers[words], "job")) for words in others]
+    if numbers[first] == 1:
+        lead = next(item for item in news if _counted_as(item) == first)
+        return "; ".join([_heading_of_one(account, lead), ", ".join(parts)])
+    parts.insert(0, first[True].format(jobs=counted(numbers[first], "job")))
+    return f"{', '.join(parts)}: {short_id(account_name(account))}"
+
+
+def _heading_of_one(account: str, news: News) -> str:
+    job, head = short_id(news.job_id), news.head
+    where = place(account, head.pool_id or "") if head is not None else short_id(account_name(account))
+    if head is not None and news.kind in _OF_FAILURES and head.stuck is not None and head.stuck.confirmed:
+        return f"{job} of {where} stands still: {_why_stuck(head, head.stuck)}"
+    what = _what_happened(news)
+    causes = {cause_name(cause) for cause in news.causes if cause.phase is news.phase}
+    why = f" ({causes.pop()})" if len(causes) == 1 and news.kind in _OF_FAILURES else ""
+    return f"{what[:1].upper()}{what[1:]}{why}: {job}, {where}"
 
 
 def _in_common(account: str, news: Sequence[News]) -> str | None:
     """That preparation failed in all of them for one cause in one pool; None where that is not all."""
     causes = {(cause.code, cause.message): cause for item in news for cause in item.causes}
     pools = {(item.head.pool_id or "").lower(): item.head.pool_id for item in news if item.head is not None}
-    are_alike = all(item.kinds == (NewsKind.FAILED,) and item.phase is Phase.PREPARATION for item in news)
-    if not are_alike or len(causes) != 1 or len(pools) != 1:
+    if len(pools) != 1:
         return None
-    (cause,), (pool_id,) = causes.values(), pools.values()
-    return f"Preparation failed in {counted(len(news), 'job')} of {place(account, pool_id or '')}: {cause_name(cause)}"
+    (pool_id,) = pools.values()
+    jobs = f"{counted(len(news), 'job')} of {place(account, pool_id or '')}"
+    stills = [item.head.stuck for item in news if NewsKind.STUCK in item.kinds and item.head and item.head.stuck]
+    reasons = {still.reason for still in stills}
+    if len(stills) == len(news) and len(reasons) == 1:
+        waiting = sum(still.tasks for still in stills)
+        tasks = f", {counted(waiting, 'task')} wait" if waiting > 1 else ""
+        return f"{jobs} stand still: {why_in_words(reasons.pop())}{tasks}"
+    are_alike = all(item.kinds == (NewsKind.FAILED,) and item.phase is Phase.PREPARATION for item in news)
+    if not are_alike or len(causes) != 1:
+        return None
+    (cause,) = causes.values()
+    most = max((item.head for item in news if item.head is not None), key=lambda head: head.preparation.open)
+    nodes = f"{most.preparation.open} of {counted(most.nodes, 'node')}"
+    return f"Preparation failed in {jobs}, on up to {nodes}: {cause_name(cause)}"
 
 
 def mood_of(news: News) -> Mood:
     """How bad it is: good only when nothing is left of what was wrong, never for what is merely over with its job."""
     head = news.head
-    if head is None:
-        return Mood.GOOD
+    if head is None:  # whatever became of it, nobody has seen it mended
+        return Mood.INFO
     if news.kind is NewsKind.REACHABLE:
         well = Mood.GOOD if is_looked_at(head) else Mood.INFO
         return Mood.WARNING if head.preparation.open else well
@@ -98,13 +127,14 @@ def is_looked_at(head: JobHead) -> bool:
 
 
 def held_up(head: JobHead, verb: str = "are") -> str:
-    """On how many nodes preparation has failed and not succeeded since."""
-    if not head.preparation.open:
-        return "no node is held up"
-    return f"{head.preparation.open} of {head.nodes} nodes {verb} held up"
+    """On how many nodes preparation has failed and not succeeded since: they take none of the job's tasks."""
+    opened = head.preparation.open
+    if not opened:
+        return "every node takes the job's tasks"
+    return f"{of_all(opened, head.nodes)} {_TAKE[verb][opened == 1 or head.nodes == 1]} none of the job's tasks"
 
 
-def _counted_as(news: News) -> str:
+def _counted_as(news: News) -> tuple[str, str]:
     if news.kind is not NewsKind.RESOLVED or news.head is None:
         is_over = news.kind is NewsKind.REACHABLE and mood_of(news) is Mood.INFO
         return _OVER if is_over else _COUNTED[news.kind]
@@ -116,7 +146,7 @@ def _counted_as(news: News) -> str:
 def _what_happened(news: News) -> str:
     head = news.head
     if head is None:
-        return "resolved"
+        return "nothing is known of it any more"
     words = {
         NewsKind.GONE: "vanished before it was seen completed",
         NewsKind.UNREACHABLE: f"can't be {'read whole' if _is_read_in_part(head) else 'looked at'}",
@@ -137,20 +167,23 @@ def _how_it_ended(news: News, head: JobHead) -> str:
         return f"{_release_failed(news, head)}; preparation is over{' with the job' if head.closed else ''}"
     if head.closed is not None:
         return _ended(head, head.closed)
-    return "over, the job has begun anew" if news.begins_anew else "resolved"
+    if news.begins_anew:
+        return "begun anew, and nothing fails in it"
+    known = news.before
+    since = known.since or known.stuck_since
+    took = f" after {lasted(news.told.at - since)}" if since and news.told.at else ""
+    if known.preparation or head.preparation_failed_ever:
+        return f"preparation works again{took}"
+    return f"moves again{took}"
 
 
 def _what_failed(news: News, head: JobHead) -> str:
     opened = head.preparation.open
     if head.stuck is not None and head.stuck.confirmed:
-        reason = head.stuck.reason or StandstillReason.PREPARATION_FAILED
-        # Where some are said to be well, everybody asks why it stands still: those have left the pool.
-        is_all = reason is StandstillReason.PREPARATION_FAILED and 0 < opened == head.nodes
-        why = f"preparation failed on {of_all(opened, head.nodes)}" if is_all else why_in_words(reason)
-        return f"stuck, {why}"
+        return f"stands still, {_why_stuck(head, head.stuck)}"
     parts = []
     if news.phase is Phase.PREPARATION:
-        parts.append(f"preparation failed on {opened} of {head.nodes} nodes")
+        parts.append(f"preparation failed on {of_all(opened, head.nodes)}")
     elif news.preparation:
         parts.append(_ended(head, head.closed) if head.closed else _mended(news, head))
     if news.release:
@@ -158,23 +191,31 @@ def _what_failed(news: News, head: JobHead) -> str:
     return "; ".join(parts)
 
 
+def _why_stuck(head: JobHead, stuck: Standstill) -> str:
+    reason, opened = stuck.reason or StandstillReason.PREPARATION_FAILED, head.preparation.open
+    # Where some are said to be well, everybody asks why it stands still: those have left the pool.
+    if reason is StandstillReason.PREPARATION_FAILED and 0 < opened == head.nodes:
+        return f"preparation failed on {of_all(opened, head.nodes)}"
+    return why_in_words(reason)
+
+
 def _ended(head: JobHead, end: JobEnd) -> str:
     failed = head.preparation.failed
-    where = f"on {failed} of {head.nodes} nodes" if failed else "before"
+    where = f"on {of_all(failed, head.nodes)}" if failed else "before"
     return f"{_ENDED[end]}, preparation had failed {where}"
 
 
 def _mended(news: News, head: JobHead) -> str:
     if news.preparation > head.preparation_failed_ever:
         return f"preparation failed {_times(news.preparation)}, over since the job began anew"
-    where = f"on 1 of {head.nodes} nodes" if news.preparation == 1 else _times(news.preparation)
+    where = f"on {of_all(1, head.nodes)}" if news.preparation == 1 else _times(news.preparation)
     return f"preparation failed {where}, mended since"
 
 
 def _release_failed(news: News, head: JobHead) -> str:
     failed = head.release.failed
     if failed:
-        return f"release failed on {failed} of {head.nodes} nodes"
+        return f"release failed on {of_all(failed, head.nodes)}"
     return f"release failed {_times(news.release)} before the job began anew"
 
 

@@ -12,11 +12,20 @@ from shared.state.jobs import Cause
 _LONGEST_ID = 24
 """In headings; below them, and wherever a command needs it, an id is whole."""
 
+_LONG_NODE_ID, _BEGINS, _ENDS = 32, 14, 10  # of a node's some 70 characters
+
 
 def short_id(name: str) -> str:
     """An id as it stands in a heading, a long one without its middle."""
     shown = name if len(name) <= _LONGEST_ID else f"{name[: _LONGEST_ID - 11]}…{name[-10:]}"
     return one_line(shown, limit=NAME_BYTES)
+
+
+def node_name(node: tuple[str, str], job_pool_id: str | None, *, whole: bool) -> str:
+    """What a node is called, without the pool that the job runs in; a long id without its middle unless `whole`."""
+    pool_id, node_id = node
+    shown = node_id if whole or len(node_id) <= _LONG_NODE_ID else f"{node_id[:_BEGINS]}…{node_id[-_ENDS:]}"
+    return one_line(shown if pool_id == job_pool_id else f"{pool_id}/{shown}", limit=NAME_BYTES)
 
 
 def place(account: str, pool_id: str) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from shared.batch.model import UNREADABLE
 from shared.messages.notices import VALUE_BYTES, fact
+from shared.messages.remedies import standstill_remedy
 from shared.messages.sentences import counted, since_when
 from shared.redaction import one_line
 from shared.state.jobs import JobHead, Trouble
@@ -15,12 +16,14 @@ from shared.state.pools import Standstill
 from shared.state.standstill_words import nodes_in_words
 
 
-def standing_facts(head: JobHead, now: datetime) -> list[tuple[str, str]]:
+def standing_facts(account: str, head: JobHead, now: datetime) -> list[tuple[str, str]]:
     """What keeps a job from going on: a standstill with its reason, and preparations that take too long."""
     facts: list[tuple[str, str]] = []
     if head.stuck is not None and head.stuck.confirmed:
-        facts.append(("Stuck", f"no node can take the job's tasks, since {since_when(head.stuck.since, now)}"))
-        facts += _standstill(head.stuck)
+        since = since_when(head.stuck.since, now)
+        tasks = f"; {counted(head.stuck.tasks, 'task')} {'waits' if head.stuck.tasks == 1 else 'wait'}, none runs"
+        facts.append(("Stands still", f"since {since}{tasks if head.stuck.tasks else ''}"))
+        facts += _standstill(account, head, head.stuck)
     if head.preparation.slow:
         facts.append(("Slow", f"preparation goes on for too long on {counted(head.preparation.slow, 'node')}"))
     return facts
@@ -37,10 +40,8 @@ def sight_remedy(trouble: Trouble) -> str:
     return f"Prepwatch tries again in every cycle. If it stays so, {support}."
 
 
-def _standstill(standstill: Standstill) -> list[tuple[str, str]]:
+def _standstill(account: str, head: JobHead, standstill: Standstill) -> list[tuple[str, str]]:
     facts: list[tuple[str, str]] = []
-    if standstill.tasks:
-        facts.append(("Waiting", counted(standstill.tasks, "task")))
     if standing := nodes_in_words(standstill.by_state):
         facts.append(fact("Nodes of the pool", standing))
     cause = standstill.cause
@@ -48,4 +49,5 @@ def _standstill(standstill: Standstill) -> list[tuple[str, str]]:
     if cause is not None and standstill.reason is not None and standstill.reason.is_of_pool:
         said = f"{cause.code}: {cause.message}" if cause.message else cause.code
         facts.append(fact("Cause", one_line(said, limit=VALUE_BYTES)))
+    facts.append(("What to do", standstill_remedy(account, head, standstill).words))
     return facts

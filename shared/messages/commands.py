@@ -1,7 +1,7 @@
 """Commands of the Azure CLI that people are handed to copy as they stand.
 
 Owns the commands, their arguments and the quoting for a shell; a test holds each against what the CLI itself asks for.
-Does not own when which one helps (`digests.job_notices`, `api.diagnostics`). A node is never reimaged: pools of virtual
+Does not own which one helps (`messages.remedies`, `api.diagnostics`). A node is never reimaged: pools of virtual
 machines can't. Sources: https://learn.microsoft.com/cli/azure/batch, azure-cli 2.91.
 """
 
@@ -37,6 +37,11 @@ def remove_nodes(pool: Pool, node_ids: Iterable[str]) -> str:
     return _batch("node delete", pool, "--node-list", *node_ids)
 
 
+def show_node(pool: Pool, node_id: str) -> str:
+    """Shows a node's state and errors."""
+    return _batch("node show", pool, "--node-id", node_id, "--query", "{state:state, errors:errors}")
+
+
 def show_nodes(pool: Pool) -> str:
     """Shows of each node of a pool its state and errors."""
     return _batch("node list", pool, "--query", "[].{id:id, state:state, errors:errors}")
@@ -51,6 +56,11 @@ def rerun_start_tasks(pool: Pool) -> str:
 def show_pool(pool: Pool, query: str) -> str:
     """Shows of a pool what a JMESPath query asks for."""
     return _batch("pool show", pool, "--query", query)
+
+
+def show_job(account: str, job_id: str, query: str) -> str:
+    """Shows of a job what a JMESPath query asks for."""
+    return f"az batch job show {_account(account)} --job-id {quote(job_id)} --query {quote(query)}"
 
 
 def show_statuses(account: str, job_id: str) -> str:

@@ -17,6 +17,15 @@ from shared.redaction import one_line
 TITLE_BYTES = 400
 VALUE_BYTES = 600
 NAME_BYTES = 160
+JOB = "Job"
+"""The fact that has the whole ids."""
+LESSER = ("Nodes", "Nodes of the pool", "Until then", "Request id", "Since", "What to do")
+"""Facts that a message can do without, in the order in which they are left out where there is no room."""
+MORE = ("More", "on the dashboard")
+"""Where there was no room for all facts of a job."""
+_FEW_SECTIONS, _LEAST_FACTS = 2, 3
+_SHORT_BYTES = (200, 100)
+"""How much of a fact is said where there is less and less room; whole ids are never cut."""
 
 
 class Mood(StrEnum):
@@ -47,12 +56,21 @@ SIGNS: Mapping[Mood, str] = {
 class Section(Struct, frozen=True, kw_only=True):
     """Something that a notice tells, the most important facts first; each a name and a value.
 
-    `commands` are to be copied as they stand: they are shown in a fixed font, and never cut.
+    `commands` are to be copied as they stand: they are shown in a fixed font, and never cut. One that `lists` has
+    entries for facts, whose names are those of one thing or several, so that those without room are counted.
     """
 
     title: str
     facts: tuple[tuple[str, str], ...] = ()
     commands: tuple[str, ...] = ()
+    lists: bool = False
+
+    def in_short(self, limit: int) -> "Section":
+        """The section with at most `limit` bytes of each text; ids stay whole."""
+        if self.lists:
+            return self
+        facts = tuple((name, text if name == JOB else one_line(text, limit=limit)) for name, text in self.facts)
+        return replace(self, facts=facts)
 
 
 class Notice(Struct, frozen=True, kw_only=True):
@@ -100,11 +118,41 @@ class Notice(Struct, frozen=True, kw_only=True):
             lines.append(f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
         return "\n".join([*lines, *([self.rest] if self.rest else [])])
 
+    def slimmer(self) -> "Notice | None":
+        """The notice without one kind of its lesser facts, without its commands, or in shorter texts; None at the end.
+
+        What it tells of stays: every section with why, and every entry of one that lists. Where there are few sections,
+        of each the first facts.
+        """
+        for name in LESSER:
+            if any(name == fact_name for section in self.sections for fact_name, _ in section.facts):
+                kept = (
+                    replace(each, facts=tuple(one for one in each.facts if one[0] != name)) for each in self.sections
+                )
+                return replace(self, sections=tuple(kept))
+        if any(section.commands for section in self.sections):
+            return replace(self, sections=tuple(replace(section, commands=()) for section in self.sections))
+        shorter = (tuple(section.in_short(limit) for section in self.sections) for limit in _SHORT_BYTES)
+        if (sections := next((made for made in shorter if made != self.sections), None)) is not None:
+            return replace(self, sections=sections)
+        if len(self.sections) <= _FEW_SECTIONS:
+            for number, section in enumerate(self.sections):
+                facts = tuple(each for each in section.facts if each != MORE)
+                if len(facts) > _LEAST_FACTS and not section.lists:
+                    less = replace(section, facts=(*facts[:-1], MORE))
+                    return replace(self, sections=(*self.sections[:number], less, *self.sections[number + 1 :]))
+        return None
+
     def shorter(self) -> "Notice":
-        """The notice without its last section; of a single one that is left, without its commands or its last fact."""
+        """The notice without its last entry or section; of a single one that is left, without commands or last fact."""
         *others, last = self.sections
+        if last.lists and len(last.facts) > 1:
+            dropped = last.facts[-1][0].count(", ") + 1
+            sections = (*others, replace(last, facts=last.facts[:-1]))
+            return replace(self, sections=sections, left_out=self.left_out + dropped)
         if others or not (last.facts or last.commands):
-            return replace(self, sections=tuple(others), left_out=self.left_out + 1)
+            counted = sum(name.count(", ") + 1 for name, _ in last.facts) if last.lists else 1
+            return replace(self, sections=tuple(others), left_out=self.left_out + counted)
         if last.commands:
             return replace(self, sections=(replace(last, commands=()),))
         return replace(self, sections=(replace(last, facts=last.facts[:-1]),))

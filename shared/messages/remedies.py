@@ -1,18 +1,23 @@
 """What to do about what keeps jobs from going on: in a sentence, and as a command to begin with.
 
-Owns which command helps with which cause and standstill. Does not own the commands (`messages.commands`) or the advice
-on failures (`batch.advice`). Batch tries a failed preparation again on no node, and no job's preparation task can be
-changed: https://learn.microsoft.com/azure/batch/batch-job-prep-release
+Owns what helps with which standstill, and which command with which cause. Does not own the commands
+(`messages.commands`) or the words about codes of failures (`batch.advice`). Batch tries a failed preparation again on
+no node, and no job's preparation task can be changed: https://learn.microsoft.com/azure/batch/batch-job-prep-release
 """
+
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from shared.batch.advice import is_of_the_node, is_said_in_stderr
+from shared.batch.advice import See, is_of_the_node, where_to_look
+from shared.batch.model import Phase
 from shared.messages.commands import (
     Pool,
     download_file,
     remove_nodes,
     rerun_start_tasks,
+    show_job,
+    show_node,
     show_nodes,
     show_pool,
     show_statuses,
@@ -29,7 +34,7 @@ class Remedy(Struct, frozen=True, kw_only=True):
     command: str | None
 
 
-_WORDS = {
+_WORDS: Mapping[StandstillReason, str] = {
     StandstillReason.START_TASK_FAILED: "Mend what the start task needs, or the start task of the pool; then reboot "
     "these nodes, which runs it again.",
     StandstillReason.NODES_UNABLE: "If it is every node, look at the pool's network: subnet, routes, DNS. Remove nodes "
@@ -44,39 +49,77 @@ _WORDS = {
     StandstillReason.POOL_GONE: "Create the pool again under the same id, or disable the job, give it another pool, "
     "and enable it.",
 }
+_QUOTA = (
+    "Ask for quota (in the portal: Batch account, Quotas), or shrink another pool of the account; "
+    "then resize the pool again."
+)
+_CAPACITY = (
+    "Azure has too few of these machines just now: wait, or take another VM size, region, or dedicated nodes; "
+    "then resize the pool again."
+)
+_WORDS_OF_CODES: Mapping[str, str] = {
+    "accountcorequotareached": _QUOTA,
+    "accountlowprioritycorequotareached": _QUOTA,
+    "accountspotcorequotareached": _QUOTA,
+    "allocationtimedout": _CAPACITY,
+    "allocationfailed": _CAPACITY,
+    "overconstrainedallocationrequesterror": _CAPACITY,
+    "resizestopped": "Somebody stopped the resize: resize the pool again.",
+    "insufficientsampledata": "The formula asks for samples that are not there yet: let it guard against that "
+    "(GetSamplePercent).",
+}
+"""By the code that Batch gives for the size of a pool, in lower case."""
+_OF_THE_SIZE = frozenset({StandstillReason.RESIZE_FAILED, StandstillReason.AUTOSCALE_FAILED})
+_OF_JOB: Mapping[See, str] = {
+    See.FILES: "resourceFiles",
+    See.COMMAND_LINE: "commandLine",
+    See.LIMITS: "constraints",
+    See.CONTAINER: "containerSettings",
+}
+"""What of the job's preparation or release task says more."""
 
 
 def standstill_remedy(account: str, head: JobHead, standstill: Standstill) -> Remedy:
     """What to do about a job that stands still; `account` is the host of the job's account."""
     reason = standstill.reason or StandstillReason.PREPARATION_FAILED
+    code = standstill.cause.code.lower() if standstill.cause is not None and reason in _OF_THE_SIZE else ""
     pool = Pool(account=account, pool_id=standstill.pool_id or head.pool_id or "")
-    return Remedy(words=_WORDS[reason], command=_command(pool, head, reason))
+    return Remedy(words=_WORDS_OF_CODES.get(code, _WORDS[reason]), command=_command(pool, head, reason))
 
 
-def printed_command(pool: Pool, node_id: str, job_id: str, cause: Cause) -> str | None:
-    """Fetches what the task printed on a node that failed so; None when that says no more of the cause."""
-    return download_file(pool, node_id, stderr_path(job_id, cause.phase)) if is_said_in_stderr(cause.code) else None
+def cause_command(
+    account: str, job_id: str, cause: Cause, nodes: Sequence[tuple[str, str]] = (), *, all_known: bool = False
+) -> str | None:
+    """What shows more of a cause, or takes the nodes at fault away; None when neither helps.
 
-
-def cause_command(account: str, job_id: str, cause: Cause) -> str | None:
-    """What shows more of a cause, or takes the node at fault away; None when neither helps."""
-    pool_id, node_id = cause.example
-    if not node_id:
+    `nodes` are pool and node id of some that have it, none if only its example is known; `all_known` says that they are
+    all of them.
+    """
+    see = where_to_look(cause.code)
+    if see is not None and see in _OF_JOB:
+        return show_job(account, job_id, f"job{cause.phase.value.capitalize()}Task.{_OF_JOB[see]}")
+    if not nodes:
+        nodes, all_known = [cause.example], cause.nodes == 1
+    pool_id, node_id = nodes[0]
+    if see is None or not node_id:
         return None
     pool = Pool(account=account, pool_id=pool_id)
-    if (command := printed_command(pool, node_id, job_id, cause)) is not None:
-        return command
-    if is_of_the_node(cause.code) and cause.nodes == 1:
-        return remove_nodes(pool, [node_id])
-    return None
+    if see is See.PACKAGES:
+        return show_pool(pool, "applicationPackageReferences")
+    if see is See.STDERR:
+        return download_file(pool, node_id, stderr_path(job_id, cause.phase))
+    if is_of_the_node(cause.code) and all_known and all(owner == pool_id for owner, _ in nodes):
+        return remove_nodes(pool, [node for _, node in nodes])
+    return show_node(pool, node_id)
 
 
 def _command(pool: Pool, head: JobHead, reason: StandstillReason) -> str | None:
     match reason:
         case StandstillReason.POOL_GONE:
-            return None
+            return show_job(pool.account, head.job_id, "poolInfo")
         case StandstillReason.PREPARATION_FAILED | StandstillReason.PREPARATION_SLOW:
-            shown = (cause_command(pool.account, head.job_id, cause) for cause in head.causes)
+            of_preparation = (cause for cause in head.causes if cause.phase is Phase.PREPARATION)
+            shown = (cause_command(pool.account, head.job_id, cause) for cause in of_preparation)
             return next(filter(None, shown), None) or show_statuses(pool.account, head.job_id)
         case _ if not pool.pool_id:
             return None
@@ -85,6 +128,10 @@ def _command(pool: Pool, head: JobHead, reason: StandstillReason) -> str | None:
         case StandstillReason.NODES_UNABLE:
             return show_nodes(pool)
         case StandstillReason.RESIZE_FAILED:
-            return show_pool(pool, "resizeErrors")
+            return show_pool(
+                pool,
+                "{state:allocationState, errors:resizeErrors, dedicated:targetDedicatedNodes, "
+                "spot:targetLowPriorityNodes}",
+            )
         case StandstillReason.AUTOSCALE_FAILED:
             return show_pool(pool, "{formula:autoScaleFormula, run:autoScaleRun}")

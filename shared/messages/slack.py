@@ -13,6 +13,7 @@ import msgspec
 
 from shared.messages.format import Format, Tells, request_to
 from shared.messages.notices import Notice, Section
+from shared.messages.room import fitted
 from shared.webhook import Webhook, WebhookRequest
 
 MAX_BYTES = 13_000
@@ -24,6 +25,7 @@ MAX_SECTION = 3000
 
 def render_slack(notice: Notice) -> bytes:
     """The body of the request, within every limit."""
+    notice = fitted(notice)
     while len(body := _encode(notice)) > MAX_BYTES and notice.sections:
         notice = notice.shorter()
     return body

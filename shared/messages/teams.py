@@ -12,6 +12,7 @@ import msgspec
 
 from shared.messages.format import Format, Tells, request_to
 from shared.messages.notices import Mood, Notice, Section
+from shared.messages.room import fitted
 from shared.webhook import Webhook, WebhookRequest
 
 MAX_BYTES = 18_000
@@ -33,6 +34,7 @@ _MARKDOWN = re.compile(
 
 def render_teams(notice: Notice) -> bytes:
     """The body of the request, at most MAX_BYTES long."""
+    notice = fitted(notice)
     while len(body := _encode(notice)) > MAX_BYTES and notice.sections:
         notice = notice.shorter()
     return body

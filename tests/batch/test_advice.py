@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.batch.advice import ADVICE, advice
+from shared.batch.advice import ADVICE, advice, meaning, where_to_look
 
 _DOCUMENT = Path(__file__).parents[2] / "docs" / "failure-codes.md"
 # Batch's "Job and task error codes", and what its SDKs and users have seen besides.
@@ -23,21 +23,22 @@ _SEEN = [
 
 @pytest.mark.parametrize("code", _DOCUMENTED + _SEEN)
 def test_known_codes_have_advice(code: str) -> None:
-    """Each known code has one line of advice, short enough for a message."""
-    text = advice(code)
-    assert text is not None
-    assert 20 < len(text) <= 120
-    assert "\n" not in text
+    """Each known code has a line that says what it means and one with advice, and a place where more is seen."""
+    for text in (advice(code), meaning(code)):
+        assert text is not None
+        assert 20 < len(text) <= 120
+        assert "\n" not in text
+    assert where_to_look(code) is not None
 
 
 def test_case_and_unknown_codes() -> None:
     """Advice is found whatever the code's case, and a code that nobody knows has none."""
-    assert advice("blobnotfound") == ADVICE["BlobNotFound"]
-    assert advice("FromTheFuture") is None
+    assert advice("blobnotfound") == ADVICE["BlobNotFound"].do
+    assert (advice("FromTheFuture"), meaning("FromTheFuture"), where_to_look("FromTheFuture")) == (None, None, None)
 
 
 def test_document_says_the_same() -> None:
     """docs/failure-codes.md lists every code with exactly its advice, and no other code."""
     rows = [line for line in _DOCUMENT.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
-    listed = dict(row.strip("| ").split(" | ", maxsplit=1) for row in rows)
-    assert listed == {f"`{code}`": text for code, text in ADVICE.items()}
+    listed = [tuple(row.strip("| ").split(" | ")) for row in rows]
+    assert listed == [(f"`{code}`", known.means, known.do) for code, known in ADVICE.items()]

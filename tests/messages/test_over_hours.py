@@ -47,7 +47,7 @@ def test_2000_nodes_at_once() -> None:
     assert world.refused() == []
     for chat in CHAT:
         (message,) = world.told(chat)
-        assert "2000 newly failed, 2000 of 2002 nodes are held up" in message.text
+        assert "2000 newly failed; 2000 of 2002 nodes take none of the job's tasks" in message.text
     assert [(incident.state, incident.triggers) for incident in world.incidents] == [(State.TRIGGERED, 1)]
     for name in EVENTS:
         assert world.failures(name) == Counter(bad)
@@ -66,8 +66,8 @@ def test_2000_nodes_at_once_and_no_other() -> None:
     for chat in CHAT:
         first, second = world.told(chat)
         assert second.request.at - first.request.at >= 5 * MINUTE
-        assert "2000 newly failed, 2000 of 2000 nodes are held up" in first.text
-        assert "nightly: stuck, preparation failed on all 2000 nodes" in second.text
+        assert "2000 newly failed; all 2000 nodes take none of the job's tasks" in first.text
+        assert "stands still: preparation failed on all 2000 nodes" in second.text
     assert [(incident.state, incident.triggers) for incident in world.incidents] == [(State.TRIGGERED, 1)] * 2
     for name in EVENTS:
         assert world.failures(name) == Counter(bad)
@@ -96,9 +96,14 @@ def delete(world: ServiceWorld, _bad: Sequence[str]) -> None:
 @pytest.mark.parametrize(
     ("end", "title", "why"),
     [
-        pytest.param(recover, "resolved", "no node is held up any more", id="recovery"),
-        pytest.param(complete, "ended, preparation had failed on 200 of 202 nodes", "the job has ended", id="job end"),
-        pytest.param(delete, "vanished before", "preparation had failed on 200 of 202 nodes", id="job gone"),
+        pytest.param(
+            recover,
+            "Preparation works again after",
+            "preparation has succeeded on every node that had failed",
+            id="recovery",
+        ),
+        pytest.param(complete, "Ended, preparation had failed on 200 of 202 nodes", "the job has ended", id="job end"),
+        pytest.param(delete, "Vanished before", "preparation had failed on 200 of 202 nodes", id="job gone"),
     ],
 )
 @pytest.mark.parametrize(

@@ -7,17 +7,17 @@ import pytest
 from msgspec.structs import replace
 
 from shared.batch.model import Phase
-from shared.digests.job_notices import jobs_notice
 from shared.messages.events import EventType, Origin, account_event, trouble_data, webhook_event
 from shared.messages.format import Message
 from shared.messages.formats import render, render_notice
-from shared.state.jobs import Cause, JobHead, Trouble
-from shared.state.pools import Standstill
-from tests.support.told_jobs import ACCOUNT, NOW, head, news, webhook
+from shared.messages.remedies import standstill_remedy
+from shared.state.jobs import Cause, JobHead, PhaseCounts, Trouble
+from shared.state.pools import Standstill, StandstillReason
+from tests.support.told_jobs import ACCOUNT, NOW, head, page_of, webhook
 
 KEYS = {
-    *("why", "since", "do", "command", "account", "pool", "code", "jobs", "nodes", "nodeIds"),
-    *("preparation", "release", "stuckSince", "webhook", "requestId"),
+    *("why", "since", "do", "command", "account", "pool", "code", "phase", "jobs", "moreJobs"),
+    *("nodes", "tasksWaiting", "nodeIds"),
 }
 PAGER = webhook("pagerduty")
 LONG_ID = f"tvmps_{7:064x}_d"
@@ -30,35 +30,45 @@ def _payload(body: bytes) -> dict[str, Any]:
 
 
 def _of_job(job: JobHead) -> dict[str, Any]:
-    told = jobs_notice(ACCOUNT, [news(job, nodes=(("pool-1", LONG_ID),))], {})
-    return _payload(render_notice(PAGER, told).body)
+    return _payload(render_notice(PAGER, page_of(job, nodes=(("pool-1", LONG_ID),))).body)
 
 
 def _failed(code: str = "FailureExitCode") -> JobHead:
-    cause = Cause(phase=Phase.PREPARATION, code=code, message="It said no.", nodes=1, first_seen=NOW)
-    return replace(head(failed=1), causes=(cause,), pool_id="pool-1")
+    cause = Cause(
+        phase=Phase.PREPARATION, code=code, message="It said no.", nodes=12, example=("pool-1", LONG_ID), first_seen=NOW
+    )
+    return replace(head(failed=12), causes=(cause,), pool_id="pool-1")
 
 
 def test_a_failure() -> None:
     """Why, since when, what to do and where stand apart, node ids whole; the class is the kind of problem."""
     payload = _of_job(_failed())
     details = payload["custom_details"]
-    assert payload["class"] == "job.failed"
+    assert payload["class"] == "preparation.failed"
     assert set(details) <= KEYS
-    assert details["why"] == ["FailureExitCode on 1 node: It said no."]
+    assert details["why"] == ["FailureExitCode: It said no."]
     assert (details["since"], details["code"], details["pool"]) == (
         "2026-11-05T22:00:00Z",
         ["FailureExitCode"],
         ["pool-1"],
     )
-    assert (details["nodes"], details["nodeIds"], details["jobs"]) == (1, [LONG_ID], ["nightly"])
+    assert (details["nodes"], details["nodeIds"]) == (12, [LONG_ID])
+    assert (details["jobs"], details["phase"]) == (["nightly: 12 of 5000 nodes"], ["preparation"])
     assert LONG_ID in details["command"][0]
 
 
-def test_a_standstill() -> None:
-    """A job that is stuck says since when, and its class says so."""
-    payload = _of_job(replace(_failed(), stuck=Standstill(since=NOW, confirmed=True)))
-    assert (payload["class"], payload["custom_details"]["stuckSince"]) == ("job.stuck", ["2026-11-05T22:00:00Z"])
+# That a pool is gone wakes nobody.
+@pytest.mark.parametrize("reason", [one for one in StandstillReason if one is not StandstillReason.POOL_GONE], ids=str)
+def test_a_standstill(reason: StandstillReason) -> None:
+    """A job that stands still says since when, how many tasks wait and what to do, and its class says so."""
+    stuck = Standstill(since=NOW, confirmed=True, reason=reason, pool_id="pool-1", tasks=9)
+    payload = _of_job(replace(_failed(), stuck=stuck, preparation=PhaseCounts()))
+    details = payload["custom_details"]
+    assert payload["class"] == "job.stuck"
+    assert set(details) <= KEYS
+    assert (details["since"], details["tasksWaiting"]) == ("2026-11-05T22:00:00Z", 9)
+    assert details["do"][0] == standstill_remedy(ACCOUNT, _failed(), stuck).words
+    assert len(details["command"]) == 1
 
 
 TROUBLE = trouble_data(Trouble(code="AuthorizationFailure", message="no", since=NOW, request_id="r-1"))

@@ -17,7 +17,7 @@ from shared.messages.format import Message
 from shared.messages.formats import FORMATS, render, render_notice
 from shared.webhook import Webhook, WebhookRequest
 from tests.messages.test_limits import HOSTILE, NODES, STATE_FORMATS
-from tests.support.told_jobs import ACCOUNT, LINKS, NOW, head, news
+from tests.support.told_jobs import ACCOUNT, LINKS, NOW, head, news, page_of
 
 
 def webhook(kind: str) -> Webhook:
@@ -45,7 +45,10 @@ def verdict(kind: str, request: WebhookRequest) -> Verdict:
 
 def of_jobs(kind: str, jobs: int, failed: int, text: str) -> Verdict:
     """What the service makes of the news about so many jobs."""
-    several = [news(head(f"{number:04}{'x' * 300}", failed=failed, text=text), nodes=NODES) for number in range(jobs)]
+    heads = [head(f"{number:04}{'x' * 300}", failed=failed, text=text) for number in range(jobs)]
+    if kind == "pagerduty":
+        return verdict(kind, render_notice(webhook(kind), page_of(*heads, nodes=NODES)))
+    several = [news(job, nodes=NODES) for job in heads]
     return verdict(kind, render_notice(webhook(kind), jobs_notice(ACCOUNT, several, LINKS)))
 
 
@@ -56,7 +59,8 @@ def test_news_about_jobs(kind: str, jobs: int, failed: int, text: str) -> None:
     """However many nodes and jobs fail, and whatever Batch says, the message is taken, and shows how many failed."""
     made = of_jobs(kind, jobs, failed, text)
     assert made.accepted, made.reason
-    assert any(f"{failed} newly failed" in line for line in made.shows)
+    said = f"{failed} of 5000 nodes" if kind == "pagerduty" else f"{failed} newly failed"
+    assert any(said in line for line in made.shows)
 
 
 @settings(max_examples=20, deadline=None)

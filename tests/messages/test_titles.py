@@ -9,11 +9,11 @@ from msgspec.structs import replace
 from shared.batch.model import Phase
 from shared.digests.chat_rules import KnownToWebhook, News, NewsKind, news_of
 from shared.digests.job_notices import jobs_notice
-from shared.digests.job_titles import heading_of
+from shared.digests.job_titles import heading_of, title_of
 from shared.messages.formats import render_notice
 from shared.messages.notices import Mood, Notice
 from shared.state.jobs import Carried, Cause, JobEnd, JobHead, PhaseCounts, Tracking
-from shared.state.pools import Standstill
+from shared.state.pools import Standstill, StandstillCause, StandstillReason
 from shared.state.telling import Told
 from tests.support.told_jobs import ACCOUNT, LINKS, NOW, webhook
 
@@ -60,7 +60,10 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
             None,
             "preparation failed on 6 of 20 nodes",
             Mood.ERROR,
-            {"Preparation": "6 newly failed, 6 of 20 nodes are held up", "Nodes": "preparation-1 and 5 more"},
+            {
+                "Preparation": "6 newly failed; 6 of 20 nodes take none of the job's tasks",
+                "Nodes": "preparation-1 and 5 more",
+            },
             id="open",
         ),
         pytest.param(
@@ -68,7 +71,7 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
             None,
             "preparation failed on 6 of 20 nodes",
             Mood.ERROR,
-            {"Preparation": "60 newly failed, 6 of 20 nodes are held up"},
+            {"Preparation": "60 newly failed; 6 of 20 nodes take none of the job's tasks"},
             id="more runs than nodes",
         ),
         pytest.param(
@@ -76,7 +79,7 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
             None,
             "preparation failed 60 times, mended since",
             Mood.INFO,
-            {"Preparation": "60 newly failed, no node is held up"},
+            {"Preparation": "60 newly failed; every node takes the job's tasks"},
             id="more runs than nodes, all mended",
         ),
         pytest.param(
@@ -84,7 +87,7 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
             None,
             "preparation failed on 1 of 20 nodes, mended since",
             Mood.INFO,
-            {"Preparation": "1 newly failed, no node is held up"},
+            {"Preparation": "1 newly failed; every node takes the job's tasks"},
             id="one, mended",
         ),
         pytest.param(
@@ -93,7 +96,7 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
             "ended, preparation had failed on 6 of 20 nodes; release failed on 3 of 20 nodes",
             Mood.WARNING,
             {
-                "Preparation": "6 newly failed, 6 of 20 nodes had failed in the end",
+                "Preparation": "6 newly failed; it had failed on 6 of 20 nodes in the end",
                 "Release": "3 newly failed, 3 of 20 nodes in all",
                 "Nodes": "release-1 and 2 more",
             },
@@ -112,7 +115,7 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
             replace(KNOWS, preparation=2),
             "ended, preparation had failed on 6 of 20 nodes",
             Mood.WARNING,
-            {"Preparation": "4 newly failed, 6 of 20 nodes had failed in the end"},
+            {"Preparation": "4 newly failed; it had failed on 6 of 20 nodes in the end"},
             id="ended, some untold",
         ),
         pytest.param(
@@ -142,13 +145,21 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
             {},
             id="not watched",
         ),
-        pytest.param(_head(0, 0, 6), KNOWS, "resolved", Mood.GOOD, {"Why": "no node is held up any more"}, id="mended"),
+        pytest.param(
+            _head(0, 0, 6),
+            replace(KNOWS, since=NOW),
+            "preparation works again after 1 hour",
+            Mood.GOOD,
+            {"Why": "preparation has succeeded on every node that had failed"},
+            id="mended",
+        ),
+        pytest.param(_head(0, 0, 6), KNOWS, "preparation works again", Mood.GOOD, {}, id="mended, since nobody knows"),
         pytest.param(
             _head(first_seen_at=LATER, carried=Carried(since=NOW, preparation=6)),
             KNOWS,
-            "over, the job has begun anew",
+            "begun anew, and nothing fails in it",
             Mood.INFO,
-            {"Why": "the job was created or tracked again, and no node is held up since"},
+            {"Why": "the job was created or tracked again, and no node has failed since"},
             id="replaced",
         ),
         pytest.param(
@@ -163,7 +174,7 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
         pytest.param(
             _head(1, 1, 1, nodes=1, stuck=Standstill(since=NOW, confirmed=True)),
             None,
-            "stuck, preparation failed on its only node",
+            "stands still, preparation failed on its only node",
             Mood.CRITICAL,
             {},
             id="stuck with one node",
@@ -171,7 +182,7 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
         pytest.param(
             _head(20, 20, 20, stuck=Standstill(since=NOW, confirmed=True)),
             None,
-            "stuck, preparation failed on all 20 nodes",
+            "stands still, preparation failed on all 20 nodes",
             Mood.CRITICAL,
             {},
             id="stuck",
@@ -180,10 +191,11 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
 )
 def test_title_and_facts(head: JobHead, told: Told | None, title: str, mood: Mood, facts: dict[str, str]) -> None:
     """What is open, mended, ended, gone or replaced is called so, by nodes that there are, and is as bad as it is."""
-    notice = _notice(_news(head, told))
+    news = _news(head, told)
+    notice = _notice(news)
     (section,) = notice.sections
     said = dict(section.facts)
-    assert (notice.heading, notice.mood) == (f"nightly: {title}", mood)
+    assert (title_of(news), notice.mood) == (f"nightly: {title}", mood)
     assert {name: said.get(name) for name in facts} == facts
     assert ("Nodes" in said) == ("Nodes" in facts or head.preparation.open > 0)
 
@@ -205,7 +217,50 @@ def test_heading_over_several_jobs() -> None:
         _news(_over(JobEnd.ENDED, **RELEASE), KNOWS),
     ]
     assert {item.kind for item in several} == {NewsKind.RESOLVED}
-    assert heading_of("a", several) == "Failures in 1 job, 1 job resolved, 1 job over on a"
+    heading = "Release failed on 3 of 20 nodes; preparation is over with the job: nightly, a/pool"
+    assert heading_of("a", several) == f"{heading}; 1 job works again, 1 job has ended"
+
+
+CODE = "AccountCoreQuotaReached"
+STILL = Standstill(
+    since=NOW,
+    confirmed=True,
+    reason=StandstillReason.RESIZE_FAILED,
+    pool_id="pool",
+    cause=StandstillCause(code=CODE, message="no more cores"),
+    tasks=88,
+)
+
+
+@pytest.mark.parametrize(
+    ("heads", "heading"),
+    [
+        pytest.param([_head(6, 6, 6)], "Preparation failed on 6 of 20 nodes (DiskFull): nightly, a/pool", id="one"),
+        pytest.param(
+            [_head(6, 6, 6), _head(9, 9, 9)],
+            "Preparation failed in 2 jobs of a/pool, on up to 9 of 20 nodes: DiskFull",
+            id="one cause",
+        ),
+        pytest.param(
+            [_head(stuck=STILL)],
+            "nightly of a/pool stands still: the pool asks for nodes and gets none",
+            id="stands still",
+        ),
+        pytest.param(
+            [_head(stuck=STILL), _head(stuck=STILL)],
+            "2 jobs of a/pool stand still: the pool asks for nodes and gets none, 176 tasks wait",
+            id="stand still alike",
+        ),
+        pytest.param(
+            [_head(6, 6, 6), replace(_head(6, 6, 6), pool_id="other")],
+            "2 jobs have failures: a",
+            id="nothing in common",
+        ),
+    ],
+)
+def test_headings(heads: list[JobHead], heading: str) -> None:
+    """A heading begins with what has happened; of several jobs it says what they have in common, and why."""
+    assert heading_of("a.westeurope.batch.azure.com", [_news(head) for head in heads]) == heading
 
 
 def test_jobs_that_are_over_are_not_in_sight_again() -> None:
@@ -213,7 +268,7 @@ def test_jobs_that_are_over_are_not_in_sight_again() -> None:
     lost = Told(unreachable_since=NOW, at=NOW)
     found, gone = _news(_head(), lost), _news(_head(tracking=Tracking.GONE), lost)
     assert (found.kind, gone.kind) == (NewsKind.REACHABLE, NewsKind.REACHABLE)
-    assert heading_of("a", [found, gone]) == "1 job in sight again, 1 job over on a"
+    assert heading_of("a", [found, gone]) == "Can be looked at again: nightly, a/pool; 1 job has ended"
     assert (_notice(found).mood, _notice(gone).mood) == (Mood.GOOD, Mood.INFO)
 
 

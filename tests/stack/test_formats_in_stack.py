@@ -36,7 +36,7 @@ def test_2000_nodes_failing_at_once(tmp_path: Path) -> None:
     for name in CHAT:
         (message,) = stack.received(name)
         assert message["verified"], message["reason"]
-        assert "Preparation: 2000 newly failed, 2000 of 2000 nodes are held up" in message["shows"]
+        assert "Preparation: 2000 newly failed; all 2000 nodes take none of the job's tasks" in message["shows"]
     ((incident, words),) = paged
     assert incident == 1
     assert words.startswith("incident 1 opened, error: Preparation failed in nightly of ")

@@ -1,13 +1,18 @@
 """Jobs as heads describe them, webhooks of every format, and the news that they make together."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
 from shared.batch.model import Phase
 from shared.digests.chat_rules import KnownToWebhook, News, news_of
+from shared.digests.incident_notices import incident_notice
+from shared.digests.incidents import decide_pages
+from shared.messages.events import Origin
+from shared.messages.notices import Notice
 from shared.state.jobs import Cause, JobHead, PhaseCounts
-from shared.state.telling import Told
+from shared.state.telling import Pace, Told
 from shared.webhook import Webhook
 
 NOW = datetime(2026, 11, 5, 22, 0, tzinfo=UTC)
@@ -58,6 +63,15 @@ def head(
         causes=causes,
         generation=1,
     )
+
+
+def page_of(*jobs: JobHead, nodes: Sequence[tuple[str, str]] = ()) -> Notice:
+    """What a pager that knows nothing is told of the worst incident that these jobs make, `nodes` being some of it."""
+    known = [KnownToWebhook(told=Told(job_id=job.job_id), head=job, wanted=1, wanted_at=NOW) for job in jobs]
+    later = NOW + timedelta(minutes=1)
+    plan = decide_pages(webhook("pagerduty"), ACCOUNT, known, {}, Pace(), (), later, recovered_at=None, probe=True)
+    origin = Origin(account=ACCOUNT, url=f"https://{ACCOUNT}", site="s", public_url="https://prepwatch.example")
+    return incident_notice(origin, plan.messages[0], nodes)
 
 
 def news(job: JobHead, *, nodes: tuple[tuple[str, str], ...] = (), told: Told | None = None) -> News:

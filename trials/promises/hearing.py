@@ -13,7 +13,7 @@ from typing import Any
 PHASES = ("preparation", "release")
 _OF_POOLS = re.compile(r":(pool\||further-pools)|[Nn]odes|only node|[Tt]he start task|[Nn]o watched job|[Pp]ools? ")
 _NEWLY = re.compile(r"(\d+) newly failed")
-_HELD_UP = re.compile(r"[1-9]\d* of \d+ nodes (are|were)( still)? held up")
+_TAKE_NONE = re.compile(r"(nodes?|still) (takes?|took)\b.* none of the job's tasks")
 _WHY = re.compile(r"Why (\w+) failed")
 _ON_NODES = re.compile(r" on \d+ nodes?")
 _EVENTS = {
@@ -37,8 +37,14 @@ _DETAILS = {
     "requestId": "Request id",
 }
 _MARKED = re.compile(r"\\([!-/:-@\[-`{-~])|\*\*")
-_WORDS = "preparation|release|stuck|moves|vanished|can|need|resolved|ended|gone|not|over"
-_JOB_TITLE = re.compile(rf"(?<!\S)[\w-]+: ({_WORDS}).*\Z")
+_FACT = re.compile(
+    r"(Preparation|Release|Vanished|Not seen|In sight again|Why|Moves again|Stands still|Slow|Job|Since): "
+)
+_NAMED = re.compile(r": ([\w:-]+), [\w-]+/|([\w:-]+) of [\w-]+/\S+ stands still")
+_ALIKE = "The same in"
+_STILL = re.compile(r"stands? still")
+_OVER = re.compile(r"reparation works again|oves again after|egun anew, and|othing is known of it any more")
+_ENDED = re.compile(r": (ended|gone|replaced|not watched any more)\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,17 +57,21 @@ class Part:
     @property
     def job(self) -> str:
         """The job that it is about, in lower case."""
-        return self.title.partition(": ")[0].lower()
+        named = dict(self.facts).get("Job", "")
+        if not named and (found := _NAMED.search(self.title)):
+            named = found[1] or found[2]
+        return (named.partition(",")[0] if named else self.title.partition(": ")[0]).lower()
 
     @property
     def resolved(self) -> bool:
         """Whether it says that what was wrong is over."""
-        return self.title.endswith(": resolved") or "Why" in dict(self.facts)
+        ended = not self.facts and _ENDED.search(self.title) is not None
+        return ended or _OVER.search(self.title) is not None or "Why" in dict(self.facts)
 
     @property
     def about(self) -> frozenset[tuple[str, ...]]:
         """The pools and causes that it names: pool, phase, and what was said, however many nodes it is on."""
-        pool = dict(self.facts).get("Job", "").partition("pool ")[2].partition(" on ")[0]
+        pool = dict(self.facts).get("Job", "").partition(", pool ")[2].partition(", account ")[0]
         causes = [(found[1], _ON_NODES.sub("", said)) for name, said in self.facts if (found := _WHY.match(name))]
         return frozenset((pool, *cause) for cause in causes)
 
@@ -73,27 +83,27 @@ class Part:
     @property
     def vanished(self) -> bool:
         """Whether it says that the job is not there any more."""
-        return "vanished" in self.title
+        return "anished before" in self.title
 
     @property
     def stuck(self) -> bool:
         """Whether it says that none of the job's tasks can run, whatever else it is named after."""
-        return "stuck" in self.title or "Stuck" in dict(self.facts)
+        return _STILL.search(self.title) is not None or "Stands still" in dict(self.facts)
 
     @property
     def tells_of_failures(self) -> bool:
         """Whether it says that something has gone wrong with the job's tasks."""
-        return any(map(self.newly_failed, PHASES)) or any(word in self.title for word in ("failed", "stuck"))
+        return any(map(self.newly_failed, PHASES)) or any(word in self.title for word in ("failed", "still"))
 
     @property
     def fails(self) -> bool | None:
         """Whether whoever reads it takes the job for one that is held up now; None when it does not say."""
         if self.resolved or self.vanished:
             return False
-        if "stuck" in self.title:
+        if _STILL.search(self.title):
             return True
         said = dict(self.facts).get("Preparation")
-        return None if said is None else _HELD_UP.search(said) is not None
+        return None if said is None else _TAKE_NONE.search(said) is not None
 
     @property
     def goes_on(self) -> bool:
@@ -173,12 +183,22 @@ def _parts(headline: str, groups: Sequence[Sequence[str]]) -> tuple[Part, ...]:
     """The parts of a message: the only job of one may have its title in the headline alone, behind a sign."""
     if _event_of(headline) is not None:
         return tuple(_part(headline, *group) for group in groups)
-    titled = _JOB_TITLE.search(headline)
-    if titled is not None and groups and _JOB_TITLE.match(groups[0][0]) is None:
-        groups = [[titled[0], *groups[0]], *groups[1:]]
-    elif len(groups) == 1 and _OF_POOLS.search(headline):
-        groups = [[headline, *groups[0]]]
-    return tuple(_part(*group) for group in groups)
+    if groups and (_FACT.match(groups[0][0]) or (len(groups) == 1 and _OF_POOLS.search(headline))):
+        groups = [[headline, *groups[0]], *groups[1:]]
+    return tuple(part for group in groups for part in _each(group))
+
+
+def _each(group: Sequence[str]) -> Iterator[Part]:
+    """The part of a group, or those of the jobs that it only counts."""
+    if group[0] != _ALIKE:
+        yield _part(*group)
+        return
+    for line in group[1:]:
+        jobs, _, numbers = line.rpartition(": ")
+        name = "Stands still" if numbers.startswith("stands still") else "Preparation"
+        title = "stands still" if "stands still" in numbers else "preparation failed"
+        for job in jobs.split(", "):
+            yield Part(title=f"{job}: {title}", facts=((name, f"{numbers} take none of the job's tasks"),))
 
 
 def _event_of(headline: str) -> str | None:

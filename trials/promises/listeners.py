@@ -227,7 +227,7 @@ class Listener:
     def _tells_of_something_new(self, message: Message) -> bool:
         """Whether it may tell of a cause or pool not told before, or of a standstill or its end."""
         parts = message.hearing.parts
-        if "more" in parts[-1].title:
+        if "more" in parts[-1].title or any("More" in dict(part.facts) for part in parts):
             return True  # there was no room for all of it
         stood = any(part.stuck or part.job in self._stuck for part in parts)
         return stood or any(

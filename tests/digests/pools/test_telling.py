@@ -134,7 +134,7 @@ def test_a_standstill_says_it_first() -> None:
     world.change("nightly", stuck=Standstill(since=world.now, confirmed=True, reason=reason, pool_id="pool", tasks=9))
     world.tick(60)
     assert len(world.told("slack")) == len(world.told("pagerduty")) == 1
-    assert "stuck" in said(world, "slack")[0]
+    assert "stands still" in said(world, "slack")[0]
 
 
 def test_a_pool_that_nobody_waits_for_is_told_a_little_later() -> None:

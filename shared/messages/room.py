@@ -1,0 +1,39 @@
+"""How much room a message takes on a phone, and how it is made to fit: nobody reads more than 25 lines at night.
+
+Owns that number and the estimate. Does not own bytes (`messages.teams`, `messages.slack`). Pure. Widths are those that
+Microsoft's card renderer has at 320 pixels: a line holds so many ordinary letters, of which wide signs take two.
+"""
+
+from unicodedata import east_asian_width
+
+from shared.messages.notices import Notice, Section
+
+MAX_LINES = 25
+_HEADING, _TEXT, _COMMAND = 26, 35, 27
+"""Letters on a line of 288 pixels: 18 pixels high and bold, 14 pixels high, and of a fixed width."""
+_BROAD = "mwMW@%"
+
+
+def fitted(notice: Notice) -> Notice:
+    """The notice without lesser facts and commands, in shorter texts, until MAX_LINES hold it or none are left."""
+    while lines_of(notice) > MAX_LINES and (slimmer := notice.slimmer()) is not None:
+        notice = slimmer
+    return notice
+
+
+def lines_of(notice: Notice) -> int:
+    """How many lines of a phone it takes, rather too many than too few."""
+    lines = _wrapped(notice.signed_heading, _HEADING) + bool(notice.rest) * 2 + bool(notice.dashboard)
+    return lines + sum(_lines(section, notice.heading) for section in notice.sections)
+
+
+def _lines(section: Section, said: str) -> int:
+    title = 0 if section.title == said else _wrapped(section.title, _TEXT)
+    facts = sum(_wrapped(f"{name}: {value}", _TEXT) for name, value in section.facts)
+    return title + facts + sum(_wrapped(command, _COMMAND) for command in section.commands)
+
+
+def _wrapped(text: str, width: int) -> int:
+    wide = sum(east_asian_width(letter) in "WF" for letter in text)
+    broad = sum(map(text.count, _BROAD))
+    return max(1, -(-(len(text) + wide + broad // 2) // width))
