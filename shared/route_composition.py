@@ -119,6 +119,7 @@ def _system_routes(parts: Parts, untold: UntoldReader) -> SystemRoutes:
     settings, outside, origins = parts.settings, parts.outside, parts.origins
     storage, queues = settings.state_storage, settings.queue_storage
     return SystemRoutes(
+        public_url=settings.public_url,
         metrics_source=Metrics(
             table=outside.table,
             clock=outside.clock,

@@ -40,12 +40,12 @@ _ERRORS = {
 
 
 @cache
-def document() -> bytes:
-    """The document as JSON."""
-    return msgspec.json.format(msgspec.json.encode(_document()), indent=1)
+def document(public_url: str | None = None) -> bytes:
+    """The document as JSON; its server is the app at `public_url`, for None whoever serves the document."""
+    return msgspec.json.format(msgspec.json.encode(_document(public_url or "")), indent=1)
 
 
-def _document() -> dict[str, object]:
+def _document(site: str) -> dict[str, object]:
     answered = {reply.shape for route in ROUTES for reply in route.replies if reply.shape} | {ErrorBody}
     taken = {route.body for route in ROUTES if route.body}
     paths: dict[str, dict[str, object]] = {}
@@ -58,7 +58,7 @@ def _document() -> dict[str, object]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Prepwatch", "version": "1", "description": _DESCRIPTION, "license": _LICENSE},
-        "servers": [{"url": "/api"}],
+        "servers": [{"url": f"{site}/api"}],
         "security": [{"key": []}],
         "tags": [{"name": tag} for tag in TAGGED],
         "paths": paths,

@@ -18,6 +18,7 @@ class SystemRoutes(Struct, frozen=True, kw_only=True):
 
     metrics_source: Metrics
     checks: Diagnostics
+    public_url: str | None
 
     def metrics(self, request: Request) -> Answer:
         """GET /api/metrics."""
@@ -30,7 +31,8 @@ class SystemRoutes(Struct, frozen=True, kw_only=True):
         from shared.web.openapi import document  # most instances are never asked for it
 
         Query(request, ROUTE["openapi"])
-        return tagged(request, Answer(headers={"content-type": "application/json"}, body=document()), document())
+        body = document(self.public_url)
+        return tagged(request, Answer(headers={"content-type": "application/json"}, body=body), body)
 
     def diagnostics(self, request: Request) -> Answer:
         """GET /api/diagnostics."""

@@ -77,11 +77,12 @@ def test_every_parameter_is_described(deployment: Deployment, route: Route) -> N
     assert frozenset(known.split(", ")) - {"none"} == route.query_names
 
 
-def test_it_is_served(deployment: Deployment) -> None:
-    """The route answers the document."""
-    answer = deployment.app.routes.system.openapi(Request())
-    assert answer.body == document()
-    assert json.loads(answer.body)["openapi"] == "3.1.0"
+def test_it_is_served() -> None:
+    """The route answers the document, and a client that is generated from a copy of it knows where the app is."""
+    answer = deploy(PUBLIC_URL="https://prepwatch.example").app.routes.system.openapi(Request())
+    assert answer.body == document("https://prepwatch.example")
+    assert json.loads(answer.body)["servers"] == [{"url": "https://prepwatch.example/api"}]
+    assert json.loads(document())["servers"] == [{"url": "/api"}]
 
 
 def test_every_reference_leads_somewhere() -> None:

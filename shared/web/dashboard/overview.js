@@ -75,7 +75,7 @@ export function showJobs(summary) {
       ),
       h("input", {
         type: "search",
-        placeholder: "Job, pool, node or cause",
+        placeholder: "Job, pool, node, cause",
         "aria-label": "Filter by job, pool, node or cause",
         value: at.q,
         "data-focus": "q",
