@@ -39,9 +39,11 @@ def message() -> str:
 
 
 def _text(block: Any) -> str:
-    """The texts of a block in their order; what lies between blocks is a line break."""
+    """The texts of a block in their order; between blocks, and around what is to be copied, is a line break."""
     if isinstance(block, list):
         return "".join(map(_text, block))
+    if isinstance(block, dict) and block.get("type") == "rich_text":
+        return "\n".join(_text(element).strip("\n") for element in block["elements"])
     if isinstance(block, dict):
         return _text(block.get("text")) or _text(block.get("elements")) or _text(block.get("fields"))
     return block if isinstance(block, str) else ""
