@@ -221,3 +221,11 @@ def test_a_healthy_app_is_silent_however_late_its_lines_arrive(rules: Mapping[st
         runs=[run for run in rows.runs if run[0] <= late],
     )
     assert {rule.name for rule in rules.values() if workspace.fires(rule, seen)} == set()
+
+
+def test_hourly_polling_is_no_false_alarm(rules: Mapping[str, Rule], rules_for: RulesFor, workspace: Workspace) -> None:
+    """Just before the next poll of twelve nothing fires, where the rules of an app that polls each minute would."""
+    rows = Trouble(fires={}, course=Course(minutes=12 * 60, every=60), schedule="0 0 * * * *").rows()
+    hourly = rules_for("0 0 * * * *")
+    assert {name for name, rule in hourly.items() if workspace.fires(rule, rows)} == set()
+    assert {name for name, rule in rules.items() if workspace.fires(rule, rows)} == {"prepwatch-has-not-run"}
