@@ -27,7 +27,7 @@ from shared.messages.notices import JOB, LESSER, TITLE_BYTES, Notice, Section, f
 from shared.messages.remedies import cause_command, standstill_remedy
 from shared.messages.sentences import account_name, clock_time, counted, since_when
 from shared.redaction import one_line
-from shared.state.jobs import JobEnd, JobHead
+from shared.state.jobs import JobEnd, JobHead, Tracking
 
 MAX_JOBS = 8
 ALIKE = "The same in"
@@ -178,7 +178,8 @@ def _sight_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
     if NewsKind.REACHABLE not in news.kinds or since is None:
         return []
     if not is_looked_at(head):
-        return [("Why", _ENDS[head.closed] if head.closed else "the job is not watched any more")]
+        has_none = head.tracking is Tracking.NO_PREPARATION_TASK
+        return [("Why", "the job has no preparation task" if has_none else _ENDS[head.closed or JobEnd.UNTRACKED])]
     return [("In sight again", f"it could not be looked at since {since_when(since, _now(news))}")]
 
 

@@ -119,6 +119,9 @@ def _mood_of_the_end(news: News, head: JobHead) -> Mood:
 
 def is_looked_at(head: JobHead) -> bool:
     """Whether cycles go on looking at the job."""
+    # Also one without a preparation task, as long as its pool holds it up.
+    if head.stuck_since is not None:
+        return True
     return head.closed not in {JobEnd.UNTRACKED, JobEnd.GONE} and head.tracking not in {
         Tracking.STOPPED,
         Tracking.GONE,

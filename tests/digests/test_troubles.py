@@ -104,6 +104,24 @@ def _left_alone(world: World) -> None:
     world.decide(rule)
 
 
+def _without_preparation(world: World) -> None:
+    def rule(head: JobHead) -> Decision:
+        found = recover(world.origin, head, world.now)
+        return replace(found, head=stop_listing(found.head, Tracking.NO_PREPARATION_TASK, world.now))
+
+    world.decide(rule)
+
+
+def _without_preparation_and_able_nodes(world: World) -> None:
+    def rule(head: JobHead) -> Decision:
+        standstill = Standstill(since=world.now, confirmed=True, reason=StandstillReason.NODES_UNABLE)
+        outcome = Outcome(standstill=standstill, turn=StandstillTurn.BEGINS)
+        return turn_standstill(world.origin, head, outcome, world.now)
+
+    _without_preparation(world)
+    world.decide(rule)
+
+
 @pytest.mark.parametrize(
     ("before", "turn", "heading", "says", "pager"),
     [
@@ -150,6 +168,22 @@ def _left_alone(world: World) -> None:
         ),
         pytest.param(
             [_unreachable], _left_alone, "need not be looked at any more", ["not watched any more"], [], id="left alone"
+        ),
+        pytest.param(
+            [_unreachable],
+            _without_preparation,
+            "need not be looked at any more",
+            ["the job has no preparation task"],
+            [],
+            id="found without a preparation task",
+        ),
+        pytest.param(
+            [_unreachable],
+            _without_preparation_and_able_nodes,
+            "no node of the pool can work",
+            ["it could not be looked at since"],
+            ["trigger"],
+            id="found without a preparation task, and stands still",
         ),
         pytest.param(
             [_fails],

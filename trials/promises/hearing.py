@@ -12,6 +12,7 @@ from typing import Any
 
 PHASES = ("preparation", "release")
 _OF_POOLS = re.compile(r":(pool\||further-pools)|[Nn]odes|only node|[Tt]he start task|[Nn]o watched job|[Pp]ools? ")
+_PLACE = re.compile(r"\S+/\S+")
 _NEWLY = re.compile(r"(\d+) newly failed")
 _TAKE_NONE = re.compile(r"(nodes?|still) (takes?|took)\b.* none of the job's tasks")
 _WHY = re.compile(r"Why (\w+) failed")
@@ -79,6 +80,12 @@ class Part:
     def of_a_pool(self) -> bool:
         """Whether it tells how the nodes of a pool are."""
         return "Pool" in dict(self.facts)
+
+    @property
+    def pool(self) -> str:
+        """The pool whose nodes it tells of, that they can't work or that this is over; empty when it is of a job."""
+        found = _PLACE.search(self.title)
+        return found[0] if found is not None else ""
 
     @property
     def vanished(self) -> bool:

@@ -79,6 +79,7 @@ class Listener:
     _tried: set[str] = field(default_factory=set)
     _heard_about: dict[tuple[str, ...], datetime] = field(default_factory=dict)
     _stuck: set[str] = field(default_factory=set)
+    _pools: set[str] = field(default_factory=set)
 
     @property
     def is_pager(self) -> bool:
@@ -168,6 +169,7 @@ class Listener:
         for heard in parts.values():
             self._heard_about.update(dict.fromkeys(heard.about, message.at))
             (self._stuck.add if heard.stuck else self._stuck.discard)(heard.job)
+            (self._pools.add if heard.of_a_pool else self._pools.discard)(heard.pool)
         for job in jobs:
             part = parts.get(job)
             if part is None:
@@ -225,15 +227,20 @@ class Listener:
             self._blame(f"is told again after {message.at - told[-1].at}, before {least} are over")
 
     def _tells_of_something_new(self, message: Message) -> bool:
-        """Whether it may tell of a cause or pool not told before, or of a standstill or its end."""
+        """Whether it may tell of a cause not told before, of a pool in trouble, or of a standstill or its end."""
         parts = message.hearing.parts
         if "more" in parts[-1].title or any("More" in dict(part.facts) for part in parts):
             return True  # there was no room for all of it
         stood = any(part.stuck or part.job in self._stuck for part in parts)
-        return stood or any(
-            about not in self._heard_about or message.at - self._heard_about[about] > _FORGOTTEN - _CLOCKS
-            for part in parts
-            for about in part.about
+        breaks = any(part.of_a_pool and part.pool not in self._pools for part in parts)
+        return (
+            stood
+            or breaks
+            or any(
+                about not in self._heard_about or message.at - self._heard_about[about] > _FORGOTTEN - _CLOCKS
+                for part in parts
+                for about in part.about
+            )
         )
 
     def _may_end(self, job: str) -> bool:

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from local.batch_simulator.life.pace import Pace
-from trials.simulation.people import WEBHOOKS
 from trials.simulation.plant import START, Plant
 from trials.simulation.scripts import FAILURE, add_job, fail, fail_all
 from trials.simulation.weather import Chance, WriteFault
@@ -54,7 +53,7 @@ def test_all_troubles_in_turn(seed: int) -> None:
 )
 def test_pools_that_break_and_heal(storms: tuple[str, ...]) -> None:
     """Whose tasks can't run is told, once and in time, and nobody else's; each lost node is told as it was."""
-    plant = run(2, Profile(hours=3, storms=storms, pace=LIVING_POOLS, people=lambda _chance: WEBHOOKS, mutes=0))
+    plant = run(3, Profile(hours=3, storms=storms, pace=LIVING_POOLS))
     told = Counter(event.type for event in plant.witness.events.values())
     assert plant.witness.standstills.seen > 5
     assert all(told[kind] for kind in ("job.stuck", "job.resumed", "preparation.slow", "node.failed"))
