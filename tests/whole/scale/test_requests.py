@@ -3,7 +3,10 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+from msgspec.structs import replace
+
 from shared.adapters.lanes import ThreadLanes
+from shared.batch.model import JobExecutionInfo
 from tests.support.deployment import deploy
 from tests.support.fake_batch import FakeBatch
 from tests.support.fake_table import FakeTable
@@ -23,6 +26,7 @@ def asked_in_an_unchanged_cycle(batch: FakeBatch) -> tuple[Counter[str], list[tu
         assert app.pollers[ACCOUNT].run().good
         clock.advance(timedelta(minutes=1))
     batch.asked.clear()
+    batch.pools_asked.clear()
     table.reads.clear()
     table.writes.clear()
     assert app.pollers[ACCOUNT].run().good
@@ -33,11 +37,12 @@ def asked_in_an_unchanged_cycle(batch: FakeBatch) -> tuple[Counter[str], list[tu
 def test_a_thousand_unchanged_jobs_read_no_row_of_their_own() -> None:
     """The reads are the cycle's row, the ranges of heads, pools and what is due, and the webhooks' states; two writes.
 
-    They take the turn, and give it back with the cycle's row.
+    They take the turn, and give it back with the cycle's row. Of a hundred healthy pools the nodes are counted.
     """
-    batch = FakeBatch()
+    batch = FakeBatch(node_counts={f"pool-{number}": {"idle": 3, "running": 7} for number in range(100)})
     for number in range(1000):
-        batch.add(job(f"job-{number}", BEFORE), prepared("node-1", BEFORE))
+        in_pool = replace(job(f"job-{number}", BEFORE), execution_info=JobExecutionInfo(pool_id=f"pool-{number % 100}"))
+        batch.add(in_pool, prepared("node-1", BEFORE))
 
     asked, reads, heads, writes = asked_in_an_unchanged_cycle(batch)
 
@@ -52,6 +57,7 @@ def test_a_thousand_unchanged_jobs_read_no_row_of_their_own() -> None:
     ]
     assert writes == 2
     assert asked == {"list_jobs": 1, "list_statuses": 1000}
+    assert batch.pools_asked == [("list_node_counts", "")]
 
 
 def test_completed_jobs_cost_nothing() -> None:

@@ -269,25 +269,6 @@ def test_an_unreadable_head_is_the_error_of_that_job_only() -> None:
     assert len(known) == len(summary["value"])
 
 
-@golden
-def test_a_preparation_that_hangs_since_before_the_upgrade(file: Path) -> None:
-    """It is told as slow once it is, from when it began, though the old version did not count what has not ended."""
-    table, (_, batch) = load(file), later()
-    clock = FakeClock(END + timedelta(hours=1))
-    batch.nodes["nightly"] = nodes_at(clock.now)
-    app = app_over(table, clock, batch)
-    for _ in range(3):
-        app.poll(ACCOUNT)
-        clock.advance(MINUTE)
-    slow = [event["data"] for event in _stored(table) if event["type"] == "prepwatch.preparation.slow"]
-    assert [[node["nodeId"] for node in data["nodes"]] for data in slow] == [["slow"]]
-    assert slow[0]["nodes"][0]["runningSince"] == "2026-11-01T11:58:30Z"
-
-
-def _stored(table: FakeTable) -> list[dict[str, Any]]:
-    return [json.loads(unpack_body(row)) for row in rows_of(table) if kind_of(row) == "event"]
-
-
 def test_the_story_is_still_the_same() -> None:
     """What the recording script tells today has the kinds of rows of the checked-in file, so the file is no relic."""
     table, _ = later()
