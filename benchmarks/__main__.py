@@ -25,13 +25,14 @@ from local.azurite import running_azurite
 
 _ROOT = Path(__file__).parent.parent
 _LATEST = Path(__file__).with_name("latest.md")
-_IN_A_PROCESS = ("listing", "mass_failure", "growth", "many_jobs", "old_jobs", "cost")
+_IN_A_PROCESS = ("listing", "mass_failure", "growth", "many_jobs", "pools", "old_jobs", "cost")
 
 _WHAT = {
     "listing": "one job of 10,000 nodes, beside the plain ways to read it",
     "mass_failure": "10,000 nodes that fail at once",
     "growth": "unchanged cycles of a small job and of a very large one",
     "many_jobs": "1,000 jobs, unchanged, and their summary",
+    "pools": "300 jobs, unchanged, in 100 healthy pools and in one",
     "old_jobs": "50,000 completed jobs beside 10 active ones",
     "cost": "seconds of unchanged cycles where each call takes 50 ms longer",
     "memory": "the peak of one cycle over 100,000 nodes",

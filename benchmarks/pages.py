@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 PAGE_NODES = 1000
+_PAGE_POOLS = 10
 SKIP = "%24skipToken"
 _BEGAN = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)
 _ACCOUNT = "https://benchaccount.westeurope.batch.azure.com"
@@ -18,7 +19,7 @@ _ACCOUNT = "https://benchaccount.westeurope.batch.azure.com"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """An account: `active` jobs of `nodes` nodes each, and `completed` ones that ended long ago.
+    """An account: `active` jobs of `nodes` nodes each, spread over `pools`, and `completed` ones that ended long ago.
 
     `version` is how often a hundredth of the nodes has run again; `run_again` says that all of them have, `released`
     that each has run its release task, too. Of the preparations one in `failing` has failed, none for 0. `delay_ms` is
@@ -28,6 +29,7 @@ class World:
     active: int = 1
     nodes: int = 0
     completed: int = 0
+    pools: int = 1
     version: int = 0
     run_again: bool = False
     released: bool = False
@@ -54,7 +56,7 @@ def pages_of(world: World, number: int, base: str) -> Iterator[tuple[str, bytes]
 
 def job_pages(world: World, *, with_completed: bool, base: str) -> Iterator[tuple[str, bytes]]:
     """The pages of the job listing, likewise."""
-    value = [_job(job_id(number), "active") for number in range(world.active)]
+    value = [_job(job_id(number), "active", number % world.pools) for number in range(world.active)]
     if with_completed:
         value.extend(_job(f"old-{number:05d}", "completed") for number in range(world.completed))
     for start in range(0, max(len(value), 1), PAGE_NODES):
@@ -63,9 +65,22 @@ def job_pages(world: World, *, with_completed: bool, base: str) -> Iterator[tupl
         yield str(start or ""), _page(value[start:end], link)
 
 
-def job_body(number: int) -> bytes:
+def job_body(world: World, number: int) -> bytes:
     """One job, as Get Job answers."""
-    return json.dumps(_job(job_id(number), "active")).encode()
+    return json.dumps(_job(job_id(number), "active", number % world.pools)).encode()
+
+
+def node_count_pages(world: World, base: str) -> Iterator[tuple[str, bytes]]:
+    """The pages of node counts, likewise: every node is able."""
+    for start in range(0, world.pools, _PAGE_POOLS):
+        end = min(start + _PAGE_POOLS, world.pools)
+        counts = [{"poolId": _pool(number), "dedicated": {"idle": 40, "total": 40}} for number in range(start, end)]
+        link = f"{base}/nodecounts?api-version=2024-07-01.20.0&{SKIP}={end}" if end < world.pools else None
+        yield str(start or ""), _page([{**each, "lowPriority": {"total": 0}} for each in counts], link)
+
+
+def _pool(number: int) -> str:
+    return f"pool-westeurope-{number + 1}"
 
 
 def _status_link(base: str, number: int, end: int) -> str:
@@ -81,13 +96,13 @@ def _page(value: list[dict[str, object]], link: str | None) -> bytes:
     return json.dumps(page, separators=(",", ":")).encode()
 
 
-def _job(name: str, state: str) -> dict[str, object]:
+def _job(name: str, state: str, pool: int = 0) -> dict[str, object]:
     return {
         "id": name,
         "creationTime": "2026-11-01T07:59:00.1234567Z",
         "state": state,
         "stateTransitionTime": "2026-11-01T07:59:00.1234567Z",
-        "executionInfo": {"startTime": "2026-11-01T07:59:00.1234567Z", "poolId": "pool-westeurope-1"},
+        "executionInfo": {"startTime": "2026-11-01T07:59:00.1234567Z", "poolId": _pool(pool)},
     }
 
 

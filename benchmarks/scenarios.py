@@ -24,6 +24,7 @@ MANY_NODES = 100_000
 JOBS = 1000
 SMALL_NODES = 20
 OLD_JOBS = 50_000
+_POOLS = {"one": 1, "hundred": 100}
 MANY_CHANGED = {
     "": World(nodes=MANY_NODES),
     "failed": World(nodes=MANY_NODES, run_again=True, failing=1),
@@ -144,6 +145,25 @@ def many_jobs(stage: Stage) -> Numbers:
     }
 
 
+def pools(stage: Stage) -> Numbers:
+    """300 jobs of 20 nodes, unchanged, in 100 healthy pools, against the same in one."""
+    worlds = {name: World(active=300, nodes=SMALL_NODES, pools=many, failing=0) for name, many in _POOLS.items()}
+    apps: dict[str, Measured] = {}
+    taken: dict[str, list[float]] = {name: [] for name in worlds}
+    written = 0
+    for turn in range(12):
+        for name, world in worlds.items():
+            stage.set_world(world)
+            app = apps.setdefault(name, stage.app())
+            if turn < 3:
+                app.settle()
+                continue
+            app.table.reset()
+            taken[name].append(cpu(app.cycle))
+            written = max(written, app.table.counts["transactions"])
+    return {name: statistics.median(seconds) for name, seconds in taken.items()} | {"writes": written}
+
+
 def old_jobs(stage: Stage) -> Numbers:
     """50,000 completed jobs beside 10 active ones, against the 10 alone."""
     found: Numbers = {}
@@ -196,7 +216,8 @@ def reads(counts: Counter[str]) -> int:
 
 
 SCENARIOS: dict[str, Callable[..., Numbers]] = {
-    scenario.__name__: scenario for scenario in (listing, mass_failure, growth, memory, many_jobs, old_jobs, cost)
+    scenario.__name__: scenario
+    for scenario in (listing, mass_failure, growth, memory, many_jobs, pools, old_jobs, cost)
 }
 
 

@@ -16,7 +16,7 @@ from collections import Counter
 from io import BufferedIOBase
 from urllib.parse import unquote
 
-from benchmarks.pages import World, job_body, job_id, job_pages, pages_of
+from benchmarks.pages import World, job_body, job_id, job_pages, node_count_pages, pages_of
 
 _Key = tuple[str, str, bool]  # path, skip token, whether completed jobs are filtered out
 
@@ -32,11 +32,11 @@ class Account:
         for filtered in (False, True):
             for token, body in job_pages(world, with_completed=not filtered, base=base):
                 self._answers["/jobs", token, filtered] = "jobs", _answer(200, body)
-        nodes = b'{"value":[{"poolId":"pool-westeurope-1","dedicated":{"idle":40,"total":40}}]}'
-        self._answers["/nodecounts", "", False] = "nodeCounts", _answer(200, nodes)
+        for token, body in node_count_pages(world, base):
+            self._answers["/nodecounts", token, False] = "nodeCounts", _answer(200, body)
         for number in range(world.active):
             path = f"/jobs/{job_id(number)}"
-            self._answers[path, "", False] = "job", _answer(200, job_body(number))
+            self._answers[path, "", False] = "job", _answer(200, job_body(world, number))
             counts = b'{"active":1,"running":1,"completed":0,"succeeded":0,"failed":0}'
             self._answers[f"{path}/taskcounts", "", False] = "taskCounts", _answer(200, counts)
             for token, body in pages_of(world, number, base):
