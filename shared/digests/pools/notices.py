@@ -1,37 +1,29 @@
 """What people are told in chat and by pager of pools whose nodes can't work.
 
-Owns these words. Does not own what is news (`digests.pools.rules`) or what a message is made of (`messages.notices`).
+Owns these words. Does not own what is news (`digests.pools.rules`), what to do (`digests.pools.remedies`) or what a
+message is made of (`messages.notices`).
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
 
-from shared.batch.advice import advice
-from shared.batch.causes import EXIT_CODE
-from shared.batch.model import STDERR
 from shared.digests.chat_rules import SHOWN_CAUSES
 from shared.digests.incident_notices import SHOWN_JOBS
 from shared.digests.named_nodes import PAGED_NODES
+from shared.digests.pools.remedies import commands, open_nodes, remedies
 from shared.digests.pools.rules import PoolNews, PoolNewsKind, PoolState
 from shared.digests.short_names import place
-from shared.messages.commands import Pool, download_file, remove_nodes
 from shared.messages.events import Origin, links_of
 from shared.messages.notices import TITLE_BYTES, VALUE_BYTES, Mood, Notice, Section, fact, worst_of
 from shared.messages.sentences import clock_time, counted, lasted, since_when
 from shared.moments import time_text
-from shared.pools.node_files import START_TASK_DIRECTORY
 from shared.pools.trouble import causes_of
 from shared.pools.unable import UnableReason
 from shared.redaction import one_line
-from shared.state.pools import UnableNode
 
 _SHOWN_SECTIONS = 20
-_REMOVED_AT_ONCE = 20
-"""Nodes of a command that people can still look over."""
-
 _WORDS: Mapping[str, str] = {
     UnableReason.START_TASK_FAILED: "The start task failed on {nodes}",
     UnableReason.START_TASK_SLOW: "The start task does not end on {nodes}",
@@ -41,19 +33,6 @@ _WORDS: Mapping[str, str] = {
     UnableReason.NOT_READY: "The start of {nodes} does not end",
 }
 _MIXED = "{nodes} can't work"
-_DO: Mapping[str, str] = {
-    UnableReason.START_TASK_FAILED: "Read what the start task printed, and mend that; then reboot the nodes, which "
-    "runs it again, or remove them.",
-    UnableReason.START_TASK_SLOW: "Read what the start task printed: it has no time limit of its own. Mend what it "
-    "waits for; then reboot the nodes.",
-    UnableReason.NODE_ERROR: "Mend what the error names, then remove the nodes: Batch does not mend these by itself.",
-    UnableReason.UNUSABLE: "Batch goes on trying to reach them. If it is all nodes, look at the pool's network; if it "
-    "is a few, remove them.",
-    UnableReason.UNKNOWN: "Batch goes on trying to reach them. If it is all nodes, look at the pool's network; if it "
-    "is a few, remove them.",
-    UnableReason.NOT_READY: "Look at the nodes in the portal; remove those that do not come.",
-}
-_BY_START_TASK = frozenset({UnableReason.START_TASK_FAILED.value, UnableReason.START_TASK_SLOW.value})
 
 
 def with_pools(notice: Notice | None, origin: Origin, news: Sequence[PoolNews], now: datetime) -> Notice:
@@ -109,13 +88,13 @@ def pool_page(origin: Origin, key: str, mood: Mood, news: Sequence[PoolNews], no
 def _details(account: str, news: Sequence[PoolNews]) -> dict[str, object]:
     """What a pager's rules and people can read, under the keys that every incident has."""
     causes = [cause for item in news for cause in _causes(item.pool)]
-    nodes = [node for item in news for node in _open(item.pool)]
+    nodes = [node for item in news for node in open_nodes(item.pool)]
     jobs = sorted({job for item in news for job in item.pool.jobs}, key=str.lower)
     details = {
         "why": [_cause_words(*cause) for cause in causes][:SHOWN_CAUSES],
         "since": time_text(min(item.since for item in news)),
-        "do": [*dict.fromkeys(what for item in news for what in _remedies(item.pool))][:SHOWN_CAUSES],
-        "command": list(_commands(account, news[0].pool)),
+        "do": [*dict.fromkeys(what for item in news for what in remedies(item.pool))][:SHOWN_CAUSES],
+        "command": list(commands(account, news[0].pool)),
         "account": account,
         "pool": [item.pool.pool_id for item in news],
         "code": [*dict.fromkeys(code for code, _, _ in causes)][:SHOWN_CAUSES],
@@ -164,8 +143,8 @@ def _section(account: str, item: PoolNews, now: datetime, *, whole: bool) -> Sec
     facts = [fact("Cause", _cause_words(*cause)) for cause in _causes(pool)]
     facts.append(("Since", since_when(item.since, now)))
     facts.append(("Pool", _rest(pool)))
-    facts += [("What to do", what) for what in _remedies(pool)[:1]]
-    return Section(title=title, facts=tuple(facts), commands=_commands(account, pool) if whole else ())
+    facts += [("What to do", what) for what in remedies(pool)[:1]]
+    return Section(title=title, facts=tuple(facts), commands=commands(account, pool)[:1] if whole else ())
 
 
 def _left_facts(item: PoolNews) -> list[tuple[str, str]]:
@@ -189,39 +168,10 @@ def _rest(pool: PoolState) -> str:
     return f"{nodes}; {uses}, {still or 'none'} {'stand' if still > 1 else 'stands'} still"
 
 
-def _remedies(pool: PoolState) -> list[str]:
-    """What to do: by the reason that most nodes have, and by what Batch says of the cause."""
-    reason = _reason(pool) or _most(pool)
-    by_code = [what for code, _, _ in causes_of(pool.record) if code != EXIT_CODE and (what := advice(code))]
-    return [_DO[reason], *by_code] if reason in _DO else by_code
-
-
-def _commands(account: str, pool: PoolState) -> tuple[str, ...]:
-    nodes, reason = _open(pool), _most(pool)
-    where = Pool(account=account, pool_id=pool.pool_id)
-    if not nodes:
-        return ()
-    if reason in _BY_START_TASK:
-        node = next(node for node in nodes if node.reason == reason)
-        return (download_file(where, node.node_id, f"{START_TASK_DIRECTORY}/{STDERR}"),)
-    return (remove_nodes(where, [node.node_id for node in nodes]),) if len(nodes) <= _REMOVED_AT_ONCE else ()
-
-
 def _reason(pool: PoolState) -> str:
     """Why the nodes can't work, empty when not all of them have the same reason."""
-    reasons = {node.reason for node in _open(pool)}
+    reasons = {node.reason for node in open_nodes(pool)}
     return reasons.pop() if len(reasons) == 1 else ""
-
-
-def _most(pool: PoolState) -> str:
-    reasons = Counter(node.reason for node in _open(pool)).most_common(1)
-    return reasons[0][0] if reasons else ""
-
-
-def _open(pool: PoolState) -> Sequence[UnableNode]:
-    """The nodes that can't work, the newest first."""
-    found = pool.record.open if pool.record is not None else ()
-    return sorted(found, key=lambda node: (node.counts_from, node.node_id), reverse=True)
 
 
 def _cause_words(code: str, message: str, nodes: int) -> str:

@@ -58,6 +58,39 @@ def test_a_pool_in_trouble_is_one_line_and_one_incident() -> None:
     assert len(world.sender.sent) == 4
 
 
+_FAILED = UnableReason.START_TASK_FAILED
+WHAT_TO_DO = {
+    "a program": (_FAILED, "FailureExitCode", "Read what the start task printed", "startup/stderr.txt"),
+    "a SAS": (_FAILED, "BlobAccessDenied", "a new SAS in the pool's start task", "startup/stderr.txt"),
+    "a command": (_FAILED, "CommandProgramNotFound", "path in the pool's start task", "startup/stderr.txt"),
+    "it hangs": (UnableReason.START_TASK_SLOW, "startTaskSlow", "no time limit of its own", "startup/stderr.txt"),
+    "an error": (UnableReason.NODE_ERROR, "DiskFull", "Free space on the node", "node delete"),
+    "out of reach": (UnableReason.UNUSABLE, "unusable", "look at the pool's network", "node delete"),
+    "it does not come": (UnableReason.NOT_READY, "notReady", "remove those that do not come", "node list"),
+}
+
+
+@pytest.mark.parametrize(("reason", "code", "words", "command"), WHAT_TO_DO.values(), ids=WHAT_TO_DO)
+def test_what_to_do_fits_a_pool(reason: UnableReason, code: str, words: str, command: str) -> None:
+    """Chat and pager say what helps with a pool's nodes, and hand commands: no word of a job's task, which is another.
+
+    What can't be changed in a job can in a pool's start task.
+    """
+    world = World("slack", "pagerduty")
+    job(world)
+    set_pool(world, [replace(unable(f"n{index:03d}", world.now, reason.value), code=code) for index in range(12)])
+    world.tick(30)
+    (message,) = world.told("slack")
+    (page,) = world.told("pagerduty")
+    details = page.body["payload"]["custom_details"]  # type: ignore[index]
+    paged = " ".join([*details["do"], *details["command"]])
+    for said in (message.text, paged):
+        assert words in said
+        assert command in said
+        assert "create the job again" not in said
+    assert ("node reboot" in paged) is (reason is UnableReason.START_TASK_FAILED)
+
+
 def test_what_only_left_is_not_green_and_ends_after_an_hour() -> None:
     """Nodes that were removed mend nothing: that is said without green, when the next ones had an hour to show."""
     world = World("slack", "pagerduty")

@@ -1,0 +1,85 @@
+"""What to do about nodes of a pool that can't work: in sentences, and as commands to begin with.
+
+Owns what helps with which reason and with which code. Does not own the commands (`messages.commands`) or the advice on
+codes that helps jobs and pools alike (`batch.advice`). A pool's start task can be changed, other than a job's tasks:
+nodes run it anew when they are rebooted.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from shared.batch.advice import advice
+from shared.batch.causes import EXIT_CODE
+from shared.batch.model import STDERR
+from shared.digests.pools.rules import PoolState
+from shared.messages.commands import Pool, download_file, remove_nodes, rerun_start_tasks, show_nodes
+from shared.pools.node_files import START_TASK_DIRECTORY
+from shared.pools.trouble import causes_of
+from shared.pools.unable import UnableReason
+from shared.state.pools import UnableNode
+
+_REMOVED_AT_ONCE = 20
+"""Nodes of a command that people can still look over."""
+_BY_START_TASK = frozenset({UnableReason.START_TASK_FAILED.value, UnableReason.START_TASK_SLOW.value})
+_OF_NETWORK = (
+    "Batch goes on trying to reach them. If it is all nodes, look at the pool's network; if it is a few, remove them."
+)
+_DO: Mapping[str, str] = {
+    UnableReason.START_TASK_FAILED: "Read what the start task printed, and mend that; then reboot the nodes, which "
+    "runs it again, or remove them.",
+    UnableReason.START_TASK_SLOW: "Read what the start task printed: it has no time limit of its own. Mend what it "
+    "waits for; then reboot the nodes.",
+    UnableReason.NODE_ERROR: "Mend what the error names, then remove the nodes: Batch does not mend these by itself.",
+    UnableReason.UNUSABLE: _OF_NETWORK,
+    UnableReason.UNKNOWN: _OF_NETWORK,
+    UnableReason.NOT_READY: "Look at the nodes in the portal; remove those that do not come.",
+}
+_AGAIN = "then reboot the nodes, which runs it again."
+_OF_START_TASK: Mapping[str, str] = {
+    "blobaccessdenied": f"Give the pool's identity access, or set a new SAS in the pool's start task; {_AGAIN}",
+    "commandlaunchfailed": "Check the command line of the pool's start task: quoting, execute permission, user; "
+    + _AGAIN,
+    "commandprogramnotfound": "Check the program's path in the pool's start task; start a shell for its features; "
+    + _AGAIN,
+    "taskended": "Somebody ended the start task: reboot the nodes, which runs it again.",
+}
+"""By the code of a start task's failure, in lower case, where the advice on it is about jobs."""
+
+
+def remedies(pool: PoolState) -> list[str]:
+    """What to do, the most frequent cause first: by its code, else by the reason that most nodes have."""
+    reason = most_frequent(open_nodes(pool))
+    of_start_task = _OF_START_TASK if reason in _BY_START_TASK else {}
+    by_cause = (
+        of_start_task.get(code.lower()) or (advice(code) if code != EXIT_CODE else None) or _DO.get(reason)
+        for code, _, _ in causes_of(pool.record)
+    )
+    return [*dict.fromkeys(what for what in by_cause if what is not None)]
+
+
+def commands(account: str, pool: PoolState) -> tuple[str, ...]:
+    """What shows more, and what then mends it, where a command does; `account` is the host of the pool's account."""
+    nodes, where = open_nodes(pool), Pool(account=account, pool_id=pool.pool_id)
+    if not nodes:
+        return ()
+    reason = most_frequent(nodes)
+    if reason in _BY_START_TASK:
+        node = next(node for node in nodes if node.reason == reason)
+        shown = download_file(where, node.node_id, f"{START_TASK_DIRECTORY}/{STDERR}")
+        # One whose start task has not ended is in another state than the command asks for.
+        return (shown, rerun_start_tasks(where)) if reason == UnableReason.START_TASK_FAILED.value else (shown,)
+    if len(nodes) > _REMOVED_AT_ONCE or reason == UnableReason.NOT_READY.value:
+        return (show_nodes(where),)
+    return (remove_nodes(where, [node.node_id for node in nodes]),)
+
+
+def open_nodes(pool: PoolState) -> Sequence[UnableNode]:
+    """The nodes that can't work, the newest first."""
+    found = pool.record.open if pool.record is not None else ()
+    return sorted(found, key=lambda node: (node.counts_from, node.node_id), reverse=True)
+
+
+def most_frequent(nodes: Sequence[UnableNode]) -> str:
+    """The reason that most of these nodes have, empty for none."""
+    reasons = Counter(node.reason for node in nodes).most_common(1)
+    return reasons[0][0] if reasons else ""
