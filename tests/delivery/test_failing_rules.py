@@ -226,6 +226,7 @@ def test_a_clock_that_jumps_back_holds_nobody_for_hours() -> None:
     assert probing is not None
     after = _after(probing, answer(500), NOW, probe=True)
     assert (after.failing_since, after.not_before) == (NOW, NOW + PROBE_EVERY)
+    assert _after(state, answer(500), NOW).not_before == NOW + PROBE_EVERY
 
 
 DEAF = WebhookState(name="", failing_since=NOW - UNHEARD_AFTER)

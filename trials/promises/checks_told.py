@@ -84,7 +84,7 @@ def _check_incidents(listener: Listener, heads: Mapping[str, JobHead]) -> None:
 
 
 def _check_end(listener: Listener, head: JobHead | None, job: str) -> None:
-    if job in listener.unread | listener.doubtful:
+    if job in listener.unread:
         return
     hears_of_ends = listener.wants("prepwatch.preparation.resolved", job, ACCOUNT)
     if hears_of_ends and listener.thinks_failing(job) and not _stands(listener, head, job):

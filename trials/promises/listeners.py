@@ -58,7 +58,6 @@ class Listener:
     """One chat or pager webhook; `failures` counts what it may be told of by job and phase, whoever was told of it.
 
     `unread` are jobs that there was no room for in some message: it says how many, and that the summary has them.
-    `doubtful` are those of which it last read in a message that it never answered, so that nobody knows it has.
     """
 
     webhook: Webhook
@@ -71,7 +70,6 @@ class Listener:
     believed: dict[str, bool] = field(default_factory=dict)
     incidents: dict[str, Incident] = field(default_factory=dict)
     unread: set[str] = field(default_factory=set)
-    doubtful: set[str] = field(default_factory=set)
     _in_flight: Owner | None = None
     _missed_one: bool = False
     _untaken: int = 0
@@ -136,7 +134,6 @@ class Listener:
             fails = part.fails
             if fails is not None:
                 self.believed[part.job] = fails
-                (self.doubtful.discard if accepted else self.doubtful.add)(part.job)
         if hearing.incident:
             if hearing.ends and not self._is_open(hearing.incident):
                 self._blame(f"hears that {hearing.incident} is over, of which it knew nothing")
