@@ -18,6 +18,7 @@ from shared.digests.job_titles import (
     heading_of,
     held_up,
     is_looked_at,
+    line_of,
     mood_of,
     title_of,
 )
@@ -72,8 +73,7 @@ def _sections(account: str, news: Sequence[News], heading: str) -> tuple[Section
     """A section for each job; whatever is told of one before, a cause in a pool, is only counted for the others."""
     sections: list[Section] = []
     alike: list[tuple[str, str]] = []
-    said: set[str] = set()
-    only = len(news) == 1
+    said, only = set[str](), len(news) == 1
     for item in news:
         groups = groups_of(item)
         if groups and groups <= said and item.head is not None and _is_counted(item):
@@ -134,7 +134,7 @@ def _section(account: str, news: News, max_nodes: int, *, whole: bool, heading: 
         ]
         commands = _commands(account, news, head) if whole else ()
     title = heading or one_line(title_of(news), limit=TITLE_BYTES)
-    return Section(title=title, facts=tuple(facts), commands=commands)
+    return Section(title=title, facts=tuple(facts), commands=commands, line=line_of(news))
 
 
 def _job_fact(account: str, news: News) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from shared.digests.chat_rules import News, NewsKind
 from shared.digests.short_names import cause_name, of_all, place, short_id
 from shared.messages.notices import Mood
 from shared.messages.sentences import account_name, counted, lasted
+from shared.redaction import one_line
 from shared.state.jobs import JobEnd, JobHead, Tracking
 from shared.state.pools import Standstill, StandstillReason
 from shared.state.standstill_words import why_in_words
@@ -35,12 +36,24 @@ _COUNTED = {
     NewsKind.REACHABLE: ("{jobs} can be looked at again", "{jobs} can be looked at again"),
     NewsKind.RESOLVED: ("{jobs} works again", "{jobs} work again"),
 }
+_LINE_BYTES = 120
 _OVER = ("{jobs} has ended", "{jobs} have ended")
 
 
 def title_of(news: News) -> str:
     """What has happened to a job, in one line that begins with its id."""
     return f"{news.job_id}: {_what_happened(news)}"
+
+
+def line_of(news: News) -> tuple[str, str] | None:
+    """A job, and what fails in it in a few words; None where other things are to be told, or both phases failed."""
+    if news.kind not in _OF_FAILURES or (news.preparation and news.release):
+        return None
+    what, new, head = _what_happened(news), news.preparation or news.release, news.head
+    if head is not None and news.kind is NewsKind.FAILED and news.phase is Phase.PREPARATION:
+        what = f"preparation failed on {head.preparation.open} of {head.nodes}"
+    said = [what, f"{new} newly failed" if new else "", ", ".join(map(cause_name, news.causes[:1]))]
+    return news.job_id, one_line(", ".join(filter(None, said)), limit=_LINE_BYTES)
 
 
 def heading_of(account: str, news: Sequence[News]) -> str:

@@ -21,6 +21,8 @@ JOB = "Job"
 """The fact that has the whole ids."""
 LESSER = ("Nodes", "Nodes of the pool", "Until then", "Request id", "Since", "What to do")
 """Facts that a message can do without, in the order in which they are left out where there is no room."""
+ALSO = "Also"
+"""Over what is told in a line each, because there was no room for more."""
 MORE = ("More", "on the dashboard")
 """Where there was no room for all facts of a job."""
 _FEW_SECTIONS, _LEAST_FACTS = 2, 3
@@ -57,13 +59,15 @@ class Section(Struct, frozen=True, kw_only=True):
     """Something that a notice tells, the most important facts first; each a name and a value.
 
     `commands` are to be copied as they stand: they are shown in a fixed font, and never cut. One that `lists` has
-    entries for facts, whose names are those of one thing or several, so that those without room are counted.
+    entries for facts, whose names are those of one thing or several, so that those without room are counted. `line` is
+    the section as such an entry, None where a line can't say it.
     """
 
     title: str
     facts: tuple[tuple[str, str], ...] = ()
     commands: tuple[str, ...] = ()
     lists: bool = False
+    line: tuple[str, str] | None = None
 
     def in_short(self, limit: int) -> "Section":
         """The section with at most `limit` bytes of each text; ids stay whole."""
@@ -142,6 +146,17 @@ class Notice(Struct, frozen=True, kw_only=True):
                     less = replace(section, facts=(*facts[:-1], MORE))
                     return replace(self, sections=(*self.sections[:number], less, *self.sections[number + 1 :]))
         return None
+
+    def listed(self) -> "Notice | None":
+        """The notice with one section less in full, an entry of the list at its end instead; None when none is left."""
+        found = [section for section in self.sections[1:] if section.line is not None]
+        if not found or found[-1].line is None:
+            return None
+        *others, last = (section for section in self.sections if section is not found[-1])
+        if last.title != ALSO:
+            others, last = [*others, last], Section(title=ALSO, lists=True)
+        last = replace(last, facts=(found[-1].line, *last.facts))
+        return replace(self, sections=(*others, last))
 
     def shorter(self) -> "Notice":
         """The notice without its last entry or section; of a single one that is left, without commands or last fact."""

@@ -6,7 +6,7 @@ Microsoft's card renderer has at 320 pixels: a line holds so many ordinary lette
 
 from unicodedata import east_asian_width
 
-from shared.messages.notices import Notice, Section
+from shared.messages.notices import ALSO, Notice, Section
 
 MAX_LINES = 25
 _HEADING, _TEXT, _COMMAND = 26, 35, 27
@@ -15,9 +15,11 @@ _BROAD = "mwMW@%"
 
 
 def fitted(notice: Notice) -> Notice:
-    """The notice without lesser facts and commands, in shorter texts, until MAX_LINES hold it or none are left."""
-    while lines_of(notice) > MAX_LINES and (slimmer := notice.slimmer()) is not None:
-        notice = slimmer
+    """The notice with less and less of each job, so that MAX_LINES hold it: lesser facts, a line, only its number."""
+    while lines_of(notice) > MAX_LINES and (smaller := notice.slimmer() or notice.listed()) is not None:
+        notice = smaller
+    while lines_of(notice) > MAX_LINES and notice.sections and notice.sections[-1].title == ALSO:
+        notice = notice.shorter()
     return notice
 
 

@@ -42,7 +42,7 @@ _FACT = re.compile(
     r"(Preparation|Release|Vanished|Not seen|In sight again|Why|Moves again|Stands still|Slow|Job|Since): "
 )
 _NAMED = re.compile(r": ([\w:-]+), [\w-]+/|([\w:-]+) of [\w-]+/\S+ stands still")
-_ALIKE = "The same in"
+_ALIKE, _ALSO = "The same in", "Also"
 _STILL = re.compile(r"stands? still")
 _OVER = re.compile(r"reparation works again|oves again after|egun anew, and|othing is known of it any more")
 _ENDED = re.compile(r": (ended|gone|replaced|not watched any more)\b")
@@ -196,7 +196,10 @@ def _parts(headline: str, groups: Sequence[Sequence[str]]) -> tuple[Part, ...]:
 
 
 def _each(group: Sequence[str]) -> Iterator[Part]:
-    """The part of a group, or those of the jobs that it only counts."""
+    """The part of a group, or those of the jobs that it only counts, or tells of in a line."""
+    if group[0] == _ALSO:
+        yield from map(_line, group[1:])
+        return
     if group[0] != _ALIKE:
         yield _part(*group)
         return
@@ -206,6 +209,15 @@ def _each(group: Sequence[str]) -> Iterator[Part]:
         title = "stands still" if "stands still" in numbers else "preparation failed"
         for job in jobs.split(", "):
             yield Part(title=f"{job}: {title}", facts=((name, f"{numbers} take none of the job's tasks"),))
+
+
+def _line(line: str) -> Part:
+    """A job of which a line says what has happened, and of how many nodes that is news."""
+    new = re.search(r"(\d+ newly failed)", line)
+    takes = "; nodes take none of the job's tasks" if "preparation failed on" in line and "mended" not in line else ""
+    phase = "Release" if ": release failed" in line else "Preparation"
+    facts = [(phase, f"{new[1]}{takes}")] if new else []
+    return Part(title=line, facts=(("More", line.partition(": ")[2]), *facts))
 
 
 def _event_of(headline: str) -> str | None:

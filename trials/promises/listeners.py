@@ -243,8 +243,8 @@ class Listener:
     def _may_end(self, job: str) -> bool:
         """Whether the receiver knows of something about a job that can end, or may hear of its end once more."""
         last = self.last_word(job)
-        if last is None:
-            return job in self.unread
+        if last is None or job in self.unread:
+            return job in self.unread  # what has begun again since its last end may only have been counted
         was_an_end = all(part.resolved and not part.goes_on for part in last.hearing.parts if part.job == job)
         return not was_an_end or (last.excused and not last.recorded)
 
