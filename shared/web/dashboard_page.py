@@ -24,7 +24,7 @@ _SCRIPTS = (
 )
 """In this order: each imports only from those before it."""
 _KNOWN: Mapping[str, object] = {
-    "advice": {code.lower(): text for code, text in ADVICE.items()},
+    "advice": {code.lower(): found.do for code, found in ADVICE.items()},
     "nodeStates": NODE_STATES,
     "stateFormats": [name for name, receiver in FORMATS.items() if receiver.tells_state],
 }
