@@ -169,6 +169,14 @@ function accountItem(account) {
         account.error.message,
         account.error.requestId && ` (request ${account.error.requestId})`,
       ),
+    account.poolsError &&
+      !account.error &&
+      h(
+        "p",
+        { class: "trouble small" },
+        `The nodes of its pools could not be counted: ${account.poolsError}. `,
+        "Why jobs stand still is known from their own listings alone; the diagnostics name a missing right.",
+      ),
   );
 }
 

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from shared.batch.model import ExecutionInfo, JobExecutionInfo, TaskCounts
 from shared.batch.pools import ComputeNode, NodeError
+from shared.errors import AccountDeniedError
 from tests.stack.browser.browser import grave_violations
 from tests.stack.browser.conftest import Visitor
 from tests.stack.browser.served_app import serving
@@ -103,6 +104,19 @@ def test_a_pool_shows_its_nodes_that_cannot_work(page: Page) -> None:
     page.get_by_role("button", name="Show nodes of pool-cpu that can't work").click()
     expect(page.get_by_role("dialog")).to_contain_text("DiskFull: The disk is full.")
     assert grave_violations(page) == []
+
+
+def test_pools_that_may_not_be_read_are_said_at_their_account(page: Page, deployment: Deployment) -> None:
+    """Who may read jobs and no pools reads at the account that pools can't be counted, and where the right is named."""
+    account = page.locator(".account")
+    expect(account).to_contain_text("healthy")
+    expect(account).not_to_contain_text("pools")
+    deployment.batch.refused = AccountDeniedError("AuthorizationPermissionMismatch", "no", status=403)
+    deployment.clock.advance(timedelta(minutes=1))
+    deployment.poll()
+    page.reload()
+    expect(account).to_contain_text("pools could not be counted: AuthorizationPermissionMismatch")
+    expect(account).to_contain_text("the diagnostics name a missing right")
 
 
 def test_disabling_a_webhook_is_undone(page: Page) -> None:
