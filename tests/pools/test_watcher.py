@@ -16,14 +16,16 @@ from shared.ports import MAX_ROWS, Column, Delete, Insert
 from shared.state.rows import pool_key, unpack_record
 from tests.support.deployment import ACCOUNT, Deployment, a_job, deploy
 from tests.support.fake_table import FakeTable
-from tests.support.webhook_settings import SIGNED
+from tests.support.webhook_settings import GRID, SIGNED
 
 MINUTE = timedelta(minutes=1)
 
 
 def app(*webhooks: Mapping[str, object], tracked: str = "", max_nodes: str = "", tail: str = "") -> Deployment:
     """An app with an active job in pool `cpu`, all of whose nodes work."""
-    deployment = deploy(*webhooks, TRACKED_POOLS=tracked, EVENT_MAX_NODES=max_nodes, STDERR_TAIL_BYTES=tail)
+    deployment = deploy(
+        *webhooks, TRACKED_POOLS=tracked, EVENT_MAX_NODES=max_nodes, STDERR_TAIL_BYTES=tail, TOPIC_KEY="t" * 44
+    )
     deployment.batch.add(msgspec.structs.replace(a_job(), execution_info=JobExecutionInfo(pool_id="cpu")))
     deployment.batch.node_counts["cpu"] = {"idle": 8}
     return deployment
@@ -51,7 +53,8 @@ def poll(deployment: Deployment, *, after: timedelta = MINUTE) -> list[tuple[str
     deployment.clock.advance(after)
     sent = len(deployment.sender.sent)
     deployment.poll()
-    events = [json.loads(request.body) for request in deployment.sender.sent[sent:]]
+    bodies = [json.loads(request.body) for request in deployment.sender.sent[sent:]]
+    events = [event for body in bodies for event in (body if isinstance(body, list) else [body])]
     return [
         (
             event["type"].removeprefix("prepwatch."),
@@ -132,9 +135,12 @@ def test_a_pool_that_is_deleted_tells_that_its_nodes_are_gone() -> None:
         ({"events": ["preparation.*"]}, False),
     ],
 )
-def test_a_team_hears_of_the_pools_of_its_jobs(filters: Mapping[str, object], *, heard: bool) -> None:
+@pytest.mark.parametrize("form", [SIGNED, {**GRID, "keySetting": "TOPIC_KEY"}], ids=["cloudevents", "eventgrid"])
+def test_a_team_hears_of_the_pools_of_its_jobs(
+    form: Mapping[str, object], filters: Mapping[str, object], *, heard: bool
+) -> None:
     """A filter of jobs lets pass the pool that one of them uses; pools and types are filtered as ever."""
-    deployment = app({**SIGNED, **filters})
+    deployment = app({**form, **filters})
     breaks(deployment, "n-1", works=7)
     assert bool(poll(deployment)) is heard
 

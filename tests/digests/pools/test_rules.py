@@ -28,7 +28,7 @@ def mute(*, jobs: tuple[str, ...] = (), pools: tuple[str, ...] = ()) -> Mute:
         pytest.param([mute(jobs=("a",)), mute(jobs=("b",))], True, id="both of its jobs, one by one"),
     ],
 )
-@pytest.mark.parametrize("kind", ["slack", "pagerduty"])
+@pytest.mark.parametrize("kind", ["slack", "teams", "pagerduty"])
 def test_mutes(kind: str, mutes: list[Mute], is_muted: bool) -> None:  # noqa: FBT001 - a column of the table
     """A pool is muted by its own name, or when every job that uses it is; it is told when the mute ends."""
     nodes = {f"n{index}": unable(f"n{index}", NOW) for index in range(12)}
