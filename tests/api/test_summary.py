@@ -176,6 +176,23 @@ def test_status_and_reasons(arrange: Callable[[Deployment], None], status: str, 
     assert (told.status, told.body["status"], told.body["reasons"]) == (200, status, reasons)
 
 
+def test_what_fails_is_not_hidden_behind_a_blind_account() -> None:
+    """Beside an account that can't be read the summary still says first that preparation fails, and then the rest."""
+    deployment = deploy(accounts=2)
+    deployment.poll(OTHER_ACCOUNT)
+    deployment.clock.advance(seconds=301)
+    denied = AccountDeniedError("AuthenticationFailed", "No role.", status=403)
+    deployment.batches[OTHER_ACCOUNT].failures["list_jobs"] = denied
+    run = a_run(failed=True, ended=deployment.clock.now)
+    deployment.batch.add(a_job(), a_node(preparation=run))
+    deployment.poll()
+    told = deployment.ask(Routes.summary)
+    assert told.body["status"] == "failing"
+    first, second, _ = told.body["reasons"]
+    assert first == "preparation failed on 1 node of 1 job"
+    assert second == f"{OTHER_ACCOUNT} has not been read since 2026-11-01 12:00 UTC"
+
+
 def test_no_webhook() -> None:
     """An app that would tell nobody is degraded."""
     deployment = deploy({**SIGNED, "enabled": False})

@@ -16,7 +16,7 @@ from tests.digests.paged_world import (
     page,
     stands_still,
 )
-from tests.digests.told_world import World
+from tests.digests.told_world import OK, World
 from tests.support.told_jobs import ACCOUNT
 
 
@@ -196,3 +196,19 @@ def test_a_job_that_fails_on_a_second_node_is_an_incident_of_its_own() -> None:
     fail(world, "nightly", cause(world, "FailureExitCode", nodes=1, node="tvm-2"))
     world.tick(30)
     assert [key.rpartition(":")[2] for key in incidents(world)] == [f"node|{POOL}|tvm-1", "job|nightly"]
+
+
+def test_a_page_that_is_refused_holds_up_no_other() -> None:
+    """Of incidents that begin in the same minute all that the pager takes are told in it, whichever it refuses."""
+    world = World("pagerduty")
+
+    def refuse_one() -> None:
+        is_wrong = "pool-wrong" in world.sender.sent[-1].text
+        world.sender.answers["pagerduty"] = (400, b"invalid field") if is_wrong else OK["pagerduty"]
+
+    world.sender.meanwhile = refuse_one
+    for name in ("a", "wrong", "z"):
+        fail(world, f"job-{name}", cause(world, f"Code{name}"), pool=f"pool-{name}")
+    world.tick()
+    said = [sent.text for sent in world.told("pagerduty")]
+    assert [sum(f"pool-{name}" in text for text in said) for name in ("a", "wrong", "z")] == [1, 2, 1]
