@@ -252,13 +252,14 @@ class Witness:
         if letter.is_ping:
             return
         if letter.hearing is not None and receipt.was_read:
-            self._heard(letter.webhook, letter.hearing, owner, accepted=receipt.accepted)
+            answered = receipt.status is not None
+            self._heard(letter.webhook, letter.hearing, owner, accepted=receipt.accepted, answered=answered)
         if letter.hearing is None or not letter.hearing.about_jobs:
             self._see_event_received(receipt)
 
-    def _heard(self, webhook: str, hearing: Hearing, owner: Owner, *, accepted: bool) -> None:
+    def _heard(self, webhook: str, hearing: Hearing, owner: Owner, *, accepted: bool, answered: bool) -> None:
         if hearing.about_jobs:
-            self.listeners[webhook].received(hearing, owner, accepted=accepted)
+            self.listeners[webhook].received(hearing, owner, accepted=accepted, answered=answered)
         else:
             self.listeners[webhook].event_received(hearing, accepted=accepted)
 
