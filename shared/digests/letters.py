@@ -177,11 +177,11 @@ class Desk(Struct, frozen=True, kw_only=True):
                 *(refused_row(name, item.job_id, item.before, item.generation, attempt) for item in message),
                 *refused_in_chat(name, pools, attempt),
             ],
-            # Failures have numbers, by which they are told again; of a standstill that is over only its end is left.
+            # New failures have numbers, by which they are told again; of what else is over only its end is left.
             unanswered=lambda: [
                 told_row(name, replace(item.before, job_id=item.job_id, standing=True, since=item.told.since))
                 for item in message
-                if NewsKind.STUCK in item.kinds and item.told.standing
+                if item.told.standing and not {NewsKind.STUCK, NewsKind.STANDING}.isdisjoint(item.kinds)
             ],
         )
 
