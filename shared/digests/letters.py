@@ -13,7 +13,7 @@ from functools import partial
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.digests.chat_rules import KnownToWebhook, News, NewsKind
+from shared.digests.chat_rules import KnownToWebhook, News
 from shared.digests.chat_timing import Beside, decide, groups_of, tried_at
 from shared.digests.incident_notices import incident_notice
 from shared.digests.incidents import AGAIN_AFTER, Page, after_page, decide_pages
@@ -47,7 +47,6 @@ class Letter(Struct, frozen=True, kw_only=True):
     `groups` are the pools and causes that it tells of, if a pause depends on them. `tried_at` is when the webhook was
     last tried with it, or since when it waits. `prepare` reads what the message names, and returns what writes it.
     `before` is to be recorded before it is sent, so that what it opens is ended whatever is recorded after it.
-    `unanswered` is to be recorded when somebody may have read it all the same.
     """
 
     jobs: tuple[str, ...]
@@ -57,7 +56,6 @@ class Letter(Struct, frozen=True, kw_only=True):
     before: Callable[[datetime], Sequence[Operation]] = lambda _now: ()
     delivered: Callable[[datetime], Sequence[Operation]]
     refused: Callable[[Attempt], Sequence[Operation]]
-    unanswered: Callable[[], Sequence[Operation]] = lambda: ()
 
 
 class Post(Struct, frozen=True, kw_only=True):
@@ -176,12 +174,6 @@ class Desk(Struct, frozen=True, kw_only=True):
             refused=lambda attempt: [
                 *(refused_row(name, item.job_id, item.before, item.generation, attempt) for item in message),
                 *refused_in_chat(name, pools, attempt),
-            ],
-            # New failures have numbers, by which they are told again; of what else is over only its end is left.
-            unanswered=lambda: [
-                told_row(name, replace(item.before, job_id=item.job_id, standing=True, since=item.told.since))
-                for item in message
-                if item.told.standing and not {NewsKind.STUCK, NewsKind.STANDING}.isdisjoint(item.kinds)
             ],
         )
 

@@ -35,10 +35,7 @@ from shared.messages.formats import format_of
 from shared.ports import MAX_ROWS, Insert, Operation, Replace, Row
 from shared.state.rows import from_row, pace_key, to_columns
 from shared.state.telling import Pace, Sending, WebhookState
-from shared.webhook import SendFailure, Webhook
-
-_MAY_HAVE_BEEN_READ = frozenset({SendFailure.TIMEOUT, SendFailure.PROTOCOL})
-"""A connection that fails is as a rule one that was never made: nobody hears the end of what they never heard of."""
+from shared.webhook import Webhook
 
 
 class DigestRun:
@@ -237,8 +234,7 @@ class _WebhookDigest(Struct, kw_only=True):
         else:
             identity = f"{self._account}/{self.webhook.name}"
             pace = after_failing(self.pace, identity, now, self._state.recovered_at)
-            heard = letter.unanswered() if answers[-1].failure in _MAY_HAVE_BEEN_READ else ()
-            self._write_all(pace, [*kept.rows(now, Sending.FAILED, made), *heard])
+            self._write(pace, kept.rows(now, Sending.FAILED, made))
         for both in zip(judged, made, strict=True):
             self.deliveries.follow(self.webhook.name, *both)
         write_line(

@@ -14,7 +14,7 @@ from shared.digests.mutes import Mute
 from shared.ledger.ledger import Ledger
 from shared.state.jobs import JobEnd, PhaseCounts
 from shared.state.rows import digest_key, pace_key
-from shared.webhook import SendFailure, Webhook
+from shared.webhook import Webhook
 from tests.digests.paged_world import cause, fail, incidents, mend, page, stands_still
 from tests.digests.told_world import World
 from tests.support.fake_table import Fault
@@ -283,16 +283,3 @@ def test_what_is_over_by_then_is_not_told() -> None:
     _settings(world, [webhook("slack")])
     world.tick(20)
     assert world.sender.sent == []
-
-
-@pytest.mark.parametrize("kind", ["slack", "teams"])
-def test_the_end_of_what_it_did_not_answer_to(kind: str) -> None:
-    """What stood and may have been read without an answer has its end, though it is over before it is told again."""
-    world = _failing_for_weeks(1)
-    _settings(world, [webhook(kind)])
-    world.sender.answers[kind], world.sender.failure = None, SendFailure.TIMEOUT
-    world.tick(2)
-    world.sender.answers.clear()
-    mend(world, "job-0")
-    world.tick(60)
-    assert len([sent for sent in world.told(kind) if "job-0" in sent.text]) == 2

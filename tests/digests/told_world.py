@@ -47,11 +47,10 @@ class FakeSender:
     webhooks: Sequence[Webhook]
     sent: list[Sent] = field(default_factory=list)
     answers: dict[str, tuple[int, bytes] | None] = field(default_factory=dict)
-    failure: SendFailure = SendFailure.CONNECTION
     meanwhile: Callable[[], None] = lambda: None
 
     def send(self, request: WebhookRequest) -> WebhookAnswer:
-        """Keep the request, then answer; None in `answers` is an exchange that ends by `failure`."""
+        """Keep the request, then answer; None in `answers` is a connection that breaks."""
         hook = next(item for item in self.webhooks if item.url == request.url)
         self.sent.append(Sent(self.clock(), hook.name, json.loads(request.body)))
         self.meanwhile()
@@ -59,7 +58,7 @@ class FakeSender:
         status, body = answer if answer is not None else (None, b"")
         return WebhookAnswer(
             status=status,
-            failure=None if answer is not None else self.failure,
+            failure=None if answer is not None else SendFailure.CONNECTION,
             reason="as the test says",
             retry_after=None,
             body=body,

@@ -36,7 +36,7 @@ def check_ends_told(plant: Plant) -> None:
             _check_incidents(listener, heads)
         for job in listener.believed:
             last = listener.last_word(job)
-            if not listener.is_pager and last is not None and last.is_known:
+            if not listener.is_pager and last is not None and last.recorded:
                 _check_end(listener, heads.get(job), job)
     plant.raise_what_broke()
 
@@ -57,8 +57,7 @@ def check_all_told(plant: Plant) -> None:
             _check_counted(plant.witness, listener)
         for job in listener.believed if not listener.is_pager else ():
             # A standstill has no number by which it would be told again when the record of it was lost.
-            last, counts = listener.last_word(job), [p for p in PHASES if plant.witness.failures[job, p]]
-            if any(_wants(listener, phase, job) for phase in counts) or (last is not None and last.is_known):
+            if any(plant.witness.failures[job, phase] and _wants(listener, phase, job) for phase in PHASES):
                 _check_end(listener, heads.get(job), job)
         for job, head in heads.items():
             told = _wants(listener, "preparation", job) and _was_told(plant.witness, head)

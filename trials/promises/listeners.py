@@ -30,10 +30,7 @@ _ON_ITS_WAY = timedelta(seconds=90)
 
 @dataclass(slots=True, kw_only=True)
 class Message:
-    """A message that was read; not `accepted` when the app never learnt of it, `excused` when a fault may hide that.
-
-    `unanswered` says that the app knows that nobody answered, and can tell that it may have been read.
-    """
+    """A message that was read; not `accepted` when the app never learnt of it, `excused` when a fault may hide that."""
 
     at: datetime
     owner: Owner
@@ -41,12 +38,6 @@ class Message:
     accepted: bool
     recorded: bool = False
     excused: bool = False
-    unanswered: bool = False
-
-    @property
-    def is_known(self) -> bool:
-        """Whether the app knows that this was, or may have been, read."""
-        return self.recorded or (self.unanswered and self.owner.alive)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -128,18 +119,13 @@ class Listener:
         if hearing.incident:
             self.page(hearing)
 
-    def received(self, hearing: Hearing, owner: Owner, *, accepted: bool, answered: bool) -> None:
+    def received(self, hearing: Hearing, owner: Owner, *, accepted: bool) -> None:
         """A message has reached the receiver, who read it, whether or not the app learns of that."""
         for part in hearing.parts:
             if part.resolved and not self._may_end(part.job):
                 self._blame(f"hears that {part.job} is resolved, of which it knew nothing")
         message = Message(
-            at=self.clock(),
-            owner=owner,
-            hearing=hearing,
-            accepted=accepted,
-            excused=not accepted or not owner.alive,
-            unanswered=not answered,
+            at=self.clock(), owner=owner, hearing=hearing, accepted=accepted, excused=not accepted or not owner.alive
         )
         if accepted:
             self._check_pace(message)
@@ -204,7 +190,6 @@ class Listener:
         """A write of somebody who may just have told something went wrong, or he died."""
         for message in self.messages:
             message.excused |= message.owner is owner
-            message.unanswered &= message.owner is not owner
 
     # --- rules ---
 

@@ -11,9 +11,8 @@ from typing import Any
 import msgspec
 
 from local.batch_simulator.filters import parse_time
-from shared.ports import Insert, Merge, Operation, Row
-from shared.state.rows import unpack_body
-from shared.state.telling import Sending, SentMessage, Told
+from shared.ports import Merge, Operation
+from shared.state.telling import Told
 from trials.promises.hearing import Hearing
 from trials.promises.truth import Incarnation, Occurrence
 
@@ -94,13 +93,8 @@ def words_of(occurrence: Occurrence) -> str:
 
 
 def told_in(operations: Sequence[Operation]) -> dict[str, list[str]]:
-    """The jobs that a transaction records as told, by webhook; none of one that is told of pools alone.
-
-    What may have been read without an answer is not told yet.
-    """
+    """The jobs that a transaction records as told, by webhook; none of one that is told of pools alone."""
     told: dict[str, list[str]] = {}
-    if any(map(_is_unanswered, operations)):
-        return told
     for operation in operations:
         kind, _, rest = operation.key.partition("|")
         if kind == "digest" and rest.partition("|")[2].startswith("pool|"):
@@ -109,13 +103,6 @@ def told_in(operations: Sequence[Operation]) -> dict[str, list[str]]:
             webhook, _, job = rest.partition("|")
             told.setdefault(webhook, []).append(job)
     return told
-
-
-def _is_unanswered(operation: Operation) -> bool:
-    if not isinstance(operation, Insert) or not operation.key.startswith("sent|"):
-        return False
-    body = unpack_body(Row(key=operation.key, columns=operation.columns, etag=""))
-    return msgspec.msgpack.decode(body, type=SentMessage).sending is Sending.FAILED
 
 
 def _is_said(operation: Merge) -> bool:

@@ -252,14 +252,13 @@ class Witness:
         if letter.is_ping:
             return
         if letter.hearing is not None and receipt.was_read:
-            answered = receipt.status is not None
-            self._heard(letter.webhook, letter.hearing, owner, accepted=receipt.accepted, answered=answered)
+            self._heard(letter.webhook, letter.hearing, owner, accepted=receipt.accepted)
         if letter.hearing is None or not letter.hearing.about_jobs:
             self._see_event_received(receipt)
 
-    def _heard(self, webhook: str, hearing: Hearing, owner: Owner, *, accepted: bool, answered: bool) -> None:
+    def _heard(self, webhook: str, hearing: Hearing, owner: Owner, *, accepted: bool) -> None:
         if hearing.about_jobs:
-            self.listeners[webhook].received(hearing, owner, accepted=accepted, answered=answered)
+            self.listeners[webhook].received(hearing, owner, accepted=accepted)
         else:
             self.listeners[webhook].event_received(hearing, accepted=accepted)
 

@@ -2,14 +2,9 @@
 
 from datetime import timedelta
 
-import pytest
-
-from shared.digests import run
-from trials.promises.checks_told import check_ends_told
-from trials.promises.witness import BrokenPromiseError
 from trials.simulation.batch import ACCOUNT
 from trials.simulation.plant import Plant
-from trials.simulation.scripts import FAILURE, add_job, fail, set_nodes, succeed
+from trials.simulation.scripts import FAILURE, add_job, fail, succeed
 from trials.simulation.weather import FINE, AccountMood, Chance, ReceiverMood, Weather
 
 MINUTE = timedelta(minutes=1)
@@ -87,28 +82,3 @@ def test_page_that_is_on_its_way_when_its_trouble_ends_is_followed_by_the_end() 
         incident = plant.witness.listeners["pager"].incidents[f"prepwatch:account:{ACCOUNT}"]
         assert len(incident.lives) == 1
         assert not incident.is_open
-
-
-def _stand_still_unanswered() -> None:
-    """A chat reads that a job stands still, does not answer, and the job moves before it can be told again."""
-    with Plant(Chance("unanswered"), names="A", webhooks={"chat": {"format": "slack"}}) as plant:
-        add_job(plant, "nightly", active=9)
-        set_nodes(plant, ["n1"], "starttaskfailed")
-        plant.receivers["chat"].mood = ReceiverMood.FORGETFUL
-        while not plant.witness.listeners["chat"].messages:
-            _minutes(plant, 1)
-        set_nodes(plant, ["n1"], "idle")
-        succeed(plant, "nightly", "n1")
-        plant.account.advance(plant.now)
-        _minutes(plant, 2)
-        plant.receivers["chat"].mood = ReceiverMood.WELL
-        _minutes(plant, 40)
-        check_ends_told(plant)
-
-
-def test_the_end_of_a_standstill_that_was_read_without_an_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who may have read of it is told its end, and were he not, every run of the simulation would say so."""
-    _stand_still_unanswered()
-    monkeypatch.setattr(run, "_MAY_HAVE_BEEN_READ", frozenset[str]())
-    with pytest.raises(BrokenPromiseError, match="takes nightly for one that fails"):
-        _stand_still_unanswered()
