@@ -100,7 +100,9 @@ class Part:
     @property
     def tells_of_failures(self) -> bool:
         """Whether it says that something has gone wrong with the job's tasks."""
-        return any(map(self.newly_failed, PHASES)) or any(word in self.title for word in ("failed", "still"))
+        # That a job moves again is an end, though it says which nodes still take none of its tasks.
+        wrong = ("failed", "stands still", "stand still", "still fail")
+        return any(map(self.newly_failed, PHASES)) or any(words in self.title for words in wrong)
 
     @property
     def fails(self) -> bool | None:
