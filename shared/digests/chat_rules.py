@@ -26,18 +26,14 @@ class NewsKind(StrEnum):
     STUCK = "stuck"
     FAILED = "failed"
     STANDING = "standing"
-    SLOW = "slow"
     GONE = "gone"
     UNREACHABLE = "unreachable"
     RESUMED = "resumed"
-    IN_TIME = "inTime"
     REACHABLE = "reachable"
     RESOLVED = "resolved"
 
 
-_BEGINNINGS = frozenset(
-    {NewsKind.STUCK, NewsKind.FAILED, NewsKind.STANDING, NewsKind.SLOW, NewsKind.GONE, NewsKind.UNREACHABLE}
-)
+_BEGINNINGS = frozenset({NewsKind.STUCK, NewsKind.FAILED, NewsKind.STANDING, NewsKind.GONE, NewsKind.UNREACHABLE})
 SHOWN_CAUSES = 3
 _WITH_CAUSES = frozenset({NewsKind.STUCK, NewsKind.FAILED, NewsKind.STANDING, NewsKind.RESUMED})
 
@@ -160,12 +156,8 @@ def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime
         NewsKind.STUCK: after.stuck_since not in {None, told.stuck_since},
         NewsKind.FAILED: bool(preparation or release),
         NewsKind.STANDING: told.catches_up and is_standing(head, wants),
-        # A standstill says more; of those that are slow for as long, and of one that took another's place, people know.
-        NewsKind.SLOW: after.slow > told.slow and after.stuck_since is None,
         NewsKind.UNREACHABLE: after.unreachable_since not in {None, told.unreachable_since},
         NewsKind.RESUMED: moves and not over and wants(EventType.JOB_RESUMED),
-        # How a preparation that was slow has failed, or the job ended, says that by itself.
-        NewsKind.IN_TIME: bool(told.slow) and not head.preparation.slow and head.closed is None and not over,
         NewsKind.REACHABLE: found and wants(EventType.JOB_REACHABLE),
     }
     kinds = tuple(kind for kind, true in holds.items() if true)
@@ -191,7 +183,6 @@ def _as_it_stands(wants: Callable[[EventType], bool], head: JobHead, now: dateti
         standing=stands and (wants(EventType.PREPARATION_RESOLVED) or wants(EventType.JOB_RESUMED)),
         at=now,
         open=head.preparation.open if stands else 0,
-        slow=head.preparation.slow if head.closed is None and wants(EventType.PREPARATION_SLOW) else 0,
     )
 
 

@@ -14,12 +14,18 @@ from shared.batch.advice import advice
 from shared.batch.model import Phase
 from shared.digests.chat_rules import News, NewsKind
 from shared.digests.chat_timing import groups_of
-from shared.digests.job_titles import heading_of, held_up, is_looked_at, line_of, mood_of, title_of
+from shared.digests.job_titles import (
+    heading_of,
+    held_up,
+    is_looked_at,
+    line_of,
+    mood_of,
+    title_of,
+)
 from shared.digests.short_names import cause_words, node_name, of_all
 from shared.digests.standstill_facts import sight_remedy, standing_facts
-from shared.messages.commands import show_statuses
 from shared.messages.notices import JOB, LESSER, TITLE_BYTES, Notice, Section, fact, worst_of
-from shared.messages.remedies import SLOW_REMEDY, cause_command, standstill_remedy
+from shared.messages.remedies import cause_command, standstill_remedy
 from shared.messages.sentences import account_name, clock_time, counted, since_when
 from shared.redaction import one_line
 from shared.state.jobs import JobEnd, JobHead, Tracking
@@ -201,8 +207,6 @@ def _failure_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
 
 
 def _standing_facts(account: str, news: News, head: JobHead) -> list[tuple[str, str]]:
-    if news.kind is NewsKind.SLOW:  # the heading says where
-        return [("What to do", SLOW_REMEDY)]
     facts = standing_facts(account, head, _now(news))
     facts += [(f"Why {cause.phase.value} failed", cause_words(cause)) for cause in news.causes]
     if (since := _first_failure(head)) is not None and news.kind not in _ABOUT_SIGHT:
@@ -213,9 +217,7 @@ def _standing_facts(account: str, news: News, head: JobHead) -> list[tuple[str, 
 
 
 def _commands(account: str, news: News, head: JobHead) -> tuple[str, ...]:
-    """What helps with a standstill, else with the first cause, or shows what is slow."""
-    if news.kind is NewsKind.SLOW:
-        return (show_statuses(account, head.job_id),)
+    """What helps with a standstill, else with the first cause."""
     if head.stuck is not None and head.stuck.confirmed and news.names_causes:
         command = standstill_remedy(account, head, head.stuck).command
         if command:

@@ -30,11 +30,9 @@ _COUNTED = {
     NewsKind.STUCK: ("{jobs} stands still", "{jobs} stand still"),
     NewsKind.FAILED: ("{jobs} has failures", "{jobs} have failures"),
     NewsKind.STANDING: ("{jobs} still fails", "{jobs} still fail"),
-    NewsKind.SLOW: ("{jobs} prepares too slowly", "{jobs} prepare too slowly"),
     NewsKind.GONE: ("{jobs} vanished", "{jobs} vanished"),
     NewsKind.UNREACHABLE: ("{jobs} can't be looked at", "{jobs} can't be looked at"),
     NewsKind.RESUMED: ("{jobs} moves again", "{jobs} move again"),
-    NewsKind.IN_TIME: ("{jobs} prepares in time again", "{jobs} prepare in time again"),
     NewsKind.REACHABLE: ("{jobs} can be looked at again", "{jobs} can be looked at again"),
     NewsKind.RESOLVED: ("{jobs} works again", "{jobs} work again"),
 }
@@ -116,10 +114,8 @@ def mood_of(news: News) -> Mood:
     if news.kind is NewsKind.REACHABLE:
         well = Mood.GOOD if is_looked_at(head) else Mood.INFO
         return Mood.WARNING if head.preparation.open else well
-    if news.kind in {NewsKind.GONE, NewsKind.UNREACHABLE, NewsKind.RESUMED, NewsKind.SLOW}:
+    if news.kind in {NewsKind.GONE, NewsKind.UNREACHABLE, NewsKind.RESUMED}:
         return Mood.WARNING
-    if news.kind is NewsKind.IN_TIME:  # also where the node has left, or has failed since
-        return Mood.WARNING if head.preparation.open else Mood.INFO
     if news.kind is NewsKind.RESOLVED:
         return _mood_of_the_end(news, head)
     if head.stuck_since is not None:
@@ -170,8 +166,6 @@ def _what_happened(news: News) -> str:
     words = {
         NewsKind.GONE: "vanished before it was seen completed",
         NewsKind.UNREACHABLE: f"can't be {'read whole' if _is_read_in_part(head) else 'looked at'}",
-        NewsKind.SLOW: f"preparation takes too long on {of_all(head.preparation.slow, head.nodes)}",
-        NewsKind.IN_TIME: "no preparation takes too long any more",
         NewsKind.RESUMED: f"moves again, {held_up(head, 'are still')}",
         NewsKind.REACHABLE: "can be looked at again" if is_looked_at(head) else "need not be looked at any more",
     }

@@ -49,11 +49,6 @@ _WORDS: Mapping[StandstillReason, str] = {
     StandstillReason.POOL_GONE: "Create the pool again under the same id, or disable the job, give it another pool, "
     "and enable it.",
 }
-SLOW_REMEDY = (
-    "See what preparation waits for: a download, a lock, a prompt. If it hangs, remove the node; "
-    "if it needs that long, set SLOW_PREPARATION_SECONDS."
-)
-"""About a preparation that takes too long."""
 _QUOTA = (
     "Ask for quota (in the portal: Batch account, Quotas), or shrink another pool of the account; "
     "then resize the pool again."
