@@ -228,7 +228,8 @@ class Listener:
         parts = message.hearing.parts
         if "more" in parts[-1].title or any("More" in dict(part.facts) for part in parts):
             return True  # there was no room for all of it
-        stood = any(part.stuck or part.job in self._stuck for part in parts)
+        # A job that an earlier message only counted may have been one that stood still.
+        stood = any(part.stuck or part.job in self._stuck or part.job in self.unread for part in parts)
         breaks = any(part.of_a_pool and part.pool not in self._pools for part in parts)
         return (
             stood
