@@ -26,7 +26,7 @@ def remember_counts(
     """
     shown = {counts.pool_id.lower(): counts for counts in counted}
     known: dict[str, PoolMemory] = {}
-    for key in {pool.lower() for pool in watched}:
+    for key in sorted({pool.lower() for pool in watched}):
         counts, memory = shown.get(key), before.get(key)
         if counts is not None:
             known[key] = _counted(memory, counts, now)

@@ -38,3 +38,10 @@ def test_a_pool_that_the_counts_leave_out_is_not_gone() -> None:
     assert remember_counts(gone, [NodeCounts(pool_id="cpu", by_state={"idle": 1})], ["cpu"], NOW) == {
         "cpu": PoolMemory(pool_id="cpu", by_state={"idle": 1})
     }
+
+
+def test_pools_are_in_the_order_of_their_ids() -> None:
+    """Whoever goes through them asks Batch in the same order in every process."""
+    counts = [NodeCounts(pool_id=f"pool-{number}", by_state={"idle": 1}) for number in range(20)]
+    known = remember_counts({}, counts, {each.pool_id.upper() for each in counts}, NOW)
+    assert list(known) == sorted(known)
