@@ -19,7 +19,7 @@ from shared.digests.chat_rules import KnownToWebhook
 from shared.digests.mutes import Mute
 from shared.digests.rows import Owed
 from shared.messages.events import Event, EventType
-from shared.messages.sentences import counted, minute, plural
+from shared.messages.sentences import counted, minute, plural, waiting
 from shared.moments import as_utc
 from shared.patterns import matches_any
 from shared.state.chains import OpenFailure
@@ -144,12 +144,12 @@ def unmatched_events(webhook: Webhook) -> str | None:
 
 def taken_nothing(state: WebhookState, untold: UntoldView | None) -> str:
     """That a webhook is failing: since when, its last answer, what to mend, and what waits."""
-    since = minute(state.failing_since) if state.failing_since else "just now"
+    since = f" since {minute(state.failing_since)}" if state.failing_since else ""
     last = state.last
     mend = f". {advice_on(last.failure, last.status)}" if last is not None else ""
     waits = f" {_waiting(untold)}" if untold is not None and untold.since is not None else ""
     why = in_words(last) or state.reason
-    return f"webhook {state.name} has accepted nothing since {since}: {why}{mend}{waits}"
+    return f"webhook {state.name} has accepted nothing{since}: {why}{mend}{waits}"
 
 
 def not_all_taken(name: str, untold: UntoldView) -> str:
@@ -171,9 +171,8 @@ def _refused(untold: UntoldView) -> str:
 
 def _waiting(untold: UntoldView) -> str:
     number = untold.deliveries + untold.jobs
-    verb = "waits" if number == 1 else "wait"
     since = minute(untold.since) if untold.since else "an unknown time"
-    return f"{counted(number, 'message')} {verb}, the oldest since {since}"
+    return f"{waiting(number, 'message')}, the oldest since {since}"
 
 
 def told_lately(webhook: Webhook, state: WebhookState | None, untold: UntoldView) -> tuple[str, str | None]:

@@ -158,12 +158,6 @@ def advice(code: str) -> str | None:
     return found.do if found else None
 
 
-def meaning(code: str) -> str | None:
-    """What this code means, whatever its case; None when nothing is known of it."""
-    found = _BY_LOWER_CASE.get(code.lower())
-    return found.means if found else None
-
-
 def where_to_look(code: str) -> See | None:
     """Where one sees more of failures of this code; None when nothing is known of it."""
     found = _BY_LOWER_CASE.get(code.lower())

@@ -10,7 +10,6 @@ from datetime import datetime
 from enum import StrEnum
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from shared.batch.model import Phase
 from shared.digests.job_troubles import is_standing
@@ -142,8 +141,7 @@ def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime
     same = told.counted_from == ever.since
     preparation = ever.preparation - (told.preparation if same else 0) if wants(EventType.PREPARATION_FAILED) else 0
     release = ever.release - (told.release if same else 0) if wants(EventType.RELEASE_FAILED) else 0
-    after = _as_it_stands(wants, head, now)
-    after = replace(after, since=_since(told, head) if after.standing else None)
+    after = _as_it_stands(wants, told, head, now)
     # Nobody hears the end of what they never heard of or of what goes on, nor that all is well while nodes are held up.
     over = told.standing and not after.standing and head.preparation.open == 0
     # Without a node that is held up the end of all says it already; a head that begins anew moves by nature.
@@ -164,13 +162,14 @@ def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime
     return _news(kinds, head.job_id, known, (preparation, release), after) if kinds else None
 
 
-def _as_it_stands(wants: Callable[[EventType], bool], head: JobHead, now: datetime) -> Told:
-    """What a webhook knows that has been told how the job stands, as far as it wants to know."""
+def _as_it_stands(wants: Callable[[EventType], bool], told: Told, head: JobHead, now: datetime) -> Told:
+    """What a webhook that was `told` so much knows once it hears how the job stands, as far as it wants to know."""
     stuck_since = head.stuck_since if wants(EventType.JOB_STUCK) else None
     stands = stuck_since is not None or (head.preparation.open > 0 and wants(EventType.PREPARATION_FAILED))
     trouble = head.trouble if head.trouble is not None and head.trouble.event_id is not None else None
     unreachable = trouble if wants(EventType.JOB_UNREACHABLE) else None
     gone = head.vanished and head.tracking is Tracking.GONE
+    standing = stands and (wants(EventType.PREPARATION_RESOLVED) or wants(EventType.JOB_RESUMED))
     ever = head.ever
     return Told(
         job_id=head.job_id,
@@ -180,8 +179,9 @@ def _as_it_stands(wants: Callable[[EventType], bool], head: JobHead, now: dateti
         stuck_since=stuck_since,
         unreachable_since=unreachable.since if unreachable else None,
         gone=head.first_seen_at if gone and wants(EventType.JOB_GONE) else None,
-        standing=stands and (wants(EventType.PREPARATION_RESOLVED) or wants(EventType.JOB_RESUMED)),
+        standing=standing,
         at=now,
+        since=_since(told, head) if standing else None,
         open=head.preparation.open if stands else 0,
     )
 

@@ -16,7 +16,7 @@ from shared.messages.commands import Pool, remove_nodes
 from shared.messages.events import Origin, links_of
 from shared.messages.notices import TITLE_BYTES, Mood, Notice
 from shared.messages.remedies import cause_command, standstill_remedy
-from shared.messages.sentences import account_name, clock_time, counted, to_the_second
+from shared.messages.sentences import account_name, clock_time, counted, to_the_second, waiting
 from shared.redaction import one_line
 from shared.state.standstill_words import why_in_words
 
@@ -89,8 +89,8 @@ def _node(account: str, members: Sequence[Member], lead: Member) -> str:
 def _standstill(account: str, members: Sequence[Member], lead: Member) -> str:
     jobs, where = _jobs(members), place(account, lead.concern.pool_id)
     who = f"{short_id(lead.job_id)} of {where} stands still" if jobs == 1 else f"{jobs} jobs of {where} stand still"
-    waiting = sum(member.concern.standstill.tasks for member in members if member.concern.standstill)
-    tasks = f", {counted(waiting, 'task')} {'waits' if waiting == 1 else 'wait'}" if waiting else ""
+    number = sum(member.concern.standstill.tasks for member in members if member.concern.standstill)
+    tasks = f", {waiting(number, 'task')}" if number else ""
     reason = lead.concern.standstill.reason if lead.concern.standstill else None
     return f"{who}: {why_in_words(reason)}{_why(lead.concern)}{tasks}"
 

@@ -26,7 +26,7 @@ from shared.digests.short_names import cause_words, node_name, of_all
 from shared.digests.standstill_facts import sight_remedy, standing_facts
 from shared.messages.notices import JOB, LESSER, TITLE_BYTES, Notice, Section, fact, worst_of
 from shared.messages.remedies import cause_command, standstill_remedy
-from shared.messages.sentences import account_name, clock_time, counted, since_when
+from shared.messages.sentences import account_name, clock_time, since_when, waiting
 from shared.redaction import one_line
 from shared.state.jobs import JobEnd, JobHead, Tracking
 
@@ -108,8 +108,8 @@ def _together(jobs: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 
 def _in_numbers(news: News, head: JobHead) -> str:
     if NewsKind.STUCK in news.kinds and head.stuck is not None:
-        waits = f"{counted(head.stuck.tasks, 'task')} {'waits' if head.stuck.tasks == 1 else 'wait'}"
-        return f"{_new(news.preparation)}; stands still, {waits}" if news.preparation else f"stands still, {waits}"
+        still = f"stands still, {waiting(head.stuck.tasks, 'task')}"
+        return f"{_new(news.preparation)}; {still}" if news.preparation else still
     phase = news.phase or Phase.PREPARATION
     new = news.preparation if phase is Phase.PREPARATION else news.release
     return f"{_new(new)}, {of_all(_number(head, phase), head.nodes)}"

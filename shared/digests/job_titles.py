@@ -12,7 +12,7 @@ from shared.batch.model import UNREADABLE, Phase
 from shared.digests.chat_rules import News, NewsKind
 from shared.digests.short_names import cause_name, of_all, place, short_id
 from shared.messages.notices import Mood
-from shared.messages.sentences import account_name, counted, lasted
+from shared.messages.sentences import account_name, counted, lasted, waiting
 from shared.redaction import one_line
 from shared.state.jobs import JobEnd, JobHead, Tracking
 from shared.state.pools import Standstill, StandstillReason
@@ -94,8 +94,8 @@ def _in_common(account: str, news: Sequence[News]) -> str | None:
     stills = [item.head.stuck for item in news if NewsKind.STUCK in item.kinds and item.head and item.head.stuck]
     reasons = {still.reason for still in stills}
     if len(stills) == len(news) and len(reasons) == 1:
-        waiting = sum(still.tasks for still in stills)
-        tasks = f", {counted(waiting, 'task')} wait" if waiting > 1 else ""
+        number = sum(still.tasks for still in stills)
+        tasks = f", {waiting(number, 'task')}" if number > 1 else ""
         return f"{jobs} stand still: {why_in_words(reasons.pop())}{tasks}"
     are_alike = all(item.kinds == (NewsKind.FAILED,) and item.phase is Phase.PREPARATION for item in news)
     if not are_alike or len(causes) != 1:

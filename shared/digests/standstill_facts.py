@@ -9,7 +9,7 @@ from datetime import datetime
 from shared.batch.model import UNREADABLE
 from shared.messages.notices import VALUE_BYTES, fact
 from shared.messages.remedies import standstill_remedy
-from shared.messages.sentences import counted, since_when
+from shared.messages.sentences import counted, since_when, waiting
 from shared.redaction import one_line
 from shared.state.jobs import JobHead, Trouble
 from shared.state.pools import Standstill
@@ -20,9 +20,8 @@ def standing_facts(account: str, head: JobHead, now: datetime) -> list[tuple[str
     """What keeps a job from going on: a standstill with its reason, and preparations that take too long."""
     facts: list[tuple[str, str]] = []
     if head.stuck is not None and head.stuck.confirmed:
-        since = since_when(head.stuck.since, now)
-        tasks = f"; {counted(head.stuck.tasks, 'task')} {'waits' if head.stuck.tasks == 1 else 'wait'}, none runs"
-        facts.append(("Stands still", f"since {since}{tasks if head.stuck.tasks else ''}"))
+        tasks = f"; {waiting(head.stuck.tasks, 'task')}, none runs" if head.stuck.tasks else ""
+        facts.append(("Stands still", f"since {since_when(head.stuck.since, now)}{tasks}"))
         facts += _standstill(account, head, head.stuck)
     if head.preparation.slow:
         facts.append(("Slow", f"preparation goes on for too long on {counted(head.preparation.slow, 'node')}"))

@@ -65,3 +65,8 @@ def plural(word: str, number: int) -> str:
 def counted(number: int, word: str) -> str:
     """A number and its noun."""
     return f"{number} {plural(word, number)}"
+
+
+def waiting(number: int, word: str) -> str:
+    """So many of something that wait: `1 task waits`, `2 tasks wait`."""
+    return f"{counted(number, word)} {'waits' if number == 1 else 'wait'}"
