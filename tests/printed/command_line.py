@@ -25,10 +25,11 @@ OUTPUT = "of-another-command"
 
 _ARGUMENT = re.compile(r"(\[)?([^\s=\[\]]+)(=(?:\.\.\.)?)?\]?")
 _END, _NEXT = "\x1e", "\x1f"
-# Nothing is found, so nothing runs: bash hands each program's words to the one function that it asks then.
+# Nothing is found, so nothing runs: bash hands each program's words to the one function that it asks then, which writes
+# them at once, because both ends of a pipe write at the same time.
 _SHELL = f"""PATH=/nowhere
 cd() {{ command_not_found_handle cd "$@" >/dev/null; }}
-command_not_found_handle() {{ printf '%s{_NEXT}' "$@" >> words; printf '{_END}' >> words; echo {OUTPUT}; }}
+command_not_found_handle() {{ printf -v line '%s{_NEXT}' "$@"; printf '%s{_END}' "$line" >> words; echo {OUTPUT}; }}
 """
 
 
