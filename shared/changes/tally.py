@@ -110,10 +110,13 @@ class Tally:
         causes.merge(self.causes)
         if head.failed_at is not None:
             head = self.with_ends(head)
+        preparation = _sum(head.preparation, self.preparation)
+        turns = bool(preparation.slow) != bool(head.preparation.slow)
         return msgspec.structs.replace(
             head,
             nodes=head.nodes + self.nodes,
-            preparation=_sum(head.preparation, self.preparation),
+            preparation=preparation,
+            slow_turned_at=now if turns else head.slow_turned_at,
             release=_sum(head.release, self.release),
             preparation_failed_ever=head.preparation_failed_ever + self.failed_ever[Phase.PREPARATION],
             release_failed_ever=head.release_failed_ever + self.failed_ever[Phase.RELEASE],

@@ -25,14 +25,18 @@ class NewsKind(StrEnum):
     STUCK = "stuck"
     FAILED = "failed"
     STANDING = "standing"
+    SLOW = "slow"
     GONE = "gone"
     UNREACHABLE = "unreachable"
     RESUMED = "resumed"
+    IN_TIME = "inTime"
     REACHABLE = "reachable"
     RESOLVED = "resolved"
 
 
-_BEGINNINGS = frozenset({NewsKind.STUCK, NewsKind.FAILED, NewsKind.STANDING, NewsKind.GONE, NewsKind.UNREACHABLE})
+_BEGINNINGS = frozenset(
+    {NewsKind.STUCK, NewsKind.FAILED, NewsKind.STANDING, NewsKind.SLOW, NewsKind.GONE, NewsKind.UNREACHABLE}
+)
 SHOWN_CAUSES = 3
 _WITH_CAUSES = frozenset({NewsKind.STUCK, NewsKind.FAILED, NewsKind.STANDING, NewsKind.RESUMED})
 
@@ -61,12 +65,25 @@ class KnownToWebhook(Struct, frozen=True, kw_only=True):
         return self.head.generation if self.head else self.wanted
 
 
+class SlowRuns(Struct, frozen=True, kw_only=True):
+    """The preparations of a job that take too long: when the first and the last of them began (None: nobody knows).
+
+    `retried` of them were tried again, the most often tried one `retries` times.
+    """
+
+    first: datetime | None = None
+    last: datetime | None = None
+    retried: int = 0
+    retries: int = 0
+
+
 class News(Struct, frozen=True, kw_only=True):
     """What a webhook does not know about a job: the `kinds` of news, never none, what the message is named after first.
 
     `preparation` and `release` count the failures since it was last told. `before` is what it knew, `told` what it
-    knows after the message, and `generation` up to where. `nodes` are some of the nodes concerned, pool id and node id;
-    the rules leave them to whoever may read them.
+    knows after the message, and `generation` up to where. `nodes` are some of the nodes concerned, pool id and node id,
+    and `slow` is how long its preparations take, None where it is not about that or not all of them were looked at; the
+    rules leave both to whoever may read them.
     """
 
     job_id: str
@@ -79,6 +96,7 @@ class News(Struct, frozen=True, kw_only=True):
     wanted_at: datetime
     generation: int
     nodes: tuple[tuple[str, str], ...] = ()
+    slow: SlowRuns | None = None
 
     @property
     def kind(self) -> NewsKind:
@@ -89,6 +107,11 @@ class News(Struct, frozen=True, kw_only=True):
     def names_causes(self) -> bool:
         """Whether causes and nodes are told with it: not with what is over, or about the sight of the job alone."""
         return not _WITH_CAUSES.isdisjoint(self.kinds)
+
+    @property
+    def tells_of_slow(self) -> bool:
+        """Whether it tells, perhaps beside other things, of preparations that take too long."""
+        return NewsKind.SLOW in self.kinds
 
     @property
     def phase(self) -> Phase | None:
@@ -157,9 +180,20 @@ def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime
         NewsKind.UNREACHABLE: after.unreachable_since not in {None, told.unreachable_since},
         NewsKind.RESUMED: moves and not over and wants(EventType.JOB_RESUMED),
         NewsKind.REACHABLE: found and wants(EventType.JOB_REACHABLE),
+        # A standstill says more; whoever was told up to here has read of it, as of all that stands.
+        NewsKind.SLOW: known.waits and after.slow > _slow_known(told, head) and after.stuck_since is None,
     }
     kinds = tuple(kind for kind, true in holds.items() if true)
+    if not kinds and _slow_known(told, head) and not after.slow and head.closed is None:
+        # Whatever else there is to tell says how the job fares, and so does its end.
+        kinds = (NewsKind.IN_TIME,) if wants(EventType.PREPARATION_RESOLVED) else ()
     return _news(kinds, head.job_id, known, (preparation, release), after) if kinds else None
+
+
+def _slow_known(told: Told, head: JobHead) -> int:
+    """On how many nodes a webhook knows that preparation takes too long, in this incarnation of the job."""
+    is_before = told.at is not None and head.first_seen_at is not None and head.first_seen_at >= told.at
+    return 0 if is_before else told.slow
 
 
 def _as_it_stands(wants: Callable[[EventType], bool], told: Told, head: JobHead, now: datetime) -> Told:
@@ -183,6 +217,7 @@ def _as_it_stands(wants: Callable[[EventType], bool], told: Told, head: JobHead,
         at=now,
         since=_since(told, head) if standing else None,
         open=head.preparation.open if stands else 0,
+        slow=head.preparation.slow if wants(EventType.PREPARATION_SLOW) else 0,
     )
 
 
@@ -209,6 +244,14 @@ def _news(
         release=grown[1],
         before=known.told,
         told=after,
-        wanted_at=known.wanted_at,
+        wanted_at=_since_when_wanted(kinds, known),
         generation=known.generation,
     )
+
+
+def _since_when_wanted(kinds: tuple[NewsKind, ...], known: KnownToWebhook) -> datetime:
+    """Since when there is this to tell; of what is merely slow other changes of the job move nothing."""
+    head = known.head
+    if head is None or not set(kinds) <= {NewsKind.SLOW, NewsKind.IN_TIME}:
+        return known.wanted_at
+    return head.slow_turned_at or head.slow_at or known.wanted_at

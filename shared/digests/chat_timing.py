@@ -69,7 +69,7 @@ def decide(
     ]
     waits = {item.job_id: until for item in heard if (until := _muted_until(item, mutes, now)) is not None}
     if not probe:
-        waits |= {item.job_id: at for item in heard if (at := _settled_at(item)) is not None and at > now}
+        waits |= {item.job_id: at for item in heard if (at := _told_at(item)) is not None and at > now}
     news = sorted((item for item in heard if item.job_id not in waits), key=_worst_first)
     waits_until = min(waits.values(), default=None)
     if not news and beside.wanted_at is None:
@@ -118,8 +118,12 @@ def _merely_comes_back(news: News) -> bool:
     return is_same and before.standing and head.preparation.open <= before.open
 
 
-def _settled_at(news: News) -> datetime | None:
-    """When it may be said to be over, None for at once: what fails again sooner never was."""
+def _told_at(news: News) -> datetime | None:
+    """When it has lasted for long enough to be told, None for at once."""
+    # A standstill or a failure that comes of it says more.
+    if set(news.kinds) <= {NewsKind.SLOW, NewsKind.IN_TIME}:
+        return news.wanted_at + ENDS_AFTER
+    # What fails again sooner was never over.
     is_mended = news.head is not None and news.head.closed is None and not news.begins_anew
     is_mended = is_mended and news.before.stuck_since is None
     ends = is_mended and {NewsKind.RESOLVED} <= set(news.kinds) <= {NewsKind.RESOLVED, NewsKind.FAILED}

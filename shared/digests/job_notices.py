@@ -14,18 +14,11 @@ from shared.batch.advice import advice
 from shared.batch.model import Phase
 from shared.digests.chat_rules import News, NewsKind
 from shared.digests.chat_timing import groups_of
-from shared.digests.job_titles import (
-    heading_of,
-    held_up,
-    is_looked_at,
-    line_of,
-    mood_of,
-    title_of,
-)
+from shared.digests.job_titles import heading_of, held_up, is_looked_at, line_of, mood_of, title_of
 from shared.digests.short_names import cause_words, node_name, of_all
-from shared.digests.standstill_facts import sight_remedy, standing_facts
+from shared.digests.standstill_facts import sight_remedy, slow_facts, standing_facts
 from shared.messages.notices import JOB, LESSER, TITLE_BYTES, Notice, Section, fact, worst_of
-from shared.messages.remedies import cause_command, standstill_remedy
+from shared.messages.remedies import cause_command, slow_remedy, standstill_remedy
 from shared.messages.sentences import account_name, clock_time, since_when, waiting
 from shared.redaction import one_line
 from shared.state.jobs import JobEnd, JobHead, Tracking
@@ -46,7 +39,7 @@ _ENDS = {
     JobEnd.REPLACED: "a new job has taken its id",
     JobEnd.UNTRACKED: "the job is not watched any more",
 }
-_ABOUT_SIGHT = frozenset({NewsKind.UNREACHABLE, NewsKind.REACHABLE})
+_NOT_OF_FAILURES = frozenset({NewsKind.UNREACHABLE, NewsKind.REACHABLE, NewsKind.IN_TIME})
 
 
 def jobs_notice(account: str, news: Sequence[News], links: Mapping[str, str]) -> Notice:
@@ -78,7 +71,7 @@ def _sections(account: str, news: Sequence[News], heading: str) -> tuple[Section
         groups = groups_of(item)
         if groups and groups <= said and item.head is not None and _is_counted(item):
             alike.append((item.job_id, _in_numbers(item, item.head)))
-        elif item.kind is NewsKind.RESOLVED and not (item.preparation or item.release or only):
+        elif item.kind is NewsKind.RESOLVED and not (item.preparation or item.release or item.tells_of_slow or only):
             # That it is over, and how, is all that there is to say.
             sections.append(Section(title=one_line(title_of(item), limit=TITLE_BYTES)))
         else:
@@ -118,7 +111,7 @@ def _in_numbers(news: News, head: JobHead) -> str:
 def _section(account: str, news: News, max_nodes: int, *, whole: bool, heading: str | None) -> Section:
     """What is told of a job; under `heading`, which says already what has happened, if it is the only one."""
     head = news.head
-    commands: tuple[str, ...] = ()
+    command = _command(account, news, head) if whole and head is not None else None
     if head is None:
         facts = [("Why", "nothing is stored of the job any more"), _job_fact(account, news)]
     else:
@@ -130,11 +123,10 @@ def _section(account: str, news: News, max_nodes: int, *, whole: bool, heading: 
             *_failure_facts(news, head),
             _job_fact(account, news),
             *_standing_facts(account, news, head),
-            *(_node_facts(news, head, max_nodes) if news.names_causes else []),
+            *_node_facts(news, head, max_nodes),
         ]
-        commands = _commands(account, news, head) if whole else ()
     title = heading or one_line(title_of(news), limit=TITLE_BYTES)
-    return Section(title=title, facts=tuple(facts), commands=commands, line=line_of(news))
+    return Section(title=title, facts=tuple(facts), commands=(command,) if command else (), line=line_of(news))
 
 
 def _job_fact(account: str, news: News) -> tuple[str, str]:
@@ -207,28 +199,32 @@ def _failure_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
 
 
 def _standing_facts(account: str, news: News, head: JobHead) -> list[tuple[str, str]]:
+    if news.kind is NewsKind.SLOW:
+        remedy = slow_remedy(account, head, news.nodes)
+        return [*slow_facts(head, news.slow, _now(news)), ("What to do", remedy.words)]
     facts = standing_facts(account, head, _now(news))
     facts += [(f"Why {cause.phase.value} failed", cause_words(cause)) for cause in news.causes]
-    if (since := _first_failure(head)) is not None and news.kind not in _ABOUT_SIGHT:
+    if (since := _first_failure(head)) is not None and news.kind not in _NOT_OF_FAILURES:
         facts.append(("Since", _since_words(news, head, since)))
     advised = dict.fromkeys(what for cause in news.causes if (what := advice(cause.code)) is not None)
     facts += [("What to do", what) for what in advised]
     return facts
 
 
-def _commands(account: str, news: News, head: JobHead) -> tuple[str, ...]:
-    """What helps with a standstill, else with the first cause."""
+def _command(account: str, news: News, head: JobHead) -> str | None:
+    """What shows what is slow, or helps with a standstill, else with the first cause."""
+    if news.kind is NewsKind.SLOW:
+        return slow_remedy(account, head, news.nodes).command
     if head.stuck is not None and head.stuck.confirmed and news.names_causes:
         command = standstill_remedy(account, head, head.stuck).command
         if command:
-            return (command,)
+            return command
     phase, causes = news.phase, news.causes
     if phase is None or not causes or not news.names_causes:
-        return ()
+        return None
     cause, named = causes[0], _named_nodes(news)
     all_known = len(named) == cause.nodes == _number(head, phase)
-    command = cause_command(account, head.job_id, cause, named, all_known=all_known)
-    return (command,) if command else ()
+    return cause_command(account, head.job_id, cause, named, all_known=all_known)
 
 
 def _number(head: JobHead, phase: Phase) -> int:
@@ -236,10 +232,12 @@ def _number(head: JobHead, phase: Phase) -> int:
 
 
 def _node_facts(news: News, head: JobHead, limit: int) -> list[tuple[str, str]]:
-    phase = news.phase
-    if phase is None:
+    if news.kind is NewsKind.SLOW:
+        number = head.preparation.slow
+    elif news.phase is not None and news.names_causes:
+        number = _number(head, news.phase)
+    else:
         return []
-    number = _number(head, phase)
     names = [node_name(node, head.pool_id, whole=number <= _FEW_NODES) for node in _named_nodes(news)[:limit]]
     if not names:
         return []
@@ -250,15 +248,16 @@ def _node_facts(news: News, head: JobHead, limit: int) -> list[tuple[str, str]]:
 
 def _named_nodes(news: News) -> list[tuple[str, str]]:
     """Pool and node id of those that can be named: the newest failures, or where nobody has looked an example."""
-    phase = news.phase
-    examples = tuple(cause.example for cause in news.causes if cause.phase is phase)
-    return list(dict.fromkeys(news.nodes or examples)) if phase is not None else []
+    examples = tuple(cause.example for cause in news.causes if cause.phase is news.phase)
+    return list(dict.fromkeys(news.nodes or examples))
 
 
 def _since(news: News) -> datetime | None:
     head = news.head
-    if head is None or news.kind in {NewsKind.RESOLVED, NewsKind.REACHABLE, NewsKind.GONE}:
+    if head is None or news.kind in {NewsKind.RESOLVED, NewsKind.REACHABLE, NewsKind.GONE, NewsKind.IN_TIME}:
         return None
+    if news.slow is not None:
+        return news.slow.first
     if news.kind is NewsKind.UNREACHABLE and head.trouble is not None:
         return head.trouble.since
     return _first_failure(head)

@@ -30,9 +30,11 @@ _COUNTED = {
     NewsKind.STUCK: ("{jobs} stands still", "{jobs} stand still"),
     NewsKind.FAILED: ("{jobs} has failures", "{jobs} have failures"),
     NewsKind.STANDING: ("{jobs} still fails", "{jobs} still fail"),
+    NewsKind.SLOW: ("{jobs} prepares too slowly", "{jobs} prepare too slowly"),
     NewsKind.GONE: ("{jobs} vanished", "{jobs} vanished"),
     NewsKind.UNREACHABLE: ("{jobs} can't be looked at", "{jobs} can't be looked at"),
     NewsKind.RESUMED: ("{jobs} moves again", "{jobs} move again"),
+    NewsKind.IN_TIME: ("{jobs} prepares in time again", "{jobs} prepare in time again"),
     NewsKind.REACHABLE: ("{jobs} can be looked at again", "{jobs} can be looked at again"),
     NewsKind.RESOLVED: ("{jobs} works again", "{jobs} work again"),
 }
@@ -84,7 +86,7 @@ def _heading_of_one(account: str, news: News) -> str:
 
 
 def _in_common(account: str, news: Sequence[News]) -> str | None:
-    """That preparation failed in all of them for one cause in one pool; None where that is not all."""
+    """What is so in all of them, in one pool and for one cause; None where that is not all."""
     causes = {(cause.code, cause.message): cause for item in news for cause in item.causes}
     pools = {(item.head.pool_id or "").lower(): item.head.pool_id for item in news if item.head is not None}
     if len(pools) != 1:
@@ -97,6 +99,10 @@ def _in_common(account: str, news: Sequence[News]) -> str | None:
         number = sum(still.tasks for still in stills)
         tasks = f", {waiting(number, 'task')}" if number > 1 else ""
         return f"{jobs} stand still: {why_in_words(reasons.pop())}{tasks}"
+    if all(item.kinds == (NewsKind.SLOW,) for item in news):
+        most = max((item.head for item in news if item.head is not None), key=lambda head: head.preparation.slow)
+        nodes = f"{most.preparation.slow} of {counted(most.nodes, 'node')}"
+        return f"Preparation takes too long in {jobs}, on up to {nodes}"
     are_alike = all(item.kinds == (NewsKind.FAILED,) and item.phase is Phase.PREPARATION for item in news)
     if not are_alike or len(causes) != 1:
         return None
@@ -114,8 +120,10 @@ def mood_of(news: News) -> Mood:
     if news.kind is NewsKind.REACHABLE:
         well = Mood.GOOD if is_looked_at(head) else Mood.INFO
         return Mood.WARNING if head.preparation.open else well
-    if news.kind in {NewsKind.GONE, NewsKind.UNREACHABLE, NewsKind.RESUMED}:
+    if news.kind in {NewsKind.GONE, NewsKind.UNREACHABLE, NewsKind.RESUMED, NewsKind.SLOW}:
         return Mood.WARNING
+    if news.kind is NewsKind.IN_TIME:  # how it ended, by success or with its node, nobody has counted
+        return Mood.WARNING if head.preparation.open else Mood.INFO
     if news.kind is NewsKind.RESOLVED:
         return _mood_of_the_end(news, head)
     if head.stuck_since is not None:
@@ -166,12 +174,20 @@ def _what_happened(news: News) -> str:
     words = {
         NewsKind.GONE: "vanished before it was seen completed",
         NewsKind.UNREACHABLE: f"can't be {'read whole' if _is_read_in_part(head) else 'looked at'}",
+        NewsKind.SLOW: f"preparation takes {_how_long(news)} on {of_all(head.preparation.slow, head.nodes)}",
+        NewsKind.IN_TIME: "no preparation takes too long any more",
         NewsKind.RESUMED: f"moves again, {held_up(head, 'are still')}",
         NewsKind.REACHABLE: "can be looked at again" if is_looked_at(head) else "need not be looked at any more",
     }
     if news.kind is NewsKind.RESOLVED:
         return _how_it_ended(news, head)
     return words.get(news.kind) or _what_failed(news, head)
+
+
+def _how_long(news: News) -> str:
+    """How long each of the slow preparations has taken at least, as far as somebody has looked."""
+    last, now = news.slow.last if news.slow is not None else None, news.told.at
+    return f"over {lasted(now - last)}" if last is not None and now is not None else "too long"
 
 
 def _is_read_in_part(head: JobHead) -> bool:

@@ -4,15 +4,17 @@ Owns how many jobs and chunks are looked into for that. Does not own what is sai
 `digests.incident_notices`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.batch.model import Phase
 from shared.batch.outcomes import ended_at, has_failed
-from shared.digests.chat_rules import News
+from shared.changes.slow_preparations import chain_of, is_slow
+from shared.digests.chat_rules import News, NewsKind, SlowRuns
 from shared.digests.job_notices import SHOWN_NODES
 from shared.digests.job_troubles import Concern, ConcernKind
 from shared.errors import UnreadableRowError
@@ -50,19 +52,29 @@ class NodeNames(Struct, frozen=True, kw_only=True):
 
     def _with_nodes(self, news: News) -> News:
         phase = news.phase
+        if news.head is not None and news.kind is NewsKind.SLOW:
+            return self._with_slow_nodes(news, news.head)
         if news.head is None or phase is None or not news.names_causes:
             return news
         return replace(news, nodes=tuple(self._nodes(news.head, phase, SHOWN_NODES)))
 
+    def _with_slow_nodes(self, news: News, head: JobHead) -> News:
+        found = sorted(self._found(head, is_slow), key=lambda record: (_begun_at(record), record.node_id))
+        nodes = tuple((record.pool_id, record.node_id) for record in found[:SHOWN_NODES])
+        return replace(news, nodes=nodes, slow=_runs_of(found) if len(found) == head.preparation.slow else None)
+
     def _nodes(self, head: JobHead, phase: Phase, limit: int) -> list[tuple[str, str]]:
-        try:
-            found = [record for record in self._records(head) if _concerned(record, phase)]
-        except UnreadableRowError as error:
-            write_line("nodes-unreadable", account=self.account, job=head.job_id, error=str(error))
-            return []
+        found = self._found(head, partial(_concerned, phase=phase))
         by_name = sorted(found, key=lambda record: (record.pool_id, record.node_id))
         newest = sorted(by_name, key=lambda record: _failed_at(record, phase), reverse=True)
         return [(record.pool_id, record.node_id) for record in newest[:limit]]
+
+    def _found(self, head: JobHead, is_meant: Callable[[NodeRecord], bool]) -> list[NodeRecord]:
+        try:
+            return [record for record in self._records(head) if is_meant(record)]
+        except UnreadableRowError as error:
+            write_line("nodes-unreadable", account=self.account, job=head.job_id, error=str(error))
+            return []
 
     def _records(self, head: JobHead) -> Iterable[NodeRecord]:
         for prefix in head.chunks[:_CHUNKS_READ]:
@@ -82,3 +94,22 @@ def _failed_at(record: NodeRecord, phase: Phase) -> datetime:
         return as_utc(record.open.since if record.open else None)
     info = record.release.info if record.release else None
     return as_utc(ended_at(info) if info else None)
+
+
+def _begun_at(record: NodeRecord) -> datetime:
+    chain = chain_of(record)
+    return as_utc(chain.since if chain is not None else None)
+
+
+def _runs_of(slow: Sequence[NodeRecord]) -> SlowRuns:
+    """How long the preparations on these nodes take, and how often they were tried."""
+    chains = [chain_of(record) for record in slow]
+    begun = [chain.since for chain in chains if chain is not None and chain.since is not None]
+    tries = [record.preparation.info.retry_count or 0 for record in slow if record.preparation is not None]
+    all_known = len(begun) == len(slow)
+    return SlowRuns(
+        first=min(begun, default=None),
+        last=max(begun, default=None) if all_known else None,
+        retried=sum(number > 0 for number in tries),
+        retries=max(tries, default=0),
+    )

@@ -49,7 +49,7 @@ def _of_unknown(table: Table, account: str, webhook: Webhook, now: datetime) -> 
             write_line("head-unreadable", account=account, error=str(error))
             continue
         key = digest_key(webhook.name, head.job_id)
-        if key not in known and _concerns(webhook, account, head):
+        if key not in known and (_concerns(webhook, account, head) or _is_slow(webhook, account, head)):
             found.append(_introduction(key, head, now))
     return found
 
@@ -92,6 +92,12 @@ def _concerns(webhook: Webhook, account: str, head: JobHead) -> bool:
         return webhook.wants(kind, job_id=head.job_id, account=account, pools=head.pools)
 
     return is_standing(head, wants)
+
+
+def _is_slow(webhook: Webhook, account: str, head: JobHead) -> bool:
+    """Whether a chat wants to know that preparation takes too long; a pager is never called for that."""
+    wants = webhook.wants(EventType.PREPARATION_SLOW, job_id=head.job_id, account=account, pools=head.pools)
+    return wants and head.preparation.slow > 0 and not format_of(webhook).opens_incidents
 
 
 def _introduction(key: str, head: JobHead, now: datetime) -> Insert:

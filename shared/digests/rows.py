@@ -137,7 +137,7 @@ def read_known(
         except UnreadableRowError as error:
             write_line("digest-unreadable", account=account, error=str(error))
             continue
-        if _waits(row) or told.owes_an_end or told.catches_up or has_joined(told, incidents):
+        if _waits(row) or told.owes_an_end or told.slow or told.catches_up or has_joined(told, incidents):
             waiting.append((row, told))
     known = []
     for row, told in waiting:
@@ -192,7 +192,8 @@ def read_known_job(table: Table, account: str, webhook: str, head: JobHead, now:
     row = table.get(account, digest_key(webhook, head.job_id))
     if row is None:
         return None
-    return KnownToWebhook(told=_told_of(row, head.job_id), head=head, wanted=head.generation, wanted_at=now)
+    told = _told_of(row, head.job_id)
+    return KnownToWebhook(told=told, head=head, wanted=head.generation, wanted_at=now, waits=_waits(row))
 
 
 def _known(find: Callable[[str], Row | None], row: Row, told: Told, now: datetime) -> KnownToWebhook:

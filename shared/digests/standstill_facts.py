@@ -1,15 +1,16 @@
 """What people are told beside its title of what keeps a job from going on.
 
-Owns these facts. Does not own when a job stands still (`pools.standstill_rules`), or the words for reasons
-(`state.standstill_words`).
+Owns these facts. Does not own when a job stands still (`pools.standstill_rules`) or is slow
+(`changes.slow_preparations`), or the words for reasons (`state.standstill_words`).
 """
 
 from datetime import datetime
 
 from shared.batch.model import UNREADABLE
+from shared.digests.chat_rules import SlowRuns
 from shared.messages.notices import VALUE_BYTES, fact
 from shared.messages.remedies import standstill_remedy
-from shared.messages.sentences import counted, since_when, waiting
+from shared.messages.sentences import counted, lasted, since_when, waiting
 from shared.redaction import one_line
 from shared.state.jobs import JobHead, Trouble
 from shared.state.pools import Standstill
@@ -25,6 +26,24 @@ def standing_facts(account: str, head: JobHead, now: datetime) -> list[tuple[str
         facts += _standstill(account, head, head.stuck)
     if head.preparation.slow:
         facts.append(("Slow", f"preparation goes on for too long on {counted(head.preparation.slow, 'node')}"))
+    return facts
+
+
+def slow_facts(head: JobHead, runs: SlowRuns | None, now: datetime) -> list[tuple[str, str]]:
+    """What is known of preparations that take too long: nothing of why, so how others fared and what they print.
+
+    `runs` is None when nobody has looked at all of them.
+    """
+    said = ["not known while it runs"]
+    if head.longest is not None:
+        said.append(f"the slowest success took {lasted(head.longest)}")
+    if runs is not None and runs.retried:
+        times = "once" if runs.retries == 1 else f"{runs.retries} times"
+        where = f" on {runs.retried} of them, up to" if head.preparation.slow > 1 else ""
+        said.append(f"retried{where} {times}")
+    facts = [("Why", "; ".join(said))]
+    if runs is not None and runs.first is not None:
+        facts.append(("Since", since_when(runs.first, now)))
     return facts
 
 

@@ -49,6 +49,7 @@ _WORDS: Mapping[StandstillReason, str] = {
     StandstillReason.POOL_GONE: "Create the pool again under the same id, or disable the job, give it another pool, "
     "and enable it.",
 }
+_SLOW = "See what it prints there; remove a node where it hangs."
 _QUOTA = (
     "Ask for quota (in the portal: Batch account, Quotas), or shrink another pool of the account; "
     "then resize the pool again."
@@ -85,6 +86,15 @@ def standstill_remedy(account: str, head: JobHead, standstill: Standstill) -> Re
     code = standstill.cause.code.lower() if standstill.cause is not None and reason in _OF_THE_SIZE else ""
     pool = Pool(account=account, pool_id=standstill.pool_id or head.pool_id or "")
     return Remedy(words=_WORDS_OF_CODES.get(code, _WORDS[reason]), command=_command(pool, head, reason))
+
+
+def slow_remedy(account: str, head: JobHead, nodes: Sequence[tuple[str, str]]) -> Remedy:
+    """What to do about preparations that take too long; `nodes` are pool and node id of some, none if none is known."""
+    if not nodes:
+        return Remedy(words=_SLOW, command=show_statuses(account, head.job_id))
+    pool_id, node_id = nodes[0]
+    path = stderr_path(head.job_id, Phase.PREPARATION)
+    return Remedy(words=_SLOW, command=download_file(Pool(account=account, pool_id=pool_id), node_id, path))
 
 
 def cause_command(

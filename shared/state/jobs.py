@@ -151,8 +151,9 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `failing_since` is the first of those that no success has followed, `succeeded_at` when one last succeeded. As old
     are `longest`, how long the slowest success took, `unfinished`, the preparations that have not ended, by the five
     minutes (since 1970) in which they began, `often_retried`, those of them that were tried ten times again, both
-    without those that are slow or lost, and `slow_at`, when one last became slow. `left` counts the failures that are
-    open no more only because their nodes have left: nothing of them was mended.
+    without those that are slow or lost, and `slow_at`, when one last became slow. `slow_turned_at` is when the
+    first was recorded as slow, or that none is any more; None where a version before did it. `left` counts the failures
+    that are open no more only because their nodes have left: nothing of them was mended.
     `missing_since` is when Batch first said that the job does not exist, None since it was last found.
     `vanished` says that the job was gone before it was seen completed, with open failures or although asked for.
     `carried` is what heads before this one under the same id counted, None when this is the first. Somebody knows of
@@ -193,6 +194,7 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     unfinished: dict[int, int] = {}
     often_retried: int = 0
     slow_at: datetime | None = None
+    slow_turned_at: datetime | None = None
     left: int = 0
     trouble: Trouble | None = None
     missing_since: datetime | None = None

@@ -158,7 +158,8 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `refusal` is what it could not be told since, None for nothing. `joined` says which of the job's concerns are part
     of which incident; a pager that is `standing` was told by a version that opened one for each job. `catches_up` says
     that what is wrong with the job is older than the webhook, and is to be told as what stands. `since` is when what it
-    was told to go on began, None where nothing does or a version before did not keep it.
+    was told to go on began, None where nothing does or a version before did not keep it. `slow` is on how many nodes it
+    knows that preparation takes too long (0 of a pager).
     """
 
     job_id: str = ""
@@ -170,6 +171,7 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     gone: datetime | None = None
     standing: bool = False
     open: int = 0
+    slow: int = 0
     at: datetime | None = None
     since: datetime | None = None
     refusal: Refusal | None = None

@@ -140,3 +140,21 @@ def test_only_what_goes_on_is_a_chain() -> None:
     assert chain_of(record_of(replace(running(0), state="dreaming"))) is None
     assert chain_of(NodeRecord()) is None
     assert not is_often_retried(running(0, retries=9))
+
+
+def test_the_head_keeps_when_the_first_became_slow() -> None:
+    """Others that become slow later, or change otherwise, move nothing; that none is any more does."""
+    fine, slow, over = record_of(running(0)), record_of(running(0), Chain(since=at(0), slow=True)), record_of(failed(9))
+    steps = [
+        ("a", fine, slow, 60),
+        ("b", fine, slow, 65),
+        ("c", fine, over, 66),
+        ("a", slow, over, 70),
+        ("b", slow, over, 75),
+    ]
+    known, moments = head(preparation=PhaseCounts(running=3), nodes=3), []
+    for key, before, after, minute in steps:
+        tally = Tally(is_open=True, updates=[NodeUpdate(key=key, fingerprint=b"x", before=before, after=after)])
+        known = tally.applied_to(known, at(minute))
+        moments.append(known.slow_turned_at)
+    assert moments == [at(60)] * 4 + [at(75)]

@@ -283,3 +283,15 @@ def test_what_is_over_by_then_is_not_told() -> None:
     _settings(world, [webhook("slack")])
     world.tick(20)
     assert world.sender.sent == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_takes_too_long_stands_too(kind: str) -> None:
+    """A new chat is told of a preparation that hangs since before it was there, and a new pager is not called."""
+    world = World(webhooks=[webhook("cloudevents", name="ops")])
+    hangs = PhaseCounts(running=2, slow=2)
+    world.change("nightly", nodes=60, preparation=hangs, slow_turned_at=world.now)
+    _settings(world, [webhook(kind)])
+    world.tick(40)
+    assert len(world.sender.sent) == (kind != "pagerduty")
+    assert all("takes too long on 2 of 60 nodes" in request.text for request in world.sender.sent)

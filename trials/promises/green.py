@@ -95,7 +95,8 @@ class GreenLights:
         if not format_of(webhook).tells_state:
             return False
         mutes = tuple(read_mutes(table).values())
-        return read_untold(table, ACCOUNT, webhook, mutes, now - _CLOCKS).late > 0
+        # At both moments: a mute may begin between them.
+        return all(read_untold(table, ACCOUNT, webhook, mutes, at).late > 0 for at in (now - _CLOCKS, now))
 
     def _is_deaf(self, webhook: Webhook) -> bool:
         since = self.plant.receivers[webhook.name].takes_nothing_since

@@ -45,6 +45,7 @@ _NAMED = re.compile(r": ([\w:-]+), [\w-]+/|([\w:-]+) of [\w-]+/\S+ stands still"
 _ALIKE, _ALSO = "The same in", "Also"
 _STILL = re.compile(r"stands? still")
 _OVER = re.compile(r"reparation works again|oves again after|egun anew, and|othing is known of it any more")
+_SLOW = re.compile(r"reparation takes ")
 _ENDED = re.compile(r": (ended|gone|replaced|not watched any more)\b")
 
 
@@ -67,7 +68,8 @@ class Part:
     def resolved(self) -> bool:
         """Whether it says that what was wrong is over."""
         ended = not self.facts and _ENDED.search(self.title) is not None
-        return ended or _OVER.search(self.title) is not None or "Why" in dict(self.facts)
+        why_over = "Why" in dict(self.facts) and _SLOW.search(self.title) is None
+        return ended or _OVER.search(self.title) is not None or why_over
 
     @property
     def about(self) -> frozenset[tuple[str, ...]]:

@@ -45,6 +45,7 @@ STANDSTILLS: Mapping[str, Sequence[tuple[timedelta, str]]] = {
     "spot_nodes_evicted_all_night": [],
     "first_of_many_nodes_fails": [],
     "warm_and_cold_nodes": [],
+    "preparation_hangs_on_some_nodes": [],
     "spot_nodes_preempted_while_preparing": [],
 }
 """From which times of a story on its job can't move, each with the reason by name; none where nobody is to hear any."""

@@ -32,6 +32,21 @@ def test_preparation_hangs_everywhere(told: Story) -> None:
     told.status()
 
 
+def test_preparation_hangs_on_some_nodes(told: Story) -> None:
+    """Preparation hangs on two of twenty nodes while tasks run on the others; later it succeeds there, too."""
+    add_job(told.plant, "nightly-34", active=30, running=18)
+    set_nodes(told.plant, nodes(20), "running")
+    succeed(told.plant, "nightly-34", *nodes(18))
+    begin(told.plant, "nightly-34", "n19", "n20")
+    told.wait(56 * MINUTE, every=4 * MINUTE)
+    told.wait(16 * MINUTE)
+    told.status()
+    told.say("preparation succeeds there, too")
+    succeed(told.plant, "nightly-34", "n19", "n20")
+    told.wait(14 * MINUTE)
+    told.status()
+
+
 def test_all_but_one_failed(told: Story) -> None:
     """Preparation fails on 59 of 60 nodes and hangs on the last."""
     add_job(told.plant, "nightly-22", active=200)
