@@ -20,7 +20,14 @@ from local.azurite import AzuriteError, running_azurite
 from local.batch_simulator.__main__ import add_story
 from local.console import Console, show
 from local.memory import Memory, free_port, is_free, recall
-from local.stack_settings import ACCOUNT, DEFAULT_INTERVAL_SECONDS, host_settings, local_webhooks, problems, schedule
+from local.stack_settings import (
+    ACCOUNT,
+    DEFAULT_INTERVAL_SECONDS,
+    host_settings,
+    problems,
+    schedule,
+    webhooks_here_and_elsewhere,
+)
 from local.state_folder import OccupiedError, occupied
 from local.supervisor import Part, PartError, StopAskedForError, Supervisor, stopped_by_signals
 
@@ -103,12 +110,17 @@ def parts(memory: Memory, settings: Mapping[str, str], options: argparse.Namespa
     return [*([simulator] if simulated else []), receiver, host]
 
 
-def welcome(settings: Mapping[str, str], state: Path) -> list[str]:
+def welcome(settings: Mapping[str, str], state: Path, receiver_port: int) -> list[str]:
     """Return what a person needs to know once all is ready, beside the address."""
-    return [
-        f"watching   {settings['BATCH_ACCOUNT_URLS']}, polled by {settings['POLL_SCHEDULE']}",
-        f"webhooks   recorded in {state / 'received.jsonl'}, chat and pager in received-*.jsonl beside it",
-    ]
+    here, elsewhere = webhooks_here_and_elsewhere(settings, receiver_port)
+    lines = [f"watching   {settings['BATCH_ACCOUNT_URLS']}, polled by {settings['POLL_SCHEDULE']}"]
+    if jobs := settings.get("TRACKED_JOBS"):
+        lines.append(f"jobs       only those that TRACKED_JOBS lets through: {jobs}")
+    if here:
+        lines.append(f"webhooks   recorded in {state / 'received.jsonl'} and received-*.jsonl: {', '.join(here)}")
+    if elsewhere:
+        lines.append(f"webhooks   sent to your own receivers: {', '.join(elsewhere)}")
+    return lines
 
 
 def address(port: int) -> str:
@@ -138,7 +150,8 @@ def run(options: argparse.Namespace) -> None:
         expected = settings(storage="UseDevelopmentStorage=true")
         if wrong := problems(expected, APP):
             raise WrongSettingsError("\n".join(wrong))
-        console = Console(verbose=options.verbose, receivers=local_webhooks(expected, memory.receiver_port))
+        here, _ = webhooks_here_and_elsewhere(expected, memory.receiver_port)
+        console = Console(verbose=options.verbose, receivers=here)
         _run(options, memory, settings, console)
 
 
@@ -158,7 +171,7 @@ def _run(
         for part in parts(memory, environment, options):
             console.tell("stack", f"starting {part.name}")
             supervisor.start(part)
-        for line in welcome(environment, options.state):
+        for line in welcome(environment, options.state, memory.receiver_port):
             console.tell("stack", line)
         console.keep_in_sight(address(options.port))
         supervisor.watch(None if options.duration is None else timedelta(seconds=options.duration))
@@ -170,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m local.run",
         description="Runs the app with all it needs on this machine; Ctrl-C ends everything. It watches a simulated "
-        "account, or those that BATCH_ACCOUNT_URLS names with every other setting that is set. What is stored lies in "
+        "account, or those that BATCH_ACCOUNT_URLS names, with every other setting that is set. What is stored lies in "
         "the state folder: delete that to start over.",
     )
     parser.add_argument(
@@ -183,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--interval",
         type=whole_number(1, 3600),
         metavar="SECONDS",
-        help=f"between two polls (default {DEFAULT_INTERVAL_SECONDS}, or POLL_SCHEDULE for a real account)",
+        help=f"between two polls (default {DEFAULT_INTERVAL_SECONDS}, or POLL_SCHEDULE where it is set)",
     )
     parser.add_argument("--state", type=Path, default=Path(".local"), help="where everything is kept (default .local)")
     parser.add_argument("--verbose", action="store_true", help="show every line of the Functions host")

@@ -44,13 +44,13 @@ def host_settings(
 ) -> dict[str, str]:
     """Return the environment of the Functions host where a person has *given* some settings.
 
-    For a real account each of those is used, ours only fill in. The simulated account is watched by ours and what
-    they leave open; of those they set only WEBHOOKS gives way, and nothing is stored outside this machine.
-    *interval_seconds* None leaves the schedule to what is given, else to our own.
+    Each of those is used, ours only fill in: a receiver of one's own gets the simulated account's failures as it would
+    get a real one's. Of the simulated account only address, name and key are ours, and with it nothing is stored
+    outside this machine. *interval_seconds* None leaves the schedule to what is given, else to our own.
     """
     given = {name: value for name, value in given.items() if value}
     simulated = not given.get("BATCH_ACCOUNT_URLS", "").strip()
-    polled = given.get("POLL_SCHEDULE") if interval_seconds is None and not simulated else None
+    polled = given.get("POLL_SCHEDULE") if interval_seconds is None else None
     polls = polled or schedule(interval_seconds or DEFAULT_INTERVAL_SECONDS)
     wait = _longest_wait(polls)
     budget = min(timedelta(seconds=40), max(timedelta(seconds=1), wait * 2 // 3))
@@ -74,16 +74,15 @@ def host_settings(
         "LOCAL_ROUTING_KEY": ROUTING_KEY,
         "LOCAL_TOPIC_KEY": TOPIC_KEY,
     }
+    if "WEBHOOK_URL" in given or "WEBHOOK_SECRET" in given:  # a pair: half of ours would fit nobody's
+        del ours["WEBHOOK_URL"], ours["WEBHOOK_SECRET"]
     if simulated:
-        here = {name: value for name, value in given.items() if not name.startswith(_STATE)}
-        account = {
+        given = {name: value for name, value in given.items() if not name.startswith(_STATE)}
+        always |= {
             "BATCH_ACCOUNT_URLS": f"http://127.0.0.1:{memory.batch_port}",
             "BATCH_ACCOUNT_NAME": ACCOUNT,
             "BATCH_ACCOUNT_KEY": memory.batch_key,
         }
-        return {**here, **ours, **account, **always}
-    if "WEBHOOK_URL" in given or "WEBHOOK_SECRET" in given:  # a pair: half of ours would fit nobody's
-        del ours["WEBHOOK_URL"], ours["WEBHOOK_SECRET"]
     return {**ours, **given, **always}
 
 
@@ -100,14 +99,17 @@ def problems(settings: Mapping[str, str], app_dir: Path) -> list[str]:
     return []
 
 
-def local_webhooks(settings: Mapping[str, str], receiver_port: int) -> frozenset[str]:
-    """Return the names of the webhooks that lead to the stack's own receiver.
+def webhooks_here_and_elsewhere(settings: Mapping[str, str], receiver_port: int) -> tuple[list[str], list[str]]:
+    """Return the names of the webhooks that lead to the stack's own receiver, and those of the others.
 
     Raises:
         SettingsError: something is wrong with the settings, as problems() would say.
     """
     ours = f"http://127.0.0.1:{receiver_port}/"
-    return frozenset(webhook.name for webhook in load_settings(settings).webhooks if f"{webhook.url}/".startswith(ours))
+    names = {webhook.name: f"{webhook.url}/".startswith(ours) for webhook in load_settings(settings).webhooks}
+    return [name for name, is_here in names.items() if is_here], [
+        name for name, is_here in names.items() if not is_here
+    ]
 
 
 def _longest_wait(polls: str) -> timedelta:

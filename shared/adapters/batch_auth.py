@@ -18,6 +18,7 @@ from shared.ports import Clock
 from shared.redaction import one_line
 
 _MESSAGE_LIMIT: Final = 256
+_MEND: Final = "on your own machine run `az login`, in Azure give the app an identity"
 # azure-identity renews its own cache five minutes before the end; asking it earlier would bring the same token.
 _RENEW_BEFORE: Final = timedelta(minutes=5)
 
@@ -102,5 +103,7 @@ class TokenAuth:
 
 
 def _denied(error: Exception) -> AccountDeniedError:
-    # The error is not chained: azure-identity keeps the whole answer of the token service in it.
-    return AccountDeniedError("CredentialUnavailable", one_line(f"No token for Batch: {error}", limit=_MESSAGE_LIMIT))
+    # The mend comes first: azure-identity goes on for pages. Nor is the error chained, which keeps the whole answer of
+    # the token service.
+    message = f"No token for Batch ({_MEND}): {error}"
+    return AccountDeniedError("CredentialUnavailable", one_line(message, limit=_MESSAGE_LIMIT))

@@ -227,7 +227,8 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
 
     def _batch_remedy(self, account: str, error: BatchError) -> str:
         if error.code == NO_TOKEN:
-            return "Give the app an identity, and set AZURE_CLIENT_ID when it is a user-assigned one."
+            identity = "Give the app an identity, and set AZURE_CLIENT_ID when it is a user-assigned one."
+            return f"{identity} On your own machine run `az login`, or set BATCH_ACCOUNT_KEY."
         if not isinstance(error, AccountDeniedError):
             return "Check BATCH_ACCOUNT_URLS, the account's firewall and the app's network."
         if self.identity.uses_key:

@@ -99,7 +99,7 @@ FAILURES: dict[str, tuple[Callable[[str], Exception], type[BatchError], str]] = 
 def test_a_credential_that_fails_is_the_accounts_error(
     make: Callable[[str], Exception], kind: type[BatchError], code: str
 ) -> None:
-    """Whatever a credential raises arrives as one capped line without secrets and without the original beside it."""
+    """Whatever a credential raises arrives as one capped line that mends it first, without secrets or the original."""
     auth = TokenAuth(FailingCredential(make("no\nway: client_secret=c4nary " + "x" * 900)), scope=SCOPE, clock=Clock())
 
     with pytest.raises(kind) as caught:
@@ -108,6 +108,7 @@ def test_a_credential_that_fails_is_the_accounts_error(
     error = caught.value
     assert error.code == code
     assert "no way: client_secret=[redacted] xxx" in error.message
+    assert kind is BatchUnavailableError or "`az login`" in error.message
     assert len(error.message.encode()) <= 256
     assert error.__suppress_context__
     assert error.__cause__ is None

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from local.memory import Memory, recall
+from local.run import welcome
 from local.stack_settings import host_settings, problems, schedule
 from shared.messages.formats import FORMATS
 from shared.settings.settings import load_settings
@@ -80,6 +81,7 @@ def test_given_accounts_are_watched_instead() -> None:
     assert "BATCH_ACCOUNT_KEY" not in host
 
 
+@pytest.mark.parametrize("account", [{}, {"BATCH_ACCOUNT_URLS": REAL}], ids=["simulated", "real"])
 @pytest.mark.parametrize(
     ("given", "used"),
     [
@@ -89,17 +91,15 @@ def test_given_accounts_are_watched_instead() -> None:
         pytest.param({"WEBHOOK_URL": "https://a.example", "WEBHOOK_SECRET": "whsec_x"}, {}, id="webhook"),
         pytest.param({"WEBHOOKS": "[]"}, {}, id="webhooks"),
         pytest.param({"WEBHOOK_ALLOW_HTTP": "false", "PUBLIC_URL": "https://a.example"}, {}, id="others"),
-        pytest.param(
-            {"STDERR_TAIL_BYTES": "0", "STATE_STORAGE": "x", "HEARTBEAT_URL": "https://b.example"}, {}, id="state"
-        ),
+        pytest.param({"STDERR_TAIL_BYTES": "0", "HEARTBEAT_URL": "https://b.example"}, {}, id="tails"),
         pytest.param(
             {"POLL_SCHEDULE": "", "WEBHOOK_URL": ""}, {"POLL_SCHEDULE": "*/5 * * * * *"}, id="empty-is-not-set"
         ),
     ],
 )
-def test_what_is_given_is_used_for_a_real_account(given: dict[str, str], used: dict[str, str]) -> None:
-    """What a person sets is used for a real account; ours fill in what is left, and fit it."""
-    host = settings(interval_seconds=None, BATCH_ACCOUNT_URLS=REAL, **given)
+def test_what_is_given_is_used(account: dict[str, str], given: dict[str, str], used: dict[str, str]) -> None:
+    """What a person sets is used for the simulated account as for a real one; ours fill in what is left, and fit it."""
+    host = settings(interval_seconds=None, **account, **given)
 
     assert {name: value for name, value in given.items() if value}.items() | used.items() <= host.items()
 
@@ -162,7 +162,27 @@ def test_given_webhooks_take_the_place_of_ours() -> None:
     assert settings(WEBHOOKS="[]")["WEBHOOKS"] == "[]"
 
 
-def test_state_stays_on_this_machine() -> None:
+OWN_SLACK = '[{"name":"slack","format":"slack","url":"http://127.0.0.1:9000/slack"}]'
+OURS = "recorded in .local/received.jsonl and received-*.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        pytest.param({}, f"webhooks   {OURS}: default, teams, slack, pagerduty, eventgrid", id="ours"),
+        pytest.param({"WEBHOOKS": OWN_SLACK}, f"webhooks   {OURS}: default", id="the-signed-one-stays-here"),
+        pytest.param({"WEBHOOKS": OWN_SLACK}, "webhooks   sent to your own receivers: slack", id="ones-own"),
+        pytest.param(
+            {"TRACKED_JOBS": "trian-*"}, "jobs       only those that TRACKED_JOBS lets through: trian-*", id="jobs"
+        ),
+    ],
+)
+def test_the_console_says_where_messages_go_and_which_jobs_are_watched(given: dict[str, str], said: str) -> None:
+    """Whoever has set receivers or jobs reads which are used; what is recorded here is named as that."""
+    assert said in welcome(settings(interval_seconds=5, **given), Path(".local"), MEMORY.receiver_port)
+
+
+def test_state_of_the_simulated_account_stays_on_this_machine() -> None:
     """A storage account that the environment names for other purposes is not written to."""
     host = settings(
         AzureWebJobsStorage="real", STATE_STORAGE="real", STATE_STORAGE__tableServiceUri="https://a.example"
