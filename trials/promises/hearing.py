@@ -87,7 +87,12 @@ class Part:
     def pool(self) -> str:
         """The pool whose nodes it tells of, that they can't work or that this is over; empty when it is of a job."""
         found = _PLACE.search(self.title)
-        return found[0] if found is not None else ""
+        return found[0] if found is not None and "Job" not in dict(self.facts) else ""
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there was no room for all of how the job stands: a line beside other jobs says what is new."""
+        return "More" in dict(self.facts)
 
     @property
     def vanished(self) -> bool:
@@ -142,6 +147,11 @@ class Hearing:
         if self.incident:
             return self.parts[0].title if self.parts and self.incident.startswith(_EVENT_KEYS) else None
         return _event_of(self.headline)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there was no room for all that there was to tell."""
+        return bool(self.parts) and ("more" in self.parts[-1].title or any(part.is_cut for part in self.parts))
 
     @property
     def tells_of_pools(self) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from shared.messages.events import EventType
 from shared.ports import Clock
 from shared.state.telling import Incidents
 from shared.webhook import Webhook
@@ -78,6 +79,7 @@ class Listener:
     _heard_about: dict[tuple[str, ...], datetime] = field(default_factory=dict)
     _stuck: set[str] = field(default_factory=set)
     _pools: set[str] = field(default_factory=set)
+    _cut_at: datetime | None = None
 
     @property
     def is_pager(self) -> bool:
@@ -110,17 +112,19 @@ class Listener:
         self._in_flight = None
 
     def event_sending(self) -> None:
-        """An event that comes by itself is sent: who takes none of them is probed, too."""
+        """An event that comes by itself is sent, or a ping: who takes none of them is probed, too."""
         self._untaken += 1
 
-    def event_received(self, hearing: Hearing, *, accepted: bool) -> None:
-        """It has reached the receiver, who read it."""
-        self._untaken = max(0, self._untaken - accepted)
-        if hearing.incident:
-            self.page(hearing)
+    def event_accepted(self) -> None:
+        """It was taken."""
+        self._untaken = max(0, self._untaken - 1)
 
     def received(self, hearing: Hearing, owner: Owner, *, accepted: bool) -> None:
         """A message has reached the receiver, who read it, whether or not the app learns of that."""
+        if not hearing.about_jobs:
+            if hearing.incident:
+                self.page(hearing)
+            return
         for part in hearing.parts:
             if part.resolved and not self._may_end(part.job):
                 self._blame(f"hears that {part.job} is resolved, of which it knew nothing")
@@ -163,10 +167,7 @@ class Listener:
         if self.is_pager:
             return
         parts = {part.job: part for part in message.hearing.parts}
-        for heard in parts.values():
-            self._heard_about.update(dict.fromkeys(heard.about, message.at))
-            (self._stuck.add if heard.stuck else self._stuck.discard)(heard.job)
-            (self._pools.add if heard.of_a_pool else self._pools.discard)(heard.pool)
+        self._remember(message)
         for job in jobs:
             part = parts.get(job)
             if part is None:
@@ -177,6 +178,18 @@ class Listener:
                 if self.counted[job, phase] > self.failures[job, phase]:
                     told, were = self.counted[job, phase], self.failures[job, phase]
                     self._blame(f"has heard of {told} {phase} failures of {job}, and there were {were}")
+
+    def _remember(self, message: Message) -> None:
+        """What a chat's readers know once they have read it."""
+        if message.hearing.is_cut:
+            self._cut_at = message.at
+        for heard in message.hearing.parts:
+            self._heard_about.update(dict.fromkeys(heard.about, message.at))
+            if heard.stuck:
+                self._stuck.add(heard.job)
+            elif heard.resolved or not heard.is_cut:
+                self._stuck.discard(heard.job)
+            (self._pools.add if heard.of_a_pool else self._pools.discard)(heard.pool)
 
     def recorded_open(self, owner: Owner, incidents: Incidents) -> None:
         """The app records which incidents it has open: what it has just ended is not among them."""
@@ -226,11 +239,13 @@ class Listener:
     def _tells_of_something_new(self, message: Message) -> bool:
         """Whether it may tell of a cause not told before, of a pool in trouble, or of a standstill or its end."""
         parts = message.hearing.parts
-        if "more" in parts[-1].title or any("More" in dict(part.facts) for part in parts):
-            return True  # there was no room for all of it
+        if message.hearing.is_cut:
+            return True
         # A job that an earlier message only counted may have been one that stood still.
         stood = any(part.stuck or part.job in self._stuck or part.job in self.unread for part in parts)
-        breaks = any(part.of_a_pool and part.pool not in self._pools for part in parts)
+        # Who hears of no ends can't tell what begins anew from what goes on.
+        hears_ends = self.webhook.wants(EventType.NODE_RECOVERED)
+        breaks = any(part.of_a_pool and not (hears_ends and part.pool in self._pools) for part in parts)
         return (
             stood
             or breaks
@@ -258,6 +273,14 @@ class Listener:
         if not self.is_pager:
             return self.believed.get(job, False)
         return any(incident.is_open and job in incident.jobs for incident in self.incidents.values())
+
+    def knows_of_pool(self, pool: str, since: datetime) -> bool:
+        """Whether it was told that nodes of a pool can't work, or may have been since then: not all had room."""
+        if self.is_pager:
+            keys = [key for key, incident in self.incidents.items() if incident.is_open]
+            return any(key.endswith((f":pool|{pool}", ":further-pools")) for key in keys)
+        may_know = self._cut_at is not None and self._cut_at >= since
+        return may_know or any(known.endswith(f"/{pool}") for known in self._pools)
 
     def _is_open(self, key: str) -> bool:
         """Whether an incident can end, may be open as far as its sender knows, or may be told its end once more."""

@@ -18,7 +18,6 @@ from shared.state.rows import CYCLE, from_row, unpack_body
 from shared.state.telling import Delivery, Incidents
 from shared.webhook import Webhook
 from trials.promises.broken_nodes import BrokenNodes
-from trials.promises.hearing import Hearing
 from trials.promises.listeners import Listener
 from trials.promises.moving import why_it_moves
 from trials.promises.mutes import StandingMutes
@@ -220,13 +219,14 @@ class Witness:
 
     def sending(self, letter: Letter, owner: Owner) -> None:
         """An attempt begins."""
+        listener = self.listeners.get(letter.webhook)
+        if listener is not None and letter.hearing is not None and letter.hearing.about_jobs:
+            listener.sending(letter.hearing, owner)
+            return
+        if listener is not None:
+            listener.event_sending()
         if letter.is_ping:
             return
-        if letter.hearing is not None and letter.hearing.about_jobs:
-            self.listeners[letter.webhook].sending(letter.hearing, owner)
-            return
-        if letter.hearing is not None:
-            self.listeners[letter.webhook].event_sending()
         places = self._places(letter)
         for place in places:
             if place in self._in_flight and not self._once_more[place] and not _is_vague(letter, places):
@@ -249,18 +249,16 @@ class Witness:
         self.receipts.append(receipt)
         if not receipt.verified:
             self.blame(f"{letter.webhook} can't verify {letter.id or letter.hearing}")
+        listener = self.listeners.get(letter.webhook)
+        of_jobs = letter.hearing is not None and letter.hearing.about_jobs
+        if listener is not None and receipt.accepted and not of_jobs:
+            listener.event_accepted()
         if letter.is_ping:
             return
-        if letter.hearing is not None and receipt.was_read:
-            self._heard(letter.webhook, letter.hearing, owner, accepted=receipt.accepted)
-        if letter.hearing is None or not letter.hearing.about_jobs:
+        if listener is not None and letter.hearing is not None and receipt.was_read:
+            listener.received(letter.hearing, owner, accepted=receipt.accepted)
+        if not of_jobs:
             self._see_event_received(receipt)
-
-    def _heard(self, webhook: str, hearing: Hearing, owner: Owner, *, accepted: bool) -> None:
-        if hearing.about_jobs:
-            self.listeners[webhook].received(hearing, owner, accepted=accepted)
-        else:
-            self.listeners[webhook].event_received(hearing, accepted=accepted)
 
     def _see_event_received(self, receipt: Receipt) -> None:
         letter = receipt.letter
