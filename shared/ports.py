@@ -85,11 +85,9 @@ class Delete(Struct, frozen=True, kw_only=True):
 Operation = Insert | Replace | Put | Merge | Delete
 
 
-class Table(Protocol):
-    """One table of partitions of rows ordered by key; a transaction stays within a partition.
+class Rows(Protocol):
+    """The rows of one table as they are read: partitions of rows ordered by key.
 
-    Columns hold up to 64 KiB each (strings counted in UTF-16), a row up to 1 MiB, a transaction up to MAX_ROWS rows,
-    each named once, and less than 3 MiB as encoded: `transact` raises TransactionTooLargeError before sending more.
     Every method raises StoreUnavailableError when the table gives no usable answer.
     """
 
@@ -98,6 +96,14 @@ class Table(Protocol):
 
     def query(self, partition: str, start: str, end: str) -> Iterator[Row]:
         """The rows with start <= key < end, in key order."""
+
+
+class Table(Rows, Protocol):
+    """One table; a transaction stays within a partition.
+
+    Columns hold up to 64 KiB each (strings counted in UTF-16), a row up to 1 MiB, a transaction up to MAX_ROWS rows,
+    each named once, and less than 3 MiB as encoded: `transact` raises TransactionTooLargeError before sending more.
+    """
 
     def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
         """Do all operations or none; the new ETag of each written row by key.

@@ -41,7 +41,7 @@ def compose_routes(parts: Parts) -> Routes:
     accounts = tuple(parts.pollers)
     webhooks = {webhook.name: webhook for webhook in settings.webhooks}
     archive = Archive(table=table, accounts=accounts, webhooks=tuple(webhooks))
-    untold = UntoldReader(table=table, clock=clock, accounts=accounts)
+    untold = UntoldReader(table=table, clock=clock, origins=origins)
     lister = NodeLister(table=table, origins=origins, batch=outside.batch)
     return Routes(
         summaries=Summary(

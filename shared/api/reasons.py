@@ -170,7 +170,7 @@ def _refused(untold: UntoldView) -> str:
 
 
 def _waiting(untold: UntoldView) -> str:
-    number = untold.deliveries + untold.jobs
+    number = untold.deliveries + untold.jobs + untold.pools
     since = minute(untold.since) if untold.since else "an unknown time"
     return f"{waiting(number, 'message')}, the oldest since {since}"
 

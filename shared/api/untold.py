@@ -4,7 +4,7 @@ Owns the reading of it over all accounts. Does not own what counts as untold (`d
 `delivery.answer_rules`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 
@@ -16,9 +16,10 @@ from shared.digests.mutes import Mute, read_mutes
 from shared.digests.untold import LATE, Untold, read_untold
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
+from shared.messages.events import Origin
 from shared.messages.formats import format_of
-from shared.ports import Clock, Row, Table
-from shared.state.rows import OWN, deliveries_of, from_row, range_of
+from shared.ports import Clock, Row, Rows, Table
+from shared.state.rows import OWN, deliveries_of, from_row, job_key, range_of
 from shared.state.telling import Delivery, DeliveryState
 from shared.webhook import Webhook
 
@@ -30,7 +31,7 @@ class UntoldReader(Struct, frozen=True, kw_only=True):
 
     table: Table
     clock: Clock
-    accounts: Sequence[str]
+    origins: Sequence[Origin]
 
     def of(self, webhook: Webhook) -> UntoldView:
         """What one webhook should have been told by now; raises as `read` does."""
@@ -44,13 +45,13 @@ class UntoldReader(Struct, frozen=True, kw_only=True):
         """
         hooks = tuple(webhooks)
         mutes = tuple(read_mutes(self.table).values()) if any(map(_hears_state, hooks)) else ()
-        heads = {account: _Heads(self.table, account) for account in self.accounts}
-        return {webhook.name: self._view(webhook, heads, mutes) for webhook in hooks}
+        rows = _ReadOnce(self.table)
+        return {webhook.name: self._view(webhook, rows, mutes) for webhook in hooks}
 
-    def _view(self, webhook: Webhook, heads: Mapping[str, "_Heads"], mutes: Sequence[Mute]) -> UntoldView:
+    def _view(self, webhook: Webhook, rows: Rows, mutes: Sequence[Mute]) -> UntoldView:
         now = self.clock()
         waiting = list(islice(self._due(webhook), MAX_COUNTED))
-        told = self._untold(webhook, heads, mutes, now) if _hears_state(webhook) else []
+        told = self._untold(webhook, rows, mutes, now) if _hears_state(webhook) else []
         refused = [refused for one in told for refused in one.refused if not refused.dismissed]
         newest = max(refused, key=lambda one: one.attempt.at, default=None)
         since = [one.since for one in told if one.since is not None] + [delivery.created_at for delivery in waiting]
@@ -58,6 +59,7 @@ class UntoldReader(Struct, frozen=True, kw_only=True):
         return UntoldView(
             deliveries=len(waiting),
             jobs=sum(one.jobs for one in told),
+            pools=sum(one.pools for one in told),
             late=late + sum(one.late for one in told),
             refused=len(refused),
             since=min(since, default=None),
@@ -66,38 +68,45 @@ class UntoldReader(Struct, frozen=True, kw_only=True):
 
     def _due(self, webhook: Webhook) -> Iterator[Delivery]:
         start, end = deliveries_of(DeliveryState.DUE, webhook.name)
-        for partition in (*self.accounts, OWN):
+        for partition in (*(origin.partition for origin in self.origins), OWN):
             for row in self.table.query(partition, start, end):
                 try:
                     yield from_row(row, Delivery)
                 except UnreadableRowError as error:
                     write_line("delivery-unreadable", error=str(error))
 
-    def _untold(
-        self, webhook: Webhook, heads: Mapping[str, "_Heads"], mutes: Sequence[Mute], now: datetime
-    ) -> list[Untold]:
+    def _untold(self, webhook: Webhook, rows: Rows, mutes: Sequence[Mute], now: datetime) -> list[Untold]:
         found: list[Untold] = []
-        for account in self.accounts:
+        for origin in self.origins:
             try:
-                found.append(read_untold(self.table, account, webhook, mutes, now, heads[account].find))
+                found.append(read_untold(rows, origin, webhook, mutes, now))
             except UnreadableRowError as error:
-                write_line("digest-unreadable", account=account, error=str(error))
+                write_line("digest-unreadable", account=origin.partition, error=str(error))
         return found
 
 
-class _Heads:
-    """The heads of an account, read together once somebody asks for one."""
+class _ReadOnce:
+    """Rows of which no range is read twice, and heads all together once somebody asks for one."""
 
-    def __init__(self, table: Table, account: str) -> None:
-        self._table = table
-        self._account = account
-        self._rows: dict[str, Row] | None = None
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._ranges: dict[tuple[str, str, str], list[Row]] = {}
+        self._heads: dict[str, dict[str, Row]] = {}
 
-    def find(self, key: str) -> Row | None:
-        """The row of a head."""
-        if self._rows is None:
-            self._rows = {row.key: row for row in self._table.query(self._account, *range_of("job"))}
-        return self._rows.get(key)
+    def get(self, partition: str, key: str) -> Row | None:
+        """The row, or None when there is none."""
+        if not key.startswith(job_key("")):
+            return self._rows.get(partition, key)
+        if partition not in self._heads:
+            self._heads[partition] = {row.key: row for row in self.query(partition, *range_of("job"))}
+        return self._heads[partition].get(key)
+
+    def query(self, partition: str, start: str, end: str) -> Iterator[Row]:
+        """The rows with start <= key < end, in key order."""
+        asked = (partition, start, end)
+        if asked not in self._ranges:
+            self._ranges[asked] = list(self._rows.query(*asked))
+        return iter(self._ranges[asked])
 
 
 def _hears_state(webhook: Webhook) -> bool:

@@ -40,7 +40,7 @@ class LastAnswerView(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class UntoldView(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a webhook should have been told by now: deliveries, and jobs of which chat and pager are told.
+    """What a webhook should have been told by now: deliveries, and jobs and pools of which chat and pager are told.
 
     `late` counts what could have been told a quarter of an hour ago. `refused` counts the jobs and pools of which it
     calls the message wrong; the newest such answer is `refusal`. `since` is how long the oldest waits, null when
@@ -49,6 +49,7 @@ class UntoldView(Struct, frozen=True, kw_only=True, rename="camel"):
 
     deliveries: int
     jobs: int
+    pools: int
     late: int
     refused: int
     since: datetime | None

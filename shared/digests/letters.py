@@ -21,7 +21,7 @@ from shared.digests.job_notices import jobs_notice
 from shared.digests.mutes import Mute
 from shared.digests.named_nodes import NodeNames
 from shared.digests.pauses import paused_until
-from shared.digests.pools.letters import PoolPage, pages_of, refused_in_chat, told_in_chat
+from shared.digests.pools.letters import PoolPage, news_of_pools, pages_of, refused_in_chat, told_in_chat
 from shared.digests.pools.notices import pool_page, with_pools
 from shared.digests.pools.rows import Pools, forget_pools, read_told_pools, with_jobs
 from shared.digests.pools.rules import PoolNews, PoolState, decide_pools
@@ -36,7 +36,8 @@ from shared.digests.rows import (
 from shared.messages.events import Origin, links_of
 from shared.messages.formats import format_of
 from shared.messages.notices import Notice
-from shared.ports import Operation, Table
+from shared.ports import Operation, Rows
+from shared.state.rows import digest_key
 from shared.state.telling import Attempt, Incident, Pace, PoolTold, Told
 from shared.webhook import Webhook
 
@@ -44,12 +45,15 @@ from shared.webhook import Webhook
 class Letter(Struct, frozen=True, kw_only=True):
     """A message that may be sent now, and what is then to be recorded of it.
 
-    `groups` are the pools and causes that it tells of, if a pause depends on them. `tried_at` is when the webhook was
-    last tried with it, or since when it waits. `prepare` reads what the message names, and returns what writes it.
-    `before` is to be recorded before it is sent, so that what it opens is ended whatever is recorded after it.
+    `news` is since when there is what it tells, by the keys of the rows in which what was told of a job or pool lies;
+    that an incident is over is none. `groups` are the pools and causes that it tells of, if a pause depends on them.
+    `tried_at` is when the webhook was last tried with it, or since when it waits. `prepare` reads what the message
+    names, and returns what writes it. `before` is to be recorded before it is sent, so that what it opens is ended
+    whatever is recorded after it.
     """
 
     jobs: tuple[str, ...]
+    news: Mapping[str, datetime] = {}
     groups: frozenset[str] = frozenset()
     tried_at: datetime
     prepare: Callable[[], Callable[[], Notice]]
@@ -88,7 +92,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     `pools` are those with nodes that can't work; None while nobody can tell.
     """
 
-    table: Table
+    table: Rows
     origin: Origin
     webhook: Webhook
     pools: Pools | None = None
@@ -164,6 +168,10 @@ class Desk(Struct, frozen=True, kw_only=True):
         since = min([item.wanted_at for item in message] + [item.wanted_at for item in pools])
         return Letter(
             jobs=tuple(item.job_id for item in message),
+            news={
+                **{digest_key(name, item.job_id): item.wanted_at for item in message},
+                **news_of_pools(name, pools),
+            },
             groups=frozenset().union(*(groups_of(item) for item in message)),
             tried_at=tried_at((item.before for item in message), since, pace),
             prepare=lambda: self._notice(message, pools, now),
@@ -181,6 +189,7 @@ class Desk(Struct, frozen=True, kw_only=True):
         since = min(item.wanted_at for item in page.news)
         return Letter(
             jobs=(),
+            news={} if page.ends else news_of_pools(page.webhook, page.news),
             tried_at=tried_at((), since, pace),
             prepare=lambda: partial(pool_page, self.origin, page.incident, page.mood, page.news, now),
             before=page.opening,
@@ -207,10 +216,11 @@ class _Pager(Struct, frozen=True, kw_only=True):
     pace: Pace
 
     def letter(self, page: Page) -> Letter:
-        news = page.news or page.members
+        name, news = self.desk.webhook.name, page.news or page.members
         since = min((member.known.wanted_at for member in news), default=page.incident.told_at)
         return Letter(
             jobs=tuple(member.job_id for member in news),
+            news={digest_key(name, member.job_id): member.known.wanted_at for member in page.news},
             tried_at=tried_at((member.known.told for member in news), since, self.pace),
             prepare=lambda: partial(incident_notice, self.desk.origin, page, self._nodes(page)),
             before=partial(self._opening, page),

@@ -20,7 +20,7 @@ from shared.digests.job_troubles import Concern, ConcernKind
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.moments import as_utc
-from shared.ports import Table
+from shared.ports import Rows
 from shared.state.chunks import decode_chunk, decode_record
 from shared.state.jobs import JobHead, NodeRecord
 from shared.state.rows import chunk_key, unpack
@@ -34,7 +34,7 @@ _CHUNKS_READ = 8  # of each such job; after that the examples of the causes have
 class NodeNames(Struct, frozen=True, kw_only=True):
     """Reads which nodes of an account's jobs failed, the newest failures first; pool and node id of each."""
 
-    table: Table
+    table: Rows
     account: str
 
     def named(self, message: Sequence[News]) -> list[News]:

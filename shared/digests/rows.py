@@ -5,10 +5,9 @@ the holder of the webhook's digest lease merges `told` and `said`. Whoever dismi
 Does not own what is news (`digests.chat_rules`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from functools import partial
 
 import msgspec
 from msgspec.structs import replace
@@ -19,7 +18,7 @@ from shared.digests.incident_members import has_joined, is_pending
 from shared.errors import RowConflictError, UnreadableRowError
 from shared.journal import write_line
 from shared.messages.formats import format_of
-from shared.ports import Column, Merge, Put, Replace, Row, Table
+from shared.ports import Column, Merge, Put, Replace, Row, Rows, Table
 from shared.state.jobs import JobHead
 from shared.state.rows import (
     SCHEMA_VERSION,
@@ -99,7 +98,7 @@ def settling(webhook: str, known: KnownToWebhook) -> Merge:
     return Merge(key=digest_key(webhook, known.job_id), columns=columns)
 
 
-def read_incidents(table: Table, account: str, webhook: Webhook) -> Mapping[str, Incident]:
+def read_incidents(table: Rows, account: str, webhook: Webhook) -> Mapping[str, Incident]:
     """The incidents that a pager has open, by name; none where the webhook is no pager.
 
     Raises:
@@ -111,18 +110,16 @@ def read_incidents(table: Table, account: str, webhook: Webhook) -> Mapping[str,
 
 
 def read_known(
-    table: Table,
+    table: Rows,
     account: str,
     webhook: str,
     now: datetime,
     incidents: Mapping[str, Incident],
-    find: Callable[[str], Row | None] | None = None,
 ) -> list[KnownToWebhook]:
     """The jobs that a webhook may have to be told about: their rows first, then their heads.
 
     So a head is never older than what its row asks for. Jobs that are part of an open incident are among them. Rows
-    that can't be read are left out and logged. `find` looks up a head by its key for somebody who reads them together,
-    None takes each from the table.
+    that can't be read are left out and logged.
 
     Raises:
         StoreUnavailableError: The table gave no answer.
@@ -142,7 +139,7 @@ def read_known(
     known = []
     for row, told in waiting:
         try:
-            known.append(_known(find or partial(table.get, account), row, told, now))
+            known.append(_known(table.get(account, job_key(told.job_id)), row, told, now))
         except UnreadableRowError as error:
             write_line("head-unreadable", account=account, error=str(error))
     return known
@@ -169,7 +166,7 @@ def owed_of(
     return Owed.NEWS if news.can_be_muted else Owed.END
 
 
-def is_owed(table: Table, account: str, webhook: Webhook, head: JobHead, now: datetime) -> bool:
+def is_owed(table: Rows, account: str, webhook: Webhook, head: JobHead, now: datetime) -> bool:
     """Whether a webhook has still to be told something about a job, now or when a mute or a pause ends.
 
     Raises:
@@ -182,7 +179,7 @@ def is_owed(table: Table, account: str, webhook: Webhook, head: JobHead, now: da
     return owed_of(webhook, account, known, read_incidents(table, account, webhook), now) is not Owed.NOTHING
 
 
-def read_known_job(table: Table, account: str, webhook: str, head: JobHead, now: datetime) -> KnownToWebhook | None:
+def read_known_job(table: Rows, account: str, webhook: str, head: JobHead, now: datetime) -> KnownToWebhook | None:
     """What a webhook was told about one job, None when it was never to be told anything.
 
     Raises:
@@ -196,12 +193,11 @@ def read_known_job(table: Table, account: str, webhook: str, head: JobHead, now:
     return KnownToWebhook(told=told, head=head, wanted=head.generation, wanted_at=now, waits=_waits(row))
 
 
-def _known(find: Callable[[str], Row | None], row: Row, told: Told, now: datetime) -> KnownToWebhook:
-    found = find(job_key(told.job_id))
+def _known(head: Row | None, row: Row, told: Told, now: datetime) -> KnownToWebhook:
     wanted_at = row.columns.get("wantedAt")
     return KnownToWebhook(
         told=told,
-        head=from_row(found, JobHead) if found else None,
+        head=from_row(head, JobHead) if head else None,
         wanted=_generation(row, "wanted"),
         wanted_at=wanted_at if isinstance(wanted_at, datetime) else now,
         waits=_waits(row),

@@ -14,7 +14,7 @@ from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.ledger.ledger import Ledger, Written
 from shared.messages.events import Event
-from shared.ports import Row, Table
+from shared.ports import Row, Rows
 from shared.state.pools import PoolRecord
 from shared.state.rows import pack_record, pool_key, range_of, unpack_record
 
@@ -26,7 +26,7 @@ class Known(Struct, frozen=True, kw_only=True):
     record: PoolRecord | None
 
 
-def read_records(table: Table, partition: str) -> dict[str, Known]:
+def read_records(table: Rows, partition: str) -> dict[str, Known]:
     """The records of an account by lower-case id of their pool; of each that can't be read the log says so.
 
     Raises:

@@ -117,7 +117,7 @@ def test_nothing_is_owed_while_it_waits() -> None:
     for minute in range(60):
         change(2 if minute < 30 else 0)
         world.tick()
-        untold = read_untold(world.table, ACCOUNT, hook, (), world.now)
+        untold = read_untold(world.table, world.origin, hook, (), world.now)
         assert untold.late == 0
         told += [(minute, request.text) for request in world.sender.sent]
         world.sender.sent.clear()

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from shared.composition import App, compose
 from shared.digests.mutes import read_mutes
 from shared.digests.untold import read_untold
+from shared.messages.events import Origin
 from shared.messages.formats import format_of
 from shared.parts import Outside
 from shared.state.rows import OWN, deliveries_of, from_row, read_webhook, webhook_key
@@ -19,14 +20,17 @@ from shared.state.telling import Delivery, DeliveryState
 from shared.web.http import Request
 from shared.webhook import Webhook
 from tests.support.fakes import FakeQueues, FakeSender, InlineLanes, nobody_waits
-from trials.simulation.batch import ACCOUNT, SimulatedBatch
+from trials.promises.unheard_pools import UnheardPools
+from trials.simulation.batch import ACCOUNT, BASE, SimulatedBatch
 from trials.simulation.plant import Plant
 from trials.simulation.process import summary_request
 
 _LATE = timedelta(minutes=15)
 _SAID_WITHIN = timedelta(minutes=20)
 _CLOCKS = timedelta(seconds=10)
+_A_POLL = timedelta(minutes=1)
 _EVERY = timedelta(minutes=10)
+_ORIGIN = Origin(account=ACCOUNT, url=BASE, site="simulated")
 _UNASKED = timedelta(hours=12)
 """Of an account that was read so lately the summary asks nothing."""
 
@@ -41,9 +45,11 @@ class GreenLights:
     plant: Plant
     disturbance: datetime = field(init=False)
     _looked_at: datetime = field(init=False)
+    pools: UnheardPools = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin now."""
+        self.pools = UnheardPools()
         self.disturbance = self._looked_at = self.plant.now
 
     def look(self) -> None:
@@ -56,6 +62,7 @@ class GreenLights:
         weather = plant.chance.weather
         if weather.write or weather.read or weather.crash_while_sending or not plant.living():
             self.disturbance = now
+        self.pools.look(plant)
         read = plant.witness.read_up_to
         if now - self._looked_at < _EVERY or not read or now - read[-1][1] > _UNASKED:
             return
@@ -92,15 +99,22 @@ class GreenLights:
             rows = table.query(partition, *deliveries_of(DeliveryState.DUE, webhook.name))
             if any(now - from_row(row, Delivery).created_at > _LATE + _CLOCKS for row in rows):
                 return True
+        # A cycle finds it, and the next one tells it at the latest.
+        since = self.pools.since(webhook.name)
+        if since is not None and now - self._begun(since) > _LATE + 2 * _A_POLL:
+            return True
         if not format_of(webhook).tells_state:
             return False
         mutes = tuple(read_mutes(table).values())
         # At both moments: a mute may begin between them.
-        return all(read_untold(table, ACCOUNT, webhook, mutes, at).late > 0 for at in (now - _CLOCKS, now))
+        return all(read_untold(table, _ORIGIN, webhook, mutes, at).late > 0 for at in (now - _CLOCKS, now))
 
     def _is_deaf(self, webhook: Webhook) -> bool:
         since = self.plant.receivers[webhook.name].takes_nothing_since
-        return since is not None and self.plant.now - max(since, self.disturbance) > _SAID_WITHIN + _CLOCKS
+        return since is not None and self.plant.now - self._begun(since) > _SAID_WITHIN + _CLOCKS
+
+    def _begun(self, since: datetime) -> datetime:
+        return max(since, self.disturbance)
 
     def _onlooker(self) -> App:
         plant = self.plant

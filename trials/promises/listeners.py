@@ -219,11 +219,8 @@ class Listener:
             told = [
                 each for each in told if each.hearing.incident == message.hearing.incident and not each.hearing.ends
             ]
-            opened = (
-                self.incidents[message.hearing.incident].lives[-1:]
-                if message.hearing.incident in self.incidents
-                else []
-            )
+            incident = self.incidents.get(message.hearing.incident)
+            opened = incident.lives[-1:] if incident is not None else []
             since = opened[0][0] if opened and opened[0][1] is None else message.at
             told = [each for each in told if each.at >= since]
             least = _LASTS if message.hearing.ends else _PAUSES[0]
@@ -246,15 +243,9 @@ class Listener:
         # Who hears of no ends can't tell what begins anew from what goes on.
         hears_ends = self.webhook.wants(EventType.NODE_RECOVERED)
         breaks = any(part.of_a_pool and not (hears_ends and part.pool in self._pools) for part in parts)
-        return (
-            stood
-            or breaks
-            or any(
-                about not in self._heard_about or message.at - self._heard_about[about] > _FORGOTTEN - _CLOCKS
-                for part in parts
-                for about in part.about
-            )
-        )
+        before = message.at - _FORGOTTEN + _CLOCKS
+        causes = {about for part in parts for about in part.about}
+        return stood or breaks or any(self._heard_about.get(cause, before) <= before for cause in causes)
 
     def _may_end(self, job: str) -> bool:
         """Whether the receiver knows of something about a job that can end, or may hear of its end once more."""

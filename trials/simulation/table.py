@@ -25,18 +25,21 @@ class CommitWatcher(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class PlannedFaults:
-    """Faults at the n-th write from now, counted over all processes."""
+    """Faults at the n-th write from now, counted over all processes; `lost` is the row that can't be written at all."""
 
     planned: dict[int, WriteFault] = field(default_factory=dict)
     writes: int = 0
+    lost: str = ""
 
     def plan(self, after: int, kind: WriteFault) -> None:
         """Let the write after so many others fail."""
         self.planned[self.writes + after] = kind
 
-    def next(self) -> WriteFault | None:
+    def next(self, operations: Sequence[Operation]) -> WriteFault | None:
         """What happens to the write that is made now."""
         self.writes += 1
+        if any(operation.key == self.lost for operation in operations):
+            return WriteFault.BEFORE
         return self.planned.pop(self.writes - 1, None)
 
 
@@ -66,7 +69,7 @@ class SimulatedTable:
 
     def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
         """Do all operations or none, and perhaps say so."""
-        fault = self.planned.next() or self._drawn()
+        fault = self.planned.next(operations) or self._drawn()
         names = ", ".join(each.key for each in operations)
         self.baton.pause(self.chance.between(0.001, 0.05))
         if fault is not None:

@@ -15,7 +15,7 @@ from shared.delivery import attempt, webhook_states
 from shared.delivery.answer_rules import Verdict
 from shared.delivery.failing_rules import turn_events
 from shared.delivery.run import DeliveryRun
-from shared.digests import chat_timing, incidents
+from shared.digests import chat_timing, incidents, untold
 from shared.digests import run as digests
 from shared.digests.chat_rules import news_of as news_of_job
 from shared.digests.mutes import muted_until
@@ -236,6 +236,12 @@ def who_refused_is_never_pinged() -> AbstractContextManager[object]:
 def late_news_is_shown_nowhere() -> AbstractContextManager[object]:
     """The summary names the webhooks that are failing, and none that has merely not been told in time."""
     return patch.object(summary_rules, "_late", lambda *_: [])
+
+
+@mutant
+def late_news_of_pools_is_shown_nowhere() -> AbstractContextManager[object]:
+    """What chat and pager were not told in time is counted of jobs alone."""
+    return patch.object(untold, "read_pools", lambda *_: {})
 
 
 @mutant

@@ -5,7 +5,7 @@ Owns which pools are told together, a pager's incidents of them, and the rows th
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -16,6 +16,7 @@ from shared.digests.pools.rows import forget_pools, told_of_pool
 from shared.digests.pools.rules import PoolNews, PoolPlan, incident_of
 from shared.messages.notices import Mood, worst_of
 from shared.ports import Operation
+from shared.state.rows import pool_digest_key
 from shared.state.telling import Attempt, PoolTold
 from shared.webhook import Webhook
 
@@ -79,6 +80,11 @@ def pages_of(
         if len(news) == members and key not in by_incident:
             pages.append(_page(webhook.name, key, news, told, now))
     return sorted(pages, key=lambda page: (page.ends, list(Mood).index(page.mood), page.incident))
+
+
+def news_of_pools(webhook: str, news: Iterable[PoolNews]) -> dict[str, datetime]:
+    """Since when there is something to tell of these pools, by the keys of their rows."""
+    return {pool_digest_key(webhook, item.pool.pool_id): item.wanted_at for item in news}
 
 
 def told_in_chat(webhook: str, news: Sequence[PoolNews], now: datetime) -> list[Operation]:

@@ -15,7 +15,7 @@ from shared.digests.pools.rules import PoolState, has_changed
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.ledger.pool_records import read_records
-from shared.ports import Delete, Put, Table
+from shared.ports import Delete, Put, Rows
 from shared.state.jobs import Cycle
 from shared.state.pools import PoolMemory, PoolRecord, StandstillReason
 from shared.state.rows import (
@@ -34,7 +34,7 @@ Pools = Mapping[str, PoolState | None]
 """Pools by lower-case id; None is one of which nobody can tell how it is."""
 
 
-def read_pools(table: Table, account: str) -> Pools:
+def read_pools(table: Rows, account: str) -> Pools:
     """The pools of an account with nodes that can't work, or could not lately, without the jobs that use them.
 
     Raises:
@@ -54,7 +54,7 @@ def _state(record: PoolRecord, memory: PoolMemory | None) -> PoolState:
     )
 
 
-def read_told_pools(table: Table, account: str, webhook: str) -> dict[str, PoolTold]:
+def read_told_pools(table: Rows, account: str, webhook: str) -> dict[str, PoolTold]:
     """What a webhook was told of pools and is owed the end of, by lower-case id; what can't be read is left out.
 
     Raises:
@@ -71,7 +71,7 @@ def read_told_pools(table: Table, account: str, webhook: str) -> dict[str, PoolT
     return told
 
 
-def with_jobs(table: Table, account: str, pools: Pools, told: Mapping[str, PoolTold], now: datetime) -> list[PoolState]:
+def with_jobs(table: Rows, account: str, pools: Pools, told: Mapping[str, PoolTold], now: datetime) -> list[PoolState]:
     """Those pools of which somebody who was told so much may have to be told, with the jobs that use them.
 
     Raises:

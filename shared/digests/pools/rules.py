@@ -146,13 +146,20 @@ def has_changed(pool: PoolState, told: PoolTold | None, now: datetime) -> PoolNe
     """What there is to tell of a pool to somebody who was told so much and wants to know all; the first that holds."""
     # Whoever was told of trouble, or may have been, hears its end.
     if told is not None and (end := _end_of(pool, told, now)) is not None:
-        return PoolNews(kind=end, pool=pool, told=told, since=told.since, wanted_at=now)
+        kind, ended_at = end
+        return PoolNews(kind=kind, pool=pool, told=told, since=told.since, wanted_at=ended_at)
     since = _trouble_since(pool, now)
-    # What grows is told whenever it has doubled.
-    if since is None or (told is not None and told.at is not None and pool.broken < _GROWS * told.nodes):
+    if since is None or pool.record is None:
         return None
+    broken = pool.record.open
+    # What grows is told whenever it has doubled.
+    if told is not None and told.at is not None:
+        doubled = _GROWS * told.nodes
+        if len(broken) < doubled:
+            return None
+        since = max(since, *sorted(as_utc(node.counts_from) for node in broken)[:doubled])
     # The hour that a start task is given is no time in which all was well.
-    began = min(as_utc(node.since or node.counts_from) for node in (pool.record.open if pool.record else ()))
+    began = min(as_utc(node.since or node.counts_from) for node in broken)
     return PoolNews(kind=PoolNewsKind.TROUBLE, pool=pool, told=told, since=began, wanted_at=since)
 
 
@@ -177,20 +184,23 @@ def _trouble_since(pool: PoolState, now: datetime) -> datetime | None:
     return since
 
 
-def _end_of(pool: PoolState, told: PoolTold, now: datetime) -> PoolNewsKind | None:
+def _end_of(pool: PoolState, told: PoolTold, now: datetime) -> tuple[PoolNewsKind, datetime] | None:
+    """How what was told has ended, and since when that can be said."""
     record = pool.record
     if record is None:
-        return PoolNewsKind.LEFT
+        return PoolNewsKind.LEFT, now
     # Tomorrow's job may use it again, and an hour says that it is not the next one's.
     if record.unwatched_since is not None:
-        return PoolNewsKind.LEFT if now - record.unwatched_since >= LEFT_AFTER else None
-    if not is_calm(record, pool.by_state):
+        kind, at = PoolNewsKind.LEFT, record.unwatched_since + LEFT_AFTER
+    elif not is_calm(record, pool.by_state):
         return None
-    ended = [(node.ended_at, node.left) for node in record.nodes.values() if node.ended_at is not None]
-    newest = max((at for at, _ in ended), default=told.since)
-    if any(at >= (told.at or told.since) and not left for at, left in ended):
-        return PoolNewsKind.MENDED if now - newest >= ENDS_AFTER else None
-    return PoolNewsKind.LEFT if now - newest >= LEFT_AFTER else None
+    else:
+        ended = [(node.ended_at, node.left) for node in record.nodes.values() if node.ended_at is not None]
+        newest = max((at for at, _ in ended), default=told.since)
+        is_mended = any(at >= (told.at or told.since) and not left for at, left in ended)
+        kind = PoolNewsKind.MENDED if is_mended else PoolNewsKind.LEFT
+        at = newest + (ENDS_AFTER if is_mended else LEFT_AFTER)
+    return (kind, at) if at <= now else None
 
 
 def _is_said_by_standstill(webhook: Webhook, account: str, pool: PoolState, now: datetime) -> bool:

@@ -576,6 +576,7 @@ type UnableReason = "nodeError" | "notReady" | "startTaskFailed" | "startTaskSlo
 type UntoldView = {
   deliveries: number;
   jobs: number;
+  pools: number;
   late: number;
   refused: number;
   since: string | null;

@@ -281,7 +281,7 @@ function hookItem(hook) {
         "p",
         {},
         hook.untold.since && [
-          `${hook.untold.deliveries + hook.untold.jobs} waiting since `,
+          `${hook.untold.deliveries + hook.untold.jobs + hook.untold.pools} waiting since `,
           moment(hook.untold.since),
           ". ",
         ],

@@ -71,6 +71,23 @@ def _refuses_before_a_mute(seed: int) -> None:
         minutes(40)
 
 
+def _pool_breaks_and_nobody_can_tell(seed: int) -> None:
+    """Nodes of a pool break, and what chat is told can't be written down."""
+    with Plant(Chance(f"pool {seed}"), names="A", webhooks={"chat": {"format": "slack"}}) as plant:
+        green = GreenLights(plant)
+        add_job(plant, "render", pool="pool-1")
+        for number in range(12):
+            plant.world.pools.set_node("pool-1", f"tvm-{number}", at=plant.now)
+        for minute in range(45):
+            if minute == 5:
+                plant.planned.lost = "digest|chat"
+                for number in range(4):
+                    plant.world.pools.set_node("pool-1", f"tvm-{number}", at=plant.now, state="starttaskfailed")
+            plant.poll(plant.processes[0])
+            plant.run_for(timedelta(minutes=1))
+            green.look()
+
+
 def _in(*storms: str, seed: int = 0, hours: float = 1.5, **rest: object) -> Hunt:
     """Among signed webhooks alone, because that is faster."""
     among = {"people": lambda _chance: WEBHOOKS, "mutes": 0, **rest}
@@ -128,6 +145,7 @@ HUNTS = {
     "stuck_at_once": _told("fine", seed=7),
     "who_refused_is_never_pinged": Hunt(by_hand=_refuses_before_a_mute),
     "late_news_is_shown_nowhere": _told("fine", hours=0.7, moods=(ReceiverMood.FLAKY,)),
+    "late_news_of_pools_is_shown_nowhere": Hunt(by_hand=_pool_breaks_and_nobody_can_tell),
     "account_is_never_reachable": _told("denied"),
     "webhook_recovers_unsaid": _told("fine", hours=0.7),
     "ends_are_for_programs": _told("denied", "fine"),

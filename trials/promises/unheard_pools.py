@@ -1,0 +1,58 @@
+"""Which pools chat and pager must know of and do not, as events and messages have it.
+
+Owns since when. Does not own how long that may last (`green`). Knows none of the app's own rules but when so many nodes
+can't work that people are to know.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from shared.messages.events import EventType
+from trials.promises.listeners import Listener
+from trials.simulation.batch import ACCOUNT
+from trials.simulation.plant import Plant
+
+_MANY = 3
+"""So many nodes, if they are a tenth of the pool, are trouble at once."""
+_ABLE = frozenset({"idle", "running"})
+
+
+@dataclass(slots=True)
+class UnheardPools:
+    """By webhook and pool, since when it should have been told of."""
+
+    _since: dict[tuple[str, str], datetime] = field(default_factory=dict)
+
+    def look(self, plant: Plant) -> None:
+        """Note what is so now; to be called each minute."""
+        self._since = {
+            (name, pool): since
+            for pool in _in_trouble(plant)
+            for name, listener in plant.witness.listeners.items()
+            if _must_know(plant, listener, pool)
+            and not listener.knows_of_pool(pool, since := self._since.get((name, pool), plant.now))
+        }
+
+    def since(self, webhook: str) -> datetime | None:
+        """Since when a webhook should have been told of the first such pool, None when there is none."""
+        return min((since for (name, _), since in self._since.items() if name == webhook), default=None)
+
+
+def _in_trouble(plant: Plant) -> Iterator[str]:
+    """The pools of which events say that many nodes can't work, while others can: of none a standstill may tell."""
+    nodes = plant.witness.nodes
+    for pool, broken in Counter(pool for pool, _ in nodes.standing).items():
+        now = [states[-1][1] for (its, _), states in nodes.states.items() if its == pool]
+        size = sum(state is not None for state in now)
+        if broken >= max(_MANY, size / 10) and not _ABLE.isdisjoint(now):
+            yield pool
+
+
+def _must_know(plant: Plant, listener: Listener, pool: str) -> bool:
+    """Whether a webhook wants to know of the pool by each job that uses it, of which nobody has muted one."""
+    jobs = [job.job_id for job in plant.world.jobs() if job.pool == pool and job.state == "active"]
+    wants = all(listener.wants(EventType.NODE_FAILED, job, ACCOUNT) for job in jobs)
+    muted = any(plant.witness.mutes.holds(job, plant.now, timedelta(0)) for job in jobs)
+    return bool(jobs) and wants and not muted
