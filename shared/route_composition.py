@@ -133,6 +133,7 @@ def _system_routes(parts: Parts, untold: UntoldReader) -> SystemRoutes:
             clock=outside.clock,
             origins=origins,
             batch=outside.batch,
+            tracked=settings.tracked_jobs,
             webhooks={webhook.name: webhook for webhook in settings.webhooks if webhook.waits_for is None},
             untold=untold,
             waiting={

@@ -18,6 +18,7 @@ from shared.messages.commands import assign_role, principal_of, resource_id
 from shared.messages.events import Origin
 from shared.nudges.nudge import DELIVERIES_QUEUE
 from shared.nudges.nudger import NO_QUEUE, Nudger
+from shared.patterns import JobPatterns
 from shared.ports import BatchService, Clock, Delete, ListingOptions, Put, Table
 from shared.state.rows import OWN
 from shared.webhook import Webhook, waiting_words
@@ -78,6 +79,7 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
     clock: Clock
     origins: Sequence[Origin]
     batch: Mapping[str, BatchService]
+    tracked: JobPatterns
     webhooks: Mapping[str, Webhook]
     untold: UntoldReader
     waiting: Mapping[str, str]
@@ -173,6 +175,13 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
         yield Check(
             name=f"job listing of {account}", ok=True, message=f"It may be asked; jobs on its first page: {len(page)}."
         )
+        if page and not any(self.tracked.matches(job.id) for job in page):
+            yield Check(
+                name=f"tracked jobs of {account}",
+                ok=True,  # those that it names may be still to come
+                message=f"TRACKED_JOBS lets through none of the jobs on its first page, such as {page[0].id}.",
+                remedy="Correct TRACKED_JOBS if one of them is to be watched; * is every job with a preparation task.",
+            )
 
         def count_nodes() -> str:
             next(batch.list_node_counts(deadline=deadline), ())

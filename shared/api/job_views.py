@@ -83,8 +83,8 @@ class TotalsView(Struct, frozen=True, kw_only=True, rename="camel"):
     pools: int
 
 
-class StuckCauseView(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What Batch says is behind a standstill."""
+class CauseTextView(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What Batch says is behind a failure or a standstill, in words that are the same for all that fail alike."""
 
     code: str
     message: str
@@ -95,7 +95,8 @@ class StuckView(Struct, frozen=True, kw_only=True, rename="camel"):
 
     `reason` is null when a version said so that knew of failed preparation only. `nodes` are the pool's by state and in
     words (`standing`), as they were when it was told; `tasks` are those that wait. `remedy` says what to do, `command`
-    is a command of the Azure CLI to begin with, null when there is none.
+    is a command of the Azure CLI to begin with, and `afterwards` one for when what it shows is mended: it removes the
+    nodes that Batch tries no more. Null where there is none.
     """
 
     since: datetime
@@ -103,10 +104,11 @@ class StuckView(Struct, frozen=True, kw_only=True, rename="camel"):
     pool_id: str | None
     nodes: Mapping[str, int]
     standing: str
-    cause: StuckCauseView | None
+    cause: CauseTextView | None
     tasks: int
     remedy: str
     command: str | None
+    afterwards: str | None
 
 
 class JobView(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -208,11 +210,15 @@ class TrackedJobsView(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class PhaseView(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One phase on one node: what it has come to, why it was (not) announced, and every field that Batch gave."""
+    """One phase on one node: what it has come to, why it was (not) announced, and every field that Batch gave.
+
+    `cause` is null unless it failed.
+    """
 
     outcome: Outcome
     reason: Reason
     event_id: str | None
+    cause: CauseTextView | None
     execution: ExecutionInfo
 
 

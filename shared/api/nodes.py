@@ -9,8 +9,9 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.api.job_views import NodeView, PhaseView
+from shared.api.job_views import CauseTextView, NodeView, PhaseView
 from shared.api.refusals import AmbiguousError, named, not_found, only_account
+from shared.batch.causes import cause_of
 from shared.batch.exact_times import as_written, written_status
 from shared.batch.model import NodeStatus, Outcome, Phase
 from shared.batch.outcomes import outcome_of
@@ -147,6 +148,11 @@ def node_view(record: NodeRecord) -> NodeView:
 def _phase_view(run: PhaseRecord | None) -> PhaseView | None:
     if run is None:
         return None
+    outcome = outcome_of(run.info)
+    cause = None
+    if outcome is Outcome.FAILED:
+        code, message = cause_of(run.info)
+        cause = CauseTextView(code=code, message=message)
     return PhaseView(
-        outcome=outcome_of(run.info), reason=run.reason, event_id=run.event_id, execution=as_written(run.info)
+        outcome=outcome, reason=run.reason, event_id=run.event_id, cause=cause, execution=as_written(run.info)
     )

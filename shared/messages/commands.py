@@ -53,6 +53,12 @@ def rerun_start_tasks(pool: Pool) -> str:
     return f"{_batch('node list', pool)} {chosen} | xargs -n1 {_batch('node reboot', pool, '--node-id')}"
 
 
+def remove_unprepared_nodes(pool: Pool, job_id: str) -> str:
+    """Removes every node of a pool on which a job's preparation failed, a hundred at a time; for a POSIX shell."""
+    chosen = """--query "[?jobPreparationTaskExecutionInfo.result=='failure'].nodeId" --output tsv"""
+    return f"{show_statuses(pool.account, job_id)} {chosen} | xargs -n100 {_batch('node delete', pool, '--node-list')}"
+
+
 def show_pool(pool: Pool, query: str) -> str:
     """Shows of a pool what a JMESPath query asks for."""
     return _batch("pool show", pool, "--query", query)

@@ -15,6 +15,7 @@ from shared.messages.commands import (
     Pool,
     download_file,
     remove_nodes,
+    remove_unprepared_nodes,
     rerun_start_tasks,
     show_job,
     show_node,
@@ -28,10 +29,11 @@ from shared.state.pools import Standstill, StandstillReason
 
 
 class Remedy(Struct, frozen=True, kw_only=True):
-    """What to do; `command` is one of the Azure CLI to begin with, None when none helps."""
+    """What to do; `command` is one of the Azure CLI to begin with, `afterwards` the last one, None when none helps."""
 
     words: str
     command: str | None
+    afterwards: str | None = None
 
 
 _WORDS: Mapping[StandstillReason, str] = {
@@ -85,7 +87,11 @@ def standstill_remedy(account: str, head: JobHead, standstill: Standstill) -> Re
     reason = standstill.reason or StandstillReason.PREPARATION_FAILED
     code = standstill.cause.code.lower() if standstill.cause is not None and reason in _OF_THE_SIZE else ""
     pool = Pool(account=account, pool_id=standstill.pool_id or head.pool_id or "")
-    return Remedy(words=_WORDS_OF_CODES.get(code, _WORDS[reason]), command=_command(pool, head, reason))
+    words = _WORDS_OF_CODES.get(code, _WORDS[reason])
+    # What hangs may still succeed on the other nodes; one by one its page has their commands.
+    replaced = reason is StandstillReason.PREPARATION_FAILED and pool.pool_id
+    afterwards = remove_unprepared_nodes(pool, head.job_id) if replaced else None
+    return Remedy(words=words, command=_command(pool, head, reason), afterwards=afterwards)
 
 
 def slow_remedy(account: str, head: JobHead, nodes: Sequence[tuple[str, str]]) -> Remedy:

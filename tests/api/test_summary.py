@@ -255,6 +255,7 @@ def test_a_standstill_is_shown_with_its_reason() -> None:
         "standing": "2 start task failed, 1 unusable",
         "cause": None,
         "tasks": 3,
+        "afterwards": None,
     }
     assert body["reasons"] == ["1 job can't go on: the start task failed on the pool's nodes"]
 

@@ -37,11 +37,10 @@ _INNER = re.compile(r'"\$\((.*?)\)"')
 
 def commands_in(line: str) -> Iterator[str]:
     """The command, those whose output is one of its words, and the one that xargs gives each line of its output."""
-    line, _, each = line.partition(" | xargs -n1 ")
+    line, *each = re.split(r" \| xargs -n\d+ ", line)
     yield from _INNER.findall(line)
     yield _INNER.sub("of-another-command", line)
-    if each:
-        yield f"{each} of-the-command-before"
+    yield from (f"{command} of-the-command-before" for command in each)
 
 
 def _of_code(code: str, *, all_known: bool = False) -> str:
@@ -66,6 +65,7 @@ _PRINTED = {
     **{f"of {code}": _of_code(code) for code in ADVICE},
     **{f"of {code}, all known": _of_code(code, all_known=True) for code in ADVICE},
     **{f"of {reason}": _remedy_of(reason).command or "" for reason in StandstillReason},
+    "after failed preparation": _remedy_of(StandstillReason.PREPARATION_FAILED).afterwards or "",
 }
 """Every command that a message prints, one of each kind, for every code and every reason."""
 
@@ -81,7 +81,8 @@ def test_every_builder_of_commands_is_in_the_table() -> None:
     """No function makes a command that the table above has no line of."""
     builders = {name for name, made in vars(commands).items() if not name.startswith("_") and callable(made)}
     builders -= {"Pool", "Phase", "Struct", "Iterable", "quote", "stderr_path"}
-    kinds = {"download_file", "remove_nodes", "show_node", "show_nodes", "rerun_start_tasks", "show_pool"}
+    kinds = {"download_file", "remove_nodes", "remove_unprepared_nodes", "rerun_start_tasks"}
+    kinds |= {"show_node", "show_nodes", "show_pool"}
     assert builders == {*kinds, "show_job", "show_statuses", "assign_role", "resource_id", "principal_of"}
     names = ("node file download", "node delete", "node show", "node list", "node reboot", "pool show", "job show")
     for name in names:

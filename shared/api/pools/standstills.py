@@ -6,7 +6,7 @@ Owns this translation. Does not own the shapes (`api.job_views`) or the words fo
 from collections import Counter
 from collections.abc import Sequence
 
-from shared.api.job_views import StuckCauseView, StuckView
+from shared.api.job_views import CauseTextView, StuckView
 from shared.messages.remedies import standstill_remedy
 from shared.messages.sentences import counted
 from shared.state.jobs import JobHead
@@ -25,10 +25,11 @@ def stuck_view(account: str, head: JobHead) -> StuckView | None:
         pool_id=standstill.pool_id or None,
         nodes=dict(standstill.by_state),
         standing=nodes_in_words(standstill.by_state),
-        cause=None if cause is None else StuckCauseView(code=cause.code, message=cause.message),
+        cause=None if cause is None else CauseTextView(code=cause.code, message=cause.message),
         tasks=standstill.tasks,
         remedy=remedy.words,
         command=remedy.command,
+        afterwards=remedy.afterwards,
     )
 
 

@@ -19,6 +19,11 @@ type AttemptView = {
   answer: string;
 };
 
+type CauseTextView = {
+  code: string;
+  message: string;
+};
+
 type CauseView = {
   phase: Phase;
   code: string;
@@ -352,6 +357,7 @@ type PhaseView = {
   outcome: Outcome;
   reason: Reason;
   eventId: string | null;
+  cause: CauseTextView | null;
   execution: ExecutionInfo;
 };
 
@@ -488,21 +494,17 @@ type StartTaskInfo = {
 
 type Status = "degraded" | "failing" | "ok" | "stale";
 
-type StuckCauseView = {
-  code: string;
-  message: string;
-};
-
 type StuckView = {
   since: string;
   reason: StandstillReason | null;
   poolId: string | null;
   nodes: Record<string, number>;
   standing: string;
-  cause: StuckCauseView | null;
+  cause: CauseTextView | null;
   tasks: number;
   remedy: string;
   command: string | null;
+  afterwards: string | null;
 };
 
 type SummaryView = {

@@ -75,6 +75,8 @@ function crumb() {
 function jobView(job, portalUrl) {
   const trouble = troubleFor(job);
   const causes = job.causes.length ? job.causes : causesOfNodes();
+  const told = causes.find((one) => one.code === job.stuck?.cause?.code && one.message === job.stuck.cause.message);
+  const others = causes.filter((one) => one !== told);
   return [
     crumb(),
     h(
@@ -102,15 +104,22 @@ function jobView(job, portalUrl) {
         `${job.error.code}: ${job.error.message}`,
         job.error.requestId && ` (request ${job.error.requestId})`,
       ),
-    job.stuck && stuckBlock(job.stuck),
-    causes.length > 0 && h("div", { class: "block" }, h("h3", {}, "Why"), h("ul", {}, causes.map(causeCard))),
+    job.stuck && stuckBlock(job.stuck, told),
+    others.length > 0 &&
+      h("div", { class: "block" }, h("h3", {}, told ? "Also failed" : "Why"), h("ul", {}, others.map(causeCard))),
     nodesBlock(job),
   ];
 }
 
-/** Why a job does not move, how much waits for it, and what to do. @param {StuckView} stuck */
-function stuckBlock(stuck) {
+/**
+ * Why a job does not move, how much waits for it, and what to do.
+ * @param {StuckView} stuck
+ * @param {CauseView | undefined} told the cause of the job's that keeps it from moving, if one of them does
+ */
+function stuckBlock(stuck, told) {
   const { cause } = stuck;
+  const where = told ? ` on ${count(told.nodes, "node")}` : "";
+  const first = told && advice(told.code);
   return h(
     "div",
     { class: "block" },
@@ -124,10 +133,16 @@ function stuckBlock(stuck) {
         h("b", {}, capital(STUCK[stuck.reason ?? "preparationFailed"])),
         h("span", { class: "soft nowrap" }, `${count(stuck.tasks, "task")} waiting`),
       ),
-      cause && h("p", {}, [cause.code, cause.message].filter(Boolean).join(": ")),
+      cause && h("p", {}, [cause.code && h("b", {}, cause.code), where, cause.code && ": ", cause.message]),
       stuck.standing && h("p", { class: "small soft" }, `Nodes of ${stuck.poolId ?? "the pool"}: ${stuck.standing}.`),
-      h("p", { class: "do" }, stuck.remedy),
+      first && h("p", { class: "do" }, first),
       stuck.command && command(stuck.command, "command for this standstill"),
+      h("p", { class: "do" }, stuck.remedy),
+      stuck.afterwards && [
+        h("p", { class: "small soft" }, "Once that is mended, this removes the nodes on which preparation failed:"),
+        command(stuck.afterwards, "command that removes the nodes"),
+        h("p", { class: "small soft" }, "A pool that does not scale by itself has to be resized after it."),
+      ],
     ),
   );
 }
@@ -142,9 +157,7 @@ function causesOfNodes() {
       ["release", node.release],
     ])) {
       if (run?.outcome !== "failed") continue;
-      const { failureInfo, exitCode } = run.execution;
-      const code = failureInfo?.code ?? "FailureExitCode";
-      const message = failureInfo?.message ?? `The task exited with exit code ${exitCode ?? "unknown"}.`;
+      const { code, message } = run.cause ?? { code: "", message: "" };
       const key = `${phase} ${code} ${message}`;
       const known = found.get(key) ?? { phase, code, message, nodes: 0, command: null };
       found.set(key, { ...known, nodes: known.nodes + 1 });

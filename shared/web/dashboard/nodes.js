@@ -89,7 +89,7 @@ const ORDERS_OF_NODES = {
 function matchesText(node) {
   const text = chosen.text.trim().toLowerCase();
   if (!text) return true;
-  const messages = [node.preparation, node.release].map((phase) => phase?.execution.failureInfo?.message ?? "");
+  const messages = [node.preparation, node.release].map((phase) => phase?.cause?.message ?? "");
   return [node.nodeId, node.poolId, whyOf(node), ...messages].some((one) => one.toLowerCase().includes(text));
 }
 
@@ -191,7 +191,13 @@ function nodeRow(node) {
         },
         node.nodeId,
       ),
-      h("div", { class: "soft small" }, node.poolId, " ", copyButton(node.nodeId, `id of node ${node.nodeId}`)),
+      h(
+        "div",
+        { class: "soft small" },
+        node.poolId,
+        " ",
+        copyButton(node.nodeId, `id of node ${node.nodeId}`, "Copy id"),
+      ),
     ),
     h("td", {}, outcome(node.preparation?.outcome)),
     h("td", {}, outcome(node.release?.outcome)),

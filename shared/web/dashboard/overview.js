@@ -153,7 +153,8 @@ function nothing(summary, at) {
         "p",
         { class: "empty" },
         h("strong", {}, "No job is known yet."),
-        "Jobs with a preparation task are listed within one poll of being created. TRACKED_JOBS says which are watched.",
+        "Jobs with a preparation task are listed within one poll of being created. The diagnostics under Prepwatch health",
+        " say whether the setting TRACKED_JOBS leaves out all that there are.",
       )
     : h(
         "p",
@@ -213,7 +214,9 @@ export const STUCK = {
 export function jobTags(job) {
   return [
     job.stuck && h("span", { class: "tag bad" }, `stuck: ${STUCK[job.stuck.reason ?? "preparationFailed"]}`),
-    job.stuck?.standing && h("span", { class: "tag" }, `nodes: ${job.stuck.standing}`),
+    job.stuck?.standing &&
+      !job.preparation.open && // else they are idle and look as if they could work
+      h("span", { class: "tag" }, `nodes: ${job.stuck.standing}`),
     job.preparation.slow > 0 &&
       h("span", { class: "tag warn" }, `preparation takes too long on ${count(job.preparation.slow, "node")}`),
     job.error && h("span", { class: "tag warn" }, job.error.code),

@@ -40,7 +40,8 @@ export function showStatus(summary, connection) {
       }
       const [shape, kind, verdict] = VERDICTS[summary.status] ?? ["degraded", "warn-ink", summary.status];
       const { slow } = summary.totals.preparation;
-      const words = slow && summary.status === "ok" ? "Nothing has failed" : verdict;
+      const idle = summary.status === "ok" && !summary.totals.jobs;
+      const words = idle ? "No job to watch" : slow && summary.status === "ok" ? "Nothing has failed" : verdict;
       const reasons = summary.reasons.length
         ? [...summary.reasons]
         : ["No open failures, every account was read in time, and every message was delivered or is on its way."];

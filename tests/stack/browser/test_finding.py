@@ -131,8 +131,10 @@ def test_disabling_a_webhook_is_undone(page: Page) -> None:
 def test_a_stuck_job(visit: Visitor) -> None:
     """A job without a node that could take its tasks is said to be stuck, for how long, why, and what to type."""
     deployment = deploy()
-    deployment.batch.add(a_job("hung"), a_node(preparation=a_run(failed=True)))
+    job = replace(a_job("hung"), execution_info=JobExecutionInfo(pool_id="pool-1"))
+    deployment.batch.add(job, a_node(preparation=a_run(failed=True)))
     deployment.batch.counts["hung"] = TaskCounts(active=3)
+    deployment.batch.node_counts["pool-1"] = {"idle": 1}
     for _ in range(4):
         deployment.poll()
         deployment.clock.advance(minutes=2)
@@ -144,8 +146,12 @@ def test_a_stuck_job(visit: Visitor) -> None:
         why = page.locator("#job .cause").first
         expect(why).to_contain_text("3 tasks waiting")
         expect(why).to_contain_text("replace the nodes")
-        expect(why.locator("pre")).to_contain_text("az batch job prep-release-status list")
+        first, then = why.locator("pre").all()
+        expect(first).to_contain_text("az batch job prep-release-status list")
+        expect(then).to_contain_text("| xargs -n100 az batch node delete")
         expect(why.get_by_role("button", name="Copy command for this standstill")).to_be_visible()
+        expect(why.get_by_role("button", name="Copy command that removes the nodes")).to_be_visible()
+        expect(page.locator("#job .cause")).to_have_count(1)  # what is said of the standstill is not said twice
 
 
 def test_a_slow_preparation(visit: Visitor) -> None:

@@ -102,13 +102,14 @@ def test_while_it_waits(visit: Visitor, url: str, deployment: Deployment, table:
 
 
 def test_nothing_to_watch_yet(visit: Visitor) -> None:
-    """An account without jobs is well, and every box says what will stand in it."""
+    """An account without jobs is well, does not look as if jobs were, and every box says what will stand in it."""
     deployment = deploy()
     deployment.poll()
     with serving(lambda: deployment.app) as url:
         page = visit(url, deployment)
-        _headline(page, "All healthy")
+        _headline(page, "No job to watch")
         expect(page.locator("#jobs")).to_contain_text("No job is known yet.")
+        expect(page.locator("#jobs")).to_contain_text("TRACKED_JOBS")
         expect(page.locator("#timeline")).to_contain_text("No events yet.")
         expect(page.locator("#told")).to_contain_text("Nothing is muted")
         assert grave_violations(page) == []
