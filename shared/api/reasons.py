@@ -192,16 +192,18 @@ def told_lately(webhook: Webhook, state: WebhookState | None, untold: UntoldView
         mend = advice_on(state.last.failure, state.last.status) if state.last is not None else "Look at its receiver."
         ping = f"Then POST /api/webhooks/{webhook.name}/ping: once it takes something, all that waits is sent."
         return f"It has taken nothing since {_text(state.failing_since)}: {last}.", f"{mend} {ping}"
-    return _what_waits(webhook, untold)
+    return _what_waits(webhook, state, untold)
 
 
-def _what_waits(webhook: Webhook, untold: UntoldView) -> tuple[str, str | None]:
+def _what_waits(webhook: Webhook, state: WebhookState, untold: UntoldView) -> tuple[str, str | None]:
     if untold.refused:
         mend = "See in the receiver why; POST /api/dismissals takes it off the list."
         return f"It calls the message about {_refused(untold)} wrong: {untold.refusal}.", mend
     if untold.late:
         mend = f"POST /api/webhooks/{webhook.name}/ping tries it now."
         return f"It has not taken {counted(untold.late, 'message')} for a quarter of an hour.", mend
+    if state.last is not None:
+        return f"Its last message was not taken, and is sent again: {in_words(state.last)}.", None
     return "It takes what it is sent.", None
 
 

@@ -40,6 +40,17 @@ def test_what_was_told_lately(answer: WebhookAnswer, words: str, remedy: str | N
     assert "no such flow" in check["message"] or answer.status != 404
 
 
+def test_a_message_that_was_not_taken_once() -> None:
+    """A refusal or two is said, and is no fault yet: the message is sent again."""
+    deployment = deploy()
+    deployment.sender.answer = refusal(404, b"no such flow")
+    deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)))
+    deployment.poll()
+    check = _try(deployment)["messages to ops"]
+    assert check["ok"]
+    assert check["message"].startswith("Its last message was not taken, and is sent again: status 404")
+
+
 def test_a_webhook_that_somebody_switched_off() -> None:
     """It is no fault."""
     deployment = deploy()

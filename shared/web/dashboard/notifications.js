@@ -284,6 +284,7 @@ function hookItem(hook) {
           `${hook.untold.deliveries + hook.untold.jobs + hook.untold.pools} waiting since `,
           moment(hook.untold.since),
           ". ",
+          hook.state === "ok" && hook.lastAnswer && `The last attempt was not taken: ${hook.lastAnswer.reason}. `,
         ],
         hook.untold.refused > 0 &&
           `Refused as wrong for ${count(hook.untold.refused, "job")}: ${hook.untold.refusal}. `,
