@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -212,6 +213,7 @@ def _judge(exc: BaseException) -> tuple[SendFailure, str]:
     return SendFailure.PROTOCOL, "the answer is not valid HTTP"
 
 
+@cache  # reading the authorities takes longer than all else that a transport does to begin
 def _ssl_context(ca_bundle: Path | None) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=ca_bundle)
     if ca_bundle is None:

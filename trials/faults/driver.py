@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing import get_context
 
+from shared.adapters.http_transport import HttpTransport
 from shared.composition import compose
 from shared.ports import Operation
 from trials.faults.people import PEOPLE
@@ -20,6 +21,7 @@ from trials.soak.place import PATIENCE, Place, SerialLanes, SetClock
 
 _STORIES = {story.name: story for story in (CYCLES, PEOPLE, TROUBLE, POOLS, STANDSTILL)}
 
+HttpTransport()  # reads the certificate authorities, which is half of what a process here would do
 _processes = get_context("forkserver")
 # The server imports once; each process is forked from it, which is fifty times as fast as a fresh interpreter.
 _processes.set_forkserver_preload([__name__])
