@@ -1,4 +1,4 @@
-"""Virtual time and tasks that take turns: threads of which only the holder of the baton runs.
+"""Virtual time and tasks that take turns: each has a stack of its own, and only the holder of the baton runs.
 
 Owns who runs next, and what time it is. Does not own what tasks do. A task gives the baton away only in `pause` and
 `wait_for`; the next holder is the task that wakes first, so that how long each pause is decides every interleaving.
@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
-from threading import Lock, Thread
 from typing import Protocol
+
+from greenlet import getcurrent, greenlet
 
 _FAR = timedelta(days=3650)
 
@@ -32,8 +33,13 @@ class Task:
 
     work: Callable[[], None]
     owner: Owner | None
-    worker: "_Worker | None" = None
+    stack: greenlet | None = None
     done: bool = False
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether the process that it runs in has died."""
+        return self.owner is not None and not self.owner.alive
 
 
 @dataclass(slots=True)
@@ -55,9 +61,7 @@ class Baton:
         self._holder: Task | None = None
         self._limit = now
         self._stop: Callable[[], bool] = bool
-        self._driver = Lock()
-        self._driver.acquire()
-        self._idle: list[_Worker] = []
+        self._driver = getcurrent()
 
     def spawn(self, work: Callable[[], None], *, owner: Owner | None = None, after: timedelta = timedelta(0)) -> Task:
         """Let *work* begin after a while."""
@@ -74,7 +78,7 @@ class Baton:
         task = self._current()
         self._check(task)
         self._push(self.now + duration, task)
-        self._pass_on(task)
+        self._driver.switch()
         self._check(task)
 
     def wait_for(self, ready: Callable[[], bool], timeout: timedelta | None = None) -> bool:
@@ -88,17 +92,16 @@ class Baton:
         if not ready():
             until = self.now + (_FAR if timeout is None else timeout)
             self._blocked.append(_Blocked(task, ready, until))
-            self._pass_on(task)
+            self._driver.switch()
             self._check(task)
         return ready()
 
     def run(self, until: datetime, stop: Callable[[], bool] = bool) -> None:
         """Let tasks run up to a moment, or until *stop* holds."""
         self._limit, self._stop = until, stop
-        following = self._next()
-        if following is not None:
-            self._hand_to(following)
-            self._driver.acquire()
+        self._driver = getcurrent()
+        while (task := self._next()) is not None:
+            self._resume(task)
         if not stop():
             self.now = max(self.now, until)
 
@@ -108,22 +111,10 @@ class Baton:
         self.run(self.now + _FAR, lambda: task.done)
 
     def close(self) -> None:
-        """End the threads; every process must be dead."""
+        """End all tasks; every process must be dead."""
         self.run(self.now + _FAR, lambda: not self._queue and not self._blocked)
-        for worker in self._idle:
-            worker.task = None
-            worker.gate.release()
 
     # --- turns ---
-
-    def finished(self, worker: "_Worker") -> None:
-        """A worker's task has come to its end."""
-        self._idle.append(worker)
-        following = self._next()
-        if following is None:
-            self._driver.release()
-        else:
-            self._hand_to(following)
 
     def _current(self) -> Task:
         if self._holder is None:
@@ -131,24 +122,11 @@ class Baton:
         return self._holder
 
     def _check(self, task: Task) -> None:
-        if task.owner is not None and not task.owner.alive:
+        if task.is_dead:
             raise Stopped
 
     def _push(self, at: datetime, task: Task) -> None:
         heapq.heappush(self._queue, (at, next(self._order), task))
-
-    def _pass_on(self, task: Task) -> None:
-        following = self._next()
-        if following is task:
-            return
-        worker = task.worker
-        if worker is None:
-            raise RuntimeError("a task without a thread can't wait")
-        if following is None:
-            self._driver.release()
-        else:
-            self._hand_to(following)
-        worker.gate.acquire()
 
     def _next(self) -> Task | None:
         """The task whose turn it is, or None for the driver."""
@@ -156,8 +134,7 @@ class Baton:
         if self._stop():
             return None
         for blocked in list(self._blocked):
-            dead = blocked.task.owner is not None and not blocked.task.owner.alive
-            if dead or blocked.until <= self.now or blocked.ready():
+            if blocked.task.is_dead or blocked.until <= self.now or blocked.ready():
                 self._blocked.remove(blocked)
                 self._push(self.now, blocked.task)
         wakes = [blocked.until for blocked in self._blocked]
@@ -174,45 +151,22 @@ class Baton:
         self._holder = task
         return task
 
-    def _hand_to(self, task: Task) -> None:
-        if task.worker is None:
-            if task.owner is not None and not task.owner.alive:
-                task.work = _nothing
-            task.worker = self._idle.pop() if self._idle else _Worker(self)
-            task.worker.task = task
-        task.worker.gate.release()
+    def _resume(self, task: Task) -> None:
+        """Let a task go on, or begin, until it waits or ends."""
+        if task.stack is None:
+            task.stack = greenlet(self._do)
+        task.stack.parent = self._driver
+        task.stack.switch(task)
 
-
-class _Worker(Thread):
-    """A thread that lends its stack to one task after another."""
-
-    def __init__(self, baton: Baton) -> None:
-        super().__init__(name="simulated", daemon=True)
-        self._baton = baton
-        self.gate = Lock()
-        self.gate.acquire()
-        self.task: Task | None = None
-        self.start()
-
-    def run(self) -> None:
-        """Run tasks until there is none."""
-        while True:
-            self.gate.acquire()
-            task = self.task
-            if task is None:
-                return
-            try:
+    def _do(self, task: Task) -> None:
+        try:
+            if not task.is_dead:
                 task.work()
-            except Stopped:
-                pass
-            except BaseException as failure:  # noqa: BLE001 - a defect, shown by the driver
-                self._baton.failures.append(failure)
-            task.done, self.task = True, None
-            self._baton.finished(self)
-
-
-def _nothing() -> None:
-    """What is left of work whose process died before it began."""
+        except Stopped:
+            pass
+        except BaseException as failure:  # noqa: BLE001 - a defect, shown by the driver
+            self.failures.append(failure)
+        task.done = True
 
 
 class BatonLock:
@@ -253,7 +207,7 @@ class BatonLanes:
         its.waiting.append(work)
         if its.running < width:
             its.running += 1
-            self._baton.spawn(lambda: self._drain(its), owner=self._owner)
+            self._baton.spawn(lambda: self._drain(lane, its), owner=self._owner)
 
     def join(self, lane: str | None = None, timeout: timedelta | None = None) -> bool:
         """Wait for a lane, or for every lane, to be empty."""
@@ -264,7 +218,7 @@ class BatonLanes:
                 raise its.failures.pop()
         return empty
 
-    def _drain(self, its: _Lane) -> None:
+    def _drain(self, lane: str, its: _Lane) -> None:
         try:
             while its.waiting:
                 work = its.waiting.popleft()
@@ -274,3 +228,5 @@ class BatonLanes:
                     its.failures.append(failure)
         finally:
             its.running -= 1
+            if not its.running and not its.failures:
+                self._lanes.pop(lane, None)  # each webhook's cycle has a lane of its own: a week of them adds up
