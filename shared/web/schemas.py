@@ -14,6 +14,8 @@ import msgspec
 from msgspec import Struct, inspect
 
 REFERENCE = "#/components/schemas/{name}"
+_NOT_SENT = "-"
+"""What the names of fields begin with that are kept in the state and taken away before anything is answered."""
 _NAMED = re.compile(r"`(\w+)`")
 
 
@@ -30,6 +32,9 @@ def schemas_of(answered: Iterable[type[Struct]], taken: Iterable[type[Struct]]) 
     for type_ in structs:
         schema = schemas[type_.cls.__name__]
         for field in type_.fields:
+            if field.encode_name.startswith(_NOT_SENT):
+                del schema["properties"][field.encode_name]
+                continue
             said = _each(schema["properties"][field.encode_name], _plain)
             schema["properties"][field.encode_name] = _timed(field.type, said)
         if type_.cls not in optional and not type_.cls.__struct_config__.omit_defaults:

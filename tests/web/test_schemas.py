@@ -98,6 +98,13 @@ def test_the_document_holds_nothing_that_generators_stumble_over() -> None:
         assert not re.search(r"\n +", str(schema.get("description", "")))
 
 
+def test_nothing_is_described_that_is_only_stored() -> None:
+    """Each member has a name that is on the wire; what the state keeps beside it (digits of times) is not shown."""
+    schemas = DOCUMENT["components"]["schemas"]
+    named = {name for schema in schemas.values() for name in schema.get("properties", {})}
+    assert {name for name in named if re.fullmatch(r"(odata\.)?[a-z]\w*", name) is None} == set()
+
+
 def test_every_time_says_that_it_is_one() -> None:
     """What is named like a moment has the format of one."""
     for schema in DOCUMENT["components"]["schemas"].values():

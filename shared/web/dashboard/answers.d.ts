@@ -146,7 +146,6 @@ type ExecutionInfo = {
   containerInfo?: ContainerInfo | null;
   taskRootDirectory?: string | null;
   taskRootDirectoryUrl?: string | null;
-  "-digits"?: any | null;
 };
 
 type ExplainedEventView = {
