@@ -11,6 +11,8 @@ from shared.adapters.table_limits import check_row, check_transaction
 from shared.errors import RowConflictError, StoreError, StoreUnavailableError
 from shared.ports import Column, Delete, Insert, Merge, Operation, Replace, Row
 
+_ENCODING = "utf-16-be"  # by whose bytes the service puts keys in order
+
 
 class Fault(StrEnum):
     """What happens to a write before its writer gets StoreUnavailableError."""
@@ -32,7 +34,7 @@ class FakeTable:
         self.writes: list[tuple[str, tuple[Operation, ...]]] = []
         self.reads: list[tuple[str, str, str]] = []
         self._partitions: dict[str, dict[str, Row]] = {}
-        self._keys: dict[str, list[str]] = {}  # of each partition, in order
+        self._keys: dict[str, list[bytes]] = {}  # of each partition, as the service orders them
         self._faults: list[tuple[Fault, When]] = []
         self._refused: tuple[When, StoreError] | None = None
         self._versions = count(1)
@@ -57,8 +59,8 @@ class FakeTable:
         with self._lock:
             self.reads.append(("query", partition, start))
             rows, keys = self._partitions.get(partition, {}), self._keys.get(partition, [])
-            first, last = (bisect_left(keys, _order(edge), key=_order) for edge in (start, end))
-            found = [rows[key] for key in keys[first:last]]
+            first, last = (bisect_left(keys, _encoded(edge)) for edge in (start, end))
+            found = [rows[key.decode(_ENCODING)] for key in keys[first:last]]
         yield from found
 
     def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
@@ -85,9 +87,9 @@ class FakeTable:
     def _set(self, partition: str, key: str, row: Row | None) -> None:
         rows, keys = self._partitions[partition], self._keys.setdefault(partition, [])
         if row is not None and key not in rows:
-            insort(keys, key, key=_order)
+            insort(keys, _encoded(key))
         elif row is None and key in rows:
-            del keys[bisect_left(keys, _order(key), key=_order)]
+            del keys[bisect_left(keys, _encoded(key))]
         rows.pop(key, None)
         if row is not None:
             rows[key] = row
@@ -113,5 +115,5 @@ def _plain(value: Column) -> Column:
     return str(value) if isinstance(value, str) else value
 
 
-def _order(key: str) -> bytes:
-    return key.encode("utf-16-be")
+def _encoded(key: str) -> bytes:
+    return key.encode(_ENCODING)
