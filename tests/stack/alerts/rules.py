@@ -138,7 +138,7 @@ class Workspace:
             columns = [list(column) for column in zip(*made, strict=True)]
             if columns:  # a column at a time: row by row takes longer than all the queries
                 asked = ", ".join(["unnest(?)"] * len(columns))
-                self._database.execute(f"INSERT INTO {into} SELECT {asked}", columns)  # noqa: S608 - names of ours
+                self._database.execute(f"INSERT INTO {into} SELECT {asked}", columns)
 
     def ask(self, query: str) -> list[dict[str, Any]]:
         """The rows that a query finds."""
