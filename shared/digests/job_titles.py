@@ -6,7 +6,7 @@ several.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from shared.batch.model import UNREADABLE, Phase
 from shared.digests.chat_rules import News, NewsKind
@@ -38,6 +38,7 @@ _COUNTED = {
     NewsKind.REACHABLE: ("{jobs} can be looked at again", "{jobs} can be looked at again"),
     NewsKind.RESOLVED: ("{jobs} works again", "{jobs} work again"),
 }
+_FAILS: Mapping[tuple[NewsKind, ...], str] = {(NewsKind.FAILED,): "failed", (NewsKind.STANDING,): "still fails"}
 _LINE_BYTES = 120
 _OVER = ("{jobs} has ended", "{jobs} have ended")
 
@@ -103,13 +104,14 @@ def _in_common(account: str, news: Sequence[News]) -> str | None:
         most = max((item.head for item in news if item.head is not None), key=lambda head: head.preparation.slow)
         nodes = f"{most.preparation.slow} of {counted(most.nodes, 'node')}"
         return f"Preparation takes too long in {jobs}, on up to {nodes}"
-    are_alike = all(item.kinds == (NewsKind.FAILED,) and item.phase is Phase.PREPARATION for item in news)
-    if not are_alike or len(causes) != 1:
+    are_alike = len({item.kinds for item in news}) == 1 and all(item.phase is Phase.PREPARATION for item in news)
+    fails = _FAILS.get(news[0].kinds)
+    if fails is None or not are_alike or len(causes) != 1:
         return None
     (cause,) = causes.values()
     most = max((item.head for item in news if item.head is not None), key=lambda head: head.preparation.open)
     nodes = f"{most.preparation.open} of {counted(most.nodes, 'node')}"
-    return f"Preparation failed in {jobs}, on up to {nodes}: {cause_name(cause)}"
+    return f"Preparation {fails} in {jobs}, on up to {nodes}: {cause_name(cause)}"
 
 
 def mood_of(news: News) -> Mood:

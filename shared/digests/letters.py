@@ -15,24 +15,20 @@ from msgspec.structs import replace
 
 from shared.digests.chat_rules import KnownToWebhook, News
 from shared.digests.chat_timing import Beside, decide, groups_of, tried_at
+from shared.digests.daily.notices import prepare_daily
+from shared.digests.daily.rows import read_lasting
+from shared.digests.daily.rules import Lasting, was_looked_into, what_stands
 from shared.digests.incident_notices import incident_notice
 from shared.digests.incidents import AGAIN_AFTER, Page, after_page, decide_pages
 from shared.digests.job_notices import jobs_notice
 from shared.digests.mutes import Mute
 from shared.digests.named_nodes import NodeNames
-from shared.digests.pauses import paused_until
+from shared.digests.pauses import HOLD, paused_until
 from shared.digests.pools.letters import PoolPage, news_of_pools, pages_of, refused_in_chat, told_in_chat
 from shared.digests.pools.notices import pool_page, with_pools
 from shared.digests.pools.rows import Pools, forget_pools, read_told_pools, with_jobs
 from shared.digests.pools.rules import PoolNews, PoolState, decide_pools
-from shared.digests.rows import (
-    incidents_row,
-    read_incidents,
-    read_known,
-    refused_row,
-    settling,
-    told_row,
-)
+from shared.digests.rows import incidents_row, read_incidents, read_known, refused_row, settling, told_row
 from shared.messages.events import Origin, links_of
 from shared.messages.formats import format_of
 from shared.messages.notices import Notice
@@ -46,20 +42,21 @@ class Letter(Struct, frozen=True, kw_only=True):
     """A message that may be sent now, and what is then to be recorded of it.
 
     `news` is since when there is what it tells, by the keys of the rows in which what was told of a job or pool lies;
-    that an incident is over is none. `groups` are the pools and causes that it tells of, if a pause depends on them.
-    `tried_at` is when the webhook was last tried with it, or since when it waits. `prepare` reads what the message
-    names, and returns what writes it. `before` is to be recorded before it is sent, so that what it opens is ended
-    whatever is recorded after it.
+    that an incident is over is none. `groups` are the pools and causes that it tells of, if a pause depends on them, as
+    none does on one that `is_daily`. `tried_at` is when the webhook was last tried with it, or since when it waits.
+    `prepare` reads what the message names, and returns what writes it. `before` is to be recorded before it is sent, so
+    that what it opens is ended whatever is recorded after it.
     """
 
     jobs: tuple[str, ...]
     news: Mapping[str, datetime] = {}
     groups: frozenset[str] = frozenset()
+    is_daily: bool = False
     tried_at: datetime
     prepare: Callable[[], Callable[[], Notice]]
     before: Callable[[datetime], Sequence[Operation]] = lambda _now: ()
-    delivered: Callable[[datetime], Sequence[Operation]]
-    refused: Callable[[Attempt], Sequence[Operation]]
+    delivered: Callable[[datetime], Sequence[Operation]] = lambda _now: ()
+    refused: Callable[[Attempt], Sequence[Operation]] = lambda _attempt: ()
 
 
 class Post(Struct, frozen=True, kw_only=True):
@@ -77,13 +74,15 @@ class Post(Struct, frozen=True, kw_only=True):
 class Known(Struct, frozen=True, kw_only=True):
     """What is known to a webhook of an account's jobs, and the incidents that it has open, by name.
 
-    `pools` are those that it may have to be told about, `told` what it was told of pools.
+    `pools` are those that it may have to be told about, `told` what it was told of pools, and `lasting` what may still
+    stand beside jobs, None unless it is time to say so.
     """
 
     jobs: tuple[KnownToWebhook, ...]
     incidents: Mapping[str, Incident]
     pools: tuple[PoolState, ...] = ()
     told: Mapping[str, PoolTold] = {}
+    lasting: Lasting | None = None
 
 
 class Desk(Struct, frozen=True, kw_only=True):
@@ -102,8 +101,10 @@ class Desk(Struct, frozen=True, kw_only=True):
         """The account's partition."""
         return self.origin.partition
 
-    def gather(self, now: datetime) -> Known | None:
+    def gather(self, now: datetime, since: datetime | None = None) -> Known | None:
         """What the webhook may have to be told; None when nobody waits for anything, which costs a query.
+
+        Of chat that is also what may go on `since` a moment, None when it is not time to say so.
 
         Raises:
             StoreUnavailableError: The table gave no answer.
@@ -114,9 +115,12 @@ class Desk(Struct, frozen=True, kw_only=True):
         # A record lasts as long as somebody is owed the end of what was told of it.
         told = read_told_pools(self.table, self.account, self.webhook.name) if self.pools else {}
         pools = with_jobs(self.table, self.account, self.pools, told, now) if self.pools else []
-        if not (jobs or incidents or pools):
+        if not (jobs or incidents or pools or since):
             return None
-        return Known(jobs=tuple(jobs), incidents=incidents, pools=tuple(pools), told=told)
+        lasting = None
+        if since is not None:
+            lasting = read_lasting(self.table, self.account, self.webhook, self.pools or {}, told, since, now)
+        return Known(jobs=tuple(jobs), incidents=incidents, pools=tuple(pools), told=told, lasting=lasting)
 
     def decide(
         self,
@@ -142,7 +146,11 @@ class Desk(Struct, frozen=True, kw_only=True):
             )
             letters = tuple(self._of_jobs(message, pools.news, pace, now) for message in plan.messages)
             wakes = [at for at in (plan.wake_at, pools.wake_at) if at is not None]
-            return Post(letters=letters, pace=plan.pace, notes=tuple(over), wake_at=min(wakes, default=None))
+            looked = plan.pace if was_looked_into(plan.pace, now) else replace(plan.pace, daily_at=now)
+            post = Post(letters=letters, pace=looked, notes=tuple(over), wake_at=min(wakes, default=None))
+            held = not probe and paused_until(pace, recovered_at, now) is not None
+            news_first = bool(letters) or (post.wake_at is not None and post.wake_at - now <= HOLD)
+            return post if held or news_first else self._with_daily(post, known, mutes, now)
         pages = decide_pages(
             hook, account, known.jobs, known.incidents, pace, mutes, now, recovered_at=recovered_at, probe=probe
         )
@@ -162,6 +170,22 @@ class Desk(Struct, frozen=True, kw_only=True):
             notes=tuple(notes),
             wake_at=min(wakes, default=None),
         )
+
+    def _with_daily(self, post: Post, known: Known, mutes: Sequence[Mute], now: datetime) -> Post:
+        """The same with what still stands, once it is time to say so; what is new has been told."""
+        lasting = known.lasting
+        if lasting is None:
+            return post
+        standing = what_stands(known.jobs, lasting, known.told, mutes, now)
+        if not standing:
+            return replace(post, pace=replace(post.pace, daily_at=now))
+        letter = Letter(
+            jobs=tuple(item.job_id for item in standing.jobs),
+            is_daily=True,
+            tried_at=post.pace.tried_at or lasting.since,
+            prepare=lambda: prepare_daily(self.table, self.origin, standing, now),
+        )
+        return replace(post, letters=(letter,))
 
     def _of_jobs(self, message: Sequence[News], pools: Sequence[PoolNews], pace: Pace, now: datetime) -> Letter:
         name = self.webhook.name

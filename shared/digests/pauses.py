@@ -38,6 +38,11 @@ def after_sending(pace: Pace, now: datetime, groups: Collection[str] = ()) -> Pa
     )
 
 
+def after_daily(pace: Pace, now: datetime) -> Pace:
+    """The pace of a webhook that has just been told, or not had to be, what still stands: it moves no pause."""
+    return replace(pace, daily_at=now, tries=0, tried_at=None, not_before=None)
+
+
 def is_new(pace: Pace, groups: Collection[str], now: datetime) -> bool:
     """Whether one of these pools and causes was not told within a day."""
     return any(group not in pace.groups or now - pace.groups[group] >= REMEMBERED for group in groups)

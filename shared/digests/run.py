@@ -22,10 +22,11 @@ from shared.delivery.failing_rules import waits
 from shared.delivery.run import Deliverer, DeliveryRun
 from shared.delivery.sending import send_notice
 from shared.delivery.untold import Waiting
+from shared.digests.daily.rules import due_since
 from shared.digests.letters import Desk, Letter, Post
 from shared.digests.mutes import read_mutes
 from shared.digests.new_webhooks import introductions
-from shared.digests.pauses import HOLD, after_failing, after_sending
+from shared.digests.pauses import HOLD, after_daily, after_failing, after_sending
 from shared.digests.pools.rows import Pools, read_pools
 from shared.digests.sent import Draft
 from shared.errors import StoreError, UnreadableRowError
@@ -198,7 +199,7 @@ class _WebhookDigest(Struct, kw_only=True):
             self._write_all(self.pace, introductions(table, self._account, self.webhook, now, was_off=was_off))
             self._write(replace(self.pace, catching_up=False))
         desk = Desk(table=table, origin=self.origin, webhook=self.webhook, pools=self.pools)
-        known = desk.gather(now)
+        known = desk.gather(now, None if format_of(self.webhook).opens_incidents else due_since(self.pace, now))
         if known is None:
             return None
         mutes = tuple(read_mutes(table).values())
@@ -207,7 +208,8 @@ class _WebhookDigest(Struct, kw_only=True):
     def _read(self) -> None:
         """The pace as it lies in the table; who has none is new, and does not know of what stands."""
         self.row = self._deliverer.table.get(self._account, pace_key(self.webhook.name))
-        self.pace = from_row(self.row, Pace) if self.row else Pace(catching_up=True)
+        new = Pace(catching_up=True, daily_at=self._deliverer.clock())
+        self.pace = from_row(self.row, Pace) if self.row else new
 
     def _send(self, letter: Letter, *, probe: bool) -> Verdict:
         # render, send
@@ -227,9 +229,12 @@ class _WebhookDigest(Struct, kw_only=True):
 
         # record
         if judgement.verdict is Verdict.DELIVERED:
-            self._record(letter, after_sending(self.pace, now, letter.groups), kept.rows(now, Sending.DELIVERED, made))
+            daily = letter.is_daily
+            pace = after_daily(self.pace, now) if daily else after_sending(self.pace, now, letter.groups)
+            self._record(letter, pace, kept.rows(now, Sending.DELIVERED, made))
         elif judgement.verdict is Verdict.DEAD:
-            pace, told = replace(self.pace, tried_at=now), letter.refused(made[-1])
+            told, daily_at = letter.refused(made[-1]), now if letter.is_daily else self.pace.daily_at
+            pace = replace(self.pace, tried_at=now, daily_at=daily_at)
             self._write_all(self._held(pace), [*kept.rows(now, Sending.REFUSED, made), *told])
         else:
             identity = f"{self._account}/{self.webhook.name}"

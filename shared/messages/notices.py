@@ -106,6 +106,12 @@ class Notice(Struct, frozen=True, kw_only=True):
         """The heading behind the sign of how bad it is."""
         return f"{SIGNS[self.mood]} {self.heading}"
 
+    def under(self, lead: str) -> "Notice":
+        """The notice with words before its heading, also where that is the title of its only section."""
+        heading = one_line(f"{lead}{self.heading}", limit=TITLE_BYTES)
+        sections = tuple(replace(one, title=heading) if one.title == self.heading else one for one in self.sections)
+        return replace(self, heading=heading, sections=sections)
+
     @property
     def rest(self) -> str:
         """What to say about the sections left out, empty for none."""

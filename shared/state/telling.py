@@ -191,6 +191,7 @@ class Pace(Struct, frozen=True, kw_only=True, omit_defaults=True):
     quiet hour, the last sent at `sent_at`, and `groups` says when each pool and cause was last told. After `tries`
     failed attempts, the last at `tried_at`, none is made before `not_before`, unless the webhook has recovered since.
     `catching_up` says that it does not know of all that stands, because it is new, was switched off or disabled.
+    `daily_at` is when it was last looked into whether chat is to be told what still stands, None where that is unknown.
     """
 
     lease: str = ""
@@ -203,6 +204,7 @@ class Pace(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tried_at: datetime | None = None
     not_before: datetime | None = None
     catching_up: bool = False
+    daily_at: datetime | None = None
 
 
 class PoolTold(Struct, frozen=True, kw_only=True, omit_defaults=True):

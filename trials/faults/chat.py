@@ -13,7 +13,7 @@ from trials.promises.hearing import PHASES, hear
 class Said:
     """Something that was said of a job: that so many nodes failed in a phase, or that all is over (`resolved`).
 
-    Of a `pool` it is what its heading says, in place of the job.
+    `standing` is that it goes on. Of a `pool` it is what its heading says, in place of the job.
     """
 
     job: str
@@ -28,6 +28,7 @@ def read_chat(body: str) -> Counter[Said]:
         said.update({Said(part.job, phase): part.newly_failed(phase) for phase in PHASES})
         said[Said(part.job, "resolved")] += part.resolved
         said[Said(part.job, "pool")] += part.of_a_pool
+        said[Said(part.job, "standing")] += hearing.daily
     return +said
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from local.batch_simulator.statuses import Phase, running
 from local.batch_simulator.world import World
-from trials.faults.story import POOL, Chapter, Story, fails, nothing, succeeds
+from trials.faults.story import POOL, Chapter, Story, deliver, fails, nothing, succeeds
 
 MINUTE = timedelta(minutes=1)
 _OTHER_POOL = "pool-2"
@@ -59,9 +59,16 @@ POOLS = Story(
             happen=_most_start_tasks_fail,
             breaks=frozenset({"told"}),
         ),
+        Chapter(
+            name="it stands in the morning",
+            after=timedelta(hours=20),
+            happen=nothing,
+            act=deliver,
+            breaks=frozenset({"told"}),
+        ),
     ),
 )
-"""A node of a pool whose start task fails, and that then works; most of them fail, which chat is told."""
+"""A node of a pool whose start task fails, and that then works; most of them fail, which chat is told, twice."""
 
 STANDSTILL = Story(
     name="standstill",

@@ -42,10 +42,12 @@ _FACT = re.compile(
     r"(Preparation|Release|Vanished|Not seen|In sight again|Why|Moves again|Stands still|Slow|Job|Since): "
 )
 _NAMED = re.compile(r": ([\w:-]+), [\w-]+/|([\w:-]+) of [\w-]+/\S+ stands still")
+_DAILY = "Not over yet: "
 _ALIKE, _ALSO = "The same in", "Also"
 _STILL = re.compile(r"stands? still")
 _OVER = re.compile(r"reparation works again|oves again after|egun anew, and|othing is known of it any more")
-_SLOW = re.compile(r"reparation takes ")
+_STANDS = re.compile(r"reparation takes |Prepwatch can't read")
+"""Titles of what goes on, though why is said under them."""
 _ENDED = re.compile(r": (ended|gone|replaced|not watched any more)\b")
 
 
@@ -68,7 +70,7 @@ class Part:
     def resolved(self) -> bool:
         """Whether it says that what was wrong is over."""
         ended = not self.facts and _ENDED.search(self.title) is not None
-        why_over = "Why" in dict(self.facts) and _SLOW.search(self.title) is None
+        why_over = "Why" in dict(self.facts) and _STANDS.search(self.title) is None
         return ended or _OVER.search(self.title) is not None or why_over
 
     @property
@@ -154,6 +156,11 @@ class Hearing:
         return bool(self.parts) and ("more" in self.parts[-1].title or any(part.is_cut for part in self.parts))
 
     @property
+    def daily(self) -> bool:
+        """Whether it only says once more what still stands."""
+        return _DAILY in self.headline
+
+    @property
     def tells_of_pools(self) -> bool:
         """Whether it tells how the nodes of pools are."""
         return (
@@ -235,6 +242,8 @@ def _line(line: str) -> Part:
 
 
 def _event_of(headline: str) -> str | None:
+    if _DAILY in headline:
+        return None
     return next((kind for words, kind in _EVENTS.items() if re.search(words, headline)), None)
 
 

@@ -16,10 +16,10 @@ from shared.state.telling import Incidents
 from shared.webhook import Webhook
 from trials.promises.hearing import PHASES, Hearing
 from trials.promises.mutes import StandingMutes
+from trials.promises.paces import Mornings, length_of_series
 from trials.simulation.baton import Owner
 
 _PAUSES = tuple(timedelta(minutes=minutes) for minutes in (5, 10, 20, 40, 60))
-_QUIET = timedelta(hours=1)
 _CLOCKS = timedelta(seconds=10)
 _LASTS = timedelta(minutes=10)
 """How long nothing of an incident must have gone on before it ends."""
@@ -80,6 +80,7 @@ class Listener:
     _stuck: set[str] = field(default_factory=set)
     _pools: set[str] = field(default_factory=set)
     _cut_at: datetime | None = None
+    _mornings: Mornings = field(default_factory=Mornings)
 
     @property
     def is_pager(self) -> bool:
@@ -199,6 +200,13 @@ class Listener:
         if message is not None and message.hearing.ends and message.hearing.incident not in open_now:
             message.recorded = True
 
+    def recorded_daily(self, owner: Owner, at: datetime | None) -> None:
+        """The app records when it last looked into what still stands: it may have told that."""
+        message = next((each for each in reversed(self.messages) if each.owner is owner and each.accepted), None)
+        if self._mornings.looked_into(at) and message is not None and message.hearing.daily:
+            message.recorded = True
+            self._mornings.told(message.at)
+
     def disturbed(self, owner: Owner) -> None:
         """A write of somebody who may just have told something went wrong, or he died."""
         for message in self.messages:
@@ -214,7 +222,11 @@ class Listener:
 
     def _check_pace(self, message: Message) -> None:
         self.check_recorded()
-        told = [each for each in self.messages if each.recorded]
+        if message.hearing.daily:
+            if self.is_pager or self._mornings.was_told(message.at):
+                self._blame("is told once more what still stands")
+            return
+        told = [each for each in self.messages if each.recorded and not each.hearing.daily]
         if self.is_pager:
             told = [
                 each for each in told if each.hearing.incident == message.hearing.incident and not each.hearing.ends
@@ -226,7 +238,9 @@ class Listener:
             least = _LASTS if message.hearing.ends else _PAUSES[0]
         else:
             least = (
-                _PAUSES[0] if self._tells_of_something_new(message) else _PAUSES[min(_series(told), len(_PAUSES)) - 1]
+                _PAUSES[0]
+                if self._tells_of_something_new(message)
+                else _PAUSES[min(length_of_series([each.at for each in told]), len(_PAUSES)) - 1]
             )
         if self._may_be_probed and not self.is_pager:
             return  # what did not take the message before is probed by its own clock
@@ -283,13 +297,3 @@ class Listener:
 
     def _blame(self, what: str) -> None:
         self.blame(f"{self.webhook.name} {what}")
-
-
-def _series(told: list[Message]) -> int:
-    """How many messages the running series surely has: those without a quiet hour between them."""
-    number = 1
-    for before, after in zip(reversed(told[:-1]), reversed(told), strict=False):
-        if after.at - before.at >= _QUIET - _CLOCKS:
-            break
-        number += 1
-    return number

@@ -1,18 +1,14 @@
-"""What an event says of itself, which message tells it, and what is recorded as told.
+"""What an event says of itself, and which message tells it.
 
 Owns which runs an event tells of, and what it is the end of. Does not own what must hold of them (`witness`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
-
 from local.batch_simulator.filters import parse_time
-from shared.ports import Merge, Operation
-from shared.state.telling import Told
 from trials.promises.hearing import Hearing
 from trials.promises.truth import Incarnation, Occurrence
 
@@ -90,21 +86,3 @@ def words_of(occurrence: Occurrence) -> str:
         if occurrence.started
         else f"{occurrence.phase} of job {job} on {occurrence.node}"
     )
-
-
-def told_in(operations: Sequence[Operation]) -> dict[str, list[str]]:
-    """The jobs that a transaction records as told, by webhook; none of one that is told of pools alone."""
-    told: dict[str, list[str]] = {}
-    for operation in operations:
-        kind, _, rest = operation.key.partition("|")
-        if kind == "digest" and rest.partition("|")[2].startswith("pool|"):
-            told.setdefault(rest.partition("|")[0], [])
-        elif kind == "digest" and isinstance(operation, Merge) and _is_said(operation):
-            webhook, _, job = rest.partition("|")
-            told.setdefault(webhook, []).append(job)
-    return told
-
-
-def _is_said(operation: Merge) -> bool:
-    said = operation.columns.get("said")
-    return isinstance(said, bytes) and msgspec.msgpack.decode(said, type=Told).refusal is None

@@ -21,7 +21,8 @@ from trials.promises.broken_nodes import BrokenNodes
 from trials.promises.listeners import Listener
 from trials.promises.moving import why_it_moves
 from trials.promises.mutes import StandingMutes
-from trials.promises.seen import OPPOSITES, SeenEvent, is_invented, is_told_by, occurrence_of, told_in, words_of
+from trials.promises.records import pass_on
+from trials.promises.seen import OPPOSITES, SeenEvent, is_invented, is_told_by, occurrence_of, words_of
 from trials.promises.standing_still import Standstills
 from trials.promises.totals import Totals
 from trials.promises.truth import Incarnation, Occurrence, TrueWorld
@@ -103,8 +104,7 @@ class Witness:
             elif kind in {"done", "dead", "due"}:
                 webhook, _, event_id = rest.partition("|")
                 self._see_delivery(kind, (webhook, event_id), row, new=isinstance(operation, Insert))
-        for webhook, jobs in told_in(operations).items():
-            self.listeners[webhook].recorded(owner, jobs)
+        pass_on(operations, owner, self.listeners)
 
     def disturbed(self, operations: Sequence[Operation], owner: Owner) -> None:
         """A writer does not learn what came of these: what they were to record may be done again."""

@@ -86,8 +86,11 @@ def kind_of(operations: Sequence[Operation]) -> str:
     if isinstance(first, Replace) and table == "digest" and first.key.count("|") > 1:
         return "dismiss"
     if isinstance(first, Insert | Replace) and table == "digest":
+        pace = _pace_of(first)
+        # What still stands is recorded by its pace alone; what was not taken notes when it was tried.
         told = any(not other.key.startswith("sent|") for other in operations[1:])
-        return "told" if told else "hold" if _pace_of(first).leased_until is None else "turn"
+        told |= len(operations) > 1 and pace.tried_at is None
+        return "told" if told else "hold" if pace.leased_until is None else "turn"
     if isinstance(first, Replace) and table == "due":
         return "record" if held_by(first) is None else "claim"
     if table == "dead" and any(isinstance(other, Put) for other in operations):

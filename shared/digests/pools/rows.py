@@ -83,7 +83,23 @@ def with_jobs(table: Rows, account: str, pools: Pools, told: Mapping[str, PoolTo
         for key, pool in every.items()
         if pool is not None and has_changed(pool, told.get(key), now) is not None
     }
-    if not changed:
+    return _with_users(table, account, changed, now)
+
+
+def told_pools_with_jobs(
+    table: Rows, account: str, pools: Pools, told: Mapping[str, PoolTold], since: datetime, now: datetime
+) -> list[PoolState]:
+    """Those pools of which somebody was last told before `since`, with the jobs that use them.
+
+    Raises:
+        StoreUnavailableError: The table gave no answer.
+    """
+    keys = [key for key, one in told.items() if one.at is not None and one.at < since]
+    return _with_users(table, account, {key: pool for key in keys if (pool := pools.get(key)) is not None}, now)
+
+
+def _with_users(table: Rows, account: str, pools: Mapping[str, PoolState], now: datetime) -> list[PoolState]:
+    if not pools:
         return []
     jobs, standing = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
     for row in table.query(account, *range_of("job")):
@@ -92,9 +108,7 @@ def with_jobs(table: Rows, account: str, pools: Pools, told: Mapping[str, PoolTo
             jobs[head.pool_id.lower()].add(head.job_id)
         if head.stuck is not None and head.stuck.confirmed and head.stuck.reason in _BY_NODES:
             standing[head.stuck.pool_id.lower()].add(head.job_id)
-    return [
-        replace(pool, jobs=frozenset(jobs[key]), standing=frozenset(standing[key])) for key, pool in changed.items()
-    ]
+    return [replace(pool, jobs=frozenset(jobs[key]), standing=frozenset(standing[key])) for key, pool in pools.items()]
 
 
 def told_of_pool(webhook: str, told: PoolTold) -> Put:

@@ -134,7 +134,7 @@ def decide_pools(
             continue
         if item.ends and not _hears_ends(webhook, account, pool, known):
             settled.extend([known] if known is not None else [])
-        elif not item.ends and (until := _muted_until(pool, mutes, now)) is not None:
+        elif not item.ends and (until := pool_muted_until(pool, mutes, now)) is not None:
             wakes.append(until)
         else:
             news.append(item)
@@ -161,6 +161,14 @@ def has_changed(pool: PoolState, told: PoolTold | None, now: datetime) -> PoolNe
     # The hour that a start task is given is no time in which all was well.
     began = min(as_utc(node.since or node.counts_from) for node in broken)
     return PoolNews(kind=PoolNewsKind.TROUBLE, pool=pool, told=told, since=began, wanted_at=since)
+
+
+def still_in_trouble(pool: PoolState, told: PoolTold, now: datetime) -> PoolNews | None:
+    """What somebody who was told so much of a pool knows and is so still; None where jobs that stand still say it."""
+    record = pool.record
+    if record is None or record.unwatched_since is not None or is_calm(record, pool.by_state) or pool.standing:
+        return None
+    return PoolNews(kind=PoolNewsKind.TROUBLE, pool=pool, told=told, since=told.since, wanted_at=now)
 
 
 def _news_of(webhook: Webhook, account: str, pool: PoolState, told: PoolTold | None, now: datetime) -> PoolNews | None:
@@ -227,7 +235,7 @@ def _is_refused(news: PoolNews, recovered_at: datetime | None) -> bool:
     return recovered_at is None or recovered_at < told.refused.at
 
 
-def _muted_until(pool: PoolState, mutes: Sequence[Mute], now: datetime) -> datetime | None:
+def pool_muted_until(pool: PoolState, mutes: Sequence[Mute], now: datetime) -> datetime | None:
     """Until when the pool is muted, by itself or because each job that uses it is; None when it is not."""
     untils = [muted_until(mutes, job, [pool.pool_id], now) for job in sorted(pool.jobs) or [""]]
     held = [until for until in untils if until is not None]

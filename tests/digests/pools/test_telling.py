@@ -116,6 +116,7 @@ def test_what_grows_is_told_when_it_has_doubled() -> None:
         "\N{LARGE YELLOW CIRCLE} The start task failed on 25 of 250 nodes of acc/pool",
         "\N{LARGE YELLOW CIRCLE} The start task failed on 55 of 250 nodes of acc/pool",
         "\N{LARGE YELLOW CIRCLE} The start task failed on 115 of 250 nodes of acc/pool",
+        "\N{LARGE YELLOW CIRCLE} Not over yet: The start task failed on 115 of 250 nodes of acc/pool",
     ]
     assert {sent.body["dedup_key"] for sent in world.told("pagerduty")} == {
         "prepwatch:pagerduty:acc.westeurope.batch.azure.com:pool|pool"

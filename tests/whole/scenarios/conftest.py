@@ -24,6 +24,7 @@ _RARELY_POLLED = frozenset({
     "half_of_a_pool_waits_for_its_start_task",
     "pool_deleted_with_everything",
     "muted_pool",
+    "what_still_stands_in_the_morning",
 })  # fmt: skip
 """Stories that go on for long: nobody is blind between two of their polls."""
 _OTHER_PEOPLE = {

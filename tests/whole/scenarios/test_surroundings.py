@@ -1,6 +1,15 @@
 """What people receive while an account, a webhook or Prepwatch itself is in trouble."""
 
-from trials.simulation.scripts import FAILURE, MISSING_INPUT, add_job, fail, fail_all, succeed
+from trials.simulation.scripts import (
+    FAILURE,
+    MISSING_INPUT,
+    add_job,
+    fail,
+    fail_all,
+    set_nodes,
+    start_task_failed,
+    succeed,
+)
 from trials.simulation.story import HOUR, MINUTE, Story, nodes
 from trials.simulation.weather import FINE, AccountMood, ReceiverMood, Weather
 
@@ -129,6 +138,29 @@ def test_mute_over_a_night(told: Story) -> None:
     told.say("nightly-9 is mended")
     succeed(told.plant, "nightly-9", "n01", "n03")
     told.wait(30 * MINUTE)
+    told.status()
+
+
+def test_what_still_stands_in_the_morning(told: Story) -> None:
+    """Two jobs fail and a pool breaks at night; one job is mended before eight, the rest before the next morning."""
+    for name in ("nightly-60", "nightly-62"):
+        add_job(told.plant, name, active=9, running=7)
+        fail_all(told.plant, name, nodes(3), MISSING_INPUT)
+        succeed(told.plant, name, *nodes(10)[3:])
+    set_nodes(told.plant, nodes(10), "running")
+    add_job(told.plant, "nightly-61", pool="pool-2", running=6)
+    set_nodes(told.plant, nodes(10), "running", pool="pool-2")
+    start_task_failed(told.plant, nodes(4), 127, pool="pool-2")
+    told.wait(6 * MINUTE)
+    told.wait(5 * HOUR + 54 * MINUTE, every=30 * MINUTE)
+    told.say("preparation succeeds in nightly-62")
+    succeed(told.plant, "nightly-62", *nodes(3))
+    told.wait(2 * HOUR + 3 * MINUTE, every=15 * MINUTE)
+    told.status()
+    told.say("the rest is mended")
+    succeed(told.plant, "nightly-60", *nodes(3))
+    set_nodes(told.plant, nodes(4), "idle", pool="pool-2")
+    told.wait(25 * HOUR, every=30 * MINUTE)
     told.status()
 
 

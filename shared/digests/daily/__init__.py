@@ -1,0 +1,1 @@
+"""What of all that chat was told goes on, once a day?"""

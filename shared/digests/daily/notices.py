@@ -1,0 +1,53 @@
+"""How chat is told once a day what still stands.
+
+Owns what such a message is made of. Does not own what it tells (`digests.daily.rules`), or the words for jobs and pools
+(`digests.job_notices`, `digests.pools.notices`).
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from shared.digests.daily.rules import Standing
+from shared.digests.job_notices import jobs_notice
+from shared.digests.named_nodes import NodeNames
+from shared.digests.pools.notices import with_pools
+from shared.messages.events import Origin, links_of
+from shared.messages.notices import TITLE_BYTES, Notice, worst_of
+from shared.ports import Rows
+from shared.redaction import one_line
+
+LEAD = "Not over yet: "
+"""What its heading begins with: none of it is new."""
+
+
+def prepare_daily(table: Rows, origin: Origin, standing: Standing, now: datetime) -> Callable[[], Notice]:
+    """Read which nodes what still stands is about; what writes the notice."""
+    named = NodeNames(table=table, account=origin.partition).named(standing.jobs)
+    return lambda: daily_notice(origin, replace(standing, jobs=tuple(named)), now)
+
+
+def daily_notice(origin: Origin, standing: Standing, now: datetime) -> Notice:
+    """The notice that tells what still stands, which is at least one thing."""
+    jobs, links = standing.jobs, links_of(origin, standing.jobs[0].job_id if len(standing.jobs) == 1 else None)
+    notice = jobs_notice(origin.partition, jobs, links) if jobs else None
+    if standing.pools:
+        notice = with_pools(notice, origin, standing.pools, now)
+    if standing.trouble is not None:
+        notice = _after(standing.trouble, notice)
+    if notice is None:
+        raise AssertionError("nothing stands")
+    return replace(notice.under(LEAD), kind="standing")
+
+
+def _after(trouble: Notice, notice: Notice | None) -> Notice:
+    """What is blind comes first: all else is how it was when it was last read."""
+    if notice is None:
+        return trouble
+    return replace(
+        notice,
+        heading=one_line(f"{trouble.heading}; {notice.heading}", limit=TITLE_BYTES),
+        mood=worst_of((trouble.mood, notice.mood)),
+        sections=(*trouble.sections, *notice.sections),
+    )

@@ -1,0 +1,43 @@
+"""What the app records of what it has told chat and pager, for those who watch them.
+
+Owns the reading of that in a transaction. Does not own what must hold of it (`listeners`).
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from shared.ports import Insert, Merge, Operation, Replace, Row
+from shared.state.rows import from_row
+from shared.state.telling import Pace, Told
+from trials.promises.listeners import Listener
+from trials.simulation.baton import Owner
+
+
+def pass_on(operations: Sequence[Operation], owner: Owner, listeners: Mapping[str, Listener]) -> None:
+    """Let the listeners know what a transaction records as told."""
+    for operation in operations:
+        kind, _, rest = operation.key.partition("|")
+        if kind == "digest" and rest in listeners and isinstance(operation, Insert | Replace):
+            pace = from_row(Row(key=operation.key, columns=operation.columns, etag=""), Pace)
+            listeners[rest].recorded_daily(owner, pace.daily_at)
+    for webhook, jobs in _told_in(operations).items():
+        listeners[webhook].recorded(owner, jobs)
+
+
+def _told_in(operations: Sequence[Operation]) -> dict[str, list[str]]:
+    """The jobs that a transaction records as told, by webhook; none of one that is told of pools alone."""
+    told: dict[str, list[str]] = {}
+    for operation in operations:
+        kind, _, rest = operation.key.partition("|")
+        if kind == "digest" and rest.partition("|")[2].startswith("pool|"):
+            told.setdefault(rest.partition("|")[0], [])
+        elif kind == "digest" and isinstance(operation, Merge) and _is_said(operation):
+            webhook, _, job = rest.partition("|")
+            told.setdefault(webhook, []).append(job)
+    return told
+
+
+def _is_said(operation: Merge) -> bool:
+    said = operation.columns.get("said")
+    return isinstance(said, bytes) and msgspec.msgpack.decode(said, type=Told).refusal is None
