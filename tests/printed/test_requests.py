@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 NAMED = re.compile(r"\b(GET|HEAD|PUT|POST|DELETE) (/api/[^\s`\"'),;]+)")
 CURL = re.compile(r"\bcurl (?:[^`\n]*?-X ([A-Z]+) )?[^`\n]*?((?:https?://)?[\w.:-]+/api/[^\s`\"']+)")
+ADDRESS = re.compile(r"(?:`|localhost:\d+)/api/([^\s`>\"')]+)")
+"""An address without a method, which people open."""
 PYTHON = re.compile(r"python3 -c (?:'([^'\n]+)'|\"([^\"\n]+)\")")
 PLATFORM = {"code", "clientId"}
 """What the platform takes of every query."""
@@ -30,7 +32,8 @@ def _printed() -> Iterator[object]:
             for method, url in CURL.findall(text)
         )
         named = ((method, path.removeprefix("/api/")) for method, path in NAMED.findall(text))
-        for method, path in sorted({*curls, *named}):
+        opened = (("GET", path) for path in ADDRESS.findall(text))
+        for method, path in sorted({*curls, *named, *opened}):
             yield pytest.param(method, path.rstrip("."), id=f"{page.stem}: {method} {path}")
 
 
