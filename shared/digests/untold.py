@@ -35,9 +35,10 @@ class Refused(Struct, frozen=True, kw_only=True):
 
 
 class Untold(Struct, frozen=True, kw_only=True):
-    """How many jobs and pools there are news of, the oldest since when (None: no news), and what is refused.
+    """How many jobs and pools there are news of, and beside them what is refused.
 
-    Of `late` of them the news could have been told LATE ago: no pause held them back then.
+    Of `late` of them the news could have been told LATE ago: no pause held them back then. `since` is how long the
+    oldest waits, of what is refused too unless somebody has dismissed it; None when nothing does.
     """
 
     jobs: int = 0
@@ -63,7 +64,8 @@ def read_untold(table: Rows, origin: Origin, webhook: Webhook, mutes: Sequence[M
     desk = Desk(table=table, origin=origin, webhook=webhook, pools=read_pools(table, origin.partition))
     known = desk.gather(now)
     if known is None:
-        return Untold(refused=refused)
+        return Untold(since=_oldest(refused), refused=refused)
+    refused = (*_refused_jobs(desk, known, now), *refused)
     row = table.get(desk.account, pace_key(webhook.name))
     pace = replace(from_row(row, Pace) if row else Pace(), not_before=None)
     owed, before = (_news(desk, known, pace, mutes, at) for at in (now, now - LATE))
@@ -72,14 +74,18 @@ def read_untold(table: Rows, origin: Origin, webhook: Webhook, mutes: Sequence[M
         jobs=len(owed) - pools,
         pools=pools,
         late=sum(since <= now - LATE for key, since in before.items() if key in owed),
-        since=min(owed.values(), default=None),
-        refused=(*_refused_jobs(desk, known, now), *refused),
+        since=min([*owed.values(), *filter(None, [_oldest(refused)])], default=None),
+        refused=refused,
     )
 
 
+def _oldest(refused: Sequence[Refused]) -> datetime | None:
+    return min((one.attempt.at for one in refused if not one.dismissed), default=None)
+
+
 def _news(desk: Desk, known: Known, pace: Pace, mutes: Sequence[Mute], at: datetime) -> dict[str, datetime]:
-    """What the webhook is to be told of at a moment, as if it took everything, with since when."""
-    post = desk.decide(known, pace, mutes, at, recovered_at=at, probe=False)
+    """What the webhook is to be told of at a moment, but for what it has refused, with since when."""
+    post = desk.decide(known, pace, mutes, at, recovered_at=None, probe=False)
     return {key: since for letter in post.letters for key, since in letter.news.items()}
 
 

@@ -128,9 +128,12 @@ def test_a_message_that_chat_calls_wrong() -> None:
         deployment.poll()
         deployment.clock.advance(minutes=10)
     assert deployment.ask(_webhooks).body["value"][0]["untold"]["refused"] == 1
+    assert deployment.ask(_webhooks).body["value"][0]["untold"]["since"] is not None
     assert deployment.ask(dismiss, body={"webhook": "chat"}).body["dismissed"] == 1
     assert deployment.ask(dismiss, body={"webhook": "chat"}).body["dismissed"] == 0
-    assert deployment.ask(_webhooks).body["value"][0]["untold"]["refused"] == 0
+    waits = deployment.ask(_webhooks).body["value"][0]["untold"]
+    assert (waits["refused"], waits["jobs"], waits["late"], waits["since"]) == (0, 0, 0, None)
+    assert not [reason for reason in deployment.ask(Routes.summary).body["reasons"] if "webhook chat" in reason]
     deployment.batch.add(a_job("job-0"), *(a_node(node, preparation=a_run(failed=True)) for node in ("n1", "n2")))
     for _ in range(3):
         deployment.clock.advance(minutes=10)

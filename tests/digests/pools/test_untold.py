@@ -7,11 +7,13 @@ import pytest
 from msgspec.structs import replace
 
 from shared.digests.mutes import read_mutes
+from shared.digests.rows import dismiss_refusal
 from shared.digests.untold import Untold, read_untold
 from shared.state.pools import Standstill, StandstillReason
+from shared.state.rows import digests_of, is_about_pool
 from tests.digests.pools.troubled_world import breaks, over, set_pool
 from tests.digests.told_world import World
-from tests.support.told_jobs import webhook
+from tests.support.told_jobs import ACCOUNT, webhook
 
 
 def untold(world: World) -> Untold:
@@ -138,3 +140,22 @@ def test_who_wants_to_know_of_other_pools_alone() -> None:
     _breaks(world)
     passes(world, 30)
     assert untold(world) == Untold()
+
+
+@pytest.mark.parametrize("kind", ["slack", "pagerduty"])
+def test_what_is_called_wrong_is_no_news_until_there_is_more(kind: str) -> None:
+    """What a webhook refuses counts as refused alone; once somebody knows of it nothing waits, until the pool grows."""
+    world = World(kind)
+    world.sender.answers[kind] = (400, b"no")
+    _breaks(world)
+    world.tick(20)
+    waits = untold(world)
+    assert (waits.pools, waits.late, [each.about for each in waits.refused]) == (0, 0, ["pool"])
+    assert waits.since == waits.refused[0].attempt.at
+    (row,) = (row for row in world.table.query(ACCOUNT, *digests_of(kind)) if is_about_pool(row.key))
+    assert dismiss_refusal(world.table, ACCOUNT, row)
+    waits = untold(world)
+    assert (waits.pools, waits.since, [each.dismissed for each in waits.refused]) == (0, None, [True])
+    breaks(world, 24)
+    passes(world, 20)
+    assert (untold(world).pools, untold(world).late) == (1, 1)
