@@ -93,14 +93,15 @@ class CauseTextView(Struct, frozen=True, kw_only=True, rename="camel"):
 class StuckView(Struct, frozen=True, kw_only=True, rename="camel"):
     """Why no task of a job can run, and since when.
 
-    `reason` is null when a version said so that knew of failed preparation only. `nodes` are the pool's by state and in
-    words (`standing`), as they were when it was told; `tasks` are those that wait. `remedy` says what to do, `command`
-    is a command of the Azure CLI to begin with, and `afterwards` one for when what it shows is mended: it removes the
-    nodes that Batch tries no more. Null where there is none.
+    `reason` is null when a version said so that knew of failed preparation only, `why` is the same in words. `nodes`
+    are the pool's by state and in words (`standing`), as they were when it was told; `tasks` are those that wait.
+    `remedy` says what to do, `command` is a command of the Azure CLI to begin with, and `afterwards` one for when what
+    it shows is mended: it removes the nodes that Batch tries no more. Null where there is none.
     """
 
     since: datetime
     reason: StandstillReason | None
+    why: str
     pool_id: str | None
     nodes: Mapping[str, int]
     standing: str

@@ -32,7 +32,7 @@ from shared.api.untold import since_of
 from shared.api.webhook_views import UntoldView
 from shared.batch.model import Phase
 from shared.messages.remedies import cause_command
-from shared.messages.sentences import counted, minute
+from shared.messages.sentences import CANT_BE_READ, counted, minute, of_jobs
 from shared.moments import as_utc
 from shared.polling.cycle_rules import is_stale
 from shared.state.jobs import Cycle, JobHead, PhaseCounts, Tracking, Trouble
@@ -252,7 +252,7 @@ def _worst_first(account: str, head: JobHead) -> tuple[object, ...]:
 
 def _job_troubles(heads: Sequence[JobHead]) -> list[str]:
     unreachable = sum(head.tracking is Tracking.UNREACHABLE for head in heads)
-    return [f"{counted(unreachable, 'job')} can't be read"] if unreachable else []
+    return [of_jobs(CANT_BE_READ, unreachable)] if unreachable else []
 
 
 def _failures(heads: Sequence[JobHead]) -> list[str]:

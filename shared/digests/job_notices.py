@@ -172,7 +172,7 @@ def _sight_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
     if not is_looked_at(head):
         has_none = head.tracking is Tracking.NO_PREPARATION_TASK
         return [("Why", "the job has no preparation task" if has_none else _ENDS[head.closed or JobEnd.UNTRACKED])]
-    return [("In sight again", f"it could not be looked at since {since_when(since, _now(news))}")]
+    return [("In sight again", f"it could not be read since {since_when(since, _now(news))}")]
 
 
 def _end_facts(news: News, head: JobHead) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from shared.batch.model import UNREADABLE, Phase
 from shared.digests.chat_rules import News, NewsKind
 from shared.digests.short_names import cause_name, of_all, place, short_id
 from shared.messages.notices import Mood
-from shared.messages.sentences import account_name, counted, lasted, waiting
+from shared.messages.sentences import CANT_BE_READ, STANDS_STILL, account_name, counted, lasted, of_jobs, waiting
 from shared.redaction import one_line
 from shared.state.jobs import JobEnd, JobHead, Tracking
 from shared.state.pools import Standstill, StandstillReason
@@ -27,15 +27,15 @@ _ENDED = {
     JobEnd.UNTRACKED: "not watched any more",
 }
 _COUNTED = {
-    NewsKind.STUCK: ("{jobs} stands still", "{jobs} stand still"),
+    NewsKind.STUCK: STANDS_STILL,
     NewsKind.FAILED: ("{jobs} has failures", "{jobs} have failures"),
     NewsKind.STANDING: ("{jobs} still fails", "{jobs} still fail"),
     NewsKind.SLOW: ("{jobs} prepares too slowly", "{jobs} prepare too slowly"),
     NewsKind.GONE: ("{jobs} vanished", "{jobs} vanished"),
-    NewsKind.UNREACHABLE: ("{jobs} can't be looked at", "{jobs} can't be looked at"),
+    NewsKind.UNREACHABLE: CANT_BE_READ,
     NewsKind.RESUMED: ("{jobs} moves again", "{jobs} move again"),
     NewsKind.IN_TIME: ("{jobs} prepares in time again", "{jobs} prepare in time again"),
-    NewsKind.REACHABLE: ("{jobs} can be looked at again", "{jobs} can be looked at again"),
+    NewsKind.REACHABLE: ("{jobs} can be read again", "{jobs} can be read again"),
     NewsKind.RESOLVED: ("{jobs} works again", "{jobs} work again"),
 }
 _FAILS: Mapping[tuple[NewsKind, ...], str] = {(NewsKind.FAILED,): "failed", (NewsKind.STANDING,): "still fails"}
@@ -49,10 +49,12 @@ def title_of(news: News) -> str:
 
 
 def line_of(news: News) -> tuple[str, str] | None:
-    """A job, and what fails in it in a few words; None where other things are to be told, or both phases failed."""
+    """A job, and what has happened to it in a few words; None where that is not all, or both phases failed."""
+    what, new, head = _what_happened(news), news.preparation or news.release, news.head
+    if news.kind not in _OF_FAILURES and not new:
+        return news.job_id, one_line(what, limit=_LINE_BYTES)
     if news.kind not in _OF_FAILURES or (news.preparation and news.release):
         return None
-    what, new, head = _what_happened(news), news.preparation or news.release, news.head
     if head is not None and news.kind is NewsKind.FAILED and news.phase is Phase.PREPARATION:
         what = f"preparation failed on {head.preparation.open} of {head.nodes}"
     said = [what, f"{new} newly failed" if new else "", ", ".join(map(cause_name, news.causes[:1]))]
@@ -67,11 +69,11 @@ def heading_of(account: str, news: Sequence[News]) -> str:
         return common
     numbers = Counter(map(_counted_as, news))
     first, *others = [words for words in dict.fromkeys((*_COUNTED.values(), _OVER)) if numbers[words]]
-    parts = [words[numbers[words] > 1].format(jobs=counted(numbers[words], "job")) for words in others]
+    parts = [of_jobs(words, numbers[words]) for words in others]
     if numbers[first] == 1:
         lead = next(item for item in news if _counted_as(item) == first)
         return "; ".join([_heading_of_one(account, lead), ", ".join(parts)])
-    parts.insert(0, first[True].format(jobs=counted(numbers[first], "job")))
+    parts.insert(0, of_jobs(first, numbers[first]))
     return f"{', '.join(parts)}: {short_id(account_name(account))}"
 
 
@@ -175,11 +177,11 @@ def _what_happened(news: News) -> str:
         return "nothing is known of it any more"
     words = {
         NewsKind.GONE: "vanished before it was seen completed",
-        NewsKind.UNREACHABLE: f"can't be {'read whole' if _is_read_in_part(head) else 'looked at'}",
+        NewsKind.UNREACHABLE: f"can't be read{' whole' if _is_read_in_part(head) else ''}",
         NewsKind.SLOW: f"preparation takes {_how_long(news)} on {of_all(head.preparation.slow, head.nodes)}",
         NewsKind.IN_TIME: "no preparation takes too long any more",
         NewsKind.RESUMED: f"moves again, {held_up(head, 'are still')}",
-        NewsKind.REACHABLE: "can be looked at again" if is_looked_at(head) else "need not be looked at any more",
+        NewsKind.REACHABLE: "can be read again" if is_looked_at(head) else "need not be read any more",
     }
     if news.kind is NewsKind.RESOLVED:
         return _how_it_ended(news, head)

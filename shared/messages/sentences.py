@@ -9,6 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 from shared.moments import time_text
 
+STANDS_STILL = ("{jobs} stands still", "{jobs} stand still")
+CANT_BE_READ = ("{jobs} can't be read", "{jobs} can't be read")
+"""What is said of one job, and of several."""
 _IPV4 = r"\d+(\.\d+){3}(:\d+)?"
 _MINUTE = timedelta(minutes=1)
 _UNITS = (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", _MINUTE))
@@ -70,3 +73,8 @@ def counted(number: int, word: str) -> str:
 def waiting(number: int, word: str) -> str:
     """So many of something that wait: `1 task waits`, `2 tasks wait`."""
     return f"{counted(number, word)} {'waits' if number == 1 else 'wait'}"
+
+
+def of_jobs(words: tuple[str, str], number: int) -> str:
+    """A sentence about so many jobs: `1 job stands still`, `2 jobs stand still`."""
+    return words[number > 1].format(jobs=counted(number, "job"))

@@ -169,7 +169,7 @@ def from_row(row: Row, kind: type[_T]) -> _T:
 
 
 def read_head(row: Row, now: datetime) -> JobHead:
-    """A job's head for showing it; one that can't be read becomes a job that can't be looked at, with the reason."""
+    """A job's head for showing it; one that can't be read becomes a job that can't be read, with the reason."""
     try:
         return from_row(row, JobHead)
     except UnreadableRowError as error:

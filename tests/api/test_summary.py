@@ -114,7 +114,7 @@ def _stale(deployment: Deployment) -> None:
             _stuck,
             "failing",
             [
-                "1 job can't go on: preparation failed on every node that could work",
+                "1 job stands still: preparation failed on every node that could work",
                 "preparation failed on 1 node of 1 job",
             ],
             id="stuck",
@@ -252,12 +252,13 @@ def test_a_standstill_is_shown_with_its_reason() -> None:
         "reason": "startTaskFailed",
         "poolId": "pool",
         "nodes": {"starttaskfailed": 2, "unusable": 1},
+        "why": "the start task failed on the pool's nodes",
         "standing": "2 start task failed, 1 unusable",
         "cause": None,
         "tasks": 3,
         "afterwards": None,
     }
-    assert body["reasons"] == ["1 job can't go on: the start task failed on the pool's nodes"]
+    assert body["reasons"] == ["1 job stands still: the start task failed on the pool's nodes"]
 
 
 def _release_failed(deployment: Deployment) -> None:

@@ -126,18 +126,16 @@ def _without_preparation_and_able_nodes(world: World) -> None:
     ("before", "turn", "heading", "says", "pager"),
     [
         pytest.param(
-            [], _unreachable, "can't be looked at", ["InvalidAnswer: Not JSON.", "r-1", "Azure support"], [], id="lost"
+            [], _unreachable, "can't be read", ["InvalidAnswer: Not JSON.", "r-1", "Azure support"], [], id="lost"
         ),
         pytest.param([], _odd_entries, "can't be read whole", ["2 entries", "report what it can't"], [], id="in part"),
-        pytest.param([], _too_slow, "can't be looked at", ["Raise POLL_BUDGET_SECONDS"], [], id="too slow"),
-        pytest.param([], _slow_batch, "can't be looked at", ["r-2", "Azure support"], [], id="Batch is too slow"),
-        pytest.param(
-            [], _unreadable, "can't be looked at", ["schema version 9", "newest version"], [], id="unreadable"
-        ),
+        pytest.param([], _too_slow, "can't be read", ["Raise POLL_BUDGET_SECONDS"], [], id="too slow"),
+        pytest.param([], _slow_batch, "can't be read", ["r-2", "Azure support"], [], id="Batch is too slow"),
+        pytest.param([], _unreadable, "can't be read", ["schema version 9", "newest version"], [], id="unreadable"),
         pytest.param(
             [_fails],
             _unreachable,
-            "can't be looked at",
+            "can't be read",
             ["3 of 5000 nodes took none of the job's tasks when it was last seen", "last seen active"],
             ["trigger"],
             id="lost with open failures",
@@ -145,7 +143,7 @@ def _without_preparation_and_able_nodes(world: World) -> None:
         pytest.param(
             [_unreachable],
             _reachable,
-            "can be looked at again",
+            "can be read again",
             ["since 22:00 UTC (", "every node takes the job's tasks"],
             [],
             id="found",
@@ -153,7 +151,7 @@ def _without_preparation_and_able_nodes(world: World) -> None:
         pytest.param(
             [_fails, _unreachable],
             _reachable,
-            "can be looked at again",
+            "can be read again",
             ["3 of 5000 nodes take none of the job's tasks"],
             ["trigger"],
             id="found with open failures",
@@ -162,17 +160,17 @@ def _without_preparation_and_able_nodes(world: World) -> None:
             [_unreachable],
             _reachable_and_failed,
             "preparation failed on 2 of 5000 nodes",
-            ["could not be looked at since", "2 newly failed"],
+            ["could not be read since", "2 newly failed"],
             ["trigger"],
             id="found, and failed meanwhile",
         ),
         pytest.param(
-            [_unreachable], _left_alone, "need not be looked at any more", ["not watched any more"], [], id="left alone"
+            [_unreachable], _left_alone, "need not be read any more", ["not watched any more"], [], id="left alone"
         ),
         pytest.param(
             [_unreachable],
             _without_preparation,
-            "need not be looked at any more",
+            "need not be read any more",
             ["the job has no preparation task"],
             [],
             id="found without a preparation task",
@@ -181,7 +179,7 @@ def _without_preparation_and_able_nodes(world: World) -> None:
             [_unreachable],
             _without_preparation_and_able_nodes,
             "no node of the pool can work",
-            ["it could not be looked at since"],
+            ["it could not be read since"],
             ["trigger"],
             id="found without a preparation task, and stands still",
         ),
@@ -247,7 +245,7 @@ def test_every_turn_is_told_once(
 @pytest.mark.parametrize(
     ("turns", "absent"),
     [
-        pytest.param([_fails, _unreachable], "Since: ", id="one time: since when it can't be looked at"),
+        pytest.param([_fails, _unreachable], "Since: ", id="one time: since when it can't be read"),
         pytest.param([_unreachable, _vanishes], "Why: ", id="vanished says why it is not looked at"),
     ],
 )
@@ -301,14 +299,14 @@ def test_job_events_without_failures() -> None:
     assert [heading.split(":")[0].split(",")[0] for heading in headings] == [
         "nightly of acc/pool stands still",
         "Moves again",
-        "Can't be looked at",
-        "Can be looked at again",
+        "Can't be read",
+        "Can be read again",
         "Vanished before it was seen completed",
     ]
 
 
 def test_troubles_are_muted_and_their_ends_are_not() -> None:
-    """A mute holds back that a job can't be looked at, but not that one told of before can be again."""
+    """A mute holds back that a job can't be read, but not that one told of before can be again."""
     world = World(*CHAT)
     _unreachable(world)
     world.tick(70)
@@ -318,12 +316,12 @@ def test_troubles_are_muted_and_their_ends_are_not() -> None:
     Mutes(table=world.table, clock=lambda: world.now).put_mute("night", mute)
     _reachable(world)
     world.tick(70)
-    assert "Can be looked at again" in _heading("slack", world.told("slack")[-1])
+    assert "Can be read again" in _heading("slack", world.told("slack")[-1])
     _unreachable(world)
     world.tick(70)
     assert len(world.told("slack")) == 2
     world.tick(8 * 60)
-    assert "Can't be looked at" in _heading("slack", world.told("slack")[-1])
+    assert "Can't be read" in _heading("slack", world.told("slack")[-1])
 
 
 def test_told_troubles_keep_nobody() -> None:
@@ -349,8 +347,8 @@ def test_several_jobs_in_one_message() -> None:
     for chat in CHAT:
         (message,) = world.told(chat)
         heading = _heading(chat, message)
-        assert heading.endswith(": fails, acc/pool; 1 job vanished, 1 job can't be looked at")
-        assert message.text.index("fails: ") < message.text.index("asked: ") < message.text.index("nightly: ")
+        assert heading.endswith(": fails, acc/pool; 1 job vanished, 1 job can't be read")
+        assert message.text.index("fails: ") < message.text.rindex("asked") < message.text.rindex("nightly")
 
 
 def _heading(chat: str, sent: Sent) -> str:

@@ -135,14 +135,14 @@ def test_limits(kind: str, jobs: int, failed: int, text: str) -> None:
 @pytest.mark.parametrize("text", [HOSTILE, HOSTILE * 40, "&" * 5000, "\U0001f525" * 5000])
 @pytest.mark.parametrize("chat", CHAT, ids=str)
 def test_limits_of_troubles(chat: str, text: str) -> None:
-    """Why a job can't be looked at is told within the limits too, and nothing in it comes alive."""
+    """Why a job can't be read is told within the limits too, and nothing in it comes alive."""
     trouble = Trouble(code=text, message=text, since=NOW, request_id=text, event_id="e")
     lost = [news(replace(head(f"job-{number}", failed=0), trouble=trouble)) for number in range(30)]
     for some in (lost[:1], lost):
         body = render_notice(webhook(chat), jobs_notice(ACCOUNT, some, LINKS)).body
         _check(chat, body)
         texts = list(_texts(json.loads(body)))
-        assert any("an't be looked at" in said for said in texts)
+        assert any("an't be read" in said for said in texts)
         assert all(said.replace("\n", "").isprintable() for said in texts)
         assert not [said for said in texts for tag in _LIVE[chat] if tag in said and "//prepwatch.example/" not in said]
 

@@ -1,11 +1,21 @@
 """However many jobs fail, and however differently, a message fits a phone and says how many it leaves out."""
 
+from datetime import timedelta
+
+import pytest
 from msgspec.structs import replace
 
 from shared.digests.job_notices import jobs_notice
+from shared.digests.pools.notices import with_pools
+from shared.digests.pools.rules import PoolNews, PoolNewsKind, PoolState
+from shared.messages.events import Origin
 from shared.messages.notices import ALSO
 from shared.messages.room import MAX_LINES, fitted, lines_of
-from tests.support.told_jobs import ACCOUNT, LINKS, head, news
+from shared.state.jobs import JobEnd, PhaseCounts, Tracking, Trouble
+from shared.state.telling import Told
+from tests.support.told_jobs import ACCOUNT, LINKS, NOW, head, news
+
+TROUBLE = Trouble(code="JobBusy", message="The job can't be read now: " + "why " * 40, since=NOW, event_id="e")
 
 
 def _notice(jobs: int) -> tuple[str, ...]:
@@ -22,3 +32,42 @@ def test_the_worst_is_told_in_full() -> None:
     assert _notice(1)[0].startswith("Preparation failed on")
     assert _notice(3) == ("job-0: preparation failed on 9 of 5000 nodes", ALSO)
     assert _notice(30) == ("job-0: preparation failed on 9 of 5000 nodes", ALSO)
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        pytest.param({"vanished": True, "tracking": Tracking.GONE, "closed": JobEnd.GONE}, {}, id="vanished"),
+        pytest.param({"trouble": TROUBLE}, {}, id="unreachable"),
+        pytest.param({}, {"unreachable_since": NOW}, id="reachable again"),
+        pytest.param({"preparation": PhaseCounts(running=4, slow=4)}, {}, id="too slow"),
+        pytest.param({}, {"slow": 3, "at": NOW + timedelta(hours=1)}, id="in time again"),
+        pytest.param({"preparation": PhaseCounts(open=9)}, {"stuck_since": NOW, "standing": True}, id="moves again"),
+        pytest.param({}, {"standing": True}, id="mended"),
+        pytest.param({"closed": JobEnd.ENDED}, {"standing": True}, id="ended"),
+    ],
+)
+@pytest.mark.parametrize("jobs", [1, 3, 8, 30])
+def test_whatever_happens_to_many_jobs(state: dict[str, object], told: dict[str, object], jobs: int) -> None:
+    """The first is told in full, others in a line each, and the message says how many it leaves out."""
+    made = []
+    for number in range(jobs):
+        job = replace(head(f"weekly-simulation-{number:03}", failed=0), causes=(), pool_id=f"pool-{number}", **state)
+        known: dict[str, object] = {"job_id": job.job_id, "counted_from": NOW, **told}
+        made.append(news(job, told=Told(**known)))  # type: ignore[arg-type]  # as given
+    notice = fitted(jobs_notice(ACCOUNT, made, LINKS))
+    assert lines_of(notice) <= MAX_LINES
+    listed = sum(len(section.facts) for section in notice.sections if section.title == ALSO)
+    assert listed + sum(section.title != ALSO for section in notice.sections) + notice.left_out == jobs
+
+
+@pytest.mark.parametrize("pools", [1, 4, 30])
+def test_many_pools(pools: int) -> None:
+    """So it is with pools whose nodes have left."""
+    origin = Origin(account=ACCOUNT, url=f"https://{ACCOUNT}", site="s", public_url="https://p.example")
+    states = [PoolState(pool_id=f"pool-of-a-team-{number}", record=None) for number in range(pools)]
+    left = [PoolNews(kind=PoolNewsKind.LEFT, pool=one, told=None, since=NOW, wanted_at=NOW) for one in states]
+    notice = fitted(with_pools(None, origin, left, NOW + timedelta(hours=1)))
+    assert lines_of(notice) <= MAX_LINES
+    listed = sum(len(section.facts) for section in notice.sections if section.title == ALSO)
+    assert listed + sum(section.title != ALSO for section in notice.sections) + notice.left_out == pools

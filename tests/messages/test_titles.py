@@ -264,11 +264,11 @@ def test_headings(heads: list[JobHead], heading: str) -> None:
 
 
 def test_jobs_that_are_over_are_not_in_sight_again() -> None:
-    """Of jobs that could not be looked at, one that can be again and one that need not be are counted apart."""
+    """Of jobs that could not be read, one that can be again and one that need not be are counted apart."""
     lost = Told(unreachable_since=NOW, at=NOW)
     found, gone = _news(_head(), lost), _news(_head(tracking=Tracking.GONE), lost)
     assert (found.kind, gone.kind) == (NewsKind.REACHABLE, NewsKind.REACHABLE)
-    assert heading_of("a", [found, gone]) == "Can be looked at again: nightly, a/pool; 1 job has ended"
+    assert heading_of("a", [found, gone]) == "Can be read again: nightly, a/pool; 1 job has ended"
     assert (_notice(found).mood, _notice(gone).mood) == (Mood.GOOD, Mood.INFO)
 
 

@@ -69,7 +69,7 @@ class Part:
     @property
     def resolved(self) -> bool:
         """Whether it says that what was wrong is over."""
-        ended = not self.facts and _ENDED.search(self.title) is not None
+        ended = set(dict(self.facts)) <= {"More"} and _ENDED.search(self.title) is not None
         why_over = "Why" in dict(self.facts) and _STANDS.search(self.title) is None
         return ended or _OVER.search(self.title) is not None or why_over
 

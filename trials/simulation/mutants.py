@@ -228,7 +228,7 @@ def event_beside_its_transaction() -> AbstractContextManager[object]:
 
 @mutant
 def trouble_of_a_lost_job_never_ends() -> AbstractContextManager[object]:
-    """A job that is over while it can't be looked at leaves a job.unreachable without its end."""
+    """A job that is over while it can't be read leaves a job.unreachable without its end."""
     original = job_rules._end_trouble
 
     def end_trouble(origin: Any, head: JobHead, end: Any, now: datetime) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from shared.api.job_views import CauseTextView, StuckView
 from shared.messages.remedies import standstill_remedy
-from shared.messages.sentences import counted
+from shared.messages.sentences import STANDS_STILL, of_jobs
 from shared.state.jobs import JobHead
 from shared.state.standstill_words import nodes_in_words, why_in_words
 
@@ -22,6 +22,7 @@ def stuck_view(account: str, head: JobHead) -> StuckView | None:
     return StuckView(
         since=standstill.since,
         reason=standstill.reason,
+        why=why_in_words(standstill.reason),
         pool_id=standstill.pool_id or None,
         nodes=dict(standstill.by_state),
         standing=nodes_in_words(standstill.by_state),
@@ -37,4 +38,4 @@ def standstills_in_words(heads: Sequence[JobHead]) -> list[str]:
     """How many jobs stand still, a sentence for each reason, the most frequent first."""
     standing = [head.stuck for head in heads if head.stuck is not None and head.stuck.confirmed]
     reasons = Counter(why_in_words(standstill.reason) for standstill in standing)
-    return [f"{counted(jobs, 'job')} can't go on: {why}" for why, jobs in reasons.most_common()]
+    return [f"{of_jobs(STANDS_STILL, jobs)}: {why}" for why, jobs in reasons.most_common()]

@@ -138,13 +138,14 @@ def _of_size(pool: PoolState) -> str:
 def _section(account: str, item: PoolNews, now: datetime, *, whole: bool) -> Section:
     pool = item.pool
     title = one_line(_title(account, item, now), limit=TITLE_BYTES)
+    line = ("Pool", title)
     if item.ends:
-        return Section(title=title, facts=(("Since", since_when(item.since, now)), *_left_facts(item)))
+        return Section(title=title, facts=(("Since", since_when(item.since, now)), *_left_facts(item)), line=line)
     facts = [fact("Cause", _cause_words(*cause)) for cause in _causes(pool)]
     facts.append(("Since", since_when(item.since, now)))
     facts.append(("Pool", _rest(pool)))
     facts += [("What to do", what) for what in remedies(pool)[:1]]
-    return Section(title=title, facts=tuple(facts), commands=commands(account, pool)[:1] if whole else ())
+    return Section(title=title, facts=tuple(facts), commands=commands(account, pool)[:1] if whole else (), line=line)
 
 
 def _left_facts(item: PoolNews) -> list[tuple[str, str]]:

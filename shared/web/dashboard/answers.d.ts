@@ -496,6 +496,7 @@ type Status = "degraded" | "failing" | "ok" | "stale";
 type StuckView = {
   since: string;
   reason: StandstillReason | null;
+  why: string;
   poolId: string | null;
   nodes: Record<string, number>;
   standing: string;

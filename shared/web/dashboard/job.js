@@ -5,7 +5,7 @@ import { advice, capital, count, moment } from "./words.js";
 import { readAddress } from "./address.js";
 import { command, copyButton, link, portalLink } from "./parts.js";
 import { mapLegend, NodeMap } from "./nodemap.js";
-import { inWords, jobTags, STUCK, TRACKING, troubleFor } from "./overview.js";
+import { inWords, jobTags, TRACKING, troubleFor } from "./overview.js";
 import { muteButton } from "./notifications.js";
 import { chosen, nodesMark, nodesTable, openNode, readNodes } from "./nodes.js";
 
@@ -112,7 +112,7 @@ function jobView(job, portalUrl) {
 }
 
 /**
- * Why a job does not move, how much waits for it, and what to do.
+ * Why a job stands still, how much waits for it, and what to do.
  * @param {StuckView} stuck
  * @param {CauseView | undefined} told the cause of the job's that keeps it from moving, if one of them does
  */
@@ -123,14 +123,14 @@ function stuckBlock(stuck, told) {
   return h(
     "div",
     { class: "block" },
-    h("h3", {}, "Why it does not move"),
+    h("h3", {}, "Why it stands still"),
     h(
       "div",
       { class: "cause" },
       h(
         "div",
         { class: "first-line" },
-        h("b", {}, capital(STUCK[stuck.reason ?? "preparationFailed"])),
+        h("b", {}, capital(stuck.why)),
         h("span", { class: "soft nowrap" }, `${count(stuck.tasks, "task")} waiting`),
       ),
       cause && h("p", {}, [cause.code && h("b", {}, cause.code), where, cause.code && ": ", cause.message]),

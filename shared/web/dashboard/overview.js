@@ -199,21 +199,10 @@ function causeLine(cause) {
   );
 }
 
-/** Why a job does not move. */
-export const STUCK = {
-  startTaskFailed: "the start task failed",
-  nodesUnable: "no node can work",
-  resizeFailed: "its pool gets no nodes",
-  autoscaleFailed: "its pool's formula fails",
-  preparationFailed: "no node can take its tasks",
-  preparationSlow: "preparation hangs",
-  poolGone: "its pool is gone",
-};
-
 /** @param {JobView} job */
 export function jobTags(job) {
   return [
-    job.stuck && h("span", { class: "tag bad" }, `stuck: ${STUCK[job.stuck.reason ?? "preparationFailed"]}`),
+    job.stuck && h("span", { class: "tag bad" }, `stands still: ${job.stuck.why}`),
     job.stuck?.standing &&
       !job.preparation.open && // else they are idle and look as if they could work
       h("span", { class: "tag" }, `nodes: ${job.stuck.standing}`),

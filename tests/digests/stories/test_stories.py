@@ -115,10 +115,25 @@ def test_thirty_short_jobs_an_hour(world: World) -> None:
 
 def test_a_job_made_anew_each_hour(world: World) -> None:
     """A schedule makes a job anew each hour, on nodes of its own, and each fails: one incident a day."""
-    for number in range(24):
+    _made_anew(world, 1, hours=24, minutes=5)
+    assert len(incidents(world)) == 1
+
+
+def test_a_job_made_anew_each_hour_for_days() -> None:
+    """The same over three days, with eight quiet hours in each: one incident a day, under one key."""
+    world = World("pagerduty")
+    for day in range(3):
+        _made_anew(world, 1 + day * 16, hours=16, minutes=20)
+        _steps(world, timedelta(hours=8), 20)
+    assert len(incidents(world)) == 1
+    assert world.actions().count("resolve") == 3
+
+
+def _made_anew(world: World, first: int, *, hours: int, minutes: int) -> None:
+    """Each hour a job that fails, the first with this number, looked at every so many minutes."""
+    for number in range(first - 1, first - 1 + hours):
         job, pool = f"hourly:job-{number + 1}", AUTO_POOL.format(number)
         fail(world, job, cause(world, "FailureExitCode", nodes=2, node=f"tvmps_{number}"), pool=pool)
-        _steps(world, timedelta(minutes=40), 5)
+        _steps(world, timedelta(minutes=40), minutes)
         world.change(job, closed=JobEnd.ENDED, preparation=PhaseCounts(failed=2), causes=())
-        _steps(world, timedelta(minutes=20), 5)
-    assert len(incidents(world)) == 1
+        _steps(world, timedelta(minutes=20), minutes)
