@@ -148,7 +148,8 @@ def test(arguments: list[str]) -> int:
     """Do everything that CI does; extra arguments go to pytest."""
     make_node_modules()
     failed = [" ".join(check) for check in CHECKS if call(*check)]
-    if call("pytest", "-n", "2", *arguments):
+    # Each worker begins at another end: what a folder's tests share (a compiler, a browser, a stage) is made once.
+    if call("pytest", "-n", "2", "--dist", "worksteal", *arguments):
         failed.append("pytest")
     if failed:
         print(f"dev.py: failed: {', '.join(failed)}", file=sys.stderr)
