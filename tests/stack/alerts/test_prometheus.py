@@ -1,4 +1,4 @@
-"""The rules of docs/operate.md, by promtool, over what the app's own metrics say in each trouble."""
+"""The rules of docs/prometheus-rules.yaml, by promtool, over what the app's own metrics say in each trouble."""
 
 import json
 import re
@@ -20,18 +20,19 @@ from tests.support.deployment import Deployment, a_job, a_node, a_run, deploy
 from tests.support.fakes import FakeClock, refusal
 from tests.support.needs import need
 
+RULES = ROOT / "docs/prometheus-rules.yaml"
 Samples = dict[str, list[str]]
 """By series the value of each minute, as promtool reads it; `_` for none."""
 
 
 def _printed() -> list[dict[str, Any]]:
-    """What docs/operate.md prints for Prometheus: how it is to scrape, in two ways, and the rules."""
+    """What docs/operate.md prints for Prometheus: how it is to scrape, in two ways, and where the rules are."""
     page = (ROOT / "docs/operate.md").read_text(encoding="utf-8")
     return [yaml.safe_load(block) for block in re.findall(r"(?ms)^```yaml\n(.*?)^```", page)]
 
 
 def _rules() -> dict[str, Any]:
-    (rules,) = (block for block in _printed() if "groups" in block)
+    rules: dict[str, Any] = yaml.safe_load(RULES.read_text(encoding="utf-8"))
     return rules
 
 
@@ -145,11 +146,10 @@ def _promtool(*arguments: str) -> str:
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
-def test_the_rules_are_rules(tmp_path: Path) -> None:
-    """Prometheus takes them."""
-    file = tmp_path / "rules.yml"
-    file.write_text(yaml.safe_dump(_rules()))
-    assert _promtool("check", "rules", str(file)) == ""
+def test_the_rules_are_rules() -> None:
+    """Prometheus takes them, under the name by which the page has it read them."""
+    assert _promtool("check", "rules", str(RULES)) == ""
+    assert {"rule_files": [RULES.name]} in _printed()
 
 
 def test_both_ways_to_scrape_are_taken(tmp_path: Path) -> None:
@@ -168,9 +168,8 @@ def test_both_ways_to_scrape_are_taken(tmp_path: Path) -> None:
 def test_each_rule_fires_when_it_should(tmp_path: Path) -> None:
     """At the end of each trouble exactly those alerts are firing that it is about."""
     need(shutil.which("promtool") is not None, "Prometheus' own promtool: Debian's package prometheus has it")
-    (tmp_path / "rules.yml").write_text(yaml.safe_dump(_rules()))
     file = tmp_path / "tests.yml"
-    file.write_text(json.dumps({"rule_files": ["rules.yml"], "tests": [_asked(*one) for one in TROUBLES.items()]}))
+    file.write_text(json.dumps({"rule_files": [str(RULES)], "tests": [_asked(*one) for one in TROUBLES.items()]}))
     assert _promtool("test", "rules", str(file)) == ""
 
 
