@@ -46,6 +46,7 @@ _DAILY = "Not over yet: "
 _ALIKE, _ALSO = "The same in", "Also"
 _STILL = re.compile(r"stands? still")
 _OVER = re.compile(r"reparation works again|oves again after|egun anew, and|othing is known of it any more")
+_TAKES_LONG = re.compile(r": preparation takes |^\W*Preparation takes ")
 _STANDS = re.compile(r"reparation takes |Prepwatch can't read")
 """Titles of what goes on, though why is said under them."""
 _ENDED = re.compile(r": (ended|gone|replaced|not watched any more)\b")
@@ -120,6 +121,9 @@ class Part:
             return False
         if _STILL.search(self.title):
             return True
+        # What merely takes too long moves, whatever was said before.
+        if _TAKES_LONG.search(self.title):
+            return False
         said = dict(self.facts).get("Preparation")
         return None if said is None else _TAKE_NONE.search(said) is not None
 
@@ -235,7 +239,7 @@ def _each(group: Sequence[str]) -> Iterator[Part]:
 def _line(line: str) -> Part:
     """A job of which a line says what has happened, and of how many nodes that is news."""
     new = re.search(r"(\d+ newly failed)", line)
-    takes = "; nodes take none of the job's tasks" if "preparation failed on" in line and "mended" not in line else ""
+    takes = "; nodes take none of the job's tasks" if "preparation failed on " in line and "mended" not in line else ""
     phase = "Release" if ": release failed" in line else "Preparation"
     facts = [(phase, f"{new[1]}{takes}")] if new else []
     return Part(title=line, facts=(("More", line.partition(": ")[2]), *facts))
