@@ -134,6 +134,21 @@ class Notice(Struct, frozen=True, kw_only=True):
         What it tells of stays: every section with why, and every entry of one that lists. Where there are few sections,
         of each the first facts.
         """
+        if (less := self.without_lesser()) is not None:
+            return less
+        shorter = (tuple(section.in_short(limit) for section in self.sections) for limit in _SHORT_BYTES)
+        if (sections := next((made for made in shorter if made != self.sections), None)) is not None:
+            return replace(self, sections=sections)
+        if len(self.sections) <= _FEW_SECTIONS:
+            for number, section in enumerate(self.sections):
+                facts = tuple(each for each in section.facts if each != MORE)
+                if len(facts) > _LEAST_FACTS and not section.lists:
+                    fewer = replace(section, facts=(*facts[:-1], MORE))
+                    return replace(self, sections=(*self.sections[:number], fewer, *self.sections[number + 1 :]))
+        return None
+
+    def without_lesser(self) -> "Notice | None":
+        """The notice without one kind of its lesser facts, or without its commands; None when it has none of them."""
         for name in LESSER:
             if any(name == fact_name for section in self.sections for fact_name, _ in section.facts):
                 kept = (
@@ -142,15 +157,6 @@ class Notice(Struct, frozen=True, kw_only=True):
                 return replace(self, sections=tuple(kept))
         if any(section.commands for section in self.sections):
             return replace(self, sections=tuple(replace(section, commands=()) for section in self.sections))
-        shorter = (tuple(section.in_short(limit) for section in self.sections) for limit in _SHORT_BYTES)
-        if (sections := next((made for made in shorter if made != self.sections), None)) is not None:
-            return replace(self, sections=sections)
-        if len(self.sections) <= _FEW_SECTIONS:
-            for number, section in enumerate(self.sections):
-                facts = tuple(each for each in section.facts if each != MORE)
-                if len(facts) > _LEAST_FACTS and not section.lists:
-                    less = replace(section, facts=(*facts[:-1], MORE))
-                    return replace(self, sections=(*self.sections[:number], less, *self.sections[number + 1 :]))
         return None
 
     def listed(self) -> "Notice | None":

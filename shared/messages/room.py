@@ -6,6 +6,8 @@ Microsoft's card renderer has at 320 pixels: a line holds so many ordinary lette
 
 from unicodedata import east_asian_width
 
+from msgspec.structs import replace
+
 from shared.messages.notices import ALSO, Notice, Section
 
 MAX_LINES = 25
@@ -15,12 +17,22 @@ _BROAD = "mwMW@%"
 
 
 def fitted(notice: Notice) -> Notice:
-    """The notice with less and less of each job, so that MAX_LINES hold it: lesser facts, a line, only its number."""
-    while lines_of(notice) > MAX_LINES and (smaller := notice.slimmer() or notice.listed()) is not None:
+    """The notice with less and less of each job, so that MAX_LINES hold it: lesser facts, a line, only its number.
+
+    The worst, which stands first, is the last to lose anything: of one job people can read why, and what to do.
+    """
+    while lines_of(notice) > MAX_LINES and notice.sections and (smaller := _smaller(notice)) is not None:
         notice = smaller
     while lines_of(notice) > MAX_LINES and notice.sections and notice.sections[-1].title == ALSO:
         notice = notice.shorter()
     return notice
+
+
+def _smaller(notice: Notice) -> Notice | None:
+    first, *others = notice.sections
+    if (slimmer := replace(notice, sections=tuple(others)).without_lesser()) is not None:
+        return replace(slimmer, sections=(first, *slimmer.sections))
+    return notice.slimmer() or notice.listed()
 
 
 def lines_of(notice: Notice) -> int:

@@ -34,6 +34,15 @@ def test_the_worst_is_told_in_full() -> None:
     assert _notice(30) == ("job-0: preparation failed on 9 of 5000 nodes", ALSO)
 
 
+def test_the_first_keeps_what_to_do() -> None:
+    """Of two jobs that fail for a reason each, the first says what to do; the other gives up its advice for that."""
+    made = [replace(head(f"weekly-simulation-{number}", failed=9), pool_id=f"pool-{number}") for number in range(2)]
+    notice = fitted(jobs_notice(ACCOUNT, [news(replace(job, causes=job.causes[:1])) for job in made], LINKS))
+    first, other = ([name for name, _ in section.facts] for section in notice.sections)
+    assert first == [*other, "What to do"]
+    assert "Why preparation failed" in other
+
+
 @pytest.mark.parametrize(
     ("state", "told"),
     [
