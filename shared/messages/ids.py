@@ -5,6 +5,7 @@ reports, or from a stored moment, never from a clock: whoever decides the same t
 """
 
 import hashlib
+from base64 import b32encode
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -17,9 +18,6 @@ MAX_INCIDENT_KEY = 255
 """PagerDuty's limit, in characters."""
 _LAST_MILLISECOND = 9_999_999_999_999
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
-_BASE32_PAIRS = tuple(first + second for first in _BASE32 for second in _BASE32)
-_PAIR_SHIFTS = range(110, -10, -10)
 
 
 def event_id(at: datetime | None, *parts: str) -> str:
@@ -59,8 +57,7 @@ def _incarnation(account: str, job_id: str, creation_time: datetime | None) -> t
 
 def _fingerprint(parts: Iterable[str]) -> str:
     """What stands for these parts: 24 characters of base32 in lower case (120 bits)."""
-    number = int.from_bytes(hashlib.sha256("\0".join(parts).encode()).digest()[:15])
-    return "".join([_BASE32_PAIRS[number >> shift & 1023] for shift in _PAIR_SHIFTS])
+    return b32encode(hashlib.sha256("\0".join(parts).encode()).digest()[:15]).decode().lower()
 
 
 def incident_key(subject: str) -> str:
