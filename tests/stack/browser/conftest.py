@@ -82,7 +82,7 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def scene(azurite: Azurite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """An account with a job that fails on three of 96 nodes, one that is well, and one that fails to clean up."""
     with running_account() as (world, account), running_receiver() as receiver:
