@@ -8,6 +8,7 @@ from datetime import datetime
 
 from shared.batch.model import UNREADABLE
 from shared.digests.chat_rules import SlowRuns
+from shared.digests.job_titles import held_up
 from shared.messages.notices import VALUE_BYTES, fact
 from shared.messages.remedies import standstill_remedy
 from shared.messages.sentences import counted, lasted, since_when, waiting
@@ -41,7 +42,9 @@ def slow_facts(head: JobHead, runs: SlowRuns | None, now: datetime) -> list[tupl
         times = "once" if runs.retries == 1 else f"{runs.retries} times"
         where = f" on {runs.retried} of them, up to" if head.preparation.slow > 1 else ""
         said.append(f"retried{where} {times}")
-    facts = [("Why", "; ".join(said))]
+    # It has failed on others, which readers know; that some are slow mends nothing there.
+    facts = [("Preparation", held_up(head))] if head.preparation.open else []
+    facts.append(("Why", "; ".join(said)))
     if runs is not None and runs.first is not None:
         facts.append(("Since", since_when(runs.first, now)))
     return facts

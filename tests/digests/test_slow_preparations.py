@@ -147,3 +147,14 @@ def test_what_is_said() -> None:
     one = dict(_said(slow(1), SlowRuns(first=NOW - 65 * MINUTE, last=NOW, retried=1, retries=1)).sections[0].facts)
     assert one["Why"] == "not known while it runs; retried once"
     assert _said(slow(9), None).heading.startswith("Preparation takes too long on 9 of 60 nodes")
+
+
+def test_what_failed_before_is_not_forgotten() -> None:
+    """Whoever knows that it failed on others reads beside what is slow now that those still take no tasks."""
+    job = slow(2, opened=3)
+    told = Told(job_id=job.job_id, at=NOW, preparation=3, open=3, standing=True, counted_from=job.first_seen_at)
+    news = news_of(webhook("slack"), ACCOUNT, replace(known(job), told=told), NOW)
+    assert news is not None
+    assert news.kinds == (NewsKind.SLOW,)
+    (section,) = jobs_notice(ACCOUNT, [news], LINKS).sections
+    assert dict(section.facts)["Preparation"] == "3 of 60 nodes take none of the job's tasks"

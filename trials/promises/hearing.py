@@ -121,10 +121,10 @@ class Part:
             return False
         if _STILL.search(self.title):
             return True
+        said = dict(self.facts).get("Preparation")
         # What merely takes too long moves, whatever was said before.
         if _TAKES_LONG.search(self.title):
-            return False
-        said = dict(self.facts).get("Preparation")
+            return said is not None and _TAKE_NONE.search(said) is not None
         return None if said is None else _TAKE_NONE.search(said) is not None
 
     @property
