@@ -190,6 +190,17 @@ class Notice(Struct, frozen=True, kw_only=True):
         return replace(self, heading=heading, since=None, sections=(), left_out=0, dashboard=None, details={})
 
 
+def joined(about: Notice, *parts: Notice) -> Notice:
+    """What several notices tell, one after the other, as one; all else that a notice has is that of `about`."""
+    return replace(
+        about,
+        heading=one_line("; ".join(part.heading for part in parts), limit=TITLE_BYTES),
+        mood=worst_of(part.mood for part in parts),
+        sections=tuple(section for part in parts for section in part.sections),
+        left_out=sum(part.left_out for part in parts),
+    )
+
+
 def fact(name: str, text: str, limit: int = VALUE_BYTES) -> tuple[str, str]:
     """A fact in words that may be somebody else's, cleaned and cut to `limit` bytes."""
     return name, one_line(text, limit=limit)

@@ -14,9 +14,8 @@ from shared.digests.job_notices import jobs_notice
 from shared.digests.named_nodes import NodeNames
 from shared.digests.pools.notices import with_pools
 from shared.messages.events import Origin, links_of
-from shared.messages.notices import TITLE_BYTES, Notice, worst_of
+from shared.messages.notices import Notice, joined
 from shared.ports import Rows
-from shared.redaction import one_line
 
 LEAD = "Not over yet: "
 """What its heading begins with: none of it is new."""
@@ -35,19 +34,8 @@ def daily_notice(origin: Origin, standing: Standing, now: datetime) -> Notice:
     if standing.pools:
         notice = with_pools(notice, origin, standing.pools, now)
     if standing.trouble is not None:
-        notice = _after(standing.trouble, notice)
+        # What is blind comes first: all else is how it was when it was last read.
+        notice = joined(notice, standing.trouble, notice) if notice is not None else standing.trouble
     if notice is None:
         raise AssertionError("nothing stands")
     return replace(notice.under(LEAD), kind="standing")
-
-
-def _after(trouble: Notice, notice: Notice | None) -> Notice:
-    """What is blind comes first: all else is how it was when it was last read."""
-    if notice is None:
-        return trouble
-    return replace(
-        notice,
-        heading=one_line(f"{trouble.heading}; {notice.heading}", limit=TITLE_BYTES),
-        mood=worst_of((trouble.mood, notice.mood)),
-        sections=(*trouble.sections, *notice.sections),
-    )

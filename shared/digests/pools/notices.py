@@ -16,7 +16,7 @@ from shared.digests.pools.remedies import commands, open_nodes, remedies
 from shared.digests.pools.rules import PoolNews, PoolNewsKind, PoolState
 from shared.digests.short_names import place
 from shared.messages.events import Origin, links_of
-from shared.messages.notices import TITLE_BYTES, VALUE_BYTES, Mood, Notice, Section, fact, worst_of
+from shared.messages.notices import TITLE_BYTES, VALUE_BYTES, Mood, Notice, Section, fact, joined, worst_of
 from shared.messages.sentences import clock_time, counted, lasted, since_when
 from shared.moments import time_text
 from shared.pools.trouble import causes_of
@@ -55,13 +55,7 @@ def with_pools(notice: Notice | None, origin: Origin, news: Sequence[PoolNews], 
     )
     if notice is None:
         return about_pools
-    return replace(
-        notice,
-        heading=one_line(f"{notice.heading}; {heading[:1].lower()}{heading[1:]}", limit=TITLE_BYTES),
-        mood=worst_of((notice.mood, about_pools.mood)),
-        sections=(*notice.sections, *about_pools.sections),
-        left_out=notice.left_out + about_pools.left_out,
-    )
+    return joined(notice, notice, replace(about_pools, heading=f"{heading[:1].lower()}{heading[1:]}"))
 
 
 def pool_page(origin: Origin, key: str, mood: Mood, news: Sequence[PoolNews], now: datetime) -> Notice:
