@@ -15,20 +15,11 @@ from shared.batch.model import ExecutionInfo, FailureInfo, NodeStatus, Phase
 from shared.batch.pools import ComputeNode, ImageReference, StartTaskInfo, VirtualMachineInfo
 from shared.changes.node_rules import Watch, decide_node
 from shared.delivery.answer_rules import SCHEDULE
-from shared.messages.events import (
-    Event,
-    EventType,
-    account_event,
-    closed_event,
-    job_event,
-    node_entry,
-    nodes_event,
-    standstill_data,
-    trouble_data,
-    webhook_event,
-)
+from shared.messages.events import Event, EventType, account_event, trouble_data, webhook_event
 from shared.messages.format import Message
 from shared.messages.formats import render
+from shared.messages.job_events import closed_event, job_event, nodes_event, standstill_data
+from shared.messages.node_entries import node_entry
 from shared.messages.pool_events import ToldNode, pool_events
 from shared.messages.signing import decode_secret
 from shared.pools.nodes import NodeEnd, Seen, decide_nodes

@@ -14,7 +14,9 @@ import msgspec
 from msgspec import Struct
 
 from shared.changes.tally import NodeUpdate, Tally
-from shared.messages.events import BODY_BYTES, Event, EventType, NodeEntry, Origin, change_type, node_entry, nodes_event
+from shared.messages.events import Event, EventType, Origin
+from shared.messages.job_events import change_type, nodes_event
+from shared.messages.node_entries import BODY_BYTES, NodeEntry, node_entry
 from shared.state.chunks import Cover
 from shared.state.jobs import Change, JobHead
 

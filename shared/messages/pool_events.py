@@ -12,8 +12,9 @@ import msgspec
 from msgspec import Struct
 
 from shared.batch.pools import ComputeNode
-from shared.messages.events import BODY_BYTES, Event, EventType, NodeEntry, Origin, joined, pool_event, tail_members
+from shared.messages.events import Event, EventType, Origin, links_of, structured_event
 from shared.messages.ids import event_id
+from shared.messages.node_entries import BODY_BYTES, NodeEntry, joined, tail_members
 from shared.moments import as_utc
 from shared.state.pools import UnableNode
 
@@ -96,16 +97,21 @@ def _event(
     moments = [node.known.counts_from if end is None else node.known.ended_at for node, _ in group]
     at = max(map(as_utc, moments))
     causes = Counter(entry.cause for _, entry in group if entry.cause is not None)
-    data = {
+    data: dict[str, object] = {
+        "account": origin.account,
+        "poolId": pool_id,
         "nodes": [entry.body for _, entry in group],
         **({"reason": end} if end is not None else {}),
         "counts": counts,
         "causes": [{"code": code, "message": message, "nodes": many} for (code, message), many in causes.most_common()],
+        "links": links_of(origin, None),
     }
     occurrences = sorted(entry.occurrence_id for _, entry in group)
     began = max(as_utc(node.known.counts_from) for node, _ in group)
     identity = event_id(began, kind.value, *occurrences)
-    return pool_event(origin, kind, pool_id, jobs, identity, at=at, now=now, data=data)
+    return structured_event(
+        origin, kind, identity, at=at, now=now, data=data, pools=[pool_id], jobs=jobs, subject=f"pools/{pool_id}"
+    )
 
 
 def _entry(pool_id: str, node: ToldNode) -> NodeEntry:

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from shared.batch.model import BatchJob, Phase, UnreadableJob
 from shared.errors import BatchError, PrepwatchError
-from shared.messages.events import Event, EventType, Origin, closed_event, job_event, standstill_data, trouble_data
+from shared.messages.events import Event, EventType, Origin, trouble_data
+from shared.messages.job_events import closed_event, job_event, standstill_data
 from shared.moments import as_utc
 from shared.pools.standstill_rules import Outcome, Turn
 from shared.state.jobs import Cause, JobEnd, JobHead, Tracking, Trouble

@@ -10,7 +10,7 @@ from shared.changes.event_grouping import Step, group_updates
 from shared.changes.listing import decide_updates, read_items
 from shared.changes.node_rules import Watch
 from shared.changes.tally import NodeUpdate
-from shared.messages.events import BODY_BYTES, HARD_BYTES
+from shared.messages.node_entries import BODY_BYTES, HARD_BYTES
 from shared.state.chunks import Cover
 from shared.state.jobs import JobHead
 from tests.polling.pipeline import body_of, noise

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from shared.changes.leaving import LISTED_EVERY, Listed, look_for, may_have_left
 from shared.changes.node_rules import Watch, decide_node
 from shared.changes.tally import NodeUpdate, Tally
-from shared.messages.events import EventType, change_type
+from shared.messages.events import EventType
+from shared.messages.job_events import change_type
 from shared.state.chains import Chain
 from shared.state.jobs import JobEnd, NodeRecord, PhaseCounts, Reason
 from tests.support.builders import at, failed, head, running, status, succeeded

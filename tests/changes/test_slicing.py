@@ -15,7 +15,8 @@ from shared.changes import slicing as plan
 from shared.changes.listing import read_items, refuse
 from shared.changes.node_rules import Watch, decide_node, merge_statuses
 from shared.ledger.slice import Slice
-from shared.messages.events import EventType, job_event
+from shared.messages.events import EventType
+from shared.messages.job_events import job_event
 from shared.state import chunks
 from shared.state.chunks import Chunk, Cover, decode_chunk, encode_chunk
 from shared.state.jobs import NodeRecord

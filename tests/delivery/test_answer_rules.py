@@ -29,8 +29,9 @@ from shared.delivery.answer_rules import (
     wait_before,
 )
 from shared.ledger.recipients import new_delivery, recipients
-from shared.messages.events import EventType, account_event, job_event, webhook_event
+from shared.messages.events import EventType, account_event, webhook_event
 from shared.messages.formats import FORMATS
+from shared.messages.job_events import job_event
 from shared.state.telling import Delivery, DeliveryState
 from shared.webhook import SendFailure, WebhookAnswer
 from tests.support.builders import NOW, ORIGIN, SITE, answer, head, webhook

@@ -19,20 +19,10 @@ from shared.batch.model import ContainerInfo, ExecutionInfo, FailureInfo, NameVa
 from shared.batch.pool_wire import decode_nodes
 from shared.batch.texts import clean_status
 from shared.changes.node_rules import Watch, decide_node
-from shared.messages.events import (
-    HARD_BYTES,
-    Event,
-    EventType,
-    account_event,
-    change_type,
-    closed_event,
-    job_event,
-    node_entry,
-    nodes_event,
-    trouble_data,
-    webhook_event,
-)
+from shared.messages.events import Event, EventType, account_event, trouble_data, webhook_event
 from shared.messages.ids import event_id
+from shared.messages.job_events import change_type, closed_event, job_event, nodes_event
+from shared.messages.node_entries import HARD_BYTES, node_entry
 from shared.messages.pool_events import ToldNode, pool_events
 from shared.pools.nodes import NodeEnd, Seen, decide_nodes
 from shared.state.chains import Chain

@@ -21,7 +21,7 @@ from shared.delivery.rows import record
 from shared.errors import RowConflictError, StoreError
 from shared.ledger.ledger import Ledger, LostRaceError, Pending
 from shared.ledger.slice import Slice
-from shared.messages import cloudevents, events
+from shared.messages import cloudevents, job_events
 from shared.messages.ids import event_id
 from shared.messages.signing import signing_headers
 from shared.nudges import turns
@@ -138,13 +138,13 @@ def lease_ignored() -> AbstractContextManager[object]:
 @mutant
 def ids_from_a_clock() -> AbstractContextManager[object]:
     """The same decision made again gets another id."""
-    original = events.nodes_event
+    original = job_events.nodes_event
 
     def nodes_event(origin: Any, head: Any, changes: Any, entries: Any, now: datetime) -> Any:
         def identity(_at: datetime | None, *parts: str) -> str:
             return event_id(now, *parts, str(now))
 
-        with patch.object(events, "event_id", identity):
+        with patch.object(job_events, "event_id", identity):
             return original(origin, head, changes, entries, now)
 
     return patch.object(event_grouping, "nodes_event", nodes_event)
