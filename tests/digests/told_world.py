@@ -20,8 +20,9 @@ from shared.state.rows import OWN, from_row, job_key
 from shared.webhook import SendFailure, Webhook, WebhookAnswer, WebhookRequest
 from tests.support.fake_table import FakeTable
 from tests.support.fakes import InlineLanes
-from tests.support.told_jobs import ACCOUNT, NOW, head, webhook
+from tests.support.told_jobs import ACCOUNT, CHAT, NOW, head, webhook
 
+ALL = (*CHAT, "pagerduty")
 OK = {"teams": (202, b""), "slack": (200, b"ok"), "pagerduty": (202, b"{}")}
 
 
@@ -159,3 +160,10 @@ class World:
     def actions(self) -> list[object]:
         """What the pager was asked to do."""
         return [sent.body["event_action"] for sent in self.told("pagerduty")]
+
+
+def newly_failed(text: str) -> int:
+    """How many nodes a message says have newly failed; 0 when it says nothing of it."""
+    before, _, _ = text.partition(" newly failed")
+    digits = before[-6:].rpartition(" ")[2].rpartition('"')[2]
+    return int(digits) if digits.isdigit() else 0

@@ -1,0 +1,1 @@
+"""What does GET /api/summary say, and how fresh is it?"""

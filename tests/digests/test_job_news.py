@@ -1,0 +1,151 @@
+"""What of a job is news to chat and pager, and what is held back."""
+
+from datetime import timedelta
+
+import pytest
+
+from shared.api.mutes import Mutes
+from shared.digests.mutes import Mute
+from shared.digests.rows import is_owed
+from shared.ports import Delete
+from shared.state.jobs import JobEnd, PhaseCounts
+from shared.state.pools import Standstill
+from shared.state.rows import job_key
+from tests.digests.told_world import ALL, World, newly_failed
+from tests.support.told_jobs import ACCOUNT, CHAT, webhook
+
+
+@pytest.mark.parametrize("end", [None, JobEnd.ENDED])
+def test_resolved_once(end: JobEnd | None) -> None:
+    """After recovery or the job's end each chat gets one resolved message, and the pager one resolve."""
+    world = World(*ALL)
+    world.fail(30)
+    world.tick(7)
+    if end is None:
+        world.recover()
+    else:
+        world.change("nightly", preparation=PhaseCounts(failed=30), closed=end)
+    world.tick(180)
+    for chat in CHAT:
+        first, last = world.told(chat)
+        assert "works again" not in first.text
+        assert (
+            "Preparation works again after" if end is None else "Ended, preparation had failed on 30 of 5000 nodes"
+        ) in last.text
+    assert world.actions() == ["trigger", "resolve"]
+    assert len({sent.body["dedup_key"] for sent in world.told("pagerduty")}) == 1
+
+
+def test_mute_over_night() -> None:
+    """A muted job is left out until the mute ends and is then told; others are told meanwhile."""
+    world = World(*ALL)
+    _mute(world, hours=8)
+    world.fail(7)
+    world.fail(5, "other")
+    world.tick(60)
+    for name in ("teams", "slack", "pagerduty"):
+        (sent,) = world.told(name)
+        assert "other" in sent.text
+        assert "nightly" not in sent.text
+    assert world.tell() == world.now + timedelta(hours=7)
+    world.tick(7 * 60 + 6)
+    for name in ("teams", "slack", "pagerduty"):
+        assert "nightly" in world.told(name)[1].text
+        assert len(world.told(name)) == 2
+
+
+def test_mute_lets_the_end_pass() -> None:
+    """What was told before a mute is resolved in spite of it."""
+    world = World(*ALL)
+    world.fail(7)
+    world.tick()
+    _mute(world, hours=8)
+    world.recover()
+    world.tick(12)
+    assert "works again" in world.told("slack")[1].text
+    assert world.actions() == ["trigger", "resolve"]
+
+
+def test_stuck() -> None:
+    """A job that gets stuck after its failures were told is told again, and pages by an incident of its own."""
+    world = World(*ALL)
+    world.fail(7)
+    world.tick(10)
+    world.change("nightly", stuck=Standstill(since=world.now, confirmed=True))
+    world.tick(10)
+    assert "stands still" in world.told("teams")[1].text
+    assert [sent.body["payload"]["severity"] for sent in world.told("pagerduty")] == ["error", "critical"]  # type: ignore[index]  # JSON
+
+
+def test_release_failures() -> None:
+    """Chat hears of release failures once."""
+    world = World(*CHAT)
+    world.change("nightly", release=PhaseCounts(failed=4), release_failed_ever=4, closed=JobEnd.ENDED)
+    world.tick(150)
+    assert len(world.told("slack")) == 1
+    assert "elease failed on 4 of" in world.told("slack")[0].text
+
+
+def test_over_before_told() -> None:
+    """A failure that is over before anybody could be told is counted in chat, and pages nobody."""
+    world = World(*ALL)
+    world.fail(3)
+    world.recover()
+    world.tick(10)
+    assert "3 newly failed" in world.told("slack")[0].text
+    assert len(world.told("slack")) == 1
+    assert world.actions() == []
+
+
+def test_job_that_begins_anew() -> None:
+    """Failures of a job that is counted anew are news, however many the one before had."""
+    world = World("slack")
+    world.fail(50)
+    world.tick(10)
+    world.change(
+        "nightly",
+        first_seen_at=world.now,
+        preparation=PhaseCounts(failed=2, open=2),
+        preparation_failed_ever=2,
+    )
+    world.tick(10)
+    assert newly_failed(world.told("slack")[1].text) == 2
+
+
+def test_job_without_a_head() -> None:
+    """What was told of a job whose head is lost is resolved once, and then nobody looks for the job any more."""
+    world = World(*ALL)
+    world.fail(7)
+    world.tick()
+    world.table.transact(ACCOUNT, [Delete(key=job_key("nightly"))])
+    world.tick(65)
+    assert [len(world.told(name)) for name in ("teams", "slack", "pagerduty")] == [2, 2, 2]
+    assert world.actions() == ["trigger", "resolve"]
+    world.table.reads.clear()
+    world.tick()
+    assert ("get", ACCOUNT, job_key("nightly")) not in world.table.reads
+
+
+def test_event_filter() -> None:
+    """A webhook hears only of the events that it asks for, and what it does not want keeps no head."""
+    hook = webhook("slack", events=("release.*",))
+    world = World(webhooks=[hook])
+    world.fail(7)
+    world.tick(30)
+    assert world.told("slack") == []
+    _, head = world.job()
+    assert head is not None
+    assert not is_owed(world.table, ACCOUNT, hook, head, world.now)
+    world.change("nightly", release=PhaseCounts(failed=4), release_failed_ever=4)
+    assert is_owed(world.table, ACCOUNT, hook, world.job()[1] or head, world.now)
+    world.tick(30)
+    assert "4 newly failed" in world.told("slack")[0].text
+    assert not is_owed(world.table, ACCOUNT, hook, world.job()[1] or head, world.now)
+
+
+def _mute(world: World, *, hours: int) -> None:
+    mutes = Mutes(table=world.table, clock=lambda: world.now)
+    until = world.now + timedelta(hours=hours)
+    mutes.put_mute(
+        "night", Mute(jobs=("NIGHT*",), starts_at=world.now, ends_at=until, created_by="op", comment="known")
+    )
