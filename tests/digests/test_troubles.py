@@ -1,225 +1,135 @@
 """Chat hears of every turn in a job's troubles once, in plain words; a pager of what somebody can mend."""
 
 import json
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from msgspec.structs import replace
 
 from shared.api.mutes import Mutes
-from shared.batch.model import UNREADABLE
 from shared.digests.mutes import Mute
 from shared.digests.rows import is_owed
-from shared.errors import BatchUnavailableError, HostileAnswerError, PrepwatchError, UnreadableRowError
-from shared.polling.job_rules import Decision, close, fail, lose, recover, stop_listing, turn_standstill
-from shared.pools.standstill_rules import Outcome
-from shared.pools.standstill_rules import Turn as StandstillTurn
-from shared.state.jobs import JobEnd, JobHead, PhaseCounts, Tracking
-from shared.state.pools import Standstill, StandstillReason
+from shared.polling.job_rules import lose
 from tests.digests.told_world import Sent, World
+from tests.digests.turns import (
+    Turn,
+    asked_for,
+    fails,
+    left_alone,
+    mended,
+    moves,
+    odd_entries,
+    reachable,
+    reachable_and_failed,
+    slow_batch,
+    stuck,
+    too_slow,
+    unreachable,
+    unreadable,
+    vanishes,
+    without_preparation,
+    without_preparation_and_able_nodes,
+)
 from tests.support.told_jobs import ACCOUNT, CHAT, webhook
-
-ERROR = HostileAnswerError("InvalidAnswer", "Not JSON.", request_id="r-1")
-Turn = Callable[[World], None]
-
-
-def _fails(world: World) -> None:
-    world.fail(3)
-
-
-def _unreachable(world: World, error: PrepwatchError = ERROR) -> None:
-    for _ in range(3):
-        world.decide(lambda head: fail(world.origin, head, error, world.now))
-
-
-def _odd_entries(world: World) -> None:
-    _unreachable(world, HostileAnswerError(UNREADABLE, "2 entries can't be read."))
-
-
-def _too_slow(world: World) -> None:
-    _unreachable(world, BatchUnavailableError("DeadlineExceeded", "It took too long."))
-
-
-def _slow_batch(world: World) -> None:
-    _unreachable(
-        world, BatchUnavailableError("OperationTimedOut", "The operation could not be completed.", request_id="r-2")
-    )
-
-
-def _unreadable(world: World) -> None:
-    _unreachable(world, UnreadableRowError("Row x has schema version 9."))
-
-
-def _reachable(world: World) -> None:
-    world.decide(lambda head: recover(world.origin, head, world.now))
-
-
-def _reachable_and_failed(world: World) -> None:
-    world.decide(lambda head: _with_failures(recover(world.origin, head, world.now), 2))
-
-
-def _with_failures(decision: Decision, number: int) -> Decision:
-    counts = PhaseCounts(failed=number, open=number)
-    head = replace(decision.head, preparation=counts, preparation_failed_ever=number)
-    return Decision(head=replace(head, generation=head.generation + 1), events=decision.events)
-
-
-def _stuck(world: World) -> None:
-    def rule(head: JobHead) -> Decision:
-        failed = PhaseCounts(failed=head.nodes, open=head.nodes)
-        standstill = Standstill(since=world.now, confirmed=True, reason=StandstillReason.PREPARATION_FAILED)
-        outcome = Outcome(standstill=standstill, turn=StandstillTurn.BEGINS)
-        return turn_standstill(world.origin, replace(head, preparation=failed), outcome, world.now)
-
-    world.decide(rule)
-
-
-def _moves(world: World, left: int = 10) -> None:
-    def rule(head: JobHead) -> Decision:
-        moving = PhaseCounts(failed=left, open=left, succeeded=head.nodes - left)
-        outcome = Outcome(standstill=None, turn=StandstillTurn.ENDS)
-        return turn_standstill(world.origin, replace(head, preparation=moving), outcome, world.now)
-
-    world.decide(rule)
-
-
-def _mended(world: World) -> None:
-    _moves(world, left=0)
-
-
-def _asked_for(world: World) -> None:
-    world.change("nightly", requested=True)
-
-
-def _vanishes(world: World) -> None:
-    world.decide(lambda head: lose(world.origin, head, world.now, world.now))
-
-
-def _left_alone(world: World) -> None:
-    def rule(head: JobHead) -> Decision:
-        closing = close(world.origin, head, JobEnd.UNTRACKED, world.now, world.now)
-        return Decision(head=stop_listing(closing.head, Tracking.SETTLED, world.now), events=closing.events)
-
-    world.decide(rule)
-
-
-def _without_preparation(world: World) -> None:
-    def rule(head: JobHead) -> Decision:
-        found = recover(world.origin, head, world.now)
-        return replace(found, head=stop_listing(found.head, Tracking.NO_PREPARATION_TASK, world.now))
-
-    world.decide(rule)
-
-
-def _without_preparation_and_able_nodes(world: World) -> None:
-    def rule(head: JobHead) -> Decision:
-        standstill = Standstill(since=world.now, confirmed=True, reason=StandstillReason.NODES_UNABLE)
-        outcome = Outcome(standstill=standstill, turn=StandstillTurn.BEGINS)
-        return turn_standstill(world.origin, head, outcome, world.now)
-
-    _without_preparation(world)
-    world.decide(rule)
 
 
 @pytest.mark.parametrize(
     ("before", "turn", "heading", "says", "pager"),
     [
         pytest.param(
-            [], _unreachable, "can't be read", ["InvalidAnswer: Not JSON.", "r-1", "Azure support"], [], id="lost"
+            [], unreachable, "can't be read", ["InvalidAnswer: Not JSON.", "r-1", "Azure support"], [], id="lost"
         ),
-        pytest.param([], _odd_entries, "can't be read whole", ["2 entries", "report what it can't"], [], id="in part"),
-        pytest.param([], _too_slow, "can't be read", ["Raise POLL_BUDGET_SECONDS"], [], id="too slow"),
-        pytest.param([], _slow_batch, "can't be read", ["r-2", "Azure support"], [], id="Batch is too slow"),
-        pytest.param([], _unreadable, "can't be read", ["schema version 9", "newest version"], [], id="unreadable"),
+        pytest.param([], odd_entries, "can't be read whole", ["2 entries", "report what it can't"], [], id="in part"),
+        pytest.param([], too_slow, "can't be read", ["Raise POLL_BUDGET_SECONDS"], [], id="too slow"),
+        pytest.param([], slow_batch, "can't be read", ["r-2", "Azure support"], [], id="Batch is too slow"),
+        pytest.param([], unreadable, "can't be read", ["schema version 9", "newest version"], [], id="unreadable"),
         pytest.param(
-            [_fails],
-            _unreachable,
+            [fails],
+            unreachable,
             "can't be read",
             ["3 of 5000 nodes took none of the job's tasks when it was last seen", "last seen active"],
             ["trigger"],
             id="lost with open failures",
         ),
         pytest.param(
-            [_unreachable],
-            _reachable,
+            [unreachable],
+            reachable,
             "can be read again",
             ["since 22:00 UTC (", "every node takes the job's tasks"],
             [],
             id="found",
         ),
         pytest.param(
-            [_fails, _unreachable],
-            _reachable,
+            [fails, unreachable],
+            reachable,
             "can be read again",
             ["3 of 5000 nodes take none of the job's tasks"],
             ["trigger"],
             id="found with open failures",
         ),
         pytest.param(
-            [_unreachable],
-            _reachable_and_failed,
+            [unreachable],
+            reachable_and_failed,
             "preparation failed on 2 of 5000 nodes",
             ["could not be read since", "2 newly failed"],
             ["trigger"],
             id="found, and failed meanwhile",
         ),
         pytest.param(
-            [_unreachable], _left_alone, "need not be read any more", ["not watched any more"], [], id="left alone"
+            [unreachable], left_alone, "need not be read any more", ["not watched any more"], [], id="left alone"
         ),
         pytest.param(
-            [_unreachable],
-            _without_preparation,
+            [unreachable],
+            without_preparation,
             "need not be read any more",
             ["the job has no preparation task"],
             [],
             id="found without a preparation task",
         ),
         pytest.param(
-            [_unreachable],
-            _without_preparation_and_able_nodes,
+            [unreachable],
+            without_preparation_and_able_nodes,
             "no node of the pool can work",
             ["it could not be read since"],
             ["trigger"],
             id="found without a preparation task, and stands still",
         ),
         pytest.param(
-            [_fails],
-            _vanishes,
+            [fails],
+            vanishes,
             "vanished before it was seen completed",
             ["preparation had failed on 3 of 5000 nodes", "last seen active"],
             ["trigger", "resolve"],
             id="vanished with open failures",
         ),
         pytest.param(
-            [_asked_for],
-            _vanishes,
+            [asked_for],
+            vanishes,
             "vanished before it was seen completed",
             ["Batch does not know the job any more."],
             [],
             id="vanished though asked for",
         ),
         pytest.param(
-            [_fails, _unreachable],
-            _vanishes,
+            [fails, unreachable],
+            vanishes,
             "vanished before it was seen completed",
             [],
             ["trigger", "resolve"],
             id="vanished while lost",
         ),
-        pytest.param([], _stuck, "stands still", ["since 22:00"], ["trigger"], id="stuck on failures told to nobody"),
+        pytest.param([], stuck, "stands still", ["since 22:00"], ["trigger"], id="stuck on failures told to nobody"),
         pytest.param(
-            [_stuck],
-            _moves,
+            [stuck],
+            moves,
             "moves again, 10 of 5000 nodes still take none of the job's tasks",
             ["it stood still since 22:00 UTC ("],
             ["trigger", "resolve"],
             id="moves with open failures",
         ),
-        pytest.param([_stuck], _mended, "moves again after", ["nothing keeps"], ["trigger", "resolve"], id="mended"),
-        pytest.param([_stuck, _moves], _stuck, "stands still", [], ["trigger", "resolve", "trigger"], id="stuck again"),
+        pytest.param([stuck], mended, "moves again after", ["nothing keeps"], ["trigger", "resolve"], id="mended"),
+        pytest.param([stuck, moves], stuck, "stands still", [], ["trigger", "resolve", "trigger"], id="stuck again"),
         pytest.param(
-            [_fails], _left_alone, "not watched any more", ["3 of 5000"], ["trigger", "resolve"], id="not tracked"
+            [fails], left_alone, "not watched any more", ["3 of 5000"], ["trigger", "resolve"], id="not tracked"
         ),
     ],
 )
@@ -245,14 +155,14 @@ def test_every_turn_is_told_once(
 @pytest.mark.parametrize(
     ("turns", "absent"),
     [
-        pytest.param([_fails, _unreachable], "Since: ", id="one time: since when it can't be read"),
-        pytest.param([_unreachable, _vanishes], "Why: ", id="vanished says why it is not looked at"),
+        pytest.param([fails, unreachable], "Since: ", id="one time: since when it can't be read"),
+        pytest.param([unreachable, vanishes], "Why: ", id="vanished says why it is not looked at"),
     ],
 )
 def test_nothing_is_said_twice(turns: list[Turn], absent: str) -> None:
     """A fact that follows from another, or could be mistaken for it, is left out."""
     world = World(*CHAT)
-    _asked_for(world)
+    asked_for(world)
     for turn in turns:
         turn(world)
         world.tick(70)
@@ -264,18 +174,18 @@ def test_a_completed_job_may_vanish() -> None:
     """That a job was deleted after its end is no news, though somebody asked to watch it."""
     world = World(*CHAT, "pagerduty")
     world.change("nightly", requested=True, state="completed")
-    _vanishes(world)
+    vanishes(world)
     world.tick(70)
     assert world.sender.sent == []
 
 
-@pytest.mark.parametrize("quick", [_unreachable, _stuck], ids=["lost and found", "stuck and moving"])
+@pytest.mark.parametrize("quick", [unreachable, stuck], ids=["lost and found", "stuck and moving"])
 def test_what_is_over_before_it_could_be_told(quick: Turn) -> None:
     """A trouble that has ended before the first message may go out is not told, and leaves nothing to tell."""
     world = World(*CHAT, "pagerduty")
     quick(world)
-    _reachable(world)
-    _mended(world)
+    reachable(world)
+    mended(world)
     world.tick(70)
     assert world.sender.sent == []
 
@@ -283,7 +193,7 @@ def test_what_is_over_before_it_could_be_told(quick: Turn) -> None:
 def test_stuck_again_for_those_who_hear_of_nothing_else() -> None:
     """A chat that asked for job.stuck only hears of each standstill, and of no end."""
     world = World(webhooks=[webhook("slack", events=("job.stuck",))])
-    for turn in (_stuck, _moves, _stuck, _mended, _stuck):
+    for turn in (stuck, moves, stuck, mended, stuck):
         turn(world)
         world.tick(70)
     assert [("stands still" in sent.text) for sent in world.told("slack")] == [True] * 3
@@ -292,7 +202,7 @@ def test_stuck_again_for_those_who_hear_of_nothing_else() -> None:
 def test_job_events_without_failures() -> None:
     """A chat that asked for job.* hears of a standstill and its end without being told that all is well."""
     world = World(webhooks=[webhook("slack", events=("job.*",))])
-    for turn in (_fails, _stuck, _moves, _unreachable, _reachable, _vanishes):
+    for turn in (fails, stuck, moves, unreachable, reachable, vanishes):
         turn(world)
         world.tick(70)
     headings = [_heading("slack", sent).split(" ", 1)[1] for sent in world.told("slack")]
@@ -308,16 +218,16 @@ def test_job_events_without_failures() -> None:
 def test_troubles_are_muted_and_their_ends_are_not() -> None:
     """A mute holds back that a job can't be read, but not that one told of before can be again."""
     world = World(*CHAT)
-    _unreachable(world)
+    unreachable(world)
     world.tick(70)
     mute = Mute(
         jobs=("nightly",), starts_at=world.now, ends_at=world.now + timedelta(hours=8), created_by="op", comment="known"
     )
     Mutes(table=world.table, clock=lambda: world.now).put_mute("night", mute)
-    _reachable(world)
+    reachable(world)
     world.tick(70)
     assert "Can be read again" in _heading("slack", world.told("slack")[-1])
-    _unreachable(world)
+    unreachable(world)
     world.tick(70)
     assert len(world.told("slack")) == 2
     world.tick(8 * 60)
@@ -327,8 +237,8 @@ def test_troubles_are_muted_and_their_ends_are_not() -> None:
 def test_told_troubles_keep_nobody() -> None:
     """A head whose troubles have all been told is owed nothing more, though it goes on saying that the job vanished."""
     world = World("slack")
-    _asked_for(world)
-    _vanishes(world)
+    asked_for(world)
+    vanishes(world)
     world.tick(70)
     head = world.job()[1]
     assert head is not None
@@ -340,7 +250,7 @@ def test_several_jobs_in_one_message() -> None:
     """Jobs that fare differently are counted apart in the heading, the worst first."""
     world = World(*CHAT)
     world.fail(2, "fails")
-    _unreachable(world)
+    unreachable(world)
     world.change("asked", requested=True)
     world.decide(lambda head: lose(world.origin, head, world.now, world.now), "asked")
     world.tick(5)
