@@ -1,8 +1,9 @@
-"""What holds of every history of a node, in whatever order its pages come."""
+"""What holds of every history of a node, in whatever order its pages come, and of every run."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -11,6 +12,7 @@ from shared.batch.model import ExecutionInfo, NodeStatus, Outcome, Phase
 from shared.batch.outcomes import has_failed, outcome_of
 from shared.changes.node_rules import Watch, decide_node
 from shared.state.jobs import Change, NodeRecord, Reason
+from tests.polling.oracle import EVERY_RUN, expected_outcome
 from tests.support.builders import DISK_FULL, at, failed, running, status, succeeded
 
 ALL = Watch(announce_from=None)
@@ -147,3 +149,26 @@ def test_after_the_end_nothing_is_open(listings: list[tuple[int, NodeStatus]]) -
 
     assert known.open is None
     assert all(change.reason is Reason.NEWLY_FAILED for change in told)
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_every_combination_at_first_sight(phase: Phase) -> None:
+    """Of every combination of state, result, exit code, failure information and retries exactly the failed are told."""
+    for run in EVERY_RUN:
+        shown = status(run) if phase is Phase.PREPARATION else status(None, run)
+        known, changes = decide_node(None, shown, ALL)
+        is_failure = expected_outcome(run) is Outcome.FAILED
+
+        assert [change.phase for change in changes] == [phase] * is_failure, run
+        assert (known.open is not None) is (is_failure and phase is Phase.PREPARATION), run
+
+
+def test_every_combination_after_a_failure() -> None:
+    """Of every later run exactly the succeeded resolve, the failed are told again, and all others leave it open."""
+    known, _ = decide_node(None, status(failed(0)), ALL)
+    told = {Outcome.FAILED: [Reason.NEWLY_FAILED], Outcome.SUCCEEDED: [Reason.RESOLVED]}
+    for run in EVERY_RUN:
+        after, changes = decide_node(known, status(replace(run, start_time=at(5))), ALL)
+
+        assert [change.reason for change in changes] == told.get(expected_outcome(run), []), run
+        assert (after.open is None) is (expected_outcome(run) is Outcome.SUCCEEDED), run

@@ -1,0 +1,1 @@
+"""What comes of a Batch account that lies, and of secrets in its texts?"""

@@ -1,0 +1,1 @@
+"""What does an account in trouble cost, and what is told of it?"""
