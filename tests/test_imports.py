@@ -52,8 +52,8 @@ def test_what_is_logged_is_logged_by_the_journal_and_what_runs_beside_is_a_lane(
             if name in named:
                 named[name].add(file.relative_to(ROOT).as_posix())
     assert named == {
-        # http_transport only keeps others from logging.
-        "getLogger": {"function_app.py", "shared/journal.py", "shared/adapters/http_transport.py"},
+        # connections only keeps others from logging.
+        "getLogger": {"function_app.py", "shared/journal.py", "shared/adapters/connections.py"},
         # sockets has names resolved by a thread that it can leave behind, and which says nothing.
         "Thread": {"shared/adapters/lanes.py", "shared/adapters/sockets.py"},
         "ThreadPoolExecutor": set(),

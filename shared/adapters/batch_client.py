@@ -19,7 +19,8 @@ from requests.models import PreparedRequest
 
 from shared.adapters.batch_auth import BatchAuth
 from shared.adapters.batch_errors import error_from_answer, error_from_transport
-from shared.adapters.http_transport import Exchange, HttpTransport, TransportError
+from shared.adapters.http_transport import Exchange, HttpTransport
+from shared.adapters.sockets import TransportError
 from shared.adapters.throttling import Patience
 from shared.batch.job_wire import decode_job, decode_jobs, decode_task_counts
 from shared.batch.model import BatchJob, TaskCounts

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from shared.adapters.http_transport import TransportError
+from shared.adapters.sockets import TransportError
 from shared.batch.lenient_json import read_entry
 from shared.errors import (
     AccountDeniedError,

@@ -1,40 +1,29 @@
 """Owns HTTP exchanges over requests: one request, one bounded answer, one total deadline.
 
-It does not own retries, redirects (never followed, their bodies never read), cookies, proxies or credentials
-from the environment: it works below requests.Session, where all of these live. Nor does it judge a status.
+It does not own the connections (`adapters.connections`), retries, redirects (never followed, their bodies never read),
+cookies, proxies or credentials from the environment: it works below requests.Session, where all of these live. Nor
+does it judge a status.
 """
 
 import http.client
-import logging
 import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import requests
-import requests.adapters
 import urllib3
-import urllib3.connection
 from msgspec import Struct
 
-from shared.adapters.sockets import LIMITS, BoundedTLSSocket, CheckAddress, Limits, Resolve, TransportError, open_socket
+from shared.adapters.connections import HEADER_BYTES, ConnectionAdapter, trust
+from shared.adapters.sockets import LIMITS, CheckAddress, Limits, Resolve, TransportError
 from shared.reprs import repr_without
 from shared.webhook import SendFailure
 
-__all__ = ["CheckAddress", "Exchange", "HttpTransport", "Resolve", "TransportError"]
-
-_HEADER_BYTES: Final = 64 * 1024
-"""Room for headers and chunk framing beside the body."""
-# A hundred, by http.client's own measure: gateways send more. The bytes bound them.
-http.client._MAXHEADERS = _HEADER_BYTES  # type: ignore[attr-defined] # noqa: SLF001 - no public way to say so
-
-
-_MOST_INTERIM_ANSWERS: Final = 100
 _BAD_URL: Final = "the URL is not valid; it must be absolute, with a host"
 _WRAPPERS: Final = (requests.RequestException, urllib3.exceptions.HTTPError)
 _VERDICTS: Final[tuple[tuple[type[Exception], SendFailure, str], ...]] = (
@@ -84,8 +73,8 @@ class HttpTransport:
         self._schemes = ("https", "http") if allow_http else ("https",)
         self._check_address = check_address
         self._resolve = resolve
-        self._ssl_context = _ssl_context(ca_bundle)
-        self._pool = _Adapter(self._ssl_context, pool_size) if keep_alive else None
+        self._ssl_context = trust(ca_bundle)
+        self._pool = ConnectionAdapter(self._ssl_context, pool_size) if keep_alive else None
 
     def exchange(
         self,
@@ -108,7 +97,7 @@ class HttpTransport:
         request = self._prepare(method, url, headers, body)
         limits = Limits(
             deadline=ends,
-            bytes_left=max_body + max_body // 8 + _HEADER_BYTES,
+            bytes_left=max_body + max_body // 8 + HEADER_BYTES,
             check_address=self._check_address,
             resolve=self._resolve,
         )
@@ -151,18 +140,20 @@ class HttpTransport:
         raise problem
 
     @contextmanager
-    def _adapter(self) -> Iterator["_Adapter"]:
+    def _adapter(self) -> Iterator[ConnectionAdapter]:
         if self._pool is not None:
             yield self._pool
             return
-        adapter = _Adapter(self._ssl_context, pool_size=1)
+        adapter = ConnectionAdapter(self._ssl_context, pool_size=1)
         try:
             yield adapter
         finally:
             adapter.close()
 
 
-def _exchange(adapter: "_Adapter", request: requests.PreparedRequest, max_body: int) -> Exchange | TransportError:
+def _exchange(
+    adapter: ConnectionAdapter, request: requests.PreparedRequest, max_body: int
+) -> Exchange | TransportError:
     status: int | None = None
     try:
         response = adapter.send(request, stream=True)
@@ -211,83 +202,3 @@ def _judge(exc: BaseException) -> tuple[SendFailure, str]:
                 reason=getattr(inner, "reason", None) or "the connection was closed",
             )
     return SendFailure.PROTOCOL, "the answer is not valid HTTP"
-
-
-@cache  # reading the authorities takes longer than all else that a transport does to begin
-def _ssl_context(ca_bundle: Path | None) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=ca_bundle)
-    if ca_bundle is None:
-        context.load_verify_locations(requests.adapters.DEFAULT_CA_BUNDLE_PATH)
-    context.sslsocket_class = BoundedTLSSocket
-    return context
-
-
-class _Response(http.client.HTTPResponse):
-    """Passes over interim answers (1xx), and reads no more than 64 KiB before the body."""
-
-    def begin(self) -> None:
-        limits = LIMITS.get()
-        for_body = max(0, limits.bytes_left - _HEADER_BYTES)
-        limits.bytes_left -= for_body
-        try:
-            super().begin()
-        finally:
-            limits.bytes_left += for_body
-
-    def _read_status(self) -> tuple[str, int, str]:
-        # http.client passes over 100 alone, and takes any other 1xx for the answer itself.
-        for _ in range(_MOST_INTERIM_ANSWERS):
-            version, status, reason = super()._read_status()  # type: ignore[misc] # not in the stubs
-            if not http.HTTPStatus.CONTINUE <= status < http.HTTPStatus.OK:
-                return version, status, reason
-            while self.fp.readline().strip(b"\r\n"):
-                pass  # its headers are not the answer's
-        raise TransportError(SendFailure.PROTOCOL, "there are too many interim answers")
-
-
-class _HTTPConnection(urllib3.connection.HTTPConnection):
-    response_class = _Response
-
-    def _new_conn(self) -> socket.socket:
-        return open_socket(self._dns_host, self.port)
-
-
-class _HTTPSConnection(urllib3.connection.HTTPSConnection):
-    response_class = _Response
-
-    def _new_conn(self) -> socket.socket:
-        return open_socket(self._dns_host, self.port)
-
-
-class _HTTPPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _HTTPConnection
-
-
-class _HTTPSPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _HTTPSConnection
-
-
-class _Adapter(requests.adapters.HTTPAdapter):
-    """Connects through open_socket, and trusts what one SSLContext trusts."""
-
-    def __init__(self, ssl_context: ssl.SSLContext, pool_size: int) -> None:
-        self._ssl_context = ssl_context
-        super().__init__(pool_maxsize=pool_size, max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=self._ssl_context, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
-
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Leave the pool as it is: requests would load all authorities again for each connection."""
-
-
-class _SilentDuringExchange(logging.Filter):
-    """Drops what urllib3 logs about our exchanges: the path of the URL, which may be a credential."""
-
-    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - where it is made decides
-        return LIMITS.get(None) is None
-
-
-for _name in ("urllib3.connection", "urllib3.connectionpool"):
-    logging.getLogger(_name).addFilter(_SilentDuringExchange())

@@ -16,7 +16,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from shared.adapters.address_guard import IPNetwork, check_address
-from shared.adapters.http_transport import Exchange, HttpTransport, Resolve, TransportError
+from shared.adapters.http_transport import Exchange, HttpTransport
+from shared.adapters.sockets import Resolve, TransportError
 from shared.settings.address import DEFAULT_PORTS
 from shared.webhook import WebhookAnswer, WebhookRequest
 

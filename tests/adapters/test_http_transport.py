@@ -11,8 +11,8 @@ from threading import Event
 
 import pytest
 
-from shared.adapters.http_transport import Exchange, HttpTransport, TransportError
-from shared.adapters.sockets import open_socket
+from shared.adapters.http_transport import Exchange, HttpTransport
+from shared.adapters.sockets import TransportError, open_socket
 from shared.webhook import SendFailure
 from tests.support.receivers import Receiver, answer, drips, hang_up, hangs, says
 

@@ -12,8 +12,8 @@ from typing import assert_never
 
 import pytest
 
-from shared.adapters.http_transport import HttpTransport, TransportError
-from shared.adapters.sockets import AddressInfo
+from shared.adapters.http_transport import HttpTransport
+from shared.adapters.sockets import AddressInfo, TransportError
 from shared.adapters.webhook_sender import WebhookSender
 from shared.webhook import SendFailure, WebhookRequest
 from tests.adapters.certificates import Authority

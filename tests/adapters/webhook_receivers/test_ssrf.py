@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.adapters.http_transport import HttpTransport, TransportError
+from shared.adapters.http_transport import HttpTransport
+from shared.adapters.sockets import TransportError
 from shared.adapters.webhook_sender import WebhookSender
 from shared.webhook import SendFailure, WebhookRequest
 from tests.adapters.webhook_receivers.conftest import DEADLINE
