@@ -67,7 +67,7 @@ class NoPreparationTaskError(BatchError):
     """409 JobPreparationTaskNotSpecified: nothing to watch; stop listing the job."""
 
 
-class ConflictError(BatchError):
+class WrongStateError(BatchError):
     """Any other 409: what was asked about is in no state for it; the job's own error, or none while the job ends."""
 
 

@@ -31,8 +31,8 @@ STRONG: Final = (
 # These say it only when the value looks drawn by chance: a key may be any key, a code any code.
 WEAK: Final = ("key", "token", "auth", "code", "signature", "cookie", "session", "sessionid")
 SHORT: Final = ("_pass", "-pass", ".pass", "_pat", "-pat")
-MARKS: Final = ("key", "sig", "secret", "token", "pass", "pwd", "credential", "connection", "auth", "code", "cookie",
-    "session", "_pat", "-pat")  # fmt: skip
+NAME_MARKS: Final = ("key", "sig", "secret", "token", "pass", "pwd", "credential", "connection", "auth", "code",
+    "cookie", "session", "_pat", "-pat")  # fmt: skip
 """In every name that says so stands one of these."""
 _FORMS: Final = ("pair", "element", "block", "option", "shouted", "named")
 _NUMBER: Final = re.compile(r"(?<![-.0-9])_?[0-9]++\Z")  # not that of a version: libsecret-1-0
@@ -88,7 +88,7 @@ def _patterns() -> dict[str, re.Pattern[str]]:
 def redact_named(text: str) -> str:
     """The text with `[redacted]` for the value of every name that says that it is a secret."""
     folded = text.casefold()
-    if not any(mark in folded for mark in MARKS):
+    if not any(mark in folded for mark in NAME_MARKS):
         return text
     text = _patterns()["turned pair"].sub(_redact_turned, text)
     for form in _FORMS:

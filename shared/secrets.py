@@ -9,8 +9,7 @@ from functools import cache
 from typing import Final
 
 from shared.secret_guesses import redact_guessed
-from shared.secret_names import MARKS as NAME_MARKS
-from shared.secret_names import QUOTE, REDACTED, redact_named
+from shared.secret_names import NAME_MARKS, QUOTE, REDACTED, redact_named
 
 # The word after a scheme is a credential when it has something that plain words lack, or is long: "SharedKey is not
 # allowed for this account" has to stay readable.

@@ -95,3 +95,26 @@ def test_little_of_the_tests_is_support() -> None:
     every = {file: many for file, many in lines.items() if file.is_relative_to(ROOT / "tests")}
     support = {place(file): many for file, many in every.items() if file not in TESTS}
     assert sum(support.values()) < 0.15 * sum(every.values()), sorted(support.items(), key=lambda item: -item[1])[:10]
+
+
+def public_names(file: Path) -> set[str]:
+    """The names that a module defines for others: classes, functions, constants, aliases."""
+    found: set[str] = set()
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+                found.add(name)
+            case ast.Assign() | ast.AnnAssign():
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                found |= {part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)}
+    return {name for name in found if not name.startswith("_")}
+
+
+def test_no_public_name_means_two_things() -> None:
+    """Whoever meets a name of shared/ in an import knows what it means without looking from where it comes."""
+    modules = [file for file in FILES if file.suffix == ".py" and file.is_relative_to(ROOT / "shared")]
+    homes: dict[str, list[str]] = {}
+    for module in modules:
+        for name in public_names(module):
+            homes.setdefault(name, []).append(place(module))
+    assert {name: where for name, where in homes.items() if len(where) > 1} == {}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from shared.api.openmetrics import Kind
+from shared.api.openmetrics import MetricType
 from shared.web.http import Request
 from tests.support.deployment import a_job, a_node, a_run, deploy
 from tests.support.needs import need
@@ -47,7 +47,7 @@ def labels() -> dict[str, set[str]]:
     deployment.poll()
     found = {}
     for family in deployment.app.routes.system.metrics_source.run():
-        name = f"{family.name}_total" if family.kind is Kind.COUNTER else family.name
+        name = f"{family.name}_total" if family.kind is MetricType.COUNTER else family.name
         found[name] = {label for sample in family.samples for label in sample.labels}
     assert deployment.app.routes.system.metrics(Request()).status == 200
     return found

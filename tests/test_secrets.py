@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from shared.redaction import CUT_MARK, clean, clean_tail
-from shared.secret_names import MARKS as NAMES
-from shared.secret_names import REDACTED, SHORT, STRONG, WEAK
+from shared.secret_names import NAME_MARKS, REDACTED, SHORT, STRONG, WEAK
 from shared.secrets import MARKS, SHAPES, redact
 
 _KEY = "Zk9wQ3hXb1Zt+nR5TGpHc0Ra" * 3 + "BvZ4cUV1SW/PcF" + "=="
@@ -237,7 +236,7 @@ def test_what_looks_like_a_secret_has_its_mark() -> None:
 
 def test_every_name_of_a_secret_has_its_mark() -> None:
     """A text without any of the marks of names holds none of the names that say that a secret follows."""
-    assert [name for name in (*STRONG, *WEAK, *SHORT) if not any(mark in name for mark in NAMES)] == []
+    assert [name for name in (*STRONG, *WEAK, *SHORT) if not any(mark in name for mark in NAME_MARKS)] == []
 
 
 FLOODS = ["a", "a.", "sig=", "key ", "://", "://a:", "eyJ", "eyJ.", "-----BEGIN PRIVATE KEY-----", "password=", '\\"', "-u ",

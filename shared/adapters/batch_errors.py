@@ -19,13 +19,13 @@ from shared.errors import (
     AccountDeniedError,
     BatchError,
     BatchUnavailableError,
-    ConflictError,
     HostileAnswerError,
     JobNotFoundError,
     NoPreparationTaskError,
     PoolNotFoundError,
     RejectedRequestError,
     ThrottledError,
+    WrongStateError,
 )
 from shared.redaction import one_line
 from shared.retry_after import parse_retry_after
@@ -56,7 +56,7 @@ _BY_STATUS: Final[Mapping[int, type[BatchError]]] = {
     HTTPStatus.FORBIDDEN: AccountDeniedError,
     HTTPStatus.REQUEST_TIMEOUT: BatchUnavailableError,
     # Documented for changes (JobBeingDeleted, JobDisabled ...), and over as soon as the job has moved on.
-    HTTPStatus.CONFLICT: ConflictError,
+    HTTPStatus.CONFLICT: WrongStateError,
     HTTPStatus.TOO_MANY_REQUESTS: ThrottledError,
     HTTPStatus.SERVICE_UNAVAILABLE: ThrottledError,
 }

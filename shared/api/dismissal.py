@@ -16,7 +16,7 @@ from itertools import groupby, islice
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.api.event_views import DismissalsView
+from shared.api.event_views import MAX_AT_ONCE, DismissalsView
 from shared.api.reasons import is_release_news
 from shared.api.refusals import not_found
 from shared.delivery.answer_rules import leave_out
@@ -33,7 +33,6 @@ from shared.state.rows import delivery_key, digests_of, job_key, range_of, read_
 from shared.state.telling import DeliveryState
 from shared.webhook import Webhook
 
-MAX_AT_ONCE = 1000
 _TOGETHER = MAX_ROWS // 2  # a delivery that moves is two rows
 
 

@@ -17,6 +17,10 @@ from shared.state.jobs import Reason, Tracking
 _Moment = Annotated[datetime, Meta(tz=True)]
 
 
+MAX_AT_ONCE = 1000
+"""Deliveries that one request sends again or dismisses; `more` in its answer says that there are others."""
+
+
 class ShownState(StrEnum):
     """Where a delivery stands, in the words of the API."""
 

@@ -26,7 +26,7 @@ from shared.digests.rows import Owed, owed_of, read_incidents, read_known_job
 from shared.ledger.archive import Archive, StoredDelivery, StoredEvent
 from shared.ledger.newest_events import order_of
 from shared.ledger.recipients import is_told_by_event
-from shared.messages.commands import Pool, download_file, remove_nodes, stderr_path
+from shared.messages.commands import PoolReference, download_file, remove_nodes, stderr_path
 from shared.ports import Clock
 from shared.state.jobs import JobHead, NodeRecord
 from shared.webhook import Webhook
@@ -135,7 +135,7 @@ def _phases(head: JobHead, record: NodeRecord) -> Iterator[PhaseExplanationView]
 
 
 def _commands(account: str, head: JobHead, record: NodeRecord) -> Iterator[NodeCommandView]:
-    pool = Pool(account=account, pool_id=record.pool_id)
+    pool = PoolReference(account=account, pool_id=record.pool_id)
     for phase in Phase:
         run = record.record_of(phase)
         if run is None or outcome_of(run.info) is not Outcome.FAILED:

@@ -33,7 +33,7 @@ from shared.state.telling import Attempt, DeliveryState
 
 MAX_LOOKED_AT = 1000
 """Events that are looked at for one page; filters may let few of them through."""
-MAX_COUNTED = 5000
+MAX_EVENTS_COUNTED = 5000
 """Events that are counted for one answer about days; each names up to EVENT_MAX_NODES nodes."""
 MAX_NAMED = 20
 """Codes, pools or jobs that have a row of their own."""
@@ -238,14 +238,14 @@ class Trends(Struct, frozen=True, kw_only=True):
         for stored in self.archive.events(partitions_of(self.archive, wanted.account)):
             if stored.event.recorded_at < start:
                 break
-            if looked_at == MAX_COUNTED:
+            if looked_at == MAX_EVENTS_COUNTED:
                 counted_from = max(start, min(map(_happened, read), default=start))
                 break
             looked_at += 1
             if stored.event.type in _FAILURES and _happened(stored) >= start:
                 read.append(stored)
         shown = tuple((start + timedelta(days=number)).date() for number in range(days))
-        complete = looked_at < MAX_COUNTED or counted_from == start
+        complete = looked_at < MAX_EVENTS_COUNTED or counted_from == start
         return TrendsView(
             by=by, days=shown, counted_from=counted_from, complete=complete, value=fold(read, by, shown, wanted)
         )

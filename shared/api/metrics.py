@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from shared.api.openmetrics import Family, Kind, Sample
+from shared.api.openmetrics import Family, MetricType, Sample
 from shared.api.untold import UntoldReader
 from shared.batch.model import Outcome, Phase
 from shared.delivery.failing_rules import takes_nothing
@@ -20,7 +20,7 @@ from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.moments import as_utc
 from shared.nudges.nudger import Nudger
-from shared.pools.states import standing_of
+from shared.pools.states import classes_of
 from shared.ports import Clock, Row, Table
 from shared.state.jobs import Cycle, JobHead
 from shared.state.pools import PoolMemory, StandstillReason
@@ -28,7 +28,7 @@ from shared.state.rows import CYCLE, OWN, from_row, range_of
 from shared.state.telling import Delivery, DeliveryState
 from shared.webhook import Webhook
 
-MAX_COUNTED = 10_000
+_MAX_COUNTED = 10_000
 """Deliveries of one state and account are counted up to this, so that a scrape's cost is bounded."""
 
 _T = TypeVar("_T", bound=Struct)
@@ -89,8 +89,12 @@ class Metrics(Struct, frozen=True, kw_only=True):
         deliveries: Counter[tuple[str, str]] = Counter()
         for state, result in _RESULTS.items():
             rows = self.table.query(partition, *range_of(state.value))
-            deliveries.update((row.key.split("|")[1], result) for _, row in zip(range(MAX_COUNTED), rows, strict=False))
-        waiting = zip(range(MAX_COUNTED), self.table.query(partition, *range_of(DeliveryState.DUE.value)), strict=False)
+            deliveries.update(
+                (row.key.split("|")[1], result) for _, row in zip(range(_MAX_COUNTED), rows, strict=False)
+            )
+        waiting = zip(
+            range(_MAX_COUNTED), self.table.query(partition, *range_of(DeliveryState.DUE.value)), strict=False
+        )
         made = [delivery.created_at for _, row in waiting if (delivery := _readable(row, Delivery))]
         heads = self.table.query(partition, *range_of("job"))
         return Measured(
@@ -251,12 +255,12 @@ def _age(since: datetime | None, now: datetime) -> float:
 
 
 def _classes(pool: PoolMemory) -> tuple[tuple[str, int], ...]:
-    standing = standing_of(pool.by_state)
+    nodes = classes_of(pool.by_state)
     return (
-        ("able", standing.able),
-        ("unable", standing.unable),
-        ("onTheWay", standing.on_the_way),
-        ("away", standing.away),
+        ("able", nodes.able),
+        ("unable", nodes.unable),
+        ("onTheWay", nodes.on_the_way),
+        ("away", nodes.away),
     )
 
 
@@ -267,11 +271,11 @@ def _stuck(heads: Sequence[JobHead], reason: StandstillReason) -> int:
 
 
 def _gauge(name: str, words: str, samples: Iterable[Sample], unit: str = "") -> Family:
-    return Family(name=name, kind=Kind.GAUGE, help=words, unit=unit, samples=tuple(samples))
+    return Family(name=name, kind=MetricType.GAUGE, help=words, unit=unit, samples=tuple(samples))
 
 
 def _counter(name: str, words: str, samples: Iterable[Sample]) -> Family:
-    return Family(name=name, kind=Kind.COUNTER, help=words, samples=tuple(samples))
+    return Family(name=name, kind=MetricType.COUNTER, help=words, samples=tuple(samples))
 
 
 def _of(account: str, value: float) -> Sample:

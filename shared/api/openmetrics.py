@@ -11,7 +11,7 @@ from msgspec import Struct
 CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 
-class Kind(StrEnum):
+class MetricType(StrEnum):
     """The types of metrics that are used here; the samples of a counter are named with `_total`."""
 
     GAUGE = "gauge"
@@ -29,7 +29,7 @@ class Family(Struct, frozen=True, kw_only=True):
     """All samples of one name; `unit` is empty, or what the name ends with."""
 
     name: str
-    kind: Kind
+    kind: MetricType
     help: str
     unit: str = ""
     samples: tuple[Sample, ...]
@@ -46,7 +46,7 @@ def _lines(family: Family) -> Iterable[str]:
     if family.unit:
         yield f"# UNIT {family.name} {family.unit}"
     yield f"# HELP {family.name} {_escaped(family.help)}"
-    name = f"{family.name}_total" if family.kind is Kind.COUNTER else family.name
+    name = f"{family.name}_total" if family.kind is MetricType.COUNTER else family.name
     for sample in family.samples:
         labels = ",".join(f'{key}="{_escaped(value)}"' for key, value in sample.labels.items())
         yield f"{name}{{{labels}}} {_number(sample.value)}"

@@ -17,7 +17,7 @@ from itertools import groupby, islice
 import msgspec
 from msgspec import Struct
 
-from shared.api.event_views import RedeliveriesView, RedeliveryResult, RedeliveryState, RedeliveryView
+from shared.api.event_views import MAX_AT_ONCE, RedeliveriesView, RedeliveryResult, RedeliveryState, RedeliveryView
 from shared.api.history import EventFilter
 from shared.api.refusals import ConflictError, not_found
 from shared.delivery.failing_rules import heal
@@ -33,7 +33,6 @@ from shared.state.rows import OWN, delivery_key, from_row, read_webhook, to_colu
 from shared.state.telling import Delivery, DeliveryState
 from shared.webhook import Webhook
 
-MAX_AT_ONCE = 1000
 _MAX_LOOKED_AT = 5000
 _READ_TOGETHER = 100
 _ENDED = (DeliveryState.DONE, DeliveryState.DEAD)

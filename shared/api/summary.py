@@ -23,7 +23,7 @@ from shared.api.summary_rules import (
     build_summary,
     nudges_refused,
 )
-from shared.api.untold import UntoldReader
+from shared.api.untold import MAX_COUNTED, UntoldReader
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
 from shared.ledger.pool_records import read_records
@@ -48,11 +48,9 @@ from shared.state.rows import (
 from shared.state.telling import DeliveryState, WebhookState
 from shared.webhook import Webhook, waiting_words
 
-ANSWER_WITHIN = timedelta(seconds=100)
+_ANSWER_WITHIN = timedelta(seconds=100)
 NUDGE_EVERY = timedelta(seconds=10)
 _MEND = "If nothing else helps, delete that row from partition {partition}:"
-MAX_COUNTED = 1000
-"""Waiting and dead deliveries are counted up to this, so that an answer's cost is bounded."""
 
 
 class Refresh(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -232,7 +230,7 @@ class Summary(Struct, frozen=True, kw_only=True):
         lane = f"refresh:{self.new_id()}"  # one of its own: nobody waits for what others ask for
         for state in states:
             self.lanes.submit(lane, len(states), partial(self._poll, state.account, asked_at, done))
-        self.lanes.join(lane, ANSWER_WITHIN)
+        self.lanes.join(lane, _ANSWER_WITHIN)
         return dict(done)
 
     def _poll(self, account: str, asked_at: datetime, done: dict[str, bool]) -> None:

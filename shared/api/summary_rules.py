@@ -26,7 +26,7 @@ from shared.api.job_views import (
     WebhooksView,
 )
 from shared.api.pools.standstills import standstills_in_words, stuck_view
-from shared.api.pools.views import PoolView, trouble_words, worst_first
+from shared.api.pools.views import PoolView, trouble_words, worst_pool_first
 from shared.api.reasons import called_wrong, not_all_taken, release_failures, taken_nothing, unmatched_events
 from shared.api.untold import since_of
 from shared.api.webhook_views import UntoldView
@@ -105,7 +105,7 @@ def build_summary(
     used = {(account, (head.pool_id or "").lower()) for account, head in heads}
     pools = [view for one in shown for view in one.pools]
     pools = [view for view in pools if page.job is None or (view.account, view.pool_id.lower()) in used]
-    pools.sort(key=worst_first)
+    pools.sort(key=worst_pool_first)
     failed = (state for state in webhooks if state.failing_since and not state.disabled_since)
     refused = sorted(failed, key=lambda state: state.name)
     failing = tuple(sorted([*(state.name for state in refused), *silent]))

@@ -24,6 +24,7 @@ from shared.state.telling import Delivery, DeliveryState
 from shared.webhook import Webhook
 
 MAX_COUNTED = 1000
+"""Deliveries of one state are counted up to this, so that an answer's cost is bounded."""
 
 
 class UntoldReader(Struct, frozen=True, kw_only=True):

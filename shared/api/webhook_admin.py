@@ -15,7 +15,7 @@ from msgspec import Raw, Struct
 
 from shared.api.history import attempt_view
 from shared.api.refusals import ConflictError, TooSoonError, not_found
-from shared.api.untold import UntoldReader
+from shared.api.untold import MAX_COUNTED, UntoldReader
 from shared.api.webhook_views import LastAnswerView, MessageView, PingView, UntoldView, WebhookView
 from shared.delivery.advice import advice_on
 from shared.delivery.answer_rules import Verdict, attempt_of, judge
@@ -39,7 +39,6 @@ from shared.state.telling import DeliveryState, WebhookState
 from shared.webhook import Webhook, waiting_words
 
 PING_EVERY = timedelta(seconds=10)
-MAX_COUNTED = 1000
 _SHOWN_OF_URL = 4
 
 

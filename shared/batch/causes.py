@@ -13,7 +13,7 @@ from shared.batch.pools import NodeError, StartTaskInfo
 MAX_MESSAGE_CHARACTERS = 200
 _MAX_DETAIL_CHARACTERS, _DETAIL_BEGINS = 120, 40
 EXIT_CODE = "FailureExitCode"
-UNKNOWN = "Unknown"
+UNKNOWN_CODE = "Unknown"
 _LOOKED_AT_CHARACTERS = 1024  # what comes later is cut anyway, unless nearly all before it differs from node to node
 
 # What differs from node to node in otherwise equal messages: ids, times, long numbers, addresses, ports, queries of
@@ -55,7 +55,7 @@ def cause_of_error(error: NodeError) -> tuple[str, str]:
 
 def code_of(code: str | None, exit_code: int | None) -> str:
     """The code of a failure: Batch's own, or ours where Batch gives only an exit code, or nothing."""
-    return code or (EXIT_CODE if exit_code else UNKNOWN)
+    return code or (EXIT_CODE if exit_code else UNKNOWN_CODE)
 
 
 @lru_cache(maxsize=1024)  # a job's nodes fail for few different reasons, thousands of times

@@ -14,8 +14,10 @@ from shared.batch.model import Phase
 from shared.changes.slow_preparations import chain_of, is_slow
 from shared.state.jobs import Change, JobHead, NodeRecord, Reason
 
-LISTED_EVERY = timedelta(minutes=5)
-"""How often a pool is listed whose nodes have failed, and how far apart two listings are that agree."""
+SEARCHED_EVERY = timedelta(minutes=5)
+"""How often a pool is listed whose nodes have failed."""
+MISSING_FOR = timedelta(minutes=5)
+"""Two listings of a pool so far apart must leave a node out before it has left: one alone may be old."""
 
 
 class Listed(Struct, frozen=True, kw_only=True):
@@ -46,7 +48,7 @@ def look_for(record: NodeRecord, listed: Listed) -> tuple[NodeRecord, Change | N
     # Two listings must agree; a job that uses another pool now has left all nodes of this one at once.
     if is_of_pool and record.missing_since is None:
         return replace(record, missing_since=listed.at), None
-    if is_of_pool and record.missing_since is not None and listed.at - record.missing_since < LISTED_EVERY:
+    if is_of_pool and record.missing_since is not None and listed.at - record.missing_since < MISSING_FOR:
         return record, None
     return _without(record)
 

@@ -26,7 +26,7 @@ SCHEDULE = (
     *(timedelta(hours=hours) for hours in (1, 3, 6, 12, 24, 24)),
 )
 """The wait before each attempt, counted from the one before; an attempt more than these is not made."""
-LEASE = timedelta(seconds=60)
+ATTEMPT_LEASE = timedelta(seconds=60)
 """How long an attempt holds its delivery: the sender's deadline, and half a minute to record what came of it."""
 LONGEST_WAIT = timedelta(hours=24)
 GIVE_UP_AFTER = timedelta(hours=75)
@@ -80,7 +80,7 @@ def is_due(delivery: Delivery, now: datetime, recovered_at: datetime | None = No
 
 def is_held(leased_until: datetime | None, now: datetime) -> bool:
     """Whether a lease goes on."""
-    return leased_until is not None and now < leased_until and not is_to_come(leased_until - LEASE, now)
+    return leased_until is not None and now < leased_until and not is_to_come(leased_until - ATTEMPT_LEASE, now)
 
 
 def last_tried(delivery: Delivery) -> datetime:
@@ -100,7 +100,7 @@ def claim(delivery: Delivery, lease: str, now: datetime, *, probe: bool = False)
     """
     return replace(
         delivery,
-        leased_until=now + LEASE,
+        leased_until=now + ATTEMPT_LEASE,
         lease=lease,
         tries=delivery.tries + (not probe),
         lost=has_lost_an_attempt(delivery),
@@ -119,7 +119,7 @@ def judge(receiver: Format, answer: WebhookAnswer, tries: int, now: datetime) ->
     if receiver.is_gone(status, answer.body):
         return Judgement(verdict=Verdict.DISABLE, reason=f"status {status}: the receiver is gone for good")
     # The same bytes would be refused again, unless the receiver is being deployed just now.
-    if is_refused(answer):
+    if refuses_body(answer):
         verdict = Verdict.DEAD if receiver.tells_state or tries >= REFUSED_TRIES else Verdict.RETRY
         return Judgement(verdict=verdict, reason=f"status {status}: the receiver calls the message wrong")
     wait = parse_retry_after(answer.retry_after, now=now) if status in _THROTTLED else None
@@ -134,7 +134,7 @@ def judge(receiver: Format, answer: WebhookAnswer, tries: int, now: datetime) ->
     return Judgement(verdict=Verdict.RETRY, reason=reason, asked_wait=wait)
 
 
-def is_refused(answer: WebhookAnswer) -> bool:
+def refuses_body(answer: WebhookAnswer) -> bool:
     """Whether a receiver calls the body wrong."""
     return answer.failure is None and answer.status in _REFUSED
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from shared.decoding import json_decoder
-from shared.delivery.answer_rules import LEASE
+from shared.delivery.answer_rules import ATTEMPT_LEASE
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
 from shared.messages.events import EventType
@@ -82,7 +82,7 @@ class Pair(Struct, frozen=True, kw_only=True):
                 delivery = from_row(row, Delivery)
                 told = state is DeliveryState.DONE and not delivery.closed
                 # Whoever has claimed it since the end was recorded leaves it out.
-                claimed = delivery.leased_until - LEASE if delivery.leased_until is not None else None
+                claimed = delivery.leased_until - ATTEMPT_LEASE if delivery.leased_until is not None else None
                 lost = delivery.lost or (claimed is not None and claimed < self.recorded)
                 return told or lost or any(map(self._may_have_arrived, delivery.attempts))
         # It was never to hear of it; if it does not care for beginnings, it is told the end all the same.

@@ -28,7 +28,7 @@ from shared.delivery.attempt import Attempter
 from shared.delivery.credential_redaction import hide_credentials, without_token
 from shared.delivery.failing_rules import in_words, is_suspect, next_try, waits
 from shared.delivery.rows import close_disabled, close_removed, read_due, record
-from shared.delivery.untold import Timetable, Waiting, WaitingRoom
+from shared.delivery.untold import ProbeCandidate, ProbeCandidates, Timetable
 from shared.delivery.webhook_states import WebhookHealth, read_health
 from shared.errors import StoreError
 from shared.journal import write_defect, write_line
@@ -86,7 +86,7 @@ class DeliveryRun:
         self._bodies = 0
         self._health = health
         self._swept: list[str] = []
-        self._waiting = WaitingRoom()
+        self._candidates = ProbeCandidates()
         self._timetable = Timetable()
         self._exchange = Attempter(
             table=deliverer.table,
@@ -174,9 +174,9 @@ class DeliveryRun:
         self._join()
         return self._left
 
-    def put_off(self, name: str, waiting: Waiting) -> None:
+    def put_off(self, name: str, candidate: ProbeCandidate) -> None:
         """Keep for its probe, or for after it, what a failing webhook is not told now."""
-        self._waiting.add(name, waiting)
+        self._candidates.add(name, candidate)
 
     def expect(self, name: str, account: str, at: datetime | None) -> None:
         """Note when a chat webhook is to be told of an account, None for not at all: nobody need ping it before."""
@@ -234,7 +234,7 @@ class DeliveryRun:
         with self._lock:
             self._offered.discard(item.place)
         probe = partial(self._exchange.attempt, self._deliverer.webhooks[name], item, probe=True)
-        self._waiting.add_delivery(name, last_tried(delivery), probe)
+        self._candidates.add_delivery(name, last_tried(delivery), probe)
 
     def _take(self, item: Pending) -> None:
         if item.body is not None:
@@ -282,8 +282,8 @@ class DeliveryRun:
         """Try one thing at a webhook that takes nothing, and go on with all that waits if it does again."""
         if not self._health.may_probe(name, self._deliverer.clock()):
             return
-        waiting, before = self._waiting.leave(name), self._health.state(name)
-        for one in waiting:
+        candidates, before = self._candidates.take(name), self._health.state(name)
+        for one in candidates:
             one.probe()
             if self._health.state(name) != before:
                 break  # else there was no need to send it any more
@@ -296,5 +296,5 @@ class DeliveryRun:
                 self.sweep(partition, name)
         except StoreError as error:  # what waits is due all the same
             write_line("sweep-lost", webhook=name, error=str(error))
-        for one in waiting:
+        for one in candidates:
             one.resume()

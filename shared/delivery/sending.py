@@ -11,7 +11,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from shared.delivery.answer_rules import is_refused
+from shared.delivery.answer_rules import refuses_body
 from shared.delivery.credential_redaction import hide_credentials, without_credentials, without_token
 from shared.errors import CredentialError
 from shared.journal import write_defect
@@ -78,7 +78,7 @@ def send_notice(
         return send_catching_defects(webhook, lambda: send_once(shorten), **about)
 
     answer = send(lambda whole: whole)
-    return (answer, send(Notice.least)) if is_refused(answer) and not probe else (answer,)
+    return (answer, send(Notice.least)) if refuses_body(answer) and not probe else (answer,)
 
 
 def send_ping(

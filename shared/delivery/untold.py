@@ -12,40 +12,40 @@ from threading import Lock
 from msgspec import Struct
 
 
-class Waiting(Struct, frozen=True, kw_only=True):
-    """Something that a webhook is to be told, last tried then: how it is tried, and gone on with after."""
+class ProbeCandidate(Struct, frozen=True, kw_only=True):
+    """Something that a webhook is to be told, last tried then: how it is sent as a probe, and gone on with after."""
 
-    tried: datetime
+    tried_at: datetime
     probe: Callable[[], None]
     resume: Callable[[], None]
 
 
-class WaitingRoom:
-    """What waits for each webhook."""
+class ProbeCandidates:
+    """What each failing webhook may be probed with."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._others: dict[str, list[Waiting]] = {}
-        self._delivery: dict[str, Waiting] = {}
+        self._others: dict[str, list[ProbeCandidate]] = {}
+        self._delivery: dict[str, ProbeCandidate] = {}
 
-    def add(self, name: str, waiting: Waiting) -> None:
-        """Let something wait beside what waits already."""
+    def add(self, name: str, candidate: ProbeCandidate) -> None:
+        """Keep something beside what is kept already."""
         with self._lock:
-            self._others.setdefault(name, []).append(waiting)
+            self._others.setdefault(name, []).append(candidate)
 
-    def add_delivery(self, name: str, tried: datetime, probe: Callable[[], None]) -> None:
-        """Let a delivery wait in the place of one that was tried later."""
+    def add_delivery(self, name: str, tried_at: datetime, probe: Callable[[], None]) -> None:
+        """Keep a delivery in the place of one that was tried later."""
         with self._lock:
             known = self._delivery.get(name)
-            if known is None or tried < known.tried:
-                self._delivery[name] = Waiting(tried=tried, probe=probe, resume=lambda: None)
+            if known is None or tried_at < known.tried_at:
+                self._delivery[name] = ProbeCandidate(tried_at=tried_at, probe=probe, resume=lambda: None)
 
-    def leave(self, name: str) -> Sequence[Waiting]:
-        """All that waits for a webhook, the one that was tried longest ago first; nothing waits any more."""
+    def take(self, name: str) -> Sequence[ProbeCandidate]:
+        """All that is kept for a webhook, the one that was tried longest ago first; nothing is kept any more."""
         with self._lock:
             delivery = self._delivery.pop(name, None)
-            waiting = [*self._others.pop(name, []), *([delivery] if delivery else [])]
-        return sorted(waiting, key=lambda one: one.tried)
+            kept = [*self._others.pop(name, []), *([delivery] if delivery else [])]
+        return sorted(kept, key=lambda one: one.tried_at)
 
 
 class Timetable:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from shared.digests.chat_rules import KnownToWebhook, News, NewsKind, news_of
 from shared.digests.job_troubles import group_of, standstill_of
 from shared.digests.mutes import Mute, muted_until
-from shared.digests.pauses import ENDS_AFTER, believed, is_new, is_refused, message_at, paused_until
+from shared.digests.pauses import ENDS_AFTER, believable_pace, is_new, is_refused, message_at, paused_until
 from shared.state.telling import Pace, Told
 from shared.webhook import Webhook
 
@@ -60,7 +60,7 @@ def decide(
     `probe` all is told that mutes do not hold back. What there is to tell `beside` jobs goes into the same message,
     which may be about no job then.
     """
-    pace = believed(pace, now)
+    pace = believable_pace(pace, now)
     heard = [
         item
         for each in known
@@ -70,7 +70,7 @@ def decide(
     waits = {item.job_id: until for item in heard if (until := _muted_until(item, mutes, now)) is not None}
     if not probe:
         waits |= {item.job_id: at for item in heard if (at := _told_at(item)) is not None and at > now}
-    news = sorted((item for item in heard if item.job_id not in waits), key=worst_first)
+    news = sorted((item for item in heard if item.job_id not in waits), key=worst_job_first)
     waits_until = min(waits.values(), default=None)
     if not news and beside.wanted_at is None:
         return DigestPlan(messages=(), pace=replace(pace, held_since=None), wake_at=waits_until)
@@ -139,7 +139,7 @@ def _muted_until(news: News, mutes: Sequence[Mute], now: datetime) -> datetime |
     return muted_until(mutes, news.job_id, pools, now) if news.can_be_muted else None
 
 
-def worst_first(news: News) -> tuple[int, int, str]:
+def worst_job_first(news: News) -> tuple[int, int, str]:
     """The order in which jobs stand in a message."""
     open_now = news.head.preparation.open if news.head else 0
     return list(NewsKind).index(news.kind), -(open_now + news.preparation + news.release), news.job_id.lower()

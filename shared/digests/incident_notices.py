@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from shared.batch.advice import advice
 from shared.digests.chat_rules import SHOWN_CAUSES
 from shared.digests.incident_members import Member
-from shared.digests.incidents import MAX_OPEN, STANDING, Page
+from shared.digests.incidents import MAX_OPEN, STANDING, IncidentPage
 from shared.digests.job_troubles import Concern, ConcernKind
 from shared.digests.short_names import cause_name, cause_words, place, short_id
-from shared.messages.commands import Pool, remove_nodes
+from shared.messages.commands import PoolReference, remove_nodes
 from shared.messages.events import Origin, links_of
 from shared.messages.notices import TITLE_BYTES, Mood, Notice
 from shared.messages.remedies import cause_command, standstill_remedy
@@ -31,7 +31,7 @@ _KINDS = {
 """What a pager's rules can go by: the events' own words."""
 
 
-def incident_notice(origin: Origin, page: Page, nodes: Sequence[tuple[str, str]]) -> Notice:
+def incident_notice(origin: Origin, page: IncidentPage, nodes: Sequence[tuple[str, str]]) -> Notice:
     """The notice of a page; `nodes` are some of those that it is about, pool and node id of each."""
     account = origin.partition
     members = page.members
@@ -54,7 +54,7 @@ def incident_notice(origin: Origin, page: Page, nodes: Sequence[tuple[str, str]]
     )
 
 
-def _heading(account: str, page: Page) -> str:
+def _heading(account: str, page: IncidentPage) -> str:
     lead = _lead(page)
     what = _WORDS[lead.concern.kind](account, page.members, lead)
     if page.name.startswith("further|"):
@@ -68,7 +68,7 @@ def _heading(account: str, page: Page) -> str:
     return f"{what}, since {clock_time(since, page.incident.told_at)}" if since else what
 
 
-def _lead(page: Page) -> Member:
+def _lead(page: IncidentPage) -> Member:
     return min(page.members, key=lambda member: (list(Mood).index(member.concern.mood), -member.concern.nodes))
 
 
@@ -120,7 +120,9 @@ def _jobs(members: Sequence[Member]) -> int:
     return len({member.job_id.lower() for member in members})
 
 
-def _details(account: str, page: Page, pools: Sequence[str], nodes: Sequence[tuple[str, str]]) -> dict[str, object]:
+def _details(
+    account: str, page: IncidentPage, pools: Sequence[str], nodes: Sequence[tuple[str, str]]
+) -> dict[str, object]:
     """What a pager's rules and people can read of the incident, under the same keys whatever it is about."""
     members = page.members
     causes = {member.concern.cause.code: member.concern.cause for member in members if member.concern.cause}
@@ -157,7 +159,7 @@ def _job_line(member: Member) -> str:
     return f"{member.job_id}: {member.concern.nodes} of {counted(member.head.nodes, 'node')}"
 
 
-def _commands(account: str, page: Page, nodes: Sequence[tuple[str, str]]) -> list[str]:
+def _commands(account: str, page: IncidentPage, nodes: Sequence[tuple[str, str]]) -> list[str]:
     """What helps with the worst of it: to read what the task wrote or was given, or to be rid of a node."""
     lead = _lead(page)
     concern, cause = lead.concern, lead.concern.cause
@@ -167,7 +169,7 @@ def _commands(account: str, page: Page, nodes: Sequence[tuple[str, str]]) -> lis
         node = concern.example if concern.example[1] else nodes[0] if nodes else ("", "")
         commands = [cause_command(account, lead.job_id, cause, [node])]
         if concern.kind is ConcernKind.NODE and node[1]:
-            commands.append(remove_nodes(Pool(account=account, pool_id=node[0]), [node[1]]))
+            commands.append(remove_nodes(PoolReference(account=account, pool_id=node[0]), [node[1]]))
     else:
         commands = []
     return [command for command in commands if command]

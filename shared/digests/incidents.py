@@ -24,7 +24,7 @@ from shared.digests.chat_rules import KnownToWebhook
 from shared.digests.incident_members import EARLIER, LEFT_AFTER, Member, has_joined, members_of, name_of_earlier
 from shared.digests.job_troubles import ConcernKind
 from shared.digests.mutes import Mute, muted_until
-from shared.digests.pauses import ENDS_AFTER, HOLD, believed, is_refused, paused_until
+from shared.digests.pauses import ENDS_AFTER, HOLD, believable_pace, is_refused, paused_until
 from shared.messages.ids import incident_key
 from shared.messages.notices import Mood
 from shared.state.jobs import JobHead
@@ -40,7 +40,7 @@ STANDING = "standing"
 """The incident of all that stood when a pager was new or was switched on again."""
 
 
-class Page(Struct, frozen=True, kw_only=True):
+class IncidentPage(Struct, frozen=True, kw_only=True):
     """What to tell of the incident `name`: how it stands, or that it is over.
 
     `members` are all that goes on of it now; `incident` is how it stands after the page, `earlier` the job whose own
@@ -70,7 +70,7 @@ class PagePlan(Struct, frozen=True, kw_only=True):
     `incidents` is how they stand even if nothing is sent. Of the jobs in `settled` there is nothing to tell.
     """
 
-    messages: tuple[Page, ...]
+    messages: tuple[IncidentPage, ...]
     pace: Pace
     incidents: Mapping[str, Incident]
     settled: tuple[KnownToWebhook, ...] = ()
@@ -104,12 +104,12 @@ def decide_pages(
         quiet_until = muted_until(mutes, each.job_id, pools, now)
         found.take(each, members_of(webhook, account, each, before, now), before, quiet_until, refused=refused)
     opened = found.open_new(webhook, account, before, now)
-    held_since = min(believed(pace, now).held_since or now, now) if opened else None
+    held_since = min(believable_pace(pace, now).held_since or now, now) if opened else None
 
-    pages: list[Page] = []
+    pages: list[IncidentPage] = []
     standing: dict[str, Incident] = {}
     for name, incident in {**before, **opened}.items():
-        page = Page(name=name, incident=incident, members=tuple(found.members[name]), earlier=earlier.get(name))
+        page = IncidentPage(name=name, incident=incident, members=tuple(found.members[name]), earlier=earlier.get(name))
         page, at = _told_next(page, held_since if name in opened else None) if page.news else _followed(page, jobs, now)
         if name in before:
             standing[name] = page.incident
@@ -174,7 +174,7 @@ class _Found:
         return opened
 
 
-def after_page(told: Told, page: Page, now: datetime) -> Told:
+def after_page(told: Told, page: IncidentPage, now: datetime) -> Told:
     """What the webhook knows of a job, one of the page's members or the one whose own incident it ends."""
     if page.ends:
         return replace(told, standing=False, stuck_since=None, at=now)
@@ -209,7 +209,7 @@ def _opened_as(member: Member, incidents: Mapping[str, Incident]) -> str:
     return concern.name if counted < MAX_OPEN else f"{_FURTHER}|{concern.mood}"
 
 
-def _told_next(page: Page, held_since: datetime | None) -> tuple[Page, datetime]:
+def _told_next(page: IncidentPage, held_since: datetime | None) -> tuple[IncidentPage, datetime]:
     """The incident with something new of it, and when that may be told; held since then if it is to be opened."""
     incident = replace(page.incident, over_since=None, only_left=False)
     page = replace(page, incident=incident)
@@ -220,7 +220,9 @@ def _told_next(page: Page, held_since: datetime | None) -> tuple[Page, datetime]
     return page, min(*(member.known.wanted_at for member in page.news), held_since) + HOLD
 
 
-def _followed(page: Page, jobs: Sequence[KnownToWebhook], now: datetime) -> tuple[Page, datetime | None]:
+def _followed(
+    page: IncidentPage, jobs: Sequence[KnownToWebhook], now: datetime
+) -> tuple[IncidentPage, datetime | None]:
     """The incident when there is nothing new of it, and when its end may be told: None while it goes on."""
     incident = page.incident
     if any(member.concern.holds_on for member in page.members):
@@ -232,7 +234,7 @@ def _followed(page: Page, jobs: Sequence[KnownToWebhook], now: datetime) -> tupl
     return replace(page, incident=incident, ends=True), ends_at
 
 
-def _was_mended(page: Page, jobs: Iterable[KnownToWebhook]) -> bool:
+def _was_mended(page: IncidentPage, jobs: Iterable[KnownToWebhook]) -> bool:
     """Whether something of an incident that is over went well in the end, instead of going away."""
     for each in jobs:
         head = each.head

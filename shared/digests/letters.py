@@ -19,7 +19,7 @@ from shared.digests.daily.notices import prepare_daily
 from shared.digests.daily.rows import read_lasting
 from shared.digests.daily.rules import Lasting, was_looked_into, what_stands
 from shared.digests.incident_notices import incident_notice
-from shared.digests.incidents import AGAIN_AFTER, Page, after_page, decide_pages
+from shared.digests.incidents import AGAIN_AFTER, IncidentPage, after_page, decide_pages
 from shared.digests.job_notices import jobs_notice
 from shared.digests.mutes import Mute
 from shared.digests.named_nodes import NodeNames
@@ -71,7 +71,7 @@ class Post(Struct, frozen=True, kw_only=True):
     wake_at: datetime | None = None
 
 
-class Known(Struct, frozen=True, kw_only=True):
+class Gathered(Struct, frozen=True, kw_only=True):
     """What is known to a webhook of an account's jobs, and the incidents that it has open, by name.
 
     `pools` are those that it may have to be told about, `told` what it was told of pools, and `lasting` what may still
@@ -101,7 +101,7 @@ class Desk(Struct, frozen=True, kw_only=True):
         """The account's partition."""
         return self.origin.partition
 
-    def gather(self, now: datetime, since: datetime | None = None) -> Known | None:
+    def gather(self, now: datetime, since: datetime | None = None) -> Gathered | None:
         """What the webhook may have to be told; None when nobody waits for anything, which costs a query.
 
         Of chat that is also what may go on `since` a moment, None when it is not time to say so.
@@ -120,11 +120,11 @@ class Desk(Struct, frozen=True, kw_only=True):
         lasting = None
         if since is not None:
             lasting = read_lasting(self.table, self.account, self.webhook, self.pools or {}, told, since, now)
-        return Known(jobs=tuple(jobs), incidents=incidents, pools=tuple(pools), told=told, lasting=lasting)
+        return Gathered(jobs=tuple(jobs), incidents=incidents, pools=tuple(pools), told=told, lasting=lasting)
 
     def decide(
         self,
-        known: Known,
+        known: Gathered,
         pace: Pace,
         mutes: Sequence[Mute],
         now: datetime,
@@ -171,19 +171,19 @@ class Desk(Struct, frozen=True, kw_only=True):
             wake_at=min(wakes, default=None),
         )
 
-    def _with_daily(self, post: Post, known: Known, mutes: Sequence[Mute], now: datetime) -> Post:
+    def _with_daily(self, post: Post, known: Gathered, mutes: Sequence[Mute], now: datetime) -> Post:
         """The same with what still stands, once it is time to say so; what is new has been told."""
         lasting = known.lasting
         if lasting is None:
             return post
-        standing = what_stands(known.jobs, lasting, known.told, mutes, now)
-        if not standing:
+        ongoing = what_stands(known.jobs, lasting, known.told, mutes, now)
+        if not ongoing:
             return replace(post, pace=replace(post.pace, daily_at=now))
         letter = Letter(
-            jobs=tuple(item.job_id for item in standing.jobs),
+            jobs=tuple(item.job_id for item in ongoing.jobs),
             is_daily=True,
             tried_at=post.pace.tried_at or lasting.since,
-            prepare=lambda: prepare_daily(self.table, self.origin, standing, now),
+            prepare=lambda: prepare_daily(self.table, self.origin, ongoing, now),
         )
         return replace(post, letters=(letter,))
 
@@ -239,7 +239,7 @@ class _Pager(Struct, frozen=True, kw_only=True):
     told: dict[str, Told]
     pace: Pace
 
-    def letter(self, page: Page) -> Letter:
+    def letter(self, page: IncidentPage) -> Letter:
         name, news = self.desk.webhook.name, page.news or page.members
         since = min((member.known.wanted_at for member in news), default=page.incident.told_at)
         return Letter(
@@ -252,18 +252,18 @@ class _Pager(Struct, frozen=True, kw_only=True):
             refused=partial(self._refused, page),
         )
 
-    def _nodes(self, page: Page) -> Sequence[tuple[str, str]]:
+    def _nodes(self, page: IncidentPage) -> Sequence[tuple[str, str]]:
         names = NodeNames(table=self.desk.table, account=self.desk.account)
         return names.of_concerns([(member.head, member.concern) for member in page.members])
 
-    def _opening(self, page: Page, now: datetime) -> list[Operation]:
+    def _opening(self, page: IncidentPage, now: datetime) -> list[Operation]:
         if page.ends or page.earlier is not None or page.name in self.incidents:
             return []
         # Not told of yet: it may be tried again at once.
         self.incidents[page.name] = replace(page.incident, told_at=now - AGAIN_AFTER)
         return [incidents_row(self.desk.webhook.name, self.incidents)]
 
-    def _delivered(self, page: Page, now: datetime) -> list[Operation]:
+    def _delivered(self, page: IncidentPage, now: datetime) -> list[Operation]:
         name = self.desk.webhook.name
         if page.ends:
             self.incidents.pop(page.name, None)
@@ -278,7 +278,7 @@ class _Pager(Struct, frozen=True, kw_only=True):
             operations.append(told_row(name, told))
         return operations
 
-    def _refused(self, page: Page, attempt: Attempt) -> list[Operation]:
+    def _refused(self, page: IncidentPage, attempt: Attempt) -> list[Operation]:
         name = self.desk.webhook.name
         if page.ends:  # nobody will ever take it
             return self._delivered(page, attempt.at)

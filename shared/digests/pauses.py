@@ -75,7 +75,7 @@ def paused_until(pace: Pace, recovered_at: datetime | None, now: datetime) -> da
     return pace.not_before
 
 
-def believed(pace: Pace, now: datetime) -> Pace:
+def believable_pace(pace: Pace, now: datetime) -> Pace:
     """The pace without moments that are still to come."""
     sent_at = pace.sent_at if pace.sent_at is not None and not is_to_come(pace.sent_at, now) else None
     return replace(pace, held_since=min(pace.held_since, now) if pace.held_since else None, sent_at=sent_at)

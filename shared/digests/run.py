@@ -17,11 +17,11 @@ from threading import Lock
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from shared.delivery.answer_rules import LEASE, Verdict, attempt_of, is_held, judge
+from shared.delivery.answer_rules import ATTEMPT_LEASE, Verdict, attempt_of, is_held, judge
 from shared.delivery.failing_rules import waits
 from shared.delivery.run import Deliverer, DeliveryRun
 from shared.delivery.sending import send_notice
-from shared.delivery.untold import Waiting
+from shared.delivery.untold import ProbeCandidate
 from shared.digests.daily.rules import due_since
 from shared.digests.letters import Desk, Letter, Post
 from shared.digests.mutes import read_mutes
@@ -115,7 +115,7 @@ class DigestRun:
         tried = digest.tried_at()
         if tried is not None:
             probe, resume = partial(self._tell, webhook, probe=True), partial(self._submit, webhook)
-            self._deliveries.put_off(webhook.name, Waiting(tried=tried, probe=probe, resume=resume))
+            self._deliveries.put_off(webhook.name, ProbeCandidate(tried_at=tried, probe=probe, resume=resume))
 
 
 class _WebhookDigest(Struct, kw_only=True):
@@ -164,7 +164,7 @@ class _WebhookDigest(Struct, kw_only=True):
         if state.disabled_since is not None or (waits(state, now) and not probe):
             return None
         # claim; what was decided before may have been told meanwhile
-        self._write(replace(post.pace, lease=self._deliverer.new_id(), leased_until=now + LEASE))
+        self._write(replace(post.pace, lease=self._deliverer.new_id(), leased_until=now + ATTEMPT_LEASE))
         return self._tell_claimed(probe=probe)
 
     def _tell_claimed(self, *, probe: bool) -> datetime | None:
@@ -257,7 +257,7 @@ class _WebhookDigest(Struct, kw_only=True):
 
     def _held(self, pace: Pace) -> Pace:
         """The pace while this lease goes on."""
-        return replace(pace, leased_until=self._deliverer.clock() + LEASE)
+        return replace(pace, leased_until=self._deliverer.clock() + ATTEMPT_LEASE)
 
     def _write_all(self, pace: Pace, told: Sequence[Operation]) -> None:
         if not told:

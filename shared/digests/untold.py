@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.digests.letters import Desk, Known
+from shared.digests.letters import Desk, Gathered
 from shared.digests.mutes import Mute
 from shared.digests.pauses import is_refused
 from shared.digests.pools.rows import read_pools, read_told_pools
@@ -83,13 +83,13 @@ def _oldest(refused: Sequence[Refused]) -> datetime | None:
     return min((one.attempt.at for one in refused if not one.dismissed), default=None)
 
 
-def _news(desk: Desk, known: Known, pace: Pace, mutes: Sequence[Mute], at: datetime) -> dict[str, datetime]:
+def _news(desk: Desk, known: Gathered, pace: Pace, mutes: Sequence[Mute], at: datetime) -> dict[str, datetime]:
     """What the webhook is to be told of at a moment, but for what it has refused, with since when."""
     post = desk.decide(known, pace, mutes, at, recovered_at=None, probe=False)
     return {key: since for letter in post.letters for key, since in letter.news.items()}
 
 
-def _refused_jobs(desk: Desk, known: Known, now: datetime) -> Iterator[Refused]:
+def _refused_jobs(desk: Desk, known: Gathered, now: datetime) -> Iterator[Refused]:
     for each in known.jobs:
         refusal = each.told.refusal
         if refusal is None or not is_refused(each.told, each.generation, None, now):

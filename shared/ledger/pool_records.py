@@ -19,21 +19,21 @@ from shared.state.pools import PoolRecord
 from shared.state.rows import pack_record, pool_key, range_of, unpack_record
 
 
-class Known(Struct, frozen=True, kw_only=True):
+class StoredPool(Struct, frozen=True, kw_only=True):
     """A pool's record as it lies in the table; None for one that can't be read: the row and its pool are left alone."""
 
     row: Row
     record: PoolRecord | None
 
 
-def read_records(table: Rows, partition: str) -> dict[str, Known]:
+def read_records(table: Rows, partition: str) -> dict[str, StoredPool]:
     """The records of an account by lower-case id of their pool; of each that can't be read the log says so.
 
     Raises:
         StoreError: The table can't be read.
     """
     return {
-        row.key.removeprefix(pool_key("")): Known(row=row, record=_record(row, partition))
+        row.key.removeprefix(pool_key("")): StoredPool(row=row, record=_record(row, partition))
         for row in table.query(partition, *range_of("pool"))
     }
 

@@ -13,14 +13,14 @@ from msgspec import Struct
 from shared.batch.model import STDERR, Phase
 
 
-class Pool(Struct, frozen=True, kw_only=True):
+class PoolReference(Struct, frozen=True, kw_only=True):
     """A pool of an account, by the account's host: `contoso.westeurope.batch.azure.com`."""
 
     account: str
     pool_id: str
 
 
-def download_file(pool: Pool, node_id: str, path: str) -> str:
+def download_file(pool: PoolReference, node_id: str, path: str) -> str:
     """Fetches a file of a node, `path` being as Batch lists it, into the current directory."""
     # Without a directory in front the CLI takes the destination's for a missing one.
     destination = f"./{path.rpartition('/')[2]}"
@@ -32,34 +32,34 @@ def stderr_path(job_id: str, phase: Phase) -> str:
     return f"workitems/{job_id}/job-1/job{phase.value}/{STDERR}"
 
 
-def remove_nodes(pool: Pool, node_ids: Iterable[str]) -> str:
+def remove_nodes(pool: PoolReference, node_ids: Iterable[str]) -> str:
     """Removes nodes from a pool; one that scales by itself brings others."""
     return _batch("node delete", pool, "--node-list", *node_ids)
 
 
-def show_node(pool: Pool, node_id: str) -> str:
+def show_node(pool: PoolReference, node_id: str) -> str:
     """Shows a node's state and errors."""
     return _batch("node show", pool, "--node-id", node_id, "--query", "{state:state, errors:errors}")
 
 
-def show_nodes(pool: Pool) -> str:
+def show_nodes(pool: PoolReference) -> str:
     """Shows of each node of a pool its state and errors."""
     return _batch("node list", pool, "--query", "[].{id:id, state:state, errors:errors}")
 
 
-def rerun_start_tasks(pool: Pool) -> str:
+def rerun_start_tasks(pool: PoolReference) -> str:
     """Reboots every node of a pool whose start task failed, which runs it again; for a POSIX shell."""
     chosen = """--filter "state eq 'starttaskfailed'" --query "[].id" --output tsv"""  # quoted as people would
     return f"{_batch('node list', pool)} {chosen} | xargs -n1 {_batch('node reboot', pool, '--node-id')}"
 
 
-def remove_unprepared_nodes(pool: Pool, job_id: str) -> str:
+def remove_unprepared_nodes(pool: PoolReference, job_id: str) -> str:
     """Removes every node of a pool on which a job's preparation failed, a hundred at a time; for a POSIX shell."""
     chosen = """--query "[?jobPreparationTaskExecutionInfo.result=='failure'].nodeId" --output tsv"""
     return f"{show_statuses(pool.account, job_id)} {chosen} | xargs -n100 {_batch('node delete', pool, '--node-list')}"
 
 
-def show_pool(pool: Pool, query: str) -> str:
+def show_pool(pool: PoolReference, query: str) -> str:
     """Shows of a pool what a JMESPath query asks for."""
     return _batch("pool show", pool, "--query", query)
 
@@ -89,7 +89,7 @@ def principal_of(display_name: str) -> str:
     return _output(f"az ad sp list --display-name {quote(display_name)}")
 
 
-def _batch(command: str, pool: Pool, *arguments: str) -> str:
+def _batch(command: str, pool: PoolReference, *arguments: str) -> str:
     rest = "".join(f" {quote(argument)}" for argument in arguments)
     return f"az batch {command} {_account(pool.account)} --pool-id {quote(pool.pool_id)}{rest}"
 

@@ -16,7 +16,7 @@ from shared.reprs import repr_without
 from shared.webhook import Webhook, WebhookRequest
 
 USER_AGENT = "Prepwatch/1"
-JSON = "application/json"
+JSON_TYPE = "application/json"
 
 
 class Message(Struct, frozen=True, kw_only=True):
@@ -74,7 +74,7 @@ class Format(Struct, frozen=True, kw_only=True):
     write_notice: WriteNotice | None = None
     is_taken: Judges = is_success
     is_gone: Judges = is_gone
-    content_type: str = JSON
+    content_type: str = JSON_TYPE
     chooses_content_type: bool = False
     address: str | None = None
     is_signed: bool = False

@@ -56,7 +56,7 @@ def node_entry(origin: Origin, head: JobHead, change: Change) -> NodeEntry:
     if change.chain is not None:
         members.append(b'"runningSince":%b' % msgspec.json.encode(time_text(change.chain.since) or None))
     members += tail_members(change.stderr_tail, change.stdout_tail)
-    return NodeEntry(occurrence_id=occurrence, cause=_cause_of(change), body=joined(members))
+    return NodeEntry(occurrence_id=occurrence, cause=_cause_of(change), body=json_object(members))
 
 
 def tail_members(stderr: str | None, stdout: str | None) -> list[bytes]:
@@ -65,7 +65,7 @@ def tail_members(stderr: str | None, stdout: str | None) -> list[bytes]:
     return [b'"%b":%b' % (name, msgspec.json.encode(tail)) for name, tail in tails.items() if tail is not None]
 
 
-def joined(members: Iterable[bytes]) -> msgspec.Raw:
+def json_object(members: Iterable[bytes]) -> msgspec.Raw:
     """The JSON object of these members, shortened if it alone would be too much for an event."""
     body = b"{%b}" % b",".join(filter(None, members))
     if len(body) > BODY_BYTES:

@@ -190,7 +190,7 @@ class Notice(Struct, frozen=True, kw_only=True):
         return replace(self, heading=heading, since=None, sections=(), left_out=0, dashboard=None, details={})
 
 
-def joined(about: Notice, *parts: Notice) -> Notice:
+def join_notices(about: Notice, *parts: Notice) -> Notice:
     """What several notices tell, one after the other, as one; all else that a notice has is that of `about`."""
     return replace(
         about,

@@ -14,7 +14,7 @@ from msgspec import Struct
 from shared.batch.pools import ComputeNode
 from shared.messages.events import Event, EventType, Origin, links_of, structured_event
 from shared.messages.ids import event_id
-from shared.messages.node_entries import BODY_BYTES, NodeEntry, joined, tail_members
+from shared.messages.node_entries import BODY_BYTES, NodeEntry, json_object, tail_members
 from shared.moments import as_utc
 from shared.state.pools import UnableNode
 
@@ -129,4 +129,4 @@ def _entry(pool_id: str, node: ToldNode) -> NodeEntry:
         said = {name: part for name, part in msgspec.to_builtins(listed).items() if name not in {"id", "url"}}
         members.append(msgspec.json.encode(said)[1:-1])
     members += tail_members(node.stderr_tail, node.stdout_tail)
-    return NodeEntry(occurrence_id=known.occurrence_id, cause=(known.code, known.message), body=joined(members))
+    return NodeEntry(occurrence_id=known.occurrence_id, cause=(known.code, known.message), body=json_object(members))

@@ -12,7 +12,7 @@ from msgspec import Struct
 from shared.batch.advice import See, is_of_the_node, where_to_look
 from shared.batch.model import Phase
 from shared.messages.commands import (
-    Pool,
+    PoolReference,
     download_file,
     remove_nodes,
     remove_unprepared_nodes,
@@ -86,7 +86,7 @@ def standstill_remedy(account: str, head: JobHead, standstill: Standstill) -> Re
     """What to do about a job that stands still; `account` is the host of the job's account."""
     reason = standstill.reason or StandstillReason.PREPARATION_FAILED
     code = standstill.cause.code.lower() if standstill.cause is not None and reason in _OF_THE_SIZE else ""
-    pool = Pool(account=account, pool_id=standstill.pool_id or head.pool_id or "")
+    pool = PoolReference(account=account, pool_id=standstill.pool_id or head.pool_id or "")
     words = _WORDS_OF_CODES.get(code, _WORDS[reason])
     # What hangs may still succeed on the other nodes; one by one its page has their commands.
     replaced = reason is StandstillReason.PREPARATION_FAILED and pool.pool_id
@@ -100,7 +100,7 @@ def slow_remedy(account: str, head: JobHead, nodes: Sequence[tuple[str, str]]) -
         return Remedy(words=_SLOW, command=show_statuses(account, head.job_id))
     pool_id, node_id = nodes[0]
     path = stderr_path(head.job_id, Phase.PREPARATION)
-    return Remedy(words=_SLOW, command=download_file(Pool(account=account, pool_id=pool_id), node_id, path))
+    return Remedy(words=_SLOW, command=download_file(PoolReference(account=account, pool_id=pool_id), node_id, path))
 
 
 def cause_command(
@@ -119,7 +119,7 @@ def cause_command(
     pool_id, node_id = nodes[0]
     if see is None or not node_id:
         return None
-    pool = Pool(account=account, pool_id=pool_id)
+    pool = PoolReference(account=account, pool_id=pool_id)
     if see is See.PACKAGES:
         return show_pool(pool, "applicationPackageReferences")
     if see is See.STDERR:
@@ -129,7 +129,7 @@ def cause_command(
     return show_node(pool, node_id)
 
 
-def _command(pool: Pool, head: JobHead, reason: StandstillReason) -> str | None:
+def _command(pool: PoolReference, head: JobHead, reason: StandstillReason) -> str | None:
     match reason:
         case StandstillReason.POOL_GONE:
             return show_job(pool.account, head.job_id, "poolInfo")

@@ -16,7 +16,7 @@ from shared.messages.notices import Notice, Section
 from shared.messages.room import fitted
 from shared.webhook import Webhook, WebhookRequest
 
-MAX_BYTES = 13_000
+_MAX_BYTES = 13_000
 """Slack refuses messages near 13,200 characters without documenting it; bytes are never fewer."""
 MAX_BLOCKS = 50
 MAX_HEADER = 150
@@ -26,7 +26,7 @@ MAX_SECTION = 3000
 def render_slack(notice: Notice) -> bytes:
     """The body of the request, within every limit."""
     notice = fitted(notice)
-    while len(body := _encode(notice)) > MAX_BYTES and notice.sections:
+    while len(body := _encode(notice)) > _MAX_BYTES and notice.sections:
         notice = notice.shorter()
     return body
 

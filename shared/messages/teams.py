@@ -15,7 +15,7 @@ from shared.messages.notices import Mood, Notice, Section
 from shared.messages.room import fitted
 from shared.webhook import Webhook, WebhookRequest
 
-MAX_BYTES = 18_000
+_MAX_BYTES = 18_000
 """Teams takes about 28 KB, and a card that is too large vanishes after its acceptance; some were lost at 21 KB."""
 
 # Coloured letters can't be read on white; what lies behind them may be coloured.
@@ -35,7 +35,7 @@ _MARKDOWN = re.compile(
 def render_teams(notice: Notice) -> bytes:
     """The body of the request, at most MAX_BYTES long."""
     notice = fitted(notice)
-    while len(body := _encode(notice)) > MAX_BYTES and notice.sections:
+    while len(body := _encode(notice)) > _MAX_BYTES and notice.sections:
         notice = notice.shorter()
     return body
 

@@ -22,7 +22,7 @@ from shared.state.rows import NUDGES, OWN, from_row, to_columns
 WITHIN = timedelta(seconds=2)
 """How long somebody who nudges waits for all of it."""
 NO_QUEUE = "AzureWebJobsStorage names no queue service"
-NO_ANSWER = f"the queue service took longer than {WITHIN.total_seconds():.0f} s"
+QUEUE_TOO_SLOW = f"the queue service took longer than {WITHIN.total_seconds():.0f} s"
 _AT_ONCE = 8
 _TRIES = 3
 
@@ -50,7 +50,7 @@ class Nudger(Struct, frozen=True, kw_only=True):
         """
         if not accounts:
             return {}
-        refused = dict.fromkeys(accounts, NO_ANSWER if self.queues else NO_QUEUE)
+        refused = dict.fromkeys(accounts, QUEUE_TOO_SLOW if self.queues else NO_QUEUE)
         if self.queues is not None:
             until = self.clock() + WITHIN
             for account in accounts:

@@ -23,7 +23,7 @@ from shared.moments import is_to_come
 from shared.ports import Clock, Column, Delete, Insert, Lanes, Pause, Replace, Row, Table
 from shared.state.rows import RUNNING, from_row, to_columns
 
-LEASE = timedelta(seconds=30)
+CYCLE_LEASE = timedelta(seconds=30)
 """How long a cycle holds its account without a sign of life: the longest that a crash makes others wait."""
 KEEP_EVERY = timedelta(seconds=10)
 WAIT = timedelta(seconds=90)
@@ -162,7 +162,7 @@ class Turns(Struct, frozen=True, kw_only=True):
     def _is_over(self, running: Running) -> bool:
         """Whether a turn has ended by itself, or was taken before a clock jumped back."""
         now = self.clock()
-        return running.leased_until <= now or is_to_come(running.leased_until - LEASE, now)
+        return running.leased_until <= now or is_to_come(running.leased_until - CYCLE_LEASE, now)
 
     def _write(self, operation: Insert | Replace | Delete) -> str | None:
         """The row's new ETag, or None when it is not as the operation expects, or is deleted."""
@@ -172,7 +172,7 @@ class Turns(Struct, frozen=True, kw_only=True):
             return None
 
     def _columns(self, lease: str) -> dict[str, Column]:
-        return to_columns(Running(lease=lease, leased_until=self.clock() + LEASE))
+        return to_columns(Running(lease=lease, leased_until=self.clock() + CYCLE_LEASE))
 
 
 def _read(row: Row) -> Running | None:

@@ -18,10 +18,10 @@ MOST_COUNTED = 100
 """Pools, phases and codes with a total of their own; of each phase all further ones are counted as OTHER."""
 MAX_CODE_CHARACTERS = 64
 OTHER = "other"
-NO_ANSWER = "none"
+_UNANSWERED = "none"
 """The code of a request that was not answered."""
 
-Kind = tuple[str, str, str]
+FailureKind = tuple[str, str, str]
 """The pool's id, the phase and the code."""
 
 
@@ -30,7 +30,7 @@ class FailureCounter:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._counts: Counter[Kind] = Counter()
+        self._counts: Counter[FailureKind] = Counter()
 
     def add(self, changes: Iterable[Change]) -> None:
         """Count those of the changes that are failures; call it once they are written."""
@@ -42,7 +42,7 @@ class FailureCounter:
         with self._lock:
             self._counts.update(kinds)
 
-    def take(self) -> Mapping[Kind, int]:
+    def take(self) -> Mapping[FailureKind, int]:
         """What was counted since this was called last; it is not counted again."""
         with self._lock:
             taken, self._counts = self._counts, Counter()
@@ -59,7 +59,7 @@ class RequestCounter:
     def add(self, status: int | None) -> None:
         """Count a request; `status` is None when no answer came."""
         with self._lock:
-            self._counts[NO_ANSWER if status is None else str(status)] += 1
+            self._counts[_UNANSWERED if status is None else str(status)] += 1
 
     def take(self) -> Mapping[str, int]:
         """What was counted since this was called last; whoever takes it must keep it."""
@@ -73,9 +73,9 @@ class RequestCounter:
             self._counts.update(taken)
 
 
-def grown(known: Sequence[FailureCount], new: Mapping[Kind, int]) -> tuple[FailureCount, ...]:
+def grown(known: Sequence[FailureCount], new: Mapping[FailureKind, int]) -> tuple[FailureCount, ...]:
     """The totals with what is new; whatever has a total of its own keeps it. Pure."""
-    totals: Counter[Kind] = Counter({(one.pool_id, one.phase, one.code): one.failures for one in known})
+    totals: Counter[FailureKind] = Counter({(one.pool_id, one.phase, one.code): one.failures for one in known})
     for kind, number in sorted(new.items()):
         own = kind in totals or len(totals) < MOST_COUNTED
         totals[kind if own else (OTHER, kind[1], OTHER)] += number

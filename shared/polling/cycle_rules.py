@@ -14,10 +14,10 @@ from shared.batch.model import BatchJob, UnreadableJob
 from shared.errors import PrepwatchError, ThrottledError
 from shared.moments import as_utc
 from shared.patterns import JobPatterns
-from shared.polling.counters import Kind, grown
+from shared.polling.counters import FailureKind, grown
 from shared.polling.job_listing import LISTING_OVERLAP
 from shared.polling.job_rules import is_ending, is_job_completed, is_same_incarnation
-from shared.polling.waiting_jobs import Waiting, go_on_waiting, wait
+from shared.polling.waiting_jobs import WaitingJobs, go_on_waiting, wait
 from shared.ports import Row
 from shared.state.jobs import Cycle, JobHead, Tracking
 from shared.state.pools import Counted
@@ -75,7 +75,7 @@ class CycleResult(Struct, frozen=True, kw_only=True):
     unreadable: PrepwatchError | None = None
     requests: Mapping[str, int] = field(default_factory=dict)
     counted: Counted | None = None
-    failures: Mapping[Kind, int] = field(default_factory=dict)
+    failures: Mapping[FailureKind, int] = field(default_factory=dict)
 
 
 def choose_jobs(
@@ -185,14 +185,14 @@ def _listed_at(cycle: Cycle) -> datetime | None:
     return cycle.listed_from + LISTING_OVERLAP if cycle.listed_from else None
 
 
-def _waiting(known: Cycle, result: CycleResult) -> Waiting:
+def _waiting(known: Cycle, result: CycleResult) -> WaitingJobs:
     if not result.listed:
         return go_on_waiting(known, result.looked_at)
     last_look = _listed_at(known) or result.started_at
     return wait(known, result.waiting, result.sighted, last_look=last_look, now=result.started_at)
 
 
-def _read_up_to(known: Cycle, result: CycleResult, waiting: Waiting) -> datetime | None:
+def _read_up_to(known: Cycle, result: CycleResult, waiting: WaitingJobs) -> datetime | None:
     listed_at = result.started_at if result.listed else _listed_at(known)
     if listed_at is None:
         return known.read_up_to

@@ -17,7 +17,6 @@ from shared.errors import (
     AccountDeniedError,
     BatchError,
     BatchUnavailableError,
-    ConflictError,
     DefectError,
     HostileAnswerError,
     JobNotFoundError,
@@ -26,6 +25,7 @@ from shared.errors import (
     StoreError,
     StoreUnavailableError,
     ThrottledError,
+    WrongStateError,
 )
 from shared.journal import write_defect, write_line
 from shared.ledger.job_writer import JobWriter
@@ -191,7 +191,7 @@ def _apply(decision: Decision, writer: JobWriter, now: datetime) -> None:
 
 def _is_of_its_end(error: PrepwatchError, state: str | None) -> bool:
     """Whether Batch refused something only because the job is being deleted or terminated: nobody need mend that."""
-    return isinstance(error, ConflictError) and (error.code in _OF_ITS_END or is_ending(state))
+    return isinstance(error, WrongStateError) and (error.code in _OF_ITS_END or is_ending(state))
 
 
 def _watched(head: JobHead) -> JobHead:

@@ -15,7 +15,7 @@ from shared.errors import BatchError, PrepwatchError
 from shared.messages.events import Event, EventType, Origin, trouble_data
 from shared.messages.job_events import closed_event, job_event, standstill_data
 from shared.moments import as_utc
-from shared.pools.standstill_rules import Outcome, Turn
+from shared.pools.standstill_rules import StandstillChange, StandstillDecision
 from shared.state.jobs import Cause, JobEnd, JobHead, Tracking, Trouble
 
 SETTLES_AFTER = timedelta(minutes=10)
@@ -23,7 +23,7 @@ SETTLES_AFTER = timedelta(minutes=10)
 SETTLES_ANYWAY_AFTER = timedelta(hours=24)
 """A completed job is settled then, even if Batch goes on showing a phase as running."""
 UNREACHABLE_AFTER_CYCLES = 3
-GONE_AFTER = timedelta(minutes=2)
+_GONE_AFTER = timedelta(minutes=2)
 """How long Batch has to go on saying that a job does not exist: one such answer may be wrong."""
 
 COMPLETED = "completed"
@@ -137,7 +137,7 @@ def miss(origin: Origin, head: JobHead, now: datetime) -> Decision:
     since = head.missing_since
     if since is None:
         return Decision(head=replace(head, missing_since=now))
-    return lose(origin, head, since, now) if now - since >= GONE_AFTER else Decision(head=head)
+    return lose(origin, head, since, now) if now - since >= _GONE_AFTER else Decision(head=head)
 
 
 def lose(origin: Origin, head: JobHead, since: datetime, now: datetime) -> Decision:
@@ -212,20 +212,20 @@ def stop_listing(head: JobHead, tracking: Tracking, now: datetime) -> JobHead:
     return replace(head, tracking=tracking, stuck=None, settled_at=now, changed_at=now)
 
 
-def turn_standstill(origin: Origin, head: JobHead, outcome: Outcome, now: datetime) -> Decision:
-    """The head after a look into whether its job can move, and the event when that has turned."""
-    standstill = outcome.standstill
-    if standstill is not None and outcome.turn is Turn.BEGINS:
+def change_standstill(origin: Origin, head: JobHead, decided: StandstillDecision, now: datetime) -> Decision:
+    """The head after a look into whether its job can move, and the event when that has changed."""
+    standstill = decided.standstill
+    if standstill is not None and decided.change is StandstillChange.BEGINS:
         standstill = replace(standstill, pool_id=head.pool_id or "")
-    turned = replace(head, stuck=standstill)
-    if outcome.turn is None:
-        return Decision(head=turned)
-    turned = replace(turned, generation=head.generation + 1, changed_at=now)
+    changed = replace(head, stuck=standstill)
+    if decided.change is None:
+        return Decision(head=changed)
+    changed = replace(changed, generation=head.generation + 1, changed_at=now)
     standstill = standstill or head.stuck
     since = standstill.since if standstill is not None else now
-    kind = EventType.JOB_STUCK if outcome.turn is Turn.BEGINS else EventType.JOB_RESUMED
-    about = standstill_data(head, standstill) if outcome.turn is Turn.BEGINS else {}
-    return Decision(head=turned, events=(job_event(origin, turned, kind, since, now, **about),))
+    kind = EventType.JOB_STUCK if decided.change is StandstillChange.BEGINS else EventType.JOB_RESUMED
+    about = standstill_data(head, standstill) if decided.change is StandstillChange.BEGINS else {}
+    return Decision(head=changed, events=(job_event(origin, changed, kind, since, now, **about),))
 
 
 def trouble_of(error: PrepwatchError, *, since: datetime, times: int = 1) -> Trouble:

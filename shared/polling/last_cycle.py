@@ -25,10 +25,10 @@ def read_last_cycle(table: Table, account: str, now: datetime) -> tuple[Row | No
         UnreadableRowError: Nobody can tell how the last cycle went.
     """
     row = table.get(account, CYCLE)
-    return row, believed(from_row(row, Cycle), now) if row else None
+    return row, believable_cycle(from_row(row, Cycle), now) if row else None
 
 
-def believed(cycle: Cycle, now: datetime) -> Cycle:
+def believable_cycle(cycle: Cycle, now: datetime) -> Cycle:
     """The cycle with nothing that is still to come: what was read then was read by now.
 
     So jobs are listed from now on again, a poll that is asked for begins, and blindness counts from now.

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from shared.batch.model import ExecutionInfo, Phase
 from shared.batch.pools import ComputeNode
-from shared.changes.leaving import LISTED_EVERY, Listed, look_for, may_have_left
+from shared.changes.leaving import SEARCHED_EVERY, Listed, look_for, may_have_left
 from shared.changes.slow_preparations import became_slow_at, chain_of, limit_of, may_be_slow
 from shared.changes.tally import NodeUpdate, complete_ends
 from shared.errors import StoreError, UnreadableRowError
@@ -192,4 +192,4 @@ def _is_due(head: JobHead, memory: PoolMemory, now: datetime) -> bool:
     """Whether the job's pool is to be listed now; of a pool that is gone nothing is known."""
     if head.trouble is not None or memory.gone_since is not None or not may_have_left(head):
         return False
-    return memory.searched_at is None or now - memory.searched_at >= LISTED_EVERY
+    return memory.searched_at is None or now - memory.searched_at >= SEARCHED_EVERY

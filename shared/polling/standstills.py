@@ -30,14 +30,22 @@ from shared.messages.events import Origin
 from shared.moments import as_utc
 from shared.patterns import JobPatterns
 from shared.polling.cycle_rules import KnownJob
-from shared.polling.job_rules import turn_standstill, with_facts
+from shared.polling.job_rules import change_standstill, with_facts
 from shared.polling.jobs import Progress
 from shared.polling.known_jobs import MayWait, pools_of
 from shared.polling.node_updates import NodeWatcher
 from shared.polling.slow_and_left_nodes import Departures, SlowPreparations
 from shared.pools.counts import PoolCounter
 from shared.pools.facts import PoolFacts, answer
-from shared.pools.standstill_rules import Looked, Suspected, Suspicion, judge, must_look, preparations_of, suspect
+from shared.pools.standstill_rules import (
+    Looked,
+    Suspected,
+    Suspicion,
+    decide_standstill,
+    must_look,
+    preparations_of,
+    suspect,
+)
 from shared.pools.states import ABLE, UNABLE
 from shared.ports import BatchService, Clock
 from shared.state.chunks import decode_record
@@ -130,7 +138,7 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
         looked = self._look(head, suspected, facts) if asks else Looked()
 
         # decide
-        outcome = judge(
+        decided = decide_standstill(
             head.stuck,
             suspected,
             looked,
@@ -139,7 +147,7 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
             pool=pool,
             now=now,
         )
-        decision = turn_standstill(self.origin, head, outcome, now)
+        decision = change_standstill(self.origin, head, decided, now)
 
         # apply
         if known.row is not None and decision.head != known.head:

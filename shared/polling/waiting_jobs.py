@@ -17,7 +17,7 @@ MOST_NAMED = 5_000
 """Their names and moments take 400 KB of the cycle's row, which holds 1 MiB."""
 
 
-class Waiting(Struct, frozen=True, kw_only=True):
+class WaitingJobs(Struct, frozen=True, kw_only=True):
     """The jobs that wait: those `named`, by lower-case id, and how many more.
 
     A job waits since it was last looked at or first listed; `unnamed_since` is the earliest such moment of those that
@@ -35,9 +35,9 @@ class Waiting(Struct, frozen=True, kw_only=True):
         return min((moment for moment in (first, self.unnamed_since) if moment is not None), default=None)
 
 
-def go_on_waiting(known: Cycle, looked_at: AbstractSet[str]) -> Waiting:
+def go_on_waiting(known: Cycle, looked_at: AbstractSet[str]) -> WaitingJobs:
     """Who waits after a cycle that could not tell which jobs there are."""
-    return Waiting(
+    return WaitingJobs(
         named={job: since for job, since in known.waiting.items() if job not in looked_at},
         unnamed=known.waiting_unnamed,
         unnamed_since=known.waiting_unnamed_since,
@@ -46,7 +46,7 @@ def go_on_waiting(known: Cycle, looked_at: AbstractSet[str]) -> Waiting:
 
 def wait(
     known: Cycle, waiting: AbstractSet[str], sighted: AbstractSet[str], *, last_look: datetime, now: datetime
-) -> Waiting:
+) -> WaitingJobs:
     """Who waits after a cycle that listed all jobs.
 
     Args:
@@ -65,13 +65,13 @@ def wait(
     return _name_longest(since, known.cycles)
 
 
-def _name_longest(since: Mapping[str, datetime], cycles: int) -> Waiting:
+def _name_longest(since: Mapping[str, datetime], cycles: int) -> WaitingJobs:
     if len(since) <= MOST_NAMED:
-        return Waiting(named=since)
+        return WaitingJobs(named=since)
     # Of those that have waited for as long, others are named each time: no job is left out for ever.
     order = sorted(since, key=lambda job: (since[job], crc32(f"{cycles} {job}".encode())))
     named, unnamed = order[:MOST_NAMED], order[MOST_NAMED:]
-    return Waiting(
+    return WaitingJobs(
         named={job: since[job] for job in named},
         unnamed=len(unnamed),
         unnamed_since=min(since[job] for job in unnamed),

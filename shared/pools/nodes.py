@@ -13,15 +13,14 @@ from msgspec.structs import replace
 
 from shared.batch.causes import cause_of, cause_of_error
 from shared.batch.pools import ComputeNode
+from shared.changes.leaving import MISSING_FOR
 from shared.messages.ids import node_occurrence_id
 from shared.moments import as_utc
-from shared.pools.states import ABLE, AWAY, standing_of
+from shared.pools.states import ABLE, AWAY, classes_of
 from shared.pools.unable import Unable, UnableReason, unable_of
 from shared.state.pools import REMEMBERED_FOR, PoolMemory, PoolRecord, UnableNode
 
-LISTED_EVERY = timedelta(minutes=10)
-GONE_AFTER = timedelta(minutes=5)
-"""Two listings so far apart must leave a node out: one listing alone may be old."""
+_LISTED_EVERY = timedelta(minutes=10)
 
 
 class NodeEnd(StrEnum):
@@ -66,23 +65,23 @@ class Seen(Struct, frozen=True, kw_only=True):
 def must_list(memory: PoolMemory, record: PoolRecord | None, now: datetime) -> bool:
     """Whether the pool's nodes are to be listed, the first that holds."""
     has_open = record is not None and bool(record.open)
-    standing = standing_of(memory.by_state)
+    classes = classes_of(memory.by_state)
     # Every node works or is away: there is nothing to list.
-    if standing.unable + standing.on_the_way == 0 and not has_open:
+    if classes.unable + classes.on_the_way == 0 and not has_open:
         return False
-    if memory.listed_at is None or now - memory.listed_at >= LISTED_EVERY:
+    if memory.listed_at is None or now - memory.listed_at >= _LISTED_EVERY:
         return True
     # Something becomes a fault now, or a node is missing for long enough.
     if memory.list_at is not None and now >= memory.list_at:
         return True
     # What is only on its way is how pools grow: it can wait for its time.
-    return (standing.unable > 0 or has_open) and dict(memory.by_state) != dict(memory.listed)
+    return (classes.unable > 0 or has_open) and dict(memory.by_state) != dict(memory.listed)
 
 
 def after_listing(memory: PoolMemory, seen: Seen, record: PoolRecord | None, now: datetime) -> PoolMemory:
     """The memory of a pool that was listed, with the moment at which that is to be done again at the latest."""
     waits = [unable.counts_from for node in seen.nodes if (unable := unable_of(node, now)) and unable.counts_from > now]
-    missing = [node.missing_since + GONE_AFTER for node in (record.open if record else ()) if node.missing_since]
+    missing = [node.missing_since + MISSING_FOR for node in (record.open if record else ()) if node.missing_since]
     return replace(memory, listed_at=now, listed=memory.by_state, list_at=min([*waits, *missing], default=None))
 
 
@@ -168,8 +167,8 @@ def with_events(
 
 def not_listed(memory: PoolMemory, record: PoolRecord | None) -> PoolMemory:
     """The memory of a pool that was not listed: once there is nothing to list, the next trouble is listed at once."""
-    standing = standing_of(memory.by_state)
-    if standing.unable + standing.on_the_way > 0 or (record is not None and record.open):
+    classes = classes_of(memory.by_state)
+    if classes.unable + classes.on_the_way > 0 or (record is not None and record.open):
         return memory
     return replace(memory, listed_at=None, listed={}, list_at=None)
 
@@ -177,7 +176,7 @@ def not_listed(memory: PoolMemory, record: PoolRecord | None) -> PoolMemory:
 def _end_of(known: UnableNode, *, is_able: bool, now: datetime) -> NodeEnd | None:
     if is_able:
         return NodeEnd.RECOVERED
-    if known.missing_since is not None and now - known.missing_since >= GONE_AFTER:
+    if known.missing_since is not None and now - known.missing_since >= MISSING_FOR:
         return NodeEnd.REMOVED
     return None
 

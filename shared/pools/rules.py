@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from shared.batch.causes import cause_of, cause_of_error
 from shared.batch.pools import ComputeNode, NodeCounts, Pool, ResizeError
-from shared.pools.states import standing_of
+from shared.pools.states import classes_of
 from shared.state.pools import PoolMemory, StandstillCause, StandstillReason
 
 
@@ -47,7 +47,7 @@ def _counted(memory: PoolMemory | None, counts: NodeCounts, now: datetime) -> Po
         memory,
         pool_id=counts.pool_id,
         by_state=counts.by_state,
-        none_able_since=None if standing_of(counts.by_state).able else memory.none_able_since or now,
+        none_able_since=None if classes_of(counts.by_state).able else memory.none_able_since or now,
         gone_since=None,
     )
 

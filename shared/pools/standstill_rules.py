@@ -15,7 +15,7 @@ from shared.batch.model import Phase, TaskCounts
 from shared.batch.pools import ComputeNode, Pool
 from shared.changes.tally import MOST_FAILURES
 from shared.pools.rules import cause_in_pool, is_resizing, why_empty
-from shared.pools.states import START_TASK_FAILED, Standing, standing_of
+from shared.pools.states import START_TASK_FAILED, NodeClasses, classes_of
 from shared.state.jobs import Cause, JobHead, Tracking
 from shared.state.pools import PoolMemory, Standstill, StandstillCause, StandstillReason
 
@@ -81,18 +81,18 @@ class Looked(Struct, frozen=True, kw_only=True):
     unable: tuple[ComputeNode, ...] = ()
 
 
-class Turn(StrEnum):
+class StandstillChange(StrEnum):
     """What a look makes of a standstill."""
 
     BEGINS = "begins"
     ENDS = "ends"
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
-    """The standstill after a look, None when the job is not suspected any more, and whether a turn in it is told."""
+class StandstillDecision(Struct, frozen=True, kw_only=True):
+    """The standstill after a look, None when the job is not suspected any more, and the change that is told."""
 
     standstill: Standstill | None
-    turn: Turn | None = None
+    change: StandstillChange | None = None
 
 
 def preparations_of(head: JobHead) -> Preparations:
@@ -132,7 +132,7 @@ def suspect(*, is_active: bool, preparations: Preparations, pool: PoolMemory | N
     is_held = preparations.open + preparations.slow >= _to_hold(preparations, pool)
     # The node that succeeded after the last trouble takes tasks, as long as the pool has it.
     if _follows_success(preparations, preparations.last_trouble):
-        has_able = pool is not None and standing_of(pool.by_state).able > 0
+        has_able = pool is not None and classes_of(pool.by_state).able > 0
         # Those that are left have all failed; nobody saw when the good one went.
         return Suspected(why=Suspicion.PREPARATION, since=now) if is_held and has_able else None
     # Autoscale may take each node away that failed: no mark stays open, and every next node fails too.
@@ -152,7 +152,7 @@ def must_look(standstill: Standstill | None, now: datetime) -> bool:
     return now - standstill.looked_at >= LOOKED_INTO_AGAIN_AFTER
 
 
-def judge(
+def decide_standstill(
     before: Standstill | None,
     suspected: Suspected | None,
     looked: Looked,
@@ -161,38 +161,40 @@ def judge(
     preparations: Preparations,
     pool: PoolMemory | None,
     now: datetime,
-) -> Outcome:
+) -> StandstillDecision:
     """What a look makes of a job's standstill."""
     # Whoever disabled or ended the job knows that its tasks wait.
     if not is_active:
-        return Outcome(standstill=None, turn=Turn.ENDS if before is not None and before.confirmed else None)
+        return StandstillDecision(
+            standstill=None, change=StandstillChange.ENDS if before is not None and before.confirmed else None
+        )
     if before is not None and before.confirmed:
         return _judge_confirmed(before, looked, preparations=preparations, pool=pool, now=now)
     # Nothing was told yet, and nothing need be.
     if suspected is None:
-        return Outcome(standstill=None)
+        return StandstillDecision(standstill=None)
     standing = before or Standstill(since=suspected.since)
     of_preparation = suspected.why in {Suspicion.PREPARATION, Suspicion.REPEATED}
     # Batch did not say whether anybody waits, or whether tasks run: neither a reason to tell nor one to forget.
     if looked.tasks is None or (_waits(looked.tasks) and of_preparation and looked.moves is None):
-        return Outcome(standstill=standing)
+        return StandstillDecision(standstill=standing)
     # Whatever made it suspect, up to now it does not stand still. Where no node is able none can run.
     if not _waits(looked.tasks) or (of_preparation and looked.moves):
-        return Outcome(standstill=replace(standing, since=now, still_since=None, looked_at=now))
+        return StandstillDecision(standstill=replace(standing, since=now, still_since=None, looked_at=now))
     # Of a pool the counts have answered more than once by now.
     first = now if of_preparation else suspected.since
     still = standing.still_since or first
     standing = replace(standing, still_since=still, looked_at=now, tasks=looked.tasks.active + looked.tasks.running)
     # One answer may be old; the next has to say the same.
     if now - still < AGREES_AFTER:
-        return Outcome(standstill=standing)
+        return StandstillDecision(standstill=standing)
     # What is on its way may still end it; nobody need get up for that.
     if _is_put_off(standing, looked, pool, now):
-        return Outcome(standstill=standing)
+        return StandstillDecision(standstill=standing)
     reason = reason_of(suspected, looked, preparations=preparations, pool=pool)
     # How Batch works: empty pools without an error, nodes busy with other jobs, dependencies, slots.
     if reason is None:
-        return Outcome(standstill=standing)
+        return StandstillDecision(standstill=standing)
     confirmed = replace(
         standing,
         confirmed=True,
@@ -200,7 +202,7 @@ def judge(
         by_state=dict(pool.by_state) if pool is not None else {},
         cause=cause_in_pool(reason, looked.pool, looked.unable) if reason.is_of_pool else preparations.cause,
     )
-    return Outcome(standstill=confirmed, turn=Turn.BEGINS)
+    return StandstillDecision(standstill=confirmed, change=StandstillChange.BEGINS)
 
 
 def reason_of(
@@ -209,12 +211,12 @@ def reason_of(
     """Why nothing moves: the first that holds; None when it is how Batch works."""
     if suspected.why is Suspicion.POOL_GONE:
         return StandstillReason.POOL_GONE
-    standing = standing_of(pool.by_state) if pool is not None else Standing()
-    if pool is not None and standing.able == 0 and standing.unable > 0:
-        most = pool.by_state.get(START_TASK_FAILED, 0) * 2 > standing.unable
+    nodes = classes_of(pool.by_state) if pool is not None else NodeClasses()
+    if pool is not None and nodes.able == 0 and nodes.unable > 0:
+        most = pool.by_state.get(START_TASK_FAILED, 0) * 2 > nodes.unable
         return StandstillReason.START_TASK_FAILED if most else StandstillReason.NODES_UNABLE
-    if pool is not None and standing.able == 0:
-        return why_empty(looked.pool) if standing.on_the_way == 0 else None
+    if pool is not None and nodes.able == 0:
+        return why_empty(looked.pool) if nodes.on_the_way == 0 else None
     # A pool that grows or shrinks has nodes that were not tried yet.
     if is_resizing(looked.pool):
         return None
@@ -231,26 +233,26 @@ def _judge_confirmed(
     preparations: Preparations,
     pool: PoolMemory | None,
     now: datetime,
-) -> Outcome:
+) -> StandstillDecision:
     """When a standstill that was told is over; a preparation that merely begins ends nothing."""
-    over = Outcome(standstill=None, turn=Turn.ENDS)
+    over = StandstillDecision(standstill=None, change=StandstillChange.ENDS)
     if preparations.last_success is not None and preparations.last_success > before.since:
         return over
-    has_able = pool is not None and pool.gone_since is None and standing_of(pool.by_state).able > 0
+    has_able = pool is not None and pool.gone_since is None and classes_of(pool.by_state).able > 0
     if before.reason is not None and before.reason.is_of_pool and has_able:
         return over
     if looked.moves:
         return over
     if looked.tasks is None:
-        return Outcome(standstill=before)
+        return StandstillDecision(standstill=before)
     # Somebody deleted the tasks: one answer may come from between two of them.
     if not _waits(looked.tasks):
         free = before.free_since or now
         if now - free >= AGREES_AFTER:
             return over
-        return Outcome(standstill=replace(before, free_since=free))
+        return StandstillDecision(standstill=replace(before, free_since=free))
     waiting = looked.tasks.active + looked.tasks.running
-    return Outcome(standstill=replace(before, free_since=None, looked_at=now, tasks=waiting))
+    return StandstillDecision(standstill=replace(before, free_since=None, looked_at=now, tasks=waiting))
 
 
 def _cause(cause: Cause) -> StandstillCause:
@@ -262,7 +264,7 @@ def _to_hold(preparations: Preparations, pool: PoolMemory | None) -> int:
     # While nothing is known of the pool, the listing alone decides.
     if pool is None:
         return preparations.open + preparations.slow + preparations.others or 1
-    able = standing_of(pool.by_state).able
+    able = classes_of(pool.by_state).able
     return max(1, able - preparations.has_manager)
 
 
@@ -289,5 +291,5 @@ def _waits(tasks: TaskCounts) -> bool:
 def _is_put_off(standing: Standstill, looked: Looked, pool: PoolMemory | None, now: datetime) -> bool:
     if now - standing.since >= PUT_OFF_FOR:
         return False
-    on_the_way = pool is not None and standing_of(pool.by_state).on_the_way > 0
+    on_the_way = pool is not None and classes_of(pool.by_state).on_the_way > 0
     return on_the_way or is_resizing(looked.pool)

@@ -25,7 +25,7 @@ AWAY = frozenset({"leavingpool", "preempted", "offline", "deallocating", "deallo
 # shall be said of it.
 
 
-class Standing(Struct, frozen=True, kw_only=True):
+class NodeClasses(Struct, frozen=True, kw_only=True):
     """How many nodes of a pool can take tasks, can't, are on the way, or are away."""
 
     able: int = 0
@@ -34,9 +34,9 @@ class Standing(Struct, frozen=True, kw_only=True):
     away: int = 0
 
 
-def standing_of(by_state: Mapping[str, int]) -> Standing:
+def classes_of(by_state: Mapping[str, int]) -> NodeClasses:
     """The four classes of a pool's nodes, of their numbers by lower-case state."""
     able = sum(number for state, number in by_state.items() if state in ABLE)
     unable = sum(number for state, number in by_state.items() if state in UNABLE)
     away = sum(number for state, number in by_state.items() if state in AWAY)
-    return Standing(able=able, unable=unable, away=away, on_the_way=sum(by_state.values()) - able - unable - away)
+    return NodeClasses(able=able, unable=unable, away=away, on_the_way=sum(by_state.values()) - able - unable - away)

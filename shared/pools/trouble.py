@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from shared.moments import as_utc
-from shared.pools.states import standing_of
+from shared.pools.states import classes_of
 from shared.state.pools import PoolRecord
 
 LASTS = timedelta(minutes=30)
@@ -21,7 +21,7 @@ _SOME, _MANY = 2, 3
 def in_trouble_since(record: PoolRecord | None, by_state: Mapping[str, int], now: datetime) -> datetime | None:
     """Since when the pool is in trouble, None when it is not; `by_state` counts its nodes."""
     broken = sorted(as_utc(node.counts_from) for node in (record.open if record is not None else ()))
-    size = size_of(len(broken), by_state)
+    size = pool_size(len(broken), by_state)
     is_a_tenth = len(broken) * 10 >= size
     if len(broken) >= _MANY and is_a_tenth:
         return broken[_MANY - 1]
@@ -35,18 +35,18 @@ def in_trouble_since(record: PoolRecord | None, by_state: Mapping[str, int], now
 def is_calm(record: PoolRecord | None, by_state: Mapping[str, int]) -> bool:
     """Whether so few nodes can't work that time alone brings no trouble: what comes and goes is not over each time."""
     broken = len(record.open) if record is not None else 0
-    size = size_of(broken, by_state)
+    size = pool_size(broken, by_state)
     if not broken:
         return True
     return broken < size and (broken < _SOME or broken * 10 < size)
 
 
-def size_of(broken: int, by_state: Mapping[str, int]) -> int:
+def pool_size(broken: int, by_state: Mapping[str, int]) -> int:
     """How many nodes a pool has, of which so many can't work: what is away is as if absent."""
-    return max(broken, sum(by_state.values()) - standing_of(by_state).away)
+    return max(broken, sum(by_state.values()) - classes_of(by_state).away)
 
 
-def causes_of(record: PoolRecord | None) -> list[tuple[str, str, int]]:
+def why_unable(record: PoolRecord | None) -> list[tuple[str, str, int]]:
     """Why nodes can't work: code, message and how many of them, the most frequent first."""
     found = Counter((node.code, node.message) for node in (record.open if record is not None else ()))
     return [(code, message, nodes) for (code, message), nodes in found.most_common()]

@@ -18,7 +18,7 @@ from shared.batch.wire import state_filter
 from shared.errors import BatchError, PoolNotFoundError, StoreError, ThrottledError
 from shared.journal import write_line
 from shared.ledger.ledger import Ledger, Pending
-from shared.ledger.pool_records import Known, commit_record, read_records
+from shared.ledger.pool_records import StoredPool, commit_record, read_records
 from shared.messages.events import Event, Origin
 from shared.messages.pool_events import ToldNode, pool_events
 from shared.patterns import JobPatterns
@@ -102,7 +102,7 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
     def _watch(
         self,
         memory: PoolMemory,
-        known: Known | None,
+        known: StoredPool | None,
         jobs: frozenset[str],
         read_up_to: datetime | None,
         deadline: datetime,
@@ -199,7 +199,7 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
 
     def _write(
         self,
-        known: Known | None,
+        known: StoredPool | None,
         before: PoolRecord,
         after: PoolRecord,
         events: Sequence[tuple[Event, tuple[str, ...]]],
@@ -237,7 +237,7 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
             rows += more
         yield portion
 
-    def _leave(self, known: Known, record: PoolRecord) -> None:
+    def _leave(self, known: StoredPool, record: PoolRecord) -> None:
         """What becomes of the record of a pool that is not watched."""
         now = self.clock()
         after, changes = not_watched(record, now)

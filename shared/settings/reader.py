@@ -100,7 +100,7 @@ _T = TypeVar("_T")
 _UNRESOLVED_REFERENCE = "@microsoft.keyvault("
 
 
-class Problem(Struct, frozen=True, kw_only=True):
+class SettingProblem(Struct, frozen=True, kw_only=True):
     """One thing that is wrong with one setting; never holds a value."""
 
     setting: str
@@ -125,13 +125,13 @@ class SettingReader(Struct, frozen=True, kw_only=True):
     """Reads settings one by one and remembers what is wrong with them instead of stopping."""
 
     environment: Mapping[str, str]
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[SettingProblem] = field(default_factory=list)
 
     __repr__ = repr_without("environment")
 
     def refuse(self, setting: str, wrong: str, mend: str) -> None:
         """Remember a problem."""
-        self.problems.append(Problem(setting=setting, wrong=wrong, mend=mend))
+        self.problems.append(SettingProblem(setting=setting, wrong=wrong, mend=mend))
 
     def text(self, name: str) -> str | None:
         """The setting without white space around it; None when missing, empty or an unresolved reference."""

@@ -10,7 +10,7 @@ from collections import Counter
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.messages.format import JSON, Format
+from shared.messages.format import JSON_TYPE, Format
 from shared.messages.formats import DEFAULT, FORMATS
 from shared.messages.signing import decode_secret
 from shared.settings.address import HttpAddress, parse_address
@@ -207,7 +207,7 @@ class _Object(Struct, frozen=True, kw_only=True):
         if chosen != default and not kind.chooses_content_type:
             self._refuse("contentType", f"is fixed with {kind.name}", "leave it out")
         elif not isinstance(chosen, str) or _JSON_TYPE.fullmatch(chosen) is None:
-            self._refuse("contentType", "is not a JSON media type", f"write {default} or {JSON}")
+            self._refuse("contentType", "is not a JSON media type", f"write {default} or {JSON_TYPE}")
         else:
             return chosen
         return default

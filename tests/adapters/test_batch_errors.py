@@ -10,12 +10,12 @@ from shared.errors import (
     AccountDeniedError,
     BatchError,
     BatchUnavailableError,
-    ConflictError,
     HostileAnswerError,
     JobNotFoundError,
     NoPreparationTaskError,
     RejectedRequestError,
     ThrottledError,
+    WrongStateError,
 )
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -51,10 +51,10 @@ DOCUMENTED = [
     (404, "JobPreparationTaskNotRunOnNode", RejectedRequestError),
     (405, "UnsupportedHttpVerb", RejectedRequestError),
     (408, None, BatchUnavailableError),
-    (409, None, ConflictError),
+    (409, None, WrongStateError),
     (409, "JobPreparationTaskNotSpecified", NoPreparationTaskError),
-    (409, "JobReleaseTaskNotSpecified", ConflictError),
-    *((409, code, ConflictError) for code in CONFLICTS.split()),
+    (409, "JobReleaseTaskNotSpecified", WrongStateError),
+    *((409, code, WrongStateError) for code in CONFLICTS.split()),
     (416, "InvalidRange", RejectedRequestError),
     (429, "TooManyRequests", ThrottledError),
     (429, None, ThrottledError),

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from shared.errors import (
-    ConflictError,
+    WrongStateError,
 )
 from tests.adapters.batch_clients import client_of, json_reply
 from tests.support.scripted_http import Asked, Reply, ScriptedServer
@@ -52,5 +52,5 @@ def test_the_reason_survives_a_small_range() -> None:
     """A refusal longer than the wanted tail is still read whole."""
     refusal = json_reply({"code": "TaskFilesUnavailable", "message": {"value": "x" * 200}}, 409)
     server = ScriptedServer(Reply(headers={"Content-Length": "10"}), refusal)
-    with server, pytest.raises(ConflictError, match="TaskFilesUnavailable"):
+    with server, pytest.raises(WrongStateError, match="TaskFilesUnavailable"):
         client_of(server.url).read_file_tail("p", "n", "f", max_bytes=3)

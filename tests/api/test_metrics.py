@@ -9,7 +9,7 @@ from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from shared.api.metrics import Heard, Measured, families
-from shared.api.openmetrics import Family, Kind, Sample, to_text
+from shared.api.openmetrics import Family, MetricType, Sample, to_text
 from shared.errors import AccountDeniedError, BatchError, ThrottledError
 from shared.ports import Merge, Put
 from shared.state.jobs import Cycle, JobHead, PhaseCounts, Tracking
@@ -115,7 +115,7 @@ def test_a_cycle_row_without_counters_is_read() -> None:
 def test_labels_are_escaped() -> None:
     """Whatever a webhook or account is called, the text stays well-formed."""
     sample = Sample(labels={"webhook": 'a"b\\nc\nd'}, value=1.5)
-    (family,) = _parsed(to_text([Family(name="x", kind=Kind.GAUGE, help='say "x"\n', samples=(sample,))]))
+    (family,) = _parsed(to_text([Family(name="x", kind=MetricType.GAUGE, help='say "x"\n', samples=(sample,))]))
     assert (family.samples[0].labels, family.samples[0].value) == ({"webhook": 'a"b\\nc\nd'}, 1.5)
 
 

@@ -78,7 +78,7 @@ def test_too_many_events_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     _fail(deployment, "job-1", "node-1")
     deployment.clock.advance(hours=24)
     _fail(deployment, "job-2", "node-1")
-    monkeypatch.setattr(history, "MAX_COUNTED", 1)
+    monkeypatch.setattr(history, "MAX_EVENTS_COUNTED", 1)
     told = _ask(deployment, by="job").body
     assert (told["complete"], [row["name"] for row in told["value"]]) == (False, ["job-2"])
     assert told["countedFrom"].startswith(str(TODAY + timedelta(days=1)))

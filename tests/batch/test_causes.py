@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.batch.causes import EXIT_CODE, MAX_MESSAGE_CHARACTERS, UNKNOWN, cause_of, normalise
+from shared.batch.causes import EXIT_CODE, MAX_MESSAGE_CHARACTERS, UNKNOWN_CODE, cause_of, normalise
 from shared.batch.model import ContainerInfo, ExecutionInfo, FailureInfo, NameValuePair, Phase
 from shared.changes.cause_table import MAX_CAUSES, MAX_POOLS, CauseKey, CauseTable, causes_of
 from tests.support.builders import DISK_FULL, at, failed, record, running, status
@@ -119,10 +119,12 @@ def test_takes_hostile_texts(hostile: str) -> None:
             (EXIT_CODE, "It exited"),
             id="that code without an exit code",
         ),
-        pytest.param(ExecutionInfo(failure_info=FailureInfo()), (UNKNOWN, ""), id="empty failure information"),
-        pytest.param(ExecutionInfo(result="failure"), (UNKNOWN, ""), id="only a result"),
+        pytest.param(ExecutionInfo(failure_info=FailureInfo()), (UNKNOWN_CODE, ""), id="empty failure information"),
+        pytest.param(ExecutionInfo(result="failure"), (UNKNOWN_CODE, ""), id="only a result"),
         pytest.param(
-            ExecutionInfo(exit_code=0, failure_info=FailureInfo(message="upload")), (UNKNOWN, "upload"), id="no code"
+            ExecutionInfo(exit_code=0, failure_info=FailureInfo(message="upload")),
+            (UNKNOWN_CODE, "upload"),
+            id="no code",
         ),
     ],
 )

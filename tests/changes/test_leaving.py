@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from shared.changes.leaving import LISTED_EVERY, Listed, look_for, may_have_left
+from shared.changes.leaving import SEARCHED_EVERY, Listed, look_for, may_have_left
 from shared.changes.node_rules import Watch, decide_node
 from shared.changes.tally import NodeUpdate, Tally
 from shared.messages.events import EventType
@@ -109,4 +109,4 @@ def test_the_head_counts_what_has_left() -> None:
 
 def moment() -> datetime:
     """Some time later."""
-    return at(7) + LISTED_EVERY + SECOND
+    return at(7) + SEARCHED_EVERY + SECOND

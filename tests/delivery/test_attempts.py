@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from shared.delivery.answer_rules import (
-    LEASE,
+    ATTEMPT_LEASE,
     MAX_KEPT_ANSWER,
     Judgement,
     NextStep,
@@ -53,9 +53,9 @@ def test_a_new_delivery_is_due_and_held_while_it_is_attempted() -> None:
 
     assert is_due(delivery, NOW)
     assert not is_due(delivery, NOW - timedelta(seconds=1))
-    assert (held.tries, held.lease, held.leased_until) == (1, "mine", NOW + LEASE)
-    assert not is_due(held, NOW + LEASE - timedelta(seconds=1))
-    assert is_due(held, NOW + LEASE)
+    assert (held.tries, held.lease, held.leased_until) == (1, "mine", NOW + ATTEMPT_LEASE)
+    assert not is_due(held, NOW + ATTEMPT_LEASE - timedelta(seconds=1))
+    assert is_due(held, NOW + ATTEMPT_LEASE)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_lost_attempt_is_never_forgotten() -> None:
     """A claim whose end nobody recorded shows in the next claim, and in all later ones."""
     claimed = claim(new_delivery("ops", EVENT, NOW), "first", NOW)
     assert not claimed.lost
-    again = claim(claimed, "second", NOW + LEASE)
+    again = claim(claimed, "second", NOW + ATTEMPT_LEASE)
     assert again.lost
     recorded = _next(again, _judge(answer(500)), answer(500)).delivery
     assert has_lost_an_attempt(recorded)

@@ -6,9 +6,8 @@ from msgspec.structs import replace
 
 from shared.batch.model import UNREADABLE
 from shared.errors import BatchUnavailableError, HostileAnswerError, PrepwatchError, UnreadableRowError
-from shared.polling.job_rules import Decision, close, fail, lose, recover, stop_listing, turn_standstill
-from shared.pools.standstill_rules import Outcome
-from shared.pools.standstill_rules import Turn as StandstillTurn
+from shared.polling.job_rules import Decision, change_standstill, close, fail, lose, recover, stop_listing
+from shared.pools.standstill_rules import StandstillChange, StandstillDecision
 from shared.state.jobs import JobEnd, JobHead, PhaseCounts, Tracking
 from shared.state.pools import Standstill, StandstillReason
 from tests.digests.told_world import World
@@ -72,8 +71,8 @@ def stuck(world: World) -> None:
     def rule(head: JobHead) -> Decision:
         failed = PhaseCounts(failed=head.nodes, open=head.nodes)
         standstill = Standstill(since=world.now, confirmed=True, reason=StandstillReason.PREPARATION_FAILED)
-        outcome = Outcome(standstill=standstill, turn=StandstillTurn.BEGINS)
-        return turn_standstill(world.origin, replace(head, preparation=failed), outcome, world.now)
+        decided = StandstillDecision(standstill=standstill, change=StandstillChange.BEGINS)
+        return change_standstill(world.origin, replace(head, preparation=failed), decided, world.now)
 
     world.decide(rule)
 
@@ -83,8 +82,8 @@ def moves(world: World, left: int = 10) -> None:
 
     def rule(head: JobHead) -> Decision:
         moving = PhaseCounts(failed=left, open=left, succeeded=head.nodes - left)
-        outcome = Outcome(standstill=None, turn=StandstillTurn.ENDS)
-        return turn_standstill(world.origin, replace(head, preparation=moving), outcome, world.now)
+        decided = StandstillDecision(standstill=None, change=StandstillChange.ENDS)
+        return change_standstill(world.origin, replace(head, preparation=moving), decided, world.now)
 
     world.decide(rule)
 
@@ -129,8 +128,8 @@ def without_preparation_and_able_nodes(world: World) -> None:
 
     def rule(head: JobHead) -> Decision:
         standstill = Standstill(since=world.now, confirmed=True, reason=StandstillReason.NODES_UNABLE)
-        outcome = Outcome(standstill=standstill, turn=StandstillTurn.BEGINS)
-        return turn_standstill(world.origin, head, outcome, world.now)
+        decided = StandstillDecision(standstill=standstill, change=StandstillChange.BEGINS)
+        return change_standstill(world.origin, head, decided, world.now)
 
     without_preparation(world)
     world.decide(rule)

@@ -14,7 +14,7 @@ from shared.batch.model import Phase
 from shared.digests.job_notices import jobs_notice
 from shared.messages import commands
 from shared.messages.commands import (
-    Pool,
+    PoolReference,
     assign_role,
     download_file,
     principal_of,
@@ -29,7 +29,7 @@ from tests.printed.command_line import parse
 from tests.support.told_jobs import NOW, head, news
 
 ACCOUNT = "contoso.westeurope.batch.azure.com"
-POOL = Pool(account=ACCOUNT, pool_id="pool-cpu")
+POOL = PoolReference(account=ACCOUNT, pool_id="pool-cpu")
 NODE = "tvmps_03c1a2b94be0f7d1c5e88b0f2a9d47e6c1a50042d8f3b7e9_d"
 STDERR = "workitems/nightly/job-1/jobpreparation/stderr.txt"
 _INNER = re.compile(r'"\$\((.*?)\)"')
@@ -80,7 +80,7 @@ def test_the_cli_takes_it(line: str) -> None:
 def test_every_builder_of_commands_is_in_the_table() -> None:
     """No function makes a command that the table above has no line of."""
     builders = {name for name, made in vars(commands).items() if not name.startswith("_") and callable(made)}
-    builders -= {"Pool", "Phase", "Struct", "Iterable", "quote", "stderr_path"}
+    builders -= {"PoolReference", "Phase", "Struct", "Iterable", "quote", "stderr_path"}
     kinds = {"download_file", "remove_nodes", "remove_unprepared_nodes", "rerun_start_tasks"}
     kinds |= {"show_node", "show_nodes", "show_pool"}
     assert builders == {*kinds, "show_job", "show_statuses", "assign_role", "resource_id", "principal_of"}
@@ -132,7 +132,7 @@ def test_what_they_say() -> None:
 @given(pool=st.text(min_size=1), node=st.text(min_size=1))
 def test_no_name_breaks_out(pool: str, node: str) -> None:
     """Whatever a pool or a node is called, the shell hands the CLI that very name and nothing else."""
-    words = shlex.split(download_file(Pool(account=ACCOUNT, pool_id=pool), node, STDERR))
+    words = shlex.split(download_file(PoolReference(account=ACCOUNT, pool_id=pool), node, STDERR))
     assert words[words.index("--pool-id") + 1] == pool
     assert words[words.index("--node-id") + 1] == node
     assert len(words) == 17

@@ -8,7 +8,7 @@ import pytest
 from shared.adapters.lanes import ThreadLanes
 from shared.errors import StoreUnavailableError
 from shared.nudges.nudge import DELIVERIES_QUEUE, read_nudge
-from shared.nudges.nudger import NO_ANSWER, NO_QUEUE, NudgeHealth, Nudger
+from shared.nudges.nudger import NO_QUEUE, QUEUE_TOO_SLOW, NudgeHealth, Nudger
 from shared.ports import Column, Lanes, Put, QueueService, Table
 from shared.state.rows import NUDGES, OWN, SCHEMA_VERSION
 from tests.support.fake_table import FakeTable, Fault
@@ -88,7 +88,8 @@ def test_nobody_waits_for_a_slow_queue() -> None:
     """After two seconds for all of them those without an answer count as refused, and only those."""
     queues = SlowQueues("slow", "slower")
     nudger = _nudger(queues, lanes=ThreadLanes())
-    assert nudger.send(DELIVERIES_QUEUE, ["slow", "quick", "slower"]) == {"slow": NO_ANSWER, "slower": NO_ANSWER}
+    refused = nudger.send(DELIVERIES_QUEUE, ["slow", "quick", "slower"])
+    assert refused == {"slow": QUEUE_TOO_SLOW, "slower": QUEUE_TOO_SLOW}
     queues.release.set()
 
 

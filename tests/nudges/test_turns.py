@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from shared.errors import StoreUnavailableError
-from shared.nudges.turns import KEEP_EVERY, LEASE, WAIT, Running, Turn, Turns, Wait
+from shared.nudges.turns import CYCLE_LEASE, KEEP_EVERY, WAIT, Running, Turn, Turns, Wait
 from shared.ports import Delete, Put
 from shared.state.rows import RUNNING, SCHEMA_VERSION, to_columns
 from tests.support.fake_table import FakeTable, Fault
@@ -98,7 +98,7 @@ def test_a_holder_that_died_is_taken_over(wait: Wait) -> None:
     taken = world.turns().take(wait)
     assert taken is not None
     assert taken.waited
-    assert world.clock.now - began == LEASE
+    assert world.clock.now - began == CYCLE_LEASE
     holder.keep(turn)
     assert (turn.lost, holder.is_held(turn)) == (True, False)
     holder.give_back(turn)
@@ -125,7 +125,7 @@ def test_a_lost_answer_is_settled_by_the_next(fault: Fault) -> None:
         world.turns().take(Wait.UNTIL_IT_LIVES)
     began = world.clock.now
     assert world.turns().take(Wait.UNTIL_IT_LIVES) is not None
-    assert world.clock.now - began <= LEASE
+    assert world.clock.now - began <= CYCLE_LEASE
 
 
 @pytest.mark.parametrize("fault", list(Fault))
@@ -179,7 +179,7 @@ def test_another_that_follows_the_one_met_is_not_waited_for() -> None:
 
     def follow() -> None:
         world.table.transact(ACCOUNT, [Delete(key=RUNNING)])
-        later = Running(lease="later", leased_until=world.clock.now + LEASE)
+        later = Running(lease="later", leased_until=world.clock.now + CYCLE_LEASE)
         world.table.transact(ACCOUNT, [Put(key=RUNNING, columns=to_columns(later))])
 
     world.after(timedelta(seconds=3), follow)

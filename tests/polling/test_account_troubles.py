@@ -8,7 +8,7 @@ import pytest
 from shared.errors import AccountDeniedError, BatchUnavailableError, HostileAnswerError, PrepwatchError, ThrottledError
 from shared.polling.account_troubles import NOT_POLLED, finish_cycle
 from shared.polling.cycle_rules import CycleResult
-from shared.polling.last_cycle import believed
+from shared.polling.last_cycle import believable_cycle
 from shared.state.jobs import Cycle
 from tests.support.builders import NOW, ORIGIN
 
@@ -133,7 +133,7 @@ def test_a_clock_that_jumped_back_holds_no_end_back_for_hours() -> None:
     for minute in range(8):
         at = jumped + minute * MINUTE
         result = _result((at - NOW) / MINUTE)
-        cycle, events = finish_cycle(ORIGIN, believed(cycle, at), result, STALE_AFTER)
+        cycle, events = finish_cycle(ORIGIN, believable_cycle(cycle, at), result, STALE_AFTER)
         told += [(minute, event.type.value) for event in events]
     assert told == [(5, "prepwatch.account.reachable")]
 

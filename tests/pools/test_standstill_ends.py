@@ -6,12 +6,12 @@ from msgspec.structs import replace
 from shared.batch.model import TaskCounts
 from shared.pools.standstill_rules import (
     Looked,
-    Outcome,
     Preparations,
+    StandstillChange,
+    StandstillDecision,
     Suspected,
     Suspicion,
-    Turn,
-    judge,
+    decide_standstill,
     must_look,
 )
 from shared.state.pools import PoolMemory, Standstill, StandstillReason
@@ -63,21 +63,23 @@ def test_a_standstill_ends_when_something_moves(
 ) -> None:
     """A task that runs, a success, able nodes or nobody who waits end it; a preparation that merely begins does not."""
     suspected = Suspected(why=Suspicion.PREPARATION, since=before.since)
-    outcome = judge(before, suspected, looked, is_active=True, preparations=preparations, pool=pool, now=NOW)
+    decided = decide_standstill(
+        before, suspected, looked, is_active=True, preparations=preparations, pool=pool, now=NOW
+    )
 
-    assert (outcome.turn is Turn.ENDS) is ends
-    assert (outcome.standstill is None) is ends
+    assert (decided.change is StandstillChange.ENDS) is ends
+    assert (decided.standstill is None) is ends
 
 
 def test_a_standstill_ends_with_the_job() -> None:
     """A job that is disabled, ends or is gone stands still no more: its end is told if its beginning was."""
-    told = judge(CONFIRMED, None, Looked(), is_active=False, preparations=failed(40), pool=None, now=NOW)
+    told = decide_standstill(CONFIRMED, None, Looked(), is_active=False, preparations=failed(40), pool=None, now=NOW)
     suspected = Standstill(since=NOW)
 
-    assert told == Outcome(standstill=None, turn=Turn.ENDS)
-    assert judge(suspected, None, Looked(), is_active=False, preparations=failed(1), pool=None, now=NOW) == Outcome(
-        standstill=None
-    )
+    assert told == StandstillDecision(standstill=None, change=StandstillChange.ENDS)
+    assert decide_standstill(
+        suspected, None, Looked(), is_active=False, preparations=failed(1), pool=None, now=NOW
+    ) == StandstillDecision(standstill=None)
 
 
 def test_what_was_told_is_looked_into_every_five_minutes() -> None:

@@ -11,11 +11,11 @@ from shared.batch.model import TaskCounts
 from shared.batch.pools import AutoScaleRun, Pool, ResizeError
 from shared.pools.standstill_rules import (
     Looked,
-    Outcome,
     Preparations,
+    StandstillChange,
+    StandstillDecision,
     Suspicion,
-    Turn,
-    judge,
+    decide_standstill,
     suspect,
 )
 from shared.state.pools import PoolMemory, StandstillCause, StandstillReason
@@ -209,15 +209,19 @@ REASONS: dict[str, tuple[Preparations, PoolMemory | None, Looked, StandstillReas
 }
 
 
-def look_twice(preparations: Preparations, pool: PoolMemory | None, looked: Looked, apart: timedelta) -> Outcome:
+def look_twice(
+    preparations: Preparations, pool: PoolMemory | None, looked: Looked, apart: timedelta
+) -> StandstillDecision:
     """What two looks so far apart make of a job; the later one is now."""
     first = NOW - apart
     suspected = suspect(is_active=True, preparations=preparations, pool=pool, now=NOW)
-    before = judge(None, suspected, looked, is_active=True, preparations=preparations, pool=pool, now=first)
-    assert suspected is None or suspected.why in {Suspicion.NONE_ABLE, Suspicion.POOL_GONE} or before.turn is None
-    if before.turn is not None:
+    before = decide_standstill(None, suspected, looked, is_active=True, preparations=preparations, pool=pool, now=first)
+    assert suspected is None or suspected.why in {Suspicion.NONE_ABLE, Suspicion.POOL_GONE} or before.change is None
+    if before.change is not None:
         return before
-    return judge(before.standstill, suspected, looked, is_active=True, preparations=preparations, pool=pool, now=NOW)
+    return decide_standstill(
+        before.standstill, suspected, looked, is_active=True, preparations=preparations, pool=pool, now=NOW
+    )
 
 
 @pytest.mark.parametrize(("preparations", "pool", "looked", "reason"), REASONS.values(), ids=REASONS)
@@ -225,43 +229,45 @@ def test_a_standstill_is_told_with_its_reason(
     preparations: Preparations, pool: PoolMemory | None, looked: Looked, reason: StandstillReason | None
 ) -> None:
     """Two answers that agree tell the reason by name; what is only how Batch works is told nobody."""
-    outcome = look_twice(preparations, pool, looked, minutes(2))
+    decided = look_twice(preparations, pool, looked, minutes(2))
 
-    assert (outcome.turn is Turn.BEGINS) is (reason is not None)
-    assert (outcome.standstill.reason if outcome.standstill is not None else None) == reason
+    assert (decided.change is StandstillChange.BEGINS) is (reason is not None)
+    assert (decided.standstill.reason if decided.standstill is not None else None) == reason
 
 
 def test_two_answers_too_close_together_tell_nothing() -> None:
     """What Batch counted a moment ago may be old: the second answer must come two minutes later."""
     preparations, pool, looked, _ = REASONS["preparation failed on all"]
 
-    assert look_twice(preparations, pool, looked, minutes(1.9)).turn is None
-    assert look_twice(preparations, pool, looked, minutes(2)).turn is Turn.BEGINS
+    assert look_twice(preparations, pool, looked, minutes(1.9)).change is None
+    assert look_twice(preparations, pool, looked, minutes(2)).change is StandstillChange.BEGINS
 
 
 def test_a_standstill_says_what_it_was_like() -> None:
     """Since when, how many tasks wait, the pool's nodes and its error are kept for whoever reads of it."""
     preparations, pool, looked, _ = REASONS["the quota is used up"]
-    outcome = look_twice(preparations, pool, looked, minutes(2))
+    decided = look_twice(preparations, pool, looked, minutes(2))
 
-    assert outcome.standstill is not None
-    assert outcome.standstill.since == NOW - minutes(40)
-    assert outcome.standstill.tasks == 200
-    assert outcome.standstill.cause == StandstillCause(code=QUOTA.code or "", message=QUOTA.message or "")
+    assert decided.standstill is not None
+    assert decided.standstill.since == NOW - minutes(40)
+    assert decided.standstill.tasks == 200
+    assert decided.standstill.cause == StandstillCause(code=QUOTA.code or "", message=QUOTA.message or "")
 
 
 def test_a_look_without_an_answer_is_as_if_there_was_none() -> None:
     """What Batch does not say neither agrees nor disagrees with what it said before."""
     preparations, pool, still, _ = REASONS["preparation failed on all"]
     known, suspected = None, suspect(is_active=True, preparations=preparations, pool=pool, now=NOW)
-    turns: list[Turn | None] = []
+    changes: list[StandstillChange | None] = []
     for looked in (still, Looked(), Looked(tasks=WAITING), still):
-        moment = NOW + minutes(len(turns))
-        outcome = judge(known, suspected, looked, is_active=True, preparations=preparations, pool=pool, now=moment)
-        known = outcome.standstill
-        turns.append(outcome.turn)
+        moment = NOW + minutes(len(changes))
+        decided = decide_standstill(
+            known, suspected, looked, is_active=True, preparations=preparations, pool=pool, now=moment
+        )
+        known = decided.standstill
+        changes.append(decided.change)
 
-    assert turns == [None, None, None, Turn.BEGINS]
+    assert changes == [None, None, None, StandstillChange.BEGINS]
 
 
 def test_a_standstill_begins_when_it_was_last_seen_to_move() -> None:
@@ -272,8 +278,10 @@ def test_a_standstill_begins_when_it_was_last_seen_to_move() -> None:
         known, moment = None, NOW - timedelta(hours=1)
         for looked in (well, still, still):
             suspected = suspect(is_active=True, preparations=preparations, pool=pool, now=moment)
-            outcome = judge(known, suspected, looked, is_active=True, preparations=preparations, pool=pool, now=moment)
-            known, moment = outcome.standstill, moment + minutes(5)
+            decided = decide_standstill(
+                known, suspected, looked, is_active=True, preparations=preparations, pool=pool, now=moment
+            )
+            known, moment = decided.standstill, moment + minutes(5)
         assert known is not None
         assert known.confirmed
         assert known.since == NOW - timedelta(hours=1)
@@ -285,5 +293,5 @@ def test_nodes_on_the_way_put_it_off(ago: timedelta) -> None:
     pool = pool_of({"idle": 2, "starting": 1})
     looked = Looked(tasks=WAITING, moves=False, pool=asked())
 
-    assert look_twice(failed(2, ago=ago), pool, looked, minutes(2)).turn is None
-    assert look_twice(failed(2, ago=minutes(30)), pool, looked, minutes(2)).turn is Turn.BEGINS
+    assert look_twice(failed(2, ago=ago), pool, looked, minutes(2)).change is None
+    assert look_twice(failed(2, ago=minutes(30)), pool, looked, minutes(2)).change is StandstillChange.BEGINS

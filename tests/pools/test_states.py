@@ -4,27 +4,27 @@ from collections.abc import Mapping
 
 import pytest
 
-from shared.pools.states import Standing, standing_of
+from shared.pools.states import NodeClasses, classes_of
 
 
 @pytest.mark.parametrize(
-    ("by_state", "standing"),
+    ("by_state", "classes"),
     [
-        ({}, Standing()),
-        ({"idle": 1, "running": 2}, Standing(able=3)),
-        ({"starttaskfailed": 1, "unusable": 2, "unknown": 3}, Standing(unable=6)),
+        ({}, NodeClasses()),
+        ({"idle": 1, "running": 2}, NodeClasses(able=3)),
+        ({"starttaskfailed": 1, "unusable": 2, "unknown": 3}, NodeClasses(unable=6)),
         (
             {"creating": 1, "starting": 1, "waitingforstarttask": 1, "rebooting": 1, "reimaging": 1, "upgradingos": 1},
-            Standing(on_the_way=6),
+            NodeClasses(on_the_way=6),
         ),
         (
             {"leavingpool": 1, "preempted": 1, "offline": 1, "deallocating": 1, "deallocated": 1},
-            Standing(away=5),
+            NodeClasses(away=5),
         ),
-        ({"hibernating": 1}, Standing(on_the_way=1)),
+        ({"hibernating": 1}, NodeClasses(on_the_way=1)),
     ],
     ids=["none", "able", "unable", "on the way", "away", "unheard of"],
 )
-def test_every_state_has_its_class(by_state: Mapping[str, int], standing: Standing) -> None:
+def test_every_state_has_its_class(by_state: Mapping[str, int], classes: NodeClasses) -> None:
     """Able, unable, on the way or away; of a state that is not known nothing bad is said."""
-    assert standing_of(by_state) == standing
+    assert classes_of(by_state) == classes

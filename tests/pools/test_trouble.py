@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.pools.trouble import LASTS, causes_of, in_trouble_since
+from shared.pools.trouble import LASTS, in_trouble_since, why_unable
 from shared.state.pools import PoolRecord, UnableNode
 from tests.support.fakes import START
 
@@ -59,6 +59,6 @@ def test_trouble(minutes: Sequence[float], by_state: Mapping[str, int], since: f
 def test_without_a_record_nothing_is_wrong() -> None:
     """A pool of which nothing is recorded is in no trouble and has no causes."""
     assert in_trouble_since(None, {"idle": 1}, NOW) is None
-    assert causes_of(None) == []
-    assert causes_of(record([1, 1])) == [("FailureExitCode", "", 2)]
+    assert why_unable(None) == []
+    assert why_unable(record([1, 1])) == [("FailureExitCode", "", 2)]
     assert timedelta(minutes=30) == LASTS

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from shared.adapters.lanes import ThreadLanes
-from shared.nudges.turns import KEEP_EVERY, LEASE, Running
+from shared.nudges.turns import CYCLE_LEASE, KEEP_EVERY, Running
 from shared.ports import Put
 from shared.state.rows import RUNNING, from_row, to_columns
 from shared.web.http import Request
@@ -98,7 +98,7 @@ def test_the_timer_leaves_it_to_a_cycle_that_lives(stage: Stage) -> None:
     stage.clock.advance(KEEP_EVERY)
     row = stage.table.get(ACCOUNT, RUNNING)
     assert row is not None
-    alive = replace(from_row(row, Running), leased_until=stage.clock.now + LEASE)
+    alive = replace(from_row(row, Running), leased_until=stage.clock.now + CYCLE_LEASE)
     stage.table.transact(ACCOUNT, [Put(key=RUNNING, columns=to_columns(alive))])
     report = firing.result(LIMIT_SECONDS)
     assert (report.skipped, report.good, _polls(stage.second)) == ("another cycle was running", False, 0)
@@ -109,7 +109,7 @@ def test_the_timer_leaves_it_to_a_cycle_that_lives(stage: Stage) -> None:
 def test_a_cycle_that_was_overtaken_says_so(stage: Stage) -> None:
     """A holder that gives no sign of life is taken over; what it then comes back with is nobody's numbers."""
     running = stage.begin()
-    stage.clock.advance(LEASE)
+    stage.clock.advance(CYCLE_LEASE)
     after = stage.second.app.pollers[ACCOUNT].run()
     assert (after.good, after.jobs) == (True, 1)
     shown = stage.second.ask(Routes.summary).body["accounts"]
@@ -126,7 +126,7 @@ def test_what_an_overtaken_cycle_asked_of_batch_is_counted_by_the_next(stage: St
     """Requests are counted for ever, whoever made them."""
     stage.first.requests[ACCOUNT].add(429)
     running = stage.begin()
-    stage.clock.advance(LEASE)
+    stage.clock.advance(CYCLE_LEASE)
     stage.second.app.pollers[ACCOUNT].run()
     stage.go_on.set()
     running.result(LIMIT_SECONDS)

@@ -62,7 +62,7 @@ def one_commit_id_per_process() -> AbstractContextManager[object]:
         return original(replace(self, new_id=lambda: "always the same"), *arguments)
 
     race = contextlib.ExitStack()
-    race.enter_context(patch.object(turns, "LEASE", timedelta(0)))
+    race.enter_context(patch.object(turns, "CYCLE_LEASE", timedelta(0)))
     race.enter_context(patch.object(Ledger, "commit_job", commit))
     return race
 
@@ -82,7 +82,7 @@ def loser_writes_over_the_winner() -> AbstractContextManager[object]:
             return original(self, self.table.get(self.account, job_key(step.head.job_id)), before, step, now)
 
     race = contextlib.ExitStack()
-    race.enter_context(patch.object(turns, "LEASE", timedelta(0)))
+    race.enter_context(patch.object(turns, "CYCLE_LEASE", timedelta(0)))
     race.enter_context(patch.object(Ledger, "commit_job", commit))
     return race
 
@@ -221,7 +221,7 @@ def event_beside_its_transaction() -> AbstractContextManager[object]:
         return written
 
     race = contextlib.ExitStack()
-    race.enter_context(patch.object(turns, "LEASE", timedelta(0)))
+    race.enter_context(patch.object(turns, "CYCLE_LEASE", timedelta(0)))
     race.enter_context(patch.object(Ledger, "commit_job", commit))
     return race
 

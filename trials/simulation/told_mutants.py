@@ -28,7 +28,7 @@ from shared.messages.formats import format_of
 from shared.messages.pagerduty import render_pagerduty
 from shared.polling import account_troubles, known_jobs, standstills
 from shared.pools import standstill_rules
-from shared.pools.standstill_rules import Looked, Outcome, Turn
+from shared.pools.standstill_rules import Looked, StandstillChange, StandstillDecision
 from shared.ports import Column, Merge, Operation, Put
 from shared.state.jobs import JobHead
 from shared.state.rows import from_row, job_key
@@ -200,8 +200,8 @@ def stuck_without_asking_for_tasks() -> AbstractContextManager[object]:
 def stuck_again_and_again() -> AbstractContextManager[object]:
     """A standstill is called over at the next look, and told once more."""
 
-    def judge(*_: object, **__: object) -> Outcome:
-        return Outcome(standstill=None, turn=Turn.ENDS)
+    def judge(*_: object, **__: object) -> StandstillDecision:
+        return StandstillDecision(standstill=None, change=StandstillChange.ENDS)
 
     return patch.object(standstill_rules, "_judge_confirmed", judge)
 

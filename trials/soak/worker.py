@@ -16,7 +16,7 @@ from pathlib import Path
 
 from shared.adapters.lanes import ThreadLanes
 from shared.composition import App, compose
-from shared.delivery.answer_rules import LEASE
+from shared.delivery.answer_rules import ATTEMPT_LEASE
 from shared.errors import StoreError
 from shared.polling.cycle import CycleReport
 from shared.ports import Clock, Operation, Replace
@@ -147,7 +147,7 @@ class ClaimLog:
             held = held_by(claim)
             if held is not None and held.leased_until is not None:
                 self._leases[claim.key] = held.lease
-                since = (held.leased_until - LEASE).isoformat()
+                since = (held.leased_until - ATTEMPT_LEASE).isoformat()
                 self._write("claimed", held.lease, place=claim.key, at=since, until=held.leased_until.isoformat())
         elif point.startswith("record:") and (lease := self._leases.get(operations[0].key)):
             what = "ending" if point == "record:before" else "recorded"

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from msgspec import Struct
 
-from shared.api.pools.views import PoolNodeView, PoolView, node_views, views_of, worst_first
+from shared.api.pools.views import PoolNodeView, PoolView, node_views, views_of, worst_pool_first
 from shared.api.refusals import named, not_found, only_account
 from shared.batch.pools import NODE_SELECT
 from shared.ledger.pool_records import read_records
@@ -19,7 +19,7 @@ from shared.ports import BatchService, Clock, Table
 from shared.state.jobs import Cycle
 from shared.state.rows import CYCLE, from_row, range_of, read_head
 
-ANSWER_WITHIN = timedelta(seconds=60)
+_ANSWER_WITHIN = timedelta(seconds=60)
 
 
 class PoolLister(Struct, frozen=True, kw_only=True):
@@ -44,7 +44,7 @@ class PoolLister(Struct, frozen=True, kw_only=True):
             heads = [read_head(row, now) for row in self.table.query(origin.partition, *range_of("job"))]
             records = read_records(self.table, origin.partition)
             views += views_of(origin.partition, self._cycle(origin), heads, records, tracked=self.tracked, now=now)
-        return sorted(views, key=worst_first)
+        return sorted(views, key=worst_pool_first)
 
     def list_nodes(self, pool_id: str, account: str | None) -> tuple[Origin, list[PoolNodeView]]:
         """The nodes that can't work, as Batch answers now; nothing is stored.
@@ -59,7 +59,7 @@ class PoolLister(Struct, frozen=True, kw_only=True):
         origin = self._find(pool_id, account)
         now = self.clock()
         pages = self.batch[origin.partition].list_nodes(
-            pool_id, odata_filter=NOT_ABLE, select=NODE_SELECT, deadline=now + ANSWER_WITHIN
+            pool_id, odata_filter=NOT_ABLE, select=NODE_SELECT, deadline=now + _ANSWER_WITHIN
         )
         return origin, node_views([node for page in pages for node in page], now)
 

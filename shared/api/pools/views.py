@@ -11,12 +11,12 @@ from msgspec import Struct
 
 from shared.batch.outcomes import is_active
 from shared.batch.pools import ComputeNode
-from shared.ledger.pool_records import Known
+from shared.ledger.pool_records import StoredPool
 from shared.messages.sentences import counted
 from shared.moments import as_utc
 from shared.patterns import JobPatterns
-from shared.pools.states import standing_of
-from shared.pools.trouble import causes_of, in_trouble_since
+from shared.pools.states import classes_of
+from shared.pools.trouble import in_trouble_since, why_unable
 from shared.pools.unable import UnableReason, unable_of
 from shared.state.jobs import Cycle, JobHead
 from shared.state.pools import PoolMemory, PoolRecord
@@ -87,7 +87,7 @@ def views_of(
     account: str,
     cycle: Cycle | None,
     heads: Iterable[JobHead],
-    records: Mapping[str, Known],
+    records: Mapping[str, StoredPool],
     *,
     tracked: JobPatterns | None,
     now: datetime,
@@ -105,10 +105,10 @@ def views_of(
         for key, memory in (cycle.pools if cycle is not None else {}).items()
         if tracked is None or tracked.matches(memory.pool_id)
     ]
-    return sorted(views, key=worst_first)
+    return sorted(views, key=worst_pool_first)
 
 
-def worst_first(view: PoolView) -> tuple[object, ...]:
+def worst_pool_first(view: PoolView) -> tuple[object, ...]:
     """The order of pools: gone, in trouble, without an able node, then by how many can't work."""
     has_able = view.able > 0 or view.since is None
     return not view.gone, not view.in_trouble, has_able, -view.unable, view.account, view.pool_id.lower()
@@ -137,19 +137,19 @@ def node_views(nodes: Sequence[ComputeNode], now: datetime) -> list[PoolNodeView
 
 
 def _view(account: str, memory: PoolMemory, jobs: Sequence[str], record: PoolRecord | None, now: datetime) -> PoolView:
-    standing = standing_of(memory.by_state)
+    classes = classes_of(memory.by_state)
     trouble = in_trouble_since(record, memory.by_state, now)
     first = min((as_utc(node.counts_from) for node in (record.open if record is not None else ())), default=None)
     return PoolView(
         account=account,
         pool_id=memory.pool_id,
         nodes=dict(sorted(memory.by_state.items())),
-        able=standing.able,
-        unable=standing.unable,
+        able=classes.able,
+        unable=classes.unable,
         gone=memory.gone_since is not None,
         in_trouble=trouble is not None,
         causes=tuple(
-            PoolCauseView(code=code, message=message, nodes=nodes) for code, message, nodes in causes_of(record)
+            PoolCauseView(code=code, message=message, nodes=nodes) for code, message, nodes in why_unable(record)
         ),
         since=memory.gone_since or trouble or memory.none_able_since or first,
         jobs=tuple(sorted(jobs)[:MOST_JOBS]),

@@ -9,33 +9,33 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from shared.digests.daily.rules import Standing
+from shared.digests.daily.rules import Ongoing
 from shared.digests.job_notices import jobs_notice
 from shared.digests.named_nodes import NodeNames
 from shared.digests.pools.notices import with_pools
 from shared.messages.events import Origin, links_of
-from shared.messages.notices import Notice, joined
+from shared.messages.notices import Notice, join_notices
 from shared.ports import Rows
 
 LEAD = "Not over yet: "
 """What its heading begins with: none of it is new."""
 
 
-def prepare_daily(table: Rows, origin: Origin, standing: Standing, now: datetime) -> Callable[[], Notice]:
+def prepare_daily(table: Rows, origin: Origin, ongoing: Ongoing, now: datetime) -> Callable[[], Notice]:
     """Read which nodes what still stands is about; what writes the notice."""
-    named = NodeNames(table=table, account=origin.partition).named(standing.jobs)
-    return lambda: daily_notice(origin, replace(standing, jobs=tuple(named)), now)
+    named = NodeNames(table=table, account=origin.partition).named(ongoing.jobs)
+    return lambda: daily_notice(origin, replace(ongoing, jobs=tuple(named)), now)
 
 
-def daily_notice(origin: Origin, standing: Standing, now: datetime) -> Notice:
+def daily_notice(origin: Origin, ongoing: Ongoing, now: datetime) -> Notice:
     """The notice that tells what still stands, which is at least one thing."""
-    jobs, links = standing.jobs, links_of(origin, standing.jobs[0].job_id if len(standing.jobs) == 1 else None)
+    jobs, links = ongoing.jobs, links_of(origin, ongoing.jobs[0].job_id if len(ongoing.jobs) == 1 else None)
     notice = jobs_notice(origin.partition, jobs, links) if jobs else None
-    if standing.pools:
-        notice = with_pools(notice, origin, standing.pools, now)
-    if standing.trouble is not None:
+    if ongoing.pools:
+        notice = with_pools(notice, origin, ongoing.pools, now)
+    if ongoing.trouble is not None:
         # What is blind comes first: all else is how it was when it was last read.
-        notice = joined(notice, standing.trouble, notice) if notice is not None else standing.trouble
+        notice = join_notices(notice, ongoing.trouble, notice) if notice is not None else ongoing.trouble
     if notice is None:
         raise AssertionError("nothing stands")
     return replace(notice.under(LEAD), kind="standing")

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.digests.chat_rules import KnownToWebhook, News, NewsKind
-from shared.digests.chat_timing import worst_first
+from shared.digests.chat_timing import worst_job_first
 from shared.digests.mutes import Mute, muted_until
 from shared.digests.pools.rules import PoolNews, PoolState, pool_muted_until, still_in_trouble
 from shared.messages.notices import Notice
@@ -34,7 +34,7 @@ class Lasting(Struct, frozen=True, kw_only=True):
     trouble: Notice | None = None
 
 
-class Standing(Struct, frozen=True, kw_only=True):
+class Ongoing(Struct, frozen=True, kw_only=True):
     """What people were told before a moment and is so still."""
 
     jobs: tuple[News, ...] = ()
@@ -64,7 +64,7 @@ def what_stands(
     told: Mapping[str, PoolTold],
     mutes: Sequence[Mute],
     now: datetime,
-) -> Standing:
+) -> Ongoing:
     """Of what a chat was last told of before that moment what goes on, the worst first, without what is muted now.
 
     `told` is what it was told of pools, by lower-case id.
@@ -72,8 +72,8 @@ def what_stands(
     found = (_of_job(known, known.head, lasting.since, now) for known in jobs if known.head is not None)
     stands = [item for item in found if item is not None and muted_until(mutes, item.job_id, _pools(item), now) is None]
     trouble = (_of_pool(pool, told, mutes, now) for pool in lasting.pools)
-    return Standing(
-        jobs=tuple(sorted(stands, key=worst_first)),
+    return Ongoing(
+        jobs=tuple(sorted(stands, key=worst_job_first)),
         pools=tuple(sorted(filter(None, trouble), key=lambda item: (-item.pool.broken, item.pool.pool_id.lower()))),
         trouble=lasting.trouble,
     )

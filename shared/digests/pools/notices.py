@@ -16,10 +16,10 @@ from shared.digests.pools.remedies import commands, open_nodes, remedies
 from shared.digests.pools.rules import PoolNews, PoolNewsKind, PoolState
 from shared.digests.short_names import place
 from shared.messages.events import Origin, links_of
-from shared.messages.notices import TITLE_BYTES, VALUE_BYTES, Mood, Notice, Section, fact, joined, worst_of
+from shared.messages.notices import TITLE_BYTES, VALUE_BYTES, Mood, Notice, Section, fact, join_notices, worst_of
 from shared.messages.sentences import clock_time, counted, lasted, since_when
 from shared.moments import time_text
-from shared.pools.trouble import causes_of
+from shared.pools.trouble import why_unable
 from shared.pools.unable import UnableReason
 from shared.redaction import one_line
 
@@ -55,7 +55,7 @@ def with_pools(notice: Notice | None, origin: Origin, news: Sequence[PoolNews], 
     )
     if notice is None:
         return about_pools
-    return joined(notice, notice, replace(about_pools, heading=f"{heading[:1].lower()}{heading[1:]}"))
+    return join_notices(notice, notice, replace(about_pools, heading=f"{heading[:1].lower()}{heading[1:]}"))
 
 
 def pool_page(origin: Origin, key: str, mood: Mood, news: Sequence[PoolNews], now: datetime) -> Notice:
@@ -150,7 +150,7 @@ def _left_facts(item: PoolNews) -> list[tuple[str, str]]:
 
 def _causes(pool: PoolState) -> list[tuple[str, str, int]]:
     """What Batch says is wrong: where it says nothing, the heading has it all."""
-    return [cause for cause in causes_of(pool.record) if cause[0] not in _WORDS][:SHOWN_CAUSES]
+    return [cause for cause in why_unable(pool.record) if cause[0] not in _WORDS][:SHOWN_CAUSES]
 
 
 def _rest(pool: PoolState) -> str:

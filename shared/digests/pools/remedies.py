@@ -12,9 +12,9 @@ from shared.batch.advice import advice
 from shared.batch.causes import EXIT_CODE
 from shared.batch.model import STDERR
 from shared.digests.pools.rules import PoolState
-from shared.messages.commands import Pool, download_file, remove_nodes, rerun_start_tasks, show_nodes
+from shared.messages.commands import PoolReference, download_file, remove_nodes, rerun_start_tasks, show_nodes
 from shared.pools.node_files import START_TASK_DIRECTORY
-from shared.pools.trouble import causes_of
+from shared.pools.trouble import why_unable
 from shared.pools.unable import UnableReason
 from shared.state.pools import UnableNode
 
@@ -52,14 +52,14 @@ def remedies(pool: PoolState) -> list[str]:
     of_start_task = _OF_START_TASK if reason in _BY_START_TASK else {}
     by_cause = (
         of_start_task.get(code.lower()) or (advice(code) if code != EXIT_CODE else None) or _DO.get(reason)
-        for code, _, _ in causes_of(pool.record)
+        for code, _, _ in why_unable(pool.record)
     )
     return [*dict.fromkeys(what for what in by_cause if what is not None)]
 
 
 def commands(account: str, pool: PoolState) -> tuple[str, ...]:
     """What shows more, and what then mends it, where a command does; `account` is the host of the pool's account."""
-    nodes, where = open_nodes(pool), Pool(account=account, pool_id=pool.pool_id)
+    nodes, where = open_nodes(pool), PoolReference(account=account, pool_id=pool.pool_id)
     if not nodes:
         return ()
     reason = most_frequent(nodes)

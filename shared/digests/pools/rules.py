@@ -25,7 +25,7 @@ from shared.messages.events import EventType
 from shared.messages.ids import incident_key
 from shared.messages.notices import Mood
 from shared.moments import as_utc
-from shared.pools.trouble import in_trouble_since, is_calm, size_of
+from shared.pools.trouble import in_trouble_since, is_calm, pool_size
 from shared.state.pools import PoolRecord
 from shared.state.telling import PoolTold
 from shared.webhook import Webhook
@@ -58,7 +58,7 @@ class PoolState(Struct, frozen=True, kw_only=True):
     @property
     def size(self) -> int:
         """How many nodes the pool has."""
-        return size_of(self.broken, self.by_state)
+        return pool_size(self.broken, self.by_state)
 
 
 class PoolNewsKind(StrEnum):
