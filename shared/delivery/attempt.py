@@ -21,7 +21,7 @@ from shared.delivery.rows import record
 from shared.delivery.sending import send_message, send_ping
 from shared.errors import StoreError
 from shared.journal import write_line
-from shared.ledger.ledger import Pending
+from shared.ledger.transaction import Pending
 from shared.messages.events import EventType, Origin, webhook_event
 from shared.messages.format import Message
 from shared.messages.formats import format_of

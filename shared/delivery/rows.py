@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from shared.delivery.answer_rules import NextStep, give_up, is_held, leave_out
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
-from shared.ledger.ledger import Pending
+from shared.ledger.transaction import Pending
 from shared.ports import MAX_ROWS, Delete, Operation, Put, Replace, Table
 from shared.state.rows import deliveries_of, delivery_key, from_row, range_of, to_columns
 from shared.state.telling import Delivery, DeliveryState, WebhookState

@@ -32,7 +32,8 @@ from shared.delivery.untold import ProbeCandidate, ProbeCandidates, Timetable
 from shared.delivery.webhook_states import WebhookHealth, read_health
 from shared.errors import StoreError
 from shared.journal import write_defect, write_line
-from shared.ledger.ledger import Ledger, Pending
+from shared.ledger.ledger import Ledger
+from shared.ledger.transaction import Pending
 from shared.messages.events import Origin
 from shared.messages.formats import format_of
 from shared.ports import Authorize, Clock, Lanes, Sender, Table

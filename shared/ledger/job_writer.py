@@ -1,7 +1,7 @@
 """Writes one job down, step by step.
 
 Owns what was last written of the job, which the next step swaps. Does not own what is written, or how doubt about a
-write is resolved (`ledger.ledger`).
+write is resolved (`ledger.transaction`).
 """
 
 from collections.abc import Callable, Sequence
@@ -9,8 +9,9 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from shared.ledger.ledger import Ledger, Pending
+from shared.ledger.ledger import Ledger
 from shared.ledger.slice import Slice
+from shared.ledger.transaction import Pending
 from shared.messages.events import Event
 from shared.ports import Row
 from shared.state.jobs import JobHead

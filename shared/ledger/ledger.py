@@ -1,18 +1,7 @@
-"""Writes decisions into the table: one entity-group transaction each, settled when its answer is lost.
+"""Writes decisions into the table, one entity-group transaction each.
 
-Owns how a slice becomes operations and how doubt about a write is resolved. Does not own what is decided
-(`changes.slicing`, `polling.job_rules`, `polling.cycle_rules`) or rows' encoding (`state.rows`).
-
-Every transaction swaps its head by ETag and carries a fresh commit id in it:
-
-    transact --ok-----------------------------------> written
-        | conflict, or no answer
-        v
-    read the head --- its commit id is ours --------> written; only the answer was lost
-        | not ours
-        |--- an event of ours was there before -----> written before: leave it and its deliveries out, once more
-        v
-    lost: another writer was first, or nothing is known; this cycle says no more about the job
+Owns how a decision becomes operations. Does not own what is decided (`changes.slicing`, `polling.job_rules`,
+`polling.cycle_rules`), how doubt about a write is resolved (`ledger.transaction`) or rows' encoding (`state.rows`).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,81 +10,26 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.errors import RowConflictError, StoreError, StoreUnavailableError, UnreadableRowError
+from shared.errors import RowConflictError
 from shared.ledger.recipients import OwedEvent, new_delivery, recipients
 from shared.ledger.slice import Slice
+from shared.ledger.transaction import LostRaceError, Transaction, Written, commit_transaction
 from shared.messages.events import Event
 from shared.messages.formats import format_of
-from shared.ports import MAX_ROWS, Column, Delete, Insert, Merge, Operation, Put, Replace, Row, Table
-from shared.reprs import repr_without
+from shared.ports import MAX_ROWS, Column, Delete, Insert, Merge, Operation, Put, Row, Table
 from shared.state.jobs import Cycle, JobHead
 from shared.state.rows import (
     CYCLE,
     SCHEMA_VERSION,
     chunk_key,
-    delivery_key,
     digest_key,
-    event_key,
-    from_row,
     job_key,
     pack,
     to_columns,
     webhook_key,
 )
-from shared.state.telling import Delivery, DeliveryState, WebhookState
+from shared.state.telling import WebhookState
 from shared.webhook import Webhook
-
-
-class LostRaceError(StoreError):
-    """Another writer was first, or it is not known whether this one was written; drop the decision and look again."""
-
-
-class Pending(Struct, frozen=True, kw_only=True):
-    """A delivery that somebody should attempt: where it lies, its row's ETag, and the event's body if it is at hand."""
-
-    partition: str
-    delivery: Delivery
-    etag: str
-    body: bytes | None = None
-
-    __repr__ = repr_without("body")
-
-    @property
-    def place(self) -> str:
-        """What tells it from every other delivery."""
-        return f"{self.partition}/{delivery_key(DeliveryState.DUE, self.delivery.webhook, self.delivery.event_id)}"
-
-
-class Written(Struct, frozen=True, kw_only=True):
-    """What a transaction left: the head's row as it now stands, and the deliveries that it made due.
-
-    `recorded` are the ids of the events that it recorded; those that were there already are not among them.
-    """
-
-    row: Row
-    recorded: frozenset[str] = frozenset()
-    pending: tuple[Pending, ...] = ()
-
-
-class _Transaction(Struct, frozen=True, kw_only=True):
-    """One row swapped, with all that goes with it: `row` as it was read (None: not there), `columns` with `commit`."""
-
-    key: str
-    row: Row | None
-    columns: Mapping[str, Column]
-    commit: str
-    others: Sequence[Operation] = ()
-    owed: tuple[OwedEvent, ...] = ()
-
-    @property
-    def recorded(self) -> frozenset[str]:
-        return frozenset(each.event.id for each in self.owed)
-
-    def operations(self) -> list[Operation]:
-        swap: Operation = Insert(key=self.key, columns=self.columns)
-        if self.row is not None:
-            swap = Replace(key=self.key, columns=self.columns, etag=self.row.etag)
-        return [swap, *self.others, *(operation for each in self.owed for operation in each.operations())]
 
 
 class Ledger(Struct, frozen=True, kw_only=True):
@@ -159,7 +93,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
             LostRaceError: Somebody else wrote it meanwhile; what was decided is to be dropped.
         """
         owed = tuple(self._owed(event, now) for event in events)
-        return self._commit(_Transaction(key=key, row=row, columns=columns, commit=commit, others=others, owed=owed))
+        return self._commit(Transaction(key=key, row=row, columns=columns, commit=commit, others=others, owed=owed))
 
     def commit_webhook(self, row: Row | None, state: WebhookState, events: Sequence[Event], now: datetime) -> Written:
         """Write how a webhook fares, with the events that tell the others of it; only for the partition OWN.
@@ -170,7 +104,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
         state = replace(state, commit=self.new_id())
         owed = tuple(self._owed(event, now, besides=state.name) for event in events)
         key, columns = webhook_key(state.name), to_columns(state)
-        return self._commit(_Transaction(key=key, row=row, columns=columns, commit=state.commit, owed=owed))
+        return self._commit(Transaction(key=key, row=row, columns=columns, commit=state.commit, owed=owed))
 
     def insert_jobs(self, heads: Sequence[JobHead]) -> list[Row]:
         """Store the heads of at most MAX_ROWS jobs seen for the first time, before any of their nodes is listed.
@@ -243,55 +177,14 @@ class Ledger(Struct, frozen=True, kw_only=True):
 
     def _swap_head(
         self, row: Row | None, head: JobHead, others: Sequence[Operation], owed: Sequence[OwedEvent] = ()
-    ) -> _Transaction:
+    ) -> Transaction:
         key, columns, commit = job_key(head.job_id), to_columns(head), head.commit
-        return _Transaction(key=key, row=row, columns=columns, commit=commit, others=others, owed=tuple(owed))
+        return Transaction(key=key, row=row, columns=columns, commit=commit, others=others, owed=tuple(owed))
 
     def _owed(self, event: Event, now: datetime, besides: str | None = None) -> OwedEvent:
         names = (name for name in recipients(self.webhooks, event) if name != besides)
         owed = tuple(new_delivery(name, event, now) for name in names)
         return OwedEvent(event=event, deliveries=owed)
 
-    def _commit(self, work: _Transaction) -> Written:
-        try:
-            etags = self.table.transact(self.account, work.operations())
-        except (RowConflictError, StoreUnavailableError) as error:
-            return self._settle(work, error)
-        pending = tuple(
-            Pending(partition=self.account, delivery=delivery, etag=etags[each.key_of(delivery)], body=each.event.body)
-            for each in work.owed
-            for delivery in each.deliveries
-        )
-        row = Row(key=work.key, columns=work.columns, etag=etags[work.key])
-        return Written(row=row, recorded=work.recorded, pending=pending)
-
-    def _settle(self, work: _Transaction, error: StoreError) -> Written:
-        try:
-            found = self.table.get(self.account, work.key)
-        except StoreUnavailableError as unknown:
-            raise LostRaceError(f"It is not known whether {work.key} was written.") from unknown
-        if found is not None and _commit_of(found) == work.commit:
-            # Written, and only the answer was lost: what it made due is found by whoever delivers next.
-            return Written(row=found, recorded=work.recorded)
-        untouched = (found.etag if found else None) == (work.row.etag if work.row else None)
-        if isinstance(error, RowConflictError) and error.exists and untouched:
-            new = tuple(each for each in work.owed if self.table.get(self.account, event_key(each.event.id)) is None)
-            if len(new) < len(work.owed):
-                return self._commit(replace(work, owed=new))
-        raise LostRaceError(f"{work.key} was written by somebody else, or could not be written.") from error
-
-
-def _commit_of(row: Row) -> str:
-    """The commit id of a head, a cycle or a pool's record; rows of other versions are nobody's."""
-    if isinstance(commit := row.columns.get("commit"), str):
-        return commit
-    try:
-        return from_row(row, _Committed).commit
-    except UnreadableRowError:
-        return ""
-
-
-class _Committed(Struct):
-    """What heads and cycles have in common."""
-
-    commit: str = ""
+    def _commit(self, work: Transaction) -> Written:
+        return commit_transaction(self.table, self.account, work)

@@ -1,7 +1,7 @@
 """Reads, and writes down, which nodes of a pool can't work.
 
 Owns how such records are found and swapped. Does not own what is decided (`pools.nodes`) or the transaction itself
-(`ledger.ledger`).
+(`ledger.transaction`).
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
-from shared.ledger.ledger import Ledger, Written
+from shared.ledger.ledger import Ledger
+from shared.ledger.transaction import Written
 from shared.messages.events import Event
 from shared.ports import Row, Rows
 from shared.state.pools import PoolRecord

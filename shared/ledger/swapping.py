@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from shared.errors import RowConflictError
-from shared.ledger.ledger import LostRaceError
+from shared.ledger.transaction import LostRaceError
 
 _T = TypeVar("_T")
 _TRIES = 3

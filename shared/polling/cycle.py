@@ -14,8 +14,9 @@ from msgspec.structs import replace
 from shared.delivery.run import Deliverer, DeliveryRun
 from shared.digests.run import DigestRun
 from shared.journal import write_line
-from shared.ledger.ledger import Ledger, LostRaceError, Written
+from shared.ledger.ledger import Ledger
 from shared.ledger.swapping import until_written
+from shared.ledger.transaction import LostRaceError, Written
 from shared.messages.events import Event, Origin
 from shared.moments import as_utc
 from shared.nudges.turns import OvertakenError, Turn, Turns, Wait

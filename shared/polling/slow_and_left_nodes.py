@@ -19,7 +19,8 @@ from shared.changes.tally import NodeUpdate, complete_ends
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
 from shared.ledger.job_writer import JobWriter
-from shared.ledger.ledger import Ledger, Pending
+from shared.ledger.ledger import Ledger
+from shared.ledger.transaction import Pending
 from shared.polling.cycle_rules import KnownJob
 from shared.polling.known_jobs import MayWait
 from shared.polling.node_updates import NodeWatcher

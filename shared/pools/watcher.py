@@ -17,8 +17,9 @@ from shared.batch.pools import NODE_SELECT, ComputeNode
 from shared.batch.wire import state_filter
 from shared.errors import BatchError, PoolNotFoundError, StoreError, ThrottledError
 from shared.journal import write_line
-from shared.ledger.ledger import Ledger, Pending
+from shared.ledger.ledger import Ledger
 from shared.ledger.pool_records import StoredPool, commit_record, read_records
+from shared.ledger.transaction import Pending
 from shared.messages.events import Event, Origin
 from shared.messages.pool_events import ToldNode, pool_events
 from shared.patterns import JobPatterns

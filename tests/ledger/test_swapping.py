@@ -3,8 +3,8 @@
 import pytest
 
 from shared.errors import RowConflictError, StoreError, StoreUnavailableError
-from shared.ledger.ledger import LostRaceError
 from shared.ledger.swapping import until_written
+from shared.ledger.transaction import LostRaceError
 
 RACES = (RowConflictError("changed"), LostRaceError("changed"))
 

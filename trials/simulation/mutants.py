@@ -19,8 +19,10 @@ from shared.delivery.answer_rules import NextStep
 from shared.delivery.attempt import Attempter
 from shared.delivery.rows import record
 from shared.errors import RowConflictError, StoreError
-from shared.ledger.ledger import Ledger, LostRaceError, Pending
+from shared.ledger import transaction
+from shared.ledger.ledger import Ledger
 from shared.ledger.slice import Slice
+from shared.ledger.transaction import LostRaceError, Pending
 from shared.messages import cloudevents, job_events
 from shared.messages.ids import event_id
 from shared.messages.signing import signing_headers
@@ -153,15 +155,15 @@ def ids_from_a_clock() -> AbstractContextManager[object]:
 @mutant
 def known_event_spoils_the_whole_transaction() -> AbstractContextManager[object]:
     """An event row that exists already makes the writer give up, now and for ever."""
-    original = Ledger._settle
+    original = transaction._settle
 
-    def settle(self: Ledger, *arguments: Any) -> Any:
+    def settle(*arguments: Any) -> Any:
         error = arguments[-1]
         if isinstance(error, RowConflictError):
             error = RowConflictError(str(error), row_key=error.row_key, exists=False)
-        return original(self, *arguments[:-1], error)  # type: ignore[call-arg]  # handed on as they came
+        return original(*arguments[:-1], error)  # type: ignore[call-arg]  # handed on as they came
 
-    return patch.object(Ledger, "_settle", settle)
+    return patch.object(transaction, "_settle", settle)
 
 
 class _Forgetful(Ledger, frozen=True):
