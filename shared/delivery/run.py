@@ -1,8 +1,8 @@
 """Delivers what is due, for as long as there is time.
 
-Owns which deliveries are attempted, closed or put off, the lanes of a run, and the probe of a failing webhook, by what
-waits and was tried longest ago, or a ping. Does not own an attempt (`delivery.attempt`) or how a webhook fares
-(`delivery.failing_rules`, `delivery.webhook_states`).
+Owns which deliveries are attempted, closed or put off, and the probe of a failing webhook, by what waits and was tried
+longest ago, or a ping. Does not own an attempt (`delivery.attempt`), the lanes that attempts are made in
+(`delivery.webhook_lanes`) or how a webhook fares (`delivery.failing_rules`, `delivery.webhook_states`).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,23 +25,21 @@ from shared.delivery.answer_rules import (
     last_tried,
 )
 from shared.delivery.attempt import Attempter
-from shared.delivery.credential_redaction import hide_credentials, without_token
+from shared.delivery.credential_redaction import without_token
 from shared.delivery.failing_rules import in_words, is_suspect, next_try, waits
 from shared.delivery.rows import close_disabled, close_removed, read_due, record
 from shared.delivery.untold import ProbeCandidate, ProbeCandidates, Timetable
+from shared.delivery.webhook_lanes import WebhookLanes
 from shared.delivery.webhook_states import WebhookHealth, read_health
 from shared.errors import StoreError
-from shared.journal import write_defect, write_line
+from shared.journal import write_line
 from shared.ledger.ledger import Ledger
 from shared.ledger.transaction import Pending
 from shared.messages.events import Origin
-from shared.messages.formats import format_of
 from shared.ports import Authorize, Clock, Lanes, Sender, Table
 from shared.state.telling import Attempt
 from shared.webhook import Webhook
 
-IN_FLIGHT = 4
-"""Attempts of one webhook of programs at the same time. Chat and pager, which take one a second, have one."""
 MOST_BODIES = 500
 """Waiting attempts that keep their event's body, of some 20 kB, at hand; the others read it when their turn comes."""
 
@@ -82,10 +80,10 @@ class DeliveryRun:
         self._deadline = deadline
         self._lock = Lock()
         self._offered: set[str] = set()
-        self._submitted = 0
         self._left = 0
         self._bodies = 0
         self._health = health
+        self._lanes = WebhookLanes(deliverer.lanes, deliverer.webhooks)
         self._swept: list[str] = []
         self._candidates = ProbeCandidates()
         self._timetable = Timetable()
@@ -168,11 +166,11 @@ class DeliveryRun:
 
     def finish(self) -> int:
         """Wait for every attempt that was offered, probe whom it is time to probe; how many no time was left for."""
-        self._join()
+        self._lanes.join()
         for name in self._health.names:
             if self._is_to_be_probed(name):
                 self.submit(name, partial(self._probe, name))
-        self._join()
+        self._lanes.join()
         return self._left
 
     def put_off(self, name: str, candidate: ProbeCandidate) -> None:
@@ -184,15 +182,8 @@ class DeliveryRun:
         self._timetable.put(name, account, at)
 
     def submit(self, name: str, work: Callable[[], None], **about: str | None) -> None:
-        """Do work for a webhook in its lane; `finish` waits for it.
-
-        A defect met in it is logged with what it is `about`, and the other work goes on.
-        """
-        with self._lock:
-            self._submitted += 1
-        webhook = self._deliverer.webhooks.get(name)
-        width = 1 if webhook is not None and format_of(webhook).tells_state else IN_FLIGHT
-        self._deliverer.lanes.submit(f"webhook:{name if webhook else ''}", width, partial(self._do, name, work, about))
+        """Do work for a webhook in its lane, logged with what it is `about` if it fails; `finish` waits for it."""
+        self._lanes.submit(name, work, about)
 
     def follow(self, name: str, judgement: Judgement, attempt: Attempt) -> None:
         """Remember what an attempt says about a webhook, and tell the others when it begins or ceases to fail."""
@@ -201,21 +192,6 @@ class DeliveryRun:
     def is_failing(self, name: str) -> bool:
         """Whether a webhook is only probed now."""
         return self._health.state(name).failing_since is not None
-
-    def _join(self) -> None:
-        submitted = -1
-        while submitted != self._submitted:  # an attempt may make due what tells another webhook of it
-            submitted = self._submitted
-            for name in (*self._health.names, ""):
-                self._deliverer.lanes.join(f"webhook:{name}")
-
-    def _do(self, name: str, work: Callable[[], None], about: Mapping[str, str | None]) -> None:
-        try:
-            work()
-        except Exception as defect:  # noqa: BLE001 - what it held is due again when the lease ends, as after a crash
-            webhook = self._deliverer.webhooks.get(name)
-            hide = partial(hide_credentials, webhook) if webhook else str
-            write_defect("delivery-defect", defect, hide, webhook=name, **about)
 
     def _submit(self, item: Pending) -> None:
         if item.body is not None:

@@ -4,7 +4,7 @@ Owns the order of a cycle. Does not own how jobs are looked at (`polling.jobs`),
 (`polling.cycle_rules`) or deliveries (`delivery.run`), which go on beside it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
@@ -13,13 +13,10 @@ from msgspec.structs import replace
 
 from shared.delivery.run import Deliverer, DeliveryRun
 from shared.digests.run import DigestRun
-from shared.journal import write_line
 from shared.ledger.ledger import Ledger
-from shared.ledger.swapping import until_written
-from shared.ledger.transaction import LostRaceError, Written
 from shared.messages.events import Event, Origin
 from shared.moments import as_utc
-from shared.nudges.turns import OvertakenError, Turn, Turns, Wait
+from shared.nudges.turns import Turn, Turns, Wait
 from shared.polling.account_troubles import finish_cycle, skip_cycle
 from shared.polling.counters import FailureCounter, RequestCounter
 from shared.polling.cycle_rules import CycleResult, choose_jobs
@@ -28,7 +25,7 @@ from shared.polling.job import JobWatcher
 from shared.polling.job_listing import list_jobs, listing_start
 from shared.polling.jobs import JobRound, Progress, write_cycle_line, write_skipped_line
 from shared.polling.known_jobs import HeadKeeper, MayWait, jobs_that_may_wait, users_of
-from shared.polling.last_cycle import read_last_cycle
+from shared.polling.last_cycle import CycleRow
 from shared.polling.node_updates import NodeWatcher
 from shared.polling.poll_settings import PollSettings
 from shared.polling.standstills import StandstillWatcher
@@ -88,13 +85,17 @@ class Poller(Struct, frozen=True, kw_only=True):
             StoreError: The table is unavailable; nothing is known to be lost, and the next cycle sees everything again.
         """
         now = self.clock()
-        row, cycle = self._read_cycle()
+        row, cycle = self._row.read()
         if cycle is not None and asked_at is not None and asked_at < cycle.started_at:
             return CycleReport(account=self.account, skipped="a later cycle has begun")
         if cycle is not None and cycle.not_before is not None and now < cycle.not_before:
             return self._skip(row, cycle)
         report = self.turns.run(partial(self._in_turn, row, cycle), wait)
         return report or CycleReport(account=self.account, skipped="another cycle was running")
+
+    @property
+    def _row(self) -> CycleRow:
+        return CycleRow(table=self.table, ledger=self.ledger, turns=self.turns, clock=self.clock)
 
     @property
     def _files(self) -> NodeFiles:
@@ -109,7 +110,7 @@ class Poller(Struct, frozen=True, kw_only=True):
     def _in_turn(self, row: Row | None, cycle: Cycle | None, turn: Turn) -> CycleReport:
         started = self.clock()
         if turn.waited:
-            row, cycle = self._read_cycle()
+            row, cycle = self._row.read()
         with self._deliver(started) as deliveries:
             return self._cycle(row, cycle, started, turn, deliveries)
 
@@ -118,7 +119,7 @@ class Poller(Struct, frozen=True, kw_only=True):
         now = self.clock()
         skipped = "Batch asks for patience"
         with self._deliver(now) as deliveries:
-            written = self._write(row, cycle, partial(self._skipped, now), now, None, deliveries)
+            written = self._row.write(row, cycle, partial(self._skipped, now), now, offer=deliveries.offer)
             told = self._tell(deliveries)
         write_skipped_line(self.account, skipped, written)
         self.heartbeat.beat()
@@ -223,7 +224,8 @@ class Poller(Struct, frozen=True, kw_only=True):
             counted=progress.counted,
             failures=self.failures.take(),
         )
-        written = self._write(row, cycle, partial(self._finished, result), result.finished_at, turn, deliveries)
+        finished = partial(self._finished, result)
+        written = self._row.write(row, cycle, finished, result.finished_at, turn, offer=deliveries.offer)
         told = self._tell(deliveries)
         if written is None:
             self.requests.give_back(result.requests)
@@ -263,39 +265,3 @@ class Poller(Struct, frozen=True, kw_only=True):
 
     def _finished(self, result: CycleResult, before: Cycle | None) -> tuple[Cycle, Sequence[Event]]:
         return finish_cycle(self.origin, before, result, self.settings.stale_after)
-
-    def _write(
-        self,
-        row: Row | None,
-        before: Cycle | None,
-        decide: Callable[[Cycle | None], tuple[Cycle, Sequence[Event]]],
-        now: datetime,
-        turn: Turn | None,
-        deliveries: DeliveryRun,
-    ) -> Cycle | None:
-        """The account's cycle as it is written down now, None when its turn is lost or others were always faster."""
-        read = [(row, before)]
-
-        def write() -> tuple[Cycle, Written]:
-            # When the row was written meanwhile, it is the one to go on from, as long as the turn is ours.
-            row, before = read.pop() if read else self._read_again(turn)
-            cycle, events = decide(before)
-            return cycle, self.ledger.commit_cycle(row, cycle, events, now, *([turn.end()] if turn else []))
-
-        try:
-            cycle, written = until_written(write, f"The cycle of {self.account}")
-        except (LostRaceError, OvertakenError) as error:
-            write_line("cycle-not-recorded", account=self.account, error=str(error))
-            return None
-        if turn is not None:
-            turn.ended = True
-        deliveries.offer(written.pending)
-        return cycle
-
-    def _read_again(self, turn: Turn | None) -> tuple[Row | None, Cycle | None]:
-        if turn is not None and not self.turns.is_held(turn):
-            raise OvertakenError("Another cycle has taken over.")
-        return self._read_cycle()
-
-    def _read_cycle(self) -> tuple[Row | None, Cycle | None]:
-        return read_last_cycle(self.table, self.account, self.clock())

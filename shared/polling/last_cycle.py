@@ -1,17 +1,25 @@
-"""The cycle row of an account as it is read, and as it is believed.
+"""The cycle row of an account: as it is read, as it is believed, and how it is swapped for the next.
 
 Owns what becomes of moments in it that are still to come: a clock that has jumped back since wrote them down, and
-nothing may wait for them. Does not own how the row changes (`polling.cycle_rules`).
+nothing may wait for them. Owns too who may write it. Does not own how it changes (`polling.cycle_rules`).
 """
 
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
+from msgspec import Struct
 from msgspec.structs import replace
 
+from shared.journal import write_line
+from shared.ledger.ledger import Ledger
+from shared.ledger.swapping import until_written
+from shared.ledger.transaction import LostRaceError, Pending, Written
+from shared.messages.events import Event
 from shared.moments import CLOCKS_DIFFER, is_to_come
+from shared.nudges.turns import OvertakenError, Turn, Turns
 from shared.polling.cycle_rules import LONGEST_PATIENCE
 from shared.polling.job_listing import LISTING_OVERLAP
-from shared.ports import Row, Table
+from shared.ports import Clock, Row, Table
 from shared.state.accounts import Recurrence
 from shared.state.jobs import Cycle
 from shared.state.rows import CYCLE, from_row
@@ -26,6 +34,56 @@ def read_last_cycle(table: Table, account: str, now: datetime) -> tuple[Row | No
     """
     row = table.get(account, CYCLE)
     return row, believable_cycle(from_row(row, Cycle), now) if row else None
+
+
+class CycleRow(Struct, frozen=True, kw_only=True):
+    """The cycle row of one account."""
+
+    table: Table
+    ledger: Ledger
+    turns: Turns
+    clock: Clock
+
+    def read(self) -> tuple[Row | None, Cycle | None]:
+        """The row and the cycle, as `read_last_cycle` gives them."""
+        return read_last_cycle(self.table, self.ledger.account, self.clock())
+
+    def write(
+        self,
+        row: Row | None,
+        before: Cycle | None,
+        decide: Callable[[Cycle | None], tuple[Cycle, Sequence[Event]]],
+        now: datetime,
+        turn: Turn | None = None,
+        *,
+        offer: Callable[[Iterable[Pending]], None],
+    ) -> Cycle | None:
+        """The cycle as it is written down now, None when its turn is lost or others were always faster.
+
+        `turn` is that of a cycle that has run, and ends with it. `offer` takes what is due then.
+        """
+        read = [(row, before)]
+
+        def write() -> tuple[Cycle, Written]:
+            # When the row was written meanwhile, it is the one to go on from, as long as the turn is ours.
+            row, before = read.pop() if read else self._read_again(turn)
+            cycle, events = decide(before)
+            return cycle, self.ledger.commit_cycle(row, cycle, events, now, *([turn.end()] if turn else []))
+
+        try:
+            cycle, written = until_written(write, f"The cycle of {self.ledger.account}")
+        except (LostRaceError, OvertakenError) as error:
+            write_line("cycle-not-recorded", account=self.ledger.account, error=str(error))
+            return None
+        if turn is not None:
+            turn.ended = True
+        offer(written.pending)
+        return cycle
+
+    def _read_again(self, turn: Turn | None) -> tuple[Row | None, Cycle | None]:
+        if turn is not None and not self.turns.is_held(turn):
+            raise OvertakenError("Another cycle has taken over.")
+        return self.read()
 
 
 def believable_cycle(cycle: Cycle, now: datetime) -> Cycle:
