@@ -8,14 +8,15 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from shared.api.diagnostics import Diagnostics, Identity
-from shared.api.dismissal import Dismissal
-from shared.api.explanation import Explainer
-from shared.api.history import History, Trends
+from shared.api.events.dismissal import Dismissal
+from shared.api.events.explanation import Explainer
+from shared.api.events.history import History
+from shared.api.events.redelivery import Redelivery
+from shared.api.events.trends import Trends
 from shared.api.metrics import Metrics
 from shared.api.mutes import Mutes
 from shared.api.nodes import NodeLister
 from shared.api.pools.listing import PoolLister
-from shared.api.redelivery import Redelivery
 from shared.api.summary import Summary
 from shared.api.tracking import Tracker
 from shared.api.untold import UntoldReader

@@ -18,8 +18,22 @@ LATE = {
     "route_composition",
     *("web.dashboard_page", "web.openapi", "web.operation", "web.operations", "web.routes", "web.system"),
     *("web.events", "web.mutes", "web.pools", "web.webhooks"),
-    *("api.openmetrics", "api.diagnostics", "api.explanation", "api.history", "api.metrics"),
-    *("api.nodes", "api.pools.listing", "api.redelivery", "api.summary", "api.tracking", "api.webhook_admin"),
+    *(
+        "api.openmetrics",
+        "api.diagnostics",
+        "api.metrics",
+        "api.nodes",
+        "api.pools.listing",
+        "api.summary",
+        "api.tracking",
+    ),
+    *(
+        "api.events.explanation",
+        "api.events.history",
+        "api.events.redelivery",
+        "api.events.trends",
+        "api.webhook_admin",
+    ),
 }
 
 

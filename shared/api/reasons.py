@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from shared.api.event_views import Matching
+from shared.api.events.views import Matching
 from shared.api.webhook_views import UntoldView
 from shared.batch.model import Outcome, Phase
 from shared.batch.outcomes import outcome_of

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Raw, Struct
 
-from shared.api.history import attempt_view
+from shared.api.events.history import attempt_view
 from shared.api.refusals import ConflictError, TooSoonError, not_found
 from shared.api.untold import MAX_COUNTED, UntoldReader
 from shared.api.webhook_views import LastAnswerView, MessageView, PingView, UntoldView, WebhookView

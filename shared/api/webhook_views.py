@@ -9,7 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta, Raw, Struct
 
-from shared.api.event_views import AttemptView
+from shared.api.events.views import AttemptView
 from shared.delivery.failing_rules import WebhookStanding
 from shared.messages.formats import FORMATS
 from shared.state.telling import Sending

@@ -1,7 +1,7 @@
 """Finds events and their deliveries in the table, in the order of their ids: what happened last first.
 
 Owns which rows are read for that, and that a row which can't be read is passed over with a line in the log. Does not
-own what is looked for (`api.history`, `api.redelivery`, `api.explanation`), the order of recording
+own what is looked for (`api.events.history`, `api.events.redelivery`, `api.events.explanation`), the order of recording
 (`ledger.newest_events`) or any writing. A partition is an account, or OWN.
 """
 

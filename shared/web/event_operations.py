@@ -3,7 +3,8 @@
 Owns their description. Does not own what they do (`web.events`) or the other routes (`web.operations`).
 """
 
-from shared.api.event_views import (
+from shared.api.events.trends import DEFAULT_DAYS, MAX_DAYS
+from shared.api.events.views import (
     DismissalsRequest,
     DismissalsView,
     EventHistoryView,
@@ -15,7 +16,6 @@ from shared.api.event_views import (
     TrendBy,
     TrendsView,
 )
-from shared.api.history import DEFAULT_DAYS, MAX_DAYS
 from shared.web.operation import ONE_ACCOUNT, TOP, Route, answers, choice, moment, path, tagged_replies, text, whole
 
 _EVENT = path("eventId", "The event's id.")

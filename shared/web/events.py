@@ -9,8 +9,12 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.api.dismissal import Dismissal
-from shared.api.event_views import (
+from shared.api.events.dismissal import Dismissal
+from shared.api.events.explanation import Explainer
+from shared.api.events.history import EventFilter, History
+from shared.api.events.redelivery import Range, Redelivery
+from shared.api.events.trends import DEFAULT_DAYS, TrendFilter, Trends
+from shared.api.events.views import (
     DismissalsRequest,
     EventsView,
     RedeliveredView,
@@ -21,9 +25,6 @@ from shared.api.event_views import (
     ShownState,
     TrendBy,
 )
-from shared.api.explanation import Explainer
-from shared.api.history import DEFAULT_DAYS, EventFilter, History, TrendFilter, Trends
-from shared.api.redelivery import Range, Redelivery
 from shared.ledger.archive import EVENT_ID
 from shared.ledger.newest_events import NEWEST, read_place
 from shared.state.rows import OWN

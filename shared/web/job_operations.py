@@ -5,7 +5,7 @@ Owns their description. Does not own what they do (`web.routes`) or the other ro
 
 from msgspec import Struct, field
 
-from shared.api.event_views import ExplanationView
+from shared.api.events.views import ExplanationView
 from shared.api.job_views import NodesView, SummaryView, TrackedJobsView, TrackedJobView
 from shared.batch.model import NodeStatus, Outcome, Phase
 from shared.web.operation import (

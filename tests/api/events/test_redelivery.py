@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from shared.api import redelivery
+from shared.api.events import redelivery
 from shared.batch.model import JobExecutionInfo
 from shared.batch.pools import ComputeNode
 from shared.state.rows import delivery_key
 from shared.state.telling import DeliveryState
 from shared.web.http import Answer, Request
-from tests.api.redelivering import SECOND, deliveries, event_ids, redeliver_event, told_one
+from tests.api.events.redelivering import SECOND, deliveries, event_ids, redeliver_event, told_one
 from tests.support.deployment import ACCOUNT, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fakes import ACCEPTED, refusal
 from tests.support.webhook_settings import SIGNED, SLACK

@@ -16,7 +16,7 @@ from itertools import groupby, islice
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.api.event_views import MAX_AT_ONCE, DismissalsView
+from shared.api.events.views import MAX_AT_ONCE, DismissalsView
 from shared.api.reasons import is_release_news
 from shared.api.refusals import not_found
 from shared.delivery.answer_rules import leave_out

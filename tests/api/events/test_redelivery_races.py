@@ -10,7 +10,7 @@ import pytest
 from shared.adapters.lanes import ThreadLanes
 from shared.adapters.table_store import open_table
 from shared.ports import Operation, Table
-from tests.api.redelivering import SECOND, deliveries, event_ids, redeliver_event, told_one
+from tests.api.events.redelivering import SECOND, deliveries, event_ids, redeliver_event, told_one
 from tests.support.deployment import Deployment, a_job, a_node, a_run, deploy
 from tests.support.fake_table import FakeTable
 from tests.support.fakes import refusal

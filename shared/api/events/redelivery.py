@@ -17,8 +17,8 @@ from itertools import groupby, islice
 import msgspec
 from msgspec import Struct
 
-from shared.api.event_views import MAX_AT_ONCE, RedeliveriesView, RedeliveryResult, RedeliveryState, RedeliveryView
-from shared.api.history import EventFilter
+from shared.api.events.history import EventFilter
+from shared.api.events.views import MAX_AT_ONCE, RedeliveriesView, RedeliveryResult, RedeliveryState, RedeliveryView
 from shared.api.refusals import ConflictError, not_found
 from shared.delivery.failing_rules import heal
 from shared.delivery.webhook_states import change_webhook

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.api import dismissal
+from shared.api.events import dismissal
 from shared.state.rows import OWN, range_of
 from shared.state.telling import DeliveryState
 from shared.web.http import Answer, Request

@@ -1,7 +1,7 @@
 """What the HTTP functions about events, deliveries and explanations take and answer: the bodies, field by field.
 
-Owns the shapes that callers rely on; the OpenAPI document is made from them. Does not own how they are filled
-(`api.history`, `api.redelivery`, `api.explanation`). Names are camelCase on the wire, times RFC 3339 in UTC.
+Owns the shapes that callers rely on; the OpenAPI document is made from them. Does not own how they are filled (the
+other modules of this folder). Names are camelCase on the wire, times RFC 3339 in UTC.
 """
 
 from datetime import date, datetime

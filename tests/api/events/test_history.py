@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.api import history
+from shared.api.events import history
 from shared.ledger.newest_events import order_of
 from shared.ports import Delete, Merge
 from shared.state.rows import event_key

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from shared.api import history
-from shared.api.event_views import TrendBy
-from shared.api.history import TrendFilter, fold
+from shared.api.events import trends
+from shared.api.events.trends import TrendFilter, fold
+from shared.api.events.views import TrendBy
 from shared.ledger.archive import StoredEvent
 from shared.messages.events import Event, EventType
 from tests.support.deployment import ACCOUNT, NOW, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
@@ -78,7 +78,7 @@ def test_too_many_events_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     _fail(deployment, "job-1", "node-1")
     deployment.clock.advance(hours=24)
     _fail(deployment, "job-2", "node-1")
-    monkeypatch.setattr(history, "MAX_EVENTS_COUNTED", 1)
+    monkeypatch.setattr(trends, "MAX_EVENTS_COUNTED", 1)
     told = _ask(deployment, by="job").body
     assert (told["complete"], [row["name"] for row in told["value"]]) == (False, ["job-2"])
     assert told["countedFrom"].startswith(str(TODAY + timedelta(days=1)))
@@ -100,7 +100,7 @@ def test_an_unknown_account_is_refused() -> None:
 
 def test_rare_names_share_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond so many names the rest is one row without a name, so that the sum is right."""
-    monkeypatch.setattr(history, "MAX_NAMED", 1)
+    monkeypatch.setattr(trends, "MAX_NAMED", 1)
     stored = StoredEvent(
         partition=ACCOUNT,
         event=Event(id="x", type=EventType.PREPARATION_FAILED, recorded_at=NOW, job_id="j", account=ACCOUNT, body=b""),

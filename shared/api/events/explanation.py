@@ -9,14 +9,14 @@ from itertools import islice
 
 from msgspec import Struct
 
-from shared.api.event_views import (
+from shared.api.events.history import MAX_LOOKED_AT, delivery_history
+from shared.api.events.views import (
     ExplainedEventView,
     ExplanationView,
     NodeCommandView,
     PhaseExplanationView,
     WebhookMatchView,
 )
-from shared.api.history import MAX_LOOKED_AT, delivery_history
 from shared.api.nodes import NodeLister, node_view
 from shared.api.reasons import explain_phase, explain_tracking, match, match_as_state
 from shared.batch.model import STDERR, Outcome, Phase
