@@ -24,7 +24,8 @@ from shared.messages.pool_events import ToldNode, pool_events
 from shared.messages.signing import decode_secret
 from shared.pools.nodes import NodeEnd, Seen, decide_nodes
 from shared.state.chains import Chain
-from shared.state.jobs import Change, JobEnd, JobHead, NodeRecord, PhaseCounts, PhaseRecord, Reason, Trouble
+from shared.state.jobs import JobEnd, JobHead, PhaseCounts, Trouble
+from shared.state.nodes import Change, NodeRecord, PhaseRecord, Reason
 from shared.state.pools import PoolRecord, Standstill, StandstillCause, StandstillReason
 from shared.webhook import EVENT_TYPE_PREFIX
 from tests.support.builders import (

@@ -13,7 +13,8 @@ from msgspec import Meta, Struct
 
 from shared.api.pools.views import PoolView
 from shared.batch.model import ExecutionInfo, Outcome, Phase
-from shared.state.jobs import PhaseCounts, Reason, Tracking
+from shared.state.jobs import PhaseCounts, Tracking
+from shared.state.nodes import Reason
 from shared.state.pools import StandstillReason
 
 

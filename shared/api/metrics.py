@@ -22,7 +22,8 @@ from shared.moments import as_utc
 from shared.nudges.nudger import Nudger
 from shared.pools.states import classes_of
 from shared.ports import Clock, Row, Table
-from shared.state.jobs import Cycle, JobHead
+from shared.state.accounts import Cycle
+from shared.state.jobs import JobHead
 from shared.state.pools import PoolMemory, StandstillReason
 from shared.state.rows import CYCLE, OWN, from_row, range_of
 from shared.state.telling import Delivery, DeliveryState

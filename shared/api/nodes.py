@@ -22,7 +22,8 @@ from shared.messages.events import Origin
 from shared.patterns import valid_job_id
 from shared.ports import BatchService, ListingOptions, StatusPage, Table
 from shared.state.chunks import decode_chunk, decode_record
-from shared.state.jobs import JobHead, NodeRecord, PhaseRecord
+from shared.state.jobs import JobHead
+from shared.state.nodes import NodeRecord, PhaseRecord
 from shared.state.rows import chunk_key, from_row, job_key, unpack
 
 

@@ -23,7 +23,8 @@ from shared.messages.sentences import counted, minute, plural, waiting
 from shared.moments import as_utc
 from shared.patterns import matches_any
 from shared.state.chains import OpenFailure
-from shared.state.jobs import JobHead, NodeRecord, PhaseRecord, Reason, Tracking
+from shared.state.jobs import JobHead, Tracking
+from shared.state.nodes import NodeRecord, PhaseRecord, Reason
 from shared.state.telling import Delivery, WebhookState
 from shared.webhook import EVENT_TYPE_PREFIX, EVERYTHING, Webhook
 

@@ -33,7 +33,8 @@ from shared.patterns import JobPatterns
 from shared.polling.cycle_rules import is_stale
 from shared.polling.installation_faults import Faults
 from shared.ports import Clock, Insert, Lanes, Replace, Row, Table
-from shared.state.jobs import Cycle, Trouble
+from shared.state.accounts import Cycle
+from shared.state.jobs import Trouble
 from shared.state.rows import (
     CYCLE,
     OWN,

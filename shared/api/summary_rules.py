@@ -35,7 +35,8 @@ from shared.messages.remedies import cause_command
 from shared.messages.sentences import CANT_BE_READ, counted, minute, of_jobs
 from shared.moments import as_utc
 from shared.polling.cycle_rules import is_stale
-from shared.state.jobs import Cycle, JobHead, PhaseCounts, Tracking, Trouble
+from shared.state.accounts import Cycle
+from shared.state.jobs import JobHead, PhaseCounts, Tracking, Trouble
 from shared.state.telling import WebhookState
 from shared.webhook import Webhook, waiting_words
 

@@ -24,7 +24,8 @@ from shared.patterns import valid_job_id
 from shared.polling.job_listing import JOB_SELECT
 from shared.polling.job_rules import close, first_sight, replacing
 from shared.ports import BatchService, Clock, Row, Table
-from shared.state.jobs import Cycle, JobEnd, JobHead, Tracking
+from shared.state.accounts import Cycle
+from shared.state.jobs import JobEnd, JobHead, Tracking
 from shared.state.rows import CYCLE, from_row, job_key, range_of, read_head
 
 

@@ -1,9 +1,9 @@
 """The values that Batch reports, under Batch's own names.
 
 Owns the shapes of jobs, nodes and executions. Does not own what they mean (`batch.outcomes`) or where they are kept
-(`state.jobs`). Every type is a frozen msgspec struct whose encoded names are the wire names of the operation
-*Job - List Preparation And Release Task Status*, so that a listing, a stored row and an answer of ours spell a
-field the same way. Only identities are ever required: Batch leaves fields out, and adds new ones.
+(`state.jobs`, `state.nodes`). Every type is a frozen msgspec struct whose encoded names are the wire names of the
+operation *Job - List Preparation And Release Task Status*, so that a listing, a stored row and an answer of ours spell
+a field the same way. Only identities are ever required: Batch leaves fields out, and adds new ones.
 """
 
 from datetime import datetime

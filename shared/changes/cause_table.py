@@ -12,7 +12,8 @@ import msgspec
 from shared.batch.causes import cause_of
 from shared.batch.model import Phase
 from shared.batch.outcomes import ended_at, has_failed
-from shared.state.jobs import Cause, NodeRecord
+from shared.state.jobs import Cause
+from shared.state.nodes import NodeRecord
 
 MAX_CAUSES = 20
 MAX_POOLS = 5

@@ -18,7 +18,8 @@ from shared.messages.events import Event, EventType, Origin
 from shared.messages.job_events import change_type, nodes_event
 from shared.messages.node_entries import BODY_BYTES, NodeEntry, node_entry
 from shared.state.chunks import Cover
-from shared.state.jobs import Change, JobHead
+from shared.state.jobs import JobHead
+from shared.state.nodes import Change
 
 _ENVELOPE_BYTES = 2_500  # what an event says beside its nodes and their causes
 _CAUSE_BYTES = 80  # what a cause takes in an event beside its code and message

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from shared.batch.model import Phase
 from shared.changes.slow_preparations import chain_of, is_slow
-from shared.state.jobs import Change, JobHead, NodeRecord, Reason
+from shared.state.jobs import JobHead
+from shared.state.nodes import Change, NodeRecord, Reason
 
 SEARCHED_EVERY = timedelta(minutes=5)
 """How often a pool is listed whose nodes have failed."""

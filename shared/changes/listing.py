@@ -17,7 +17,7 @@ from shared.changes.node_rules import Watch, decide_node, merge_statuses
 from shared.changes.tally import NodeUpdate
 from shared.errors import HostileAnswerError
 from shared.state.chunks import Chunk, Cover, decode_record, entry_fingerprint, node_key
-from shared.state.jobs import Change, NodeRecord
+from shared.state.nodes import Change, NodeRecord
 
 OnOdd = Callable[[HostileAnswerError], None]
 """Is told why an entry can't be read, which then is passed over."""

@@ -17,7 +17,7 @@ from shared.batch.outcomes import ended_at, has_failed, is_completed, outcome_of
 from shared.changes.slow_preparations import follow
 from shared.moments import as_utc
 from shared.state.chains import Chain, OpenFailure
-from shared.state.jobs import Change, NodeRecord, PhaseRecord, Reason
+from shared.state.nodes import Change, NodeRecord, PhaseRecord, Reason
 
 
 class Watch(Struct, frozen=True, kw_only=True):

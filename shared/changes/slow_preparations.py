@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from shared.batch.model import ExecutionInfo, Outcome
 from shared.batch.outcomes import outcome_of
 from shared.state.chains import Chain
-from shared.state.jobs import JobHead, NodeRecord, PhaseRecord
+from shared.state.jobs import JobHead
+from shared.state.nodes import NodeRecord, PhaseRecord
 
 MANY_RETRIES = 10
 """So many retries are slow, however short each was: a task without a limit of its own is tried for ever."""

@@ -16,7 +16,8 @@ from shared.batch.outcomes import ended_at, outcome_of
 from shared.changes.cause_table import CauseKey, CauseTable, causes_of
 from shared.changes.slow_preparations import chain_of, is_often_retried, number_of
 from shared.state.chains import Chain
-from shared.state.jobs import Change, JobHead, NodeRecord, PhaseCounts, Reason
+from shared.state.jobs import JobHead, PhaseCounts
+from shared.state.nodes import Change, NodeRecord, Reason
 
 MOST_FAILURES = 3
 """Ends of failed preparations that a head keeps."""

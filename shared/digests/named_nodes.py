@@ -22,7 +22,8 @@ from shared.journal import write_line
 from shared.moments import as_utc
 from shared.ports import Rows
 from shared.state.chunks import decode_chunk, decode_record
-from shared.state.jobs import JobHead, NodeRecord
+from shared.state.jobs import JobHead
+from shared.state.nodes import NodeRecord
 from shared.state.rows import chunk_key, unpack
 
 PAGED_NODES = 100

@@ -17,7 +17,8 @@ from shared.ledger.transaction import LostRaceError, Transaction, Written, commi
 from shared.messages.events import Event
 from shared.messages.formats import format_of
 from shared.ports import MAX_ROWS, Column, Delete, Insert, Merge, Operation, Put, Row, Table
-from shared.state.jobs import Cycle, JobHead
+from shared.state.accounts import Cycle
+from shared.state.jobs import JobHead
 from shared.state.rows import (
     CYCLE,
     SCHEMA_VERSION,

@@ -17,7 +17,8 @@ from shared.messages.events import Event, EventType, Origin, links_of, structure
 from shared.messages.ids import event_id
 from shared.messages.node_entries import NodeEntry
 from shared.moments import as_utc, time_text
-from shared.state.jobs import Cause, Change, JobEnd, JobHead, Reason
+from shared.state.jobs import Cause, JobEnd, JobHead
+from shared.state.nodes import Change, Reason
 from shared.state.pools import Standstill
 
 

@@ -14,7 +14,8 @@ from shared.messages.events import Origin
 from shared.messages.ids import occurrence_id
 from shared.moments import time_text
 from shared.redaction import clean
-from shared.state.jobs import Change, JobHead
+from shared.state.jobs import JobHead
+from shared.state.nodes import Change
 
 BODY_BYTES = 20_000
 """What an event of several nodes keeps below; Standard Webhooks asks for it."""

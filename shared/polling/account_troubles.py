@@ -18,8 +18,8 @@ from shared.moments import as_utc
 from shared.polling.cycle_rules import NO_CYCLE, CycleResult, cycle_after, is_stale
 from shared.polling.job_rules import trouble_of
 from shared.polling.unreadable import stays_unreadable
-from shared.state.accounts import Recurrence
-from shared.state.jobs import Cycle, Trouble
+from shared.state.accounts import Cycle, Recurrence
+from shared.state.jobs import Trouble
 
 NOT_POLLED = "NotPolled"
 TOO_MUCH_TO_READ = "TooMuchToRead"

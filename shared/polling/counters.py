@@ -12,7 +12,7 @@ from threading import Lock
 
 from shared.batch.causes import cause_of
 from shared.state.accounts import FailureCount
-from shared.state.jobs import Change, Reason
+from shared.state.nodes import Change, Reason
 
 MOST_COUNTED = 100
 """Pools, phases and codes with a total of their own; of each phase all further ones are counted as OTHER."""

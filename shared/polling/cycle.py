@@ -33,7 +33,7 @@ from shared.polling.tails import Tails
 from shared.pools.node_files import NodeFiles
 from shared.pools.watcher import PoolWatcher
 from shared.ports import BatchService, Clock, Lanes, Row, Table
-from shared.state.jobs import Cycle
+from shared.state.accounts import Cycle
 from shared.state.rows import OWN
 
 

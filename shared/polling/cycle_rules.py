@@ -19,7 +19,8 @@ from shared.polling.job_listing import LISTING_OVERLAP
 from shared.polling.job_rules import is_ending, is_job_completed, is_same_incarnation
 from shared.polling.waiting_jobs import WaitingJobs, go_on_waiting, wait
 from shared.ports import Row
-from shared.state.jobs import Cycle, JobHead, Tracking
+from shared.state.accounts import Cycle
+from shared.state.jobs import JobHead, Tracking
 from shared.state.pools import Counted
 
 THROTTLE_STEPS = tuple(timedelta(seconds=seconds) for seconds in (15, 30, 60, 120, 300))

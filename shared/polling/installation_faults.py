@@ -13,7 +13,7 @@ from shared.delivery.failing_rules import unheard
 from shared.delivery.webhook_states import read_states
 from shared.polling.cycle_rules import is_stale
 from shared.ports import Clock, Table
-from shared.state.jobs import Cycle
+from shared.state.accounts import Cycle
 from shared.state.rows import CYCLE, from_row
 from shared.webhook import Webhook
 

@@ -15,7 +15,7 @@ from shared.errors import BatchError
 from shared.moments import as_utc
 from shared.polling.unreadable import unreadable_of_account
 from shared.ports import BatchService
-from shared.state.jobs import Cycle
+from shared.state.accounts import Cycle
 
 JOB_SELECT = "id,state,creationTime,stateTransitionTime,executionInfo"
 LISTING_OVERLAP = timedelta(minutes=10)

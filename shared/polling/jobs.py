@@ -17,7 +17,7 @@ from shared.nudges.turns import Turn
 from shared.polling.cycle_rules import CycleResult, DueJob, KnownJob
 from shared.polling.job import JobWatcher, Look
 from shared.ports import Lanes
-from shared.state.jobs import Cycle
+from shared.state.accounts import Cycle
 from shared.state.pools import Counted
 
 

@@ -20,8 +20,7 @@ from shared.nudges.turns import OvertakenError, Turn, Turns
 from shared.polling.cycle_rules import LONGEST_PATIENCE
 from shared.polling.job_listing import LISTING_OVERLAP
 from shared.ports import Clock, Row, Table
-from shared.state.accounts import Recurrence
-from shared.state.jobs import Cycle
+from shared.state.accounts import Cycle, Recurrence
 from shared.state.rows import CYCLE, from_row
 
 

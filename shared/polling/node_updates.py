@@ -27,7 +27,8 @@ from shared.pools.node_files import Allowance
 from shared.ports import BatchService, Row, Table
 from shared.reprs import repr_without
 from shared.state.chunks import Chunk, Cover, decode_chunk, first_prefixes
-from shared.state.jobs import Change, JobHead
+from shared.state.jobs import JobHead
+from shared.state.nodes import Change
 from shared.state.rows import chunk_key, unpack
 
 _POINT_READS = 4  # up to so many chunks are read one by one, more with one range query

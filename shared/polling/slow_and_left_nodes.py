@@ -28,7 +28,8 @@ from shared.pools.facts import PoolFacts
 from shared.pools.states import ABLE
 from shared.ports import Clock
 from shared.state.chunks import Chunk, decode_record
-from shared.state.jobs import Change, JobHead, NodeRecord, Reason
+from shared.state.jobs import JobHead
+from shared.state.nodes import Change, NodeRecord, Reason
 from shared.state.pools import PoolMemory
 
 

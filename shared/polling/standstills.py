@@ -49,8 +49,9 @@ from shared.pools.standstill_rules import (
 )
 from shared.pools.states import ABLE, UNABLE
 from shared.ports import BatchService, Clock
+from shared.state.accounts import Cycle
 from shared.state.chunks import decode_record
-from shared.state.jobs import Cycle, JobHead
+from shared.state.jobs import JobHead
 from shared.state.pools import Counted
 
 MOST_LOOKED_INTO = 200

@@ -13,7 +13,7 @@ from shared.batch.causes import cause_of
 from shared.batch.model import STDERR, STDOUT
 from shared.changes.tally import NodeUpdate
 from shared.pools.node_files import Allowance, NodeFiles
-from shared.state.jobs import Reason
+from shared.state.nodes import Reason
 
 
 class Tails(Struct, frozen=True, kw_only=True):

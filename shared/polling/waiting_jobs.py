@@ -11,7 +11,7 @@ from zlib import crc32
 
 from msgspec import Struct
 
-from shared.state.jobs import Cycle
+from shared.state.accounts import Cycle
 
 MOST_NAMED = 5_000
 """Their names and moments take 400 KB of the cycle's row, which holds 1 MiB."""

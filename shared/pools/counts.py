@@ -13,7 +13,7 @@ from shared.errors import AccountDeniedError, BatchError, PoolNotFoundError
 from shared.patterns import JobPatterns
 from shared.pools.rules import remember_counts, remember_gone
 from shared.ports import BatchService, Clock
-from shared.state.jobs import Cycle
+from shared.state.accounts import Cycle
 from shared.state.pools import Counted, PoolMemory
 
 TOO_SLOW = "DeadlineExceeded"

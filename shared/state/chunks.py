@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from shared.errors import UnreadableRowError
 from shared.state.compression import compress, decompress
-from shared.state.jobs import NodeRecord
+from shared.state.nodes import NodeRecord
 
 MAX_CHUNK_NODES = 1024
 MAX_CHUNK_BYTES = 256 * 1024

@@ -1,7 +1,7 @@
-"""What Prepwatch remembers of jobs, their nodes and accounts: the values behind the table's rows.
+"""What Prepwatch remembers of a job as a whole: its head, with its counts, causes and troubles.
 
-Owns the shapes of heads, node records and cycles. Does not own what was told to whom (`state.telling`), their row
-keys or encoding (`state.rows`) or how they change (`changes.node_rules`, `polling.job_rules`, `polling.cycle_rules`).
+Owns these shapes. Does not own what is remembered of its nodes (`state.nodes`) or what was told of it
+(`state.telling`), its row's key or encoding (`state.rows`) or how it changes (`polling.job_rules`, `changes.tally`).
 Everything is frozen; a change makes a new value.
 """
 
@@ -10,10 +10,8 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
-from shared.batch.model import ExecutionInfo, Outcome, Phase
-from shared.state.accounts import FailureCount, Recurrence
-from shared.state.chains import Chain, OpenFailure
-from shared.state.pools import PoolMemory, Standstill
+from shared.batch.model import Outcome, Phase
+from shared.state.pools import Standstill
 
 
 class Tracking(StrEnum):
@@ -27,17 +25,6 @@ class Tracking(StrEnum):
     STOPPED = "stopped"
 
 
-class Reason(StrEnum):
-    """Why a phase's status led to an event, or to none."""
-
-    NOT_FAILED = "notFailed"
-    NEWLY_FAILED = "newlyFailed"
-    RESOLVED = "resolved"
-    SLOW = "slow"
-    NODE_LEFT = "nodeLeft"
-    BEFORE_FIRST_SIGHT = "beforeFirstSight"
-
-
 class JobEnd(StrEnum):
     """What closed a job's open failures; `untracked` means that the settings no longer name the job."""
 
@@ -45,37 +32,6 @@ class JobEnd(StrEnum):
     GONE = "jobGone"
     REPLACED = "jobReplaced"
     UNTRACKED = "untracked"
-
-
-class PhaseRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """The newest known run of a phase on a node, why it was (not) announced, and the event that told it."""
-
-    info: ExecutionInfo
-    reason: Reason = Reason.NOT_FAILED
-    event_id: str | None = None
-
-
-class NodeRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """All that is known of one node of a job.
-
-    `chain` is None unless the preparation goes on and is not its first try, or more is known of it. `missing_since` is
-    when a listing of the job's pool first lacked the node, and `left` the failure that was open when it had left: it is
-    open again when the node is seen there again.
-    """
-
-    pool_id: str = ""
-    node_id: str = ""
-    node_url: str | None = None
-    preparation: PhaseRecord | None = None
-    release: PhaseRecord | None = None
-    open: OpenFailure | None = None
-    chain: Chain | None = None
-    missing_since: datetime | None = None
-    left: OpenFailure | None = None
-
-    def record_of(self, phase: Phase) -> PhaseRecord | None:
-        """The record of one phase, or None when it has not run here."""
-        return self.preparation if phase is Phase.PREPARATION else self.release
 
 
 class PhaseCounts(Struct, frozen=True, kw_only=True):
@@ -239,61 +195,3 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def counts_of(self, phase: Phase) -> PhaseCounts:
         """The counts of one phase."""
         return self.preparation if phase is Phase.PREPARATION else self.release
-
-
-class Cycle(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How the last cycle of an account went, and up to when the account is read.
-
-    `read_up_to` is the oldest last look at a job that was due, and no later than the last complete job listing: what
-    happened before it was seen. `listed_from` is the moment from which on the next job listing must show completed
-    jobs. Both are None before the first complete listing. `waiting` says for each job that was due and not looked at
-    when it last was, or was first listed; of very many only the longest waiting are named there, and
-    `waiting_unnamed` counts the others. No request goes to Batch before `not_before`, which `throttles` in a row have
-    pushed on. `cycles`, `good_cycles`, `throttled`, `requests` (by the code of the answer), `failures` only ever grow.
-    `pools` are those of watched jobs as they were last counted, by lower-case id; `pools_error` says why they could not
-    be counted, None when they were. `denied_since` is when the first of the cycles in a row began that were refused,
-    None when the last was not.
-    """
-
-    started_at: datetime
-    finished_at: datetime
-    read_up_to: datetime | None = field(default=None, name="last_good_at")  # as the rows before it named their moment
-    listed_from: datetime | None = None
-    not_before: datetime | None = None
-    throttles: int = 0
-    jobs: int = 0
-    not_looked_at: int = 0
-    errors: int = 0
-    waiting: dict[str, datetime] = {}
-    waiting_unnamed: int = 0
-    waiting_unnamed_since: datetime | None = None
-    trouble: Trouble | None = None
-    denied_since: datetime | None = None
-    recurrence: Recurrence = Recurrence()
-    cycles: int = 0
-    good_cycles: int = 0
-    throttled: int = 0
-    requests: dict[str, int] = {}
-    pools: dict[str, PoolMemory] = {}
-    pools_error: str | None = None
-    failures: tuple[FailureCount, ...] = ()
-    commit: str = ""
-
-
-class Change(Struct, frozen=True, kw_only=True, gc=False):
-    """Something worth telling about one phase on one node: newly failed, slow, resolved, or gone with its node.
-
-    `occurrence` is the run that it is about; `opened` is the failure that a resolution ends, None for failures;
-    `chain` is the preparation that is slow, or was; `at` is the moment that it tells of, None when it is the end of the
-    run; `stderr_tail` and `stdout_tail` are the ends of what the task wrote, None when they were not asked for.
-    """
-
-    phase: Phase
-    reason: Reason
-    node: NodeRecord
-    occurrence: ExecutionInfo
-    opened: OpenFailure | None = None
-    chain: Chain | None = None
-    at: datetime | None = None
-    stderr_tail: str | None = None
-    stdout_tail: str | None = None

@@ -12,7 +12,8 @@ from shared.api.metrics import Heard, Measured, families
 from shared.api.openmetrics import Family, MetricType, Sample, to_text
 from shared.errors import AccountDeniedError, BatchError, ThrottledError
 from shared.ports import Merge, Put
-from shared.state.jobs import Cycle, JobHead, PhaseCounts, Tracking
+from shared.state.accounts import Cycle
+from shared.state.jobs import JobHead, PhaseCounts, Tracking
 from shared.state.pools import Standstill, StandstillReason
 from shared.state.rows import CYCLE, OWN, delivery_key, from_row, job_key, to_columns
 from shared.state.telling import Delivery, DeliveryState

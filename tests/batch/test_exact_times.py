@@ -10,7 +10,7 @@ from shared.batch.exact_times import as_written, written_status
 from shared.batch.model import NodeStatus
 from shared.batch.wire import decode_status
 from shared.state.chunks import Entry, decode_record, encode_record
-from shared.state.jobs import NodeRecord, PhaseRecord
+from shared.state.nodes import NodeRecord, PhaseRecord
 
 SECOND = "2026-12-31T23:59:59"
 TEXTS = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from shared.batch.model import NodeStatus, Outcome, Phase
 from shared.batch.outcomes import outcome_of
 from shared.changes.node_rules import Watch, decide_node
-from shared.state.jobs import Change, NodeRecord, Reason
+from shared.state.nodes import Change, NodeRecord, Reason
 
 ALL = Watch(announce_from=None)
 PREPARATION_FAILED = (Phase.PREPARATION, Reason.NEWLY_FAILED)

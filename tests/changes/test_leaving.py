@@ -11,7 +11,8 @@ from shared.changes.tally import NodeUpdate, Tally
 from shared.messages.events import EventType
 from shared.messages.job_events import change_type
 from shared.state.chains import Chain
-from shared.state.jobs import JobEnd, NodeRecord, PhaseCounts, Reason
+from shared.state.jobs import JobEnd, PhaseCounts
+from shared.state.nodes import NodeRecord, Reason
 from tests.support.builders import at, failed, head, running, status, succeeded
 
 SECOND = timedelta(seconds=1)

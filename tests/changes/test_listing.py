@@ -11,7 +11,7 @@ from shared.changes.node_rules import Watch
 from shared.changes.tally import NodeUpdate
 from shared.errors import HostileAnswerError, UnreadableRowError
 from shared.state.chunks import Chunk, Cover, Entry, encode_record
-from shared.state.jobs import Reason
+from shared.state.nodes import Reason
 from tests.support.builders import at, failed, page, running, status, succeeded
 
 ALL = Watch(announce_from=None)

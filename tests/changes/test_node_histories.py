@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from shared.batch.model import ExecutionInfo, NodeStatus, Outcome, Phase
 from shared.batch.outcomes import has_failed, outcome_of
 from shared.changes.node_rules import Watch, decide_node
-from shared.state.jobs import Change, NodeRecord, Reason
+from shared.state.nodes import Change, NodeRecord, Reason
 from tests.polling.oracle import EVERY_RUN, expected_outcome
 from tests.support.builders import DISK_FULL, at, failed, running, status, succeeded
 

@@ -19,7 +19,7 @@ from shared.messages.events import EventType
 from shared.messages.job_events import job_event
 from shared.state import chunks
 from shared.state.chunks import Chunk, Cover, decode_chunk, encode_chunk
-from shared.state.jobs import NodeRecord
+from shared.state.nodes import NodeRecord
 from tests.polling.pipeline import MOST_BYTES, StoredJob, body_of, noise, told_occurrences
 from tests.support.builders import CREATED, NOW, ORIGIN, failed, head, page, running, status, succeeded
 

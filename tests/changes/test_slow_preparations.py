@@ -18,7 +18,8 @@ from shared.changes.slow_preparations import (
 )
 from shared.changes.tally import NodeUpdate, Tally, complete_ends
 from shared.state.chains import Chain
-from shared.state.jobs import JobEnd, NodeRecord, PhaseCounts, PhaseRecord, Reason
+from shared.state.jobs import JobEnd, PhaseCounts
+from shared.state.nodes import NodeRecord, PhaseRecord, Reason
 from tests.support.builders import at, failed, head, running, status, succeeded
 
 HOUR = timedelta(hours=1)

@@ -14,7 +14,8 @@ from shared.changes.listing import decide_updates, read_items
 from shared.changes.node_rules import Watch
 from shared.changes.tally import NodeUpdate, Tally
 from shared.state.chunks import Chunk, Entry, decode_record, encode_record
-from shared.state.jobs import JobEnd, JobHead, NodeRecord, PhaseCounts
+from shared.state.jobs import JobEnd, JobHead, PhaseCounts
+from shared.state.nodes import NodeRecord
 from tests.support.builders import DISK_FULL, EXIT_CODE, NOW, failed, head, page, running, status, succeeded, update
 
 _runs = st.one_of(

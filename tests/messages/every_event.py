@@ -15,7 +15,8 @@ from shared.messages.node_entries import node_entry
 from shared.messages.pool_events import ToldNode, pool_events
 from shared.pools.nodes import NodeEnd, Seen, decide_nodes
 from shared.state.chains import Chain
-from shared.state.jobs import Change, JobEnd, JobHead, NodeRecord, PhaseRecord, Reason, Trouble
+from shared.state.jobs import JobEnd, JobHead, Trouble
+from shared.state.nodes import Change, NodeRecord, PhaseRecord, Reason
 from shared.state.pools import PoolRecord
 from tests.support.builders import DISK_FULL, EXIT_CODE, NOW, ORIGIN, SITE, at, failed, head, running, status, succeeded
 

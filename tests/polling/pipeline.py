@@ -19,7 +19,8 @@ from shared.ledger.slice import Slice
 from shared.messages.events import Event
 from shared.ports import MAX_ROWS
 from shared.state.chunks import Cover, decode_chunk, decode_record, first_prefixes
-from shared.state.jobs import JobHead, NodeRecord
+from shared.state.jobs import JobHead
+from shared.state.nodes import NodeRecord
 from shared.state.rows import to_columns
 from tests.support.builders import NOW, ORIGIN, head, page
 

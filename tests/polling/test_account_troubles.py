@@ -9,7 +9,7 @@ from shared.errors import AccountDeniedError, BatchUnavailableError, HostileAnsw
 from shared.polling.account_troubles import NOT_POLLED, finish_cycle
 from shared.polling.cycle_rules import CycleResult
 from shared.polling.last_cycle import believable_cycle
-from shared.state.jobs import Cycle
+from shared.state.accounts import Cycle
 from tests.support.builders import NOW, ORIGIN
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)

@@ -9,7 +9,8 @@ from shared.batch.model import BatchJob
 from shared.patterns import JobPatterns
 from shared.polling.cycle_rules import Choice, KnownJob, choose_jobs
 from shared.polling.job_listing import JOB_SELECT, listing_filter, listing_start
-from shared.state.jobs import Cycle, JobHead, Tracking
+from shared.state.accounts import Cycle
+from shared.state.jobs import JobHead, Tracking
 from tests.support.builders import CREATED, NOW, batch_job, head
 
 EVERY_JOB = JobPatterns()

@@ -3,7 +3,7 @@
 from shared.batch.model import Phase
 from shared.polling.counters import MOST_COUNTED, OTHER, FailureCounter, grown
 from shared.state.accounts import FailureCount
-from shared.state.jobs import Change, NodeRecord, Reason
+from shared.state.nodes import Change, NodeRecord, Reason
 from tests.support.builders import BLOB_NOT_FOUND, failed
 
 

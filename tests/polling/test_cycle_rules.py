@@ -18,7 +18,7 @@ from shared.polling.cycle_rules import (
     cycle_after,
 )
 from shared.polling.job_listing import LISTING_OVERLAP
-from shared.state.jobs import Cycle
+from shared.state.accounts import Cycle
 from tests.support.builders import NOW, batch_job, head
 
 MINUTE = timedelta(minutes=1)

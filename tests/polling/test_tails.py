@@ -7,7 +7,7 @@ from shared.batch.model import ExecutionInfo, Phase
 from shared.changes.tally import NodeUpdate
 from shared.polling.tails import Tails
 from shared.pools.node_files import TIME_LIMIT, Allowance, NodeFiles
-from shared.state.jobs import Change, NodeRecord, Reason
+from shared.state.nodes import Change, NodeRecord, Reason
 from tests.support.fakes import START, FakeClock
 from tests.support.hostile_batch import account, error_reply, failed_node, page
 from tests.support.scripted_http import Asked, Reply

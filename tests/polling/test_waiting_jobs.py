@@ -9,7 +9,7 @@ from shared.patterns import JobPatterns
 from shared.polling import waiting_jobs
 from shared.polling.cycle_rules import CycleResult, choose_jobs, cycle_after
 from shared.polling.waiting_jobs import MOST_NAMED
-from shared.state.jobs import Cycle
+from shared.state.accounts import Cycle
 from shared.state.rows import CYCLE, to_columns
 from tests.support.builders import ACCOUNT, NOW, batch_job
 

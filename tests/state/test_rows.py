@@ -10,7 +10,8 @@ from msgspec import Struct
 from shared.batch.model import Phase
 from shared.errors import UnreadableRowError
 from shared.ports import Column, Row
-from shared.state.jobs import Cause, Cycle, JobEnd, JobHead, PhaseCounts, Tracking, Trouble
+from shared.state.accounts import Cycle
+from shared.state.jobs import Cause, JobEnd, JobHead, PhaseCounts, Tracking, Trouble
 from shared.state.pools import Standstill
 from shared.state.rows import (
     SCHEMA_VERSION,

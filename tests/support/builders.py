@@ -13,7 +13,8 @@ from shared.batch.model import BatchJob, ExecutionInfo, FailureInfo, NodeStatus
 from shared.changes.node_rules import Watch, decide_node
 from shared.changes.tally import NodeUpdate
 from shared.messages.events import Origin
-from shared.state.jobs import JobHead, NodeRecord
+from shared.state.jobs import JobHead
+from shared.state.nodes import NodeRecord
 from shared.webhook import SendFailure, Webhook, WebhookAnswer
 
 NOW = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)

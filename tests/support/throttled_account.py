@@ -15,7 +15,7 @@ from shared.adapters.batch_client import BatchClient
 from shared.adapters.http_transport import Exchange, HttpTransport
 from shared.composition import App
 from shared.settings.settings import load_settings
-from shared.state.jobs import Cycle
+from shared.state.accounts import Cycle
 from shared.state.rows import CYCLE, from_row
 from tests.adapters.batch_clients import RecordingAuth
 from tests.support.deployment import build

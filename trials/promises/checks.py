@@ -17,8 +17,10 @@ from shared.batch.model import Phase
 from shared.batch.outcomes import has_failed, outcome_of
 from shared.messages.formats import format_of
 from shared.moments import as_utc
+from shared.state.accounts import Cycle
 from shared.state.chunks import Cover, decode_chunk, decode_record, node_key
-from shared.state.jobs import Cycle, JobHead, NodeRecord, Reason
+from shared.state.jobs import JobHead
+from shared.state.nodes import NodeRecord, Reason
 from shared.state.rows import CYCLE, OWN, chunk_key, event_key, from_row, range_of, unpack
 from shared.state.telling import Delivery, DeliveryState
 from shared.webhook import Webhook

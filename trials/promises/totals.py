@@ -6,7 +6,7 @@ Owns that comparison. Does not own what was told (`witness`).
 from collections import Counter
 from dataclasses import dataclass, field
 
-from shared.state.jobs import Cycle
+from shared.state.accounts import Cycle
 
 
 @dataclass(slots=True)

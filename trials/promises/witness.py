@@ -13,7 +13,7 @@ from local.batch_simulator.filters import parse_time
 from shared.digests.mutes import Mute
 from shared.messages.formats import format_of
 from shared.ports import Clock, Delete, Insert, Operation, Replace, Row
-from shared.state.jobs import Cycle
+from shared.state.accounts import Cycle
 from shared.state.rows import CYCLE, from_row, unpack_body
 from shared.state.telling import Delivery, Incidents
 from shared.webhook import Webhook

@@ -30,7 +30,8 @@ from shared.nudges import turns
 from shared.polling import cycle_rules, job_rules, known_jobs, node_updates
 from shared.polling.job_rules import first_sight
 from shared.state.chunks import Chunk
-from shared.state.jobs import JobHead, NodeRecord
+from shared.state.jobs import JobHead
+from shared.state.nodes import NodeRecord
 from shared.state.rows import job_key
 from shared.state.telling import Delivery, DeliveryState
 

@@ -28,7 +28,8 @@ from shared.ledger.newest_events import order_of
 from shared.ledger.recipients import is_told_by_event
 from shared.messages.commands import PoolReference, download_file, remove_nodes, stderr_path
 from shared.ports import Clock
-from shared.state.jobs import JobHead, NodeRecord
+from shared.state.jobs import JobHead
+from shared.state.nodes import NodeRecord
 from shared.webhook import Webhook
 
 MAX_EVENTS = 20

@@ -12,7 +12,8 @@ from msgspec import Meta, Raw, Struct
 
 from shared.api.job_views import NodeView
 from shared.batch.model import Outcome, Phase
-from shared.state.jobs import Reason, Tracking
+from shared.state.jobs import Tracking
+from shared.state.nodes import Reason
 
 _Moment = Annotated[datetime, Meta(tz=True)]
 

@@ -16,7 +16,7 @@ from shared.messages.events import Origin
 from shared.patterns import JobPatterns, valid_pool_id
 from shared.pools.watcher import NOT_ABLE
 from shared.ports import BatchService, Clock, Table
-from shared.state.jobs import Cycle
+from shared.state.accounts import Cycle
 from shared.state.rows import CYCLE, from_row, range_of, read_head
 
 _ANSWER_WITHIN = timedelta(seconds=60)

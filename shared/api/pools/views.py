@@ -18,7 +18,8 @@ from shared.patterns import JobPatterns
 from shared.pools.states import classes_of
 from shared.pools.trouble import in_trouble_since, why_unable
 from shared.pools.unable import UnableReason, unable_of
-from shared.state.jobs import Cycle, JobHead
+from shared.state.accounts import Cycle
+from shared.state.jobs import JobHead
 from shared.state.pools import PoolMemory, PoolRecord
 
 _MOST_CAUSES = 3

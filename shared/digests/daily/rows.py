@@ -14,7 +14,7 @@ from shared.messages.event_notices import event_notice
 from shared.messages.events import EventType
 from shared.messages.notices import Notice
 from shared.ports import Rows
-from shared.state.jobs import Cycle
+from shared.state.accounts import Cycle
 from shared.state.rows import CYCLE, event_key, from_row, unpack_body
 from shared.state.telling import PoolTold
 from shared.webhook import Webhook

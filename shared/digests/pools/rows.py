@@ -16,7 +16,7 @@ from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.ledger.pool_records import read_records
 from shared.ports import Delete, Put, Rows
-from shared.state.jobs import Cycle
+from shared.state.accounts import Cycle
 from shared.state.pools import PoolMemory, PoolRecord, StandstillReason
 from shared.state.rows import (
     CYCLE,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from shared.pools.unable import UnableReason
-from shared.state.jobs import Cycle
+from shared.state.accounts import Cycle
 from shared.state.pools import PoolMemory, PoolRecord, UnableNode
 from shared.state.rows import CYCLE, from_row, pack_record, pool_key, to_columns
 from tests.digests.told_world import World

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.state.jobs import Cycle
+from shared.state.accounts import Cycle
 from shared.state.rows import CYCLE, from_row
 from tests.support.hostile_batch import error_reply
 from tests.support.whole_app import WholeApp, codes

@@ -17,8 +17,10 @@ from shared.api.webhook_admin import Ping
 from shared.digests.mutes import Mute
 from shared.errors import StoreError
 from shared.ports import Merge, Row
+from shared.state.accounts import Cycle
 from shared.state.chunks import decode_chunk, decode_record
-from shared.state.jobs import Cycle, JobHead, NodeRecord
+from shared.state.jobs import JobHead
+from shared.state.nodes import NodeRecord
 from shared.state.rows import SCHEMA_VERSION, digests_of, from_row, pack, unpack, unpack_body
 from shared.state.telling import Delivery, Pace, Told, WebhookState
 from tests.support.fake_batch import FakeBatch
