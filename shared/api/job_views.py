@@ -1,7 +1,8 @@
 """What the HTTP functions answer: the bodies, field by field.
 
 Owns the shapes that callers rely on; the OpenAPI document is made from them. Does not own how they are filled
-(`api.summary_rules`, `api.nodes`, `api.tracking`). Names are camelCase on the wire, times RFC 3339 in UTC.
+(`api.summary_rules`, `api.shown_jobs`, `api.nodes`, `api.tracking`). Names are camelCase on the wire, times RFC 3339 in
+UTC.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """How things stand, said from what is remembered.
 
-Owns the summary's status, its reasons in words, and the order of jobs. Does not own reading (`api.summary`) or the
-shape of the answer (`api.job_views`). Pure.
+Owns the summary's status and its reasons in words. Does not own reading (`api.summary`), the shape of the answer
+(`api.job_views`) or how a job is shown in it (`api.shown_jobs`). Pure.
 """
 
 from collections import Counter
@@ -14,26 +14,20 @@ from msgspec import Struct
 
 from shared.api.job_views import (
     AccountView,
-    CauseView,
     DeliveriesView,
-    JobView,
-    KeyValue,
     LastPollView,
     Status,
     SummaryView,
     TotalsView,
-    TroubleView,
     WebhooksView,
 )
-from shared.api.pools.standstills import standstills_in_words, stuck_view
+from shared.api.pools.standstills import standstills_in_words
 from shared.api.pools.views import PoolView, trouble_words, worst_pool_first
 from shared.api.reasons import called_wrong, not_all_taken, release_failures, taken_nothing, unmatched_events
+from shared.api.shown_jobs import job_view, place_in_summary, trouble_view
 from shared.api.untold import since_of
 from shared.api.webhook_views import UntoldView
-from shared.batch.model import Phase
-from shared.messages.remedies import cause_command
 from shared.messages.sentences import CANT_BE_READ, counted, minute, of_jobs
-from shared.moments import as_utc
 from shared.polling.cycle_rules import is_stale
 from shared.state.accounts import Cycle
 from shared.state.jobs import JobHead, PhaseCounts, Tracking, Trouble
@@ -102,7 +96,7 @@ def build_summary(
         for head in state.heads
         if page.job is None or head.job_id.lower() == page.job.lower()
     ]
-    heads.sort(key=lambda item: _worst_first(*item))
+    heads.sort(key=lambda item: place_in_summary(*item))
     used = {(account, (head.pool_id or "").lower()) for account, head in heads}
     pools = [view for one in shown for view in one.pools]
     pools = [view for view in pools if page.job is None or (view.account, view.pool_id.lower()) in used]
@@ -147,7 +141,7 @@ def build_summary(
         generated_at=now,
         accounts=views,
         totals=totals,
-        value=tuple(_job(account, head) for account, head in cut),
+        value=tuple(job_view(account, head) for account, head in cut),
         pools=tuple(pools[: page.top]),
         deliveries=deliveries,
         webhooks=WebhooksView(failing=failing, disabled=disabled),
@@ -160,18 +154,6 @@ def nudges_refused(reason: str, since: datetime) -> str:
     return (
         f"nudges are refused since {since:%Y-%m-%dT%H:%M:%SZ}: {reason}; polls go on, what is due between them waits "
         "for the next, and GET /api/diagnostics says what to do"
-    )
-
-
-def trouble_view(trouble: Trouble | None) -> TroubleView | None:
-    """An error as answers show it, None for none."""
-    if trouble is None:
-        return None
-    return TroubleView(
-        code=trouble.code,
-        message=trouble.message,
-        request_id=trouble.request_id,
-        values=tuple(KeyValue(key=key, value=value) for key, value in trouble.values),
     )
 
 
@@ -195,59 +177,6 @@ def _account(state: AccountState, stale_after: timedelta, now: datetime) -> Acco
         stale=is_stale(cycle, stale_after, now),
         error=trouble_view(cycle.trouble if cycle else state.trouble),
         pools_error=cycle.pools_error if cycle else None,
-    )
-
-
-def _job(account: str, head: JobHead) -> JobView:
-    return JobView(
-        account=account,
-        job_id=head.job_id,
-        pool_id=head.pool_id,
-        state=head.state,
-        tracking=head.tracking,
-        nodes=head.nodes,
-        preparation=head.preparation,
-        release=head.release,
-        stuck=stuck_view(account, head),
-        since=trouble_since(head),
-        causes=tuple(
-            CauseView(phase=cause.phase, code=cause.code, message=cause.message, nodes=cause.nodes, command=command)
-            for cause, command in ((cause, cause_command(account, head.job_id, cause)) for cause in head.causes)
-        ),
-        changed_at=head.changed_at,
-        error=trouble_view(head.trouble),
-    )
-
-
-def trouble_since(head: JobHead) -> datetime | None:
-    """When the worst of what is wrong with a job began, in the order in which jobs are listed.
-
-    Failures begin with the first run that had one of the causes that stand. None when nothing is wrong, or when it is
-    not known since when: a row that can't be read does not say, and Batch may give a run no times.
-    """
-    if head.stuck_since is not None:
-        return head.stuck_since
-    if head.preparation.open:
-        return _first_failed(head, Phase.PREPARATION)
-    if head.trouble is not None:
-        return head.trouble.since if head.trouble.times else None
-    return _first_failed(head, Phase.RELEASE)
-
-
-def _first_failed(head: JobHead, phase: Phase) -> datetime | None:
-    times = [cause.first_seen for cause in head.causes if cause.phase is phase and cause.first_seen is not None]
-    return min(map(as_utc, times), default=None)
-
-
-def _worst_first(account: str, head: JobHead) -> tuple[object, ...]:
-    return (
-        head.stuck_since is None,
-        -head.preparation.open,
-        head.trouble is None,
-        -head.release.failed,
-        head.tracking in {Tracking.SETTLED, Tracking.NO_PREPARATION_TASK, Tracking.STOPPED, Tracking.GONE},
-        account,
-        head.job_id.lower(),
     )
 
 
