@@ -32,8 +32,8 @@ from shared.state.chunks import (
 from shared.state.jobs import JobHead
 
 
-class Room(Struct, frozen=True, kw_only=True):
-    """What a transaction has room for: `rows_of` tells what an event costs with all that is owed for it."""
+class Capacity(Struct, frozen=True, kw_only=True):
+    """What a transaction can hold: `rows_of` tells what an event costs with all that is owed for it."""
 
     rows_of: Callable[[Event], int]
     spare_rows: int
@@ -119,7 +119,7 @@ def plan_slices(
     steps: Sequence[Step],
     page_fingerprints: tuple[bytes, ...] | None,
     events: Sequence[Event],
-    room: Room,
+    capacity: Capacity,
 ) -> tuple[Slice, ...]:
     """The transactions that write a job's updates, in order, its splits first; at least one.
 
@@ -128,7 +128,7 @@ def plan_slices(
         steps: The updates, grouped; of two updates of one node the earlier comes first.
         page_fingerprints: The fingerprints of the whole listing.
         events: Events about the job itself, told with the first slice.
-        room: What fits.
+        capacity: What fits.
     """
     head, chunks = layout.head, layout.chunks
     entries = list(_entries_of(steps, layout))
@@ -143,18 +143,20 @@ def plan_slices(
     tally = Tally(is_open=head.closed is None)
     # A chunk without nodes is written too: a row that is missing later on is a row that was lost.
     bare = [prefix for prefix, chunk in chunks.items() if prefix not in layout.stored and not chunk]
-    filling = _Filling(room, events, {prefix: len(packed[prefix]) for prefix in bare})
+    filling = _Filling(capacity, events, {prefix: len(packed[prefix]) for prefix in bare})
     for step, written in zip(steps, entries, strict=True):
         touched = {prefix: len(packed[prefix]) for prefix in step.updates}
         if not filling.take(step.event, touched):
-            slices.append(filling.slice(replace(tally.applied_to(head, room.now), page_fingerprints=None), contents))
-            filling = _Filling(room, (), {})
+            slices.append(
+                filling.slice(replace(tally.applied_to(head, capacity.now), page_fingerprints=None), contents)
+            )
+            filling = _Filling(capacity, (), {})
             filling.take(step.event, touched)
         for prefix, some in written.items():
             working[prefix].update(some)
             left[prefix] -= 1
         tally.merge(step.tally)
-    last = tally.applied_to(head, room.now) if steps else head
+    last = tally.applied_to(head, capacity.now) if steps else head
     slices.append(filling.slice(replace(last, page_fingerprints=page_fingerprints), contents))
     return (*layout.splits, *slices)
 
@@ -199,11 +201,11 @@ def _with_events(steps: Sequence[Step], entries: Sequence[Mapping[str, Chunk]], 
 class _Filling:
     """The slice that is being filled."""
 
-    def __init__(self, room: Room, events: Sequence[Event], chunks: Mapping[str, int]) -> None:
-        self._room = room
+    def __init__(self, capacity: Capacity, events: Sequence[Event], chunks: Mapping[str, int]) -> None:
+        self._capacity = capacity
         self._events = list(events)
         self._chunks = dict(chunks)
-        self._rows = 1 + room.spare_rows + len(chunks) + sum(map(room.rows_of, events))
+        self._rows = 1 + capacity.spare_rows + len(chunks) + sum(map(capacity.rows_of, events))
         self._bytes = sum(chunks.values()) + sum(len(event.body) for event in events)
 
     def take(self, event: Event | None, chunks: Mapping[str, int]) -> bool:
@@ -212,7 +214,7 @@ class _Filling:
         Whoever grouped the updates saw to that.
         """
         new = {prefix: size for prefix, size in chunks.items() if prefix not in self._chunks}
-        rows = self._rows + len(new) + (self._room.rows_of(event) if event else 0)
+        rows = self._rows + len(new) + (self._capacity.rows_of(event) if event else 0)
         weight = self._bytes + sum(new.values()) + (len(event.body) if event else 0)
         if (self._events or self._chunks) and (rows > MAX_ROWS or weight > MAX_RAW_BYTES):
             return False

@@ -21,17 +21,17 @@ from shared.state.telling import Pace, Told
 from shared.webhook import Webhook
 
 
-class Beside(Struct, frozen=True, kw_only=True):
+class OtherNews(Struct, frozen=True, kw_only=True):
     """What there is to tell beside jobs: since when (None: nothing), and whether something of it is told first."""
 
     wanted_at: datetime | None = None
     first: bool = False
 
 
-NOTHING = Beside()
+NO_OTHER_NEWS = OtherNews()
 
 
-class DigestPlan(Struct, frozen=True, kw_only=True):
+class ChatPlan(Struct, frozen=True, kw_only=True):
     """The messages to send now, each with its news, or when something may have to be sent (None: when more happens).
 
     `pace` is how the webhook's pace stands even if nothing is sent.
@@ -42,7 +42,7 @@ class DigestPlan(Struct, frozen=True, kw_only=True):
     wake_at: datetime | None = None
 
 
-def decide(
+def decide_chat(
     webhook: Webhook,
     account: str,
     known: Iterable[KnownToWebhook],
@@ -50,14 +50,14 @@ def decide(
     mutes: Sequence[Mute],
     now: datetime,
     *,
-    beside: Beside = NOTHING,
+    other: OtherNews = NO_OTHER_NEWS,
     recovered_at: datetime | None = None,
     probe: bool = False,
-) -> DigestPlan:
+) -> ChatPlan:
     """What to send to the webhook now, the worst jobs first; the end of what it was told is never muted.
 
     What it has refused is left out, and its pause after failed attempts holds, unless it has recovered since then. As a
-    `probe` all is told that mutes do not hold back. What there is to tell `beside` jobs goes into the same message,
+    `probe` all is told that mutes do not hold back. What `other` news there is goes into the same message,
     which may be about no job then.
     """
     pace = believable_pace(pace, now)
@@ -72,20 +72,20 @@ def decide(
         waits |= {item.job_id: at for item in heard if (at := _told_at(item)) is not None and at > now}
     news = sorted((item for item in heard if item.job_id not in waits), key=worst_job_first)
     waits_until = min(waits.values(), default=None)
-    if not news and beside.wanted_at is None:
-        return DigestPlan(messages=(), pace=replace(pace, held_since=None), wake_at=waits_until)
-    wanted_at = min([item.wanted_at for item in news] + ([beside.wanted_at] if beside.wanted_at else []))
+    if not news and other.wanted_at is None:
+        return ChatPlan(messages=(), pace=replace(pace, held_since=None), wake_at=waits_until)
+    wanted_at = min([item.wanted_at for item in news] + ([other.wanted_at] if other.wanted_at else []))
     if pace.held_since is None:
         pace = replace(pace, held_since=min(now, wanted_at))
     # Merely another job can wait: people know of its cause.
     news_for_people = any(_ends_a_standstill(item) or is_new(pace, groups_of(item), now) for item in news)
-    little = beside.wanted_at is None and all(_adds_to_a_standstill(item) or _merely_comes_back(item) for item in news)
-    at = message_at(pace, wanted_at, first=beside.first or news_for_people, little=little)
+    little = other.wanted_at is None and all(_adds_to_a_standstill(item) or _merely_comes_back(item) for item in news)
+    at = message_at(pace, wanted_at, first=other.first or news_for_people, little=little)
     messages = (tuple(news),) if probe or at <= now else ()
     held = [at] if at > now else []
     if not probe and (until := paused_until(pace, recovered_at, now)) is not None:
         messages, held = (), [until]
-    return DigestPlan(messages=messages, pace=pace, wake_at=min([*held, *waits.values()], default=None))
+    return ChatPlan(messages=messages, pace=pace, wake_at=min([*held, *waits.values()], default=None))
 
 
 def groups_of(news: News) -> frozenset[str]:

@@ -14,7 +14,7 @@ from shared.digests.job_troubles import Concern, ConcernKind
 from shared.digests.short_names import cause_name, cause_words, place, short_id
 from shared.messages.commands import PoolReference, remove_nodes
 from shared.messages.events import Origin, links_of
-from shared.messages.notices import TITLE_BYTES, Mood, Notice
+from shared.messages.notices import TITLE_BYTES, Notice, Severity
 from shared.messages.remedies import cause_command, standstill_remedy
 from shared.messages.sentences import account_name, clock_time, counted, to_the_second, waiting
 from shared.redaction import one_line
@@ -41,7 +41,7 @@ def incident_notice(origin: Origin, page: IncidentPage, nodes: Sequence[tuple[st
     about = pools[0] if len(pools) == 1 else account
     return Notice(
         heading=one_line(_heading(account, page), limit=TITLE_BYTES) if members else "Over",
-        mood=page.mood,
+        severity=page.severity,
         subject=page.name,
         incident=page.incident.key,
         over=page.ends,
@@ -69,7 +69,7 @@ def _heading(account: str, page: IncidentPage) -> str:
 
 
 def _lead(page: IncidentPage) -> Member:
-    return min(page.members, key=lambda member: (list(Mood).index(member.concern.mood), -member.concern.nodes))
+    return min(page.members, key=lambda member: (list(Severity).index(member.concern.severity), -member.concern.nodes))
 
 
 def _preparation(account: str, members: Sequence[Member], lead: Member) -> str:

@@ -26,7 +26,7 @@ from shared.digests.job_troubles import ConcernKind
 from shared.digests.mutes import Mute, muted_until
 from shared.digests.pauses import ENDS_AFTER, HOLD, believable_pace, is_refused, paused_until
 from shared.messages.ids import incident_key
-from shared.messages.notices import Mood
+from shared.messages.notices import Severity
 from shared.state.jobs import JobHead
 from shared.state.telling import Incident, Joined, Pace, Told
 from shared.webhook import Webhook
@@ -59,9 +59,9 @@ class IncidentPage(Struct, frozen=True, kw_only=True):
         return tuple(member for member in self.members if member.is_news)
 
     @property
-    def mood(self) -> Mood:
+    def severity(self) -> Severity:
         """How bad it is, as it was when the incident was opened: PagerDuty calls nobody for what gets worse."""
-        return Mood(self.incident.mood)
+        return Severity(self.incident.severity)
 
 
 class PagePlan(Struct, frozen=True, kw_only=True):
@@ -70,7 +70,7 @@ class PagePlan(Struct, frozen=True, kw_only=True):
     `incidents` is how they stand even if nothing is sent. Of the jobs in `settled` there is nothing to tell.
     """
 
-    messages: tuple[IncidentPage, ...]
+    pages: tuple[IncidentPage, ...]
     pace: Pace
     incidents: Mapping[str, Incident]
     settled: tuple[KnownToWebhook, ...] = ()
@@ -120,7 +120,7 @@ def decide_pages(
     if not probe and (until := paused_until(pace, recovered_at, now)) is not None:
         pages, found.wakes = [], [until]
     return PagePlan(
-        messages=tuple(sorted(pages, key=lambda page: (page.ends, list(Mood).index(page.mood), page.name))),
+        pages=tuple(sorted(pages, key=lambda page: (page.ends, list(Severity).index(page.severity), page.name))),
         pace=replace(pace, held_since=held_since),
         incidents={name: each for name, each in standing.items() if name in open_before or each.over_since},
         settled=tuple(found.settled),
@@ -169,7 +169,7 @@ class _Found:
             name = _opened_as(member, {**incidents, **opened})
             if name not in incidents and name not in opened:
                 key = incident_key(f"{webhook.name}:{account}:{name}")
-                opened[name] = Incident(key=key, opened_at=now, told_at=now, mood=member.concern.mood.value)
+                opened[name] = Incident(key=key, opened_at=now, told_at=now, severity=member.concern.severity.value)
             self.members[name].append(member)
         return opened
 
@@ -206,7 +206,7 @@ def _opened_as(member: Member, incidents: Mapping[str, Incident]) -> str:
     if member.known.told.catches_up:
         return STANDING
     counted = sum(1 for name in incidents if not name.startswith((EARLIER, _FURTHER)))
-    return concern.name if counted < MAX_OPEN else f"{_FURTHER}|{concern.mood}"
+    return concern.name if counted < MAX_OPEN else f"{_FURTHER}|{concern.severity}"
 
 
 def _told_next(page: IncidentPage, held_since: datetime | None) -> tuple[IncidentPage, datetime]:
@@ -257,9 +257,12 @@ def _of_earlier(account: str, told: Told, now: datetime) -> Incident:
     """The incident that a version before opened for a job, under the key that it gave it."""
     at = told.at or now
     return Incident(
-        key=incident_key(f"job:{account}:{told.job_id.lower()}"), opened_at=at, told_at=at, mood=Mood.ERROR.value
+        key=incident_key(f"job:{account}:{told.job_id.lower()}"),
+        opened_at=at,
+        told_at=at,
+        severity=Severity.ERROR.value,
     )
 
 
 def _worst_first(member: Member) -> tuple[int, str, str]:
-    return list(Mood).index(member.concern.mood), member.concern.name, member.job_id.lower()
+    return list(Severity).index(member.concern.severity), member.concern.name, member.job_id.lower()

@@ -1,7 +1,7 @@
 """What people are told in chat and by pager about how jobs stand.
 
-Owns the facts, and how much is said. Does not own titles and moods (`digests.job_titles`), what a message is made of
-(`messages.notices`), what is news (`digests.chat_rules`), when it is told (`digests.chat_timing`), or the advice on
+Owns the facts, and how much is said. Does not own titles and severities (`digests.job_titles`), what a message is made
+of (`messages.notices`), what is news (`digests.chat_rules`), when it is told (`digests.chat_timing`), or the advice on
 failures (`batch.advice`).
 """
 
@@ -49,7 +49,7 @@ def jobs_notice(account: str, news: Sequence[News], links: Mapping[str, str]) ->
     heading = one_line(heading_of(account, news), limit=TITLE_BYTES)
     return Notice(
         heading=heading,
-        mood=worst_of(map(mood_of, news)),
+        severity=worst_of(map(mood_of, news)),
         subject=f"job:{account}:{only.job_id.lower()}" if only else f"jobs:{account}",
         over=all(item.kind is NewsKind.RESOLVED for item in news),
         account=account,

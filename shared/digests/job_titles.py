@@ -1,7 +1,7 @@
 """A job's state in a few words: the heading above the facts in a message, and how bad it is.
 
-Owns titles, the heading over several jobs, and moods. Does not own the facts (`digests.job_notices`) or what is news
-(`digests.chat_rules`). A number of nodes is one that the head holds: failures are runs, and one node may have had
+Owns titles, the heading over several jobs, and severities. Does not own the facts (`digests.job_notices`) or what is
+news (`digests.chat_rules`). A number of nodes is one that the head holds: failures are runs, and one node may have had
 several.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from shared.batch.model import UNREADABLE, Phase
 from shared.digests.chat_rules import News, NewsKind
 from shared.digests.short_names import cause_name, of_all, place, short_id
-from shared.messages.notices import Mood
+from shared.messages.notices import Severity
 from shared.messages.sentences import CANT_BE_READ, STANDS_STILL, account_name, counted, lasted, of_jobs, waiting
 from shared.redaction import one_line
 from shared.state.jobs import JobEnd, JobHead, Tracking
@@ -116,30 +116,30 @@ def _in_common(account: str, news: Sequence[News]) -> str | None:
     return f"Preparation {fails} in {jobs}, on up to {nodes}: {cause_name(cause)}"
 
 
-def mood_of(news: News) -> Mood:
+def mood_of(news: News) -> Severity:
     """How bad it is: good only when nothing is left of what was wrong, never for what is merely over with its job."""
     head = news.head
     if head is None:  # whatever became of it, nobody has seen it mended
-        return Mood.INFO
+        return Severity.INFO
     if news.kind is NewsKind.REACHABLE:
-        well = Mood.GOOD if is_looked_at(head) else Mood.INFO
-        return Mood.WARNING if head.preparation.open else well
+        well = Severity.GOOD if is_looked_at(head) else Severity.INFO
+        return Severity.WARNING if head.preparation.open else well
     if news.kind in {NewsKind.GONE, NewsKind.UNREACHABLE, NewsKind.RESUMED, NewsKind.SLOW}:
-        return Mood.WARNING
+        return Severity.WARNING
     if news.kind is NewsKind.IN_TIME:  # how it ended, by success or with its node, nobody has counted
-        return Mood.WARNING if head.preparation.open else Mood.INFO
+        return Severity.WARNING if head.preparation.open else Severity.INFO
     if news.kind is NewsKind.RESOLVED:
         return _mood_of_the_end(news, head)
     if head.stuck_since is not None:
-        return Mood.CRITICAL
-    return Mood.ERROR if news.phase is Phase.PREPARATION else _mood_of_the_end(news, head)
+        return Severity.CRITICAL
+    return Severity.ERROR if news.phase is Phase.PREPARATION else _mood_of_the_end(news, head)
 
 
-def _mood_of_the_end(news: News, head: JobHead) -> Mood:
+def _mood_of_the_end(news: News, head: JobHead) -> Severity:
     if news.release or (news.preparation and head.closed is not None):
-        return Mood.WARNING
+        return Severity.WARNING
     mended = news.kind is NewsKind.RESOLVED and head.closed is None and not head.left and not news.begins_anew
-    return Mood.GOOD if mended else Mood.INFO
+    return Severity.GOOD if mended else Severity.INFO
 
 
 def is_looked_at(head: JobHead) -> bool:
@@ -164,11 +164,11 @@ def held_up(head: JobHead, verb: str = "are") -> str:
 
 def _counted_as(news: News) -> tuple[str, str]:
     if news.kind is not NewsKind.RESOLVED or news.head is None:
-        is_over = news.kind is NewsKind.REACHABLE and mood_of(news) is Mood.INFO
+        is_over = news.kind is NewsKind.REACHABLE and mood_of(news) is Severity.INFO
         return _OVER if is_over else _COUNTED[news.kind]
-    if mood_of(news) is Mood.WARNING:
+    if mood_of(news) is Severity.WARNING:
         return _COUNTED[NewsKind.FAILED]
-    return _COUNTED[news.kind] if mood_of(news) is Mood.GOOD else _OVER
+    return _COUNTED[news.kind] if mood_of(news) is Severity.GOOD else _OVER
 
 
 def _what_happened(news: News) -> str:

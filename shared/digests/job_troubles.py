@@ -16,7 +16,7 @@ from msgspec import Struct
 from shared.batch.causes import EXIT_CODE
 from shared.batch.model import Phase
 from shared.messages.events import EventType
-from shared.messages.notices import Mood
+from shared.messages.notices import Severity
 from shared.state.jobs import Cause, JobHead
 from shared.state.pools import Standstill, StandstillReason
 
@@ -38,19 +38,19 @@ class ConcernKind(StrEnum):
 
 
 MOODS = {
-    ConcernKind.STANDSTILL: Mood.CRITICAL,
-    ConcernKind.CAUSE: Mood.ERROR,
-    ConcernKind.JOB: Mood.ERROR,
-    ConcernKind.NODE: Mood.WARNING,
-    ConcernKind.RELEASE: Mood.WARNING,
+    ConcernKind.STANDSTILL: Severity.CRITICAL,
+    ConcernKind.CAUSE: Severity.ERROR,
+    ConcernKind.JOB: Severity.ERROR,
+    ConcernKind.NODE: Severity.WARNING,
+    ConcernKind.RELEASE: Severity.WARNING,
 }
 
 
 _STANDSTILLS = {
-    StandstillReason.RESIZE_FAILED: Mood.ERROR,
-    StandstillReason.AUTOSCALE_FAILED: Mood.ERROR,
-    StandstillReason.PREPARATION_SLOW: Mood.ERROR,
-    StandstillReason.POOL_GONE: Mood.WARNING,
+    StandstillReason.RESIZE_FAILED: Severity.ERROR,
+    StandstillReason.AUTOSCALE_FAILED: Severity.ERROR,
+    StandstillReason.PREPARATION_SLOW: Severity.ERROR,
+    StandstillReason.POOL_GONE: Severity.WARNING,
 }
 """Critical is what is broken; these wait, for capacity or for something slow."""
 
@@ -65,7 +65,7 @@ class Concern(Struct, frozen=True, kw_only=True):
 
     name: str
     kind: ConcernKind
-    mood: Mood
+    severity: Severity
     pool_id: str
     cause: Cause | None
     nodes: int
@@ -116,7 +116,7 @@ def standstill_of(stuck: Standstill) -> Concern:
     return Concern(
         name=_name(ConcernKind.STANDSTILL, pool_name(stuck.pool_id), reason.value, *apart),
         kind=ConcernKind.STANDSTILL,
-        mood=_STANDSTILLS.get(reason, Mood.CRITICAL),
+        severity=_STANDSTILLS.get(reason, Severity.CRITICAL),
         pool_id=stuck.pool_id,
         cause=cause,
         nodes=0,
@@ -165,7 +165,7 @@ def _failure(head: JobHead, cause: Cause, *, alone: bool) -> Concern:
     return Concern(
         name=_name(kind, *((cause.phase.value,) if is_release else ()), *parts),
         kind=ConcernKind.RELEASE if is_release else kind,
-        mood=MOODS[ConcernKind.RELEASE if is_release else kind],
+        severity=MOODS[ConcernKind.RELEASE if is_release else kind],
         pool_id=pool_id,
         cause=cause,
         nodes=cause.nodes,

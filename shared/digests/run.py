@@ -1,6 +1,6 @@
 """Tells chat and pager how the jobs and pools of one account stand.
 
-Owns the walk of a digest and its lease. Does not own what is to be sent (`digests.letters`) or how a webhook fares
+Owns the walk of a digest and its lease. Does not own what is to be sent (`digests.planner`) or how a webhook fares
 (`delivery.webhook_states`). Of several who try, only the holder of the
 webhook's lease sends:
 
@@ -23,10 +23,10 @@ from shared.delivery.run import Deliverer, DeliveryRun
 from shared.delivery.sending import send_notice
 from shared.delivery.untold import ProbeCandidate
 from shared.digests.daily.rules import due_since
-from shared.digests.letters import Desk, Letter, Post
 from shared.digests.mutes import read_mutes
 from shared.digests.new_webhooks import introductions
 from shared.digests.pauses import HOLD, after_daily, after_failing, after_sending
+from shared.digests.planner import DigestPlanner, DueMessage, SendPlan
 from shared.digests.pools.rows import Pools, read_pools
 from shared.digests.sent import Draft
 from shared.errors import StoreError, UnreadableRowError
@@ -144,42 +144,42 @@ class _WebhookDigest(Struct, kw_only=True):
 
     def tried_at(self) -> datetime | None:
         """When the webhook was last tried with what it is to be told, None when it is not to be told anything now."""
-        post = self._look(self._deliverer.clock(), probe=True)
-        return min((letter.tried_at for letter in post.letters), default=None) if post else None
+        plan = self._look(self._deliverer.clock(), probe=True)
+        return min((message.tried_at for message in plan.messages), default=None) if plan else None
 
     def tell(self, *, probe: bool) -> datetime | None:
         """Send what is due, as a `probe` a single message whatever the time; when something may be due next."""
-        post = self._look(self._deliverer.clock(), probe=probe)
-        if post is None:
+        plan = self._look(self._deliverer.clock(), probe=probe)
+        if plan is None:
             return None
         now = self._deliverer.clock()
         if is_held(self.pace.leased_until, now):
             return self.pace.leased_until
-        if not post.letters:
-            self._write_all(post.pace, post.notes)
-            return post.wake_at
+        if not plan.messages:
+            self._write_all(plan.pace, plan.writes)
+            return plan.wake_at
         if now >= self.deliveries.deadline:
             return now
         state = self._state
         if state.disabled_since is not None or (waits(state, now) and not probe):
             return None
         # claim; what was decided before may have been told meanwhile
-        self._write(replace(post.pace, lease=self._deliverer.new_id(), leased_until=now + ATTEMPT_LEASE))
+        self._write(replace(plan.pace, lease=self._deliverer.new_id(), leased_until=now + ATTEMPT_LEASE))
         return self._tell_claimed(probe=probe)
 
     def _tell_claimed(self, *, probe: bool) -> datetime | None:
-        post = self._look(self._deliverer.clock(), probe=probe)
-        wake_at = post.wake_at if post else None
-        letters = post.letters if post else ()
-        if post and post.notes:
-            self._write_all(self._held(self.pace), post.notes)
+        plan = self._look(self._deliverer.clock(), probe=probe)
+        wake_at = plan.wake_at if plan else None
+        messages = plan.messages if plan else ()
+        if plan and plan.writes:
+            self._write_all(self._held(self.pace), plan.writes)
         if probe:
-            letters = tuple(sorted(letters, key=lambda letter: letter.tried_at)[:1])
-        for letter in letters:
+            messages = tuple(sorted(messages, key=lambda message: message.tried_at)[:1])
+        for message in messages:
             if self._deliverer.clock() >= self.deliveries.deadline:
                 wake_at = self._deliverer.clock()
                 break
-            verdict = self._send(letter, probe=probe)
+            verdict = self._send(message, probe=probe)
             if verdict not in {Verdict.DELIVERED, Verdict.DEAD} or self.deliveries.is_failing(self.webhook.name):
                 wake_at = self.pace.not_before
                 break
@@ -190,7 +190,7 @@ class _WebhookDigest(Struct, kw_only=True):
     def _state(self) -> WebhookState:
         return self.deliveries.health.state(self.webhook.name)
 
-    def _look(self, now: datetime, *, probe: bool) -> Post | None:
+    def _look(self, now: datetime, *, probe: bool) -> SendPlan | None:
         """Gather and decide; None when nobody waits to be told anything."""
         table = self._deliverer.table
         self._read()
@@ -198,12 +198,12 @@ class _WebhookDigest(Struct, kw_only=True):
             was_off = self.row is not None
             self._write_all(self.pace, introductions(table, self._account, self.webhook, now, was_off=was_off))
             self._write(replace(self.pace, catching_up=False))
-        desk = Desk(table=table, origin=self.origin, webhook=self.webhook, pools=self.pools)
-        known = desk.gather(now, None if format_of(self.webhook).opens_incidents else due_since(self.pace, now))
+        planner = DigestPlanner(table=table, origin=self.origin, webhook=self.webhook, pools=self.pools)
+        known = planner.gather(now, None if format_of(self.webhook).opens_incidents else due_since(self.pace, now))
         if known is None:
             return None
         mutes = tuple(read_mutes(table).values())
-        return desk.decide(known, self.pace, mutes, now, recovered_at=self._state.recovered_at, probe=probe)
+        return planner.decide(known, self.pace, mutes, now, recovered_at=self._state.recovered_at, probe=probe)
 
     def _read(self) -> None:
         """The pace as it lies in the table; who has none is new, and does not know of what stands."""
@@ -211,12 +211,12 @@ class _WebhookDigest(Struct, kw_only=True):
         new = Pace(catching_up=True, daily_at=self._deliverer.clock())
         self.pace = from_row(self.row, Pace) if self.row else new
 
-    def _send(self, letter: Letter, *, probe: bool) -> Verdict:
+    def _send(self, message: DueMessage, *, probe: bool) -> Verdict:
         # render, send
-        notice = letter.prepare()
-        if before := letter.before(self._deliverer.clock()):
+        notice = message.prepare()
+        if before := message.record_before(self._deliverer.clock()):
             self._write_all(self._held(self.pace), before)
-        kept = Draft(self.webhook, self._deliverer.new_id(), jobs=len(letter.jobs))
+        kept = Draft(self.webhook, self._deliverer.new_id(), jobs=len(message.jobs))
         sender = self._deliverer.sender
         answers = send_notice(sender, self.webhook, notice, probe=probe, note=kept.note, account=self._account)
 
@@ -229,11 +229,11 @@ class _WebhookDigest(Struct, kw_only=True):
 
         # record
         if judgement.verdict is Verdict.DELIVERED:
-            daily = letter.is_daily
-            pace = after_daily(self.pace, now) if daily else after_sending(self.pace, now, letter.groups)
-            self._record(letter, pace, kept.rows(now, Sending.DELIVERED, made))
+            daily = message.is_daily
+            pace = after_daily(self.pace, now) if daily else after_sending(self.pace, now, message.groups)
+            self._record(message, pace, kept.rows(now, Sending.DELIVERED, made))
         elif judgement.verdict is Verdict.DEAD:
-            told, daily_at = letter.refused(made[-1]), now if letter.is_daily else self.pace.daily_at
+            told, daily_at = message.record_refused(made[-1]), now if message.is_daily else self.pace.daily_at
             pace = replace(self.pace, tried_at=now, daily_at=daily_at)
             self._write_all(self._held(pace), [*kept.rows(now, Sending.REFUSED, made), *told])
         else:
@@ -246,14 +246,14 @@ class _WebhookDigest(Struct, kw_only=True):
             "digest",
             webhook=self.webhook.name,
             account=self._account,
-            jobs=len(letter.jobs),
+            jobs=len(message.jobs),
             verdict=judgement.verdict.value,
             reason=judgement.reason,
         )
         return judgement.verdict
 
-    def _record(self, letter: Letter, pace: Pace, kept: Sequence[Operation] = ()) -> None:
-        self._write_all(self._held(pace), [*kept, *letter.delivered(self._deliverer.clock())])
+    def _record(self, message: DueMessage, pace: Pace, kept: Sequence[Operation] = ()) -> None:
+        self._write_all(self._held(pace), [*kept, *message.record_delivered(self._deliverer.clock())])
 
     def _held(self, pace: Pace) -> Pace:
         """The pace while this lease goes on."""

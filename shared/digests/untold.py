@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.digests.letters import Desk, Gathered
 from shared.digests.mutes import Mute
 from shared.digests.pauses import is_refused
+from shared.digests.planner import DigestPlanner, Gathered
 from shared.digests.pools.rows import read_pools, read_told_pools
 from shared.digests.rows import Owed, owed_of
 from shared.messages.events import Origin
@@ -61,14 +61,14 @@ def read_untold(table: Rows, origin: Origin, webhook: Webhook, mutes: Sequence[M
         for one in told
         if one.refused is not None
     )
-    desk = Desk(table=table, origin=origin, webhook=webhook, pools=read_pools(table, origin.partition))
-    known = desk.gather(now)
+    planner = DigestPlanner(table=table, origin=origin, webhook=webhook, pools=read_pools(table, origin.partition))
+    known = planner.gather(now)
     if known is None:
         return Untold(since=_oldest(refused), refused=refused)
-    refused = (*_refused_jobs(desk, known, now), *refused)
-    row = table.get(desk.account, pace_key(webhook.name))
+    refused = (*_refused_jobs(planner, known, now), *refused)
+    row = table.get(planner.account, pace_key(webhook.name))
     pace = replace(from_row(row, Pace) if row else Pace(), not_before=None)
-    owed, before = (_news(desk, known, pace, mutes, at) for at in (now, now - LATE))
+    owed, before = (_news(planner, known, pace, mutes, at) for at in (now, now - LATE))
     pools = sum(is_about_pool(key) for key in owed)
     return Untold(
         jobs=len(owed) - pools,
@@ -83,17 +83,19 @@ def _oldest(refused: Sequence[Refused]) -> datetime | None:
     return min((one.attempt.at for one in refused if not one.dismissed), default=None)
 
 
-def _news(desk: Desk, known: Gathered, pace: Pace, mutes: Sequence[Mute], at: datetime) -> dict[str, datetime]:
+def _news(
+    planner: DigestPlanner, known: Gathered, pace: Pace, mutes: Sequence[Mute], at: datetime
+) -> dict[str, datetime]:
     """What the webhook is to be told of at a moment, but for what it has refused, with since when."""
-    post = desk.decide(known, pace, mutes, at, recovered_at=None, probe=False)
-    return {key: since for letter in post.letters for key, since in letter.news.items()}
+    plan = planner.decide(known, pace, mutes, at, recovered_at=None, probe=False)
+    return {key: since for message in plan.messages for key, since in message.news.items()}
 
 
-def _refused_jobs(desk: Desk, known: Gathered, now: datetime) -> Iterator[Refused]:
+def _refused_jobs(planner: DigestPlanner, known: Gathered, now: datetime) -> Iterator[Refused]:
     for each in known.jobs:
         refusal = each.told.refusal
         if refusal is None or not is_refused(each.told, each.generation, None, now):
             continue
-        if owed_of(desk.webhook, desk.account, each, known.incidents, now) is not Owed.NOTHING:
+        if owed_of(planner.webhook, planner.account, each, known.incidents, now) is not Owed.NOTHING:
             attempt, dismissed = refusal.attempt, refusal.dismissed
-            yield Refused(account=desk.account, about=each.job_id, attempt=attempt, dismissed=dismissed)
+            yield Refused(account=planner.account, about=each.job_id, attempt=attempt, dismissed=dismissed)

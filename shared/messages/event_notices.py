@@ -12,7 +12,7 @@ from msgspec import Struct
 from shared.batch.model import UNREADABLE
 from shared.decoding import json_decoder
 from shared.messages.events import EventType
-from shared.messages.notices import NAME_BYTES, TITLE_BYTES, VALUE_BYTES, Mood, Notice, Section, fact
+from shared.messages.notices import NAME_BYTES, TITLE_BYTES, VALUE_BYTES, Notice, Section, Severity, fact
 from shared.messages.sentences import account_name, clock_time, lasted, since_when, to_the_second
 from shared.redaction import one_line
 from shared.webhook import EVENT_TYPE_PREFIX
@@ -22,7 +22,7 @@ class _Words(Struct, frozen=True):
     """What is said of an event: its heading, how bad it is, what it means and what to do; `{lasted}` for an end."""
 
     heading: str
-    mood: Mood
+    severity: Severity
     means: str = ""
     do: str = ""
 
@@ -46,8 +46,8 @@ def event_notice(body: bytes, now: datetime) -> Notice:
     heading = one_line(heading, limit=TITLE_BYTES)
     return Notice(
         heading=heading,
-        mood=words.mood,
-        over=words.mood is Mood.GOOD or data.by_request,
+        severity=words.severity,
+        over=words.severity is Severity.GOOD or data.by_request,
         subject=f"{kind.partition('.')[0]}:{about}",
         account=one_line(account, limit=NAME_BYTES),
         about=name,
@@ -71,7 +71,7 @@ def _words(event: "_Event") -> _Words:
 def _facts(event: "_Event", words: _Words, now: datetime) -> tuple[tuple[str, str], ...]:
     data, error = event.data, event.data.error
     facts = [
-        fact("Why", error.message if error else data.reason if words.mood is not Mood.GOOD else ""),
+        fact("Why", error.message if error else data.reason if words.severity is not Severity.GOOD else ""),
         _when(event, words, now),
         ("What it means", words.means),
         ("What to do", _remedy(event, words)),
@@ -89,7 +89,7 @@ def _when(event: "_Event", words: _Words, now: datetime) -> tuple[str, str]:
     since = event.data.since
     if since is None:
         return "Since", ""
-    if words.mood is Mood.GOOD:
+    if words.severity is Severity.GOOD:
         return "Lasted", f"{_how_long(event)}, from {clock_time(since, now)}"
     return "Since", since_when(since, now)
 
@@ -145,36 +145,38 @@ _NOT_SEEN = "What fails there is not seen until this is mended, and is told then
 _EVENTS: Mapping[str, _Words] = {
     EventType.ACCOUNT_UNREACHABLE: _Words(
         "Prepwatch can't read Batch account {about}",
-        Mood.CRITICAL,
+        Severity.CRITICAL,
         _NOT_SEEN,
         "Press Diagnostics on the dashboard: it names each permission that is missing, with the command that gives it. "
         "If none is, quote the request id to Azure support.",
     ),
     EventType.ACCOUNT_REACHABLE: _Words(
         "Prepwatch reads Batch account {about} again after {lasted}",
-        Mood.GOOD,
+        Severity.GOOD,
         "What failed there meanwhile, and is still listed, is told now.",
     ),
     EventType.WEBHOOK_FAILING: _Words(
         "Webhook {about} does not take what it is sent",
-        Mood.WARNING,
+        Severity.WARNING,
         "Nothing is lost yet: each event is tried for three days, and chat is told how things stand once it listens.",
         "Look at its receiver, then send a ping from the dashboard: when it is taken, all that waits is sent.",
     ),
     EventType.WEBHOOK_RECOVERED: _Words(
-        "Webhook {about} works again after {lasted}", Mood.GOOD, "What waited for it is sent now, the oldest first."
+        "Webhook {about} works again after {lasted}", Severity.GOOD, "What waited for it is sent now, the oldest first."
     ),
     EventType.WEBHOOK_DISABLED: _Words(
         "Webhook {about} is switched off: its receiver says that it is gone for good",
-        Mood.ERROR,
+        Severity.ERROR,
         "Nothing is sent to it any more.",
         "Create the receiver anew, set its new URL, then enable the webhook on the dashboard.",
     ),
     EventType.WEBHOOK_ENABLED: _Words(
-        "Webhook {about} is switched on again after {lasted}", Mood.GOOD, "What waited for it is sent now."
+        "Webhook {about} is switched on again after {lasted}", Severity.GOOD, "What waited for it is sent now."
     ),
     EventType.PING: _Words(
-        "Prepwatch reaches you here (webhook {about})", Mood.INFO, "Nothing is wrong: somebody has tried this webhook."
+        "Prepwatch reaches you here (webhook {about})",
+        Severity.INFO,
+        "Nothing is wrong: somebody has tried this webhook.",
     ),
 }
 _BY_CODE = {
@@ -187,7 +189,7 @@ _BY_CODE = {
 _IN_PART: Mapping[str, _Words] = {
     EventType.ACCOUNT_UNREACHABLE: _Words(
         "Prepwatch can't read some of the jobs of Batch account {about}",
-        Mood.ERROR,
+        Severity.ERROR,
         "What fails in these jobs is not seen until this is mended, and is told then. All others are watched.",
         "Update Prepwatch, or report what it can't read.",
     ),
@@ -195,7 +197,7 @@ _IN_PART: Mapping[str, _Words] = {
 _BY_REQUEST: Mapping[str, _Words] = {
     EventType.WEBHOOK_DISABLED: _Words(
         "Webhook {about} was switched off by request",
-        Mood.INFO,
+        Severity.INFO,
         "Nothing is sent to it until somebody enables it on the dashboard.",
     ),
 }

@@ -30,7 +30,7 @@ _SHORT_BYTES = (200, 100)
 """How much of a fact is said where there is less and less room; whole ids are never cut."""
 
 
-class Mood(StrEnum):
+class Severity(StrEnum):
     """How bad what a notice tells is."""
 
     CRITICAL = "critical"
@@ -40,17 +40,17 @@ class Mood(StrEnum):
     GOOD = "good"
 
 
-def worst_of(moods: Iterable[Mood]) -> Mood:
+def worst_of(severities: Iterable[Severity]) -> Severity:
     """The worst of several, at least one."""
-    return min(moods, key=list(Mood).index)
+    return min(severities, key=list(Severity).index)
 
 
-SIGNS: Mapping[Mood, str] = {
-    Mood.CRITICAL: "\N{POLICE CARS REVOLVING LIGHT}",
-    Mood.ERROR: "\N{LARGE RED CIRCLE}",
-    Mood.WARNING: "\N{LARGE YELLOW CIRCLE}",
-    Mood.INFO: "\N{LARGE BLUE CIRCLE}",
-    Mood.GOOD: "\N{LARGE GREEN CIRCLE}",
+SIGNS: Mapping[Severity, str] = {
+    Severity.CRITICAL: "\N{POLICE CARS REVOLVING LIGHT}",
+    Severity.ERROR: "\N{LARGE RED CIRCLE}",
+    Severity.WARNING: "\N{LARGE YELLOW CIRCLE}",
+    Severity.INFO: "\N{LARGE BLUE CIRCLE}",
+    Severity.GOOD: "\N{LARGE GREEN CIRCLE}",
 }
 """What a heading begins with, so that nobody needs its colour to see how bad it is."""
 
@@ -88,7 +88,7 @@ class Notice(Struct, frozen=True, kw_only=True):
     """
 
     heading: str
-    mood: Mood
+    severity: Severity
     over: bool = False
     subject: str
     account: str
@@ -104,7 +104,7 @@ class Notice(Struct, frozen=True, kw_only=True):
     @property
     def signed_heading(self) -> str:
         """The heading behind the sign of how bad it is."""
-        return f"{SIGNS[self.mood]} {self.heading}"
+        return f"{SIGNS[self.severity]} {self.heading}"
 
     def under(self, lead: str) -> "Notice":
         """The notice with words before its heading, also where that is the title of its only section."""
@@ -195,7 +195,7 @@ def join_notices(about: Notice, *parts: Notice) -> Notice:
     return replace(
         about,
         heading=one_line("; ".join(part.heading for part in parts), limit=TITLE_BYTES),
-        mood=worst_of(part.mood for part in parts),
+        severity=worst_of(part.severity for part in parts),
         sections=tuple(section for part in parts for section in part.sections),
         left_out=sum(part.left_out for part in parts),
     )

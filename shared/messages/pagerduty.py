@@ -24,7 +24,7 @@ def render_pagerduty(notice: Notice, routing_key: str) -> bytes:
     payload: dict[str, object] = {
         "summary": notice.heading[:MAX_SUMMARY],
         "source": notice.account,
-        "severity": notice.mood.value,
+        "severity": notice.severity.value,
         "component": notice.about,
         "group": notice.account,
         "class": notice.kind,

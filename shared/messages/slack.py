@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import msgspec
 
 from shared.messages.format import Format, Tells, request_to
+from shared.messages.length import fitted
 from shared.messages.notices import Notice, Section
-from shared.messages.room import fitted
 from shared.webhook import Webhook, WebhookRequest
 
 _MAX_BYTES = 13_000

@@ -11,8 +11,8 @@ import re
 import msgspec
 
 from shared.messages.format import Format, Tells, request_to
-from shared.messages.notices import Mood, Notice, Section
-from shared.messages.room import fitted
+from shared.messages.length import fitted
+from shared.messages.notices import Notice, Section, Severity
 from shared.webhook import Webhook, WebhookRequest
 
 _MAX_BYTES = 18_000
@@ -20,11 +20,11 @@ _MAX_BYTES = 18_000
 
 # Coloured letters can't be read on white; what lies behind them may be coloured.
 _STYLES = {
-    Mood.CRITICAL: "attention",
-    Mood.ERROR: "attention",
-    Mood.WARNING: "warning",
-    Mood.INFO: "accent",
-    Mood.GOOD: "good",
+    Severity.CRITICAL: "attention",
+    Severity.ERROR: "attention",
+    Severity.WARNING: "warning",
+    Severity.INFO: "accent",
+    Severity.GOOD: "good",
 }
 # Only where it would mean something: within a word an underscore does not, nor does a lone backslash in a path.
 _MARKDOWN = re.compile(
@@ -43,7 +43,7 @@ def render_teams(notice: Notice) -> bytes:
 def _encode(notice: Notice) -> bytes:
     heading = _block(_escaped(notice.signed_heading), size="large", weight="bolder")
     body: list[dict[str, object]] = [
-        {"type": "Container", "style": _STYLES[notice.mood], "bleed": True, "items": [heading]},
+        {"type": "Container", "style": _STYLES[notice.severity], "bleed": True, "items": [heading]},
         *(part for section in notice.sections for part in _section(section, notice.heading)),
     ]
     if notice.rest:

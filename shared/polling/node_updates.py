@@ -14,7 +14,7 @@ from shared.changes.event_grouping import Step, group_updates
 from shared.changes.listing import Item, by_chunk, decide_updates, known_fingerprints, read_items
 from shared.changes.node_rules import Watch
 from shared.changes.portions import MOST_CHUNKS, portions_of
-from shared.changes.slicing import Layout, Room, plan_layout, plan_slices
+from shared.changes.slicing import Capacity, Layout, plan_layout, plan_slices
 from shared.changes.tally import NodeUpdate
 from shared.errors import HostileAnswerError, JobNotFoundError, UnreadableRowError
 from shared.ledger.job_writer import JobWriter
@@ -183,8 +183,8 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
         layout = plan_layout(layout, updates)
         cover, sizes = layout.cover, layout.sizes
         steps = group_updates(self.origin, layout.head, updates, cover, sizes, max_nodes=self.max_nodes, now=now)
-        room = Room(rows_of=writer.ledger.rows_of, spare_rows=writer.ledger.spare_rows, now=now)
-        return steps, plan_slices(layout, steps, whole, events, room)
+        capacity = Capacity(rows_of=writer.ledger.rows_of, spare_rows=writer.ledger.spare_rows, now=now)
+        return steps, plan_slices(layout, steps, whole, events, capacity)
 
     def _was_created_again(self, head: JobHead, deadline: datetime) -> bool:
         """Whether another job has taken the id since the cycle listed the jobs.

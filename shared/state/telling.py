@@ -7,7 +7,7 @@ Owns these shapes. Does not own their row keys or encoding (`state.rows`) or how
 from datetime import datetime
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from shared.webhook import SendFailure
 
@@ -136,7 +136,7 @@ class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True):
     key: str
     opened_at: datetime
     told_at: datetime
-    mood: str = ""
+    severity: str = field(default="", name="mood")
     over_since: datetime | None = None
     only_left: bool = False
 
@@ -211,7 +211,7 @@ class PoolTold(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a chat or pager webhook was told about a pool in trouble; the row is there until it was told the end.
 
     `since` is when the first of its nodes broke, `nodes` how many could not work as it knows, told at `at`: None while
-    it was not told. `incident` is a pager's, as its key was sent, and `mood` how bad it was called; empty for chat.
+    it was not told. `incident` is a pager's, as its key was sent, and `severity` how bad it was called; empty for chat.
     `refused` is the attempt at which it called the message wrong, None if it did not.
     """
 
@@ -220,6 +220,6 @@ class PoolTold(Struct, frozen=True, kw_only=True, omit_defaults=True):
     nodes: int = 0
     at: datetime | None = None
     incident: str = ""
-    mood: str = ""
+    severity: str = field(default="", name="mood")
     refused: Attempt | None = None
     dismissed: bool = False

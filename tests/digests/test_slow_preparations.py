@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from shared.digests.chat_rules import KnownToWebhook, NewsKind, SlowRuns, news_of
-from shared.digests.chat_timing import decide
+from shared.digests.chat_timing import decide_chat
 from shared.digests.incidents import decide_pages
 from shared.digests.job_notices import jobs_notice
 from shared.digests.untold import read_untold
@@ -66,7 +66,7 @@ def _first_told(job: JobHead, changed_every: timedelta) -> int | None:
     for minute in range(1, 60):
         now = NOW + minute * MINUTE
         changed_at = NOW + ((now - NOW) // changed_every) * changed_every
-        if decide(webhook("teams"), ACCOUNT, [known(job, at=changed_at)], Pace(), (), now).messages:
+        if decide_chat(webhook("teams"), ACCOUNT, [known(job, at=changed_at)], Pace(), (), now).messages:
             return minute
     return None
 
@@ -88,17 +88,17 @@ def test_it_waits_for_what_may_come_of_it(job: JobHead, changed_every: timedelta
 def test_a_standstill_says_it() -> None:
     """Whoever hears that the job stands still does not hear besides that preparation takes too long."""
     stuck = Standstill(since=NOW, pool_id="pool", reason=StandstillReason.PREPARATION_SLOW, confirmed=True)
-    plan = decide(webhook("teams"), ACCOUNT, [known(replace(slow(60), stuck=stuck))], Pace(), (), NOW + MINUTE)
+    plan = decide_chat(webhook("teams"), ACCOUNT, [known(replace(slow(60), stuck=stuck))], Pace(), (), NOW + MINUTE)
     assert [item.kinds for item in plan.messages[0]] == [(NewsKind.STUCK,)]
 
 
 def test_a_pager_is_not_called() -> None:
     """Nobody is woken up for it."""
     later = NOW + 60 * MINUTE
-    pages = decide_pages(
+    plan = decide_pages(
         webhook("pagerduty"), ACCOUNT, [known(slow(2))], {}, Pace(), (), later, recovered_at=None, probe=True
     )
-    assert pages.messages == ()
+    assert plan.pages == ()
 
 
 def test_nothing_is_owed_while_it_waits() -> None:

@@ -11,7 +11,7 @@ from shared.digests.chat_rules import KnownToWebhook, News, NewsKind, news_of
 from shared.digests.job_notices import jobs_notice
 from shared.digests.job_titles import heading_of, title_of
 from shared.messages.formats import render_notice
-from shared.messages.notices import Mood, Notice
+from shared.messages.notices import Notice, Severity
 from shared.state.jobs import Carried, Cause, JobEnd, JobHead, PhaseCounts, Tracking
 from shared.state.pools import Standstill, StandstillCause, StandstillReason
 from shared.state.telling import Told
@@ -53,13 +53,13 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
 
 
 @pytest.mark.parametrize(
-    ("head", "told", "title", "mood", "facts"),
+    ("head", "told", "title", "severity", "facts"),
     [
         pytest.param(
             _head(6, 6, 6),
             None,
             "preparation failed on 6 of 20 nodes",
-            Mood.ERROR,
+            Severity.ERROR,
             {
                 "Preparation": "6 newly failed; 6 of 20 nodes take none of the job's tasks",
                 "Nodes": "preparation-1 and 5 more",
@@ -70,7 +70,7 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
             _head(6, 6, 60),
             None,
             "preparation failed on 6 of 20 nodes",
-            Mood.ERROR,
+            Severity.ERROR,
             {"Preparation": "60 newly failed; 6 of 20 nodes take none of the job's tasks"},
             id="more runs than nodes",
         ),
@@ -78,7 +78,7 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
             _head(0, 0, 60),
             None,
             "preparation failed 60 times, mended since",
-            Mood.INFO,
+            Severity.INFO,
             {"Preparation": "60 newly failed; every node takes the job's tasks"},
             id="more runs than nodes, all mended",
         ),
@@ -86,7 +86,7 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
             _head(0, 0, 1),
             None,
             "preparation failed on 1 of 20 nodes, mended since",
-            Mood.INFO,
+            Severity.INFO,
             {"Preparation": "1 newly failed; every node takes the job's tasks"},
             id="one, mended",
         ),
@@ -94,7 +94,7 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
             _over(JobEnd.ENDED, **RELEASE),
             None,
             "ended, preparation had failed on 6 of 20 nodes; release failed on 3 of 20 nodes",
-            Mood.WARNING,
+            Severity.WARNING,
             {
                 "Preparation": "6 newly failed; it had failed on 6 of 20 nodes in the end",
                 "Release": "3 newly failed, 3 of 20 nodes in all",
@@ -106,7 +106,7 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
             _over(JobEnd.ENDED, **RELEASE),
             KNOWS,
             "release failed on 3 of 20 nodes; preparation is over with the job",
-            Mood.WARNING,
+            Severity.WARNING,
             {"Why": "the job has ended", "Why release failed": "DiskFull on 2 nodes", "Nodes": "release-1 and 2 more"},
             id="ended, release untold",
         ),
@@ -114,7 +114,7 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
             _over(JobEnd.ENDED),
             replace(KNOWS, preparation=2),
             "ended, preparation had failed on 6 of 20 nodes",
-            Mood.WARNING,
+            Severity.WARNING,
             {"Preparation": "4 newly failed; it had failed on 6 of 20 nodes in the end"},
             id="ended, some untold",
         ),
@@ -122,7 +122,7 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
             _over(JobEnd.ENDED),
             KNOWS,
             "ended, preparation had failed on 6 of 20 nodes",
-            Mood.INFO,
+            Severity.INFO,
             {"Why": "the job has ended"},
             id="ended, all told",
         ),
@@ -130,18 +130,18 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
             _head(0, 0, 6, closed=JobEnd.ENDED),
             KNOWS,
             "ended, preparation had failed before",
-            Mood.INFO,
+            Severity.INFO,
             {"Why": "the job has ended"},
             id="ended as nodes were tried again",
         ),
         pytest.param(
-            _over(JobEnd.GONE), KNOWS, "gone, preparation had failed on 6 of 20 nodes", Mood.INFO, {}, id="gone"
+            _over(JobEnd.GONE), KNOWS, "gone, preparation had failed on 6 of 20 nodes", Severity.INFO, {}, id="gone"
         ),
         pytest.param(
             _over(JobEnd.UNTRACKED),
             KNOWS,
             "not watched any more, preparation had failed on 6 of 20 nodes",
-            Mood.INFO,
+            Severity.INFO,
             {},
             id="not watched",
         ),
@@ -149,16 +149,18 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
             _head(0, 0, 6),
             replace(KNOWS, since=NOW),
             "preparation works again after 1 hour",
-            Mood.GOOD,
+            Severity.GOOD,
             {"Why": "preparation has succeeded on every node that had failed"},
             id="mended",
         ),
-        pytest.param(_head(0, 0, 6), KNOWS, "preparation works again", Mood.GOOD, {}, id="mended, since nobody knows"),
+        pytest.param(
+            _head(0, 0, 6), KNOWS, "preparation works again", Severity.GOOD, {}, id="mended, since nobody knows"
+        ),
         pytest.param(
             _head(first_seen_at=LATER, carried=Carried(since=NOW, preparation=6)),
             KNOWS,
             "begun anew, and nothing fails in it",
-            Mood.INFO,
+            Severity.INFO,
             {"Why": "the job was created or tracked again, and no node has failed since"},
             id="replaced",
         ),
@@ -167,7 +169,7 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
             None,
             "preparation failed 9 times, over since the job began anew; "
             "release failed 2 times before the job began anew",
-            Mood.WARNING,
+            Severity.WARNING,
             {"Release": "2 newly failed, before the job began anew"},
             id="replaced, nothing told before",
         ),
@@ -175,7 +177,7 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
             _head(1, 1, 1, nodes=1, stuck=Standstill(since=NOW, confirmed=True)),
             None,
             "stands still, preparation failed on its only node",
-            Mood.CRITICAL,
+            Severity.CRITICAL,
             {},
             id="stuck with one node",
         ),
@@ -183,29 +185,31 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
             _head(20, 20, 20, stuck=Standstill(since=NOW, confirmed=True)),
             None,
             "stands still, preparation failed on all 20 nodes",
-            Mood.CRITICAL,
+            Severity.CRITICAL,
             {},
             id="stuck",
         ),
     ],
 )
-def test_title_and_facts(head: JobHead, told: Told | None, title: str, mood: Mood, facts: dict[str, str]) -> None:
+def test_title_and_facts(
+    head: JobHead, told: Told | None, title: str, severity: Severity, facts: dict[str, str]
+) -> None:
     """What is open, mended, ended, gone or replaced is called so, by nodes that there are, and is as bad as it is."""
     news = _news(head, told)
     notice = _notice(news)
     (section,) = notice.sections
     said = dict(section.facts)
-    assert (title_of(news), notice.mood) == (f"nightly: {title}", mood)
+    assert (title_of(news), notice.severity) == (f"nightly: {title}", severity)
     assert {name: said.get(name) for name in facts} == facts
     assert ("Nodes" in said) == ("Nodes" in facts or head.preparation.open > 0)
 
 
-@pytest.mark.parametrize("mood", [Mood.WARNING, Mood.GOOD], ids=str)
-def test_an_incident_ends_by_decision(mood: Mood) -> None:
+@pytest.mark.parametrize("severity", [Severity.WARNING, Severity.GOOD], ids=str)
+def test_an_incident_ends_by_decision(severity: Severity) -> None:
     """A pager resolves what is over, whatever the words are like, and nothing else."""
     notice = _notice(_news(_head(0, 0, 6), KNOWS, "pagerduty"))
     for over in (True, False):
-        request = render_notice(webhook("pagerduty"), replace(notice, over=over, mood=mood))
+        request = render_notice(webhook("pagerduty"), replace(notice, over=over, severity=severity))
         assert json.loads(request.body)["event_action"] == ("resolve" if over else "trigger")
 
 
@@ -269,7 +273,7 @@ def test_jobs_that_are_over_are_not_in_sight_again() -> None:
     found, gone = _news(_head(), lost), _news(_head(tracking=Tracking.GONE), lost)
     assert (found.kind, gone.kind) == (NewsKind.REACHABLE, NewsKind.REACHABLE)
     assert heading_of("a", [found, gone]) == "Can be read again: nightly, a/pool; 1 job has ended"
-    assert (_notice(found).mood, _notice(gone).mood) == (Mood.GOOD, Mood.INFO)
+    assert (_notice(found).severity, _notice(gone).severity) == (Severity.GOOD, Severity.INFO)
 
 
 def test_nodes_of_a_service_are_told_short() -> None:

@@ -14,7 +14,7 @@ from shared.batch.outcomes import outcome_of
 from shared.changes.event_grouping import group_updates
 from shared.changes.listing import by_chunk, decide_updates, known_fingerprints, page_fingerprint, read_items
 from shared.changes.node_rules import Watch
-from shared.changes.slicing import Layout, Room, plan_layout, plan_slices
+from shared.changes.slicing import Capacity, Layout, plan_layout, plan_slices
 from shared.ledger.slice import Slice
 from shared.messages.events import Event
 from shared.ports import MAX_ROWS
@@ -54,8 +54,8 @@ class StoredJob:
         layout = plan_layout(Layout(known=self.head, head=current, chunks=chunks, stored=stored), updates)
         cover, sizes = layout.cover, layout.sizes
         steps = group_updates(ORIGIN, layout.head, updates, cover, sizes, max_nodes=self.max_nodes, now=NOW)
-        room = Room(rows_of=lambda _: 1 + self.receivers, spare_rows=self.told_state, now=NOW)
-        return plan_slices(layout, steps, (page_fingerprint(value),), told, room)
+        capacity = Capacity(rows_of=lambda _: 1 + self.receivers, spare_rows=self.told_state, now=NOW)
+        return plan_slices(layout, steps, (page_fingerprint(value),), told, capacity)
 
     def write(self, step: Slice) -> None:
         """Do one transaction, within the limits of the table service."""

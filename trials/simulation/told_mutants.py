@@ -46,9 +46,9 @@ def told_without_a_lease() -> AbstractContextManager[object]:
 
     def tell(self: Any, *, probe: bool) -> datetime | None:
         now = self._deliverer.clock()
-        post = self._look(now, probe=probe)
-        for letter in post.letters if post else ():
-            self._send(letter, probe=probe)
+        plan = self._look(now, probe=probe)
+        for message in plan.messages if plan else ():
+            self._send(message, probe=probe)
         return None
 
     def put(*, key: str, columns: Mapping[str, Column], etag: str = "") -> Put:
@@ -65,8 +65,8 @@ def told_without_a_lease() -> AbstractContextManager[object]:
 def told_as_the_job_stands_when_it_is_recorded() -> AbstractContextManager[object]:
     """What failed while a message was on its way is recorded as told by it."""
 
-    def record(self: Any, letter: Any, pace: Pace, kept: Sequence[Operation]) -> None:
-        late = [_as_it_stands_now(self, operation) for operation in letter.delivered(self._deliverer.clock())]
+    def record(self: Any, message: Any, pace: Pace, kept: Sequence[Operation]) -> None:
+        late = [_as_it_stands_now(self, operation) for operation in message.record_delivered(self._deliverer.clock())]
         self._write_all(self._held(pace), [*kept, *late])
 
     return patch.object(_WebhookDigest, "_record", record)

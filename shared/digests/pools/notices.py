@@ -16,7 +16,7 @@ from shared.digests.pools.remedies import commands, open_nodes, remedies
 from shared.digests.pools.rules import PoolNews, PoolNewsKind, PoolState
 from shared.digests.short_names import place
 from shared.messages.events import Origin, links_of
-from shared.messages.notices import TITLE_BYTES, VALUE_BYTES, Mood, Notice, Section, fact, join_notices, worst_of
+from shared.messages.notices import TITLE_BYTES, VALUE_BYTES, Notice, Section, Severity, fact, join_notices, worst_of
 from shared.messages.sentences import clock_time, counted, lasted, since_when
 from shared.moments import time_text
 from shared.pools.trouble import why_unable
@@ -42,7 +42,7 @@ def with_pools(notice: Notice | None, origin: Origin, news: Sequence[PoolNews], 
     heading = _heading(account, news, now)
     about_pools = Notice(
         heading=one_line(heading, limit=TITLE_BYTES),
-        mood=worst_of(item.mood for item in news),
+        severity=worst_of(item.severity for item in news),
         subject=f"pool:{account}:{news[0].pool.pool_id.lower()}",
         over=all(item.ends for item in news),
         account=account,
@@ -58,7 +58,7 @@ def with_pools(notice: Notice | None, origin: Origin, news: Sequence[PoolNews], 
     return join_notices(notice, notice, replace(about_pools, heading=f"{heading[:1].lower()}{heading[1:]}"))
 
 
-def pool_page(origin: Origin, key: str, mood: Mood, news: Sequence[PoolNews], now: datetime) -> Notice:
+def pool_page(origin: Origin, key: str, severity: Severity, news: Sequence[PoolNews], now: datetime) -> Notice:
     """The notice that opens the incident of this key or brings it up to date, or that ends it."""
     account, lead = origin.partition, news[0]
     pools = [item.pool.pool_id for item in news]
@@ -66,7 +66,7 @@ def pool_page(origin: Origin, key: str, mood: Mood, news: Sequence[PoolNews], no
     heading = f"{_heading(account, news, now)}, since {clock_time(lead.since, now)}"
     return Notice(
         heading="Over" if ends else one_line(heading, limit=TITLE_BYTES),
-        mood=mood,
+        severity=severity,
         subject=key,
         incident=key,
         over=ends,

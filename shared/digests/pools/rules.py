@@ -23,7 +23,7 @@ from shared.digests.mutes import Mute, muted_until
 from shared.digests.pauses import ENDS_AFTER
 from shared.messages.events import EventType
 from shared.messages.ids import incident_key
-from shared.messages.notices import Mood
+from shared.messages.notices import Severity
 from shared.moments import as_utc
 from shared.pools.trouble import in_trouble_since, is_calm, pool_size
 from shared.state.pools import PoolRecord
@@ -93,11 +93,11 @@ class PoolNews(Struct, frozen=True, kw_only=True):
         return self.kind is not PoolNewsKind.TROUBLE
 
     @property
-    def mood(self) -> Mood:
+    def severity(self) -> Severity:
         """How bad it is; half of a pool is no warning any more."""
         if self.ends:
-            return Mood.GOOD if self.kind is PoolNewsKind.MENDED else Mood.INFO
-        return Mood.ERROR if self.pool.broken * 2 >= self.pool.size else Mood.WARNING
+            return Severity.GOOD if self.kind is PoolNewsKind.MENDED else Severity.INFO
+        return Severity.ERROR if self.pool.broken * 2 >= self.pool.size else Severity.WARNING
 
 
 class PoolPlan(Struct, frozen=True, kw_only=True):

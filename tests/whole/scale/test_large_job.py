@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from shared.changes.slicing import Layout, Room, plan_layout, plan_slices
+from shared.changes.slicing import Capacity, Layout, plan_layout, plan_slices
 from shared.ports import MAX_ROWS
 from shared.state.chunks import decode_chunk, first_prefixes
 from shared.state.jobs import JobHead
@@ -15,9 +15,9 @@ def test_a_head_names_only_chunks_that_are_written() -> None:
     known = JobHead(job_id="job-1")
     head = JobHead(job_id="job-1", chunks=first_prefixes(100_000))
     layout = Layout(known=known, head=head, chunks={prefix: {} for prefix in head.chunks}, stored=frozenset())
-    room = Room(rows_of=lambda _event: 1, spare_rows=0, now=NOW)
+    capacity = Capacity(rows_of=lambda _event: 1, spare_rows=0, now=NOW)
 
-    slices = plan_slices(plan_layout(layout, ()), (), (b"page",), (), room)
+    slices = plan_slices(plan_layout(layout, ()), (), (b"page",), (), capacity)
 
     written: dict[str, bytes] = {}
     for step in slices:

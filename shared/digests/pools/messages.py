@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from shared.digests.incidents import AGAIN_AFTER
 from shared.digests.pools.rows import forget_pools, told_of_pool
 from shared.digests.pools.rules import PoolNews, PoolPlan, incident_of
-from shared.messages.notices import Mood, worst_of
+from shared.messages.notices import Severity, worst_of
 from shared.ports import Operation
 from shared.state.rows import pool_digest_key
 from shared.state.telling import Attempt, PoolTold
@@ -26,7 +26,7 @@ class PoolPage(Struct, frozen=True, kw_only=True):
 
     webhook: str
     incident: str
-    mood: Mood
+    severity: Severity
     news: tuple[PoolNews, ...]
     at: datetime
     """When it may be told."""
@@ -36,23 +36,23 @@ class PoolPage(Struct, frozen=True, kw_only=True):
         """Whether it closes the incident."""
         return self.news[0].ends
 
-    def opening(self, _now: datetime) -> list[Operation]:
+    def record_before(self, _now: datetime) -> list[Operation]:
         """What is recorded before the page is sent, so that what it opens is closed whatever is recorded after it."""
         if self.ends:
             return []
         new = [item for item in self.news if item.told is None or not item.told.incident]
         return [told_of_pool(self.webhook, replace(_before(item), incident=self.incident)) for item in new]
 
-    def delivered(self, now: datetime) -> list[Operation]:
+    def record_delivered(self, now: datetime) -> list[Operation]:
         """What is recorded once it is told."""
         if self.ends:
             return [*forget_pools(self.webhook, [item.told for item in self.news if item.told is not None])]
         return [told_of_pool(self.webhook, replace(_after(item, now), incident=self.incident)) for item in self.news]
 
-    def refused(self, attempt: Attempt) -> list[Operation]:
+    def record_refused(self, attempt: Attempt) -> list[Operation]:
         """What is recorded when the pager calls it wrong: nobody will ever take an end."""
         if self.ends:
-            return self.delivered(attempt.at)
+            return self.record_delivered(attempt.at)
         return [
             told_of_pool(self.webhook, replace(one, incident=self.incident)) for one in _refused(self.news, attempt)
         ]
@@ -79,7 +79,7 @@ def pages_of(
         # Of what several pools share the last one is the end.
         if len(news) == members and key not in by_incident:
             pages.append(_page(webhook.name, key, news, told, now))
-    return sorted(pages, key=lambda page: (page.ends, list(Mood).index(page.mood), page.incident))
+    return sorted(pages, key=lambda page: (page.ends, list(Severity).index(page.severity), page.incident))
 
 
 def news_of_pools(webhook: str, news: Iterable[PoolNews]) -> dict[str, datetime]:
@@ -107,16 +107,16 @@ def _page(
     webhook: str, incident: str, news: Sequence[PoolNews], told: Mapping[str, PoolTold], now: datetime
 ) -> PoolPage:
     opened = [one for one in told.values() if one.incident == incident]
-    worst = worst_of(item.mood for item in news)
-    mood = next((Mood(one.mood) for one in opened if one.mood), worst)
+    worst = worst_of(item.severity for item in news)
+    severity = next((Severity(one.severity) for one in opened if one.severity), worst)
     last = max((one.at for one in opened if one.at is not None), default=None)
     at = now if last is None or news[0].ends else last + AGAIN_AFTER
-    return PoolPage(webhook=webhook, incident=incident, mood=mood, news=tuple(news), at=at)
+    return PoolPage(webhook=webhook, incident=incident, severity=severity, news=tuple(news), at=at)
 
 
 def _before(item: PoolNews) -> PoolTold:
     told = item.told or PoolTold(pool_id=item.pool.pool_id, since=item.since)
-    return replace(told, mood=told.mood or item.mood.value)
+    return replace(told, severity=told.severity or item.severity.value)
 
 
 def _after(item: PoolNews, now: datetime) -> PoolTold:

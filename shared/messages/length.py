@@ -1,4 +1,4 @@
-"""How much room a message takes on a phone, and how it is made to fit: nobody reads more than 25 lines at night.
+"""How long a message is on a phone, and how it is made to fit: nobody reads more than 25 lines at night.
 
 Owns that number and the estimate. Does not own bytes (`messages.teams`, `messages.slack`). Pure. Widths are those that
 Microsoft's card renderer has at 320 pixels: a line holds so many ordinary letters, of which wide signs take two.

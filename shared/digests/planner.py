@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.digests.chat_rules import KnownToWebhook, News
-from shared.digests.chat_timing import Beside, decide, groups_of, tried_at
+from shared.digests.chat_timing import OtherNews, decide_chat, groups_of, tried_at
 from shared.digests.daily.notices import prepare_daily
 from shared.digests.daily.rows import read_lasting
 from shared.digests.daily.rules import Lasting, was_looked_into, what_stands
@@ -24,7 +24,7 @@ from shared.digests.job_notices import jobs_notice
 from shared.digests.mutes import Mute
 from shared.digests.named_nodes import NodeNames
 from shared.digests.pauses import HOLD, paused_until
-from shared.digests.pools.letters import PoolPage, news_of_pools, pages_of, refused_in_chat, told_in_chat
+from shared.digests.pools.messages import PoolPage, news_of_pools, pages_of, refused_in_chat, told_in_chat
 from shared.digests.pools.notices import pool_page, with_pools
 from shared.digests.pools.rows import Pools, forget_pools, read_told_pools, with_jobs
 from shared.digests.pools.rules import PoolNews, PoolState, decide_pools
@@ -38,14 +38,14 @@ from shared.state.telling import Attempt, Incident, Pace, PoolTold, Told
 from shared.webhook import Webhook
 
 
-class Letter(Struct, frozen=True, kw_only=True):
+class DueMessage(Struct, frozen=True, kw_only=True):
     """A message that may be sent now, and what is then to be recorded of it.
 
     `news` is since when there is what it tells, by the keys of the rows in which what was told of a job or pool lies;
     that an incident is over is none. `groups` are the pools and causes that it tells of, if a pause depends on them, as
     none does on one that `is_daily`. `tried_at` is when the webhook was last tried with it, or since when it waits.
-    `prepare` reads what the message names, and returns what writes it. `before` is to be recorded before it is sent, so
-    that what it opens is ended whatever is recorded after it.
+    `prepare` reads what the message names, and returns what writes it. What `record_before` returns is recorded before
+    it is sent, so that what it opens is ended whatever is recorded after it.
     """
 
     jobs: tuple[str, ...]
@@ -54,20 +54,20 @@ class Letter(Struct, frozen=True, kw_only=True):
     is_daily: bool = False
     tried_at: datetime
     prepare: Callable[[], Callable[[], Notice]]
-    before: Callable[[datetime], Sequence[Operation]] = lambda _now: ()
-    delivered: Callable[[datetime], Sequence[Operation]] = lambda _now: ()
-    refused: Callable[[Attempt], Sequence[Operation]] = lambda _attempt: ()
+    record_before: Callable[[datetime], Sequence[Operation]] = lambda _now: ()
+    record_delivered: Callable[[datetime], Sequence[Operation]] = lambda _now: ()
+    record_refused: Callable[[Attempt], Sequence[Operation]] = lambda _attempt: ()
 
 
-class Post(Struct, frozen=True, kw_only=True):
-    """The letters to send now, or when something may have to be sent (None: when more happens).
+class SendPlan(Struct, frozen=True, kw_only=True):
+    """The messages to send now, or when something may have to be sent (None: when more happens).
 
-    `pace` and `notes` are to be written even if nothing is sent.
+    `pace` and `writes` are to be written even if nothing is sent.
     """
 
-    letters: tuple[Letter, ...]
+    messages: tuple[DueMessage, ...]
     pace: Pace
-    notes: tuple[Operation, ...] = ()
+    writes: tuple[Operation, ...] = ()
     wake_at: datetime | None = None
 
 
@@ -85,8 +85,8 @@ class Gathered(Struct, frozen=True, kw_only=True):
     lasting: Lasting | None = None
 
 
-class Desk(Struct, frozen=True, kw_only=True):
-    """Where the letters of one account to one webhook are made.
+class DigestPlanner(Struct, frozen=True, kw_only=True):
+    """Decides what one webhook is to be sent about one account.
 
     `pools` are those with nodes that can't work; None while nobody can tell.
     """
@@ -131,129 +131,129 @@ class Desk(Struct, frozen=True, kw_only=True):
         *,
         recovered_at: datetime | None,
         probe: bool,
-    ) -> Post:
+    ) -> SendPlan:
         """What to send now, as a `probe` whatever the time."""
         hook, account = self.webhook, self.account
         pools = decide_pools(hook, account, known.pools, known.told, mutes, now, recovered_at=recovered_at, probe=probe)
         over = forget_pools(hook.name, pools.settled)
         if not format_of(hook).opens_incidents:
-            beside = Beside(
+            other = OtherNews(
                 wanted_at=min((item.wanted_at for item in pools.news), default=None),
                 first=any(item.first for item in pools.news),
             )
-            plan = decide(
-                hook, account, known.jobs, pace, mutes, now, beside=beside, recovered_at=recovered_at, probe=probe
+            chat = decide_chat(
+                hook, account, known.jobs, pace, mutes, now, other=other, recovered_at=recovered_at, probe=probe
             )
-            letters = tuple(self._of_jobs(message, pools.news, pace, now) for message in plan.messages)
-            wakes = [at for at in (plan.wake_at, pools.wake_at) if at is not None]
-            looked = plan.pace if was_looked_into(plan.pace, now) else replace(plan.pace, daily_at=now)
-            post = Post(letters=letters, pace=looked, notes=tuple(over), wake_at=min(wakes, default=None))
+            messages = tuple(self._of_jobs(news, pools.news, pace, now) for news in chat.messages)
+            wakes = [at for at in (chat.wake_at, pools.wake_at) if at is not None]
+            looked = chat.pace if was_looked_into(chat.pace, now) else replace(chat.pace, daily_at=now)
+            plan = SendPlan(messages=messages, pace=looked, writes=tuple(over), wake_at=min(wakes, default=None))
             held = not probe and paused_until(pace, recovered_at, now) is not None
-            news_first = bool(letters) or (post.wake_at is not None and post.wake_at - now <= HOLD)
-            return post if held or news_first else self._with_daily(post, known, mutes, now)
-        pages = decide_pages(
+            news_first = bool(messages) or (plan.wake_at is not None and plan.wake_at - now <= HOLD)
+            return plan if held or news_first else self._with_daily(plan, known, mutes, now)
+        paged = decide_pages(
             hook, account, known.jobs, known.incidents, pace, mutes, now, recovered_at=recovered_at, probe=probe
         )
-        pager = _Pager(desk=self, incidents=dict(pages.incidents), told={}, pace=pace)
-        notes: list[Operation] = [*(settling(hook.name, each) for each in pages.settled), *over]
-        if pages.incidents != known.incidents:
-            notes.append(incidents_row(hook.name, pages.incidents))
-        of_pools = pages_of(hook, account, pools, known.told, len(pages.incidents), now)
+        page_messages = _PageMessages(planner=self, incidents=dict(paged.incidents), told={}, pace=pace)
+        writes: list[Operation] = [*(settling(hook.name, each) for each in paged.settled), *over]
+        if paged.incidents != known.incidents:
+            writes.append(incidents_row(hook.name, paged.incidents))
+        of_pools = pages_of(hook, account, pools, known.told, len(paged.incidents), now)
         due = [page for page in of_pools if page.at <= now or probe]
         wakes = [page.at for page in of_pools if page.at > now]
         if not probe and (until := paused_until(pace, recovered_at, now)) is not None:
             due, wakes = [], [until]
-        wakes += [at for at in (pages.wake_at, pools.wake_at) if at is not None]
-        return Post(
-            letters=(*map(pager.letter, pages.messages), *(self._of_pools(page, pace, now) for page in due)),
-            pace=pages.pace,
-            notes=tuple(notes),
+        wakes += [at for at in (paged.wake_at, pools.wake_at) if at is not None]
+        return SendPlan(
+            messages=(*map(page_messages.message, paged.pages), *(self._of_pools(page, pace, now) for page in due)),
+            pace=paged.pace,
+            writes=tuple(writes),
             wake_at=min(wakes, default=None),
         )
 
-    def _with_daily(self, post: Post, known: Gathered, mutes: Sequence[Mute], now: datetime) -> Post:
+    def _with_daily(self, plan: SendPlan, known: Gathered, mutes: Sequence[Mute], now: datetime) -> SendPlan:
         """The same with what still stands, once it is time to say so; what is new has been told."""
         lasting = known.lasting
         if lasting is None:
-            return post
+            return plan
         ongoing = what_stands(known.jobs, lasting, known.told, mutes, now)
         if not ongoing:
-            return replace(post, pace=replace(post.pace, daily_at=now))
-        letter = Letter(
+            return replace(plan, pace=replace(plan.pace, daily_at=now))
+        message = DueMessage(
             jobs=tuple(item.job_id for item in ongoing.jobs),
             is_daily=True,
-            tried_at=post.pace.tried_at or lasting.since,
+            tried_at=plan.pace.tried_at or lasting.since,
             prepare=lambda: prepare_daily(self.table, self.origin, ongoing, now),
         )
-        return replace(post, letters=(letter,))
+        return replace(plan, messages=(message,))
 
-    def _of_jobs(self, message: Sequence[News], pools: Sequence[PoolNews], pace: Pace, now: datetime) -> Letter:
+    def _of_jobs(self, news: Sequence[News], pools: Sequence[PoolNews], pace: Pace, now: datetime) -> DueMessage:
         name = self.webhook.name
-        since = min([item.wanted_at for item in message] + [item.wanted_at for item in pools])
-        return Letter(
-            jobs=tuple(item.job_id for item in message),
+        since = min([item.wanted_at for item in news] + [item.wanted_at for item in pools])
+        return DueMessage(
+            jobs=tuple(item.job_id for item in news),
             news={
-                **{digest_key(name, item.job_id): item.wanted_at for item in message},
+                **{digest_key(name, item.job_id): item.wanted_at for item in news},
                 **news_of_pools(name, pools),
             },
-            groups=frozenset().union(*(groups_of(item) for item in message)),
-            tried_at=tried_at((item.before for item in message), since, pace),
-            prepare=lambda: self._notice(message, pools, now),
-            delivered=lambda at: [
-                *(told_row(name, item.told, item.generation) for item in message),
+            groups=frozenset().union(*(groups_of(item) for item in news)),
+            tried_at=tried_at((item.before for item in news), since, pace),
+            prepare=lambda: self._notice(news, pools, now),
+            record_delivered=lambda at: [
+                *(told_row(name, item.told, item.generation) for item in news),
                 *told_in_chat(name, pools, at),
             ],
-            refused=lambda attempt: [
-                *(refused_row(name, item.job_id, item.before, item.generation, attempt) for item in message),
+            record_refused=lambda attempt: [
+                *(refused_row(name, item.job_id, item.before, item.generation, attempt) for item in news),
                 *refused_in_chat(name, pools, attempt),
             ],
         )
 
-    def _of_pools(self, page: PoolPage, pace: Pace, now: datetime) -> Letter:
+    def _of_pools(self, page: PoolPage, pace: Pace, now: datetime) -> DueMessage:
         since = min(item.wanted_at for item in page.news)
-        return Letter(
+        return DueMessage(
             jobs=(),
             news={} if page.ends else news_of_pools(page.webhook, page.news),
             tried_at=tried_at((), since, pace),
-            prepare=lambda: partial(pool_page, self.origin, page.incident, page.mood, page.news, now),
-            before=page.opening,
-            delivered=page.delivered,
-            refused=page.refused,
+            prepare=lambda: partial(pool_page, self.origin, page.incident, page.severity, page.news, now),
+            record_before=page.record_before,
+            record_delivered=page.record_delivered,
+            record_refused=page.record_refused,
         )
 
-    def _notice(self, message: Sequence[News], pools: Sequence[PoolNews], now: datetime) -> Callable[[], Notice]:
-        if not message:
+    def _notice(self, news: Sequence[News], pools: Sequence[PoolNews], now: datetime) -> Callable[[], Notice]:
+        if not news:
             return lambda: with_pools(None, self.origin, pools, now)
-        links = links_of(self.origin, message[0].job_id if len(message) == 1 else None)
-        named = NodeNames(table=self.table, account=self.account).named(message)
+        links = links_of(self.origin, news[0].job_id if len(news) == 1 else None)
+        named = NodeNames(table=self.table, account=self.account).named(news)
         if not pools:
             return lambda: jobs_notice(self.account, named, links)
         return lambda: with_pools(jobs_notice(self.account, named, links), self.origin, pools, now)
 
 
-class _Pager(Struct, frozen=True, kw_only=True):
+class _PageMessages(Struct, frozen=True, kw_only=True):
     """The incidents and what is known of jobs, page after page."""
 
-    desk: Desk
+    planner: DigestPlanner
     incidents: dict[str, Incident]
     told: dict[str, Told]
     pace: Pace
 
-    def letter(self, page: IncidentPage) -> Letter:
-        name, news = self.desk.webhook.name, page.news or page.members
+    def message(self, page: IncidentPage) -> DueMessage:
+        name, news = self.planner.webhook.name, page.news or page.members
         since = min((member.known.wanted_at for member in news), default=page.incident.told_at)
-        return Letter(
+        return DueMessage(
             jobs=tuple(member.job_id for member in news),
             news={digest_key(name, member.job_id): member.known.wanted_at for member in page.news},
             tried_at=tried_at((member.known.told for member in news), since, self.pace),
-            prepare=lambda: partial(incident_notice, self.desk.origin, page, self._nodes(page)),
-            before=partial(self._opening, page),
-            delivered=partial(self._delivered, page),
-            refused=partial(self._refused, page),
+            prepare=lambda: partial(incident_notice, self.planner.origin, page, self._nodes(page)),
+            record_before=partial(self._opening, page),
+            record_delivered=partial(self._delivered, page),
+            record_refused=partial(self._refused, page),
         )
 
     def _nodes(self, page: IncidentPage) -> Sequence[tuple[str, str]]:
-        names = NodeNames(table=self.desk.table, account=self.desk.account)
+        names = NodeNames(table=self.planner.table, account=self.planner.account)
         return names.of_concerns([(member.head, member.concern) for member in page.members])
 
     def _opening(self, page: IncidentPage, now: datetime) -> list[Operation]:
@@ -261,10 +261,10 @@ class _Pager(Struct, frozen=True, kw_only=True):
             return []
         # Not told of yet: it may be tried again at once.
         self.incidents[page.name] = replace(page.incident, told_at=now - AGAIN_AFTER)
-        return [incidents_row(self.desk.webhook.name, self.incidents)]
+        return [incidents_row(self.planner.webhook.name, self.incidents)]
 
     def _delivered(self, page: IncidentPage, now: datetime) -> list[Operation]:
-        name = self.desk.webhook.name
+        name = self.planner.webhook.name
         if page.ends:
             self.incidents.pop(page.name, None)
             over = [after_page(page.earlier, page, now)] if page.earlier else []
@@ -279,7 +279,7 @@ class _Pager(Struct, frozen=True, kw_only=True):
         return operations
 
     def _refused(self, page: IncidentPage, attempt: Attempt) -> list[Operation]:
-        name = self.desk.webhook.name
+        name = self.planner.webhook.name
         if page.ends:  # nobody will ever take it
             return self._delivered(page, attempt.at)
         by_job = {member.job_id.lower(): member.known for member in page.news}
