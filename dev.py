@@ -98,14 +98,14 @@ def complete(made: Path, recipe: str) -> None:
     (made / ".made-from").write_text(recipe)
 
 
-def digest_of(file: Path) -> str:
+def fingerprint_of(file: Path) -> str:
     """Return what a file says in short: another is a new installation."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def make_venv() -> None:
     """Make .venv unless it is what requirements-dev.txt asks for, with this version of Python."""
-    recipe = f"Python {sys.version_info.major}.{sys.version_info.minor}, {digest_of(REQUIREMENTS)}"
+    recipe = f"Python {sys.version_info.major}.{sys.version_info.minor}, {fingerprint_of(REQUIREMENTS)}"
     if PYTHON.exists() and is_current(VENV, recipe):
         return
     print("dev.py: making .venv from requirements-dev.txt: fetches 220 MB from the Python package index", flush=True)
@@ -118,7 +118,7 @@ def make_venv() -> None:
 
 def make_node_modules() -> None:
     """Make node_modules unless it is what package-lock.json asks for, whatever the version of Python."""
-    recipe = digest_of(ROOT / "package-lock.json")
+    recipe = fingerprint_of(ROOT / "package-lock.json")
     if is_current(NODE_MODULES, recipe):
         return
     print("dev.py: making node_modules from package-lock.json: fetches 110 MB from the npm registry", flush=True)

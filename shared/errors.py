@@ -113,6 +113,10 @@ class RowConflictError(StoreError):
         super().__init__(message)
 
 
+class LostRaceError(StoreError):
+    """Another writer was first, or it is not known whether this one was written; drop the decision and look again."""
+
+
 class TransactionTooLargeError(StoreError):
     """The transaction would break a limit of the table service and was not sent; slice it."""
 

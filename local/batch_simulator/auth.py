@@ -47,8 +47,8 @@ def string_to_sign(
 
 def signature(key: str, text: str) -> str:
     """The base64 HMAC-SHA256 of `text` under the base64 `key`."""
-    digest = hmac.new(base64.b64decode(key), text.encode(), hashlib.sha256).digest()
-    return base64.b64encode(digest).decode()
+    signed = hmac.new(base64.b64decode(key), text.encode(), hashlib.sha256).digest()
+    return base64.b64encode(signed).decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,5 +57,5 @@ def authorization(method: str, url: str, headers: Mapping[str, str], *, account:
         key: The account key, decoded from its base64 form.
     """
     text = string_to_sign(method, url, headers, account=account)
-    digest = hmac.digest(key, text.encode(), hashlib.sha256)
-    return f"SharedKey {account}:{base64.b64encode(digest).decode()}"
+    signature = hmac.digest(key, text.encode(), hashlib.sha256)
+    return f"SharedKey {account}:{base64.b64encode(signature).decode()}"

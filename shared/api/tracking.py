@@ -18,7 +18,6 @@ from shared.batch.model import BatchJob
 from shared.errors import JobNotFoundError
 from shared.ledger.ledger import Ledger
 from shared.ledger.slice import Slice
-from shared.ledger.swapping import until_written
 from shared.messages.events import Origin
 from shared.patterns import valid_job_id
 from shared.polling.job_listing import JOB_SELECT
@@ -27,6 +26,7 @@ from shared.ports import BatchService, Clock, Row, Table
 from shared.state.accounts import Cycle
 from shared.state.jobs import JobEnd, JobHead, Tracking
 from shared.state.rows import CYCLE, from_row, job_key, range_of, read_head
+from shared.state.swapping import until_written
 
 
 class Tracker(Struct, frozen=True, kw_only=True):

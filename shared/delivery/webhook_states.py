@@ -17,11 +17,11 @@ from shared.delivery.failing_rules import begin_probe, follow_webhook, turn_even
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
 from shared.ledger.ledger import Ledger
-from shared.ledger.swapping import until_written
 from shared.ledger.transaction import Pending
 from shared.messages.events import Origin
 from shared.ports import Row, Table
 from shared.state.rows import OWN, range_of, read_webhook, webhook_key
+from shared.state.swapping import until_written
 from shared.state.telling import Attempt, WebhookState
 
 _NEVER = datetime.max.replace(tzinfo=UTC)

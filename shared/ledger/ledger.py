@@ -10,10 +10,10 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.errors import RowConflictError
+from shared.errors import LostRaceError, RowConflictError
 from shared.ledger.recipients import OwedEvent, new_delivery, recipients
 from shared.ledger.slice import Slice
-from shared.ledger.transaction import LostRaceError, Transaction, Written, commit_transaction
+from shared.ledger.transaction import Transaction, Written, commit_transaction
 from shared.messages.events import Event
 from shared.messages.formats import format_of
 from shared.ports import MAX_ROWS, Column, Delete, Insert, Merge, Operation, Put, Row, Table

@@ -19,16 +19,12 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.errors import RowConflictError, StoreError, StoreUnavailableError, UnreadableRowError
+from shared.errors import LostRaceError, RowConflictError, StoreError, StoreUnavailableError, UnreadableRowError
 from shared.ledger.recipients import OwedEvent
 from shared.ports import Column, Insert, Operation, Replace, Row, Table
 from shared.reprs import repr_without
 from shared.state.rows import delivery_key, event_key, from_row
 from shared.state.telling import Delivery, DeliveryState
-
-
-class LostRaceError(StoreError):
-    """Another writer was first, or it is not known whether this one was written; drop the decision and look again."""
 
 
 class Pending(Struct, frozen=True, kw_only=True):

@@ -13,18 +13,18 @@ from functools import partial
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.errors import RowConflictError, StoreError
+from shared.errors import StoreError
 from shared.journal import write_defect, write_line
 from shared.nudges.nudge import write_nudge
 from shared.ports import Clock, Insert, Lanes, QueueService, Replace, Row, Table
 from shared.state.rows import NUDGES, OWN, from_row, to_columns
+from shared.state.swapping import until_written
 
 WITHIN = timedelta(seconds=2)
 """How long somebody who nudges waits for all of it."""
 NO_QUEUE = "AzureWebJobsStorage names no queue service"
 QUEUE_TOO_SLOW = f"the queue service took longer than {WITHIN.total_seconds():.0f} s"
 _AT_ONCE = 8
-_TRIES = 3
 
 
 class NudgeHealth(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -86,30 +86,23 @@ class Nudger(Struct, frozen=True, kw_only=True):
             del refused[account]
 
     def _remember(self, refused: Mapping[str, str]) -> None:
-        for _ in range(_TRIES):
-            try:
-                row, before = self._read()
-                after = _after(before, tuple(refused.values()), self.clock())
-                if after == before or self._swap(row, after):
-                    return
-            except StoreError as error:
-                write_line("nudge-health-lost", error=str(error))
-                return
+        try:
+            until_written(partial(self._record, tuple(refused.values())), "How nudging goes")
+        except StoreError as error:
+            write_line("nudge-health-lost", error=str(error))
+
+    def _record(self, reasons: Sequence[str]) -> None:
+        row, before = self._read()
+        after = _after(before, reasons, self.clock())
+        if after == before:
+            return
+        key, columns = NUDGES, to_columns(after)
+        swap = Insert(key=key, columns=columns) if row is None else Replace(key=key, columns=columns, etag=row.etag)
+        self.table.transact(OWN, [swap])
 
     def _read(self) -> tuple[Row | None, NudgeHealth]:
         row = self.table.get(OWN, NUDGES)
         return row, from_row(row, NudgeHealth) if row else NudgeHealth()
-
-    def _swap(self, row: Row | None, health: NudgeHealth) -> bool:
-        columns = to_columns(health)
-        swap = (
-            Insert(key=NUDGES, columns=columns) if row is None else Replace(key=NUDGES, columns=columns, etag=row.etag)
-        )
-        try:
-            self.table.transact(OWN, [swap])
-        except RowConflictError:
-            return False
-        return True
 
 
 def _after(before: NudgeHealth, reasons: Sequence[str], now: datetime) -> NudgeHealth:

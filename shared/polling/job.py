@@ -20,6 +20,7 @@ from shared.errors import (
     DefectError,
     HostileAnswerError,
     JobNotFoundError,
+    LostRaceError,
     NoPreparationTaskError,
     PrepwatchError,
     StoreError,
@@ -30,7 +31,7 @@ from shared.errors import (
 from shared.journal import write_defect, write_line
 from shared.ledger.job_writer import JobWriter
 from shared.ledger.ledger import Ledger
-from shared.ledger.transaction import LostRaceError, Pending
+from shared.ledger.transaction import Pending
 from shared.messages.events import Origin
 from shared.polling.cycle_rules import DueJob, KnownJob
 from shared.polling.job_listing import JOB_SELECT

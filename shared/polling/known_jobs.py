@@ -12,11 +12,11 @@ from msgspec import Struct, field
 from shared.batch.model import BatchJob
 from shared.batch.outcomes import is_active
 from shared.digests.rows import is_owed
-from shared.errors import RowConflictError, StoreError, StoreUnavailableError, UnreadableRowError
+from shared.errors import LostRaceError, RowConflictError, StoreError, StoreUnavailableError, UnreadableRowError
 from shared.journal import write_line
 from shared.ledger.ledger import Ledger
 from shared.ledger.slice import Slice
-from shared.ledger.transaction import LostRaceError, Pending
+from shared.ledger.transaction import Pending
 from shared.messages.events import Origin
 from shared.messages.formats import format_of
 from shared.patterns import JobPatterns

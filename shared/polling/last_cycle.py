@@ -10,10 +10,10 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
+from shared.errors import LostRaceError
 from shared.journal import write_line
 from shared.ledger.ledger import Ledger
-from shared.ledger.swapping import until_written
-from shared.ledger.transaction import LostRaceError, Pending, Written
+from shared.ledger.transaction import Pending, Written
 from shared.messages.events import Event
 from shared.moments import CLOCKS_DIFFER, is_to_come
 from shared.nudges.turns import OvertakenError, Turn, Turns
@@ -22,6 +22,7 @@ from shared.polling.job_listing import LISTING_OVERLAP
 from shared.ports import Clock, Row, Table
 from shared.state.accounts import Cycle, Recurrence
 from shared.state.rows import CYCLE, from_row
+from shared.state.swapping import until_written
 
 
 def read_last_cycle(table: Table, account: str, now: datetime) -> tuple[Row | None, Cycle | None]:

@@ -136,7 +136,7 @@ def test_node_modules_are_those_of_the_lock_file(
     monkeypatch.setattr(dev, "NODE_MODULES", place)
     monkeypatch.setattr(dev, "install", lambda what, *_: installed.append(what))
     (place / "package-lock.json").write_text("{}", encoding="utf-8")
-    recipe = dev.digest_of(place / "package-lock.json")
+    recipe = dev.fingerprint_of(place / "package-lock.json")
     if stamp is not None:
         (place / ".made-from").write_text(stamp.format(recipe=recipe), encoding="utf-8")
     dev.make_node_modules()

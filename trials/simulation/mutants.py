@@ -18,11 +18,11 @@ from shared.delivery import run as delivery
 from shared.delivery.answer_rules import NextStep
 from shared.delivery.attempt import Attempter
 from shared.delivery.rows import record
-from shared.errors import RowConflictError, StoreError
+from shared.errors import LostRaceError, RowConflictError, StoreError
 from shared.ledger import transaction
 from shared.ledger.ledger import Ledger
 from shared.ledger.slice import Slice
-from shared.ledger.transaction import LostRaceError, Pending
+from shared.ledger.transaction import Pending
 from shared.messages import cloudevents, job_events
 from shared.messages.ids import event_id
 from shared.messages.signing import signing_headers

@@ -25,11 +25,11 @@ from shared.errors import RowConflictError
 from shared.ledger.archive import Archive, StoredDelivery
 from shared.ledger.ledger import Ledger
 from shared.ledger.slice import Slice
-from shared.ledger.swapping import until_written
 from shared.messages.formats import format_of
 from shared.patterns import matches_any
 from shared.ports import MAX_ROWS, Clock, Delete, Operation, Put, Table
 from shared.state.rows import delivery_key, digests_of, job_key, range_of, read_head, to_columns
+from shared.state.swapping import until_written
 from shared.state.telling import DeliveryState
 from shared.webhook import Webhook
 

@@ -26,10 +26,10 @@ from shared.errors import RowConflictError
 from shared.ledger.archive import Archive, StoredDelivery, StoredEvent
 from shared.ledger.ledger import Ledger
 from shared.ledger.recipients import is_told_by_event, new_delivery, recipients
-from shared.ledger.swapping import until_written
 from shared.messages.events import Event, Origin
 from shared.ports import Clock, Delete, Insert, Operation, Row, Table
 from shared.state.rows import OWN, delivery_key, from_row, read_webhook, to_columns, webhook_key
+from shared.state.swapping import until_written
 from shared.state.telling import Delivery, DeliveryState
 from shared.webhook import Webhook
 

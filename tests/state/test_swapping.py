@@ -2,9 +2,8 @@
 
 import pytest
 
-from shared.errors import RowConflictError, StoreError, StoreUnavailableError
-from shared.ledger.swapping import until_written
-from shared.ledger.transaction import LostRaceError
+from shared.errors import LostRaceError, RowConflictError, StoreError, StoreUnavailableError
+from shared.state.swapping import until_written
 
 RACES = (RowConflictError("changed"), LostRaceError("changed"))
 

@@ -6,8 +6,7 @@ Owns how often. Does not own what is read, decided or written: whoever calls han
 from collections.abc import Callable
 from typing import TypeVar
 
-from shared.errors import RowConflictError
-from shared.ledger.transaction import LostRaceError
+from shared.errors import LostRaceError, RowConflictError
 
 _T = TypeVar("_T")
 _TRIES = 3
