@@ -40,6 +40,7 @@ def look_for(record: NodeRecord, listed: Listed) -> tuple[NodeRecord, Change | N
     if is_of_pool and record.node_id.lower() in listed.nodes:
         # It holds up what it held up before; who was told of its leaving hears of the next failure.
         return replace(record, missing_since=None, open=record.open or record.left, left=None), None
+    # It held nothing up, so nothing ends with it.
     if record.open is None and not is_slow(record):
         return record, None
     failed_at = record.open.since if record.open is not None else None
@@ -64,6 +65,7 @@ def _without(record: NodeRecord) -> tuple[NodeRecord, Change | None]:
         chain=None if chain is None else replace(chain, slow=False, lost=True, owed=False),
     )
     was_told = (opened is not None and opened.announced) or (chain is not None and chain.owed)
+    # Who was not told of it is owed no end.
     if run is None or not was_told:
         return gone, None
     slow = chain if chain is not None and chain.owed else None

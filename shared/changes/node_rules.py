@@ -86,14 +86,18 @@ def _decide_phase(
     before: PhaseRecord | None, info: ExecutionInfo | None, silent_before: datetime | None, latest: datetime | None
 ) -> tuple[PhaseRecord | None, bool]:
     """A phase's record after a status, and whether its run has failed and was not yet recorded as failed."""
+    # Batch leaves a phase out that the node has not come to.
     if info is None:
         return before, False
     failed = has_failed(info)
     if before is not None:
+        # A listing may show how it was before.
         if _is_no_news(before.info, info, latest):
             return before, False
+        # The same run, further on: whatever was to be told of it was told.
         if _is_same_run(before.info, info) and has_failed(before.info) == failed:
             return PhaseRecord(info=info, reason=before.reason, event_id=before.event_id), False
+    # What runs or succeeded is news only after a failure, which the mark tells.
     if not failed:
         return PhaseRecord(info=info), False
     # A failure from before this job was first watched, on a node never seen: history.
@@ -123,6 +127,7 @@ def _decide_mark(
 
 def _slow_until_now(known: NodeRecord, run: PhaseRecord | None, watch: Watch) -> Chain | None:
     """The slow preparation, told as such, that this run has brought to its good end; a failure is told by itself."""
+    # Nothing is new, nothing is waited for any more, or nobody knows that it was slow.
     if run is None or run is known.preparation or not watch.open or known.chain is None or not known.chain.owed:
         return None
     return known.chain if outcome_of(run.info) is Outcome.SUCCEEDED else None

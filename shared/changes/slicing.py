@@ -92,14 +92,17 @@ def plan_layout(layout: Layout, updates: Sequence[NodeUpdate]) -> Layout:
         packed = {prefix: encode_chunk(chunk) for prefix, chunk in final.items()}
         levels = {prefix: levels_to_split(len(chunk), len(packed[prefix])) for prefix, chunk in final.items()}
         full = [prefix for prefix in final if levels[prefix]]
+        # Every chunk holds what goes into it; until then each round may fill the parts of the last.
         if not full:
             break
         for prefix in full:
+            # More chunks than one slice can write anew: those that there are become rows first.
             if prefix not in stored and len(head.chunks) - 1 + (1 << levels[prefix]) > MAX_CHUNKS_AT_FIRST:
                 rewrite(head.chunks)
             parts = split(prefix, current.pop(prefix), levels[prefix])
             current.update(parts)
             head = replace(head, chunks=tuple(sorted({*head.chunks, *parts} - {prefix})))
+            # Row by row its nodes would be in two rows for a while, or in none.
             if prefix in stored:
                 rewrite(parts, dropped=(prefix,))
     return Layout(

@@ -42,6 +42,7 @@ def follow(known: NodeRecord, run: PhaseRecord | None) -> Chain | None:
     # Another look at what is known already.
     if run is None or run is known.preparation:
         return known.chain
+    # It has come to its end; the run itself says which.
     if outcome_of(run.info) not in _UNFINISHED:
         return None
     before = chain_of(known)
@@ -67,8 +68,10 @@ def limit_of(head: JobHead, fixed: timedelta | None) -> timedelta | None:
 
     `fixed` is the limit that somebody has set, zero to switch it off; None lets the job's own past decide.
     """
+    # What somebody has set holds, whatever was usual.
     if fixed is not None:
         return fixed or None
+    # Nothing to compare with: so long is slow for anybody.
     if head.longest is None:
         return WHILE_NONE_SUCCEEDED
     return min(max(2 * head.longest, AT_LEAST), AT_MOST)
@@ -76,6 +79,7 @@ def limit_of(head: JobHead, fixed: timedelta | None) -> timedelta | None:
 
 def may_be_slow(head: JobHead, limit: timedelta, now: datetime) -> bool:
     """Whether some preparation of the job has gone on for too long, as far as the head tells."""
+    # What still runs when the job is over keeps nobody waiting.
     if head.closed is not None:
         return False
     return head.often_retried > 0 or any(begun_at(number) + limit <= now for number in head.unfinished)
@@ -84,8 +88,10 @@ def may_be_slow(head: JobHead, limit: timedelta, now: datetime) -> bool:
 def became_slow_at(record: NodeRecord, limit: timedelta, now: datetime) -> datetime | None:
     """When the preparation that goes on on a node became slow; None when it did not, was told, or its node is lost."""
     chain, run = chain_of(record), record.preparation
+    # Nothing goes on, people know of it, or nobody can tell what becomes of it.
     if chain is None or run is None or chain.slow or chain.lost:
         return None
+    # The limit tells since when; the number of tries does not.
     if chain.since is not None and chain.since + limit <= now:
         return chain.since + limit
     return (run.info.last_retry_time or run.info.start_time or now) if is_often_retried(run.info) else None

@@ -68,8 +68,10 @@ class NextStep(Struct, frozen=True, kw_only=True):
 
 def is_due(delivery: Delivery, now: datetime, recovered_at: datetime | None = None) -> bool:
     """Whether a delivery may be attempted: nobody holds it, and its time has come or its webhook has recovered."""
+    # Somebody is sending it just now.
     if is_held(delivery.leased_until, now):
         return False
+    # Its time has come.
     if delivery.next_attempt_at <= now:
         return True
     tried = last_tried(delivery)
@@ -123,6 +125,7 @@ def judge(receiver: Format, answer: WebhookAnswer, tries: int, now: datetime) ->
         verdict = Verdict.DEAD if receiver.tells_state or tries >= REFUSED_TRIES else Verdict.RETRY
         return Judgement(verdict=verdict, reason=f"status {status}: the receiver calls the message wrong")
     wait = parse_retry_after(answer.retry_after, now=now) if status in _THROTTLED else None
+    # It asks for patience and does not say for how long.
     if status == 429 and wait is None:
         wait = PATIENCE
     if 300 <= status < 400:
@@ -168,19 +171,25 @@ def next_step(
         attempts=(*delivery.attempts, *made)[-MAX_KEPT_ATTEMPTS:],
         reason=judgement.reason,
     )
+    # It has arrived, by whatever attempt.
     if judgement.verdict is Verdict.DELIVERED:
         return NextStep(state=DeliveryState.DONE, delivery=replace(after, ended_at=now))
+    # A probe asks for the webhook, not for this message: its schedule goes on.
     if made[-1].probe and judgement.verdict is not Verdict.DISABLE:
         return NextStep(state=DeliveryState.DUE, delivery=after)
+    # Sending the same again would change nothing.
     if judgement.verdict is not Verdict.RETRY:
         return NextStep(state=DeliveryState.DEAD, delivery=replace(after, ended_at=now))
     wait = wait_before(delivery.event_id, delivery.tries)
+    # After three days it is for people to decide.
     if wait is None:
         tired = replace(after, ended_at=now, reason=f"given up after {delivery.tries} attempts: {judgement.reason}")
         return NextStep(state=DeliveryState.DEAD, delivery=tired)
+    # A receiver that came back is as good as new.
     if recovered_at is not None:
         lately = sum(attempt.at > recovered_at for attempt in after.attempts)
         wait = min(wait, wait_before(delivery.event_id, lately) or wait)
+    # The receiver knows better than the schedule, up to a day.
     if judgement.asked_wait is not None:
         wait = min(max(wait, judgement.asked_wait), LONGEST_WAIT)
     return NextStep(state=DeliveryState.DUE, delivery=replace(after, next_attempt_at=now + wait))

@@ -40,10 +40,13 @@ class WebhookStanding(StrEnum):
 
 def standing_of(webhook: Webhook, state: WebhookState) -> WebhookStanding:
     """How a webhook fares, in a word."""
+    # Nothing is sent there, whatever it would take.
     if not webhook.enabled:
         return WebhookStanding.OFF
+    # It stays so until somebody enables it.
     if state.disabled_since is not None:
         return WebhookStanding.DISABLED
+    # A setting of its own can't be read yet: it is sent nothing.
     if webhook.waits_for is not None:
         return WebhookStanding.FAILING
     return WebhookStanding.OK if state.failing_since is None else WebhookStanding.FAILING
@@ -59,8 +62,10 @@ def follow_webhook(state: WebhookState, judgement: Judgement, attempt: Attempt) 
     now = attempt.at
     if state.disabled_since is not None:  # it was under way
         return state
+    # One success says more than all failures before it.
     if judgement.verdict is Verdict.DELIVERED:
         return _well(state, now) if state.failing_since is not None else _well(state, state.recovered_at)
+    # Its receiver says itself that it is gone.
     if judgement.verdict is Verdict.DISABLE:
         return replace(state, disabled_since=now, by_request=False, last=attempt, reason=judgement.reason)
     failures = state.failures + 1
@@ -103,10 +108,13 @@ def begin_probe(state: WebhookState, now: datetime) -> WebhookState | None:
     A failing webhook is probed on its own clock. One that has not taken something is pinged once in a while, because
     nothing else may be sent there for days.
     """
+    # It may not be sent anything, or there is nothing to find out.
     if state.disabled_since is not None or waits(state, now) or (not state.failures and state.failing_since is None):
         return None
+    # However many things wait for it, one at a time finds out.
     if state.failing_since is not None:
         return replace(state, probed_at=now, not_before=now + PROBE_EVERY)
+    # It was tried a moment ago: it has hardly changed.
     tried = _tried(state)
     if tried is not None and now < tried + SUSPECT_AFTER and not is_to_come(tried, now):
         return None
@@ -133,6 +141,7 @@ def next_try(state: WebhookState, retry_at: datetime | None) -> datetime | None:
 
     None when it is not to be tried, or nobody knows when.
     """
+    # Only a person ends that.
     if state.disabled_since is not None:
         return None
     if state.failing_since is not None:  # then it is only probed
@@ -176,6 +185,7 @@ def turn_events(site: Origin, before: WebhookState, after: WebhookState, now: da
     def told(kind: EventType, since: datetime, reason: str, **data: object) -> Event:
         return webhook_event(site, kind, after.name, since, now, reason=reason, **data)
 
+    # Nothing is sent there any more: that it was failing says less.
     if before.disabled_since is None and after.disabled_since is not None:
         by = after.by_request
         return (told(EventType.WEBHOOK_DISABLED, after.disabled_since, after.reason, byRequest=by),)

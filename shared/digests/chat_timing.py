@@ -72,6 +72,7 @@ def decide_chat(
         waits |= {item.job_id: at for item in heard if (at := _told_at(item)) is not None and at > now}
     news = sorted((item for item in heard if item.job_id not in waits), key=worst_job_first)
     waits_until = min(waits.values(), default=None)
+    # What was held back was muted, is over or can wait: the next news begins a wait of its own.
     if not news and other.wanted_at is None:
         return ChatPlan(messages=(), pace=replace(pace, held_since=None), wake_at=waits_until)
     wanted_at = min([item.wanted_at for item in news] + ([other.wanted_at] if other.wanted_at else []))
@@ -112,6 +113,7 @@ def _adds_to_a_standstill(news: News) -> bool:
 def _merely_comes_back(news: News) -> bool:
     """Whether it is of what people know goes on, in the same job and on no more nodes than they know of."""
     before, head = news.before, news.head
+    # An end, a standstill or a release is more than that.
     if head is None or news.kinds != (NewsKind.FAILED,) or news.release:
         return False
     is_same = before.counted_from == news.told.counted_from and not news.begins_anew

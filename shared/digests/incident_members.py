@@ -69,12 +69,14 @@ def members_of(
     for concern in filter(lambda concern: concern.calls, concerns_of(head, wants)):
         joined = _joined(told, concern, head.job_id, incidents)
         name = joined.incident if joined else None
+        # It was told: only more nodes are news.
         if joined is not None:
             is_news = concern.nodes > joined.nodes
         elif told.standing and not _is_other_standstill(concern, told):
             # Whoever opened an incident for the job has told all that was known then.
             name, is_news = name_of_earlier(told), grew
         else:
+            # What nothing mends is over once it was told, and calls nobody long after.
             is_news = concern.holds_on or (release_grew and not _is_long_over(concern, now))
         if is_news or concern.holds_on:
             yield name, Member(known=known, head=head, concern=concern, joined=joined, is_news=is_news)

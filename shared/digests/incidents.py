@@ -176,6 +176,7 @@ class _Found:
 
 def after_page(told: Told, page: IncidentPage, now: datetime) -> Told:
     """What the webhook knows of a job, one of the page's members or the one whose own incident it ends."""
+    # An incident from before belonged to the job as a whole.
     if page.ends:
         return replace(told, standing=False, stuck_since=None, at=now)
     mine = [member for member in page.members if member.job_id.lower() == told.job_id.lower()]
@@ -201,10 +202,13 @@ def after_page(told: Told, page: IncidentPage, now: datetime) -> Told:
 def _opened_as(member: Member, incidents: Mapping[str, Incident]) -> str:
     """The name of the incident that a concern opens or joins."""
     concern = member.concern
+    # What has it in common is told together.
     if concern.name in incidents:
         return concern.name
+    # To a new pager all of that is old: one page says so.
     if member.known.told.catches_up:
         return STANDING
+    # Nobody reads more than so many one by one.
     counted = sum(1 for name in incidents if not name.startswith((EARLIER, _FURTHER)))
     return concern.name if counted < MAX_OPEN else f"{_FURTHER}|{concern.severity}"
 
@@ -213,10 +217,13 @@ def _told_next(page: IncidentPage, held_since: datetime | None) -> tuple[Inciden
     """The incident with something new of it, and when that may be told; held since then if it is to be opened."""
     incident = replace(page.incident, over_since=None, only_left=False)
     page = replace(page, incident=incident)
+    # Who has it open knows; what joins it can wait a little.
     if held_since is None:
         return page, incident.told_at + AGAIN_AFTER
+    # Nothing runs: that waits for nothing.
     if any(member.concern.kind is ConcernKind.STANDSTILL for member in page.news):
         return page, incident.opened_at
+    # What fails together is one page.
     return page, min(*(member.known.wanted_at for member in page.news), held_since) + HOLD
 
 
@@ -225,8 +232,10 @@ def _followed(
 ) -> tuple[IncidentPage, datetime | None]:
     """The incident when there is nothing new of it, and when its end may be told: None while it goes on."""
     incident = page.incident
+    # It goes on, or has come back before its end was told.
     if any(member.concern.holds_on for member in page.members):
         return replace(page, incident=replace(incident, over_since=None, only_left=False)), None
+    # From now on it counts as over, in the way in which that was seen first.
     if incident.over_since is None:
         incident = replace(incident, over_since=now, only_left=not _was_mended(page, jobs))
     over = incident.over_since or now
@@ -241,6 +250,7 @@ def _was_mended(page: IncidentPage, jobs: Iterable[KnownToWebhook]) -> bool:
         mine = [joined for joined in each.told.joined.values() if joined.incident == page.name]
         at = max((joined.at for joined in mine if joined.at is not None), default=each.told.at)
         is_part = bool(mine) or (page.earlier is not None and each.told is page.earlier)
+        # Not of this incident; or the job ended, or began anew, with its failures unmended.
         if not is_part or head is None or head.closed is not None or _began_anew(head, at):
             continue
         # Of a node that has left the pool nothing was mended.

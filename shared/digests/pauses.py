@@ -70,6 +70,7 @@ def is_refused(told: Told, generation: int, recovered_at: datetime | None, now: 
 
 def paused_until(pace: Pace, recovered_at: datetime | None, now: datetime) -> datetime | None:
     """Until when failed attempts hold a webhook back, None when they don't."""
+    # A webhook that has come back since takes messages, whatever failed before.
     if pace.not_before is None or pace.not_before <= now or _is_before(pace.tried_at, recovered_at, now):
         return None
     return pace.not_before
@@ -87,6 +88,7 @@ def message_at(pace: Pace, wanted_at: datetime, *, first: bool, little: bool = F
     What is `little` waits longest: whoever was told lately learns nothing to act upon from it.
     """
     gathered = (pace.held_since or wanted_at) + HOLD
+    # Who was told nothing lately waits only for what fails together.
     if _was_quiet(pace) or pace.sent_at is None:
         return gathered
     pause = PAUSES[-1] if little else PAUSES[min(max(pace.step, 1), len(PAUSES)) - 1]
@@ -95,6 +97,7 @@ def message_at(pace: Pace, wanted_at: datetime, *, first: bool, little: bool = F
 
 def _is_before(at: datetime | None, recovered_at: datetime | None, now: datetime) -> bool:
     """Whether the webhook has recovered since then, or nobody knows when that was."""
+    # A clock that has jumped back since wrote it.
     if at is not None and is_to_come(at, now):
         return True
     return recovered_at is not None and (at is None or at <= recovered_at <= now)

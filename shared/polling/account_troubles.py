@@ -55,6 +55,7 @@ def skip_cycle(origin: Origin, before: Cycle, now: datetime, stale_after: timede
     cycle = replace(before, finished_at=now)
     known = before.trouble
     since = before.read_up_to or (known.since if known else before.started_at)
+    # People know, or it is not blind yet.
     if (known is not None and known.event_id is not None) or now - since <= stale_after:
         return cycle, ()
     wait = Trouble(code="TooManyRequests", message="Batch wants to be left alone for a while.", since=since)
@@ -125,12 +126,15 @@ def _what_is_wrong(known: Cycle, cycle: Cycle, result: CycleResult, stale_after:
     before = known.trouble
     times = before.times + 1 if before else 1
     since = before.since if before else None
+    # What stopped the cycle comes before what it left undone.
     if result.error is not None:
         return trouble_of(result.error, since=since or result.finished_at, times=times)
+    # Every job was looked at, if perhaps not every entry could be read.
     if not result.waiting:
         odd = result.unreadable
         return trouble_of(odd, since=since or result.finished_at, times=times) if odd else None
     since = since or cycle.read_up_to or result.finished_at
+    # No setting of the round would have helped: nothing ran.
     if result.started_at - known.started_at >= stale_after:
         return Trouble(code=NOT_POLLED, message=_NOT_POLLED_MESSAGE, since=since, times=times)
     message = (
@@ -144,6 +148,7 @@ def _what_is_wrong(known: Cycle, cycle: Cycle, result: CycleResult, stale_after:
 def _tell_unreachable(origin: Origin, cycle: Cycle, trouble: Trouble, now: datetime) -> tuple[Cycle, tuple[Event, ...]]:
     """The row of an account that is told to be out of reach, and the event; none if it has come back before its end."""
     held = cycle.recurrence
+    # It was well for too short to be called so: to people it never ended.
     if held.event_id is not None:
         again = replace(trouble, since=held.since or trouble.since, event_id=held.event_id)
         series = Recurrence(ends=held.ends, ended_at=held.ended_at)

@@ -150,6 +150,7 @@ def cycle_after(before: Cycle | None, result: CycleResult) -> Cycle:
 
 def is_tracked(head: JobHead | None, job_id: str, patterns: JobPatterns) -> bool:
     """Whether a job is to be watched: by request, or because the settings name it; never one that was stopped."""
+    # Who stopped it meant this very job; a glob did not.
     if head is not None and head.tracking is Tracking.STOPPED:
         return False
     return (head is not None and head.requested) or patterns.matches(job_id)
@@ -160,12 +161,16 @@ def _is_watched(head: JobHead) -> bool:
 
 
 def _is_due(known: KnownJob | None, job: BatchJob, patterns: JobPatterns) -> bool:
+    # Nobody wants to know of it.
     if not is_tracked(known.head if known else None, job.id, patterns):
         return False
+    # Nothing is known of it, or only of another job of its id.
     if known is None or not is_same_incarnation(known.head, job):
         return True
+    # It has nothing to watch, and can't get a preparation task later.
     if known.head.tracking is Tracking.NO_PREPARATION_TASK:
         return False
+    # What is settled stays so until it is active again.
     ended = is_job_completed(job.state) or isinstance(job, UnreadableJob)
     return not (known.head.tracking is Tracking.SETTLED and ended)
 
@@ -195,14 +200,17 @@ def _waiting(known: Cycle, result: CycleResult) -> WaitingJobs:
 
 def _read_up_to(known: Cycle, result: CycleResult, waiting: WaitingJobs) -> datetime | None:
     listed_at = result.started_at if result.listed else _listed_at(known)
+    # Without one whole listing nobody knows which jobs there are.
     if listed_at is None:
         return known.read_up_to
     return max(as_utc(known.read_up_to), min(listed_at, waiting.since or listed_at))
 
 
 def _not_before(known: Cycle, result: CycleResult) -> datetime | None:
+    # Whatever else went wrong, asking again harms nobody.
     if not isinstance(result.error, ThrottledError):
         return None
+    # It got on: Batch's own wish is enough.
     if result.looked_at:
         return result.finished_at + min(result.error.retry_after or timedelta(0), LONGEST_PATIENCE)
     step = THROTTLE_STEPS[min(known.throttles, len(THROTTLE_STEPS) - 1)]

@@ -81,6 +81,7 @@ def take_facts(origin: Origin, head: JobHead, job: BatchJob, now: datetime) -> D
     facts = with_facts(head, job)
     if facts.state != head.state:
         facts = replace(facts, changed_at=now)
+    # No task waits for the nodes of a job that ends.
     if facts.closed is None and (is_ending(facts.state) or is_job_completed(facts.state)):
         return close(origin, facts, JobEnd.ENDED, facts.state_transition_time or now, now)
     return Decision(head=facts)
@@ -109,6 +110,7 @@ def close(origin: Origin, head: JobHead, end: JobEnd, since: datetime, now: date
     """End all that stands of a job at once, and tell the end of what was told: failures, a standstill, a trouble."""
     ended = _end_trouble(origin, head, end, now)
     head, events = ended.head, ended.events
+    # Its failures had their end when it was closed.
     if head.closed is not None:
         return ended
     was_open = head.preparation.open > 0
@@ -165,10 +167,12 @@ def lose(origin: Origin, head: JobHead, since: datetime, now: datetime) -> Decis
 def fail(origin: Origin, head: JobHead, error: PrepwatchError, now: datetime) -> Decision:
     """A cycle could not look at the job, for a reason of the job's own; told once, after three cycles in a row."""
     known = head.trouble
+    # People know; they hear of it again when it is over.
     if known is not None and known.event_id is not None:
         return Decision(head=head)
     trouble = trouble_of(error, since=known.since if known else now, times=known.times + 1 if known else 1)
     failing = replace(head, trouble=trouble, changed_at=now)
+    # Most errors are gone with the next cycle.
     if trouble.times < UNREACHABLE_AFTER_CYCLES:
         return Decision(head=failing)
     event = job_event(origin, failing, EventType.JOB_UNREACHABLE, trouble.since, now, error=trouble_data(trouble))
@@ -197,6 +201,7 @@ def judge_reading(origin: Origin, head: JobHead, error: BatchError | None, now: 
 
 def settle(head: JobHead, now: datetime) -> JobHead:
     """A job that has been completed for a while, and whose phases have all ended, need not be listed again."""
+    # Nobody lists it any more, or it may still run tasks.
     if head.tracking not in {Tracking.WATCHING, Tracking.UNREACHABLE} or not is_job_completed(head.state):
         return head
     running = sum(counts.running + counts.retrying + counts.unknown for counts in map(head.counts_of, Phase))
@@ -218,6 +223,7 @@ def change_standstill(origin: Origin, head: JobHead, decided: StandstillDecision
     if standstill is not None and decided.change is StandstillChange.BEGINS:
         standstill = replace(standstill, pool_id=head.pool_id or "")
     changed = replace(head, stuck=standstill)
+    # A suspicion is nobody's news.
     if decided.change is None:
         return Decision(head=changed)
     changed = replace(changed, generation=head.generation + 1, changed_at=now)
@@ -248,6 +254,7 @@ def _end_trouble(origin: Origin, head: JobHead, end: JobEnd | None, now: datetim
     if trouble is None:
         return Decision(head=head)
     well = replace(head, trouble=None, changed_at=now)
+    # What nobody was told of has no end to tell.
     if trouble.event_id is None:
         return Decision(head=well)
     well = replace(well, generation=head.generation + 1)

@@ -38,15 +38,8 @@ from shared.polling.node_updates import NodeWatcher
 from shared.polling.slow_and_left_nodes import Departures, SlowPreparations
 from shared.pools.counts import PoolCounter
 from shared.pools.facts import PoolFacts, answer
-from shared.pools.standstill_rules import (
-    Looked,
-    Suspected,
-    Suspicion,
-    decide_standstill,
-    must_look,
-    preparations_of,
-    suspect,
-)
+from shared.pools.preparations import preparations_of
+from shared.pools.standstill_rules import Looked, Suspected, Suspicion, decide_standstill, must_look, suspect
 from shared.pools.states import ABLE, UNABLE
 from shared.ports import BatchService, Clock
 from shared.state.accounts import Cycle

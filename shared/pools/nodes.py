@@ -69,6 +69,7 @@ def must_list(memory: PoolMemory, record: PoolRecord | None, now: datetime) -> b
     # Every node works or is away: there is nothing to list.
     if classes.unable + classes.on_the_way == 0 and not has_open:
         return False
+    # Equal numbers hide that one node heals while another breaks.
     if memory.listed_at is None or now - memory.listed_at >= _LISTED_EVERY:
         return True
     # Something becomes a fault now, or a node is missing for long enough.
@@ -174,8 +175,10 @@ def not_listed(memory: PoolMemory, record: PoolRecord | None) -> PoolMemory:
 
 
 def _end_of(known: UnableNode, *, is_able: bool, now: datetime) -> NodeEnd | None:
+    # What runs tasks is mended, whatever was seen of it meanwhile.
     if is_able:
         return NodeEnd.RECOVERED
+    # One listing may be old; so long after it another has agreed.
     if known.missing_since is not None and now - known.missing_since >= MISSING_FOR:
         return NodeEnd.REMOVED
     return None

@@ -59,10 +59,13 @@ def is_resizing(pool: Pool | None) -> bool:
 
 def why_empty(pool: Pool | None) -> StandstillReason | None:
     """Why a pool has no node that works, is broken or comes; None when nobody asked it for more."""
+    # Nobody could ask it, or the nodes that it was asked for may still come.
     if pool is None or is_resizing(pool):
         return None
+    # Batch says why it could not get the nodes that somebody asked for.
     if pool.resize_errors and _wants_more(pool):
         return StandstillReason.RESIZE_FAILED
+    # Without a formula that works nobody asks for nodes.
     if pool.auto_scale_run is not None and pool.auto_scale_run.error is not None:
         return StandstillReason.AUTOSCALE_FAILED
     return None

@@ -11,13 +11,13 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.batch.model import Phase, TaskCounts
+from shared.batch.model import TaskCounts
 from shared.batch.pools import ComputeNode, Pool
 from shared.changes.tally import MOST_FAILURES
+from shared.pools.preparations import Preparations
 from shared.pools.rules import cause_in_pool, is_resizing, why_empty
 from shared.pools.states import START_TASK_FAILED, NodeClasses, classes_of
-from shared.state.jobs import Cause, JobHead, Tracking
-from shared.state.pools import PoolMemory, Standstill, StandstillCause, StandstillReason
+from shared.state.pools import PoolMemory, Standstill, StandstillReason
 
 NONE_ABLE_FOR = timedelta(minutes=5)
 AGREES_AFTER = timedelta(minutes=2)
@@ -27,28 +27,6 @@ PUT_OFF_FOR = timedelta(minutes=30)
 LOOKED_INTO_AGAIN_AFTER = timedelta(minutes=5)
 REPEATED_WITHIN = timedelta(hours=1)
 NO_SUCCESS_FOR = timedelta(minutes=30)
-
-
-class Preparations(Struct, frozen=True, kw_only=True):
-    """What a job's preparations have come to, as far as it tells whether the job can move.
-
-    `waited_for` is False when tasks run whatever becomes of their preparation, or when there is none. `last_trouble` is
-    when one last failed or became slow, `last_success` when one last succeeded; `failed_at` are the ends of the latest
-    failures, the newest last, and `failing_since` the first that no success has followed. None and empty mean never.
-    `others` are nodes of the listing that are not known to have failed. `has_manager` says that a job manager holds one
-    node; `cause` is what most of the open failures have in common.
-    """
-
-    waited_for: bool
-    has_manager: bool = False
-    open: int = 0
-    slow: int = 0
-    others: int = 0
-    last_trouble: datetime | None = None
-    last_success: datetime | None = None
-    failed_at: tuple[datetime, ...] = ()
-    failing_since: datetime | None = None
-    cause: StandstillCause | None = None
 
 
 class Suspicion(StrEnum):
@@ -95,27 +73,6 @@ class StandstillDecision(Struct, frozen=True, kw_only=True):
     change: StandstillChange | None = None
 
 
-def preparations_of(head: JobHead) -> Preparations:
-    """What a head says of its job's preparations."""
-    waited_for = head.tracking is not Tracking.NO_PREPARATION_TASK and head.wait_for_success is not False
-    # What its listing said before it could not be read any more says nothing about now.
-    waited_for &= head.trouble is None and head.closed is None
-    failed_at, counts = head.failed_at or (), head.preparation
-    troubles = [moment for moment in (*failed_at[-1:], head.slow_at) if moment is not None]
-    return Preparations(
-        waited_for=waited_for,
-        has_manager=head.manager is not None,
-        open=counts.open,
-        slow=counts.slow,
-        others=counts.running + counts.retrying - counts.slow + counts.succeeded + counts.unknown,
-        last_trouble=max(troubles, default=None),
-        last_success=head.succeeded_at,
-        failed_at=failed_at,
-        failing_since=head.failing_since,
-        cause=next((_cause(cause) for cause in head.causes if cause.phase is Phase.PREPARATION), None),
-    )
-
-
 def suspect(*, is_active: bool, preparations: Preparations, pool: PoolMemory | None, now: datetime) -> Suspected | None:
     """Why a job may not be able to move; None when nothing says so. `pool` is None when nothing is known of it."""
     # Whoever disabled or ended a job knows that its tasks wait.
@@ -143,6 +100,7 @@ def suspect(*, is_active: bool, preparations: Preparations, pool: PoolMemory | N
 
 def must_look(standstill: Standstill | None, now: datetime) -> bool:
     """Whether Batch is to be asked about a suspect job now."""
+    # Nobody has asked yet.
     if standstill is None or standstill.looked_at is None:
         return True
     still = standstill.still_since
@@ -209,19 +167,24 @@ def reason_of(
     suspected: Suspected, looked: Looked, *, preparations: Preparations, pool: PoolMemory | None
 ) -> StandstillReason | None:
     """Why nothing moves: the first that holds; None when it is how Batch works."""
+    # Without a pool there are no nodes to look at.
     if suspected.why is Suspicion.POOL_GONE:
         return StandstillReason.POOL_GONE
     nodes = classes_of(pool.by_state) if pool is not None else NodeClasses()
+    # Nodes are there and none works: they have to be mended or replaced, whatever made the pool so.
     if pool is not None and nodes.able == 0 and nodes.unable > 0:
         most = pool.by_state.get(START_TASK_FAILED, 0) * 2 > nodes.unable
         return StandstillReason.START_TASK_FAILED if most else StandstillReason.NODES_UNABLE
+    # No node is there: only what the pool was asked for tells whether that is meant.
     if pool is not None and nodes.able == 0:
         return why_empty(looked.pool) if nodes.on_the_way == 0 else None
     # A pool that grows or shrinks has nodes that were not tried yet.
     if is_resizing(looked.pool):
         return None
+    # Every node that tasks could run on has failed, or each next one does.
     if suspected.why is Suspicion.REPEATED or preparations.open >= _to_hold(preparations, pool):
         return StandstillReason.PREPARATION_FAILED
+    # Some may still come through, and none has.
     held = preparations.open + preparations.slow
     return StandstillReason.PREPARATION_SLOW if held >= _to_hold(preparations, pool) else None
 
@@ -236,13 +199,17 @@ def _judge_confirmed(
 ) -> StandstillDecision:
     """When a standstill that was told is over; a preparation that merely begins ends nothing."""
     over = StandstillDecision(standstill=None, change=StandstillChange.ENDS)
+    # The node that succeeded takes tasks.
     if preparations.last_success is not None and preparations.last_success > before.since:
         return over
     has_able = pool is not None and pool.gone_since is None and classes_of(pool.by_state).able > 0
+    # What the pool lacked is there; a job that still does not move has another reason.
     if before.reason is not None and before.reason.is_of_pool and has_able:
         return over
+    # A task runs, whatever became of the reason.
     if looked.moves:
         return over
+    # No answer ends nothing.
     if looked.tasks is None:
         return StandstillDecision(standstill=before)
     # Somebody deleted the tasks: one answer may come from between two of them.
@@ -253,10 +220,6 @@ def _judge_confirmed(
         return StandstillDecision(standstill=replace(before, free_since=free))
     waiting = looked.tasks.active + looked.tasks.running
     return StandstillDecision(standstill=replace(before, free_since=None, looked_at=now, tasks=waiting))
-
-
-def _cause(cause: Cause) -> StandstillCause:
-    return StandstillCause(code=cause.code, message=cause.message)
 
 
 def _to_hold(preparations: Preparations, pool: PoolMemory | None) -> int:
@@ -275,6 +238,7 @@ def _follows_success(preparations: Preparations, trouble: datetime) -> bool:
 def _keeps_failing(preparations: Preparations, now: datetime) -> bool:
     """Whether one node after the other fails: often, lately, and for so long that the next will hardly do better."""
     latest = preparations.failed_at[-MOST_FAILURES:]
+    # Now and then a node fails in every pool.
     if len(latest) < MOST_FAILURES or now - latest[0] > REPEATED_WITHIN:
         return False
     # Many that failed at once, and no other since: the nodes that are left may still come through.
@@ -289,6 +253,7 @@ def _waits(tasks: TaskCounts) -> bool:
 
 
 def _is_put_off(standing: Standstill, looked: Looked, pool: PoolMemory | None, now: datetime) -> bool:
+    # It has had its time.
     if now - standing.since >= PUT_OFF_FOR:
         return False
     on_the_way = pool is not None and classes_of(pool.by_state).on_the_way > 0

@@ -23,10 +23,13 @@ def in_trouble_since(record: PoolRecord | None, by_state: Mapping[str, int], now
     broken = sorted(as_utc(node.counts_from) for node in (record.open if record is not None else ()))
     size = pool_size(len(broken), by_state)
     is_a_tenth = len(broken) * 10 >= size
+    # So many at once have something in common: waiting would not show more.
     if len(broken) >= _MANY and is_a_tenth:
         return broken[_MANY - 1]
+    # Two may be replaced one by one within that time.
     if len(broken) >= _SOME and is_a_tenth and now - broken[_SOME - 1] >= LASTS:
         return broken[_SOME - 1] + LASTS
+    # Where no node is left that works, even one or two matter.
     if broken and len(broken) == size and now - broken[-1] >= LASTS:
         return broken[-1] + LASTS
     return None
@@ -36,6 +39,7 @@ def is_calm(record: PoolRecord | None, by_state: Mapping[str, int]) -> bool:
     """Whether so few nodes can't work that time alone brings no trouble: what comes and goes is not over each time."""
     broken = len(record.open) if record is not None else 0
     size = pool_size(broken, by_state)
+    # Nothing that time could turn into trouble.
     if not broken:
         return True
     return broken < size and (broken < _SOME or broken * 10 < size)

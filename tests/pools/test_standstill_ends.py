@@ -4,9 +4,9 @@ import pytest
 from msgspec.structs import replace
 
 from shared.batch.model import TaskCounts
+from shared.pools.preparations import Preparations
 from shared.pools.standstill_rules import (
     Looked,
-    Preparations,
     StandstillChange,
     StandstillDecision,
     Suspected,

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from shared.batch.model import TaskCounts
 from shared.batch.pools import AutoScaleRun, Pool, ResizeError
+from shared.pools.preparations import Preparations
 from shared.pools.standstill_rules import (
     Looked,
-    Preparations,
     StandstillChange,
     StandstillDecision,
     Suspicion,

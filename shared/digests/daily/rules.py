@@ -107,10 +107,13 @@ def _of_job(known: KnownToWebhook, head: JobHead, since: datetime, now: datetime
 
 def _what_goes_on(told: Told, head: JobHead) -> NewsKind | None:
     """The worst of what a chat was told of a job that has not ended; what it has yet to be told is not among it."""
+    # Nothing of the job runs: all else says less.
     if told.stuck_since is not None and told.stuck_since == head.stuck_since:
         return NewsKind.STUCK
+    # How its nodes are was last read before that.
     if told.unreachable_since is not None and head.trouble is not None:
         return NewsKind.UNREACHABLE
+    # What has failed is worse than what only takes long.
     if told.standing and head.preparation.open:
         return NewsKind.STANDING
     return NewsKind.SLOW if told.slow and head.preparation.slow else None

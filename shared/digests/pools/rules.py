@@ -149,6 +149,7 @@ def has_changed(pool: PoolState, told: PoolTold | None, now: datetime) -> PoolNe
         kind, ended_at = end
         return PoolNews(kind=kind, pool=pool, told=told, since=told.since, wanted_at=ended_at)
     since = _trouble_since(pool, now)
+    # Nodes fail in every pool; so few, or from before it was watched, are nobody's news.
     if since is None or pool.record is None:
         return None
     broken = pool.record.open
@@ -173,6 +174,7 @@ def still_in_trouble(pool: PoolState, told: PoolTold, now: datetime) -> PoolNews
 
 def _news_of(webhook: Webhook, account: str, pool: PoolState, told: PoolTold | None, now: datetime) -> PoolNews | None:
     news = has_changed(pool, told, now)
+    # An end is for whoever was told, whatever else they want.
     if news is None or news.ends:
         return news
     if not webhook.wants(EventType.NODE_FAILED, account=account, pools=[pool.pool_id], jobs=pool.jobs):
@@ -184,6 +186,7 @@ def _news_of(webhook: Webhook, account: str, pool: PoolState, told: PoolTold | N
 def _trouble_since(pool: PoolState, now: datetime) -> datetime | None:
     """Since when the pool is in trouble that is news: not if all of it began before the pool was first seen."""
     record = pool.record
+    # Nobody waits for the nodes of a pool that no job uses.
     if record is None or record.unwatched_since is not None:
         return None
     since = in_trouble_since(record, pool.by_state, now)
@@ -195,11 +198,13 @@ def _trouble_since(pool: PoolState, now: datetime) -> datetime | None:
 def _end_of(pool: PoolState, told: PoolTold, now: datetime) -> tuple[PoolNewsKind, datetime] | None:
     """How what was told has ended, and since when that can be said."""
     record = pool.record
+    # Nothing more will be known of it.
     if record is None:
         return PoolNewsKind.LEFT, now
     # Tomorrow's job may use it again, and an hour says that it is not the next one's.
     if record.unwatched_since is not None:
         kind, at = PoolNewsKind.LEFT, record.unwatched_since + LEFT_AFTER
+    # It goes on, or a moment more may bring it back.
     elif not is_calm(record, pool.by_state):
         return None
     else:
@@ -248,6 +253,7 @@ def incident_of(webhook: Webhook, account: str, pool_id: str, open_keys: frozens
     Auto pools share one, and so does what is beyond the tenth incident of an account.
     """
     key = incident_key(f"{webhook.name}:{account}:pool|{pool_name(pool_id)}")
+    # Nobody reads more than so many one by one.
     if key in open_keys or len(open_keys) + others < MAX_OPEN:
         return key
     return incident_key(f"{webhook.name}:{account}:{_FURTHER}")
