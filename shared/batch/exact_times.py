@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 from msgspec import Raw, Struct, field
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from shared.batch.lenient_json import REFUSED
 from shared.batch.model import ExecutionInfo, NodeStatus
@@ -39,7 +39,6 @@ class WrittenExecution(ExecutionInfo, frozen=True, kw_only=True):
     last_retry_time: datetime | str | None = None  # type: ignore[assignment]  # same
 
 
-_SHOWN: Final = tuple(name for name in ExecutionInfo.__struct_fields__ if name != "digits")
 _TEXTS: Final = msgspec.json.Decoder(_Texts)
 
 
@@ -80,7 +79,8 @@ def as_written(info: ExecutionInfo) -> ExecutionInfo:
     if info.digits is None:
         return info
     start, end, retry = info.digits
-    given = {name: getattr(info, name) for name in _SHOWN}
+    given = asdict(info)
+    del given["digits"]
     given["start_time"] = _written(info.start_time, start)
     given["end_time"] = _written(info.end_time, end)
     given["last_retry_time"] = _written(info.last_retry_time, retry)

@@ -72,7 +72,7 @@ def _clean_failure(failure: FailureInfo | None) -> FailureInfo | None:
 def clean_pair(pair: NameValuePair) -> NameValuePair:
     """A detail of an error: its value is cleaned, and shown only if the name does not say that it is a secret."""
     name = clean_word(pair.name)
-    return NameValuePair(name=name, value=REDACTED if pair.value and names_secret(name or "") else _phrase(pair.value))
+    return NameValuePair(name=name, value=REDACTED if pair.value and _names_secret(name or "") else _phrase(pair.value))
 
 
 def _clean_container(container: ContainerInfo | None) -> ContainerInfo | None:
@@ -97,6 +97,10 @@ def clean_word(text: str | None) -> str | None:
     if text is None or len(text) > _WORD_LIMIT:
         return None if text is None else clean(text, limit=_WORD_LIMIT)
     return _clean_short(text, _WORD_LIMIT)
+
+
+_names_secret = lru_cache(maxsize=1024)(names_secret)
+"""For words of Batch, of which thousands of nodes say the same few."""
 
 
 @lru_cache(maxsize=1024)

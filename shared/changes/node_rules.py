@@ -147,9 +147,10 @@ def _is_no_news(known: ExecutionInfo, info: ExecutionInfo, latest: datetime | No
         return True
     if _is_same_run(known, info) and has_failed(known) and not has_failed(info):
         return True  # a run's failure is final
-    if latest is not None and _place(known)[0] > latest:
+    place = _place(known)
+    if latest is not None and place[0] > latest:
         return False  # the node's clock was wrong: it would hide all that runs until then
-    return _place(info) < _place(known)
+    return _place(info) < place
 
 
 def _is_same_run(known: ExecutionInfo, info: ExecutionInfo) -> bool:
