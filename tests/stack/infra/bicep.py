@@ -5,7 +5,6 @@ It leaves what only a running deployment knows as expressions, and those that ho
 """
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -86,17 +85,17 @@ class Bicep:
         """Every file that a template is made of."""
         return {Path(file) for file in self._call("bicep/getFileReferences", {"path": str(path)})["filePaths"]}
 
-    def snapshot(self, template: Path, parameters: Mapping[str, Any]) -> Snapshot:
-        """What a deployment of a template makes, in West Europe.
+    def snapshot(self, template: Mapping[str, Any], parameters: Mapping[str, Any]) -> Snapshot:
+        """What a deployment of an ARM template makes, in West Europe: what was compiled once need not be each time.
 
         Raises:
             RefusedError: Azure would refuse it before it begins.
         """
         values = [f"param {name} = json('{_quoted(json.dumps(value))}')" for name, value in parameters.items()]
-        file = self._folder / f"{next(self._numbers)}.bicepparam"
-        # It takes no absolute path.
-        using = Path(os.path.relpath(template, self._folder)).as_posix()
-        file.write_text("\n".join([f"using '{_quoted(using)}'", *values]), encoding="utf-8")
+        number = next(self._numbers)
+        (self._folder / f"{number}.json").write_text(json.dumps(template), encoding="utf-8")
+        file = self._folder / f"{number}.bicepparam"
+        file.write_text("\n".join([f"using '{number}.json'", *values]), encoding="utf-8")
         where = {"subscriptionId": SUBSCRIPTION, "tenantId": TENANT, "location": "westeurope", "deploymentName": "prod"}
         answer = self._call(
             "bicep/getSnapshot",
@@ -118,9 +117,8 @@ class Bicep:
 
         expressions = dict.fromkeys(text[1:-1] for text in _texts(value) if _is_expression(text))
         output = {"value": {"type": "array", "value": list(map(asked, expressions))}}
-        file = self._folder / f"{next(self._numbers)}.json"
-        file.write_text(json.dumps({**_WITHOUT_RESOURCES, "outputs": output}), encoding="utf-8")
-        answers = [json.loads(text[1:])[0] for text in self.snapshot(file, {}).outputs["value"]]
+        made = self.snapshot({**_WITHOUT_RESOURCES, "outputs": output}, {})
+        answers = [json.loads(text[1:])[0] for text in made.outputs["value"]]
         return _replaced(value, dict(zip(expressions, answers, strict=True)))
 
     def _call(self, method: str, parameters: object) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def expand(bicep: Bicep, compiled: Compile) -> Expand:
 
     @cache
     def expanded(way: Way, template: Path) -> Expanded:
-        snapshot = bicep.snapshot(template, parameters(way.variables, compiled(template)))
+        snapshot = bicep.snapshot(compiled(template), parameters(way.variables, compiled(template)))
         assert snapshot.warnings == []
         resources, outputs = bicep.evaluated(
             [snapshot.resources, snapshot.outputs], partial(known, way.cloud), way.cloud.environment

@@ -54,7 +54,7 @@ MISTAKES: dict[str, tuple[dict[str, str], str]] = {
 def _refusal(bicep: Bicep, compiled: Compile, variables: dict[str, str]) -> str:
     """What a deployment with these variables is refused with."""
     with pytest.raises(RefusedError) as refused:
-        bicep.snapshot(MAIN, parameters({**ONE, **variables}, compiled(MAIN)))
+        bicep.snapshot(compiled(MAIN), parameters({**ONE, **variables}, compiled(MAIN)))
     return str(refused.value)
 
 
@@ -81,4 +81,4 @@ def test_the_topics_name_is_free_without_a_topic(bicep: Bicep, compiled: Compile
     """Without EVENT_GRID_TOPIC a webhook may be called event-grid."""
     variables = {**ONE, "WEBHOOKS": '[{"name":"event-grid","format":"teams","url":"https://a.example"}]'}
 
-    assert bicep.snapshot(MAIN, parameters(variables, compiled(MAIN))).resources
+    assert bicep.snapshot(compiled(MAIN), parameters(variables, compiled(MAIN))).resources

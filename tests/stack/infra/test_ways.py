@@ -32,7 +32,7 @@ def test_azure_takes_it_and_makes_what_it_must(way: Way, bare: Path, expand: Exp
 def test_azure_takes_it_with_its_secrets_hidden(way: Way, bicep: Bicep, compiled: Compile) -> None:
     """The template as it is deployed is accepted too, and what it would make shows no secret."""
     main = INFRA / "main.bicep"
-    snapshot = bicep.snapshot(main, parameters(way.variables, compiled(main)))
+    snapshot = bicep.snapshot(compiled(main), parameters(way.variables, compiled(main)))
 
     told = repr([snapshot.resources, snapshot.outputs, snapshot.warnings])
     assert [name for name, secret in way.secrets.items() if secret in told] == []
