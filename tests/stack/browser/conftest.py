@@ -88,7 +88,11 @@ def scene(azurite: Azurite, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with running_account() as (world, account), running_receiver() as receiver:
         start = datetime.now(UTC) - timedelta(minutes=12)
         environment = app_environment(
-            account.url, receiver.url, azurite.connection_string, POLL_SCHEDULE="* * * * * *", STDERR_TAIL_BYTES="2000"
+            account.url,
+            receiver.url,
+            azurite.connection_string,
+            POLL_SCHEDULE="*/2 * * * * *",
+            STDERR_TAIL_BYTES="2000",
         )
         with running_host(tmp_path_factory.mktemp("host"), environment) as host:
             made = Scene(host=host, world=world, receiver=receiver)
