@@ -1,6 +1,7 @@
 """An event of every type, and of every way to make one."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 
 import msgspec
 from msgspec.structs import replace
@@ -105,47 +106,64 @@ def _of_node(end: NodeEnd | None = None, **said: object) -> Event:
     return event
 
 
-EVENTS: Mapping[str, Event] = {
-    "node failed": _of_node(),
-    "node failed, everything said": _of_node(
+EVENTS: Mapping[str, Callable[[], Event]] = {
+    "node failed": _of_node,
+    "node failed, everything said": partial(
+        _of_node,
         url="https://a.example/n",
         errors=[{"code": "DiskFull", "message": "full", "errorDetails": [{"name": "Message", "value": "full"}]}],
         startTaskInfo={"state": "completed", "exitCode": 1, "result": "failure", "failureInfo": {"code": "X"}},
         recentTasks=[{"jobId": "j", "executionInfo": {"state": "completed"}}],
         virtualMachineInfo={"imageReference": {"offer": "o"}},
     ),
-    "node failed, far too much said": _of_node(errors=[{"code": "X", "message": "m" * 4000}] * 50),
-    **{f"node {end.value}": _of_node(end) for end in NodeEnd},
-    "failed": event_of(Phase.PREPARATION, status(failed(0))),
-    "failed with an exit code": event_of(Phase.PREPARATION, status(failed(0, EXIT_CODE))),
-    "failed, nothing said": event_of(
-        Phase.PREPARATION, NodeStatus(node_id="n", preparation=ExecutionInfo(state="completed", result="failure"))
+    "node failed, far too much said": partial(_of_node, errors=[{"code": "X", "message": "m" * 4000}] * 50),
+    **{f"node {end.value}": partial(_of_node, end) for end in NodeEnd},
+    "failed": partial(event_of, Phase.PREPARATION, status(failed(0))),
+    "failed with an exit code": partial(event_of, Phase.PREPARATION, status(failed(0, EXIT_CODE))),
+    "failed, nothing said": partial(
+        event_of,
+        Phase.PREPARATION,
+        NodeStatus(node_id="n", preparation=ExecutionInfo(state="completed", result="failure")),
     ),
-    "failed, everything said": event_of(Phase.PREPARATION, status(full("x"))),
-    "failed, no incarnation": event_of(Phase.PREPARATION, status(failed(0)), job=head(creation_time=None, state=None)),
-    "release failed": event_of(Phase.RELEASE, status(None, failed(0, DISK_FULL))),
-    "slow": _slow(),
-    "resolved": event_of(Phase.PREPARATION, status(failed(0)), status(running(9)), status(succeeded(9))),
-    "resolved, failed we do not know when": event_of(
-        Phase.PREPARATION, status(replace(failed(0), start_time=None, end_time=None)), status(succeeded(9))
+    "failed, everything said": partial(event_of, Phase.PREPARATION, status(full("x"))),
+    "failed, no incarnation": partial(
+        event_of, Phase.PREPARATION, status(failed(0)), job=head(creation_time=None, state=None)
     ),
-    **{f"closed: {end.value}": _closed(end) for end in JobEnd},
+    "release failed": partial(event_of, Phase.RELEASE, status(None, failed(0, DISK_FULL))),
+    "slow": _slow,
+    "resolved": partial(event_of, Phase.PREPARATION, status(failed(0)), status(running(9)), status(succeeded(9))),
+    "resolved, failed we do not know when": partial(
+        event_of, Phase.PREPARATION, status(replace(failed(0), start_time=None, end_time=None)), status(succeeded(9))
+    ),
+    **{f"closed: {end.value}": partial(_closed, end) for end in JobEnd},
     **{
-        f"resumed: {end.value}": job_event(ORIGIN, head(), EventType.JOB_RESUMED, NOW, NOW, reason=end.value)
+        f"resumed: {end.value}": partial(job_event, ORIGIN, head(), EventType.JOB_RESUMED, NOW, NOW, reason=end.value)
         for end in JobEnd
     },
-    **{kind.value: job_event(ORIGIN, head(), kind, NOW, NOW, **data) for kind, data in _JOB_EVENTS.items()},
-    "account.unreachable": account_event(
-        ORIGIN, EventType.ACCOUNT_UNREACHABLE, NOW, NOW, error=trouble_data(replace(TROUBLE, request_id=None))
+    **{kind.value: partial(job_event, ORIGIN, head(), kind, NOW, NOW, **data) for kind, data in _JOB_EVENTS.items()},
+    "account.unreachable": partial(
+        account_event,
+        ORIGIN,
+        EventType.ACCOUNT_UNREACHABLE,
+        NOW,
+        NOW,
+        error=trouble_data(replace(TROUBLE, request_id=None)),
     ),
-    "account.reachable": account_event(ORIGIN, EventType.ACCOUNT_REACHABLE, NOW, NOW),
+    "account.reachable": partial(account_event, ORIGIN, EventType.ACCOUNT_REACHABLE, NOW, NOW),
     **{
-        kind.value: webhook_event(SITE, kind, "ops", NOW, NOW, reason="status 500")
+        kind.value: partial(webhook_event, SITE, kind, "ops", NOW, NOW, reason="status 500")
         for kind in (EventType.WEBHOOK_FAILING, EventType.WEBHOOK_RECOVERED, EventType.WEBHOOK_ENABLED)
     },
-    "webhook.disabled": webhook_event(
-        SITE, EventType.WEBHOOK_DISABLED, "ops", NOW, NOW, reason="status 410", byRequest=False
+    "webhook.disabled": partial(
+        webhook_event, SITE, EventType.WEBHOOK_DISABLED, "ops", NOW, NOW, reason="status 410", byRequest=False
     ),
-    "ping": webhook_event(SITE, EventType.PING, "ops", NOW, NOW),
-    **{f"hostile: {name}": event_of(Phase.PREPARATION, status(full(text))) for name, text in HOSTILE.items()},
+    "ping": partial(webhook_event, SITE, EventType.PING, "ops", NOW, NOW),
+    **{f"hostile: {name}": partial(event_of, Phase.PREPARATION, status(full(text))) for name, text in HOSTILE.items()},
 }
+"""What makes each: some take a while, and most tests need but one."""
+
+
+@cache
+def event_named(name: str) -> Event:
+    """One of them."""
+    return EVENTS[name]()

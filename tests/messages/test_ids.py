@@ -13,14 +13,13 @@ from shared.messages.ids import event_id
 from shared.messages.job_events import nodes_event
 from shared.messages.node_entries import node_entry
 from shared.state.jobs import JobHead
-from tests.messages.every_event import EVENTS, changes_of
+from tests.messages.every_event import changes_of
 from tests.polling.pipeline import body_of
 from tests.support.builders import CREATED, NOW, ORIGIN, at, failed, head, status
 
 _moments = st.datetimes(datetime(1970, 1, 1), datetime(2286, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis wants them naive
 
 
-@pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
 def test_the_form_of_an_id(event: Event) -> None:
     """An id is a sortable number and a fingerprint: no full stop, nothing that a row key refuses."""
     assert re.fullmatch(r"\d{13}-[a-z2-7]{24}", event.id)
