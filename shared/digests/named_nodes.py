@@ -1,6 +1,6 @@
 """Names the nodes that a message is about, from the node records of its jobs.
 
-Owns how many jobs and chunks are looked into for that. Does not own what is said of nodes (`digests.job_notices`,
+Owns how many jobs and chunks are looked into for that. Does not own what is said of nodes (`digests.jobs.notices`,
 `digests.incident_notices`).
 """
 
@@ -15,8 +15,8 @@ from shared.batch.model import Phase
 from shared.batch.outcomes import ended_at, has_failed
 from shared.changes.slow_preparations import chain_of, is_slow
 from shared.digests.chat_rules import News, NewsKind, SlowRuns
-from shared.digests.job_notices import SHOWN_NODES
 from shared.digests.job_troubles import Concern, ConcernKind
+from shared.digests.jobs.notices import SHOWN_NODES
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.moments import as_utc

@@ -2,7 +2,7 @@
 
 Owns the two walks from the table to what may be sent and back to what is recorded of it: of chat, which is told of jobs
 in one message, and of a pager, which is told of incidents one by one. Does not own what is decided
-(`digests.chat_timing`, `digests.incidents`), the words (`digests.job_notices`, `digests.incident_notices`) or the
+(`digests.chat_timing`, `digests.incidents`), the words (`digests.jobs.notices`, `digests.incident_notices`) or the
 sending (`digests.run`).
 """
 
@@ -20,7 +20,7 @@ from shared.digests.daily.rows import read_lasting
 from shared.digests.daily.rules import Lasting, was_looked_into, what_stands
 from shared.digests.incident_notices import incident_notice
 from shared.digests.incidents import AGAIN_AFTER, IncidentPage, after_page, decide_pages
-from shared.digests.job_notices import jobs_notice
+from shared.digests.jobs.notices import jobs_notice
 from shared.digests.mutes import Mute
 from shared.digests.named_nodes import NodeNames
 from shared.digests.pauses import HOLD, paused_until

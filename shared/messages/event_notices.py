@@ -1,7 +1,7 @@
 """What people are told in chat and by pager of events about accounts, webhooks and pings.
 
 Owns the words: what has happened, what it means, what to do. Does not own what a message is made of
-(`messages.notices`), or how jobs are told (`digests.job_notices`).
+(`messages.notices`), or how jobs are told (`digests.jobs.notices`).
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """What a message to people is made of: a heading, how bad it is, and sections of facts in plain words.
 
-Owns the values and the caps on their texts. Does not own what is said about jobs (`digests.job_notices`) or of an event
-(`messages.event_notices`), nor how a service wants it written (`messages.teams`, `messages.slack`,
+Owns the values and the caps on their texts. Does not own what is said about jobs (`digests.jobs.notices`) or of an
+event (`messages.event_notices`), nor how a service wants it written (`messages.teams`, `messages.slack`,
 `messages.pagerduty`). All text is plain and cleaned: no control characters, no secrets, one line, bounded.
 """
 

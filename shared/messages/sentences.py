@@ -1,7 +1,7 @@
 """How times, durations, numbers and accounts are said to people: the same way in messages and on every page.
 
-Owns the words. Does not own what is said of a job (`digests.job_notices`), of an event (`messages.event_notices`) or in
-the summary (`api.summary_rules`). Pure.
+Owns the words. Does not own what is said of a job (`digests.jobs.notices`), of an event (`messages.event_notices`) or
+in the summary (`api.summary_rules`). Pure.
 """
 
 import re

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from shared.digests.chat_rules import KnownToWebhook, NewsKind, SlowRuns, news_of
 from shared.digests.chat_timing import decide_chat
 from shared.digests.incidents import decide_pages
-from shared.digests.job_notices import jobs_notice
+from shared.digests.jobs.notices import jobs_notice
 from shared.digests.untold import read_untold
 from shared.ledger.slice import Slice
 from shared.messages.notices import Notice

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from shared.batch.advice import ADVICE
 from shared.batch.model import Phase
-from shared.digests.job_notices import jobs_notice
+from shared.digests.jobs.notices import jobs_notice
 from shared.messages import commands
 from shared.messages.commands import (
     PoolReference,

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from shared.digests.job_notices import jobs_notice
+from shared.digests.jobs.notices import jobs_notice
 from shared.digests.pools.notices import with_pools
 from shared.digests.pools.rules import PoolNews, PoolNewsKind, PoolState
 from shared.messages.events import Origin

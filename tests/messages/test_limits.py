@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from shared.digests.job_notices import jobs_notice
+from shared.digests.jobs.notices import jobs_notice
 from shared.messages.formats import render_notice
 from shared.messages.ids import incident_key
 from shared.messages.slack import escape

@@ -10,7 +10,7 @@ from local.webhook_receiver.pagerduty import ROUTING_KEY, PagerDutyService
 from local.webhook_receiver.service import Request, Service, Verdict
 from local.webhook_receiver.slack import SlackWebhook
 from local.webhook_receiver.teams import TeamsWorkflow
-from shared.digests.job_notices import jobs_notice
+from shared.digests.jobs.notices import jobs_notice
 from shared.ledger.recipients import is_told_by_event
 from shared.messages.events import Event
 from shared.messages.format import Message

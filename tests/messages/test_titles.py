@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from shared.batch.model import Phase
 from shared.digests.chat_rules import KnownToWebhook, News, NewsKind, news_of
-from shared.digests.job_notices import jobs_notice
-from shared.digests.job_titles import heading_of, title_of
+from shared.digests.jobs.notices import jobs_notice
+from shared.digests.jobs.titles import heading_of, title_of
 from shared.messages.formats import render_notice
 from shared.messages.notices import Notice, Severity
 from shared.state.jobs import Carried, Cause, JobEnd, JobHead, PhaseCounts, Tracking

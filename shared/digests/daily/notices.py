@@ -1,7 +1,7 @@
 """How chat is told once a day what still stands.
 
 Owns what such a message is made of. Does not own what it tells (`digests.daily.rules`), or the words for jobs and pools
-(`digests.job_notices`, `digests.pools.notices`).
+(`digests.jobs.notices`, `digests.pools.notices`).
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from shared.digests.daily.rules import Ongoing
-from shared.digests.job_notices import jobs_notice
+from shared.digests.jobs.notices import jobs_notice
 from shared.digests.named_nodes import NodeNames
 from shared.digests.pools.notices import with_pools
 from shared.messages.events import Origin, links_of

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 from local.events_page import closed_example, examples
 from shared.batch.causes import MAX_MESSAGE_CHARACTERS
 from shared.digests.chat_rules import News
-from shared.digests.job_notices import jobs_notice
+from shared.digests.jobs.notices import jobs_notice
 from shared.ledger.recipients import is_told_by_event
 from shared.messages.format import Message
 from shared.messages.formats import render, render_notice

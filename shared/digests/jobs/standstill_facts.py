@@ -8,7 +8,7 @@ from datetime import datetime
 
 from shared.batch.model import UNREADABLE
 from shared.digests.chat_rules import SlowRuns
-from shared.digests.job_titles import held_up
+from shared.digests.jobs.titles import held_up
 from shared.messages.notices import VALUE_BYTES, fact
 from shared.messages.remedies import standstill_remedy
 from shared.messages.sentences import counted, lasted, since_when, waiting

@@ -1,6 +1,6 @@
 """A job's state in a few words: the heading above the facts in a message, and how bad it is.
 
-Owns titles, the heading over several jobs, and severities. Does not own the facts (`digests.job_notices`) or what is
+Owns titles, the heading over several jobs, and severities. Does not own the facts (`digests.jobs.notices`) or what is
 news (`digests.chat_rules`). A number of nodes is one that the head holds: failures are runs, and one node may have had
 several.
 """

@@ -1,0 +1,1 @@
+"""In which words are chat and pager told how jobs stand?"""
