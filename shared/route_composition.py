@@ -7,7 +7,8 @@ from datetime import datetime
 from functools import partial
 from urllib.parse import urlsplit
 
-from shared.api.diagnostics import Diagnostics, Identity
+from shared.api.access_remedies import Identity
+from shared.api.diagnostics import Diagnostics
 from shared.api.events.dismissal import Dismissal
 from shared.api.events.explanation import Explainer
 from shared.api.events.history import History

@@ -1,7 +1,8 @@
 """Tries what Prepwatch needs, with its own identity, and says what is missing in words that can be acted upon.
 
-Owns which things are tried and the remedy for each failure. Does not own the calls themselves (`ports`) or HTTP.
-Nothing is changed but a row of its own in the table, and a nudge is put on the queue of deliveries.
+Owns which things are tried. Does not own what to do when access is refused (`api.access_remedies`), the calls
+themselves (`ports`) or HTTP. Nothing is changed but a row of its own in the table, and a nudge is put on the queue of
+deliveries.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,15 +10,15 @@ from datetime import timedelta
 
 from msgspec import Struct
 
+from shared.api.access_remedies import NO_TOKEN, Identity, batch_remedy, queue_remedy, reference_remedy, table_remedy
 from shared.api.reasons import told_lately, unmatched_events
 from shared.api.untold import UntoldReader
 from shared.batch.model import STDERR
 from shared.delivery.webhook_states import read_states
-from shared.errors import AccountDeniedError, BatchError, NoPreparationTaskError, StoreError
-from shared.messages.commands import assign_role, principal_of, resource_id
+from shared.errors import BatchError, NoPreparationTaskError, StoreError
 from shared.messages.events import Origin
 from shared.nudges.nudge import DELIVERIES_QUEUE
-from shared.nudges.nudger import NO_QUEUE, Nudger
+from shared.nudges.nudger import Nudger
 from shared.patterns import JobPatterns
 from shared.ports import BatchService, Clock, Delete, ListingOptions, Put, Table
 from shared.state.rows import OWN
@@ -25,16 +26,9 @@ from shared.webhook import Webhook, waiting_words
 
 DIAGNOSTICS = "diagnostics"
 """The row that is written and deleted again."""
-NO_TOKEN = "CredentialUnavailable"  # noqa: S105 - an error's code
 TRY_WITHIN = timedelta(seconds=10)
 OLD_AFTER = timedelta(days=2 * 365)
 """From then on a version of the Batch API is named: Batch withdraws old ones, and says so a while before."""
-
-_REFRESH = '/config/configreferences/appsettings/refresh?api-version=2022-03-01"'
-_VAULT_ROLE = "Key Vault Secrets User"
-_BATCH_ROLE = "Azure Batch Account Reader"
-_TABLE_ROLE = "Storage Table Data Contributor"
-_QUEUE_ROLE = "Storage Queue Data Contributor"
 
 
 class Check(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -50,22 +44,6 @@ class DiagnosticsView(Struct, frozen=True, kw_only=True, rename="camel"):
     """The answer of GET /api/diagnostics."""
 
     value: tuple[Check, ...]
-
-
-class Identity(Struct, frozen=True, kw_only=True):
-    """Whom roles are assigned to: the app's name and, for a user-assigned identity, its client id.
-
-    `uses_key` says that Batch is asked with the account's key; no role helps there.
-    """
-
-    site: str
-    client_id: str | None
-    uses_key: bool
-
-    @property
-    def assignee(self) -> str:
-        """What `az role assignment create --assignee` takes."""
-        return self.client_id or principal_of(self.site)
 
 
 class Diagnostics(Struct, frozen=True, kw_only=True):
@@ -151,11 +129,7 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
             yield Check(name=f"messages to {name}", ok=remedy is None, message=message, remedy=remedy)
 
     def _waits(self, name: str, setting: str) -> Check:
-        app = resource_id("Microsoft.Web/sites", self.identity.site)
-        remedy = (
-            f"Give the app's identity the role \"{_VAULT_ROLE}\" on the vault and check the reference's address, then "
-            f"let Azure read it again: az rest --method post --url {app[:-1]}{_REFRESH}"
-        )
+        remedy = reference_remedy(self.identity)
         return Check(name=name, ok=False, message=f"It waits: {waiting_words(setting)}.", remedy=remedy)
 
     def _account(self, origin: Origin) -> Iterator[Check]:
@@ -230,20 +204,8 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
 
     def _refused(self, name: str, account: str, error: BatchError) -> Check:
         request = f" (request {error.request_id})" if error.request_id else ""
-        return Check(
-            name=name, ok=False, message=f"{error.message}{request}", remedy=self._batch_remedy(account, error)
-        )
-
-    def _batch_remedy(self, account: str, error: BatchError) -> str:
-        if error.code == NO_TOKEN:
-            identity = "Give the app an identity, and set AZURE_CLIENT_ID when it is a user-assigned one."
-            return f"{identity} On your own machine run `az login`, or set BATCH_ACCOUNT_KEY."
-        if not isinstance(error, AccountDeniedError):
-            return "Check BATCH_ACCOUNT_URLS, the account's firewall and the app's network."
-        if self.identity.uses_key:
-            return "Check BATCH_ACCOUNT_KEY and BATCH_ACCOUNT_NAME, and that the account allows shared keys."
-        resource = resource_id("Microsoft.Batch/batchAccounts", account.split(".", maxsplit=1)[0])
-        return assign_role(_BATCH_ROLE, self.identity.assignee, resource)
+        remedy = batch_remedy(self.identity, account, error)
+        return Check(name=name, ok=False, message=f"{error.message}{request}", remedy=remedy)
 
     def _state(self) -> Check:
         name = "table write"
@@ -252,7 +214,8 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
             self.table.transact(OWN, [Put(key=DIAGNOSTICS, columns={"at": now})])
             self.table.transact(OWN, [Delete(key=DIAGNOSTICS)])
         except StoreError as error:
-            return Check(name=name, ok=False, message=str(error), remedy=self._table_remedy())
+            remedy = table_remedy(self.identity, self.storage_account)
+            return Check(name=name, ok=False, message=str(error), remedy=remedy)
         return Check(name=name, ok=True, message="A row was written and deleted again.")
 
     def _queue(self) -> Check:
@@ -262,20 +225,5 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
         if refusal is None:
             return Check(name=name, ok=True, message=f"A nudge was put on the queue {DELIVERIES_QUEUE}.")
         cost = "polls and their deliveries go on; retries wait for the next poll, and requests set no delivery going"
-        return Check(name=name, ok=False, message=f"{refusal}: {cost}.", remedy=self._queue_remedy(refusal))
-
-    def _queue_remedy(self, refusal: str) -> str:
-        if refusal == NO_QUEUE:
-            return "Set AzureWebJobsStorage to a connection string, or AzureWebJobsStorage__accountName."
-        if self.queue_account is None:
-            return "Check the connection string in AzureWebJobsStorage, and the account's firewall."
-        if " 403 " not in f"{refusal} ":
-            return "Check the storage account's firewall, the app's network, and the app's identity."
-        resource = resource_id("Microsoft.Storage/storageAccounts", self.queue_account)
-        return assign_role(_QUEUE_ROLE, self.identity.assignee, resource)
-
-    def _table_remedy(self) -> str:
-        if self.storage_account is None:
-            return "Check the connection string in STATE_STORAGE or AzureWebJobsStorage, and the account's firewall."
-        resource = resource_id("Microsoft.Storage/storageAccounts", self.storage_account)
-        return assign_role(_TABLE_ROLE, self.identity.assignee, resource)
+        remedy = queue_remedy(self.identity, self.queue_account, refusal)
+        return Check(name=name, ok=False, message=f"{refusal}: {cost}.", remedy=remedy)
