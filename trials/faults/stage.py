@@ -23,11 +23,12 @@ from shared.adapters.table_store import open_table
 from shared.api.refusals import RefusalError
 from shared.composition import App, compose
 from shared.errors import StoreError
-from shared.ports import Operation, Put, Row, Table
+from shared.ports import Operation, Row, Table
 from shared.state.rows import OWN
 from tests.support.fake_table import FakeTable
 from trials.faults.chat import last_trouble, read_chat
 from trials.faults.outcome import Outcome, asked_for
+from trials.faults.rows import restore
 from trials.faults.story import NOW, Act, Story, cycle
 from trials.faults.waiting import waits
 from trials.soak.checker import Receipt, Verdict, check
@@ -70,7 +71,6 @@ class Stage:
     """
 
     story: Story
-    azurite: Azurite
     simulator: Simulator
     recorder: Recorder
     clock: SetClock
@@ -83,7 +83,16 @@ class Stage:
     writers: dict[str, set[str]] = field(default_factory=dict)
     writes: dict[int, list[str]] = field(default_factory=dict)
     _before: list[_Before] = field(default_factory=list)
+    _tables: dict[int, str] = field(default_factory=dict)
     _expected: dict[int, Outcome] = field(default_factory=dict)
+
+    @property
+    def kinds(self) -> list[set[str]]:
+        """The kinds of effect that something happens to in each chapter."""
+        return [
+            {point.partition(":")[0] for point in points if chapter.is_broken(point)}
+            for chapter, points in zip(self.story.chapters, self.points, strict=True)
+        ]
 
     def reply(self, webhook: str) -> Reply:
         """The receiver's answer to the next message."""
@@ -113,10 +122,16 @@ class Stage:
             act(self.app())
 
     def set_up(self, chapter: int) -> None:
-        """Begin that chapter: a table of its own with what was stored before, Batch and the clock as they are then."""
+        """Begin that chapter: its table with what was stored before, Batch and the clock as they are then.
+
+        There is no table before the first write of a story, which makes it.
+        """
         self._go_back(chapter)
-        self.place, self.memory = replace(self.place, table=f"t{uuid4().hex}"), None
-        _fill(self._table(), self._before[chapter].rows)
+        before, self.memory = self._before[chapter].rows, None
+        if chapter not in self._tables or not any(before.values()):
+            self._tables[chapter] = f"t{uuid4().hex}"
+        self.place = replace(self.place, table=self._tables[chapter])
+        restore(self._table(), before)
 
     def _go_back(self, chapter: int) -> None:
         before = self._before[chapter]
@@ -130,7 +145,7 @@ class Stage:
 
     def _go_on_in_memory(self, rows: Mapping[str, Sequence[Row]]) -> None:
         self.memory = FakeTable()
-        _fill(self.memory, rows)
+        restore(self.memory, rows)
 
     def play_all(self) -> None:
         """Play the whole story without a fault, remembering what was before each chapter."""
@@ -261,12 +276,6 @@ class Stage:
         return {partition: list(table.query(partition, "", "~")) for partition in (self.place.partition, OWN)}
 
 
-def _fill(table: Table, rows: Mapping[str, Sequence[Row]]) -> None:
-    for partition, its in rows.items():
-        for start in range(0, len(its), 100):
-            table.transact(partition, [Put(key=row.key, columns=row.columns) for row in its[start : start + 100]])
-
-
 @contextmanager
 def stage(story: Story, azurite: Azurite) -> Iterator[Stage]:
     """A stage on which a story has been played once without a fault."""
@@ -281,7 +290,7 @@ def stage(story: Story, azurite: Azurite) -> Iterator[Stage]:
             receiver=recorder.url,
             chats=story.chats,
         )
-        running = Stage(story=story, azurite=azurite, simulator=simulator, recorder=recorder, clock=clock, place=place)
+        running = Stage(story=story, simulator=simulator, recorder=recorder, clock=clock, place=place)
         recorder.reply = running.reply
         stack.enter_context(recorder.listening())
         stack.enter_context(simulator)

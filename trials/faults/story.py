@@ -160,11 +160,26 @@ CYCLES = Story(
     chapters=(
         Chapter(name="nodes fail", after=timedelta(0), happen=_nodes_fail),
         Chapter(name="only deliveries", after=timedelta(minutes=3), happen=nothing, act=deliver),
-        Chapter(name="a job is created again", after=timedelta(minutes=3), happen=_begins_anew),
-        Chapter(name="a job ends", after=timedelta(minutes=3), happen=_ends),
-        Chapter(name="the job is settled", after=timedelta(minutes=15), happen=nothing),
+        Chapter(
+            name="a job is created again",
+            after=timedelta(minutes=3),
+            happen=_begins_anew,
+            breaks=frozenset({"replace", "commit"}),
+        ),
+        Chapter(
+            name="a job ends",
+            after=timedelta(minutes=3),
+            happen=_ends,
+            breaks=frozenset({"commit", "claim", "send", "record", "webhook"}),
+        ),
+        Chapter(name="the job is settled", after=timedelta(minutes=15), happen=nothing, breaks=frozenset({"commit"})),
         Chapter(name="a day without a cycle", after=timedelta(hours=26), happen=nothing),
-        Chapter(name="a job is forgotten", after=timedelta(minutes=3), happen=nothing),
+        Chapter(
+            name="a job is forgotten",
+            after=timedelta(minutes=3),
+            happen=nothing,
+            breaks=frozenset({"drop", "remove"}),
+        ),
     ),
 )
 """What cycles and deliveries do; SHAKY fails, is probed and recovers."""

@@ -145,6 +145,11 @@ def _transport() -> HttpTransport:
     return HttpTransport(allow_http=True)
 
 
+def close_connections() -> None:
+    """Close those that wait for the next request, as must be before a process is forked."""
+    _transport().close()
+
+
 @cache
 def _sender(deadline: timedelta) -> WebhookSender:
     return WebhookSender(allowed_cidrs=[ip_network("127.0.0.0/8")], allow_http=True, deadline=deadline)

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from local.azurite import Azurite
+from trials.faults.driver import Run, run_in_process
 from trials.faults.people import PEOPLE
 from trials.faults.pools import POOLS, STANDSTILL
 from trials.faults.stage import Stage, stage
@@ -38,3 +39,17 @@ def played(azurite: Azurite) -> Iterator[Callable[[Story], Stage]]:
             return stages[story.name]
 
         yield stage_of
+
+
+def run_of(stage: Stage, chapter: int, *, dies_at: int | None = None) -> Run:
+    """What a process needs to act in that chapter of a stage that is set up."""
+    return Run(place=stage.place, story=stage.story.name, chapter=chapter, now=stage.clock.now, dies_at=dies_at)
+
+
+@pytest.fixture(scope="package")
+def in_process(played: Callable[[Story], Stage]) -> Iterator[Callable[[Run], int]]:
+    """Does a run in a process of its own and gives its exit code."""
+    stage = played(CYCLES)
+    stage.set_up(0)
+    with run_in_process(run_of(stage, 0)) as do:
+        yield do

@@ -6,16 +6,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from shared import __path__ as package
-from tests.whole.faults.conftest import STORIES
+from tests.whole.faults.conftest import STORIES, run_of
 from trials.faults.crash_table import may_duplicate
-from trials.faults.driver import Run, run_in_process
+from trials.faults.driver import Run
 from trials.faults.stage import Stage
 from trials.faults.story import Story
 
 Played = Callable[[Story], Stage]
 
 
-def test_a_killed_process_loses_and_invents_nothing(played: Played, scene: tuple[Story, int]) -> None:
+def test_a_killed_process_loses_and_invents_nothing(
+    played: Played, in_process: Callable[[Run], int], scene: tuple[Story, int]
+) -> None:
     """Wherever the process dies, each failure is told, once, but for what the crash table allows.
 
     Behind one effect and before the next is the same place, which bears both names.
@@ -31,9 +33,7 @@ def test_a_killed_process_loses_and_invents_nothing(played: Played, scene: tuple
         if not gap:
             continue
         stage.set_up(chapter)
-        now = stage.clock.now
-        dying = Run(place=stage.place, story=story.name, chapter=chapter, now=now, dies_at=number)
-        assert run_in_process(dying) == -signal.SIGKILL
+        assert in_process(run_of(stage, chapter, dies_at=number)) == -signal.SIGKILL
         stage.recover(chapter, done=False)
 
         judged = stage.judge(chapter)
