@@ -218,7 +218,7 @@ class QueueService(Protocol):
     """The app's own queues."""
 
     def put(self, queue: str, text: str, *, delay: timedelta) -> None:
-        """Put a message on a queue, which is made if it is missing; nobody sees it before `delay` is over.
+        """Put a nudge on a queue, which is made if it is missing; nobody sees it before `delay` is over.
 
         Raises:
             StoreUnavailableError: The service refused it, or gave no answer; it may lie there all the same.

@@ -56,7 +56,7 @@ class BatchClient:
         api_version: Any since 2018; decides the spelling of the options.
         page_limit: Bytes that one answer may have.
         new_request_id: Makes each request's client-request-id.
-        count: Is told the status of every answer, None when there was none.
+        count: Takes the status of every answer, None when there was none.
         pause: Lets time pass while Batch wants to be left alone; None: what it refuses for now is not asked again.
     """
 

@@ -1,7 +1,7 @@
-"""Puts messages on the app's own queues through azure-storage-queue, in the form that the platform's trigger reads.
+"""Puts nudges on the app's own queues through azure-storage-queue, in the form that the platform's trigger reads.
 
-Owns the SDK's client, its patience, and the words for a refusal. Does not own what a message says (`nudges.nudge`) or
-what follows from a refusal (`nudges.nudger`). The SDK is imported where the first message is sent: a cold start does
+Owns the SDK's client, its patience, and the words for a refusal. Does not own what a nudge says (`nudges.nudge`) or
+what follows from a refusal (`nudges.nudger`). The SDK is imported where the first nudge is sent: a cold start does
 not pay for it.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from azure.storage.queue import QueueClient
 
 LIFE: Final = timedelta(hours=1)
-"""How long a message may wait to be taken: by then a cycle has done what it asks for."""
+"""How long a nudge may wait to be taken: by then a cycle has done what it asks for."""
 LONGEST_DELAY: Final = timedelta(days=7) - LIFE
 _PATIENCE_SECONDS: Final = 2
 
@@ -36,7 +36,7 @@ class QueueSender:
         self._clients: dict[str, QueueClient] = {}
 
     def put(self, queue: str, text: str, *, delay: timedelta) -> None:
-        """Put a message on a queue, which is made if it is missing; at most a week passes before it is seen.
+        """Put a nudge on a queue, which is made if it is missing; at most a week passes before it is seen.
 
         Raises:
             StoreUnavailableError: The service refused it, or gave no answer; it may lie there all the same.

@@ -47,7 +47,7 @@ class Measured(Struct, frozen=True, kw_only=True):
 
 
 class Heard(Struct, frozen=True, kw_only=True):
-    """How a webhook fares, and since when the oldest waits that it should have been told, None when nothing does."""
+    """Whether a webhook takes nothing, and since when the oldest news waits for it, None without any."""
 
     takes_nothing: bool
     untold_since: datetime | None = None
@@ -110,7 +110,7 @@ class Metrics(Struct, frozen=True, kw_only=True):
 def families(
     measured: Sequence[Measured], webhooks: Mapping[str, Heard], nudges_refused: int, now: datetime
 ) -> tuple[Family, ...]:
-    """The metrics of what was measured, and of how the `webhooks` fare. Pure."""
+    """The metrics of what was measured, and of how healthy the `webhooks` are. Pure."""
     accounts = [one for one in measured if one.account]
     cycles = [(one.account, one.cycle) for one in accounts if one.cycle is not None]
     jobs = Counter((one.account, head.tracking.value) for one in accounts for head in one.heads)

@@ -179,7 +179,7 @@ def _waiting(untold: UntoldView) -> str:
 def told_lately(webhook: Webhook, state: WebhookState | None, untold: UntoldView) -> tuple[str, str | None]:
     """What became of what a webhook was sent lately, and what to do; None when there is nothing to do.
 
-    `state` is None when nobody can tell how the webhook fares.
+    `state` is None when nobody can tell how healthy the webhook is.
     """
     if not webhook.enabled or (state is not None and state.disabled_since is not None and state.by_request):
         return "It is switched off, and sent nothing.", None

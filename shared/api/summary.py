@@ -207,7 +207,7 @@ class Summary(Struct, frozen=True, kw_only=True):
         return sum(self._count(partition, DeliveryState.DEAD, name) for name in self.configured)
 
     def _read_webhooks(self) -> tuple[list[WebhookState], dict[str, str]]:
-        """How the webhooks fare, and why others are sent nothing, by name."""
+        """How healthy the webhooks are, and why others are sent nothing, by name."""
         states = []
         silent = {one.name: waiting_words(one.waits_for) for one in self.webhooks if one.waits_for is not None}
         names = {webhook.name for webhook in self.webhooks}

@@ -83,7 +83,7 @@ def build_summary(
     """The summary, and whether jobs are left for another page.
 
     `own` are the deliveries that concern no account, such as news of webhooks: they count whatever the page.
-    `silent` says why other webhooks are sent nothing: nobody can tell how they fare, or a setting can't be read yet.
+    `silent` says why other webhooks are sent nothing: nobody knows their health, or a setting can't be read yet.
     `untold` is what the webhooks that are `switched_on` by the settings should have been told by now, by their names.
     `heartbeat_waits_for` is the setting that keeps the heartbeat back, None when none does.
     `nudges` is what is wrong with nudging, None when nothing is.

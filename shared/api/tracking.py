@@ -1,7 +1,7 @@
 """Which jobs people asked to start or stop watching.
 
 Owns the requests PUT and DELETE /api/jobs/{jobId}. Does not own the patterns in the settings (`patterns`) or how a
-watched job fares (`polling.job`). A request is kept in the job's head: `requested` outlives the job, a stopped head
+watched job goes on (`polling.job`). A request is kept in the job's head: `requested` outlives the job, a stopped head
 holds the exclusion.
 """
 

@@ -1,4 +1,4 @@
-"""What webhooks should have been told by now, for whoever shows how things stand.
+"""What webhooks should have been untold by now, for whoever shows how things stand.
 
 Owns the reading of it over all accounts. Does not own what counts as untold (`digests.untold`,
 `delivery.answer_rules`).
@@ -35,11 +35,11 @@ class UntoldReader(Struct, frozen=True, kw_only=True):
     origins: Sequence[Origin]
 
     def of(self, webhook: Webhook) -> UntoldView:
-        """What one webhook should have been told by now; raises as `read` does."""
+        """What one webhook should have been untold by now; raises as `read` does."""
         return self.read([webhook])[webhook.name]
 
     def read(self, webhooks: Iterable[Webhook]) -> dict[str, UntoldView]:
-        """What these webhooks should have been told by now, by their names.
+        """What these webhooks should have been untold by now, by their names.
 
         Raises:
             StoreUnavailableError: The table gave no answer.
@@ -52,16 +52,16 @@ class UntoldReader(Struct, frozen=True, kw_only=True):
     def _view(self, webhook: Webhook, rows: Rows, mutes: Sequence[Mute]) -> UntoldView:
         now = self.clock()
         waiting = list(islice(self._due(webhook), MAX_COUNTED))
-        told = self._untold(webhook, rows, mutes, now) if _hears_state(webhook) else []
-        refused = [refused for one in told for refused in one.refused if not refused.dismissed]
+        untold = self._untold(webhook, rows, mutes, now) if _hears_state(webhook) else []
+        refused = [refused for one in untold for refused in one.refused if not refused.dismissed]
         newest = max(refused, key=lambda one: one.attempt.at, default=None)
-        since = [one.since for one in told if one.since is not None] + [delivery.created_at for delivery in waiting]
+        since = [one.since for one in untold if one.since is not None] + [delivery.created_at for delivery in waiting]
         late = sum(delivery.created_at <= now - LATE for delivery in waiting)
         return UntoldView(
             deliveries=len(waiting),
-            jobs=sum(one.jobs for one in told),
-            pools=sum(one.pools for one in told),
-            late=late + sum(one.late for one in told),
+            jobs=sum(one.jobs for one in untold),
+            pools=sum(one.pools for one in untold),
+            late=late + sum(one.late for one in untold),
             refused=len(refused),
             since=min(since, default=None),
             refusal=in_words(newest.attempt) if newest else None,

@@ -1,7 +1,7 @@
 """Shows, tries and switches webhooks, for the people who run them.
 
 Owns what is shown of a webhook, pings, and the switch by hand. Does not own what the settings say of it (`webhook`),
-nor how it fares under deliveries (`delivery.answer_rules`). A ping is no delivery: it is sent once, at once, also to a
+nor its health under deliveries (`delivery.answer_rules`). A ping is no delivery: it is sent once, at once, also to a
 webhook that is switched off, and its answer is only shown.
 """
 
@@ -230,7 +230,7 @@ def _message_view(found: FoundMessage) -> MessageView:
 
 
 def last_answer(state: WebhookState) -> LastAnswerView | None:
-    """What a webhook that fares badly last answered, None when it took what it was sent last."""
+    """What a webhook that is not healthy last answered, None when it took what it was sent last."""
     last = state.last
     if last is None:
         return None

@@ -65,7 +65,7 @@ def read_items(
 ) -> dict[str, Item]:
     """The entries of pages by node key, without those whose fingerprint is known.
 
-    An entry that names no node is passed over, and told to `on_odd`.
+    An entry that names no node is passed over, and handed to `on_odd`.
 
     Raises:
         HostileAnswerError: A page is no list.
@@ -116,7 +116,7 @@ def by_chunk(items: Mapping[str, Item], cover: Cover) -> dict[str, dict[str, Ite
 def decide_updates(items: Mapping[str, Item], chunk: Chunk, watch: Watch, on_odd: OnOdd = refuse) -> list[NodeUpdate]:
     """What the items of one chunk change; a node with both phases to tell gives two updates, preparation first.
 
-    An entry of the wrong shape is passed over, and told to `on_odd`.
+    An entry of the wrong shape is passed over, and handed to `on_odd`.
 
     Raises:
         UnreadableRowError: A stored record can't be read.

@@ -20,7 +20,7 @@ from shared.webhook import Webhook
 FAILING_AFTER = 3
 PROBE_EVERY = timedelta(minutes=5)
 SUSPECT_AFTER = timedelta(minutes=1)
-"""When a webhook that has not taken something is pinged, if nothing that waits would soon show how it fares."""
+"""When a webhook that has not taken something is pinged, if nothing that waits would soon show its health."""
 LONG_PATIENCE = timedelta(minutes=15)
 """A receiver that asks for more, at once or bit by bit, takes nothing, however politely it says so."""
 UNHEARD_AFTER = timedelta(minutes=15)
@@ -30,7 +30,7 @@ ENABLED = "enabled by request"
 
 
 class WebhookStanding(StrEnum):
-    """How a webhook fares; `off` is switched off in the settings, `disabled` by a person or by its receiver."""
+    """How healthy a webhook is; `off` is switched off in the settings, `disabled` by a person or by its receiver."""
 
     OK = "ok"
     FAILING = "failing"
@@ -39,7 +39,7 @@ class WebhookStanding(StrEnum):
 
 
 def standing_of(webhook: Webhook, state: WebhookState) -> WebhookStanding:
-    """How a webhook fares, in a word."""
+    """How healthy a webhook is, in a word."""
     # Nothing is sent there, whatever it would take.
     if not webhook.enabled:
         return WebhookStanding.OFF
@@ -53,7 +53,7 @@ def standing_of(webhook: Webhook, state: WebhookState) -> WebhookStanding:
 
 
 def follow_webhook(state: WebhookState, judgement: Judgement, attempt: Attempt) -> WebhookState:
-    """How a webhook fares after an attempt.
+    """How healthy a webhook is after an attempt.
 
     Whatever the answer, three in a row that were not taken make it failing since the first of them, and so does one
     that asks to be left alone until long after the first: then it is probed. Only a receiver that says it is gone is
@@ -122,7 +122,7 @@ def begin_probe(state: WebhookState, now: datetime) -> WebhookState | None:
 
 
 def is_suspect(state: WebhookState, retry_at: datetime | None) -> bool:
-    """Whether a webhook has not taken what it was sent last, and only a ping shows soon how it fares.
+    """Whether a webhook has not taken what it was sent last, and only a ping shows soon its health.
 
     `retry_at` is when something that waits for it is due, None when nothing waits.
     """
@@ -176,27 +176,29 @@ def disable(state: WebhookState, now: datetime) -> WebhookState:
     return replace(state, disabled_since=now, by_request=True, reason=BY_REQUEST)
 
 
-def turn_events(site: Origin, before: WebhookState, after: WebhookState, now: datetime) -> tuple[Event, ...]:
-    """What the other webhooks are told of a turn in how one fares, or of its being switched; nothing for no turn.
+def change_events(site: Origin, before: WebhookState, after: WebhookState, now: datetime) -> tuple[Event, ...]:
+    """The events that tell the other webhooks of a change in the health of one, or of its being switched.
 
     Each beginning has an end of its own: one that failed, then was gone and is enabled again, ends both.
     """
 
-    def told(kind: EventType, since: datetime, reason: str, **data: object) -> Event:
+    def event(kind: EventType, since: datetime, reason: str, **data: object) -> Event:
         return webhook_event(site, kind, after.name, since, now, reason=reason, **data)
 
     # Nothing is sent there any more: that it was failing says less.
     if before.disabled_since is None and after.disabled_since is not None:
         by = after.by_request
-        return (told(EventType.WEBHOOK_DISABLED, after.disabled_since, after.reason, byRequest=by),)
-    turns = []
+        return (event(EventType.WEBHOOK_DISABLED, after.disabled_since, after.reason, byRequest=by),)
+    events = []
     if before.disabled_since is not None and after.disabled_since is None:
-        turns.append(told(EventType.WEBHOOK_ENABLED, before.disabled_since, ENABLED))
+        events.append(event(EventType.WEBHOOK_ENABLED, before.disabled_since, ENABLED))
     if before.failing_since is None and after.failing_since is not None:
-        turns.append(told(EventType.WEBHOOK_FAILING, after.failing_since, in_words(after.last) or after.reason))
+        events.append(event(EventType.WEBHOOK_FAILING, after.failing_since, in_words(after.last) or after.reason))
     if before.failing_since is not None and after.failing_since is None:
-        turns.append(told(EventType.WEBHOOK_RECOVERED, before.failing_since, ENABLED if turns else "it takes messages"))
-    return tuple(turns)
+        events.append(
+            event(EventType.WEBHOOK_RECOVERED, before.failing_since, ENABLED if events else "it takes messages")
+        )
+    return tuple(events)
 
 
 def in_words(attempt: Attempt | None) -> str:
@@ -222,10 +224,12 @@ def unheard(webhooks: Iterable[Webhook], states: Mapping[str, WebhookState | Non
     person has switched off is no fault. `states` holds None for a webhook of which nobody can tell.
     """
     on = [webhook for webhook in webhooks if webhook.enabled and not _is_off(states.get(webhook.name, _NONE))]
-    deaf = {webhook.name for webhook in on if _is_deaf(states.get(webhook.name, _NONE), now)}
+    silent = {webhook.name for webhook in on if _is_unheard(states.get(webhook.name, _NONE), now)}
     chats = [webhook.name for webhook in on if format_of(webhook).is_chat]
-    reasons = [f"webhook {hook.name} takes nothing" for hook in on if hook.name in deaf and not format_of(hook).is_chat]
-    if chats and deaf.issuperset(chats):
+    reasons = [
+        f"webhook {hook.name} takes nothing" for hook in on if hook.name in silent and not format_of(hook).is_chat
+    ]
+    if chats and silent.issuperset(chats):
         reasons.append(f"no chat takes anything: {', '.join(sorted(chats))}")
     return reasons
 
@@ -237,7 +241,7 @@ def _is_off(state: WebhookState | None) -> bool:
     return state is not None and state.disabled_since is not None and state.by_request
 
 
-def _is_deaf(state: WebhookState | None, now: datetime) -> bool:
+def _is_unheard(state: WebhookState | None, now: datetime) -> bool:
     if state is None:
         return True
     since = min(filter(None, (state.disabled_since, state.failing_since)), default=None)

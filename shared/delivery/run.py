@@ -2,7 +2,7 @@
 
 Owns which deliveries are attempted, closed or put off, and the probe of a failing webhook, by what waits and was tried
 longest ago, or a ping. Does not own an attempt (`delivery.attempt`), the lanes that attempts are made in
-(`delivery.webhook_lanes`) or how a webhook fares (`delivery.failing_rules`, `delivery.webhook_states`).
+(`delivery.webhook_lanes`) or how healthy a webhook is (`delivery.failing_rules`, `delivery.webhook_states`).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -114,7 +114,7 @@ class DeliveryRun:
 
     @property
     def health(self) -> WebhookHealth:
-        """How the webhooks fare, as far as this run knows."""
+        """How healthy the webhooks are, as far as this run knows."""
         return self._health
 
     @property

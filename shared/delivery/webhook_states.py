@@ -13,7 +13,7 @@ from threading import Lock
 from msgspec import Struct
 
 from shared.delivery.answer_rules import Judgement
-from shared.delivery.failing_rules import begin_probe, follow_webhook, turn_events
+from shared.delivery.failing_rules import begin_probe, change_events, follow_webhook
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
 from shared.ledger.ledger import Ledger
@@ -35,7 +35,7 @@ class _Health(Struct):
 
 
 class WebhookHealth:
-    """How each of the webhooks fares; `ledger` is that of the partition OWN, `site` speaks for no account."""
+    """How healthy each of the webhooks is; `ledger` is that of the partition OWN, `site` speaks for no account."""
 
     def __init__(self, table: Table, ledger: Ledger, site: Origin, rows: Mapping[str, Row | None]) -> None:
         self._table = table
@@ -50,7 +50,7 @@ class WebhookHealth:
         return tuple(self._of)
 
     def state(self, name: str) -> WebhookState:
-        """How a webhook fares, as far as this run knows."""
+        """How healthy a webhook is, as far as this run knows."""
         return self._of[name].state
 
     def follow(self, name: str, judgement: Judgement, attempt: Attempt) -> Sequence[Pending]:
@@ -74,13 +74,13 @@ class WebhookHealth:
                     return None
                 if after == health.state:
                     return ()
-                told = turn_events(self._site, health.state, after, now)
+                events = change_events(self._site, health.state, after, now)
                 try:
-                    written = self._ledger.commit_webhook(health.row, after, told, now)
+                    written = self._ledger.commit_webhook(health.row, after, events, now)
                 except StoreError:
                     self._reread(health, name)
                     raise
-                note_turn(health.state, after)
+                note_change(health.state, after)
                 health.row, health.state = written.row, after
                 return written.pending
 
@@ -99,7 +99,7 @@ class WebhookHealth:
 def change_webhook(
     table: Table, ledger: Ledger, site: Origin, name: str, decide: Callable[[WebhookState], WebhookState], now: datetime
 ) -> WebhookState:
-    """Let a person change how a webhook stands, and tell the others of a turn; how it stands then.
+    """Let a person change how a webhook stands, and tell the others of it; how it stands then.
 
     Raises:
         LostRaceError: Others go on writing its state; nothing is changed.
@@ -112,15 +112,15 @@ def change_webhook(
         before = read_webhook(row, name)
         after = decide(before)
         if after != before:
-            ledger.commit_webhook(row, after, turn_events(site, before, after, now), now)
-            note_turn(before, after)
+            ledger.commit_webhook(row, after, change_events(site, before, after, now), now)
+            note_change(before, after)
         return after
 
     return until_written(change, f"The state of webhook {name}")
 
 
 def read_health(table: Table, ledger: Ledger, site: Origin, names: Iterable[str]) -> WebhookHealth:
-    """How these webhooks fare now.
+    """How healthy these webhooks are now.
 
     Raises:
         StoreError: Their states can't be read.
@@ -130,7 +130,7 @@ def read_health(table: Table, ledger: Ledger, site: Origin, names: Iterable[str]
     return WebhookHealth(table, ledger, site, {name: rows.get(webhook_key(name)) for name in names})
 
 
-def note_turn(before: WebhookState, after: WebhookState) -> None:
+def note_change(before: WebhookState, after: WebhookState) -> None:
     """Write the line that Azure Monitor's rules and whoever reads the log go by, when a webhook has turned."""
     if before.disabled_since is None and after.disabled_since is not None:
         write_line(
@@ -145,7 +145,7 @@ def note_turn(before: WebhookState, after: WebhookState) -> None:
 
 
 def read_states(table: Table, names: Iterable[str]) -> dict[str, WebhookState | None]:
-    """How these webhooks fare, None of those of which nobody can tell.
+    """How healthy these webhooks are, None of those of which nobody can tell.
 
     Raises:
         StoreError: Their states can't be read.

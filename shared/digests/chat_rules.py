@@ -185,7 +185,7 @@ def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime
     }
     kinds = tuple(kind for kind, true in holds.items() if true)
     if not kinds and _slow_known(told, head) and not after.slow and head.closed is None:
-        # Whatever else there is to tell says how the job fares, and so does its end.
+        # Whatever else there is to tell says how the job goes on, and so does its end.
         kinds = (NewsKind.IN_TIME,) if wants(EventType.PREPARATION_RESOLVED) else ()
     return _news(kinds, head.job_id, known, (preparation, release), after) if kinds else None
 

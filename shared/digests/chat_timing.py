@@ -69,7 +69,7 @@ def decide_chat(
     ]
     waits = {item.job_id: until for item in heard if (until := _muted_until(item, mutes, now)) is not None}
     if not probe:
-        waits |= {item.job_id: at for item in heard if (at := _told_at(item)) is not None and at > now}
+        waits |= {item.job_id: at for item in heard if (at := _tellable_at(item)) is not None and at > now}
     news = sorted((item for item in heard if item.job_id not in waits), key=worst_job_first)
     waits_until = min(waits.values(), default=None)
     # What was held back was muted, is over or can wait: the next news begins a wait of its own.
@@ -120,7 +120,7 @@ def _merely_comes_back(news: News) -> bool:
     return is_same and before.standing and head.preparation.open <= before.open
 
 
-def _told_at(news: News) -> datetime | None:
+def _tellable_at(news: News) -> datetime | None:
     """When it has lasted for long enough to be told, None for at once."""
     # A standstill or a failure that comes of it says more.
     if set(news.kinds) <= {NewsKind.SLOW, NewsKind.IN_TIME}:

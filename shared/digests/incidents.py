@@ -110,7 +110,9 @@ def decide_pages(
     standing: dict[str, Incident] = {}
     for name, incident in {**before, **opened}.items():
         page = IncidentPage(name=name, incident=incident, members=tuple(found.members[name]), earlier=earlier.get(name))
-        page, at = _told_next(page, held_since if name in opened else None) if page.news else _followed(page, jobs, now)
+        page, at = (
+            _with_news(page, held_since if name in opened else None) if page.news else _without_news(page, jobs, now)
+        )
         if name in before:
             standing[name] = page.incident
         if at is not None and (at <= now or (probe and not page.ends)):
@@ -213,7 +215,7 @@ def _opened_as(member: Member, incidents: Mapping[str, Incident]) -> str:
     return concern.name if counted < MAX_OPEN else f"{_FURTHER}|{concern.severity}"
 
 
-def _told_next(page: IncidentPage, held_since: datetime | None) -> tuple[IncidentPage, datetime]:
+def _with_news(page: IncidentPage, held_since: datetime | None) -> tuple[IncidentPage, datetime]:
     """The incident with something new of it, and when that may be told; held since then if it is to be opened."""
     incident = replace(page.incident, over_since=None, only_left=False)
     page = replace(page, incident=incident)
@@ -227,7 +229,7 @@ def _told_next(page: IncidentPage, held_since: datetime | None) -> tuple[Inciden
     return page, min(*(member.known.wanted_at for member in page.news), held_since) + HOLD
 
 
-def _followed(
+def _without_news(
     page: IncidentPage, jobs: Sequence[KnownToWebhook], now: datetime
 ) -> tuple[IncidentPage, datetime | None]:
     """The incident when there is nothing new of it, and when its end may be told: None while it goes on."""

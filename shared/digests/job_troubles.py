@@ -98,7 +98,7 @@ def concerns_of(head: JobHead, wants: Callable[[EventType], bool]) -> tuple[Conc
 
 def group_of(head: JobHead, cause: Cause) -> str:
     """What makes failures one to people in a chat: pool and cause, also where a pager has an incident for each job."""
-    return _name(cause.phase.value, pool_name(_pool_of(head, cause)), *_told_apart(cause))
+    return _name(cause.phase.value, pool_name(_pool_of(head, cause)), *_identity_of(cause))
 
 
 def job_name(job_id: str) -> str:
@@ -112,7 +112,7 @@ def standstill_of(stuck: Standstill) -> Concern:
     cause = None
     if stuck.cause is not None:
         cause = Cause(phase=Phase.PREPARATION, code=stuck.cause.code, message=stuck.cause.message)
-    apart = () if reason.is_of_pool else _told_apart(cause)
+    apart = () if reason.is_of_pool else _identity_of(cause)
     return Concern(
         name=_name(ConcernKind.STANDSTILL, pool_name(stuck.pool_id), reason.value, *apart),
         kind=ConcernKind.STANDSTILL,
@@ -160,7 +160,7 @@ def _failure(head: JobHead, cause: Cause, *, alone: bool) -> Concern:
         ConcernKind.NODE: (pool_name(pool_id), cause.example[1].lower()),
         ConcernKind.JOB: (job_name(head.job_id),),
     }
-    parts = own.get(kind) or (pool_name(pool_id), *_told_apart(cause))
+    parts = own.get(kind) or (pool_name(pool_id), *_identity_of(cause))
     is_release = cause.phase is Phase.RELEASE
     return Concern(
         name=_name(kind, *((cause.phase.value,) if is_release else ()), *parts),
@@ -194,7 +194,7 @@ def _pool_of(head: JobHead, cause: Cause | None) -> str:
     return head.pool_id or (cause.pools[0] if cause and cause.pools else cause.example[0] if cause else "")
 
 
-def _told_apart(cause: Cause | None) -> tuple[str, ...]:
+def _identity_of(cause: Cause | None) -> tuple[str, ...]:
     if cause is None:
         return ()
     fingerprint = hashlib.sha256(cause.message.encode("utf-8", "replace")).hexdigest()[:12]

@@ -1,6 +1,6 @@
 """Tells chat and pager how the jobs and pools of one account stand.
 
-Owns the walk of a digest and its lease. Does not own what is to be sent (`digests.planner`) or how a webhook fares
+Owns the walk of a digest and its lease. Does not own what is to be sent (`digests.planner`) or how healthy a webhook is
 (`delivery.webhook_states`). Of several who try, only the holder of the
 webhook's lease sends:
 
@@ -63,9 +63,9 @@ class DigestRun:
     def start(self) -> None:
         """Begin to tell; the run of deliveries waits for the end."""
         deliverer = self._deliveries.deliverer
-        told = [hook for hook in deliverer.webhooks.values() if format_of(hook).tells_state]
-        listening = [hook for hook in told if self._listens(hook)]
-        for webhook in told:
+        hooks = [hook for hook in deliverer.webhooks.values() if format_of(hook).tells_state]
+        listening = [hook for hook in hooks if self._listens(hook)]
+        for webhook in hooks:
             if webhook not in listening:
                 self._deliveries.submit(webhook.name, partial(self._leave_out, webhook), account=self._origin.account)
         if not listening:
@@ -233,9 +233,9 @@ class _WebhookDigest(Struct, kw_only=True):
             pace = after_daily(self.pace, now) if daily else after_sending(self.pace, now, message.groups)
             self._record(message, pace, kept.rows(now, Sending.DELIVERED, made))
         elif judgement.verdict is Verdict.DEAD:
-            told, daily_at = message.record_refused(made[-1]), now if message.is_daily else self.pace.daily_at
+            refused, daily_at = message.record_refused(made[-1]), now if message.is_daily else self.pace.daily_at
             pace = replace(self.pace, tried_at=now, daily_at=daily_at)
-            self._write_all(self._held(pace), [*kept.rows(now, Sending.REFUSED, made), *told])
+            self._write_all(self._held(pace), [*kept.rows(now, Sending.REFUSED, made), *refused])
         else:
             identity = f"{self._account}/{self.webhook.name}"
             pace = after_failing(self.pace, identity, now, self._state.recovered_at)
@@ -259,11 +259,11 @@ class _WebhookDigest(Struct, kw_only=True):
         """The pace while this lease goes on."""
         return replace(pace, leased_until=self._deliverer.clock() + ATTEMPT_LEASE)
 
-    def _write_all(self, pace: Pace, told: Sequence[Operation]) -> None:
-        if not told:
+    def _write_all(self, pace: Pace, others: Sequence[Operation]) -> None:
+        if not others:
             self._write(pace)
-        for start in range(0, len(told), MAX_ROWS - 1):
-            self._write(pace, told[start : start + MAX_ROWS - 1])
+        for start in range(0, len(others), MAX_ROWS - 1):
+            self._write(pace, others[start : start + MAX_ROWS - 1])
 
     def _write(self, pace: Pace, others: Sequence[Operation] = ()) -> None:
         """Swap the pace's row, which shows that the lease is still ours, and do the rest with it."""

@@ -97,7 +97,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
         return self._commit(Transaction(key=key, row=row, columns=columns, commit=commit, others=others, owed=owed))
 
     def commit_webhook(self, row: Row | None, state: WebhookState, events: Sequence[Event], now: datetime) -> Written:
-        """Write how a webhook fares, with the events that tell the others of it; only for the partition OWN.
+        """Write how healthy a webhook is, with the events that tell the others of it; only for the partition OWN.
 
         Raises:
             LostRaceError: Somebody else wrote its state meanwhile.

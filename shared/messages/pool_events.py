@@ -22,7 +22,7 @@ _ENVELOPE_BYTES = 3_000  # what an event says beside its nodes
 _CAUSE_BYTES = 160  # what a cause takes in an event beside its message
 
 
-class ToldNode(Struct, frozen=True, kw_only=True, gc=False):
+class EventNode(Struct, frozen=True, kw_only=True, gc=False):
     """A node of an event: what is known of it, and as Batch lists it, None when it is over; `end` says why then.
 
     The tails are what its start task wrote last, None where nobody has looked.
@@ -47,7 +47,7 @@ class _Identity(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults
 def pool_events(
     origin: Origin,
     pool_id: str,
-    told: Sequence[ToldNode],
+    nodes: Sequence[EventNode],
     *,
     jobs: frozenset[str],
     by_state: Mapping[str, int],
@@ -59,18 +59,18 @@ def pool_events(
 
     `by_state` counts the pool's nodes, `unable` those of them that can't work.
     """
-    for end in dict.fromkeys(node.end for node in told):
-        alike = [(node, _entry(pool_id, node)) for node in told if node.end == end]
+    for end in dict.fromkeys(node.end for node in nodes):
+        alike = [(node, _entry(pool_id, node)) for node in nodes if node.end == end]
         for group in _cut(alike, max_nodes):
             event = _event(origin, pool_id, end, group, jobs, {"nodes": dict(by_state), "unable": unable}, now)
             yield event, tuple(entry.occurrence_id for _, entry in group)
 
 
-_Group = Sequence[tuple[ToldNode, NodeEntry]]
+_Group = Sequence[tuple[EventNode, NodeEntry]]
 
 
 def _cut(entries: _Group, max_nodes: int) -> Iterator[_Group]:
-    group: list[tuple[ToldNode, NodeEntry]] = []
+    group: list[tuple[EventNode, NodeEntry]] = []
     size = _ENVELOPE_BYTES
     for node, entry in entries:
         more = len(entry.body) + len(entry.cause[1] if entry.cause else "") + _CAUSE_BYTES
@@ -114,7 +114,7 @@ def _event(
     )
 
 
-def _entry(pool_id: str, node: ToldNode) -> NodeEntry:
+def _entry(pool_id: str, node: EventNode) -> NodeEntry:
     known, listed = node.known, node.listed
     identity = _Identity(
         occurrence_id=known.occurrence_id,

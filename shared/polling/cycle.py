@@ -120,10 +120,10 @@ class Poller(Struct, frozen=True, kw_only=True):
         skipped = "Batch asks for patience"
         with self._deliver(now) as deliveries:
             written = self._row.write(row, cycle, partial(self._skipped, now), now, offer=deliveries.offer)
-            told = self._tell(deliveries)
+            report = self._tell(deliveries)
         write_skipped_line(self.account, skipped, written)
         self.heartbeat.beat()
-        return replace(told, skipped=skipped)
+        return replace(report, skipped=skipped)
 
     def _tell(self, deliveries: DeliveryRun) -> CycleReport:
         """Tell chat and pager, and wait for all that is told; what could not be."""
@@ -226,12 +226,12 @@ class Poller(Struct, frozen=True, kw_only=True):
         )
         finished = partial(self._finished, result)
         written = self._row.write(row, cycle, finished, result.finished_at, turn, offer=deliveries.offer)
-        told = self._tell(deliveries)
+        report = self._tell(deliveries)
         if written is None:
             self.requests.give_back(result.requests)
-            return replace(told, skipped="overtaken by another cycle")
+            return replace(report, skipped="overtaken by another cycle")
         report = replace(
-            told,
+            report,
             jobs=len(result.looked_at),
             not_looked_at=len(result.waiting),
             errors=progress.errors,

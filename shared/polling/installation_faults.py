@@ -32,7 +32,7 @@ class Faults(Struct, frozen=True, kw_only=True):
 
         Raises:
             StoreError: The table can't be read.
-            UnreadableRowError: Nobody can tell how an account fares.
+            UnreadableRowError: Nobody can tell how an account is.
         """
         return [*(f"{account} has not been read for too long" for account in self.blind()), *self.unheard()]
 

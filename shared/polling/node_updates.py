@@ -167,8 +167,8 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
         """Have the changes counted whose events were recorded: what was told before was counted then."""
         if not recorded:
             return
-        told = (step for step in steps if step.event is not None and step.event.id in recorded)
-        updates = (update for step in told for some in step.updates.values() for update in some)
+        new = (step for step in steps if step.event is not None and step.event.id in recorded)
+        updates = (update for step in new for some in step.updates.values() for update in some)
         self.count(update.change for update in updates if update.change is not None)
 
     def _plan(

@@ -137,8 +137,10 @@ def not_watched(record: PoolRecord, now: datetime) -> tuple[PoolRecord, tuple[No
     if now - since < REMEMBERED_FOR:
         return record, ()
     over = {key: replace(node, ended_at=now) for key, node in record.nodes.items() if node.ended_at is None}
-    told = tuple(NodeChange(known=node, end=NodeEnd.NOT_WATCHED) for node in over.values() if node.event_id is not None)
-    return replace(record, nodes={**record.nodes, **over}), told
+    ended = tuple(
+        NodeChange(known=node, end=NodeEnd.NOT_WATCHED) for node in over.values() if node.event_id is not None
+    )
+    return replace(record, nodes={**record.nodes, **over}), ended
 
 
 def is_present(node: ComputeNode) -> bool:
@@ -147,15 +149,15 @@ def is_present(node: ComputeNode) -> bool:
 
 
 def with_events(
-    before: PoolRecord, after: PoolRecord, events: Mapping[str, str], *, told: frozenset[str]
+    before: PoolRecord, after: PoolRecord, events: Mapping[str, str], *, announced: frozenset[str]
 ) -> PoolRecord:
-    """The record between two portions of a change: of what is `told` by its end, only what `events` have told so far.
+    """The record between two portions of a change: of what is `announced` by its end, what `events` have told.
 
     Nodes and events are named by occurrence; a failure keeps the event that told it.
     """
     nodes = dict(after.nodes)
     for key, node in after.nodes.items():
-        if node.occurrence_id not in told:
+        if node.occurrence_id not in announced:
             continue
         if node.occurrence_id in events:
             nodes[key] = replace(node, event_id=node.event_id or events[node.occurrence_id])

@@ -21,7 +21,7 @@ from shared.ledger.ledger import Ledger
 from shared.ledger.pool_records import StoredPool, commit_record, read_records
 from shared.ledger.transaction import Pending
 from shared.messages.events import Event, Origin
-from shared.messages.pool_events import ToldNode, pool_events
+from shared.messages.pool_events import EventNode, pool_events
 from shared.patterns import JobPatterns
 from shared.pools.node_files import START_TASK_DIRECTORY, Allowance, NodeFiles
 from shared.pools.nodes import (
@@ -176,8 +176,8 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
         jobs: frozenset[str],
         now: datetime,
     ) -> list[tuple[Event, tuple[str, ...]]]:
-        told = [
-            ToldNode(
+        nodes = [
+            EventNode(
                 known=one.known,
                 listed=one.listed,
                 end=one.end.value if one.end else None,
@@ -189,7 +189,7 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
         events = pool_events(
             self.origin,
             memory.pool_id,
-            told,
+            nodes,
             jobs=jobs,
             by_state=memory.by_state,
             unable=len(decided.open),
@@ -214,11 +214,11 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
         row = known.row if known is not None else None
         if after == before or (row is None and not after.nodes):
             return
-        told = frozenset(occurrence for _, occurrences in events for occurrence in occurrences)
+        announced = frozenset(occurrence for _, occurrences in events for occurrence in occurrences)
         named: dict[str, str] = {}
         for portion in self._portions(events):
             named |= {occurrence: event.id for event, occurrences in portion for occurrence in occurrences}
-            step = with_events(before, after, named, told=told)
+            step = with_events(before, after, named, announced=announced)
             written = commit_record(self.ledger, row, step, [event for event, _ in portion], now)
             row = written.row
             self.offer(written.pending)

@@ -179,7 +179,7 @@ def read_head(row: Row, now: datetime) -> JobHead:
 
 
 def read_webhook(row: Row | None, name: str) -> WebhookState:
-    """How a webhook fares; without a row, like one that nothing is known of.
+    """How healthy a webhook is; without a row, like one that nothing is known of.
 
     Raises:
         UnreadableRowError: Nobody can tell.

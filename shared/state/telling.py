@@ -59,7 +59,7 @@ class Delivery(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class WebhookState(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How a webhook fares, and when it may next be tried.
+    """How healthy a webhook is, and when it may next be tried.
 
     `failures` counts what it has not taken in a row, the first of them at `refused_since`, the newest as in `last`.
     Failing since then, it is probed, last at `probed_at`. What was last tried before `recovered_at` is due. A person

@@ -16,7 +16,7 @@ from shared.api.events.views import (
     TrendBy,
     TrendsView,
 )
-from shared.web.operation import ONE_ACCOUNT, TOP, Route, answers, choice, moment, path, tagged_replies, text, whole
+from shared.web.operation import ONE_ACCOUNT, TOP, Route, answer_with, choice, moment, path, tagged_answers, text, whole
 
 _EVENT = path("eventId", "The event's id.")
 
@@ -36,7 +36,7 @@ EVENTS = (
             TOP,
             text("skip-token", "What a nextLink holds."),
         ),
-        replies=tagged_replies(EventsView, description="A page of events."),
+        answers=tagged_answers(EventsView, description="A page of events."),
     ),
     Route(
         function="trends",
@@ -50,7 +50,7 @@ EVENTS = (
             text("job", "Only failures of this job, in any case."),
             text("pool", "Only failures in this pool, in any case."),
         ),
-        replies=tagged_replies(TrendsView, description="The failures, most first; days are those of UTC."),
+        answers=tagged_answers(TrendsView, description="The failures, most first; days are those of UTC."),
     ),
     Route(
         function="get_event",
@@ -58,7 +58,7 @@ EVENTS = (
         template="events/{eventId}",
         summary="An event as it is sent, and how each delivery went",
         parameters=(_EVENT,),
-        replies=tagged_replies(EventHistoryView, description="The event."),
+        answers=tagged_answers(EventHistoryView, description="The event."),
     ),
     Route(
         function="redeliver_event",
@@ -66,7 +66,7 @@ EVENTS = (
         template="events/{eventId}/redeliver",
         summary="Send an event again",
         parameters=(_EVENT, text("webhook", "Only to this webhook.")),
-        replies=(answers(RedeliveredView, "It will be sent again: same id, same bytes.", 202),),
+        answers=(answer_with(RedeliveredView, "It will be sent again: same id, same bytes.", 202),),
         errors=(400, 401, 404, 409, 500, 503),
     ),
     Route(
@@ -75,7 +75,7 @@ EVENTS = (
         template="redeliveries",
         summary="Send a range of events, or all that are undeliverable, again",
         body=RedeliveriesRequest,
-        replies=(answers(RedeliveriesView, "They will be sent again, up to 1,000 in a call.", 202),),
+        answers=(answer_with(RedeliveriesView, "They will be sent again, up to 1,000 in a call.", 202),),
     ),
     Route(
         function="dismiss_deliveries",
@@ -83,7 +83,7 @@ EVENTS = (
         template="dismissals",
         summary="Take undeliverable messages, or failed releases, off the list of what is wrong",
         body=DismissalsRequest,
-        replies=(answers(DismissalsView, "It is no fault any more, and stays in the history; 1,000 in a call."),),
+        answers=(answer_with(DismissalsView, "It is no fault any more, and stays in the history; 1,000 in a call."),),
         errors=(400, 401, 404, 500, 503),
     ),
 )

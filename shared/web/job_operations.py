@@ -15,10 +15,10 @@ from shared.web.operation import (
     TOP,
     Parameter,
     Route,
-    answers,
+    answer_with,
     choice,
     path,
-    tagged_replies,
+    tagged_answers,
     text,
     unlisted,
     whole,
@@ -63,7 +63,7 @@ JOBS = (
             TOP,
             SKIP,
         ),
-        replies=tagged_replies(SummaryView, description="How things stand, worst jobs first."),
+        answers=tagged_answers(SummaryView, description="How things stand, worst jobs first."),
     ),
     Route(
         function="list_jobs",
@@ -71,7 +71,7 @@ JOBS = (
         template="jobs",
         summary="The jobs that are known",
         parameters=(TOP, SKIP),
-        replies=tagged_replies(TrackedJobsView, description="A page of jobs."),
+        answers=tagged_answers(TrackedJobsView, description="A page of jobs."),
     ),
     Route(
         function="track_job",
@@ -79,7 +79,10 @@ JOBS = (
         template="jobs/{jobId}",
         summary="Start watching a job",
         parameters=(_JOB, ACCOUNT),
-        replies=(answers(TrackedJobView, "It was known."), answers(TrackedJobView, "It is watched from now on.", 201)),
+        answers=(
+            answer_with(TrackedJobView, "It was known."),
+            answer_with(TrackedJobView, "It is watched from now on.", 201),
+        ),
         errors=_TRYING_BATCH,
     ),
     Route(
@@ -88,7 +91,7 @@ JOBS = (
         template="jobs/{jobId}",
         summary="Stop watching a job until it is put again",
         parameters=(_JOB, ACCOUNT),
-        replies=(answers(TrackedJobView, "It is not watched any more; its open failures are closed."),),
+        answers=(answer_with(TrackedJobView, "It is not watched any more; its open failures are closed."),),
         errors=(400, 401, 404, 409, 500, 503),
     ),
     Route(
@@ -105,7 +108,7 @@ JOBS = (
             SKIP,
             *map(unlisted, (_LIVE, *_OPTIONS_OF_BATCH)),
         ),
-        replies=tagged_replies(NodesView, description="A page of nodes, by pool and node."),
+        answers=tagged_answers(NodesView, description="A page of nodes, by pool and node."),
         errors=_TRYING_BATCH,
     ),
     Route(
@@ -114,7 +117,9 @@ JOBS = (
         template="jobs/{jobId}/live-nodes",
         summary="The nodes of a job as Batch answers now, asked with its own options",
         parameters=(_JOB, ACCOUNT, *_OPTIONS_OF_BATCH),
-        replies=(answers(LiveNodesView, "A page of nodes with every field that Batch gives, under Batch's names."),),
+        answers=(
+            answer_with(LiveNodesView, "A page of nodes with every field that Batch gives, under Batch's names."),
+        ),
         errors=_TRYING_BATCH,
     ),
     Route(
@@ -128,6 +133,6 @@ JOBS = (
             ACCOUNT,
             text("pool", "The node's pool. Needed when several pools have a node of that id."),
         ),
-        replies=tagged_replies(ExplanationView, description="What Batch said, what was decided, and who was told."),
+        answers=tagged_answers(ExplanationView, description="What Batch said, what was decided, and who was told."),
     ),
 )

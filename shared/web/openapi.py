@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from shared.api.openmetrics import CONTENT_TYPE as METRICS_TYPE
 from shared.web.errors import ErrorBody
-from shared.web.operation import BODILESS, HTML, METRICS, Parameter, Reply, Route
+from shared.web.operation import BODILESS, HTML, METRICS, DocumentedAnswer, Parameter, Route
 from shared.web.operations import ROUTES, TAGGED
 from shared.web.schemas import REFERENCE, schemas_of
 
@@ -46,7 +46,7 @@ def document(public_url: str | None = None) -> bytes:
 
 
 def _document(site: str) -> dict[str, object]:
-    answered = {reply.shape for route in ROUTES for reply in route.replies if reply.shape} | {ErrorBody}
+    answered = {answer.shape for route in ROUTES for answer in route.answers if answer.shape} | {ErrorBody}
     taken = {route.body for route in ROUTES if route.body}
     paths: dict[str, dict[str, object]] = {}
     for tag, routes in TAGGED.items():
@@ -75,10 +75,10 @@ def _operation(route: Route) -> dict[str, object]:
         "summary": route.summary,
         "parameters": [
             *(_parameter(parameter) for parameter in route.parameters if parameter.listed),
-            *([_IF_NONE_MATCH] if any(reply.status == 304 for reply in route.replies) else []),
+            *([_IF_NONE_MATCH] if any(answer.status == 304 for answer in route.answers) else []),
         ],
         "responses": {
-            **{str(reply.status): _reply(reply) for reply in route.replies},
+            **{str(answer.status): _answer(answer) for answer in route.answers},
             **{str(status): _error(status) for status in route.errors},
         },
     }
@@ -92,7 +92,10 @@ def _operation(route: Route) -> dict[str, object]:
 
 def _head_of(route: Route) -> dict[str, object]:
     """The same answers without their bodies."""
-    statuses = {**{reply.status: reply.description for reply in route.replies}, **{s: _ERRORS[s] for s in route.errors}}
+    statuses = {
+        **{answer.status: answer.description for answer in route.answers},
+        **{s: _ERRORS[s] for s in route.errors},
+    }
     return {
         "operationId": operation_id(f"{route.function}_head"),
         "summary": route.summary,
@@ -112,16 +115,18 @@ def _parameter(parameter: Parameter) -> dict[str, object]:
     }
 
 
-def _reply(reply: Reply) -> dict[str, object]:
-    said: dict[str, object] = {"description": reply.description}
-    if reply.headers:
-        said["headers"] = {name: {"schema": {"type": "string"}} for name in reply.headers}
-    if reply.media == METRICS:
+def _answer(answer: DocumentedAnswer) -> dict[str, object]:
+    said: dict[str, object] = {"description": answer.description}
+    if answer.headers:
+        said["headers"] = {name: {"schema": {"type": "string"}} for name in answer.headers}
+    if answer.media == METRICS:
         said["content"] = {METRICS_TYPE: {"schema": {"type": "string"}}}
-    elif reply.media == HTML:
+    elif answer.media == HTML:
         said["content"] = {"text/html; charset=utf-8": {"schema": {"type": "string"}}}
-    elif reply.media != BODILESS:
-        said["content"] = {"application/json": {"schema": _schema(reply.shape) if reply.shape else {"type": "object"}}}
+    elif answer.media != BODILESS:
+        said["content"] = {
+            "application/json": {"schema": _schema(answer.shape) if answer.shape else {"type": "object"}}
+        }
     return said
 
 

@@ -33,7 +33,7 @@ class Parameter(Struct, frozen=True, kw_only=True):
         return msgspec.convert((self.schema["minimum"], self.schema["maximum"]), tuple[int, int])
 
 
-class Reply(Struct, frozen=True, kw_only=True):
+class DocumentedAnswer(Struct, frozen=True, kw_only=True):
     """An answer that is not an error; without `shape` a JSON body is just some object."""
 
     status: int = 200
@@ -52,7 +52,7 @@ class Route(Struct, frozen=True, kw_only=True):
     summary: str
     parameters: tuple[Parameter, ...] = ()
     body: type[Struct] | None = None
-    replies: tuple[Reply, ...]
+    answers: tuple[DocumentedAnswer, ...]
     errors: tuple[int, ...] = (400, 401, 404, 500, 503)
     anonymous: bool = False
     head: bool = False
@@ -94,19 +94,21 @@ def unlisted(parameter: Parameter) -> Parameter:
     return replace(parameter, listed=False)
 
 
-def answers(shape: type[Struct], description: str, status: int = 200, headers: tuple[str, ...] = ()) -> Reply:
+def answer_with(
+    shape: type[Struct], description: str, status: int = 200, headers: tuple[str, ...] = ()
+) -> DocumentedAnswer:
     """An answer with a JSON body of that shape."""
-    return Reply(status=status, description=description, shape=shape, headers=headers)
+    return DocumentedAnswer(status=status, description=description, shape=shape, headers=headers)
 
 
-NOT_MODIFIED = Reply(
+NOT_MODIFIED = DocumentedAnswer(
     status=304, description="Nothing has changed since If-None-Match.", media=BODILESS, headers=("etag",)
 )
 
 
-def tagged_replies(shape: type[Struct], description: str) -> tuple[Reply, ...]:
+def tagged_answers(shape: type[Struct], description: str) -> tuple[DocumentedAnswer, ...]:
     """An answer with a JSON body of that shape and its ETag, and none to whoever has it already."""
-    return Reply(description=description, shape=shape, headers=("etag",)), NOT_MODIFIED
+    return DocumentedAnswer(description=description, shape=shape, headers=("etag",)), NOT_MODIFIED
 
 
 ACCOUNT = text("account", "The account's host, in any case. Needed when several accounts have a job of that id.")

@@ -19,11 +19,11 @@ from shared.web.operation import (
     ONE_ACCOUNT,
     SKIP,
     TOP,
-    Reply,
+    DocumentedAnswer,
     Route,
-    answers,
+    answer_with,
     path,
-    tagged_replies,
+    tagged_answers,
     text,
 )
 from shared.web.pool_operations import POOLS
@@ -38,7 +38,7 @@ WEBHOOKS = (
         template="webhooks",
         summary="The webhooks and their health",
         parameters=(TOP, SKIP),
-        replies=tagged_replies(WebhooksListView, description="A page of webhooks; never a secret."),
+        answers=tagged_answers(WebhooksListView, description="A page of webhooks; never a secret."),
     ),
     Route(
         function="list_messages",
@@ -46,7 +46,7 @@ WEBHOOKS = (
         template="webhooks/{name}/messages",
         summary="What a chat or pager webhook was sent about how jobs and pools stand, the newest first",
         parameters=(_WEBHOOK, ONE_ACCOUNT, TOP, text("skip-token", "What a nextLink holds.")),
-        replies=tagged_replies(MessagesView, description="A page of messages; none of other formats."),
+        answers=tagged_answers(MessagesView, description="A page of messages; none of other formats."),
     ),
     Route(
         function="ping_webhook",
@@ -54,7 +54,7 @@ WEBHOOKS = (
         template="webhooks/{name}/ping",
         summary="Send a ping and say what came of it",
         parameters=(_WEBHOOK,),
-        replies=(answers(PingView, "What the receiver answered."),),
+        answers=(answer_with(PingView, "What the receiver answered."),),
         errors=(400, 401, 404, 409, 429, 500, 503),
     ),
     Route(
@@ -63,7 +63,7 @@ WEBHOOKS = (
         template="webhooks/{name}/enable",
         summary="Send to a webhook again",
         parameters=(_WEBHOOK,),
-        replies=(answers(WebhookView, "Its state now."),),
+        answers=(answer_with(WebhookView, "Its state now."),),
         errors=(400, 401, 404, 409, 500, 503),
     ),
     Route(
@@ -72,7 +72,7 @@ WEBHOOKS = (
         template="webhooks/{name}/disable",
         summary="Send nothing more to a webhook",
         parameters=(_WEBHOOK,),
-        replies=(answers(WebhookView, "Its state now."),),
+        answers=(answer_with(WebhookView, "Its state now."),),
         errors=(400, 401, 404, 409, 500, 503),
     ),
 )
@@ -84,7 +84,7 @@ MUTES = (
         template="mutes",
         summary="The mutes of chat and pager",
         parameters=(TOP, SKIP),
-        replies=tagged_replies(MutesView, description="A page of mutes."),
+        answers=tagged_answers(MutesView, description="A page of mutes."),
     ),
     Route(
         function="put_mute",
@@ -93,7 +93,7 @@ MUTES = (
         summary="Keep chat and pager quiet about jobs for a while",
         parameters=(_MUTE,),
         body=Mute,
-        replies=(answers(MuteView, "The mute as it is now."),),
+        answers=(answer_with(MuteView, "The mute as it is now."),),
     ),
     Route(
         function="delete_mute",
@@ -101,7 +101,7 @@ MUTES = (
         template="mutes/{name}",
         summary="End a mute: what it held back is told",
         parameters=(_MUTE,),
-        replies=(Reply(status=204, description="It is gone.", media=BODILESS),),
+        answers=(DocumentedAnswer(status=204, description="It is gone.", media=BODILESS),),
     ),
 )
 
@@ -111,30 +111,30 @@ SYSTEM = (
         method="GET",
         template="metrics",
         summary="The status in numbers, as OpenMetrics",
-        replies=(Reply(description="Metrics.", media=METRICS),),
+        answers=(DocumentedAnswer(description="Metrics.", media=METRICS),),
     ),
     Route(
         function="openapi",
         method="GET",
         template="openapi.json",
         summary="This document",
-        replies=(Reply(description="OpenAPI 3.1.", headers=("etag",)), NOT_MODIFIED),
+        answers=(DocumentedAnswer(description="OpenAPI 3.1.", headers=("etag",)), NOT_MODIFIED),
     ),
     Route(
         function="diagnostics",
         method="GET",
         template="diagnostics",
         summary="Tries every permission and dependency with the app's own identity",
-        replies=(answers(DiagnosticsView, "What was tried, and the remedy for what failed."),),
+        answers=(answer_with(DiagnosticsView, "What was tried, and the remedy for what failed."),),
     ),
     Route(
         function="health",
         method="GET",
         template="health",
         summary="Whether every account is read in time",
-        replies=(
-            answers(HealthView, "It is; reasons name what is wrong beside that."),
-            answers(HealthView, "It is not, or it is not known.", status=503),
+        answers=(
+            answer_with(HealthView, "It is; reasons name what is wrong beside that."),
+            answer_with(HealthView, "It is not, or it is not known.", status=503),
         ),
         errors=(500,),
         anonymous=True,
@@ -145,7 +145,7 @@ SYSTEM = (
         method="GET",
         template="dashboard",
         summary="The page for people",
-        replies=(Reply(description="A page without data.", media=HTML, headers=("etag",)), NOT_MODIFIED),
+        answers=(DocumentedAnswer(description="A page without data.", media=HTML, headers=("etag",)), NOT_MODIFIED),
         errors=(),
         anonymous=True,
         head=True,

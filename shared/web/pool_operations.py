@@ -6,7 +6,7 @@ Owns their description. Does not own what they do (`web.pools`) or the other rou
 from msgspec.structs import replace
 
 from shared.api.pools.views import PoolNodesView, PoolsView
-from shared.web.operation import ACCOUNT, ONE_ACCOUNT, SKIP, TOP, Route, answers, path, tagged_replies
+from shared.web.operation import ACCOUNT, ONE_ACCOUNT, SKIP, TOP, Route, answer_with, path, tagged_answers
 
 POOLS = (
     Route(
@@ -15,7 +15,7 @@ POOLS = (
         template="pools",
         summary="The watched pools, as their nodes were last counted",
         parameters=(ONE_ACCOUNT, TOP, SKIP),
-        replies=tagged_replies(PoolsView, description="A page of pools, worst first."),
+        answers=tagged_answers(PoolsView, description="A page of pools, worst first."),
     ),
     Route(
         function="list_pool_nodes",
@@ -28,7 +28,7 @@ POOLS = (
             TOP,
             SKIP,
         ),
-        replies=(answers(PoolNodesView, "A page of nodes, what counts as a fault first."),),
+        answers=(answer_with(PoolNodesView, "A page of nodes, what counts as a fault first."),),
         errors=(400, 401, 404, 409, 429, 500, 503),
     ),
 )

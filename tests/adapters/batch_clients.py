@@ -12,7 +12,7 @@ from shared.adapters.batch_client import BatchClient
 from shared.adapters.http_transport import HttpTransport
 from shared.batch.wire import split_entries
 from shared.ports import BatchService, ListingOptions
-from tests.support.scripted_http import Reply
+from tests.support.scripted_http import ScriptedAnswer
 
 NOW: Final = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 ACCOUNT: Final = "myaccount"
@@ -56,15 +56,15 @@ def _transport() -> HttpTransport:
     return HttpTransport(allow_http=True)
 
 
-def json_reply(body: Any, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})) -> Reply:
+def json_reply(body: Any, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})) -> ScriptedAnswer:
     """An answer with a JSON body."""
-    return Reply(status=status, headers=headers, body=json.dumps(body).encode())
+    return ScriptedAnswer(status=status, headers=headers, body=json.dumps(body).encode())
 
 
 OPTIONS = ListingOptions()
 
 
-def page_reply(*nodes: str, link: str | None = None) -> Reply:
+def page_reply(*nodes: str, link: str | None = None) -> ScriptedAnswer:
     """A page of statuses of these nodes."""
     return json_reply({"value": [{"poolId": "p", "nodeId": node} for node in nodes], "odata.nextLink": link})
 

@@ -35,7 +35,7 @@ from tests.adapters.batch_clients import (
     nodes_of,
     page_reply,
 )
-from tests.support.scripted_http import Asked, Reply, ScriptedServer
+from tests.support.scripted_http import Asked, ScriptedAnswer, ScriptedServer
 
 
 def test_every_request_option_is_sent() -> None:
@@ -81,19 +81,19 @@ def test_every_answer_header_is_kept() -> None:
 
 
 BROKEN = {
-    "cut short in the JSON": Reply(body=b'{"value":[{"nodeId":"a"},'),
-    "html": Reply(body=b"<html>Service</html>", headers={"Content-Type": "text/html"}),
-    "empty": Reply(body=b""),
-    "value is no array": Reply(body=b'{"value":{"nodeId":"a"}}'),
-    "nested too deeply": Reply(body=b'{"value":' + b"[" * 200_000),
-    "another success": Reply(status=204),
-    "a part that nobody asked for": Reply(status=206, body=b'{"value":[]}'),
-    "redirect": Reply(status=302, headers={"Location": "/elsewhere"}),
+    "cut short in the JSON": ScriptedAnswer(body=b'{"value":[{"nodeId":"a"},'),
+    "html": ScriptedAnswer(body=b"<html>Service</html>", headers={"Content-Type": "text/html"}),
+    "empty": ScriptedAnswer(body=b""),
+    "value is no array": ScriptedAnswer(body=b'{"value":{"nodeId":"a"}}'),
+    "nested too deeply": ScriptedAnswer(body=b'{"value":' + b"[" * 200_000),
+    "another success": ScriptedAnswer(status=204),
+    "a part that nobody asked for": ScriptedAnswer(status=206, body=b'{"value":[]}'),
+    "redirect": ScriptedAnswer(status=302, headers={"Location": "/elsewhere"}),
 }
 
 
 @pytest.mark.parametrize("reply", BROKEN.values(), ids=BROKEN.keys())
-def test_an_answer_that_breaks_the_contract_is_hostile(reply: Reply) -> None:
+def test_an_answer_that_breaks_the_contract_is_hostile(reply: ScriptedAnswer) -> None:
     """What is no page of statuses is never taken for one, and a redirect is not followed."""
     with ScriptedServer(reply) as server, pytest.raises(HostileAnswerError):
         nodes_of(client_of(server.url))
@@ -103,7 +103,7 @@ def test_an_answer_that_breaks_the_contract_is_hostile(reply: Reply) -> None:
 
 def test_a_connection_cut_in_the_body_is_unavailable() -> None:
     """Fewer bytes than announced are a broken connection and no page."""
-    cut = Reply(headers={"Content-Length": "1000"}, body=b'{"value":[]}', hang_up=True)
+    cut = ScriptedAnswer(headers={"Content-Length": "1000"}, body=b'{"value":[]}', hang_up=True)
     with ScriptedServer(cut) as server, pytest.raises(BatchUnavailableError) as caught:
         nodes_of(client_of(server.url))
 
@@ -122,7 +122,10 @@ def test_a_huge_page_is_cut_off(announced: bool) -> None:  # noqa: FBT001 - a ta
             yield b" " * 2**20
 
     headers = {"Content-Length": str(2**30)} if announced else {}
-    with ScriptedServer(Reply(headers=headers, body=parts())) as server, pytest.raises(HostileAnswerError) as caught:
+    with (
+        ScriptedServer(ScriptedAnswer(headers=headers, body=parts())) as server,
+        pytest.raises(HostileAnswerError) as caught,
+    ):
         nodes_of(client_of(server.url, page_limit=2**20))
 
     assert caught.value.code == "AnswerTooLarge"
@@ -139,7 +142,7 @@ def dripped(closing: threading.Event, body: bytes) -> Iterator[bytes]:
 def test_a_slow_drip_ends_at_the_deadline() -> None:
     """A body that always moves and never ends is given up at the call's deadline."""
     started = datetime.now(UTC)
-    drip = ScriptedServer(respond=lambda _: Reply(body=dripped(drip.closing, b" " * 100_000)))
+    drip = ScriptedServer(respond=lambda _: ScriptedAnswer(body=dripped(drip.closing, b" " * 100_000)))
     with drip, pytest.raises(BatchUnavailableError) as caught:
         nodes_of(client_of(drip.url), deadline=NOW + timedelta(seconds=0.5))
 
@@ -197,7 +200,7 @@ def test_refusals_come_through_every_operation(call: str) -> None:
 
 def test_a_missing_job_is_told_by_its_code() -> None:
     """404 JobNotFound, and nothing else, says that the job is gone."""
-    with ScriptedServer(json_reply({"code": "JobNotFound"}, 404), Reply(status=404, body=b"gone")) as server:
+    with ScriptedServer(json_reply({"code": "JobNotFound"}, 404), ScriptedAnswer(status=404, body=b"gone")) as server:
         client = client_of(server.url)
         with pytest.raises(JobNotFoundError):
             client.get_job("j", select=None)
@@ -208,9 +211,9 @@ def test_a_missing_job_is_told_by_its_code() -> None:
 def test_a_refused_token_is_renewed_once() -> None:
     """After a 401 the request goes out once more with a new token, and once only."""
     auth = RecordingAuth(renewals=5)
-    with ScriptedServer(Reply(status=401), page_reply("a")) as server:
+    with ScriptedServer(ScriptedAnswer(status=401), page_reply("a")) as server:
         assert nodes_of(client_of(server.url, auth=auth)) == ["a"]
-    with ScriptedServer(Reply(status=401)) as refusing, pytest.raises(AccountDeniedError):
+    with ScriptedServer(ScriptedAnswer(status=401)) as refusing, pytest.raises(AccountDeniedError):
         nodes_of(client_of(refusing.url, auth=auth))
 
     assert len(server.log) == len(refusing.log) == 2
@@ -219,7 +222,7 @@ def test_a_refused_token_is_renewed_once() -> None:
 
 def test_a_key_is_not_tried_twice() -> None:
     """With an account key a 401 is final at once."""
-    with ScriptedServer(Reply(status=401)) as server, pytest.raises(AccountDeniedError):
+    with ScriptedServer(ScriptedAnswer(status=401)) as server, pytest.raises(AccountDeniedError):
         nodes_of(client_of(server.url, auth=SharedKeyAuth(ACCOUNT, KEY_BYTES)))
 
     assert len(server.log) == 1
@@ -228,7 +231,7 @@ def test_a_key_is_not_tried_twice() -> None:
 def test_jobs_are_listed_by_pages() -> None:
     """Filter and select go out, and every page's jobs come in."""
 
-    def respond(asked: Asked) -> Reply:
+    def respond(asked: Asked) -> ScriptedAnswer:
         if "skip" in asked.target:
             return json_reply({"value": [{"id": "c"}]})
         return json_reply({"value": [{"id": "a"}, {"id": "b"}], "odata.nextLink": f"{server.url}/jobs?$skip=b"})
@@ -254,7 +257,7 @@ def test_tasks_are_counted() -> None:
 def test_eight_threads_share_a_client() -> None:
     """Calls from eight threads at once each get their own answer, with one token between them."""
 
-    def respond(asked: Asked) -> Reply:
+    def respond(asked: Asked) -> ScriptedAnswer:
         return json_reply({"id": asked.target.split("/")[2].split("?")[0]})
 
     auth = RecordingAuth()
@@ -269,18 +272,18 @@ def test_eight_threads_share_a_client() -> None:
 LEAKS = {
     "refusal": json_reply({"code": "X", "message": {"value": f"you sent Bearer {TOKEN} and sig=c4nary&x"}}, 400),
     "refusal in values": json_reply({"code": "X", "values": [{"key": "h", "value": f"Bearer {TOKEN}"}]}, 403),
-    "not JSON": Reply(body=f"Bearer {TOKEN} sig=c4nary".encode()),
-    "wrong type": Reply(body=f'{{"value":"Bearer {TOKEN} sig=c4nary"}}'.encode()),
+    "not JSON": ScriptedAnswer(body=f"Bearer {TOKEN} sig=c4nary".encode()),
+    "wrong type": ScriptedAnswer(body=f'{{"value":"Bearer {TOKEN} sig=c4nary"}}'.encode()),
     "foreign link": page_reply(link=f"http://elsewhere/?sig=c4nary&token={TOKEN}"),
-    "redirect": Reply(status=307, headers={"Location": f"http://elsewhere/?sig=c4nary&token={TOKEN}"}),
-    "cut": Reply(status=0, hang_up=True),
-    "refused": Reply(status=401, headers={"WWW-Authenticate": f"Bearer {TOKEN}"}),
+    "redirect": ScriptedAnswer(status=307, headers={"Location": f"http://elsewhere/?sig=c4nary&token={TOKEN}"}),
+    "cut": ScriptedAnswer(status=0, hang_up=True),
+    "refused": ScriptedAnswer(status=401, headers={"WWW-Authenticate": f"Bearer {TOKEN}"}),
 }
 
 
 @pytest.mark.parametrize("reply", LEAKS.values(), ids=LEAKS.keys())
 @pytest.mark.parametrize("way", ["token", "key"])
-def test_no_secret_is_told(reply: Reply, way: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_secret_is_told(reply: ScriptedAnswer, way: str, caplog: pytest.LogCaptureFixture) -> None:
     """Neither our credential nor a secret that Batch says is in any error text, chained or not, or in a log."""
     caplog.set_level(logging.DEBUG)
     auth = SharedKeyAuth(ACCOUNT, KEY_BYTES) if way == "key" else RecordingAuth()

@@ -20,13 +20,13 @@ from tests.adapters.batch_clients import (
     nodes_of,
     page_reply,
 )
-from tests.support.scripted_http import Asked, Reply, ScriptedServer
+from tests.support.scripted_http import Asked, ScriptedAnswer, ScriptedServer
 
 
 def test_pages_follow_the_link_verbatim() -> None:
     """The link's own path and query are asked for, also where they differ from the first request's."""
 
-    def respond(asked: Asked) -> Reply:
+    def respond(asked: Asked) -> ScriptedAnswer:
         if "skipToken" in asked.target:
             return page_reply("c")
         return page_reply("a", "b", link=f"{server.url}/jobs/other/jobpreparationandreleasestatus?$skipToken=b&x=%2b")
@@ -53,9 +53,9 @@ def test_memory_is_bounded_by_a_page() -> None:
     size = 4 * 2**20
     body = b'{"value":[{"nodeId":"n","nodeUrl":"' + b"x" * size + b'"}],"odata.nextLink":"%s"}'
 
-    def respond(_: Asked) -> Reply:
+    def respond(_: Asked) -> ScriptedAnswer:
         step = len(server.log)
-        return page_reply("last") if step == 10 else Reply(body=body % f"{server.url}/x?step={step}".encode())
+        return page_reply("last") if step == 10 else ScriptedAnswer(body=body % f"{server.url}/x?step={step}".encode())
 
     with ScriptedServer(respond=respond) as server:
         pages = client_of(server.url).list_statuses("j", OPTIONS)
@@ -98,7 +98,7 @@ def test_a_foreign_link_gets_no_request_and_no_credential(link: str) -> None:
     with ScriptedServer(page_reply("stolen")) as other:
         ports = {"other": other.url.rpartition(":")[2]}
 
-        def respond(_: Asked) -> Reply:
+        def respond(_: Asked) -> ScriptedAnswer:
             return page_reply("a", link=link.format(own=server.url.rpartition(":")[2], **ports))
 
         with ScriptedServer(respond=respond) as server, pytest.raises(HostileAnswerError) as caught:
@@ -125,7 +125,7 @@ def test_a_callers_own_link_is_held_to_the_same() -> None:
 def test_a_link_in_a_circle_is_noticed() -> None:
     """A link that was followed before ends the listing with an error."""
 
-    def respond(asked: Asked) -> Reply:
+    def respond(asked: Asked) -> ScriptedAnswer:
         return page_reply("a", link=f"{server.url}/x?step={'b' if 'step=a' in asked.target else 'a'}")
 
     with ScriptedServer(respond=respond) as server, pytest.raises(HostileAnswerError, match="LoopingLink"):
@@ -137,7 +137,7 @@ def test_a_link_in_a_circle_is_noticed() -> None:
 def test_a_listing_without_end_is_noticed() -> None:
     """After a thousand pages with ever new links the listing is given up."""
 
-    def respond(_: Asked) -> Reply:
+    def respond(_: Asked) -> ScriptedAnswer:
         return page_reply(link=f"{server.url}/x?step={len(server.log)}")
 
     with ScriptedServer(respond=respond) as server, pytest.raises(HostileAnswerError, match="TooManyPages"):

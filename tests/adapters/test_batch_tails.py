@@ -8,7 +8,7 @@ from shared.errors import (
     WrongStateError,
 )
 from tests.adapters.batch_clients import client_of, json_reply
-from tests.support.scripted_http import Asked, Reply, ScriptedServer
+from tests.support.scripted_http import Asked, ScriptedAnswer, ScriptedServer
 
 CONTENT = b"0123456789"
 
@@ -29,11 +29,11 @@ def test_the_tail_of_a_file_is_read(
 ) -> None:
     """The length is asked for first, then only the end of the file."""
 
-    def respond(asked: Asked) -> Reply:
+    def respond(asked: Asked) -> ScriptedAnswer:
         if asked.method == "HEAD":
-            return Reply(headers={"Content-Length": str(len(content))})
+            return ScriptedAnswer(headers={"Content-Length": str(len(content))})
         first, last = re.findall(r"\d+", asked.headers["ocp-range"])
-        return Reply(status=status, body=content[int(first) : int(last) + 1])
+        return ScriptedAnswer(status=status, body=content[int(first) : int(last) + 1])
 
     with ScriptedServer(respond=respond) as server:
         assert client_of(server.url).read_file_tail("p", "n", "workitems/a b/stderr.txt", max_bytes=wanted) == tail
@@ -44,13 +44,13 @@ def test_the_tail_of_a_file_is_read(
 
 def test_a_server_that_ignores_the_range_is_cut() -> None:
     """Of a whole file only the wanted end is given on."""
-    with ScriptedServer(Reply(headers={"Content-Length": "10"}, body=CONTENT)) as server:
+    with ScriptedServer(ScriptedAnswer(headers={"Content-Length": "10"}, body=CONTENT)) as server:
         assert client_of(server.url).read_file_tail("p", "n", "f", max_bytes=3) == b"789"
 
 
 def test_the_reason_survives_a_small_range() -> None:
     """A refusal longer than the wanted tail is still read whole."""
     refusal = json_reply({"code": "TaskFilesUnavailable", "message": {"value": "x" * 200}}, 409)
-    server = ScriptedServer(Reply(headers={"Content-Length": "10"}), refusal)
+    server = ScriptedServer(ScriptedAnswer(headers={"Content-Length": "10"}), refusal)
     with server, pytest.raises(WrongStateError, match="TaskFilesUnavailable"):
         client_of(server.url).read_file_tail("p", "n", "f", max_bytes=3)

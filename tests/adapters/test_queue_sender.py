@@ -19,7 +19,7 @@ from shared.settings.reader import SettingReader
 from shared.settings.storage import QueueStorage, read_queue_storage
 from tests.adapters.certificates import Authority
 from tests.support.app_settings import CANARY
-from tests.support.scripted_http import Reply, ScriptedServer
+from tests.support.scripted_http import ScriptedAnswer, ScriptedServer
 
 SCOPE = "https://storage.azure.com/.default"
 AT_ONCE = timedelta(0)
@@ -133,7 +133,7 @@ def test_the_identity_shows_its_token(tmp_path: Path, monkeypatch: pytest.Monkey
     """Without a key the app's identity is asked for a token of the storage's scope."""
     authority, identity = Authority(tmp_path), Identity("t0ken")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
-    server = ScriptedServer(Reply(status=403, headers={"x-ms-error-code": "AuthorizationPermissionMismatch"}))
+    server = ScriptedServer(ScriptedAnswer(status=403, headers={"x-ms-error-code": "AuthorizationPermissionMismatch"}))
     server._server.socket = authority.server("127.0.0.1").wrap_socket(server._server.socket, server_side=True)
     sender = _sender(QueueStorage(url=server.url.replace("http:", "https:"), account="s"), identity)
     with server, pytest.raises(StoreUnavailableError, match="answered 403 AuthorizationPermissionMismatch"):
@@ -155,7 +155,7 @@ def test_the_identity_shows_its_token(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_refusal_is_told_with_its_code(status: int, code: str, words: str) -> None:
     """Whatever is not an acceptance says what came back, after one more try at most."""
     headers = {"x-ms-error-code": code} if code else {}
-    with ScriptedServer(Reply(status=status, headers=headers)) as server:
+    with ScriptedServer(ScriptedAnswer(status=status, headers=headers)) as server:
         with pytest.raises(StoreUnavailableError, match=words):
             _sender(_keyed(server)).put("q", "x", delay=AT_ONCE)
         assert len(server.log) <= 2

@@ -14,13 +14,13 @@ from shared.delivery.failing_rules import (
     SUSPECT_AFTER,
     UNHEARD_AFTER,
     begin_probe,
+    change_events,
     disable,
     enable,
     follow_webhook,
     heal,
     is_suspect,
     next_try,
-    turn_events,
     unheard,
     waits,
 )
@@ -184,7 +184,7 @@ def test_gone_is_disabled_until_somebody_enables_it() -> None:
 
 def _told(before: WebhookState, after: WebhookState) -> list[tuple[str, datetime]]:
     now = NOW + timedelta(hours=1)
-    events = turn_events(SITE, before, after, now)
+    events = change_events(SITE, before, after, now)
     return [(event.type.removeprefix("prepwatch.webhook."), event.recorded_at) for event in events]
 
 
@@ -209,8 +209,8 @@ def test_every_beginning_has_its_end() -> None:
 def test_who_switched_it_off_is_said() -> None:
     """The event of a webhook that a person has switched off says so; the one of a receiver that is gone does not."""
     well = WebhookState(name="ops")
-    (by_request,) = turn_events(SITE, well, disable(well, NOW), NOW)
-    (gone,) = turn_events(SITE, well, _after(well, GONE), NOW)
+    (by_request,) = change_events(SITE, well, disable(well, NOW), NOW)
+    (gone,) = change_events(SITE, well, _after(well, GONE), NOW)
     assert b'"byRequest":true' in by_request.body
     assert b'"byRequest":false' in gone.body
     assert by_request.type is gone.type is EventType.WEBHOOK_DISABLED

@@ -13,7 +13,7 @@ from shared.changes.node_rules import Watch, decide_node
 from shared.messages.events import Event, EventType, account_event, trouble_data, webhook_event
 from shared.messages.job_events import closed_event, job_event, nodes_event
 from shared.messages.node_entries import node_entry
-from shared.messages.pool_events import ToldNode, pool_events
+from shared.messages.pool_events import EventNode, pool_events
 from shared.pools.nodes import NodeEnd, Seen, decide_nodes
 from shared.state.chains import Chain
 from shared.state.jobs import JobEnd, JobHead, Trouble
@@ -97,9 +97,9 @@ def _of_node(end: NodeEnd | None = None, **said: object) -> Event:
     (node,) = decode_nodes(msgspec.json.encode([listed]))
     record = PoolRecord(pool_id="pool", announce_from=at(-10_000_000))
     known = decide_nodes("account", record, Seen(nodes=[node]), NOW)[0].nodes["n"]
-    told = ToldNode(known=known, listed=node)
+    told = EventNode(known=known, listed=node)
     if end is not None:
-        told = ToldNode(known=replace(known, ended_at=NOW), end=end.value)
+        told = EventNode(known=replace(known, ended_at=NOW), end=end.value)
     ((event, _),) = pool_events(
         ORIGIN, "pool", [told], jobs=frozenset(), by_state={"idle": 1}, unable=1, max_nodes=25, now=NOW
     )

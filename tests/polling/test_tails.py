@@ -10,7 +10,7 @@ from shared.pools.node_files import TIME_LIMIT, Allowance, NodeFiles
 from shared.state.nodes import Change, NodeRecord, Reason
 from tests.support.fakes import START, FakeClock
 from tests.support.hostile_batch import account, error_reply, failed_node, page
-from tests.support.scripted_http import Asked, Reply
+from tests.support.scripted_http import Asked, ScriptedAnswer
 from tests.support.whole_app import WholeApp, codes, whole_app
 
 SECONDS = timedelta(seconds=1)
@@ -20,24 +20,24 @@ JOBS = [f"job-{number}" for number in range(6)]
 class Files:
     """What the nodes' files hold, by node, or by node and file; a reply stands for itself."""
 
-    def __init__(self, files: dict[str, bytes | Reply]) -> None:
+    def __init__(self, files: dict[str, bytes | ScriptedAnswer]) -> None:
         self.files = files
         self.called: list[str] = []
 
-    def __call__(self, asked: Asked) -> Reply:
+    def __call__(self, asked: Asked) -> ScriptedAnswer:
         """Play the operations on files."""
         node = asked.target.split("/nodes/")[1].split("/")[0]
         file = asked.target.partition("?")[0].rpartition("%2F")[2]
         missing = error_reply(404, "FileNotFound", "The specified file does not exist.")
         found = self.files.get(f"{node}/{file}", self.files.get(node, missing))
-        if isinstance(found, Reply):
+        if isinstance(found, ScriptedAnswer):
             self.called.append(node)
             return found
         if asked.method == "HEAD":
-            return Reply(headers={"Content-Length": str(len(found))})
+            return ScriptedAnswer(headers={"Content-Length": str(len(found))})
         self.called.append(node)
         first, last = asked.headers["ocp-range"].removeprefix("bytes=").split("-")
-        return Reply(status=206, body=found[int(first) : int(last) + 1])
+        return ScriptedAnswer(status=206, body=found[int(first) : int(last) + 1])
 
 
 def tails(
@@ -85,7 +85,7 @@ def test_a_tail_that_cannot_be_had_is_said_in_words() -> None:
             "node": error_reply(404, "NodeNotFound", "The node is gone."),
             "state": error_reply(409, "NodeNotReady", "Not now."),
             "role": error_reply(403, "AuthorizationPermissionMismatch", "No role."),
-            "cut": Reply(status=0, hang_up=True),
+            "cut": ScriptedAnswer(status=0, hang_up=True),
         }
     )
     names = ("file", *files.files)

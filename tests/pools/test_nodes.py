@@ -50,7 +50,7 @@ def test_a_failed_start_task_is_news_once() -> None:
     assert (change.end, change.known.node_id, change.known.code) == (None, "N-1", "FailureExitCode")
     assert change.known.message == "The task exited with exit code 3."
     told = with_events(
-        FRESH, first, {change.known.occurrence_id: "event"}, told=frozenset([change.known.occurrence_id])
+        FRESH, first, {change.known.occurrence_id: "event"}, announced=frozenset([change.known.occurrence_id])
     )
     assert told.nodes["n-1"].event_id == "event"
     assert decide_nodes("account", told, Seen(nodes=[failed("n-1")]), NOW + MINUTE) == (told, ())
@@ -138,7 +138,7 @@ def test_a_portion_holds_only_what_is_told_so_far() -> None:
         "account", before, Seen(nodes=[failed("a"), failed("b")], able=frozenset(["old"])), NOW
     )
     told = frozenset(change.known.occurrence_id for change in changes)
-    first = with_events(before, after, {after.nodes["a"].occurrence_id: "event-1"}, told=told)
+    first = with_events(before, after, {after.nodes["a"].occurrence_id: "event-1"}, announced=told)
     assert {key: (node.event_id, node.ended_at) for key, node in first.nodes.items()} == {
         "old": ("told", None),
         "a": ("event-1", None),

@@ -9,31 +9,31 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from tests.support.scripted_http import Asked, Reply, ScriptedServer
+from tests.support.scripted_http import Asked, ScriptedAnswer, ScriptedServer
 
-Play = Callable[[Asked], Reply]
+Play = Callable[[Asked], ScriptedAnswer]
 JSON = {"Content-Type": "application/json", "request-id": "11111111-2222-3333-4444-555555555555"}
 POOL = "pool-1"
 
 
 def account(
-    plays: Mapping[str, Play], *, jobs: Callable[[], Reply] | None = None, other: Play | None = None
+    plays: Mapping[str, Play], *, jobs: Callable[[], ScriptedAnswer] | None = None, other: Play | None = None
 ) -> ScriptedServer:
     """An account of these jobs, whose status listings are answered by their plays.
 
     `jobs` replaces the job listing (None: all of them, active), `other` what answers everything else (None: 404).
     """
 
-    def respond(asked: Asked) -> Reply:
+    def respond(asked: Asked) -> ScriptedAnswer:
         match [unquote(part) for part in urlsplit(asked.target).path.split("/")[1:]]:
             case ["jobs"]:
-                return jobs() if jobs else json_reply({"value": [job_of(name) for name in plays]})
+                return jobs() if jobs else json_answer({"value": [job_of(name) for name in plays]})
             case ["jobs", name] if name in plays:
-                return json_reply(job_of(name))
+                return json_answer(job_of(name))
             case ["jobs", name, "jobpreparationandreleasetaskstatus"] if name in plays:
                 return plays[name](asked)
             case ["jobs", _, "taskcounts"]:
-                return json_reply({"taskCounts": {"active": 1, "running": 1}})
+                return json_answer({"taskCounts": {"active": 1, "running": 1}})
         return other(asked) if other else error_reply(404, "JobNotFound")
 
     return ScriptedServer(respond=respond)
@@ -70,22 +70,22 @@ def page(*nodes: Mapping[str, Any], link: str | None = None) -> Play:
     body: dict[str, Any] = {"value": list(nodes)}
     if link is not None:
         body["odata.nextLink"] = link
-    return lambda _asked: json_reply(body)
+    return lambda _asked: json_answer(body)
 
 
-def says(reply: Reply) -> Play:
+def says(reply: ScriptedAnswer) -> Play:
     """Answers every question with one reply."""
     return lambda _asked: reply
 
 
-def json_reply(body: object, status: int = 200, **headers: str) -> Reply:
+def json_answer(body: object, status: int = 200, **headers: str) -> ScriptedAnswer:
     """A body as JSON."""
-    return Reply(status=status, headers=JSON | headers, body=json.dumps(body).encode())
+    return ScriptedAnswer(status=status, headers=JSON | headers, body=json.dumps(body).encode())
 
 
-def error_reply(status: int, code: str, message: str = "No.", **headers: str) -> Reply:
+def error_reply(status: int, code: str, message: str = "No.", **headers: str) -> ScriptedAnswer:
     """An error as Batch spells it."""
-    return json_reply({"code": code, "message": {"lang": "en-US", "value": message}}, status, **headers)
+    return json_answer({"code": code, "message": {"lang": "en-US", "value": message}}, status, **headers)
 
 
 def _time(moment: datetime) -> str:

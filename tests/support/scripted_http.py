@@ -21,7 +21,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class ScriptedAnswer:
     """One answer; a body in parts is sent part by part, chunked unless `headers` give a Content-Length.
 
     `hang_up` closes the connection behind the body, or instead of any answer when `status` is 0.
@@ -36,7 +36,7 @@ class Reply:
 class ScriptedServer:
     """Listens between enter and exit; the last of several replies is given for ever, a function is asked each time."""
 
-    def __init__(self, *replies: Reply, respond: Callable[[Asked], Reply] | None = None) -> None:
+    def __init__(self, *replies: ScriptedAnswer, respond: Callable[[Asked], ScriptedAnswer] | None = None) -> None:
         self.log: list[Asked] = []
         self.closing = threading.Event()
         self._replies = replies
@@ -50,7 +50,7 @@ class ScriptedServer:
         """The origin, without a slash at the end."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def reply_to(self, asked: Asked) -> Reply:
+    def reply_to(self, asked: Asked) -> ScriptedAnswer:
         """Log the request and take the next reply."""
         with self._lock:
             self.log.append(asked)

@@ -81,7 +81,7 @@ def _answers(deployment: Deployment) -> dict[str, Any]:
     given = {}
     for route in sorted(ROUTES, key=lambda route: route.function in LAST):
         handlers = [getattr(owner, route.function) for owner in owners if hasattr(type(owner), route.function)]
-        if not any(reply.shape for reply in route.replies):
+        if not any(reply.shape for reply in route.answers):
             continue
         request = Request(
             url="https://app.example/api/x",
@@ -89,7 +89,7 @@ def _answers(deployment: Deployment) -> dict[str, Any]:
             body=json.dumps(BODIES.get(route.function)).encode(),
         )
         answer = handlers[0](request)
-        assert answer.status in {reply.status for reply in route.replies}, route.function
+        assert answer.status in {reply.status for reply in route.answers}, route.function
         given[operation_id(route.function)] = json.loads(answer.body)
     return given
 

@@ -34,7 +34,7 @@ from trials.faults.waiting import waits
 from trials.soak.checker import Receipt, Verdict, check
 from trials.soak.effects import Tell, watched
 from trials.soak.place import ACCOUNT, KEY, PATIENCE, SECRET, WEBHOOKS, Place, SerialLanes, SetClock
-from trials.soak.recorder import CHAT, Recorder, Reply
+from trials.soak.recorder import CHAT, Recorder, ScriptedAnswer
 
 LEASE_IS_OVER = timedelta(seconds=110)
 """Longer than any lease: of deliveries, of chat, and of polling on demand."""
@@ -94,18 +94,18 @@ class Stage:
             for chapter, points in zip(self.story.chapters, self.points, strict=True)
         ]
 
-    def reply(self, webhook: str) -> Reply:
+    def answer(self, webhook: str) -> ScriptedAnswer:
         """The receiver's answer to the next message."""
         if webhook == CHAT and self.wrong:
             self.wrong -= 1
-            return Reply(status=400)
+            return ScriptedAnswer(status=400)
         if self.refusals.get(webhook):
             self.refusals[webhook] -= 1
-            return Reply(status=500)
+            return ScriptedAnswer(status=500)
         if webhook == CHAT and (act := self.meanwhile) is not None:
             self.meanwhile = None
             act()
-        return Reply()
+        return ScriptedAnswer()
 
     def _begin(self, chapter: int) -> None:
         """Let Batch, and whoever acts meanwhile, be as that chapter has them."""
@@ -291,7 +291,7 @@ def stage(story: Story, azurite: Azurite) -> Iterator[Stage]:
             chats=story.chats,
         )
         running = Stage(story=story, simulator=simulator, recorder=recorder, clock=clock, place=place)
-        recorder.reply = running.reply
+        recorder.answer = running.answer
         stack.enter_context(recorder.listening())
         stack.enter_context(simulator)
         running.play_all()

@@ -13,7 +13,7 @@ from shared.api import summary_rules
 from shared.batch.model import TaskCounts
 from shared.delivery import attempt, webhook_states
 from shared.delivery.answer_rules import Verdict
-from shared.delivery.failing_rules import turn_events
+from shared.delivery.failing_rules import change_events
 from shared.delivery.run import DeliveryRun
 from shared.digests import chat_timing, incidents, untold
 from shared.digests import run as digests
@@ -255,9 +255,9 @@ def webhook_recovers_unsaid() -> AbstractContextManager[object]:
     """That a webhook takes nothing is told, and never that it takes messages again."""
 
     def told(*arguments: Any) -> Any:
-        return tuple(event for event in turn_events(*arguments) if event.type != EventType.WEBHOOK_RECOVERED)
+        return tuple(event for event in change_events(*arguments) if event.type != EventType.WEBHOOK_RECOVERED)
 
-    return patch.object(webhook_states, "turn_events", told)
+    return patch.object(webhook_states, "change_events", told)
 
 
 @mutant

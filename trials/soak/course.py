@@ -82,7 +82,7 @@ def soak(azurite: Azurite, seconds: float, seed: int, folder: Path) -> Outcome:
         behind = replace(place, storage=azurite.connection_string.replace(azurite.table, proxy.url))
         duties = [Duty(place=behind, clock=clock, polls=polls, folder=folder) for polls in (True, True, False, False)]
         storm = Storm(seed=seed, proxy=proxy, simulator=simulator, duties=duties)
-        recorder.reply = storm.reply
+        recorder.answer = storm.answer
         storm.rage(seconds)
         world.life = None
         still_due = _drain(place, clock)

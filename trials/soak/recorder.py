@@ -16,7 +16,7 @@ from trials.soak.fault_proxy import QuietServer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class ScriptedAnswer:
     """How a message is answered; with `silence_seconds` not at all, the connection only closed after them."""
 
     status: int = 204
@@ -32,12 +32,12 @@ CHAT = "chat"
 class Recorder:
     """Listens on loopback, each webhook at the path of its name; threads may share it.
 
-    `reply` is asked, with the webhook's name, for each message that is verified; others get 401. `chat` holds what chat
-    took over.
+    `answer` is asked, with the webhook's name, for each message that is verified; others get 401. `chat` holds what
+    chat took over.
     """
 
     def __init__(self, secret: str, clock: Callable[[], datetime]) -> None:
-        self.reply: Callable[[str], Reply] = lambda _webhook: Reply()
+        self.answer: Callable[[str], ScriptedAnswer] = lambda _webhook: ScriptedAnswer()
         self.receipts: list[Receipt] = []
         self.chat: list[str] = []
         self.ended = threading.Event()
@@ -46,25 +46,25 @@ class Recorder:
         self._server = QuietServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
-    def receive(self, webhook: str, headers: Mapping[str, str], body: bytes) -> Reply:
+    def receive(self, webhook: str, headers: Mapping[str, str], body: bytes) -> ScriptedAnswer:
         """Judge and write down one message, before anybody hears of the answer."""
         if webhook == CHAT:
-            reply = self.reply(webhook)
-            if reply.status < 300:
+            answer = self.answer(webhook)
+            if answer.status < 300:
                 self.chat.append(body.decode())
-                return Reply(status=200, body=b"ok")
-            return reply
+                return ScriptedAnswer(status=200, body=b"ok")
+            return answer
         verified = verify(headers, body, key=self._key, now=self._clock()) is Reason.SIGNATURE_MATCHES
-        reply = self.reply(webhook) if verified else Reply(status=401)
+        answer = self.answer(webhook) if verified else ScriptedAnswer(status=401)
         receipt = Receipt(
             webhook=webhook,
             id=headers.get("webhook-id", ""),
             body=body.decode(),
-            status=0 if reply.silence_seconds else reply.status,
+            status=0 if answer.silence_seconds else answer.status,
             verified=verified,
         )
         self.receipts.append(receipt)
-        return reply
+        return answer
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         recorder = self
@@ -73,15 +73,15 @@ class Recorder:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                reply = recorder.receive(self.path.removeprefix("/"), headers, body)
-                if reply.silence_seconds:
-                    recorder.ended.wait(reply.silence_seconds)
+                answer = recorder.receive(self.path.removeprefix("/"), headers, body)
+                if answer.silence_seconds:
+                    recorder.ended.wait(answer.silence_seconds)
                     return
-                self.send_response(reply.status)
-                for name, value in {**reply.headers, "Content-Length": str(len(reply.body))}.items():
+                self.send_response(answer.status)
+                for name, value in {**answer.headers, "Content-Length": str(len(answer.body))}.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(reply.body)
+                self.wfile.write(answer.body)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
                 """The receipts say it all."""

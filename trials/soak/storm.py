@@ -13,14 +13,14 @@ from multiprocessing.process import BaseProcess
 from local.batch_simulator.server import Simulator
 from trials.soak.fault_proxy import FaultProxy, ProxyFault
 from trials.soak.place import WEBHOOKS
-from trials.soak.recorder import Reply
+from trials.soak.recorder import ScriptedAnswer
 from trials.soak.worker import Duty, start_worker
 
 BAD_REPLIES = (
-    Reply(status=500),
-    Reply(status=503, headers={"Retry-After": "20"}),
-    Reply(status=429, headers={"Retry-After": "20"}),
-    Reply(silence_seconds=4),
+    ScriptedAnswer(status=500),
+    ScriptedAnswer(status=503, headers={"Retry-After": "20"}),
+    ScriptedAnswer(status=429, headers={"Retry-After": "20"}),
+    ScriptedAnswer(silence_seconds=4),
 )
 BATCH_FAULTS = ((429, "TooManyRequests"), (500, "InternalError"), (503, "ServerBusy"))
 
@@ -40,16 +40,16 @@ class Storm:
     simulator: Simulator
     duties: list[Duty]
     counts: Counter[str] = field(default_factory=Counter)
-    _replies: dict[str, list[Reply]] = field(default_factory=lambda: {webhook: [] for webhook in WEBHOOKS})
+    _answers: dict[str, list[ScriptedAnswer]] = field(default_factory=lambda: {webhook: [] for webhook in WEBHOOKS})
     _workers: list[BaseProcess] = field(default_factory=list)
     _ended: threading.Event = field(default_factory=threading.Event)
 
-    def reply(self, webhook: str) -> Reply:
+    def answer(self, webhook: str) -> ScriptedAnswer:
         """The receiver's answer to the next message."""
         try:
-            return self._replies[webhook].pop()
+            return self._answers[webhook].pop()
         except IndexError:
-            return Reply()
+            return ScriptedAnswer()
 
     def rage(self, seconds: float) -> None:
         """Let the workers work and faults happen for so long, then end both; afterwards all is well.
@@ -89,7 +89,7 @@ class Storm:
         self.counts["killed"] += 1
 
     def _refuse(self, chance: random.Random) -> None:
-        self._replies[chance.choice(WEBHOOKS)].extend([chance.choice(BAD_REPLIES)] * chance.randint(1, 3))
+        self._answers[chance.choice(WEBHOOKS)].extend([chance.choice(BAD_REPLIES)] * chance.randint(1, 3))
         self.counts["refused"] += 1
 
     def _fail_batch(self, chance: random.Random) -> None:
@@ -105,8 +105,8 @@ class Storm:
         finally:
             self.proxy.heal()
             self.simulator.faults.clear()
-            for replies in self._replies.values():
-                replies.clear()
+            for answers in self._answers.values():
+                answers.clear()
 
     @staticmethod
     def _end(worker: BaseProcess) -> None:

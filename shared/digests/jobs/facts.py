@@ -9,7 +9,7 @@ from datetime import datetime
 from shared.batch.advice import advice
 from shared.batch.model import Phase
 from shared.digests.chat_rules import News, NewsKind
-from shared.digests.jobs.standstill_facts import sight_remedy, slow_facts, standing_facts
+from shared.digests.jobs.standstill_facts import slow_facts, standing_facts, unreachable_remedy
 from shared.digests.jobs.titles import held_up, is_looked_at
 from shared.digests.short_names import cause_words, node_name, of_all
 from shared.messages.notices import JOB, fact
@@ -36,7 +36,7 @@ def facts_of(account: str, news: News, max_nodes: int) -> tuple[tuple[str, str],
     return (
         *_vanished_facts(news, head),
         *_trouble_facts(news, head),
-        *_sight_facts(news, head),
+        *_unreachable_facts(news, head),
         *_end_facts(news, head),
         *_failure_facts(news, head),
         _job_fact(account, news),
@@ -77,11 +77,11 @@ def _trouble_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
     if NewsKind.UNREACHABLE in news.kinds:
         facts += [fact("Request id", trouble.request_id)] if trouble.request_id else []
         facts.append(("Until then", "what fails there is not seen, and is told as soon as it is"))
-        facts.append(("What to do", sight_remedy(trouble)))
+        facts.append(("What to do", unreachable_remedy(trouble)))
     return facts
 
 
-def _sight_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
+def _unreachable_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
     since = news.before.unreachable_since
     if NewsKind.REACHABLE not in news.kinds or since is None:
         return []

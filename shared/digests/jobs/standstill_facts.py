@@ -50,7 +50,7 @@ def slow_facts(head: JobHead, runs: SlowRuns | None, now: datetime) -> list[tupl
     return facts
 
 
-def sight_remedy(trouble: Trouble) -> str:
+def unreachable_remedy(trouble: Trouble) -> str:
     """What to do about what keeps a job from being looked at."""
     if trouble.code == "DeadlineExceeded":  # our own limit; OperationTimedOut is that of Batch
         return "Raise POLL_BUDGET_SECONDS: listing the job takes longer than a cycle has."

@@ -62,7 +62,7 @@ def line_of(news: News) -> tuple[str, str] | None:
 
 
 def heading_of(account: str, news: Sequence[News]) -> str:
-    """What has happened, before where: of several jobs what they have in common and why, else how many fare how."""
+    """What has happened, before where: of several jobs what they have in common and why, else how many are how."""
     if len(news) == 1:
         return _heading_of_one(account, news[0])
     if (common := _in_common(account, news)) is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from shared.adapters.batch_client import PAGE_LIMIT
 from tests.support.hostile_batch import JSON, account, failed_node, page
-from tests.support.scripted_http import Asked, Reply, ScriptedServer
+from tests.support.scripted_http import Asked, ScriptedAnswer, ScriptedServer
 from tests.support.whole_app import whole_app
 
 MEBI = 1024 * 1024
@@ -23,8 +23,8 @@ def test_a_page_of_a_gigabyte_is_not_read() -> None:
             sent += MEBI
             yield b"x" * MEBI
 
-    def gigabyte(_: Asked) -> Reply:
-        return Reply(headers=JSON, body=flood())
+    def gigabyte(_: Asked) -> ScriptedAnswer:
+        return ScriptedAnswer(headers=JSON, body=flood())
 
     with account({"bad": gigabyte, "other": page(failed_node("n-1"))}) as batch:
         app = whole_app(batch.url)
@@ -45,11 +45,11 @@ def test_a_listing_that_fills_the_memory_page_by_page_is_given_up() -> None:
     """Pages that are each within bounds and never end are not collected beyond the limit for a listing."""
     filler = b"x" * (60 * MEBI)
 
-    def heap(asked: Asked) -> Reply:
+    def heap(asked: Asked) -> ScriptedAnswer:
         number = asked.target.count("z")
         link = f"http://{asked.headers['host']}/jobs/bad/jobpreparationandreleasetaskstatus?skip={'z' * (number + 1)}"
         entry = b'{"nodeId":"n-%d","filler":"%b"}' % (number, filler)
-        return Reply(headers=JSON, body=b'{"value":[%b],"odata.nextLink":"%b"}' % (entry, link.encode()))
+        return ScriptedAnswer(headers=JSON, body=b'{"value":[%b],"odata.nextLink":"%b"}' % (entry, link.encode()))
 
     with account({"bad": heap, "other": page(failed_node("n-1"))}) as batch:
         app = whole_app(batch.url)
@@ -70,7 +70,7 @@ def test_a_slow_drip_ends_with_its_deadline() -> None:
         while not closing[0].closing.wait(0.05):
             yield b" "
 
-    plays = {"bad": lambda _: Reply(headers=JSON, body=drip()), "other": page(failed_node("n-1"))}
+    plays = {"bad": lambda _: ScriptedAnswer(headers=JSON, body=drip()), "other": page(failed_node("n-1"))}
     with account(plays) as batch:
         closing.append(batch)
         app = whole_app(batch.url, POLL_BUDGET_SECONDS="1")

@@ -15,7 +15,7 @@ from shared.batch.pool_wire import decode_node_counts, decode_nodes, decode_task
 from shared.web.routes import Routes
 from tests.support.fakes import FakeClock
 from tests.support.hostile_batch import JSON, Play, account, failed_node, job_of, page
-from tests.support.scripted_http import Reply, ScriptedServer
+from tests.support.scripted_http import ScriptedAnswer, ScriptedServer
 from tests.support.whole_app import WholeApp, whole_app
 
 CLOCK = FakeClock()
@@ -86,7 +86,7 @@ def _body(value: Any, *, ascii_only: bool) -> bytes:
 
 
 def _page(entries: Sequence[Any], *, ascii_only: bool) -> Play:
-    reply = Reply(headers=JSON, body=_body({"value": entries}, ascii_only=ascii_only))
+    reply = ScriptedAnswer(headers=JSON, body=_body({"value": entries}, ascii_only=ascii_only))
     return lambda _: reply
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.support.fakes import FakeClock
-from tests.support.hostile_batch import account, error_reply, failed_node, job_of, json_reply, page, says
+from tests.support.hostile_batch import account, error_reply, failed_node, job_of, json_answer, page, says
 from tests.support.whole_app import WholeApp, whole_app
 
 MINUTE = timedelta(minutes=1)
@@ -40,7 +40,7 @@ def test_jobs_of_the_pages_before_a_refused_one_are_read() -> None:
     clock = FakeClock()
     node = failed_node("n-1", now=clock.now)
     plays = {name: page(node) for name in ("first", "second", "last")}
-    pages = iter([json_reply({"value": [job_of(name) for name in plays]})])
+    pages = iter([json_answer({"value": [job_of(name) for name in plays]})])
     with account(plays, jobs=lambda: next(pages)) as batch:
         app = whole_app(batch.url, clock=clock)
         app.poll()
@@ -50,7 +50,7 @@ def test_jobs_of_the_pages_before_a_refused_one_are_read() -> None:
         plays["new"] = page(failed_node("n-3", now=clock.now))
         link = f"{batch.url}/jobs?$skipToken=2"
         one = {"value": [job_of("first"), job_of("new")], "odata.nextLink": link}
-        pages = iter([json_reply(one), error_reply(400, "InvalidInput")])
+        pages = iter([json_answer(one), error_reply(400, "InvalidInput")])
         report = app.poll()
         targets = [request.target.partition("?")[0] for request in batch.log[asked:]]
         told = {(event["data"]["jobId"], event["data"]["nodes"][0]["nodeId"]) for event in app.post.events()}
@@ -72,7 +72,7 @@ def test_a_release_failure_that_is_listed_late_is_told(late: int) -> None:
     release = failed_node("n-1", now=ended)["jobPreparationTaskExecutionInfo"]
     plays = {"job": page(prepared)}
     job = job_of("job")
-    with account(plays, jobs=lambda: json_reply({"value": [job]})) as batch:
+    with account(plays, jobs=lambda: json_answer({"value": [job]})) as batch:
         app = whole_app(batch.url, clock=clock)
         app.poll()
         job |= {"state": "completed", "stateTransitionTime": clock.now.isoformat()}

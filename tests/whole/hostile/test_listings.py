@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from shared.web.routes import Routes
-from tests.support.hostile_batch import JSON, Play, account, error_reply, failed_node, json_reply, page, says
-from tests.support.scripted_http import Asked, Reply, ScriptedServer
+from tests.support.hostile_batch import JSON, Play, account, error_reply, failed_node, json_answer, page, says
+from tests.support.scripted_http import Asked, ScriptedAnswer, ScriptedServer
 from tests.support.stack import KEY
 from tests.support.whole_app import WholeApp, stored_text, whole_app
 
@@ -20,22 +20,22 @@ SECRET = "5ecr3tC4n4ryV4lu3"
 @pytest.fixture
 def stranger() -> Iterator[ScriptedServer]:
     """A server that is not the account's, and must never hear of it."""
-    with ScriptedServer(json_reply({"value": [failed_node("n-stranger")]})) as server:
+    with ScriptedServer(json_answer({"value": [failed_node("n-stranger")]})) as server:
         yield server
 
 
 def raw(body: bytes, **changes: Any) -> Play:
     """Answers with these bytes, as JSON."""
-    return says(Reply(**{"headers": JSON, "body": body, **changes}))
+    return says(ScriptedAnswer(**{"headers": JSON, "body": body, **changes}))
 
 
-def endless(asked: Asked) -> Reply:
+def endless(asked: Asked) -> ScriptedAnswer:
     """A page that names another page, always another."""
     number = int(urlsplit(asked.target).query.rpartition("skip=")[2] or 0) + 1 if "skip=" in asked.target else 1
     return page(link=f"http://{asked.headers['host']}/jobs/bad/jobpreparationandreleasetaskstatus?skip={number}")(asked)
 
 
-def looping(asked: Asked) -> Reply:
+def looping(asked: Asked) -> ScriptedAnswer:
     """A page that names itself."""
     return page(link=f"http://{asked.headers['host']}/jobs/bad/jobpreparationandreleasetaskstatus?skip=1")(asked)
 
@@ -47,13 +47,13 @@ def to_stranger(stranger: str) -> Play:
 
 def redirect(stranger: str) -> Play:
     """Sends the caller elsewhere."""
-    return says(Reply(status=307, headers={"Location": f"{stranger}/?sig={SECRET}"}))
+    return says(ScriptedAnswer(status=307, headers={"Location": f"{stranger}/?sig={SECRET}"}))
 
 
 def as_user_info(stranger: str) -> Play:
     """A link whose user part looks like the account's host."""
 
-    def play(asked: Asked) -> Reply:
+    def play(asked: Asked) -> ScriptedAnswer:
         return page(link=f"http://{asked.headers['host']}@{stranger.removeprefix('http://')}/jobs")(asked)
 
     return play
@@ -78,7 +78,7 @@ HOSTILE: list[Any] = [
         "ConnectionFailed",
         id="cut short",
     ),
-    pytest.param(lambda _: says(Reply(status=0, hang_up=True)), "ConnectionFailed", id="no answer"),
+    pytest.param(lambda _: says(ScriptedAnswer(status=0, hang_up=True)), "ConnectionFailed", id="no answer"),
     pytest.param(lambda _: raw(b""), "InvalidAnswer", id="empty"),
     pytest.param(lambda _: raw(b"[]"), "InvalidAnswer", id="no object"),
     pytest.param(lambda _: raw(b'{"value":7}'), "InvalidAnswer", id="value is a number"),
@@ -202,10 +202,10 @@ def test_secrets_and_control_characters_in_texts_are_not_kept() -> None:
     }
     node = failed_node("n-1", **changes) | {"nodeUrl": text}
 
-    def hear(asked: Asked) -> Reply:
+    def hear(asked: Asked) -> ScriptedAnswer:
         if asked.method == "HEAD":
-            return Reply(headers={"Content-Length": str(len(text.encode()))})
-        return Reply(body=text.encode())
+            return ScriptedAnswer(headers={"Content-Length": str(len(text.encode()))})
+        return ScriptedAnswer(body=text.encode())
 
     plays = {"job": page(node), "broken": says(error_reply(500, text, text)), "slow": says(error_reply(400, "X", text))}
     with account(plays, other=hear) as batch:

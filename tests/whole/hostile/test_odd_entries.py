@@ -10,8 +10,8 @@ from shared.batch.model import UNREADABLE
 from shared.polling.cycle import CycleReport
 from shared.web.routes import Routes
 from tests.support.fakes import FakeClock
-from tests.support.hostile_batch import JSON, Play, account, failed_node, job_of, json_reply, page
-from tests.support.scripted_http import Asked, Reply
+from tests.support.hostile_batch import JSON, Play, account, failed_node, job_of, json_answer, page
+from tests.support.scripted_http import Asked, ScriptedAnswer
 from tests.support.whole_app import WholeApp, codes, whole_app
 
 MINUTE = timedelta(minutes=1)
@@ -23,7 +23,7 @@ def _node(name: str, **changes: Any) -> dict[str, Any]:
 
 
 def _raw(*entries: bytes) -> Play:
-    reply = Reply(headers=JSON, body=b'{"value":[%b]}' % b",".join(entries))
+    reply = ScriptedAnswer(headers=JSON, body=b'{"value":[%b]}' % b",".join(entries))
     return lambda _: reply
 
 
@@ -131,7 +131,7 @@ def test_half_a_surrogate_pair_in_any_text_is_one_mark_for_whoever_is_told() -> 
     texts = {"failureInfo": failure, "taskRootDirectory": HALF, "containerInfo": {"containerId": HALF, "state": HALF}}
     with account(
         {"job": _raw(_json(_node("n-1", **texts) | {"nodeUrl": HALF}))},
-        jobs=lambda: json_reply({"value": [job_of("job", displayName=HALF)]}),
+        jobs=lambda: json_answer({"value": [job_of("job", displayName=HALF)]}),
     ) as batch:
         app = whole_app(batch.url, clock=FakeClock())
         report = app.poll()
@@ -162,7 +162,7 @@ def test_a_job_whose_creation_time_appears_late_keeps_its_nodes() -> None:
     clock = FakeClock()
     plays = {"job": page(_node("n-1"))}
     job: dict[str, Any] = job_of("job", creationTime=None)
-    with account(plays, jobs=lambda: json_reply({"value": [job]}), other=lambda _: json_reply(job)) as batch:
+    with account(plays, jobs=lambda: json_answer({"value": [job]}), other=lambda _: json_answer(job)) as batch:
         app = whole_app(batch.url, clock=clock)
         _poll_after(app, clock)
         job["creationTime"] = "2026-11-01T11:00:00Z"
@@ -186,7 +186,7 @@ def test_a_job_that_cannot_be_read_in_the_job_listing_is_watched_all_the_same() 
     clock = FakeClock()
     jobs: list[Any] = [job_of("known"), job_of("other")]
     plays = {name: page(_node("n-1")) for name in ("known", "other", "new")}
-    with account(plays, jobs=lambda: json_reply({"value": jobs})) as batch:
+    with account(plays, jobs=lambda: json_answer({"value": jobs})) as batch:
         app = whole_app(batch.url, clock=clock)
         _poll_after(app, clock)
         jobs[:] = [job_of("known", creationTime="yesterday"), job_of("other"), job_of("new", state=[])]
@@ -211,7 +211,7 @@ def test_jobs_without_a_name_are_told_at_the_account_if_they_stay() -> None:
     """What can't even be named is counted and shown at the account, which is read all the same."""
     clock = FakeClock()
     jobs: list[Any] = [job_of("job"), 7, {"state": "active"}]
-    with account({"job": page(_node("n-1"))}, jobs=lambda: json_reply({"value": jobs})) as batch:
+    with account({"job": page(_node("n-1"))}, jobs=lambda: json_answer({"value": jobs})) as batch:
         app = whole_app(batch.url, clock=clock)
         reports = [_poll_after(app, clock) for _ in range(2)]
         before = codes(app)
@@ -235,8 +235,8 @@ def test_a_job_that_answers_with_another_id_is_no_answer() -> None:
     clock = FakeClock()
     jobs: list[Any] = [job_of("job")]
     plays = {"job": page(_node("n-1"))}
-    other = json_reply(job_of("other", state="completed"))
-    with account(plays, jobs=lambda: json_reply({"value": jobs}), other=lambda _: other) as batch:
+    other = json_answer(job_of("other", state="completed"))
+    with account(plays, jobs=lambda: json_answer({"value": jobs}), other=lambda _: other) as batch:
         app = whole_app(batch.url, clock=clock)
         _poll_after(app, clock)
         jobs.clear()
@@ -274,10 +274,10 @@ def test_when_a_job_was_created_is_shown_as_batch_wrote_it(created: str) -> None
     """The event and the list of jobs show all digits of the time, and a job of the same time is no other job."""
     job, listed = job_of("job", creationTime=created), page(_node("n-1"))
 
-    def other(asked: Asked) -> Reply:
-        return listed(asked) if "jobpreparationandreleasetaskstatus" in asked.target else json_reply(job)
+    def other(asked: Asked) -> ScriptedAnswer:
+        return listed(asked) if "jobpreparationandreleasetaskstatus" in asked.target else json_answer(job)
 
-    with account({}, jobs=lambda: json_reply({"value": [job]}), other=other) as batch:
+    with account({}, jobs=lambda: json_answer({"value": [job]}), other=other) as batch:
         app = whole_app(batch.url, clock=FakeClock(), FIRST_SIGHT_SECONDS="31536000")
         app.poll()
         app.poll()

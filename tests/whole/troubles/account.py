@@ -4,8 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from tests.support.fakes import START, FakeClock
-from tests.support.hostile_batch import Play, account, failed_node, json_reply, page
-from tests.support.scripted_http import Asked, Reply, ScriptedServer
+from tests.support.hostile_batch import Play, account, failed_node, json_answer, page
+from tests.support.scripted_http import Asked, ScriptedAnswer, ScriptedServer
 from tests.support.whole_app import WholeApp, whole_app
 
 MINUTE = timedelta(minutes=1)
@@ -17,21 +17,21 @@ class Trouble:
 
     def __init__(self) -> None:
         self.clock = FakeClock()
-        self.listing: Reply | None = None
-        self.statuses: Reply | None = None
+        self.listing: ScriptedAnswer | None = None
+        self.statuses: ScriptedAnswer | None = None
         self.state = "active"
         good = page(failed_node("n-1", now=START))
 
-        def play(asked: Asked) -> Reply:
+        def play(asked: Asked) -> ScriptedAnswer:
             return good(asked) if self.statuses is None else self.statuses
 
         self.plays: dict[str, Play] = dict.fromkeys(JOBS, play)
         self.server: ScriptedServer = account(self.plays, jobs=lambda: self.listing or self._jobs())
 
-    def _jobs(self) -> Reply:
+    def _jobs(self) -> ScriptedAnswer:
         created = "2026-11-01T11:00:00Z"
         shown = [{"id": name, "state": self.state, "creationTime": created} for name in self.plays]
-        return json_reply({"value": shown})
+        return json_answer({"value": shown})
 
     @property
     def asked(self) -> int:

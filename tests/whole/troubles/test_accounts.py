@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.hostile_batch import error_reply
-from tests.support.scripted_http import Reply
+from tests.support.scripted_http import ScriptedAnswer
 from tests.support.whole_app import WholeApp, codes
 from tests.whole.troubles.account import JOBS, MINUTE, Trouble
 
@@ -68,11 +68,11 @@ def test_a_second_outage_is_another(trouble: Trouble) -> None:
         pytest.param(error_reply(500, "InternalError"), id="500"),
         pytest.param(error_reply(429, "TooManyRequests", **{"Retry-After": "90"}), id="429"),
         pytest.param(error_reply(503, "ServerBusy", **{"Retry-After": "90"}), id="503"),
-        pytest.param(Reply(body=b"{"), id="no JSON"),
-        pytest.param(Reply(status=0, hang_up=True), id="no answer"),
+        pytest.param(ScriptedAnswer(body=b"{"), id="no JSON"),
+        pytest.param(ScriptedAnswer(status=0, hang_up=True), id="no answer"),
     ],
 )
-def test_a_listing_that_fails_is_told_when_the_account_is_stale(trouble: Trouble, reply: Reply) -> None:
+def test_a_listing_that_fails_is_told_when_the_account_is_stale(trouble: Trouble, reply: ScriptedAnswer) -> None:
     """Faults of the service are told after STALE_AFTER_SECONDS without a good cycle, not before, and once."""
     app = trouble.app()
     app.poll()

@@ -10,17 +10,17 @@ from shared.composition import compose
 from shared.settings.settings import load_settings
 from tests.support.hostile_batch import account, failed_node, page
 from tests.support.receivers import Receiver, answer, says
-from tests.support.scripted_http import Asked, Reply
+from tests.support.scripted_http import Asked, ScriptedAnswer
 from tests.support.whole_app import rows_of, stored_text
 from tests.whole.hostile.secrets.app import Credential, outside_of
 from tests.whole.hostile.secrets.canaries import PAGER_KEY, TEXT_SECRET, TOKEN, environment, nothing_in
 from tests.whole.hostile.secrets.every_function import call_everything
 
 
-def echoing(status: int) -> Callable[[Asked], Reply]:
+def echoing(status: int) -> Callable[[Asked], ScriptedAnswer]:
     """Refuses everything, repeating the credential and a secret in every text."""
 
-    def play(asked: Asked) -> Reply:
+    def play(asked: Asked) -> ScriptedAnswer:
         text = f"{asked.headers.get('authorization')} ?sig={TEXT_SECRET}&AccountKey={TEXT_SECRET}"
         code = {401: "InvalidAuthenticationInfo", 404: "JobNotFound", 409: "JobPreparationTaskNotSpecified"}
         body = {
@@ -29,7 +29,7 @@ def echoing(status: int) -> Callable[[Asked], Reply]:
             "values": [{"key": "AuthenticationErrorDetail", "value": text}, {"key": text, "value": text}],
         }
         headers = {"request-id": f"Bearer {TOKEN}", "Location": f"http://127.0.0.1:9/?sig={TEXT_SECRET}"}
-        return Reply(status=status, headers=headers, body=json.dumps(body).encode())
+        return ScriptedAnswer(status=status, headers=headers, body=json.dumps(body).encode())
 
     return play
 
