@@ -37,8 +37,7 @@ class Identity(Struct, frozen=True, kw_only=True):
 def batch_remedy(identity: Identity, account: str, error: BatchError) -> str:
     """What to do when Batch can't be asked about an account."""
     if error.code == NO_TOKEN:
-        given = "Give the app an identity, and set AZURE_CLIENT_ID when it is a user-assigned one."
-        return f"{given} On your own machine run `az login`, or set BATCH_ACCOUNT_KEY."
+        return "Set AZURE_CLIENT_ID if the app's identity is a user-assigned one; or set BATCH_ACCOUNT_KEY."
     if not isinstance(error, AccountDeniedError):
         return "Check BATCH_ACCOUNT_URLS, the account's firewall and the app's network."
     if identity.uses_key:

@@ -286,8 +286,7 @@ function hookItem(hook) {
           ". ",
           hook.state === "ok" && hook.lastAnswer && `The last attempt was not taken: ${hook.lastAnswer.reason}. `,
         ],
-        hook.untold.refused > 0 &&
-          `Refused as wrong for ${count(hook.untold.refused, "job")}: ${hook.untold.refusal}. `,
+        hook.untold.refused > 0 && `${hook.untold.refused} refused as wrong: ${hook.untold.refusal}. `,
         hook.dead > 0 && `${hook.dead} undeliverable.`,
       ),
   );

@@ -220,7 +220,7 @@ export function jobTags(job) {
  */
 export function troubleFor(job) {
   const words = job.stuck
-    ? "stuck"
+    ? "standing still"
     : job.preparation.open
       ? "failing"
       : job.error

@@ -111,7 +111,7 @@ const KINDS = {
   "release.failed": ["failing", "bad-ink", "Release failed"],
   "node.failed": ["failing", "bad-ink", "Nodes can't work"],
   "node.recovered": ["ok", "good-ink", "Nodes can work again"],
-  "job.stuck": ["failing", "bad-ink", "Job is stuck"],
+  "job.stuck": ["failing", "bad-ink", "Job stands still"],
   "job.resumed": ["ok", "good-ink", "Job runs again"],
   "job.unreachable": ["degraded", "warn-ink", "Job can't be read"],
   "job.reachable": ["ok", "good-ink", "Job can be read again"],

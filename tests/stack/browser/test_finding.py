@@ -129,7 +129,7 @@ def test_disabling_a_webhook_is_undone(page: Page) -> None:
 
 
 def test_a_stuck_job(visit: Visitor) -> None:
-    """A job without a node that could take its tasks is said to be stuck, for how long, why, and what to type."""
+    """A job without a node that could take its tasks is said to stand still, for how long, why, and what to type."""
     deployment = deploy()
     job = replace(a_job("hung"), execution_info=JobExecutionInfo(pool_id="pool-1"))
     deployment.batch.add(job, a_node(preparation=a_run(failed=True)))
@@ -141,7 +141,7 @@ def test_a_stuck_job(visit: Visitor) -> None:
     deployment.poll()
     with serving(lambda: deployment.app) as url:
         page = visit(url, deployment)
-        expect(page.locator(".job").first).to_contain_text("stuck for 13 minutes")
+        expect(page.locator(".job").first).to_contain_text("standing still for 13 minutes")
         page.get_by_role("link", name="hung").first.click()
         why = page.locator("#job .cause").first
         expect(why).to_contain_text("3 tasks waiting")
