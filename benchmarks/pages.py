@@ -74,13 +74,40 @@ def node_count_pages(world: World, base: str) -> Iterator[tuple[str, bytes]]:
     """The pages of node counts, likewise: every node is able."""
     for start in range(0, world.pools, _PAGE_POOLS):
         end = min(start + _PAGE_POOLS, world.pools)
-        counts = [{"poolId": _pool(number), "dedicated": {"idle": 40, "total": 40}} for number in range(start, end)]
+        nodes = {pool_id(number): len(_jobs_of(world, number)) * world.nodes for number in range(start, end)}
+        counts = [{"poolId": name, "dedicated": {"idle": many, "total": many}} for name, many in nodes.items()]
         link = f"{base}/nodecounts?api-version=2024-07-01.20.0&{SKIP}={end}" if end < world.pools else None
         yield str(start or ""), _page([{**each, "lowPriority": {"total": 0}} for each in counts], link)
 
 
-def _pool(number: int) -> str:
+def node_pages(world: World, pool: int, base: str) -> Iterator[tuple[str, bytes]]:
+    """The pages of the nodes of a pool, likewise: those of its jobs, every one idle."""
+    nodes = [_node_id(job, node) for job in _jobs_of(world, pool) for node in range(world.nodes)]
+    for start in range(0, max(len(nodes), 1), PAGE_NODES):
+        end = start + PAGE_NODES
+        link = f"{base}/pools/{pool_id(pool)}/nodes?api-version=2024-07-01.20.0&{SKIP}={end}"
+        value: list[dict[str, object]] = [{"id": name, "state": "idle"} for name in nodes[start:end]]
+        yield str(start or ""), _page(value, link if end < len(nodes) else None)
+
+
+def pool_body(world: World, pool: int) -> bytes:
+    """One pool, as Get Pool answers."""
+    nodes = len(_jobs_of(world, pool)) * world.nodes
+    body = {"id": pool_id(pool), "state": "active", "allocationState": "steady"}
+    return json.dumps({**body, "currentDedicatedNodes": nodes, "targetDedicatedNodes": nodes}).encode()
+
+
+def pool_id(number: int) -> str:
+    """The id of a pool."""
     return f"pool-westeurope-{number + 1}"
+
+
+def _jobs_of(world: World, pool: int) -> range:
+    return range(pool, world.active, world.pools)
+
+
+def _node_id(job: int, node: int) -> str:
+    return f"tvmps_{hashlib.sha256(f'{job}/{node}'.encode()).hexdigest()}_d"
 
 
 def _status_link(base: str, number: int, end: int) -> str:
@@ -102,13 +129,13 @@ def _job(name: str, state: str, pool: int = 0) -> dict[str, object]:
         "creationTime": "2026-11-01T07:59:00.1234567Z",
         "state": state,
         "stateTransitionTime": "2026-11-01T07:59:00.1234567Z",
-        "executionInfo": {"startTime": "2026-11-01T07:59:00.1234567Z", "poolId": _pool(pool)},
+        "executionInfo": {"startTime": "2026-11-01T07:59:00.1234567Z", "poolId": pool_id(pool)},
     }
 
 
 def _entry(world: World, job: int, node: int) -> dict[str, object]:
-    node_id = f"tvmps_{hashlib.sha256(f'{job}/{node}'.encode()).hexdigest()}_d"
-    url = f"{_ACCOUNT}/pools/pool-westeurope-1/nodes/{node_id}"
+    node_id, pool = _node_id(job, node), pool_id(job % world.pools)
+    url = f"{_ACCOUNT}/pools/{pool}/nodes/{node_id}"
     runs = sum(run % 100 == node % 100 for run in range(1, world.version + 1)) + world.run_again
     began = _BEGAN + timedelta(seconds=node % 3000) + timedelta(hours=runs)
     failed = world.failing > 0 and node % world.failing == 0
@@ -130,7 +157,7 @@ def _entry(world: World, job: int, node: int) -> dict[str, object]:
             "details": [{"name": "Message", "value": "The task process exited with an unexpected exit code"}],
         }
     entry: dict[str, object] = {
-        "poolId": "pool-westeurope-1",
+        "poolId": pool,
         "nodeId": node_id,
         "nodeUrl": url,
         "jobPreparationTaskExecutionInfo": preparation,

@@ -16,7 +16,17 @@ from collections import Counter
 from io import BufferedIOBase
 from urllib.parse import unquote
 
-from benchmarks.pages import World, job_body, job_id, job_pages, node_count_pages, pages_of
+from benchmarks.pages import (
+    World,
+    job_body,
+    job_id,
+    job_pages,
+    node_count_pages,
+    node_pages,
+    pages_of,
+    pool_body,
+    pool_id,
+)
 
 _Key = tuple[str, str, bool]  # path, skip token, whether completed jobs are filtered out
 
@@ -34,11 +44,17 @@ class Account:
                 self._answers["/jobs", token, filtered] = "jobs", _answer(200, body)
         for token, body in node_count_pages(world, base):
             self._answers["/nodecounts", token, False] = "nodeCounts", _answer(200, body)
+        for number in range(world.pools):
+            path = f"/pools/{pool_id(number)}"
+            self._answers[path, "", False] = "pool", _answer(200, pool_body(world, number))
+            for token, body in node_pages(world, number, base):
+                self._answers[f"{path}/nodes", token, False] = "nodes", _answer(200, body)
         for number in range(world.active):
             path = f"/jobs/{job_id(number)}"
             self._answers[path, "", False] = "job", _answer(200, job_body(world, number))
             counts = b'{"active":1,"running":1,"completed":0,"succeeded":0,"failed":0}'
             self._answers[f"{path}/taskcounts", "", False] = "taskCounts", _answer(200, counts)
+            self._answers[f"{path}/tasks", "", False] = "tasks", _answer(200, b'{"value":[]}')
             for token, body in pages_of(world, number, base):
                 key = f"{path}/jobpreparationandreleasetaskstatus", token, False
                 self._answers[key] = "statuses", _answer(200, body)

@@ -144,6 +144,7 @@ class CountedTable:
         self._count("transactions")
         with self._lock:
             self.counts["operations"] += len(operations)
+            self.counts.update(f"write {_kind(operation.key)}" for operation in operations)
         etags = self.table.transact(partition, operations)
         if self.first_written is None and any(_kind(operation.key) == "node" for operation in operations):
             self.first_written = time.process_time()
