@@ -163,7 +163,7 @@ def test_fast(arguments: list[str]) -> int:
 
 
 def soak(arguments: list[str]) -> int:
-    """Run the app in bad weather for five minutes and judge it; `soak --minutes 60 --seed 7`."""
+    """Run the app under faults for five minutes and judge it; `soak --minutes 60 --seed 7`."""
     make_node_modules()
     return call("trials.soak", *arguments)
 

@@ -63,7 +63,7 @@ def answers(port: int) -> bool:
 
 def module(name: str, *arguments: object) -> list[str]:
     """Return the command that runs a module which ends when we do."""
-    return [sys.executable, "-m", "local.leash", "-m", name, *map(str, arguments)]
+    return [sys.executable, "-m", "local.ends_with_parent", "-m", name, *map(str, arguments)]
 
 
 def parts(memory: Memory, settings: Mapping[str, str], options: argparse.Namespace) -> list[Part]:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from shared.state.pools import Standstill
 from tests.digests.told_world import ALL, World, newly_failed
 from tests.support.told_jobs import CHAT
-from trials.promises.hearing import hear
+from trials.promises.reading import read_message
 
 CHAT_IDS = pytest.mark.parametrize("chat", CHAT, ids=str)
 
@@ -129,7 +129,7 @@ def test_thirty_jobs_with_one_cause(chat: str) -> None:
     (message,) = world.told(chat)
     assert re.search(r"Preparation failed in 30 jobs of acc/pool, on up to 38 of 5000 nodes: \w+", message.text)
     assert message.text.count("What to do") == 1
-    hearing = hear(chat, message.text.encode())
+    hearing = read_message(chat, message.text.encode())
     assert len({part.job for part in hearing.parts if part.job.startswith("render-")}) == 8
     assert "and 22 more" in message.text
 

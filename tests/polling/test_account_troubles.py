@@ -20,7 +20,7 @@ DOWN = BatchUnavailableError("InternalError", "Oops.", status=500)
 NONSENSE = HostileAnswerError("InvalidAnswer", "x")
 U, R = "unreachable", "reachable"
 
-Course = list[tuple[float, PrepwatchError | None]]
+Polls = list[tuple[float, PrepwatchError | None]]
 """The minutes at which cycles end, and how."""
 
 
@@ -37,11 +37,11 @@ def _result(minute: float, error: PrepwatchError | None = None) -> CycleResult:
     )
 
 
-def _told(course: Course) -> tuple[list[tuple[float, str]], Cycle]:
+def _told(polls: Polls) -> tuple[list[tuple[float, str]], Cycle]:
     """What is told in which minute, no event twice, and the row in the end."""
     cycle: Cycle | None = None
     told, ids = [], set[str]()
-    for minute, error in course:
+    for minute, error in polls:
         cycle, events = finish_cycle(ORIGIN, cycle, _result(minute, error), STALE_AFTER)
         told += [(minute, event.type.value.removeprefix("prepwatch.account.")) for event in events]
         assert not ids & {event.id for event in events}
@@ -51,7 +51,7 @@ def _told(course: Course) -> tuple[list[tuple[float, str]], Cycle]:
 
 
 @pytest.mark.parametrize(
-    ("course", "told"),
+    ("polls", "told"),
     [
         pytest.param([(0, None), (1, DENIED), (2, None)], [], id="refused once"),
         pytest.param([(0, None), (1, DENIED), (2, DENIED)], [], id="refused for a minute"),
@@ -79,12 +79,12 @@ def _told(course: Course) -> tuple[list[tuple[float, str]], Cycle]:
         ),
     ],
 )
-def test_what_is_told_of_an_account(course: Course, told: list[tuple[float, str]]) -> None:
+def test_what_is_told_of_an_account(polls: Polls, told: list[tuple[float, str]]) -> None:
     """A refusal is told when cycles two minutes apart met it in a row, whatever makes blind then; its end at once."""
-    found, cycle = _told(course)
+    found, cycle = _told(polls)
 
     assert found == told
-    assert (cycle.trouble is not None) is (course[-1][1] is not None)
+    assert (cycle.trouble is not None) is (polls[-1][1] is not None)
 
 
 def _each(period: int, refused: int) -> Callable[[int], bool]:
@@ -110,17 +110,17 @@ def _each(period: int, refused: int) -> Callable[[int], bool]:
 )
 def test_flapping_access_gives_growing_pauses(is_refused: Callable[[int], bool], told: list[tuple[float, str]]) -> None:
     """In two hours of access that comes and goes the ends are told ever later; what comes back sooner was not over."""
-    course = [(minute, DENIED if minute < 120 and is_refused(minute) else None) for minute in range(300)]
-    found, cycle = _told([(float(minute), error) for minute, error in course])
+    polls = [(minute, DENIED if minute < 120 and is_refused(minute) else None) for minute in range(300)]
+    found, cycle = _told([(float(minute), error) for minute, error in polls])
 
     assert (found, cycle.recurrence.event_id) == (told, None)
 
 
 def test_after_a_quiet_hour_an_end_is_told_at_once_again() -> None:
     """What fails again after an hour without trouble has a series of its own."""
-    outage: Course = [(0, DENIED), (1, DENIED), (2, DENIED), (3, None)]
-    again: Course = [(minute + 70, error) for minute, error in outage]
-    well: Course = [(minute, None) for minute in range(4, 70)]
+    outage: Polls = [(0, DENIED), (1, DENIED), (2, DENIED), (3, None)]
+    again: Polls = [(minute + 70, error) for minute, error in outage]
+    well: Polls = [(minute, None) for minute in range(4, 70)]
 
     assert _told([*outage, *well, *again])[0] == [(2, U), (3, R), (72, U), (73, R)]
 

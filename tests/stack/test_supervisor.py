@@ -22,11 +22,11 @@ DEAF = (
     "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(os.getpid(), flush=True);"
     "[time.sleep(1) for _ in range(600)]"
 )
-# Starts a part on the leash, and waits to be killed.
+# Starts a part that ends with its parent, and waits to be killed.
 OWNER = """
 import os, sys
 from local.supervisor import Part, Supervisor
-command = [sys.executable, "-m", "local.leash", "-m", "waiting_part"]
+command = [sys.executable, "-m", "local.ends_with_parent", "-m", "waiting_part"]
 with Supervisor(lambda name, line: print(line, flush=True)) as supervisor:
     supervisor.start(Part(name="x", command=command, environment=os.environ, is_ready=lambda: True, restarts=True))
     supervisor.watch()
@@ -83,11 +83,11 @@ def test_a_part_that_gives_up_again_and_again_is_given_up(told: Told) -> None:
     assert [line for _, line in told.lines] == ["ended, starting it again: exit code 1"] * 2
 
 
-def test_a_part_on_the_leash_may_end_by_itself(told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What ends by itself does so with its own exit code and words, although its leash waits for its owner."""
+def test_a_part_may_end_by_itself(told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ends by itself does so with its own exit code and words, although a thread of it waits for its owner."""
     (tmp_path / "ending_part.py").write_text("import time\ntime.sleep(0.5)\nraise SystemExit('the disk is full')\n")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(Path.cwd())]))
-    command = [sys.executable, "-m", "local.leash", "-m", "ending_part"]
+    command = [sys.executable, "-m", "local.ends_with_parent", "-m", "ending_part"]
     with Supervisor(told) as supervisor, pytest.raises(PartError, match="exit code 1, after 'the disk is full'"):
         supervisor.start(replace(part("host", ready=False), command=command))
 
@@ -158,7 +158,7 @@ def test_a_part_that_ignores_the_end_is_killed(told: Told) -> None:
     assert not is_alive(told.pids[0])
 
 
-def test_parts_on_the_leash_end_with_a_killed_stack(tmp_path: Path) -> None:
+def test_parts_end_with_a_killed_stack(tmp_path: Path) -> None:
     """After kill -9 of the stack itself, its parts end by themselves."""
     need(has_proc(), "looks at processes through /proc")
     (tmp_path / "waiting_part.py").write_text(TELL_PID_AND_WAIT)

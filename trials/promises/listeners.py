@@ -14,10 +14,10 @@ from shared.messages.events import EventType
 from shared.ports import Clock
 from shared.state.telling import Incidents
 from shared.webhook import Webhook
-from trials.promises.hearing import PHASES, Hearing
 from trials.promises.mutes import StandingMutes
 from trials.promises.paces import Mornings, length_of_series
-from trials.simulation.baton import Owner
+from trials.promises.reading import PHASES, Reading
+from trials.simulation.scheduler import Owner
 
 _PAUSES = tuple(timedelta(minutes=minutes) for minutes in (5, 10, 20, 40, 60))
 _CLOCKS = timedelta(seconds=10)
@@ -35,7 +35,7 @@ class Message:
 
     at: datetime
     owner: Owner
-    hearing: Hearing
+    reading: Reading
     accepted: bool
     recorded: bool = False
     excused: bool = False
@@ -93,16 +93,16 @@ class Listener:
 
     # --- on the way ---
 
-    def sending(self, hearing: Hearing, owner: Owner) -> None:
+    def sending(self, reading: Reading, owner: Owner) -> None:
         """A message is sent; until it is accepted, as far as anybody knows it is not."""
         if self._in_flight is not None and self._in_flight.alive:
             self._blame("is told twice at the same time")
         self._in_flight = owner
         self._may_be_probed, self._missed_one = self._missed_one or self._untaken > 0, True
-        if hearing.incident and not hearing.ends:
-            self._tried.add(hearing.incident)
-        known = self.incidents[hearing.incident].jobs if hearing.incident in self.incidents else ()
-        for part in hearing.parts:
+        if reading.incident and not reading.ends:
+            self._tried.add(reading.incident)
+        known = self.incidents[reading.incident].jobs if reading.incident in self.incidents else ()
+        for part in reading.parts:
             muted = self.mutes.holds(part.job, self.clock(), _ON_ITS_WAY) and part.job not in known
             ends = part.resolved or (part.vanished and self.last_word(part.job) is not None)
             if muted and part.tells_of_failures and not ends:
@@ -120,46 +120,46 @@ class Listener:
         """It was taken."""
         self._untaken = max(0, self._untaken - 1)
 
-    def received(self, hearing: Hearing, owner: Owner, *, accepted: bool) -> None:
+    def received(self, reading: Reading, owner: Owner, *, accepted: bool) -> None:
         """A message has reached the receiver, who read it, whether or not the app learns of that."""
-        if not hearing.about_jobs:
-            if hearing.incident:
-                self.page(hearing)
+        if not reading.about_jobs:
+            if reading.incident:
+                self.page(reading)
             return
-        for part in hearing.parts:
+        for part in reading.parts:
             if part.resolved and not self._may_end(part.job):
                 self._blame(f"hears that {part.job} is resolved, of which it knew nothing")
         message = Message(
-            at=self.clock(), owner=owner, hearing=hearing, accepted=accepted, excused=not accepted or not owner.alive
+            at=self.clock(), owner=owner, reading=reading, accepted=accepted, excused=not accepted or not owner.alive
         )
         if accepted:
             self._check_pace(message)
             self._missed_one, self._untaken = False, 0
-        for part in hearing.parts:
+        for part in reading.parts:
             fails = part.fails
             if fails is not None:
                 self.believed[part.job] = fails
-        if hearing.incident:
-            if hearing.ends and not self._is_open(hearing.incident):
-                self._blame(f"hears that {hearing.incident} is over, of which it knew nothing")
-            self.page(hearing)
+        if reading.incident:
+            if reading.ends and not self._is_open(reading.incident):
+                self._blame(f"hears that {reading.incident} is over, of which it knew nothing")
+            self.page(reading)
         self.messages.append(message)
 
-    def page(self, hearing: Hearing) -> None:
+    def page(self, reading: Reading) -> None:
         """A page opens an incident, or ends it."""
-        incident = self.incidents.setdefault(hearing.incident, Incident())
-        if hearing.ends and incident.is_open:
+        incident = self.incidents.setdefault(reading.incident, Incident())
+        if reading.ends and incident.is_open:
             incident.lives[-1] = (incident.lives[-1][0], self.clock())
-        elif not hearing.ends:
+        elif not reading.ends:
             if not incident.is_open:
                 incident.lives.append((self.clock(), None))
                 incident.jobs.clear()
-            incident.jobs.update(part.job for part in hearing.parts if hearing.about_jobs)
+            incident.jobs.update(part.job for part in reading.parts if reading.about_jobs)
 
     def recorded(self, owner: Owner, jobs: Collection[str]) -> None:
         """The app records that it has told some jobs, or that it tells or has told something of pools (no job)."""
         message = next((each for each in reversed(self.messages) if each.owner is owner and each.accepted), None)
-        if not jobs and (message is None or message.recorded or not message.hearing.tells_of_pools):
+        if not jobs and (message is None or message.recorded or not message.reading.tells_of_pools):
             return
         if message is None or message.recorded:
             self._blame(f"is recorded as told of {', '.join(jobs)}, and was not")
@@ -167,7 +167,7 @@ class Listener:
         message.recorded = True
         if self.is_pager:
             return
-        parts = {part.job: part for part in message.hearing.parts}
+        parts = {part.job: part for part in message.reading.parts}
         self._remember(message)
         for job in jobs:
             part = parts.get(job)
@@ -182,9 +182,9 @@ class Listener:
 
     def _remember(self, message: Message) -> None:
         """What a chat's readers know once they have read it."""
-        if message.hearing.is_cut:
+        if message.reading.is_cut:
             self._cut_at = message.at
-        for heard in message.hearing.parts:
+        for heard in message.reading.parts:
             self._heard_about.update(dict.fromkeys(heard.about, message.at))
             if heard.stuck:
                 self._stuck.add(heard.job)
@@ -197,13 +197,13 @@ class Listener:
         message = next((each for each in reversed(self.messages) if each.owner is owner and each.accepted), None)
         open_now = {incident.key for incident in incidents.by_name.values()}
         self._tried |= open_now
-        if message is not None and message.hearing.ends and message.hearing.incident not in open_now:
+        if message is not None and message.reading.ends and message.reading.incident not in open_now:
             message.recorded = True
 
     def recorded_daily(self, owner: Owner, at: datetime | None) -> None:
         """The app records when it last looked into what still stands: it may have told that."""
         message = next((each for each in reversed(self.messages) if each.owner is owner and each.accepted), None)
-        if self._mornings.looked_into(at) and message is not None and message.hearing.daily:
+        if self._mornings.looked_into(at) and message is not None and message.reading.daily:
             message.recorded = True
             self._mornings.told(message.at)
 
@@ -222,20 +222,20 @@ class Listener:
 
     def _check_pace(self, message: Message) -> None:
         self.check_recorded()
-        if message.hearing.daily:
+        if message.reading.daily:
             if self.is_pager or self._mornings.was_told(message.at):
                 self._blame("is told once more what still stands")
             return
-        told = [each for each in self.messages if each.recorded and not each.hearing.daily]
+        told = [each for each in self.messages if each.recorded and not each.reading.daily]
         if self.is_pager:
             told = [
-                each for each in told if each.hearing.incident == message.hearing.incident and not each.hearing.ends
+                each for each in told if each.reading.incident == message.reading.incident and not each.reading.ends
             ]
-            incident = self.incidents.get(message.hearing.incident)
+            incident = self.incidents.get(message.reading.incident)
             opened = incident.lives[-1:] if incident is not None else []
             since = opened[0][0] if opened and opened[0][1] is None else message.at
             told = [each for each in told if each.at >= since]
-            least = _LASTS if message.hearing.ends else _PAUSES[0]
+            least = _LASTS if message.reading.ends else _PAUSES[0]
         else:
             least = (
                 _PAUSES[0]
@@ -249,8 +249,8 @@ class Listener:
 
     def _tells_of_something_new(self, message: Message) -> bool:
         """Whether it may tell of a cause not told before, of a pool in trouble, or of a standstill or its end."""
-        parts = message.hearing.parts
-        if message.hearing.is_cut:
+        parts = message.reading.parts
+        if message.reading.is_cut:
             return True
         # A job that an earlier message only counted may have been one that stood still.
         stood = any(part.stuck or part.job in self._stuck or part.job in self.unread for part in parts)
@@ -266,12 +266,12 @@ class Listener:
         last = self.last_word(job)
         if last is None or job in self.unread:
             return job in self.unread  # what has begun again since its last end may only have been counted
-        was_an_end = all(part.resolved and not part.goes_on for part in last.hearing.parts if part.job == job)
+        was_an_end = all(part.resolved and not part.goes_on for part in last.reading.parts if part.job == job)
         return not was_an_end or (last.excused and not last.recorded)
 
     def last_word(self, job: str) -> Message | None:
         """The last message about a job, None when there was none."""
-        return next((m for m in reversed(self.messages) if any(part.job == job for part in m.hearing.parts)), None)
+        return next((m for m in reversed(self.messages) if any(part.job == job for part in m.reading.parts)), None)
 
     def thinks_failing(self, job: str) -> bool:
         """Whether whoever has read everything takes a job for one that fails; a pager: whether he is paged for it."""
@@ -292,7 +292,7 @@ class Listener:
         incident = self.incidents.get(key)
         if key in self._tried or (incident is not None and incident.is_open):
             return True
-        last = next((each for each in reversed(self.messages) if each.hearing.incident == key), None)
+        last = next((each for each in reversed(self.messages) if each.reading.incident == key), None)
         return last is not None and last.excused
 
     def _blame(self, what: str) -> None:

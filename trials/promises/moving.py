@@ -1,6 +1,6 @@
 """Whether a job can still move, as the account itself has it: whoever calls it stuck then cries wolf.
 
-Owns the rule, but for tasks, whose past the world remembers (`truth`). When it is asked is the witness's: at every
+Owns the rule, but for tasks, whose past the world remembers (`truth`). When it is asked is the monitor's: at every
 `job.stuck`.
 """
 

@@ -1,6 +1,6 @@
 """How often a chat is told: message after message while something goes on, and each morning what still stands.
 
-Owns how people would count that. Does not own what a message says (`hearing`) or how often it may be (`listeners`).
+Owns how people would count that. Does not own what a message says (`reading`) or how often it may be (`listeners`).
 """
 
 from collections.abc import Sequence

@@ -11,7 +11,7 @@ from shared.ports import Insert, Merge, Operation, Replace, Row
 from shared.state.rows import from_row
 from shared.state.telling import Pace, Told
 from trials.promises.listeners import Listener
-from trials.simulation.baton import Owner
+from trials.simulation.scheduler import Owner
 
 
 def pass_on(operations: Sequence[Operation], owner: Owner, listeners: Mapping[str, Listener]) -> None:

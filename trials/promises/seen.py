@@ -1,6 +1,6 @@
 """What an event says of itself, and which message tells it.
 
-Owns which runs an event tells of, and what it is the end of. Does not own what must hold of them (`witness`).
+Owns which runs an event tells of, and what it is the end of. Does not own what must hold of them (`monitor`).
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from local.batch_simulator.filters import parse_time
-from trials.promises.hearing import Hearing
+from trials.promises.reading import Reading
 from trials.promises.truth import Incarnation, Occurrence
 
 OPPOSITES = {
@@ -42,15 +42,15 @@ class SeenEvent:
         return [self.data["poolId"]] if "poolId" in self.data else [occurrence.pool for occurrence in self.occurrences]
 
 
-def is_told_by(event: SeenEvent, hearing: Hearing) -> bool:
+def is_told_by(event: SeenEvent, reading: Reading) -> bool:
     """Whether a message to chat or pager tells this event by itself."""
     about = str(event.data.get("webhook") or event.data.get("account") or "")
-    if hearing.ends:
-        return event.type in OPPOSITES and hearing.incident == f"prepwatch:{event.type.partition('.')[0]}:{about}"
-    if event.type != hearing.event_type or about.partition(".")[0] not in hearing.headline:
+    if reading.ends:
+        return event.type in OPPOSITES and reading.incident == f"prepwatch:{event.type.partition('.')[0]}:{about}"
+    if event.type != reading.event_type or about.partition(".")[0] not in reading.headline:
         return False
     since = f"{datetime.fromisoformat(event.data['since']):%H:%M} UTC"
-    return any(since in value for part in hearing.parts for _, value in part.facts)
+    return any(since in value for part in reading.parts for _, value in part.facts)
 
 
 def is_invented(event: SeenEvent, occurrence: Occurrence, failed: bool | None) -> bool:  # noqa: FBT001 - as it ended

@@ -1,6 +1,6 @@
 """The totals of failures in an account's row: they never fall, and never say more than was told.
 
-Owns that comparison. Does not own what was told (`witness`).
+Owns that comparison. Does not own what was told (`monitor`).
 """
 
 from collections import Counter

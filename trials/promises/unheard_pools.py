@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from shared.messages.events import EventType
 from trials.promises.listeners import Listener
 from trials.simulation.batch import ACCOUNT
-from trials.simulation.plant import Plant
+from trials.simulation.system import System
 
 _MANY = 3
 """So many nodes, if they are a tenth of the pool, are trouble at once."""
@@ -25,14 +25,14 @@ class UnheardPools:
 
     _since: dict[tuple[str, str], datetime] = field(default_factory=dict)
 
-    def look(self, plant: Plant) -> None:
+    def look(self, system: System) -> None:
         """Note what is so now; to be called each minute."""
         self._since = {
             (name, pool): since
-            for pool in _in_trouble(plant)
-            for name, listener in plant.witness.listeners.items()
-            if _must_know(plant, listener, pool)
-            and not listener.knows_of_pool(pool, since := self._since.get((name, pool), plant.now))
+            for pool in _in_trouble(system)
+            for name, listener in system.monitor.listeners.items()
+            if _must_know(system, listener, pool)
+            and not listener.knows_of_pool(pool, since := self._since.get((name, pool), system.now))
         }
 
     def since(self, webhook: str) -> datetime | None:
@@ -40,9 +40,9 @@ class UnheardPools:
         return min((since for (name, _), since in self._since.items() if name == webhook), default=None)
 
 
-def _in_trouble(plant: Plant) -> Iterator[str]:
+def _in_trouble(system: System) -> Iterator[str]:
     """The pools of which events say that many nodes can't work, while others can: of none a standstill may tell."""
-    nodes = plant.witness.nodes
+    nodes = system.monitor.nodes
     for pool, broken in Counter(pool for pool, _ in nodes.standing).items():
         now = [states[-1][1] for (its, _), states in nodes.states.items() if its == pool]
         size = sum(state is not None for state in now)
@@ -50,9 +50,9 @@ def _in_trouble(plant: Plant) -> Iterator[str]:
             yield pool
 
 
-def _must_know(plant: Plant, listener: Listener, pool: str) -> bool:
+def _must_know(system: System, listener: Listener, pool: str) -> bool:
     """Whether a webhook wants to know of the pool by each job that uses it, of which nobody has muted one."""
-    jobs = [job.job_id for job in plant.world.jobs() if job.pool == pool and job.state == "active"]
+    jobs = [job.job_id for job in system.world.jobs() if job.pool == pool and job.state == "active"]
     wants = all(listener.wants(EventType.NODE_FAILED, job, ACCOUNT) for job in jobs)
-    muted = any(plant.witness.mutes.holds(job, plant.now, timedelta(0)) for job in jobs)
+    muted = any(system.monitor.mutes.holds(job, system.now, timedelta(0)) for job in jobs)
     return bool(jobs) and wants and not muted

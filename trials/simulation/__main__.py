@@ -5,8 +5,8 @@ import logging
 import sys
 import time
 
-from trials.promises.witness import BrokenPromiseError
-from trials.simulation.week import Profile, run
+from trials.promises.monitor import BrokenPromiseError
+from trials.simulation.seeded_run import Profile, run
 
 
 class _Lines(logging.Handler):

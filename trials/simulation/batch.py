@@ -27,8 +27,8 @@ from shared.errors import (
 )
 from shared.ports import ListingOptions, StatusPage
 from trials.promises.truth import Incarnation, TrueWorld, incarnation_of
-from trials.simulation.baton import Baton
-from trials.simulation.weather import FINE, AccountMood, Chance
+from trials.simulation.fault_rates import NO_FAULTS, AccountState, Chance
+from trials.simulation.scheduler import Scheduler
 
 ACCOUNT = "simulated.westeurope.batch.azure.com"
 BASE = f"https://{ACCOUNT}"
@@ -64,7 +64,7 @@ class SimulatedAccount:
         versions = self.versions.get(incarnation_of(job), [])
         if not versions or versions[-1][0] != job.version:
             return False
-        self.frozen, self.chance.weather = True, FINE
+        self.frozen, self.chance.rates = True, NO_FAULTS
         return True
 
     def remember(self, job: Job) -> list[NodeStatus]:
@@ -81,7 +81,7 @@ class SimulatedBatch:
     """One process's way to the account; `tell` is handed a line for every call."""
 
     account: SimulatedAccount
-    baton: Baton
+    scheduler: Scheduler
     tell: Callable[[str], None]
 
     def list_jobs(
@@ -96,9 +96,9 @@ class SimulatedBatch:
         for start in range(0, len(shown), size):
             if start:
                 self._travel("more jobs", None, deadline)
-            page = [each for each in shown[start : start + size] if not chance.happens(chance.weather.skip_job)]
+            page = [each for each in shown[start : start + size] if not chance.happens(chance.rates.skip_job)]
             for job, _ in page:
-                self.account.first_listed.setdefault(incarnation_of(job), self.baton.now)
+                self.account.first_listed.setdefault(incarnation_of(job), self.scheduler.now)
             yield decode_jobs(json.dumps([_selected(body, select) for _, body in page]).encode())
 
     def get_job(self, job_id: str, *, select: str | None, deadline: datetime | None = None) -> BatchJob:
@@ -179,7 +179,7 @@ class SimulatedBatch:
     def _statuses(self, job: Job) -> list[NodeStatus]:
         chance, now = self.account.chance, self.account.remember(job)
         # A completed job's listing is taken to be up to date: nothing in it changes any more.
-        if job.state != "completed" and chance.happens(chance.weather.stale):
+        if job.state != "completed" and chance.happens(chance.rates.stale):
             self.tell("batch: the page is an old one")
             return chance.pick(self.account.versions[incarnation_of(job)])[1]
         return now
@@ -187,11 +187,11 @@ class SimulatedBatch:
     def _entries(self, page: Sequence[NodeStatus]) -> Iterator[bytes]:
         chance = self.account.chance
         for status in page:
-            if chance.happens(chance.weather.absent):
+            if chance.happens(chance.rates.absent):
                 self.tell(f"batch: {status.node} is left out")
                 continue
             yield status_bytes(status, BASE)
-            if chance.happens(chance.weather.twice):
+            if chance.happens(chance.rates.twice):
                 yield status_bytes(status, BASE)
 
     def _pool(self, pool_id: str) -> SimulatedPool:
@@ -208,21 +208,21 @@ class SimulatedBatch:
 
     def _travel(self, what: str, job_id: str | None, deadline: datetime | None) -> None:
         chance = self.account.chance
-        weather = chance.weather
-        slow = chance.happens(weather.slow_batch)
-        self.baton.pause(chance.between(2, 25) if slow else chance.between(0.01, 0.3))
-        self.account.advance(self.baton.now)
-        if deadline is not None and self.baton.now >= deadline:
+        rates = chance.rates
+        slow = chance.happens(rates.slow_batch)
+        self.scheduler.pause(chance.between(2, 25) if slow else chance.between(0.01, 0.3))
+        self.account.advance(self.scheduler.now)
+        if deadline is not None and self.scheduler.now >= deadline:
             raise BatchUnavailableError("DeadlineExceeded", "no time left")
-        if weather.account is AccountMood.DENIED:
+        if rates.account is AccountState.DENIED:
             self.tell(f"batch: {what}: denied")
             raise AccountDeniedError("AuthenticationFailed", "Server failed to authenticate the request.", status=403)
-        if weather.account is AccountMood.THROTTLED:
+        if rates.account is AccountState.THROTTLED:
             self.tell(f"batch: {what}: throttled")
             wait = chance.pick((None, timedelta(seconds=5), timedelta(seconds=200)))
             raise ThrottledError("TooManyRequests", "too many requests", status=429, retry_after=wait)
         sick = job_id is not None and job_id.lower() in self.account.sick_jobs
-        if weather.account is AccountMood.DOWN or sick or chance.happens(weather.batch):
+        if rates.account is AccountState.DOWN or sick or chance.happens(rates.batch):
             self.tell(f"batch: {what}: fails")
             code = chance.pick(("InternalError", "OperationTimedOut", "ConnectionFailed"))
             raise BatchUnavailableError(code, "The server encountered an internal error.", status=500)

@@ -1,6 +1,6 @@
 """Receivers of webhooks and the way to them: `shared.ports.Sender` in process, with a log of what arrived when.
 
-Owns receivers' moods and their log. Does not judge the log (`witness`).
+Owns receivers' states and their log. Does not judge the log (`monitor`).
 """
 
 import base64
@@ -16,50 +16,50 @@ from msgspec.structs import replace
 
 from shared.messages.formats import format_of
 from shared.webhook import SendFailure, Webhook, WebhookAnswer, WebhookRequest
-from trials.promises.hearing import Hearing, hear
-from trials.simulation.baton import Baton, Owner
-from trials.simulation.people import KEYS
-from trials.simulation.weather import Chance, ReceiverMood
+from trials.promises.reading import Reading, read_message
+from trials.simulation.fault_rates import Chance, ReceiverState
+from trials.simulation.scheduler import Owner, Scheduler
+from trials.simulation.webhooks import KEYS
 
 DEADLINE = timedelta(seconds=20)
 _FLAKY = (
-    ReceiverMood.WELL,
-    ReceiverMood.SLOW,
-    ReceiverMood.REFUSING,
-    ReceiverMood.BROKEN,
-    ReceiverMood.BUSY,
-    ReceiverMood.FORGETFUL,
+    ReceiverState.WELL,
+    ReceiverState.SLOW,
+    ReceiverState.REFUSING,
+    ReceiverState.BROKEN,
+    ReceiverState.BUSY,
+    ReceiverState.FORGETFUL,
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
-    """A request on its way: an event with its id and bytes, or words (`hearing`) for chat and pager."""
+class SentMessage:
+    """A request on its way: an event with its id and bytes, or words (`reading`) for chat and pager."""
 
     webhook: str
     id: str
     body: bytes
-    hearing: Hearing | None = None
+    reading: Reading | None = None
 
     @property
     def is_ping(self) -> bool:
         """Whether it only asks whether anybody is there."""
-        if self.hearing is None:
+        if self.reading is None:
             return bool(json.loads(self.body)["type"] == "prepwatch.ping")
-        return self.hearing.event_type == "ping" or self.hearing.incident.startswith("prepwatch:ping:")
+        return self.reading.event_type == "ping" or self.reading.incident.startswith("prepwatch:ping:")
 
     @property
     def is_vague(self) -> bool:
         """Whether nobody can say of which event it is: the end of an incident has no words."""
-        return self.hearing is not None and self.hearing.ends
+        return self.reading is not None and self.reading.ends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """A letter that reached a receiver; `accepted` when it was answered with success, `verified` by what it knows."""
+    """A message that reached a receiver; `accepted` when it was answered with success, `verified` by what it knows."""
 
     at: datetime
-    letter: Letter
+    message: SentMessage
     status: int | None
     accepted: bool
     verified: bool
@@ -80,7 +80,7 @@ class Receiver:
 
     webhook: Webhook
     secret: bytes
-    mood: ReceiverMood = ReceiverMood.WELL
+    state: ReceiverState = ReceiverState.WELL
     takes_nothing_since: datetime | None = None
 
     @property
@@ -88,14 +88,14 @@ class Receiver:
         """The webhook's name."""
         return self.webhook.name
 
-    def open(self, request: WebhookRequest) -> Letter:
+    def open(self, request: WebhookRequest) -> SentMessage:
         """What a request brings."""
         body = request.body
         if format_of(self.webhook).tells_state:
-            return Letter(webhook=self.name, id="", body=body, hearing=hear(self.webhook.format, body))
+            return SentMessage(webhook=self.name, id="", body=body, reading=read_message(self.webhook.format, body))
         if self.webhook.format == "eventgrid":
-            return Letter(webhook=self.name, id=json.loads(body)[0]["id"], body=body[1:-1])
-        return Letter(webhook=self.name, id=request.headers["webhook-id"], body=body)
+            return SentMessage(webhook=self.name, id=json.loads(body)[0]["id"], body=body[1:-1])
+        return SentMessage(webhook=self.name, id=request.headers["webhook-id"], body=body)
 
     def verifies(self, request: WebhookRequest) -> bool:
         """Whether the request shows what makes this receiver trust it."""
@@ -111,15 +111,15 @@ class Receiver:
 
 
 class Watcher(Protocol):
-    """Whoever watches attempts: the witness."""
+    """Whoever watches attempts: the monitor."""
 
-    def sending(self, letter: Letter, owner: Owner) -> None:
+    def sending(self, message: SentMessage, owner: Owner) -> None:
         """An attempt begins."""
 
     def received(self, receipt: Receipt, owner: Owner) -> None:
         """It reached the receiver."""
 
-    def sent(self, letter: Letter) -> None:
+    def sent(self, message: SentMessage) -> None:
         """It has ended, whatever came of it."""
 
 
@@ -129,7 +129,7 @@ class SimulatedSender:
 
     receivers: dict[str, Receiver]
     chance: Chance
-    baton: Baton
+    scheduler: Scheduler
     owner: Owner
     watcher: Watcher
     crash: Callable[[str], None]
@@ -139,50 +139,50 @@ class SimulatedSender:
     def send(self, request: WebhookRequest) -> WebhookAnswer:
         """POST once."""
         receiver = next(each for each in self.receivers.values() if request.url.startswith(each.webhook.url))
-        letter = receiver.open(request)
-        began = self.baton.now
-        self.watcher.sending(letter, self.owner)
+        message = receiver.open(request)
+        began = self.scheduler.now
+        self.watcher.sending(message, self.owner)
         try:
-            answer = self._exchange(receiver, request, letter)
+            answer = self._exchange(receiver, request, message)
         finally:
-            self.watcher.sent(letter)
+            self.watcher.sent(message)
         taken = answer.status is not None and answer.status < 300
-        receiver.takes_nothing_since = None if taken else receiver.takes_nothing_since or self.baton.now
-        self.tell(f"{receiver.name} <- {letter.hearing.headline if letter.hearing else letter.id}: {answer.reason}")
-        return replace(answer, duration=self.baton.now - began)
+        receiver.takes_nothing_since = None if taken else receiver.takes_nothing_since or self.scheduler.now
+        self.tell(f"{receiver.name} <- {message.reading.headline if message.reading else message.id}: {answer.reason}")
+        return replace(answer, duration=self.scheduler.now - began)
 
     def get(self, url: str) -> WebhookAnswer:
         """The heartbeat."""
-        self.baton.pause(self.chance.between(*self.latency))
+        self.scheduler.pause(self.chance.between(*self.latency))
         return _answer(200)
 
-    def _exchange(self, receiver: Receiver, request: WebhookRequest, letter: Letter) -> WebhookAnswer:
+    def _exchange(self, receiver: Receiver, request: WebhookRequest, message: SentMessage) -> WebhookAnswer:
         chance = self.chance
-        mood = chance.pick(_FLAKY) if receiver.mood is ReceiverMood.FLAKY else receiver.mood
-        self.baton.pause(chance.between(*self.latency))
-        if mood is ReceiverMood.REFUSING:
+        state = chance.pick(_FLAKY) if receiver.state is ReceiverState.FLAKY else receiver.state
+        self.scheduler.pause(chance.between(*self.latency))
+        if state is ReceiverState.REFUSING:
             return _failure(SendFailure.CONNECTION, "the connection was refused")
         verified = receiver.verifies(request)
         success, thanks = _THANKS.get(receiver.webhook.format, (200, b""))
-        status = _STATUS.get(mood, success) if verified else 401
-        answered = mood is not ReceiverMood.FORGETFUL
+        status = _STATUS.get(state, success) if verified else 401
+        answered = state is not ReceiverState.FORGETFUL
         self.watcher.received(
             Receipt(
-                at=self.baton.now,
-                letter=letter,
+                at=self.scheduler.now,
+                message=message,
                 status=status if answered else None,
                 accepted=answered and status < 300,
                 verified=verified,
             ),
             self.owner,
         )
-        if chance.happens(chance.weather.crash_while_sending):
+        if chance.happens(chance.rates.crash_while_sending):
             self.crash("while an attempt was on its way")
-        if mood is ReceiverMood.FORGETFUL:
-            self.baton.pause(DEADLINE)
+        if state is ReceiverState.FORGETFUL:
+            self.scheduler.pause(DEADLINE)
             return _failure(SendFailure.TIMEOUT, "no answer in time")
-        self.baton.pause(chance.between(3, 18) if mood is ReceiverMood.SLOW else chance.between(*self.latency))
-        wait = chance.pick((None, "30", "900", "garbage")) if mood is ReceiverMood.BUSY else None
+        self.scheduler.pause(chance.between(3, 18) if state is ReceiverState.SLOW else chance.between(*self.latency))
+        wait = chance.pick((None, "30", "900", "garbage")) if state is ReceiverState.BUSY else None
         return _answer(status, wait, thanks)
 
 
@@ -199,7 +199,7 @@ _THANKS = {
     "teams": (202, b""),
     "pagerduty": (202, b'{"status":"success"}'),
 }
-_STATUS = {ReceiverMood.BROKEN: 500, ReceiverMood.BUSY: 503, ReceiverMood.GONE: 410}
+_STATUS = {ReceiverState.BROKEN: 500, ReceiverState.BUSY: 503, ReceiverState.GONE: 410}
 
 
 def _answer(status: int, retry_after: str | None = None, body: bytes = b"") -> WebhookAnswer:

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from trials.promises.hearing import Hearing
+from trials.promises.reading import Reading
 from trials.simulation.batch import ACCOUNT
-from trials.simulation.plant import START, Plant
+from trials.simulation.fault_rates import FaultRates
 from trials.simulation.process import Process
 from trials.simulation.receivers import Receipt, Receiver
-from trials.simulation.weather import Weather
+from trials.simulation.system import START, System
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 PEOPLE: Mapping[str, Mapping[str, object]] = {
@@ -33,10 +33,10 @@ _INDENT = " " * 30
 
 
 class Story:
-    """A plant of one process whose timer fires each minute; polls begin with the first `wait`."""
+    """A system of one process whose timer fires each minute; polls begin with the first `wait`."""
 
-    def __init__(self, plant: Plant) -> None:
-        self.plant = plant
+    def __init__(self, system: System) -> None:
+        self.system = system
         self.said: list[tuple[timedelta, str]] = []
 
     def say(self, sentence: str) -> None:
@@ -45,46 +45,46 @@ class Story:
 
     def wait(self, duration: timedelta, every: timedelta = MINUTE) -> None:
         """Let time pass, the timer firing *every* so often."""
-        end = self.plant.now + duration
-        while self.plant.now < end:
-            self.plant.poll(self._process())
-            self.plant.run_for(min(every, end - self.plant.now))
+        end = self.system.now + duration
+        while self.system.now < end:
+            self.system.poll(self._process())
+            self.system.run_for(min(every, end - self.system.now))
 
     def without_prepwatch(self, duration: timedelta) -> None:
         """Let time pass while Prepwatch does not run."""
-        self.plant.run_for(duration)
+        self.system.run_for(duration)
 
     def status(self) -> None:
         """Ask for the summary, and write down its status and reasons."""
-        summary = self.plant.ask_summary()
+        summary = self.system.ask_summary()
         reasons = summary["reasons"]
         why = "; ".join(map(str, reasons)) if isinstance(reasons, Sequence) else ""
         self.say(f"the summary says {summary['status']}" + (f": {why}" if why else ""))
 
-    def weather(self, weather: Weather) -> None:
+    def rates(self, rates: FaultRates) -> None:
         """Change how the outside behaves."""
-        self.plant.chance.weather = weather
+        self.system.chance.rates = rates
 
     def mute(self, globs: Sequence[str], until: datetime) -> None:
         """Somebody mutes jobs from now on."""
-        self.plant.put_mute(self._process(), "quiet", globs, self.plant.now, until)
+        self.system.put_mute(self._process(), "quiet", globs, self.system.now, until)
 
     def receiver(self, name: str) -> Receiver:
         """One of the people's receivers."""
-        return self.plant.receivers[name]
+        return self.system.receivers[name]
 
     def transcript(self) -> str:
         """What was said and received, by time."""
         lines = [(at, f"-- {sentence}") for at, sentence in self.said]
-        lines.extend((receipt.at - START, words_of(receipt)) for receipt in self.plant.witness.receipts)
+        lines.extend((receipt.at - START, words_of(receipt)) for receipt in self.system.monitor.receipts)
         lines.sort(key=lambda line: line[0])
         return "".join(f"{_clock(at)}  {words}\n" for at, words in lines)
 
     def _time(self) -> timedelta:
-        return self.plant.now - START
+        return self.system.now - START
 
     def _process(self) -> Process:
-        return self.plant.processes[0]
+        return self.system.processes[0]
 
 
 def nodes(number: int) -> list[str]:
@@ -94,24 +94,24 @@ def nodes(number: int) -> list[str]:
 
 def words_of(receipt: Receipt) -> str:
     """One request in words."""
-    letter = receipt.letter
-    words = _cloudevent(json.loads(letter.body)) if letter.hearing is None else _message(letter.hearing)
+    message = receipt.message
+    words = _cloudevent(json.loads(message.body)) if message.reading is None else _message(message.reading)
     first, *rest = words
     answer = "" if receipt.accepted else f"  [{receipt.status or 'no answer'}]"
-    return "\n".join([f"{letter.webhook:<11} {first}{answer}", *(f"{_INDENT}{line}" for line in rest)])
+    return "\n".join([f"{message.webhook:<11} {first}{answer}", *(f"{_INDENT}{line}" for line in rest)])
 
 
-def _message(hearing: Hearing) -> list[str]:
+def _message(reading: Reading) -> list[str]:
     """What catches the eye: the headline and the first lines."""
-    if hearing.ends:
-        return [f"incident {_short(hearing.incident)} is over"]
-    lines = [f"incident {_short(hearing.incident)}: {hearing.headline}" if hearing.incident else hearing.headline]
-    for part in hearing.parts[:_MOST_PARTS]:
-        if len(hearing.parts) > 1:
+    if reading.ends:
+        return [f"incident {_short(reading.incident)} is over"]
+    lines = [f"incident {_short(reading.incident)}: {reading.headline}" if reading.incident else reading.headline]
+    for part in reading.parts[:_MOST_PARTS]:
+        if len(reading.parts) > 1:
             lines.append(part.title)
         facts = [f"{name}: {value}" for name, value in part.facts[:_MOST_FACTS]]
         lines.extend(f"| {fact if len(fact) <= _MOST_CHARACTERS else fact[:_MOST_CHARACTERS] + '…'}" for fact in facts)
-    more = len(hearing.parts) - _MOST_PARTS
+    more = len(reading.parts) - _MOST_PARTS
     return [*lines, f"... {more} more"] if more > 0 else lines
 
 

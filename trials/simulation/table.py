@@ -7,14 +7,14 @@ from typing import Protocol
 from shared.errors import StoreUnavailableError
 from shared.ports import Delete, Operation, Put, Row
 from tests.support.fake_table import FakeTable
-from trials.simulation.baton import Baton, Owner
-from trials.simulation.weather import Chance, WriteFault
+from trials.simulation.fault_rates import Chance, WriteFault
+from trials.simulation.scheduler import Owner, Scheduler
 
 _MOST_KEPT = 1000
 
 
 class CommitWatcher(Protocol):
-    """Whoever watches what is written: the witness."""
+    """Whoever watches what is written: the monitor."""
 
     def committed(self, partition: str, operations: Sequence[Operation], owner: Owner) -> None:
         """A transaction was done."""
@@ -48,7 +48,7 @@ class SimulatedTable:
     """The table as one process sees it; `can_rewind` says whether a restore now is followed by the same listing."""
 
     inner: FakeTable
-    baton: Baton
+    scheduler: Scheduler
     chance: Chance
     owner: Owner
     watcher: CommitWatcher
@@ -71,7 +71,7 @@ class SimulatedTable:
         """Do all operations or none, and perhaps say so."""
         fault = self.planned.next(operations) or self._drawn()
         names = ", ".join(each.key for each in operations)
-        self.baton.pause(self.chance.between(0.001, 0.05))
+        self.scheduler.pause(self.chance.between(0.001, 0.05))
         if fault is not None:
             self.tell(f"write {names}: {fault}")
             self.watcher.disturbed(operations, self.owner)
@@ -84,7 +84,7 @@ class SimulatedTable:
         self.watcher.committed(partition, operations, self.owner)
         self._after(fault, partition, operations, rewound)
         self.tell(f"wrote {names}")
-        self.baton.pause(self.chance.between(0.001, 0.05))
+        self.scheduler.pause(self.chance.between(0.001, 0.05))
         return etags
 
     def _after(
@@ -114,14 +114,14 @@ class SimulatedTable:
         return restore
 
     def _drawn(self) -> WriteFault | None:
-        weather = self.chance.weather
-        return self.chance.pick(weather.write_faults) if self.chance.happens(weather.write) else None
+        rates = self.chance.rates
+        return self.chance.pick(rates.write_faults) if self.chance.happens(rates.write) else None
 
     def _travel(self, what: str) -> None:
-        self.baton.pause(self.chance.between(0.001, 0.03))
+        self.scheduler.pause(self.chance.between(0.001, 0.03))
         if len(self.inner.reads) > _MOST_KEPT:
             self.inner.reads.clear()
             self.inner.writes.clear()
-        if self.chance.happens(self.chance.weather.read):
+        if self.chance.happens(self.chance.rates.read):
             self.tell(f"read {what}: fails")
             raise StoreUnavailableError("no answer")

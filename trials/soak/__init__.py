@@ -1,1 +1,1 @@
-"""The app as several processes in bad weather, with real parts around it, judged by its logs."""
+"""The app as several processes under faults, with real parts around it, judged by its logs."""

@@ -1,4 +1,4 @@
-"""`python -m trials.soak`: two pollers and two deliverers in bad weather for minutes, judged afterwards.
+"""`python -m trials.soak`: two pollers and two deliverers under faults for minutes, judged afterwards.
 
 Exits with 1 when anything was lost, invented, told twice or held twice.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from local.arguments import finite_number, whole_number
 from local.azurite import running_azurite
-from trials.soak.course import soak
+from trials.soak.run import soak
 
 FOLDER = Path(".local/soak")
 _MOST_LINES = 10
@@ -20,17 +20,17 @@ def main() -> int:
     """Do what the command line says; 1 when anything is wrong."""
     parser = argparse.ArgumentParser(
         prog="python -m trials.soak",
-        description="Runs two polling and two delivering processes in bad weather, kills them now and then, and judges "
+        description="Runs two polling and two delivering processes under faults, kills them now and then, and judges "
         "afterwards whether anything was lost, invented, told twice or held twice. Its logs lie in .local/soak.",
     )
-    parser.add_argument("--minutes", type=finite_number(0.1), default=5, help="of bad weather (default 5)")
+    parser.add_argument("--minutes", type=finite_number(0.1), default=5, help="under faults (default 5)")
     parser.add_argument("--seed", type=whole_number(0), help="draws the same faults again (default: another each time)")
     options = parser.parse_args()
     seed = secrets.randbelow(1_000_000) if options.seed is None else options.seed
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name in ("claims.jsonl", "polls.jsonl"):
         (FOLDER / name).unlink(missing_ok=True)
-    print(f"{options.minutes:g} minutes of bad weather, seed {seed}; logs in {FOLDER}", flush=True)
+    print(f"{options.minutes:g} minutes under faults, seed {seed}; logs in {FOLDER}", flush=True)
     with running_azurite() as azurite:
         outcome = soak(azurite, options.minutes * 60, seed, FOLDER)
     for name, lines in outcome.verdict.all():

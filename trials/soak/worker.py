@@ -1,6 +1,6 @@
 """A process that polls, or delivers, again and again, until somebody kills it.
 
-Owns the logs of claims and of polls. Does not own what goes wrong around it (`storm`).
+Owns the logs of claims and of polls. Does not own what goes wrong around it (`chaos`).
 """
 
 import json

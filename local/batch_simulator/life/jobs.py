@@ -11,7 +11,7 @@ from functools import partial
 
 from local.batch_simulator.causes import PREPARATION_CAUSES, RELEASE_CAUSES, STUCK_CAUSE
 from local.batch_simulator.life.agenda import Agenda, Happening
-from local.batch_simulator.life.course import Course, Run, key_of, tasks_of
+from local.batch_simulator.life.living_job import LivingJob, Run, key_of, tasks_of
 from local.batch_simulator.life.pace import Kind, Pace
 from local.batch_simulator.life.pools import PoolLife, node_id
 from local.batch_simulator.statuses import Cause, Phase, failed, is_failed, running, succeeded, task_directory
@@ -35,7 +35,7 @@ class Life:
         self._agenda = Agenda()
         self._numbers = itertools.count(1)
         self._pools = {pool: [node_id(pool, self._random) for _ in range(pace.nodes)] for pool in _POOLS}
-        self._lives: dict[str, list[Course]] = {pool: [] for pool in _POOLS}
+        self._lives: dict[str, list[LivingJob]] = {pool: [] for pool in _POOLS}
         if pace.node_fail_rate > 0:
             nodes = PoolLife(world, pace, self._agenda, seed=seed, tenants=self)
             for pool in _POOLS:
@@ -63,7 +63,7 @@ class Life:
             has_preparation=kind is not Kind.WITHOUT_PREPARATION,
             max_task_retry_count=self._random.choice((0, 0, 1, 2)),
         )
-        life = Course(job=job, kind=kind, nodes=self._pools[pool])
+        life = LivingJob(job=job, kind=kind, nodes=self._pools[pool])
         self._lives[pool].append(life)
         if kind is Kind.WITHOUT_PREPARATION and self._pace.node_fail_rate > 0:
             life.ready.update(node for node in life.nodes if self._is_able(pool, node))
@@ -74,7 +74,7 @@ class Life:
         length = self._within(*_LASTS.get(kind, (60, 180)))
         self._at(at + length, partial(self._end, life))
 
-    def _end(self, life: Course, at: datetime) -> None:
+    def _end(self, life: LivingJob, at: datetime) -> None:
         """Terminate or delete the job: release runs where its tasks could run."""
         deleted = self._random.random() < DELETED_WHILE_ACTIVE
         reason = "AllTasksComplete" if life.ready else "UserTerminate"
@@ -93,7 +93,7 @@ class Life:
         self._count(life)
         self._finish_if_idle(life, at)
 
-    def _finish_if_idle(self, life: Course, at: datetime) -> None:
+    def _finish_if_idle(self, life: LivingJob, at: datetime) -> None:
         if life.busy or life.job.state not in {"terminating", "deleting"}:
             return
         life.same_id_again = self._random.random() < SAME_ID_AGAIN
@@ -106,11 +106,11 @@ class Life:
         self._world.set_job_state(life.job.job_id, "completed", at=at)
         self._at(at + delay, partial(self._delete, life))
 
-    def _delete(self, life: Course, at: datetime) -> None:
+    def _delete(self, life: LivingJob, at: datetime) -> None:
         self._world.set_job_state(life.job.job_id, "deleting", at=at)
         self._at(at + self._within(1, 3), partial(self._vanish, life))
 
-    def _vanish(self, life: Course, at: datetime) -> None:
+    def _vanish(self, life: LivingJob, at: datetime) -> None:
         self._world.delete_job(life.job.job_id)
         self._lives[life.job.pool].remove(life)
         if life.same_id_again:
@@ -118,7 +118,7 @@ class Life:
 
     # --- preparation ---
 
-    def _prepare(self, life: Course, node: str, at: datetime) -> None:
+    def _prepare(self, life: LivingJob, node: str, at: datetime) -> None:
         """A task comes to the node, or the node is back after a reboot or reimage."""
         if life.job.state != "active" or node in life.runs or not self._is_able(life.job.pool, node):
             return
@@ -131,7 +131,7 @@ class Life:
         self._attempt(life, Run(node=node, start=at, cause=cause))
         self._count(life)
 
-    def _attempt(self, life: Course, run: Run) -> None:
+    def _attempt(self, life: LivingJob, run: Run) -> None:
         life.runs[run.node] = run
         info = running(
             life.job.job_id,
@@ -144,7 +144,7 @@ class Life:
         if life.kind is not Kind.HANGING:
             self._at(run.start + self._within(2, 8), partial(self._end_attempt, life, run))
 
-    def _end_attempt(self, life: Course, run: Run, at: datetime) -> None:
+    def _end_attempt(self, life: LivingJob, run: Run, at: datetime) -> None:
         job, cause = life.job, run.cause
         # It was cut off: its node was lost.
         if life.runs.get(run.node) is not run:
@@ -183,7 +183,7 @@ class Life:
             self._maybe_again(life, run, at)
         self._finish_if_idle(life, at)
 
-    def _maybe_again(self, life: Course, run: Run, at: datetime) -> None:
+    def _maybe_again(self, life: LivingJob, run: Run, at: datetime) -> None:
         """A failed node may be reimaged, a good one may be rebooted: preparation runs again."""
         chance, pause = (REBOOTS, timedelta(0)) if run.cause is None else (RECOVERS, self._pace.linger)
         if life.kind is Kind.ORDINARY and self._random.random() < chance:
@@ -191,7 +191,7 @@ class Life:
 
     # --- release ---
 
-    def _release(self, life: Course, node: str, at: datetime) -> None:
+    def _release(self, life: LivingJob, node: str, at: datetime) -> None:
         job = life.job
         # It was lost: nothing runs there any more.
         if not self._is_able(job.pool, node):
@@ -203,7 +203,7 @@ class Life:
         self._world.set_status(job.job_id, job.pool, node, preparation=preparation, release=info, at=at)
         self._at(at + self._within(2, 6), partial(self._end_release, life, node, at))
 
-    def _end_release(self, life: Course, node: str, start: datetime, at: datetime) -> None:
+    def _end_release(self, life: LivingJob, node: str, start: datetime, at: datetime) -> None:
         job, cause = life.job, self._draw(RELEASE_CAUSES)
         life.busy -= 1
         if not self._is_able(job.pool, node):
@@ -262,7 +262,7 @@ class Life:
         fails, cause = self._random.random() < self._pace.fail_rate, self._random.choice(causes)
         return cause if fails else None
 
-    def _count(self, life: Course) -> None:
+    def _count(self, life: LivingJob) -> None:
         job, total = life.job, self._pace.nodes * TASKS_PER_NODE
         if job.state != "active":
             self._world.set_tasks(job.job_id, completed=total, succeeded=total)
@@ -272,7 +272,7 @@ class Life:
         if self._pace.node_fail_rate > 0:
             self._world.list_tasks(job.job_id, *tasks_of(job, places, total))
 
-    def _write_logs(self, life: Course, node: str, phase: Phase, cause: Cause | None) -> None:
+    def _write_logs(self, life: LivingJob, node: str, phase: Phase, cause: Cause | None) -> None:
         """A task that could be started leaves its two logs."""
         if cause is not None and cause.exit_code is None:
             return

@@ -19,7 +19,7 @@ Happen = Callable[[Deployment, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
+class Period:
     """How time passes: for how many minutes, polled every so many, and which functions the platform does not run."""
 
     minutes: int = 60
@@ -27,19 +27,19 @@ class Course:
     asleep: frozenset[str] = frozenset()
 
 
-def beginning(course: Course) -> datetime:
-    """When a course has to begin so that it ends now: queries ask for the present moment."""
-    return datetime.now(UTC) - timedelta(minutes=course.minutes)
+def beginning(period: Period) -> datetime:
+    """When a period has to begin so that it ends now: queries ask for the present moment."""
+    return datetime.now(UTC) - timedelta(minutes=period.minutes)
 
 
-def play(deployment: Deployment, course: Course, happen: Happen = lambda _deployment, _minute: None) -> Rows:
-    """Let the app run through a course, and return what it and its host have written."""
+def play(deployment: Deployment, period: Period, happen: Happen = lambda _deployment, _minute: None) -> Rows:
+    """Let the app run through a period, and return what it and its host have written."""
     lines: list[tuple[datetime, str]] = []
     runs: list[tuple[datetime, str, bool]] = []
     queues = {DELIVERIES_QUEUE: "deliver", POLLS_QUEUE: "poll_account"}
 
     def run(name: str, work: Callable[[], object]) -> None:
-        if name in course.asleep:
+        if name in period.asleep:
             return
         try:
             work()
@@ -49,7 +49,7 @@ def play(deployment: Deployment, course: Course, happen: Happen = lambda _deploy
             runs.append((deployment.clock.now, name, True))
 
     with _listening(lambda line: lines.append((deployment.clock.now, line))):
-        for minute in range(0, course.minutes, course.every):
+        for minute in range(0, period.minutes, period.every):
             happen(deployment, minute)
             run("poll", deployment.app.polls.run)
             for queue, name in queues.items():
@@ -61,7 +61,7 @@ def play(deployment: Deployment, course: Course, happen: Happen = lambda _deploy
                         run(name, partial(deployment.app.polls.answer, nudge))
             if minute == 0:
                 run("purge", deployment.app.purger.run)
-            deployment.clock.advance(minutes=course.every)
+            deployment.clock.advance(minutes=period.every)
     return Rows(now=deployment.clock.now, lines=lines, runs=runs)
 
 

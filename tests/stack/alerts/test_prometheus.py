@@ -14,7 +14,7 @@ import yaml
 
 from shared.errors import AccountDeniedError, ThrottledError
 from shared.web.http import Request
-from tests.stack.alerts.played import Course, Happen, beginning, play
+from tests.stack.alerts.played import Happen, Period, beginning, play
 from tests.stack.alerts.rules import ROOT
 from tests.support.deployment import Deployment, a_job, a_node, a_run, deploy
 from tests.support.fakes import FakeClock, refusal
@@ -88,7 +88,7 @@ class Trouble:
 
     fires: set[str]
     happen: Happen = lambda _deployment, _minute: None
-    course: Course = field(default_factory=lambda: Course(minutes=40))
+    period: Period = field(default_factory=lambda: Period(minutes=40))
     says: Mapping[str, Sequence[float]] = field(default_factory=dict)
     is_up: bool = True
     last: int = 1
@@ -96,7 +96,7 @@ class Trouble:
     def samples(self) -> Samples:
         """What Prometheus scraped."""
         found: Samples = {}
-        start = beginning(self.course)
+        start = beginning(self.period)
 
         def scrape(deployment: Deployment, minute: int) -> None:
             text = deployment.app.routes.system.metrics(Request()).body.decode()
@@ -106,12 +106,12 @@ class Trouble:
                     if "_timestamp_seconds" in series:  # promtool's time begins at 0
                         value = str(float(value) - start.timestamp())
                     values = found.setdefault(series, [])
-                    values += ["_"] * (minute // self.course.every - len(values))
+                    values += ["_"] * (minute // self.period.every - len(values))
                     values.append(value)
             self.happen(deployment, minute)
 
-        play(deploy(clock=FakeClock(start)), self.course, scrape)
-        steps = self.course.minutes // self.course.every
+        play(deploy(clock=FakeClock(start)), self.period, scrape)
+        steps = self.period.minutes // self.period.every
         added = {series: [str(value) for value in values] for series, values in self.says.items()}
         return {**found, **added, 'up{job="prepwatch"}': [str(int(self.is_up))] * steps}
 
@@ -129,7 +129,7 @@ TROUBLES = {
     "and is mended": Trouble(fires=set(), happen=_fails_and_is_mended),
     "a release fails": Trouble(fires={"BatchReleaseFails"}, happen=_release_fails(30)),
     "a release failed, and its job is forgotten": Trouble(
-        fires=set(), happen=_two_releases_fail, course=Course(minutes=26 * 60, every=5), last=22 * 60
+        fires=set(), happen=_two_releases_fail, period=Period(minutes=26 * 60, every=5), last=22 * 60
     ),
     "a webhook takes nothing": Trouble(fires={"PrepwatchIsNotHeard", "PrepwatchNewsWaits"}, happen=_answered(500)),
     "a receiver is gone": Trouble(fires={"PrepwatchIsNotHeard", "PrepwatchDeliveriesDie"}, happen=_answered(410)),
@@ -178,12 +178,12 @@ def _asked(name: str, trouble: Trouble) -> dict[str, Any]:
     firing = [{"labels": f'{{alertname="{alert}"}}', "value": 1} for alert in sorted(trouble.fires)]
     return {
         "name": name,
-        "interval": f"{trouble.course.every}m",
+        "interval": f"{trouble.period.every}m",
         "input_series": samples,
         "promql_expr_test": [
             {
                 "expr": f'max by (alertname) (max_over_time(ALERTS{{alertstate="firing"}}[{trouble.last}m]))',
-                "eval_time": f"{trouble.course.minutes - trouble.course.every}m",
+                "eval_time": f"{trouble.period.minutes - trouble.period.every}m",
                 "exp_samples": firing,
             }
         ],

@@ -12,7 +12,7 @@ from shared.errors import AccountDeniedError, BatchError, StoreUnavailableError,
 from shared.ports import Row
 from shared.webhook import WebhookRequest
 from tests.stack.alerts.conftest import RulesFor
-from tests.stack.alerts.played import Course, Happen, beginning, play
+from tests.stack.alerts.played import Happen, Period, beginning, play
 from tests.stack.alerts.rules import Rows, Rule, Workspace
 from tests.support.deployment import ACCOUNT, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fake_table import FakeTable
@@ -96,7 +96,7 @@ class Trouble:
     webhooks: tuple[Mapping[str, object], ...] = (SIGNED,)
     accounts: int = 1
     table: type[FakeTable] = FakeTable
-    course: Course = field(default_factory=Course)
+    period: Period = field(default_factory=Period)
     schedule: str = "0 * * * * *"
     said: str | None = None
 
@@ -106,19 +106,19 @@ class Trouble:
             *self.webhooks,
             accounts=self.accounts,
             table=self.table(),
-            clock=FakeClock(beginning(self.course)),
+            clock=FakeClock(beginning(self.period)),
             POLL_SCHEDULE=self.schedule,
         )
-        played = play(deployment, self.course, self.happen)
+        played = play(deployment, self.period, self.happen)
         host = [(played.now - timedelta(minutes=10), self.said)] if self.said else []
         return Rows(now=played.now, lines=[*played.lines, *host], runs=played.runs)
 
 
 DENIED = AccountDeniedError("Forbidden", "No.", status=403)
-FIVE_MINUTES = Course(minutes=120, every=5)
+FIVE_MINUTES = Period(minutes=120, every=5)
 TROUBLES = {
     "all well": Trouble(fires={}),
-    "all well, polled each five minutes": Trouble(fires={}, course=FIVE_MINUTES, schedule="0 */5 * * * *"),
+    "all well, polled each five minutes": Trouble(fires={}, period=FIVE_MINUTES, schedule="0 */5 * * * *"),
     "all well, several accounts": Trouble(fires={}, accounts=2),
     "an hour's outage is over": Trouble(
         fires={}, happen=lambda deployment, minute: _answers(503 if minute < 20 else 204)(deployment, minute)
@@ -134,9 +134,9 @@ TROUBLES = {
         fires={"prepwatch-is-blind": {OTHER_ACCOUNT}}, happen=_refuses(DENIED, OTHER_ACCOUNT), accounts=2
     ),
     "nothing runs": Trouble(
-        fires={"prepwatch-has-not-run": {""}}, course=Course(asleep=frozenset({"poll", "poll_account", "deliver"}))
+        fires={"prepwatch-has-not-run": {""}}, period=Period(asleep=frozenset({"poll", "poll_account", "deliver"}))
     ),
-    "nobody takes the second queue": Trouble(fires={}, accounts=2, course=Course(asleep=frozenset({"poll_account"}))),
+    "nobody takes the second queue": Trouble(fires={}, accounts=2, period=Period(asleep=frozenset({"poll_account"}))),
     "the table is away": Trouble(
         fires={
             "prepwatch-has-not-run": {""},
@@ -225,7 +225,7 @@ def test_a_healthy_app_is_silent_however_late_its_lines_arrive(rules: Mapping[st
 
 def test_hourly_polling_is_no_false_alarm(rules: Mapping[str, Rule], rules_for: RulesFor, workspace: Workspace) -> None:
     """Just before the next poll of twelve nothing fires, where the rules of an app that polls each minute would."""
-    rows = Trouble(fires={}, course=Course(minutes=12 * 60, every=60), schedule="0 0 * * * *").rows()
+    rows = Trouble(fires={}, period=Period(minutes=12 * 60, every=60), schedule="0 0 * * * *").rows()
     hourly = rules_for("0 0 * * * *")
     assert {name for name, rule in hourly.items() if workspace.fires(rule, rows)} == set()
     assert {name for name, rule in rules.items() if workspace.fires(rule, rows)} == {"prepwatch-has-not-run"}

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.whole.scenarios.standing_still import STANDSTILLS, heard, in_time
-from trials.simulation.people import WEBHOOKS
-from trials.simulation.plant import START, Plant
+from trials.simulation.fault_rates import Chance
 from trials.simulation.story import PEOPLE, Story
-from trials.simulation.weather import Chance
+from trials.simulation.system import START, System
+from trials.simulation.webhooks import WEBHOOKS
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 _RARELY_POLLED = frozenset({
@@ -36,14 +36,14 @@ _OTHER_PEOPLE = {
 
 @pytest.fixture
 def told(request: pytest.FixtureRequest) -> Iterator[Story]:
-    """A plant to tell the story of the test with; each receiver then got exactly the transcript, at its times."""
+    """A system to tell the story of the test with; each receiver then got exactly the transcript, at its times."""
     name = request.function.__name__.removeprefix("test_")
     settings = {"STALE_AFTER_SECONDS": "7200"} if name in _RARELY_POLLED else {}
-    with Plant(Chance(name), names="A", webhooks=_OTHER_PEOPLE.get(name, PEOPLE), settings=settings) as plant:
-        story = Story(plant)
+    with System(Chance(name), names="A", webhooks=_OTHER_PEOPLE.get(name, PEOPLE), settings=settings) as system:
+        story = Story(system)
         yield story
         transcript = f"{request.function.__doc__}\n\n{story.transcript()}"
-        told_of_standstills = heard(plant.witness.receipts)
+        told_of_standstills = heard(system.monitor.receipts)
     path = TRANSCRIPTS / f"{name}.txt"
     if os.environ.get("REGENERATE_TRANSCRIPTS") == "1":
         path.write_text(transcript)

@@ -64,7 +64,7 @@ def heard(receipts: Sequence[Receipt]) -> dict[str, list[tuple[datetime, str]]]:
     """By format, when somebody was told of a standstill that he did not know of, and for which reason."""
     found: dict[str, list[tuple[datetime, str]]] = {}
     for webhook, name in FORMATS.items():
-        mine = [receipt for receipt in receipts if receipt.letter.webhook == webhook and receipt.accepted]
+        mine = [receipt for receipt in receipts if receipt.message.webhook == webhook and receipt.accepted]
         found[name] = [(receipt.at, why) for receipt, why in _READERS.get(name, _in_events)(mine)]
     return found
 
@@ -77,7 +77,7 @@ def in_time(since: datetime, reason: str, told: tuple[datetime, str]) -> bool:
 
 def _in_events(receipts: Sequence[Receipt]) -> Iterator[tuple[Receipt, str]]:
     for receipt in receipts:
-        body = json.loads(receipt.letter.body)
+        body = json.loads(receipt.message.body)
         for event in body if isinstance(body, list) else [body]:
             if event["type"] == "prepwatch.job.stuck":
                 yield receipt, event["data"]["reason"]
@@ -87,7 +87,7 @@ def _on_pages(receipts: Sequence[Receipt]) -> Iterator[tuple[Receipt, str]]:
     """A page is brought up to date under its key, which names the reason."""
     known: set[str] = set()
     for receipt in receipts:
-        page = receipt.letter.hearing
+        page = receipt.message.reading
         found = _PAGE.search(page.incident) if page is not None else None
         if page is None or found is None:
             continue
@@ -100,7 +100,7 @@ def _in_chat(receipts: Sequence[Receipt]) -> Iterator[tuple[Receipt, str]]:
     """What stands still is named in each message about its job."""
     known: set[str] = set()
     for receipt in receipts:
-        for part in receipt.letter.hearing.parts if receipt.letter.hearing is not None else ():
+        for part in receipt.message.reading.parts if receipt.message.reading is not None else ():
             if part.stuck and part.job not in known:
                 yield receipt, next((why for why, words in _WORDS.items() if re.search(words, part.title)), part.title)
             (known.add if part.stuck else known.discard)(part.job)

@@ -7,14 +7,14 @@ from datetime import timedelta
 import pytest
 
 from local.batch_simulator.life.pace import Pace
-from trials.promises.green import GreenLights
-from trials.promises.witness import BrokenPromiseError
-from trials.simulation.people import WEBHOOKS, draw_people
-from trials.simulation.plant import Plant
+from trials.promises.monitor import BrokenPromiseError
+from trials.promises.shown_health import ShownHealth
+from trials.simulation.fault_rates import Chance, ReceiverState
 from trials.simulation.scripts import FAILURE, add_job, fail
+from trials.simulation.seeded_run import LIVING_POOLS, Profile, run
+from trials.simulation.system import System
 from trials.simulation.told_mutants import MUTANTS
-from trials.simulation.weather import Chance, ReceiverMood
-from trials.simulation.week import LIVING_POOLS, Profile, run
+from trials.simulation.webhooks import WEBHOOKS, draw_people
 
 pytestmark = [pytest.mark.defects, pytest.mark.slow]
 _SEEDS = 16
@@ -42,61 +42,61 @@ class Hunt:
 
 def _tasks_run_beside_failures(seed: int) -> None:
     """A job on whose listed nodes preparation has failed, while its tasks run on nodes that are not listed."""
-    with Plant(Chance(f"moves {seed}"), names="A") as plant:
-        add_job(plant, "moves", active=5, running=2)
-        fail(plant, "moves", "n1", FAILURE)
+    with System(Chance(f"moves {seed}"), names="A") as system:
+        add_job(system, "moves", active=5, running=2)
+        fail(system, "moves", "n1", FAILURE)
         for _ in range(9):
-            plant.poll(plant.processes[0])
-            plant.run_for(timedelta(minutes=1))
+            system.poll(system.processes[0])
+            system.run_for(timedelta(minutes=1))
 
 
 def _refuses_before_a_mute(seed: int) -> None:
     """A chat refuses twice, and then everything is muted, so that nothing is to be sent there for hours."""
-    with Plant(Chance(f"refuses {seed}"), names="A", webhooks={"chat": {"format": "slack"}}) as plant:
-        green = GreenLights(plant)
+    with System(Chance(f"refuses {seed}"), names="A", webhooks={"chat": {"format": "slack"}}) as system:
+        health = ShownHealth(system)
 
         def minutes(number: int) -> None:
             for _ in range(number):
-                plant.poll(plant.processes[0])
-                plant.run_for(timedelta(minutes=1))
-                green.look()
+                system.poll(system.processes[0])
+                system.run_for(timedelta(minutes=1))
+                health.look()
 
-        add_job(plant, "refused")
-        fail(plant, "refused", "n1", FAILURE)
+        add_job(system, "refused")
+        fail(system, "refused", "n1", FAILURE)
         minutes(7)
-        plant.receivers["chat"].mood = ReceiverMood.BROKEN
-        fail(plant, "refused", "n2", FAILURE)
+        system.receivers["chat"].state = ReceiverState.BROKEN
+        fail(system, "refused", "n2", FAILURE)
         minutes(2)
-        plant.put_mute(plant.processes[0], "quiet", ["*"], plant.now, plant.now + timedelta(hours=5))
+        system.put_mute(system.processes[0], "quiet", ["*"], system.now, system.now + timedelta(hours=5))
         minutes(40)
 
 
 def _pool_breaks_and_nobody_can_tell(seed: int) -> None:
     """Nodes of a pool break, and what chat is told can't be written down."""
-    with Plant(Chance(f"pool {seed}"), names="A", webhooks={"chat": {"format": "slack"}}) as plant:
-        green = GreenLights(plant)
-        add_job(plant, "render", pool="pool-1")
+    with System(Chance(f"pool {seed}"), names="A", webhooks={"chat": {"format": "slack"}}) as system:
+        health = ShownHealth(system)
+        add_job(system, "render", pool="pool-1")
         for number in range(12):
-            plant.world.pools.set_node("pool-1", f"tvm-{number}", at=plant.now)
+            system.world.pools.set_node("pool-1", f"tvm-{number}", at=system.now)
         for minute in range(45):
             if minute == 5:
-                plant.planned.lost = "digest|chat"
+                system.planned.lost = "digest|chat"
                 for number in range(4):
-                    plant.world.pools.set_node("pool-1", f"tvm-{number}", at=plant.now, state="starttaskfailed")
-            plant.poll(plant.processes[0])
-            plant.run_for(timedelta(minutes=1))
-            green.look()
+                    system.world.pools.set_node("pool-1", f"tvm-{number}", at=system.now, state="starttaskfailed")
+            system.poll(system.processes[0])
+            system.run_for(timedelta(minutes=1))
+            health.look()
 
 
-def _in(*storms: str, seed: int = 0, hours: float = 1.5, **rest: object) -> Hunt:
+def _in(*faults: str, seed: int = 0, hours: float = 1.5, **rest: object) -> Hunt:
     """Among signed webhooks alone, because that is faster."""
     among = {"people": lambda _chance: WEBHOOKS, "mutes": 0, **rest}
-    return Hunt(profile=Profile(hours=hours, storms=storms, outages=0, **among), seed=seed)  # type: ignore[arg-type]
+    return Hunt(profile=Profile(hours=hours, faults=faults, outages=0, **among), seed=seed)  # type: ignore[arg-type]
 
 
-def _told(*storms: str, seed: int = 0, mutes: float = 0.0, hours: float = 1.5, **rest: object) -> Hunt:
+def _told(*faults: str, seed: int = 0, mutes: float = 0.0, hours: float = 1.5, **rest: object) -> Hunt:
     """Among webhooks of all formats."""
-    return _in(*storms, seed=seed, hours=hours, people=draw_people, mutes=mutes, **rest)
+    return _in(*faults, seed=seed, hours=hours, people=draw_people, mutes=mutes, **rest)
 
 
 HUNTS = {
@@ -112,7 +112,7 @@ HUNTS = {
     "first_sight_not_stored": Hunt(
         profile=Profile(
             hours=1.5,
-            storms=("slow Batch",),
+            faults=("slow Batch",),
             outages=0.4,
             settings={"FIRST_SIGHT_SECONDS": "0", "POLL_BUDGET_SECONDS": "5", "POLL_CONCURRENCY": "1"},
             people=lambda _chance: WEBHOOKS,
@@ -126,7 +126,11 @@ HUNTS = {
     "trouble_of_a_lost_job_never_ends": _in("fine", seed=13),
     "told_without_a_lease": _told("slow Batch"),
     "told_as_the_job_stands_when_it_is_recorded": _told(
-        "slow Batch", seed=7, hours=1, moods=(ReceiverMood.SLOW,), pace=Pace(jobs=6, nodes=9, fail_rate=0.6, speed=0.5)
+        "slow Batch",
+        seed=7,
+        hours=1,
+        states=(ReceiverState.SLOW,),
+        pace=Pace(jobs=6, nodes=9, fail_rate=0.6, speed=0.5),
     ),
     "told_before_it_is_sent": _told("fine"),
     "mute_never_ends": _told("fine", mutes=0.1),
@@ -144,7 +148,7 @@ HUNTS = {
     "dead_pool_not_noticed": _in("fine", hours=3, pace=LIVING_POOLS),
     "stuck_at_once": _told("fine", seed=11),
     "who_refused_is_never_pinged": Hunt(by_hand=_refuses_before_a_mute),
-    "late_news_is_shown_nowhere": _told("fine", hours=0.7, moods=(ReceiverMood.FLAKY,)),
+    "late_news_is_shown_nowhere": _told("fine", hours=0.7, states=(ReceiverState.FLAKY,)),
     "late_news_of_pools_is_shown_nowhere": Hunt(by_hand=_pool_breaks_and_nobody_can_tell),
     "account_is_never_reachable": _told("denied"),
     "webhook_recovers_unsaid": _told("fine", hours=0.7),

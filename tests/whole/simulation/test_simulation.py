@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from local.batch_simulator.life.pace import Pace
-from trials.simulation.plant import START, Plant
+from trials.simulation.fault_rates import Chance, WriteFault
 from trials.simulation.scripts import FAILURE, add_job, fail, fail_all
-from trials.simulation.weather import Chance, WriteFault
-from trials.simulation.week import LIVING_POOLS, STORMS, Profile, run
+from trials.simulation.seeded_run import FAULTS, LIVING_POOLS, Profile, run
+from trials.simulation.system import START, System
 
 _ROOT = Path(__file__).parents[3]
 _WEEK = Profile(
@@ -27,7 +27,7 @@ _WEEK = Profile(
 )
 _TRACE = """
 import hashlib, sys
-from trials.simulation.week import Profile, run
+from trials.simulation.seeded_run import Profile, run
 lines = hashlib.sha256()
 run(int(sys.argv[1]), Profile(hours=0.8), lambda line: lines.update(line.encode()))
 print(lines.hexdigest())
@@ -35,11 +35,11 @@ print(lines.hexdigest())
 
 
 @pytest.mark.parametrize(
-    "storm", [pytest.param(storm, marks=() if storm == "everything" else pytest.mark.slow) for storm in STORMS]
+    "fault", [pytest.param(fault, marks=() if fault == "everything" else pytest.mark.slow) for fault in FAULTS]
 )
-def test_each_kind_of_trouble_alone(storm: str) -> None:
+def test_each_kind_of_trouble_alone(fault: str) -> None:
     """Two instances keep every promise through any one kind of trouble."""
-    run(100, Profile(hours=1.5, storms=(storm, "fine")))
+    run(100, Profile(hours=1.5, faults=(fault, "fine")))
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
@@ -49,22 +49,22 @@ def test_all_troubles_in_turn(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "storms", [("fine",), pytest.param(("everything", "fine"), marks=pytest.mark.slow)], ids=lambda storms: storms[0]
+    "faults", [("fine",), pytest.param(("everything", "fine"), marks=pytest.mark.slow)], ids=lambda faults: faults[0]
 )
-def test_pools_that_break_and_heal(storms: tuple[str, ...]) -> None:
+def test_pools_that_break_and_heal(faults: tuple[str, ...]) -> None:
     """Whose tasks can't run is told, once and in time, and nobody else's; each lost node is told as it was."""
-    plant = run(3, Profile(hours=3, storms=storms, pace=LIVING_POOLS))
-    told = Counter(event.type for event in plant.witness.events.values())
-    assert plant.witness.standstills.seen > 5
+    system = run(3, Profile(hours=3, faults=faults, pace=LIVING_POOLS))
+    told = Counter(event.type for event in system.monitor.events.values())
+    assert system.monitor.standstills.seen > 5
     assert all(told[kind] for kind in ("job.stuck", "job.resumed", "preparation.slow", "node.failed"))
 
 
 @pytest.mark.slow
 def test_a_week_of_operation() -> None:
     """A week of polls, deliveries, summaries and purges, with troubles for hours, loses and invents nothing."""
-    plant = run(1, _WEEK)
-    assert plant.now - START >= timedelta(days=7)
-    assert len(plant.witness.events) > 50
+    system = run(1, _WEEK)
+    assert system.now - START >= timedelta(days=7)
+    assert len(system.monitor.events) > 50
 
 
 @pytest.mark.slow
@@ -87,29 +87,29 @@ def test_a_seed_is_the_same_run_in_every_process(seed: int) -> None:
 
 def test_a_new_job_whose_head_could_not_be_stored_is_news_in_the_next_cycle_too() -> None:
     """A cycle that could not store a new job's head is not good, or it would make history of the job's failures."""
-    with Plant(Chance("head lost"), names="A", settings={"FIRST_SIGHT_SECONDS": "0"}) as plant:
-        add_job(plant, "again")
-        plant.poll(plant.processes[0])
-        plant.run_for(timedelta(minutes=1))
-        plant.world.delete_job("again")
-        add_job(plant, "again")
-        fail(plant, "again", "n1", FAILURE)
-        plant.run_for(timedelta(minutes=1))
-        plant.planned.plan(0, WriteFault.BEFORE)
+    with System(Chance("head lost"), names="A", settings={"FIRST_SIGHT_SECONDS": "0"}) as system:
+        add_job(system, "again")
+        system.poll(system.processes[0])
+        system.run_for(timedelta(minutes=1))
+        system.world.delete_job("again")
+        add_job(system, "again")
+        fail(system, "again", "n1", FAILURE)
+        system.run_for(timedelta(minutes=1))
+        system.planned.plan(0, WriteFault.BEFORE)
         for _ in range(2):
-            plant.poll(plant.processes[0])
-            plant.run_for(timedelta(minutes=1))
-        assert [event.type for event in plant.witness.events.values()] == ["preparation.failed"]
+            system.poll(system.processes[0])
+            system.run_for(timedelta(minutes=1))
+        assert [event.type for event in system.monitor.events.values()] == ["preparation.failed"]
 
 
 def test_an_event_counts_the_nodes_that_it_tells_of() -> None:
     """The counts in an event are those after what it tells, for every event of a large change."""
-    with Plant(Chance("counts"), names="A", settings={"EVENT_MAX_NODES": "2"}) as plant:
-        add_job(plant, "counted")
-        fail_all(plant, "counted", [f"n{number}" for number in range(5)], FAILURE)
-        plant.poll(plant.processes[0])
-        plant.run_for(timedelta(minutes=1))
-        told = [event.data["counts"] for event in plant.witness.events.values()]
+    with System(Chance("counts"), names="A", settings={"EVENT_MAX_NODES": "2"}) as system:
+        add_job(system, "counted")
+        fail_all(system, "counted", [f"n{number}" for number in range(5)], FAILURE)
+        system.poll(system.processes[0])
+        system.run_for(timedelta(minutes=1))
+        told = [event.data["counts"] for event in system.monitor.events.values()]
         assert [(counts["nodes"], counts["preparation"]["failed"]) for counts in told] == [(5, 5)] * 3
 
 
@@ -121,20 +121,20 @@ def test_a_job_created_again_between_its_listings_is_not_taken_for_the_one_befor
         nonlocal swap_at_next_listing
         if swap_at_next_listing and "statuses of again" in line:
             swap_at_next_listing = False
-            plant.world.delete_job("again")
-            add_job(plant, "again")
-            fail(plant, "again", "n1", FAILURE)
+            system.world.delete_job("again")
+            add_job(system, "again")
+            fail(system, "again", "n1", FAILURE)
 
-    with Plant(Chance("created again"), names="A", tell=tell) as plant:
-        add_job(plant, "again")
-        plant.poll(plant.processes[0])
-        plant.run_for(timedelta(minutes=1))
+    with System(Chance("created again"), names="A", tell=tell) as system:
+        add_job(system, "again")
+        system.poll(system.processes[0])
+        system.run_for(timedelta(minutes=1))
         swap_at_next_listing = True
         for _ in range(3):
-            plant.poll(plant.processes[0])
-            plant.run_for(timedelta(minutes=1))
-        (event,) = plant.witness.events.values()
+            system.poll(system.processes[0])
+            system.run_for(timedelta(minutes=1))
+        (event,) = system.monitor.events.values()
         (occurrence,) = event.occurrences
-        job = plant.world.job("again")
+        job = system.world.job("again")
         assert job is not None
         assert occurrence.incarnation.created == job.creation_time

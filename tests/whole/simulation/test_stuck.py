@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from trials.promises.checks import check_calm
-from trials.promises.witness import BrokenPromiseError
-from trials.simulation.plant import Plant
+from trials.promises.monitor import BrokenPromiseError
+from trials.simulation.fault_rates import Chance
 from trials.simulation.scripts import (
     FAILURE,
     add_job,
@@ -19,83 +19,83 @@ from trials.simulation.scripts import (
     set_nodes,
     succeed,
 )
-from trials.simulation.weather import Chance
+from trials.simulation.system import System
 
 MINUTE = timedelta(minutes=1)
 BAD = [f"bad-{number}" for number in range(5)]
 
 
-def all_fail(plant: Plant) -> None:
+def all_fail(system: System) -> None:
     """Every node that was tried fails, and tasks wait."""
-    add_job(plant, "nightly", active=9)
-    fail_all(plant, "nightly", BAD, FAILURE)
+    add_job(system, "nightly", active=9)
+    fail_all(system, "nightly", BAD, FAILURE)
 
 
-def one_is_ready(plant: Plant) -> None:
+def one_is_ready(system: System) -> None:
     """One node works."""
-    all_fail(plant)
-    succeed(plant, "nightly", "good")
+    all_fail(system)
+    succeed(system, "nightly", "good")
 
 
-def one_prepares_itself(plant: Plant) -> None:
+def one_prepares_itself(system: System) -> None:
     """One node prepares itself, for a quarter of an hour each time."""
-    if plant.world.job("nightly") is None:
-        all_fail(plant)
-    if plant.now.minute % 15 == 0:
-        begin(plant, "nightly", "slow")
+    if system.world.job("nightly") is None:
+        all_fail(system)
+    if system.now.minute % 15 == 0:
+        begin(system, "nightly", "slow")
 
 
-def one_is_prepared_again_and_again(plant: Plant) -> None:
+def one_is_prepared_again_and_again(system: System) -> None:
     """One node fails and is tried again every three minutes."""
-    if plant.world.job("nightly") is None:
-        all_fail(plant)
-    minute = plant.now.minute % 3
+    if system.world.job("nightly") is None:
+        all_fail(system)
+    minute = system.now.minute % 3
     if minute == 0:
-        begin(plant, "nightly", BAD[0])
+        begin(system, "nightly", BAD[0])
     elif minute == 2:
-        fail(plant, "nightly", BAD[0], FAILURE)
+        fail(system, "nightly", BAD[0], FAILURE)
 
 
-def nothing_waits(plant: Plant) -> None:
+def nothing_waits(system: System) -> None:
     """The job has no task yet."""
-    add_job(plant, "nightly")
-    fail_all(plant, "nightly", BAD, FAILURE)
+    add_job(system, "nightly")
+    fail_all(system, "nightly", BAD, FAILURE)
 
 
-def tasks_run(plant: Plant) -> None:
+def tasks_run(system: System) -> None:
     """A task of the job runs, wherever."""
-    add_job(plant, "nightly", active=9, running=1)
-    fail_all(plant, "nightly", BAD, FAILURE)
+    add_job(system, "nightly", active=9, running=1)
+    fail_all(system, "nightly", BAD, FAILURE)
 
 
-def tasks_do_not_wait(plant: Plant) -> None:
+def tasks_do_not_wait(system: System) -> None:
     """Tasks run without a successful preparation."""
-    add_job(plant, "nightly", active=9).wait_for_success = False
-    fail_all(plant, "nightly", BAD, FAILURE)
+    add_job(system, "nightly", active=9).wait_for_success = False
+    fail_all(system, "nightly", BAD, FAILURE)
 
 
-def is_ending(plant: Plant) -> None:
+def is_ending(system: System) -> None:
     """The job is being terminated, which takes an hour."""
-    all_fail(plant)
-    end(plant, "nightly", "terminating")
+    all_fail(system)
+    end(system, "nightly", "terminating")
 
 
-def is_disabled(plant: Plant) -> None:
+def is_disabled(system: System) -> None:
     """Somebody has disabled the job."""
-    all_fail(plant)
-    end(plant, "nightly", "disabled")
+    all_fail(system)
+    end(system, "nightly", "disabled")
 
 
-def told_in_an_hour(job: Callable[[Plant], None], *, each_minute: bool = False) -> list[str]:
+def told_in_an_hour(job: Callable[[System], None], *, each_minute: bool = False) -> list[str]:
     """The types of events that an hour with this job brings."""
-    with Plant(Chance("stuck"), names="A") as plant:
-        job(plant)
+    with System(Chance("stuck"), names="A") as system:
+        job(system)
         for _ in range(60):
-            plant.poll(plant.processes[0])
-            plant.run_for(MINUTE)
+            system.poll(system.processes[0])
+            system.run_for(MINUTE)
             if each_minute:
-                job(plant)
-        return [event.type for event in plant.witness.events.values()]
+                job(system)
+        return [event.type for event in system.monitor.events.values()]
 
 
 def test_a_job_whose_last_node_prepares_itself_is_not_stuck() -> None:
@@ -108,7 +108,7 @@ def test_a_job_whose_last_node_prepares_itself_is_not_stuck() -> None:
     [one_is_ready, nothing_waits, tasks_run, tasks_do_not_wait, is_ending, is_disabled],
     ids=lambda job: job.__name__,
 )
-def test_a_job_that_can_move_is_not_stuck(job: Callable[[Plant], None]) -> None:
+def test_a_job_that_can_move_is_not_stuck(job: Callable[[System], None]) -> None:
     """However long nodes have failed, nobody is told that the job is stuck while there is a way on."""
     assert "job.stuck" not in told_in_an_hour(job)
 
@@ -126,39 +126,39 @@ def test_a_job_that_can_not_move_is_stuck() -> None:
 
 def test_a_standstill_that_ends_with_its_job_is_told_to_be_over() -> None:
     """Each job.stuck gets its job.resumed, also when the job is terminated, deleted, or created again."""
-    with Plant(Chance("stuck"), names="A") as plant:
+    with System(Chance("stuck"), names="A") as system:
         for state in ("terminating", None):
-            all_fail(plant)
+            all_fail(system)
             for _ in range(8):
-                plant.poll(plant.processes[0])
-                plant.run_for(MINUTE)
+                system.poll(system.processes[0])
+                system.run_for(MINUTE)
             if state is not None:
-                end(plant, "nightly", state)
+                end(system, "nightly", state)
             else:
-                plant.world.delete_job("nightly")
+                system.world.delete_job("nightly")
             for _ in range(3):
-                plant.poll(plant.processes[0])
-                plant.run_for(MINUTE)
-            if plant.world.job("nightly") is not None:
-                plant.world.delete_job("nightly")
-        check_calm(plant)
-        types = [event.type for event in plant.witness.events.values()]
+                system.poll(system.processes[0])
+                system.run_for(MINUTE)
+            if system.world.job("nightly") is not None:
+                system.world.delete_job("nightly")
+        check_calm(system)
+        types = [event.type for event in system.monitor.events.values()]
         assert (types.count("job.stuck"), types.count("job.resumed")) == (2, 2)
 
 
 def test_a_node_that_takes_the_place_of_a_failed_one_may_still_move_the_job() -> None:
     """While failures of nodes that have just left stand open, a new one that prepares itself is counted on."""
-    with Plant(Chance("replaced"), names="A") as plant:
-        add_job(plant, "nightly", active=9)
-        fail_all(plant, "nightly", BAD[:2], FAILURE)
+    with System(Chance("replaced"), names="A") as system:
+        add_job(system, "nightly", active=9)
+        fail_all(system, "nightly", BAD[:2], FAILURE)
         for minute in range(9):
-            plant.poll(plant.processes[0])
-            plant.run_for(MINUTE)
+            system.poll(system.processes[0])
+            system.run_for(MINUTE)
             if minute == 0:
-                drop_nodes(plant, BAD[1:2])
-                set_nodes(plant, ["fresh"], "idle")
-                begin(plant, "nightly", "fresh")
-        assert "job.stuck" not in {event.type for event in plant.witness.events.values()}
+                drop_nodes(system, BAD[1:2])
+                set_nodes(system, ["fresh"], "idle")
+                begin(system, "nightly", "fresh")
+        assert "job.stuck" not in {event.type for event in system.monitor.events.values()}
 
 
 def test_the_witness_knows_a_false_alarm(monkeypatch: pytest.MonkeyPatch) -> None:

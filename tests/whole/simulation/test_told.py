@@ -3,82 +3,82 @@
 from datetime import timedelta
 
 from trials.simulation.batch import ACCOUNT
-from trials.simulation.plant import Plant
+from trials.simulation.fault_rates import NO_FAULTS, AccountState, Chance, FaultRates, ReceiverState
 from trials.simulation.scripts import FAILURE, add_job, fail, succeed
-from trials.simulation.weather import FINE, AccountMood, Chance, ReceiverMood, Weather
+from trials.simulation.system import System
 
 MINUTE = timedelta(minutes=1)
 
 
-def _minutes(plant: Plant, number: int) -> None:
+def _minutes(system: System, number: int) -> None:
     for _ in range(number):
-        plant.poll(plant.processes[0])
-        plant.run_for(MINUTE)
+        system.poll(system.processes[0])
+        system.run_for(MINUTE)
 
 
 def test_failures_of_a_job_created_again_before_chat_was_told_are_told() -> None:
     """What failed while chat had to wait is in its numbers, even when a new job has taken the id meanwhile."""
-    with Plant(Chance("counts"), names="A", webhooks={"chat": {"format": "slack"}}) as plant:
-        add_job(plant, "again")
-        _minutes(plant, 1)
-        fail(plant, "again", "n1", FAILURE)
-        _minutes(plant, 2)
-        fail(plant, "again", "n2", FAILURE)
-        _minutes(plant, 1)
-        plant.world.delete_job("again")
-        add_job(plant, "again")
-        _minutes(plant, 10)
-        first, last = plant.witness.listeners["chat"].messages
-        assert [part.newly_failed("preparation") for each in (first, last) for part in each.hearing.parts] == [1, 1]
+    with System(Chance("counts"), names="A", webhooks={"chat": {"format": "slack"}}) as system:
+        add_job(system, "again")
+        _minutes(system, 1)
+        fail(system, "again", "n1", FAILURE)
+        _minutes(system, 2)
+        fail(system, "again", "n2", FAILURE)
+        _minutes(system, 1)
+        system.world.delete_job("again")
+        add_job(system, "again")
+        _minutes(system, 10)
+        first, last = system.monitor.listeners["chat"].messages
+        assert [part.newly_failed("preparation") for each in (first, last) for part in each.reading.parts] == [1, 1]
 
 
 def test_end_of_what_came_with_another_end_is_told() -> None:
     """A job that nobody sees any more as its failures are over, and then is gone, is said to be gone."""
-    with Plant(Chance("unseen"), names="A", webhooks={"chat": {"format": "slack"}}) as plant:
+    with System(Chance("unseen"), names="A", webhooks={"chat": {"format": "slack"}}) as system:
         for job in ("unseen", "well"):
-            add_job(plant, job)
-        _minutes(plant, 1)
-        fail(plant, "unseen", "n1", FAILURE)
-        _minutes(plant, 2)
-        succeed(plant, "unseen", "n1")
-        _minutes(plant, 1)
-        plant.account.sick_jobs.add("unseen")
-        _minutes(plant, 10)
-        plant.world.delete_job("unseen")
-        plant.account.sick_jobs.clear()
-        _minutes(plant, 15)
-        told = [part for each in plant.witness.listeners["chat"].messages for part in each.hearing.parts]
+            add_job(system, job)
+        _minutes(system, 1)
+        fail(system, "unseen", "n1", FAILURE)
+        _minutes(system, 2)
+        succeed(system, "unseen", "n1")
+        _minutes(system, 1)
+        system.account.sick_jobs.add("unseen")
+        _minutes(system, 10)
+        system.world.delete_job("unseen")
+        system.account.sick_jobs.clear()
+        _minutes(system, 15)
+        told = [part for each in system.monitor.listeners["chat"].messages for part in each.reading.parts]
         assert [(part.resolved, part.goes_on) for part in told] == [(False, False), (True, True), (True, False)]
 
 
 def test_page_that_was_held_up_does_not_follow_its_end() -> None:
     """A pager that could not be told that an account is unreachable is not told so when the account is well again."""
-    with Plant(Chance("overtaken"), names="A", webhooks={"pager": {"format": "pagerduty"}}) as plant:
-        _minutes(plant, 1)
-        plant.receivers["pager"].mood = ReceiverMood.BROKEN
-        plant.chance.weather = Weather(account=AccountMood.DENIED)
-        _minutes(plant, 4)
-        plant.receivers["pager"].mood = ReceiverMood.WELL
-        plant.chance.weather = FINE
-        _minutes(plant, 90)
-        incident = plant.witness.listeners["pager"].incidents[f"prepwatch:account:{ACCOUNT}"]
+    with System(Chance("overtaken"), names="A", webhooks={"pager": {"format": "pagerduty"}}) as system:
+        _minutes(system, 1)
+        system.receivers["pager"].state = ReceiverState.BROKEN
+        system.chance.rates = FaultRates(account=AccountState.DENIED)
+        _minutes(system, 4)
+        system.receivers["pager"].state = ReceiverState.WELL
+        system.chance.rates = NO_FAULTS
+        _minutes(system, 90)
+        incident = system.monitor.listeners["pager"].incidents[f"prepwatch:account:{ACCOUNT}"]
         assert not incident.is_open
 
 
 def test_page_that_is_on_its_way_when_its_trouble_ends_is_followed_by_the_end() -> None:
     """The end of an incident is told again when the page that opens it was still being sent as the end was told."""
-    with Plant(Chance("beside"), webhooks={"pager": {"format": "pagerduty"}}) as plant:
-        first, second = plant.processes
-        _minutes(plant, 1)
-        plant.chance.weather = Weather(account=AccountMood.DENIED)
-        _minutes(plant, 2)
-        plant.senders["A"].latency = (15, 16)
-        plant.poll(first)
-        plant.run_for(timedelta(seconds=5))
-        plant.chance.weather = FINE
-        plant.poll(second)
-        plant.run_for(MINUTE)
-        _minutes(plant, 5)
-        incident = plant.witness.listeners["pager"].incidents[f"prepwatch:account:{ACCOUNT}"]
+    with System(Chance("beside"), webhooks={"pager": {"format": "pagerduty"}}) as system:
+        first, second = system.processes
+        _minutes(system, 1)
+        system.chance.rates = FaultRates(account=AccountState.DENIED)
+        _minutes(system, 2)
+        system.senders["A"].latency = (15, 16)
+        system.poll(first)
+        system.run_for(timedelta(seconds=5))
+        system.chance.rates = NO_FAULTS
+        system.poll(second)
+        system.run_for(MINUTE)
+        _minutes(system, 5)
+        incident = system.monitor.listeners["pager"].incidents[f"prepwatch:account:{ACCOUNT}"]
         assert len(incident.lives) == 1
         assert not incident.is_open

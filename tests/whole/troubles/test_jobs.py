@@ -9,7 +9,7 @@ from tests.whole.troubles.account import JOBS, MINUTE, Trouble
 
 
 def test_a_job_that_cannot_be_looked_at_is_told_after_three_cycles(trouble: Trouble) -> None:
-    """Two bad cycles are weather, the third is told once, and the first good one is told as its end."""
+    """Two bad cycles may pass, the third is told once, and the first good one is told as its end."""
     app = trouble.app()
     app.poll()
     trouble.plays["job-2"] = says(error_reply(500, "InternalError", "Sorry."))

@@ -1,6 +1,6 @@
-"""Virtual time and tasks that take turns: each has a stack of its own, and only the holder of the baton runs.
+"""Virtual time and tasks that take turns: each has a stack of its own, and only one at a time runs.
 
-Owns who runs next, and what time it is. Does not own what tasks do. A task gives the baton away only in `pause` and
+Owns who runs next, and what time it is. Does not own what tasks do. A task lets others run only in `pause` and
 `wait_for`; the next holder is the task that wakes first, so that how long each pause is decides every interleaving.
 """
 
@@ -49,7 +49,7 @@ class _Blocked:
     until: datetime
 
 
-class Baton:
+class Scheduler:
     """The scheduler: `run` lets tasks have their turns until a time; whoever calls it is no task itself."""
 
     def __init__(self, now: datetime) -> None:
@@ -169,17 +169,17 @@ class Baton:
         task.done = True
 
 
-class BatonLock:
-    """Stands in for `threading.Lock` where the app holds one across a port: waiting for it gives the baton away."""
+class SimulatedLock:
+    """Stands in for `threading.Lock` where the app holds one across a port: waiting for it lets others run."""
 
-    baton: Baton | None = None
+    scheduler: Scheduler | None = None
 
     def __init__(self) -> None:
         self._held = False
 
     def __enter__(self) -> None:
-        while self._held and self.baton is not None:
-            self.baton.wait_for(lambda: not self._held)
+        while self._held and self.scheduler is not None:
+            self.scheduler.wait_for(lambda: not self._held)
         self._held = True
 
     def __exit__(self, *_: object) -> None:
@@ -193,11 +193,11 @@ class _Lane:
     failures: list[BaseException] = field(default_factory=list)
 
 
-class BatonLanes:
+class SimulatedLanes:
     """`shared.ports.Lanes` of one process."""
 
-    def __init__(self, baton: Baton, owner: Owner) -> None:
-        self._baton = baton
+    def __init__(self, scheduler: Scheduler, owner: Owner) -> None:
+        self._scheduler = scheduler
         self._owner = owner
         self._lanes: dict[str, _Lane] = {}
 
@@ -207,12 +207,12 @@ class BatonLanes:
         its.waiting.append(work)
         if its.running < width:
             its.running += 1
-            self._baton.spawn(lambda: self._drain(lane, its), owner=self._owner)
+            self._scheduler.spawn(lambda: self._drain(lane, its), owner=self._owner)
 
     def join(self, lane: str | None = None, timeout: timedelta | None = None) -> bool:
         """Wait for a lane, or for every lane, to be empty."""
         chosen = [its for name, its in self._lanes.items() if lane in {None, name}]
-        empty = self._baton.wait_for(lambda: not any(its.running for its in chosen), timeout)
+        empty = self._scheduler.wait_for(lambda: not any(its.running for its in chosen), timeout)
         for its in chosen:
             if its.failures:
                 raise its.failures.pop()

@@ -1,4 +1,4 @@
-"""Bad weather around a running app: one fault after another, drawn from a seed.
+"""Faults around a running app, one after another, drawn from a seed.
 
 Owns which faults there are and how often. Does not own the parts that they happen to.
 """
@@ -32,8 +32,8 @@ class WorkerDefectError(Exception):
 
 
 @dataclass(slots=True, kw_only=True)
-class Storm:
-    """The weather; `counts` says what happened how often."""
+class Chaos:
+    """What breaks; `counts` says what happened how often."""
 
     seed: int
     proxy: FaultProxy
@@ -51,7 +51,7 @@ class Storm:
         except IndexError:
             return ScriptedAnswer()
 
-    def rage(self, seconds: float) -> None:
+    def run(self, seconds: float) -> None:
         """Let the workers work and faults happen for so long, then end both; afterwards all is well.
 
         Raises:

@@ -26,8 +26,8 @@ from trials.promises.seen import OPPOSITES, SeenEvent, is_invented, is_told_by, 
 from trials.promises.standing_still import Standstills
 from trials.promises.totals import Totals
 from trials.promises.truth import Incarnation, Occurrence, TrueWorld
-from trials.simulation.baton import Owner
-from trials.simulation.receivers import Letter, Receipt
+from trials.simulation.receivers import Receipt, SentMessage
+from trials.simulation.scheduler import Owner
 
 Place = tuple[str, str]  # webhook, event id
 _TROUBLES = frozenset(OPPOSITES.values())
@@ -41,7 +41,7 @@ class BrokenPromiseError(AssertionError):
 
 
 @dataclass(slots=True, kw_only=True)
-class Witness:
+class Monitor:
     """What was seen of an app in a `world`; `broken` holds what must not have been."""
 
     world: TrueWorld
@@ -217,80 +217,80 @@ class Witness:
 
     # --- receivers ---
 
-    def sending(self, letter: Letter, owner: Owner) -> None:
+    def sending(self, message: SentMessage, owner: Owner) -> None:
         """An attempt begins."""
-        listener = self.listeners.get(letter.webhook)
-        if listener is not None and letter.hearing is not None and letter.hearing.about_jobs:
-            listener.sending(letter.hearing, owner)
+        listener = self.listeners.get(message.webhook)
+        if listener is not None and message.reading is not None and message.reading.about_jobs:
+            listener.sending(message.reading, owner)
             return
         if listener is not None:
             listener.event_sending()
-        if letter.is_ping:
+        if message.is_ping:
             return
-        places = self._places(letter)
+        places = self._places(message)
         for place in places:
-            if place in self._in_flight and not self._once_more[place] and not _is_vague(letter, places):
-                self.blame(f"{place[1]} is sent to {letter.webhook} while another attempt holds it")
+            if place in self._in_flight and not self._once_more[place] and not _is_vague(message, places):
+                self.blame(f"{place[1]} is sent to {message.webhook} while another attempt holds it")
             self._in_flight.add(place)
             self._unrecorded[place] = owner
 
-    def sent(self, letter: Letter) -> None:
+    def sent(self, message: SentMessage) -> None:
         """An attempt has ended."""
-        if letter.is_ping:
+        if message.is_ping:
             return
-        if letter.hearing is not None and letter.hearing.about_jobs:
-            self.listeners[letter.webhook].sent()
+        if message.reading is not None and message.reading.about_jobs:
+            self.listeners[message.webhook].sent()
         else:
-            self._in_flight.difference_update(self._places(letter))
+            self._in_flight.difference_update(self._places(message))
 
     def received(self, receipt: Receipt, owner: Owner) -> None:
         """A request reached its receiver."""
-        letter = receipt.letter
+        message = receipt.message
         self.receipts.append(receipt)
         if not receipt.verified:
-            self.blame(f"{letter.webhook} can't verify {letter.id or letter.hearing}")
-        listener = self.listeners.get(letter.webhook)
-        of_jobs = letter.hearing is not None and letter.hearing.about_jobs
+            self.blame(f"{message.webhook} can't verify {message.id or message.reading}")
+        listener = self.listeners.get(message.webhook)
+        of_jobs = message.reading is not None and message.reading.about_jobs
         if listener is not None and receipt.accepted and not of_jobs:
             listener.event_accepted()
-        if letter.is_ping:
+        if message.is_ping:
             return
-        if listener is not None and letter.hearing is not None and receipt.was_read:
-            listener.received(letter.hearing, owner, accepted=receipt.accepted)
+        if listener is not None and message.reading is not None and receipt.was_read:
+            listener.received(message.reading, owner, accepted=receipt.accepted)
         if not of_jobs:
             self._see_event_received(receipt)
 
     def _see_event_received(self, receipt: Receipt) -> None:
-        letter = receipt.letter
-        places = self._places(letter)
+        message = receipt.message
+        places = self._places(message)
         if not places:
-            self.blame(f"{letter.webhook} got {letter.id or letter.hearing}, which is no event")
+            self.blame(f"{message.webhook} got {message.id or message.reading}, which is no event")
         for place in places:
-            if letter.hearing is None and self.events[place[1]].body != letter.body:
-                self.blame(f"{letter.webhook} got other bytes for {letter.id} than are stored")
-            excused = place in self._excused or self._once_more[place] > 0 or _is_vague(letter, places)
+            if message.reading is None and self.events[place[1]].body != message.body:
+                self.blame(f"{message.webhook} got other bytes for {message.id} than are stored")
+            excused = place in self._excused or self._once_more[place] > 0 or _is_vague(message, places)
             if place in self.accepted and not excused:
-                self.blame(f"{letter.webhook} got {place[1]} again after accepting it, and there was no fault")
+                self.blame(f"{message.webhook} got {place[1]} again after accepting it, and there was no fault")
             if receipt.accepted:
                 if place in self._excused:  # each of the two excuses one repetition
                     self._excused.discard(place)
                 elif place in self.accepted:
                     self._once_more[place] = max(0, self._once_more[place] - 1)
                 self.accepted.add(place)
-                if not _is_vague(letter, places):
+                if not _is_vague(message, places):
                     self.surely_heard.add(place)
 
-    def _places(self, letter: Letter) -> list[Place]:
-        """The deliveries that a letter may be of: one, unless it is the end of an incident, which says little.
+    def _places(self, message: SentMessage) -> list[Place]:
+        """The deliveries that a message may be of: one, unless it is the end of an incident, which says little.
 
         Nor can two events of one minute about the same webhook be told apart: people are told times to the minute.
         """
-        if letter.hearing is None:
-            ids = [letter.id] if letter.id in self.events else []
+        if message.reading is None:
+            ids = [message.id] if message.id in self.events else []
         else:
-            ids = [event.id for event in self.events.values() if is_told_by(event, letter.hearing)]
-        return [(letter.webhook, event_id) for event_id in ids]
+            ids = [event.id for event in self.events.values() if is_told_by(event, message.reading)]
+        return [(message.webhook, event_id) for event_id in ids]
 
 
-def _is_vague(letter: Letter, places: Sequence[Place]) -> bool:
-    return letter.is_vague or len(places) > 1
+def _is_vague(message: SentMessage, places: Sequence[Place]) -> bool:
+    return message.is_vague or len(places) > 1

@@ -1,7 +1,7 @@
 """The whole app in several processes over one table, one Batch account and its receivers, on virtual time.
 
 Owns building the processes, their deaths and rebirths, and starting their functions. Does not own when what is started
-(`week`, the state machine, the scenarios) or what must hold (`witness`, `checks`).
+(`seeded_run`, the state machine, the scenarios) or what must hold (`monitor`, `checks`).
 """
 
 import contextlib
@@ -25,26 +25,26 @@ from shared.state.telling import DeliveryState
 from shared.web.http import Answer, Request
 from tests.support.defects import Defects
 from tests.support.fake_table import FakeTable
+from trials.promises.monitor import BrokenPromiseError, Monitor
 from trials.promises.truth import TrueWorld
-from trials.promises.witness import BrokenPromiseError, Witness
 from trials.simulation.batch import ACCOUNT, BASE, SimulatedAccount, SimulatedBatch
-from trials.simulation.baton import Baton, BatonLanes, BatonLock, Stopped
-from trials.simulation.people import WEBHOOKS, Webhooks, environment
+from trials.simulation.fault_rates import Chance
 from trials.simulation.process import AnsweredQueues, Process, mute_request, summary_request
 from trials.simulation.receivers import Receiver, SimulatedSender
+from trials.simulation.scheduler import Scheduler, SimulatedLanes, SimulatedLock, Stopped
 from trials.simulation.table import PlannedFaults, SimulatedTable
-from trials.simulation.weather import Chance
+from trials.simulation.webhooks import WEBHOOKS, Webhooks, environment
 
 START = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
 DELIVER_FOR = timedelta(seconds=60)
 
 
-class Plant:
+class System:
     """Everything; use it as a context, so that its threads end.
 
     Args:
         chance: Where every draw comes from.
-        settings: App settings beside those that every plant has.
+        settings: App settings beside those that every system has.
         webhooks: The webhooks by name, each as `people` has them; all have receivers.
         names: The processes, all started.
         skew: How far clocks may be off, either way.
@@ -63,12 +63,12 @@ class Plant:
         tell: Callable[[str], None] | None = None,
     ) -> None:
         self.chance = chance
-        self.baton = Baton(START)
+        self.scheduler = Scheduler(START)
         self.world = TrueWorld(now=START)
         self.account = SimulatedAccount(world=self.world, chance=chance, page_size=page_size)
         self.table = FakeTable()
         self.settings = load_settings(environment(webhooks, settings or {}))
-        self.witness = Witness(world=self.world, clock=lambda: self.baton.now, webhooks=self.settings.webhooks)
+        self.monitor = Monitor(world=self.world, clock=lambda: self.scheduler.now, webhooks=self.settings.webhooks)
         self.planned = PlannedFaults()
         self.receivers = {
             webhook.name: Receiver(webhook=webhook, secret=webhook.secrets[-1] if webhook.secrets else b"")
@@ -78,14 +78,14 @@ class Plant:
         self.processes = [Process(name, chance.between(-1, 1) * skew.total_seconds()) for name in names]
         self._tell = tell
         self._ids = count(1)
-        self._lock = patch.object(webhook_health, "Lock", BatonLock)
+        self._lock = patch.object(webhook_health, "Lock", SimulatedLock)
         self._defects = Defects()
         for process in self.processes:
             self.start(process)
 
     def __enter__(self) -> Self:
         """Let the app's lock take part in the turns."""
-        BatonLock.baton = self.baton
+        SimulatedLock.scheduler = self.scheduler
         self._lock.start()
         self._defects.__enter__()
         return self
@@ -94,17 +94,17 @@ class Plant:
         """End every process and thread."""
         for process in self.processes:
             process.alive = False
-        self.baton.close()
+        self.scheduler.close()
         self._lock.stop()
         self._defects.__exit__()
-        BatonLock.baton = None
+        SimulatedLock.scheduler = None
 
     # --- time ---
 
     @property
     def now(self) -> datetime:
         """The true time."""
-        return self.baton.now
+        return self.scheduler.now
 
     def run_for(self, duration: timedelta) -> None:
         """Let time pass.
@@ -116,18 +116,18 @@ class Plant:
 
     def run_until(self, moment: datetime) -> None:
         """Let time pass until a moment; raises as `run_for` does."""
-        self.baton.run(moment, lambda: bool(self.witness.broken or self.baton.failures or self._defects.lines))
+        self.scheduler.run(moment, lambda: bool(self.monitor.broken or self.scheduler.failures or self._defects.lines))
         self.account.advance(self.now)
         self.raise_what_broke()
 
     def raise_what_broke(self) -> None:
-        """Raise what the witness saw, or a defect of the app."""
-        if self.baton.failures:
-            raise BrokenPromiseError("The app raised what it must not raise.") from self.baton.failures[0]
+        """Raise what the monitor saw, or a defect of the app."""
+        if self.scheduler.failures:
+            raise BrokenPromiseError("The app raised what it must not raise.") from self.scheduler.failures[0]
         if self._defects.lines:
             raise BrokenPromiseError(f"The app met a defect of its own: {self._defects.lines[0]}")
-        if self.witness.broken:
-            raise BrokenPromiseError("; ".join(self.witness.broken))
+        if self.monitor.broken:
+            raise BrokenPromiseError("; ".join(self.monitor.broken))
 
     def say(self, line: str) -> None:
         """Put a line into the trace."""
@@ -150,30 +150,32 @@ class Plant:
         self.senders[born.name] = SimulatedSender(
             receivers=self.receivers,
             chance=self.chance,
-            baton=self.baton,
+            scheduler=self.scheduler,
             owner=born,
-            watcher=self.witness,
+            watcher=self.monitor,
             crash=lambda why: self.crash(born, why),
             tell=self._teller(born.name),
         )
         outside = Outside(
             table=SimulatedTable(
                 inner=self.table,
-                baton=self.baton,
+                scheduler=self.scheduler,
                 chance=self.chance,
                 owner=born,
-                watcher=self.witness,
+                watcher=self.monitor,
                 planned=self.planned,
                 crash=lambda why: self.crash(born, why),
                 tell=self._teller(born.name),
                 can_rewind=self.account.shows_what_it_did,
             ),
-            batch={ACCOUNT: SimulatedBatch(account=self.account, baton=self.baton, tell=self._teller(born.name))},
+            batch={
+                ACCOUNT: SimulatedBatch(account=self.account, scheduler=self.scheduler, tell=self._teller(born.name))
+            },
             sender=self.senders[born.name],
-            lanes=BatonLanes(self.baton, born),
+            lanes=SimulatedLanes(self.scheduler, born),
             clock=lambda: self.now + born.skew,
             queues=AnsweredQueues(self._answer_nudge),
-            pause=self.baton.pause,
+            pause=self.scheduler.pause,
             new_id=lambda: f"{born.name}{next(self._ids)}",
         )
         born.app = compose(self.settings, outside)
@@ -187,7 +189,7 @@ class Plant:
         """
         self._teller(process.name)(f"dies {why}")
         process.alive = False
-        self.witness.crashed(process)
+        self.monitor.crashed(process)
         raise Stopped
 
     def living(self) -> list[Process]:
@@ -256,7 +258,7 @@ class Plant:
         app = process.app
         if app is None:
             raise RuntimeError("the process was never started")
-        self.baton.call(lambda: answers.append(app.routes.summary(summary_request(86400))), process)
+        self.scheduler.call(lambda: answers.append(app.routes.summary(summary_request(86400))), process)
         self.raise_what_broke()
         body: Mapping[str, object] = json.loads(answers[0].body)
         return body
@@ -276,13 +278,13 @@ class Plant:
                 except StoreError as error:
                     self._teller(process.name)(f"{what} ends: {error}")
 
-        self.baton.spawn(run, owner=process, after=after)
+        self.scheduler.spawn(run, owner=process, after=after)
 
     def _judge_status(self, status: str) -> None:
-        last = self.witness.read_up_to[-1][1] if self.witness.read_up_to else START
+        last = self.monitor.read_up_to[-1][1] if self.monitor.read_up_to else START
         blind_for = self.now - last
         if blind_for > self.settings.stale_after + timedelta(seconds=10) and status == "ok":
-            self.witness.blame(f"the summary says {status} and the account has not been read for {blind_for}")
+            self.monitor.blame(f"the summary says {status} and the account has not been read for {blind_for}")
 
     def _teller(self, name: str) -> Callable[[str], None]:
         tell = self._tell

@@ -139,7 +139,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hearing:
+class Reading:
     """A message as it is read; `incident` is a page's key and `ends` says that the page closes it."""
 
     headline: str
@@ -178,7 +178,7 @@ class Hearing:
         return not self.incident.startswith(_EVENT_KEYS) if self.incident else self.event_type is None
 
 
-def hear(webhook_format: str, body: bytes) -> Hearing:
+def read_message(webhook_format: str, body: bytes) -> Reading:
     """Read a request to a webhook of a format that tells how things stand."""
     document = json.loads(body)
     if webhook_format == "slack":
@@ -188,17 +188,17 @@ def hear(webhook_format: str, body: bytes) -> Hearing:
     return _page(document)
 
 
-def _slack(document: Mapping[str, Any]) -> Hearing:
+def _slack(document: Mapping[str, Any]) -> Reading:
     header, *others = document["blocks"]
     headline = header["text"]["text"]
     sections = ["".join(item["text"] for item in block["elements"][0]["elements"]) for block in others]
-    return Hearing(
+    return Reading(
         headline=headline,
         parts=_parts(headline, [section.split("\n") for section in sections if section != "Dashboard"]),
     )
 
 
-def _teams(document: Mapping[str, Any]) -> Hearing:
+def _teams(document: Mapping[str, Any]) -> Reading:
     (attachment,) = document["attachments"]
     heading, *blocks = attachment["content"]["body"]
     groups: list[list[str]] = []
@@ -208,7 +208,7 @@ def _teams(document: Mapping[str, Any]) -> Hearing:
         if not groups or block.get("separator") or "spacing" not in block:
             groups.append([])
         groups[-1].append(_text(block))
-    return Hearing(headline=_text(heading), parts=_parts(_text(heading), groups))
+    return Reading(headline=_text(heading), parts=_parts(_text(heading), groups))
 
 
 def _parts(headline: str, groups: Sequence[Sequence[str]]) -> tuple[Part, ...]:
@@ -256,18 +256,18 @@ def _text(block: Mapping[str, Any]) -> str:
     return _MARKED.sub(r"\1", text)
 
 
-def _page(document: Mapping[str, Any]) -> Hearing:
+def _page(document: Mapping[str, Any]) -> Reading:
     key, ends = document["dedup_key"], document["event_action"] == "resolve"
     if ends:
-        return Hearing(headline="resolved", parts=(), incident=key, ends=True)
+        return Reading(headline="resolved", parts=(), incident=key, ends=True)
     payload = document["payload"]
     details, summary = payload["custom_details"], payload["summary"]
     if key.startswith(_EVENT_KEYS):
         part = Part(title=payload["class"], facts=tuple(_details(details)))
-        return Hearing(headline=summary, parts=(part,), incident=key)
+        return Reading(headline=summary, parts=(part,), incident=key)
     # Of a pool's incident they are named as those that use it.
     jobs = [str(line).rpartition(": ")[0] for line in details["jobs"] if ": " in str(line)]
-    return Hearing(headline=summary, parts=tuple(Part(title=f"{job}: {summary}") for job in jobs), incident=key)
+    return Reading(headline=summary, parts=tuple(Part(title=f"{job}: {summary}") for job in jobs), incident=key)
 
 
 def _details(details: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,7 @@
-"""Runs a module until whoever started it closes its standard input: `python -m local.leash -m MODULE ...`.
+"""Runs a module until whoever started it closes its standard input: `python -m local.ends_with_parent -m MODULE ...`.
 
-A pipe closes on every operating system when its owner ends, even by kill -9, so nothing that runs on
-the leash outlives the local stack. The module sees the end as SIGTERM. Which modules run is not decided here.
+A pipe closes on every operating system when its owner ends, even by kill -9, so nothing that
+runs under this outlives the local stack. The module sees the end as SIGTERM. Which modules run is not decided here.
 """
 
 import os
@@ -33,8 +33,8 @@ def main() -> None:
         case ["-m", module, *arguments]:
             sys.argv = [module, *arguments]
         case _:
-            sys.exit("usage: python -m local.leash -m MODULE [ARGUMENT ...]")
-    threading.Thread(target=_end_with_the_owner, daemon=True, name="leash").start()
+            sys.exit("usage: python -m local.ends_with_parent -m MODULE [ARGUMENT ...]")
+    threading.Thread(target=_end_with_the_owner, daemon=True, name="ends-with-parent").start()
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 

@@ -16,11 +16,11 @@ from shared.state import chunks
 from trials.promises.checks import check_calm, check_end
 from trials.promises.checks_ends import check_ends
 from trials.promises.checks_told import check_all_told, check_ends_told
-from trials.promises.green import GreenLights
-from trials.simulation.people import Webhooks, draw_people
-from trials.simulation.plant import START, Plant
+from trials.promises.shown_health import ShownHealth
+from trials.simulation.fault_rates import NO_FAULTS, AccountState, Chance, FaultRates, ReceiverState, WriteFault
 from trials.simulation.process import Process
-from trials.simulation.weather import FINE, AccountMood, Chance, ReceiverMood, Weather, WriteFault
+from trials.simulation.system import START, System
+from trials.simulation.webhooks import Webhooks, draw_people
 
 MINUTE = timedelta(minutes=1)
 _CALM_MINUTES = 6
@@ -32,18 +32,18 @@ _LONGEST_END = 80  # hours: more than the whole retry schedule takes
 _LOST = (WriteFault.BEFORE, WriteFault.AFTER, WriteFault.OWN_CONFLICT)
 _DEATHS = (WriteFault.CRASH_BEFORE, WriteFault.CRASH_AFTER)
 
-STORMS: Mapping[str, Weather] = {
-    "fine": FINE,
-    "lost writes": Weather(write=0.15, write_faults=_LOST, read=0.02, overlap=0.3),
-    "deaths": Weather(write=0.06, write_faults=_DEATHS, crash_while_sending=0.1, overlap=0.3),
-    "bad pages": Weather(absent=0.2, stale=0.3, twice=0.05, skip_job=0.1, overlap=0.5, slow_batch=0.2),
-    "slow Batch": Weather(slow_batch=0.6, overlap=0.7, batch=0.05),
-    "flaky Batch": Weather(batch=0.3, overlap=0.2),
-    "denied": Weather(account=AccountMood.DENIED),
-    "throttled": Weather(account=AccountMood.THROTTLED, overlap=0.3),
-    "down": Weather(account=AccountMood.DOWN, write=0.05, write_faults=_LOST),
-    "restores": Weather(write=0.3, write_faults=(WriteFault.REWIND,), overlap=0.2),
-    "everything": Weather(
+FAULTS: Mapping[str, FaultRates] = {
+    "fine": NO_FAULTS,
+    "lost writes": FaultRates(write=0.15, write_faults=_LOST, read=0.02, overlap=0.3),
+    "deaths": FaultRates(write=0.06, write_faults=_DEATHS, crash_while_sending=0.1, overlap=0.3),
+    "bad pages": FaultRates(absent=0.2, stale=0.3, twice=0.05, skip_job=0.1, overlap=0.5, slow_batch=0.2),
+    "slow Batch": FaultRates(slow_batch=0.6, overlap=0.7, batch=0.05),
+    "flaky Batch": FaultRates(batch=0.3, overlap=0.2),
+    "denied": FaultRates(account=AccountState.DENIED),
+    "throttled": FaultRates(account=AccountState.THROTTLED, overlap=0.3),
+    "down": FaultRates(account=AccountState.DOWN, write=0.05, write_faults=_LOST),
+    "restores": FaultRates(write=0.3, write_faults=(WriteFault.REWIND,), overlap=0.2),
+    "everything": FaultRates(
         write=0.08,
         write_faults=(*_LOST, *_DEATHS),
         read=0.01,
@@ -56,9 +56,9 @@ STORMS: Mapping[str, Weather] = {
         overlap=0.5,
     ),
 }
-_MOODS = (
-    *(ReceiverMood.WELL,) * 4,
-    *(mood for mood in ReceiverMood if mood not in {ReceiverMood.WELL, ReceiverMood.GONE}),
+_STATES = (
+    *(ReceiverState.WELL,) * 4,
+    *(state for state in ReceiverState if state not in {ReceiverState.WELL, ReceiverState.GONE}),
 )
 
 
@@ -70,26 +70,26 @@ LIVING_POOLS = Pace(jobs=5, nodes=5, fail_rate=0.25, node_fail_rate=0.2, speed=0
 class Profile:
     """What a run is like, beside its seed.
 
-    `storms` are drawn from; `every_minute` False lets the timer fire every fourth minute while nothing is going on.
+    `faults` are drawn from; `every_minute` False lets the timer fire every fourth minute while nothing is going on.
     `people` draws who is told. In a minute somebody mutes jobs, or ends a mute, with the chance `mutes`.
     `small` makes rows, transactions and chunks small, so that what takes a thousand nodes outside happens with a few.
     """
 
     hours: float = 6
-    storms: Sequence[str] = tuple(STORMS)
+    faults: Sequence[str] = tuple(FAULTS)
     pace: Pace = field(default_factory=lambda: Pace(jobs=4, nodes=7, fail_rate=0.25, speed=0.12))
     every_minute: bool = True
     small: bool = True
     settings: Mapping[str, str] = field(default_factory=dict)
-    moods: Sequence[ReceiverMood] = _MOODS
+    states: Sequence[ReceiverState] = _STATES
     segment: tuple[int, int] = (20, 50)
     outages: float = 0.1
     people: Callable[[Chance], Webhooks] = draw_people
     mutes: float = 0.02
 
 
-def run(seed: int, profile: Profile | None = None, tell: Callable[[str], None] | None = None) -> Plant:
-    """Run a seed to its end; the plant as it then is.
+def run(seed: int, profile: Profile | None = None, tell: Callable[[str], None] | None = None) -> System:
+    """Run a seed to its end; the system as it then is.
 
     Raises:
         BrokenPromiseError: A promise was broken; the message says which.
@@ -105,167 +105,167 @@ def run(seed: int, profile: Profile | None = None, tell: Callable[[str], None] |
         }
         page_size, skew = chance.pick((3, 7, 100)), chance.pick((timedelta(0), timedelta(seconds=2)))
         people = profile.people(chance)
-        with Plant(chance, settings=settings, webhooks=people, page_size=page_size, skew=skew, tell=tell) as plant:
-            Life(plant.world, profile.pace, seed=seed, start=START)
-            _WeekRun(plant, profile).live()
-            return plant
+        with System(chance, settings=settings, webhooks=people, page_size=page_size, skew=skew, tell=tell) as system:
+            Life(system.world, profile.pace, seed=seed, start=START)
+            _SeededRun(system, profile).live()
+            return system
 
 
 @dataclass(slots=True)
-class _WeekRun:
+class _SeededRun:
     """A run on its way; `reborn` are the dead processes that start again, and when."""
 
-    plant: Plant
+    system: System
     profile: Profile
     minute: int = 0
     lively_until: int = 0
     known_version: int = 0
     rebirths: dict[str, int] = field(default_factory=dict)
-    green: GreenLights = field(init=False)
+    shown_health: ShownHealth = field(init=False)
 
     def __post_init__(self) -> None:
-        self.green = GreenLights(self.plant)
+        self.shown_health = ShownHealth(self.system)
 
     def live(self) -> None:
         end = START + timedelta(hours=self.profile.hours)
-        while self.plant.now < end:
+        while self.system.now < end:
             self._segment()
             self._calm()
         self._heal()
 
     def _segment(self) -> None:
-        """Some time in one kind of weather, perhaps with nobody at work at all."""
-        chance, plant = self.plant.chance, self.plant
-        storm = chance.pick(self.profile.storms)
-        chance.weather = STORMS[storm]
-        for receiver in plant.receivers.values():
-            receiver.mood = chance.pick(self.profile.moods)
-        jobs = [job.job_id.lower() for job in plant.world.jobs()]
-        plant.account.sick_jobs = {chance.pick(jobs)} if jobs and chance.happens(0.2) else set()
+        """Some time under one kind of faults, perhaps with nobody at work at all."""
+        chance, system = self.system.chance, self.system
+        fault = chance.pick(self.profile.faults)
+        chance.rates = FAULTS[fault]
+        for receiver in system.receivers.values():
+            receiver.state = chance.pick(self.profile.states)
+        jobs = [job.job_id.lower() for job in system.world.jobs()]
+        system.account.sick_jobs = {chance.pick(jobs)} if jobs and chance.happens(0.2) else set()
         minutes = chance.random.randint(*self.profile.segment)
-        self._say(f"--- {minutes} minutes of: {storm} ---")
+        self._say(f"--- {minutes} minutes of: {fault} ---")
         if chance.happens(self.profile.outages):
             self._say("--- nobody at work ---")
             for _ in range(minutes):
-                plant.run_for(MINUTE)
-                plant.witness.standstills.look(undisturbed=False)
-            self.green.disturbance = plant.now
+                system.run_for(MINUTE)
+                system.monitor.standstills.look(undisturbed=False)
+            self.shown_health.disturbance = system.now
         for _ in range(minutes):
             self._one_minute()
 
     def _calm(self) -> None:
         """All well, and the world standing still: then everything that stands in the listing must be known."""
-        plant = self.plant
-        plant.chance.weather = FINE
-        plant.account.frozen = True
-        plant.account.sick_jobs = set()
+        system = self.system
+        system.chance.rates = NO_FAULTS
+        system.account.frozen = True
+        system.account.sick_jobs = set()
         self._say("--- calm ---")
         self._revive(now=True)
         for _ in range(_CALM_MINUTES):
             self._one_minute(steady=True)
-        plant.run_for(timedelta(seconds=45))
-        check_calm(plant)
-        plant.account.frozen = False
+        system.run_for(timedelta(seconds=45))
+        check_calm(system)
+        system.account.frozen = False
 
     def _heal(self) -> None:
         """Receivers are well too, until no delivery waits any more."""
-        plant = self.plant
-        plant.account.frozen = True
-        for receiver in plant.receivers.values():
-            receiver.mood = ReceiverMood.GONE if receiver.mood is ReceiverMood.GONE else ReceiverMood.WELL
+        system = self.system
+        system.account.frozen = True
+        for receiver in system.receivers.values():
+            receiver.state = ReceiverState.GONE if receiver.state is ReceiverState.GONE else ReceiverState.WELL
         self._say("--- the end: all well ---")
-        if self.profile.mutes and plant.chance.happens(0.5):
-            until = plant.now + timedelta(hours=_TOLD_WITHIN) + _HELD_BACK + 3 * _OFTEN
-            plant.put_mute(plant.living()[0], "end", ["*"], plant.now, until)
+        if self.profile.mutes and system.chance.happens(0.5):
+            until = system.now + timedelta(hours=_TOLD_WITHIN) + _HELD_BACK + 3 * _OFTEN
+            system.put_mute(system.living()[0], "end", ["*"], system.now, until)
         self._hours(_TOLD_WITHIN)
         self._stay_well()
-        check_ends_told(plant)
+        check_ends_told(system)
         self._hours(_TOLD_WITHIN)
         for _ in range(_LONGEST_END):
-            if not any(True for part in ("_", *plant.accounts) for _ in plant.waiting(part)):
+            if not any(True for part in ("_", *system.accounts) for _ in system.waiting(part)):
                 break
             self._hours(1)
         self._stay_well()
-        check_end(plant)
-        check_all_told(plant)
-        check_ends(plant)
+        check_end(system)
+        check_all_told(system)
+        check_ends(system)
 
     def _hours(self, number: int) -> None:
         for _ in range(number):
-            self.plant.poll(self.plant.living()[0])
-            self.plant.run_for(timedelta(hours=1))
+            self.system.poll(self.system.living()[0])
+            self.system.run_for(timedelta(hours=1))
 
     def _stay_well(self) -> None:
         """Poll often while the end of what came back again and again may be held back."""
         for _ in range(_HELD_BACK // _OFTEN + 2):
-            if "account.unreachable" not in self.plant.witness.standing.values():
+            if "account.unreachable" not in self.system.monitor.standing.values():
                 return
-            self.plant.poll(self.plant.living()[0])
-            self.plant.run_for(_OFTEN)
+            self.system.poll(self.system.living()[0])
+            self.system.run_for(_OFTEN)
 
     def _one_minute(self, *, steady: bool = False) -> None:
-        plant = self.plant
+        system = self.system
         self._revive(now=False)
-        living = plant.living()
+        living = system.living()
         self.minute += 1
         if living:
             timer = living[0] if not living[0].polling else living[-1]
             if (steady or self._is_due()) and not timer.polling:
-                plant.poll(timer)
+                system.poll(timer)
             if not steady:
                 self._disturb(living)
-            if plant.now.hour == 3 and plant.now.minute == 17:
-                plant.purge(timer)
-        plant.run_for(MINUTE)
-        self.green.look()
-        well = plant.chance.weather is FINE and not plant.account.sick_jobs and self.profile.every_minute
-        plant.witness.standstills.look(undisturbed=well)
+            if system.now.hour == 3 and system.now.minute == 17:
+                system.purge(timer)
+        system.run_for(MINUTE)
+        self.shown_health.look()
+        well = system.chance.rates is NO_FAULTS and not system.account.sick_jobs and self.profile.every_minute
+        system.monitor.standstills.look(undisturbed=well)
 
     def _disturb(self, living: Sequence[Process]) -> None:
         """What people and queues do beside the timer."""
-        chance, plant = self.plant.chance, self.plant
-        if chance.happens(chance.weather.overlap):
-            plant.poll(chance.pick(living), chance.between(0, 50))
+        chance, system = self.system.chance, self.system
+        if chance.happens(chance.rates.overlap):
+            system.poll(chance.pick(living), chance.between(0, 50))
         if chance.happens(0.05):
-            plant.summary(chance.pick(living), chance.pick((None, 0, 60)))
+            system.summary(chance.pick(living), chance.pick((None, 0, 60)))
         if chance.happens(0.05):
-            plant.deliver(chance.pick(living), chance.between(0, 50))
+            system.deliver(chance.pick(living), chance.between(0, 50))
         if chance.happens(self.profile.mutes):
             self._mute(chance.pick(living))
 
     def _mute(self, process: Process) -> None:
         """Somebody wants quiet for a while, soon or at once, or no longer."""
-        chance, plant = self.plant.chance, self.plant
+        chance, system = self.system.chance, self.system
         name = chance.pick(_MUTES)
         if chance.happens(0.3):
-            plant.delete_mute(process, name)
+            system.delete_mute(process, name)
             return
-        jobs = [job.job_id for job in plant.world.jobs()]
+        jobs = [job.job_id for job in system.world.jobs()]
         glob = chance.pick(("*", "*-00?", *jobs))
-        starts = plant.now + chance.pick((timedelta(0), 7 * MINUTE))
-        plant.put_mute(process, name, [glob], starts, starts + chance.pick((5 * MINUTE, 45 * MINUTE, 300 * MINUTE)))
+        starts = system.now + chance.pick((timedelta(0), 7 * MINUTE))
+        system.put_mute(process, name, [glob], starts, starts + chance.pick((5 * MINUTE, 45 * MINUTE, 300 * MINUTE)))
 
     def _is_due(self) -> bool:
         """Whether the timer fires: each minute, or while nothing is going on every fourth."""
         if self.profile.every_minute:
             return True
-        version = sum(job.version for job in self.plant.world.jobs()) + len(self.plant.witness.events)
-        if version != self.known_version or any(True for _ in self.plant.waiting(*self.plant.accounts)):
+        version = sum(job.version for job in self.system.world.jobs()) + len(self.system.monitor.events)
+        if version != self.known_version or any(True for _ in self.system.waiting(*self.system.accounts)):
             self.known_version, self.lively_until = version, self.minute + 2
         return self.minute <= self.lively_until or self.minute % 4 == 0
 
     def _revive(self, *, now: bool) -> None:
-        for process in self.plant.processes:
+        for process in self.system.processes:
             if process.alive:
                 continue
-            back = self.rebirths.setdefault(process.name, self.minute + self.plant.chance.random.randint(1, 8))
+            back = self.rebirths.setdefault(process.name, self.minute + self.system.chance.random.randint(1, 8))
             if now or self.minute >= back:
                 del self.rebirths[process.name]
                 self._say(f"{process.name} starts again")
-                self.plant.start(process)
+                self.system.start(process)
 
     def _say(self, line: str) -> None:
-        self.plant.say(line)
+        self.system.say(line)
 
 
 @contextlib.contextmanager

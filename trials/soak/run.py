@@ -23,13 +23,13 @@ from shared.adapters.table_store import open_table
 from shared.composition import compose
 from shared.state.rows import OWN, range_of
 from trials.promises.true_pools import TruePools
+from trials.soak.chaos import Chaos
 from trials.soak.checker import Receipt, Verdict, check, excuses, read_holds, true_occurrence
 from trials.soak.exposure import ExposedLife, owed, read_polls, read_spans, to_json
 from trials.soak.fault_proxy import fault_proxy
 from trials.soak.nodes import is_owed, lost, phantom, read_troubles, troubles_of
 from trials.soak.place import ACCOUNT, KEY, PATIENCE, SECRET, STEADY, WEBHOOKS, FastClock, Place
 from trials.soak.recorder import Recorder
-from trials.soak.storm import Storm
 from trials.soak.worker import Duty, run_once
 
 SPEED = 10
@@ -48,7 +48,7 @@ class Outcome:
     broken_nodes: int
     owed_nodes: int
     messages: int
-    weather: Counter[str]
+    faults: Counter[str]
     still_due: tuple[str, ...]
 
     @property
@@ -57,14 +57,14 @@ class Outcome:
         return self.verdict.good and not self.still_due and self.owed * 2 > self.failures
 
     def __str__(self) -> str:
-        weather = ", ".join(f"{name} {times}" for name, times in sorted(self.weather.items()))
+        faults = ", ".join(f"{name} {times}" for name, times in sorted(self.faults.items()))
         seen = f"{self.failures} failures, {self.owed} of them seen by a cycle that ended well"
         nodes = f"{self.broken_nodes} nodes that could not work, {self.owed_nodes} of them for long enough to be told"
-        return f"{seen}; {nodes}; {self.messages} messages; {weather}\n{self.verdict}"
+        return f"{seen}; {nodes}; {self.messages} messages; {faults}\n{self.verdict}"
 
 
 def soak(azurite: Azurite, seconds: float, seed: int, folder: Path) -> Outcome:
-    """Run the app in bad weather for so long; truth, receipts and claims are then in *folder*."""
+    """Run the app under faults for so long; truth, receipts and claims are then in *folder*."""
     clock = FastClock(start=datetime.now(UTC), speed=SPEED)
     world = World(now=clock())
     world.pools = pools = TruePools()
@@ -81,9 +81,9 @@ def soak(azurite: Azurite, seconds: float, seed: int, folder: Path) -> Outcome:
         )
         behind = replace(place, storage=azurite.connection_string.replace(azurite.table, proxy.url))
         duties = [Duty(place=behind, clock=clock, polls=polls, folder=folder) for polls in (True, True, False, False)]
-        storm = Storm(seed=seed, proxy=proxy, simulator=simulator, duties=duties)
-        recorder.answer = storm.answer
-        storm.rage(seconds)
+        chaos = Chaos(seed=seed, proxy=proxy, simulator=simulator, duties=duties)
+        recorder.answer = chaos.answer
+        chaos.run(seconds)
         world.life = None
         still_due = _drain(place, clock)
     truth = [
@@ -93,7 +93,7 @@ def soak(azurite: Azurite, seconds: float, seed: int, folder: Path) -> Outcome:
     _write(folder / "truth.jsonl", truth)
     _write(folder / "nodes.jsonl", [one.to_json() for one in troubles_of(pools.states)])
     _write(folder / "received.jsonl", [dataclasses.asdict(receipt) for receipt in recorder.receipts])
-    return replace(judge(folder), weather=storm.counts, still_due=still_due)
+    return replace(judge(folder), faults=chaos.counts, still_due=still_due)
 
 
 def judge(folder: Path) -> Outcome:
@@ -117,7 +117,7 @@ def judge(folder: Path) -> Outcome:
         broken_nodes=len(troubles),
         owed_nodes=sum(is_owed(one, polls) for one in troubles),
         messages=len(receipts),
-        weather=Counter(),
+        faults=Counter(),
         still_due=(),
     )
 

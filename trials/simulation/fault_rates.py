@@ -24,7 +24,7 @@ class WriteFault(StrEnum):
     REWIND = "done, then head and chunks are restored from before"
 
 
-class AccountMood(StrEnum):
+class AccountState(StrEnum):
     """How the Batch account as a whole answers."""
 
     WELL = "well"
@@ -33,7 +33,7 @@ class AccountMood(StrEnum):
     DOWN = "down"
 
 
-class ReceiverMood(StrEnum):
+class ReceiverState(StrEnum):
     """How a receiver answers."""
 
     WELL = "well"
@@ -47,7 +47,7 @@ class ReceiverMood(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Weather:
+class FaultRates:
     """Chances between 0 and 1, each per call; `write_faults` are the kinds that a failing write draws from.
 
     `skip_job` leaves a job out of the job listing, `absent` a node out of a page, `stale` serves a page from before,
@@ -65,18 +65,18 @@ class Weather:
     twice: float = 0.0
     slow_batch: float = 0.0
     overlap: float = 0.0
-    account: AccountMood = AccountMood.WELL
+    account: AccountState = AccountState.WELL
 
 
-FINE = Weather()
+NO_FAULTS = FaultRates()
 
 
 class Chance:
-    """All that is drawn, from one seed; `weather` may change at any time."""
+    """All that is drawn, from one seed; `rates` may change at any time."""
 
     def __init__(self, seed: str) -> None:
         self.random = Random(seed)
-        self.weather = FINE
+        self.rates = NO_FAULTS
 
     def happens(self, probability: float) -> bool:
         """Whether something of this probability happens now; nothing is drawn for what can't."""

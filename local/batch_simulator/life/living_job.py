@@ -24,7 +24,7 @@ class Run:
 
 
 @dataclass(slots=True, kw_only=True)
-class Course:
+class LivingJob:
     """One incarnation: `busy` counts its special tasks that run, `runs` has its preparations that do, by node.
 
     `ready` are the nodes that take its tasks.

@@ -1,4 +1,4 @@
-"""Who is told in a plant: webhooks of every format with what their receivers check, and the settings that name them.
+"""Who is told in a system: webhooks of every format with what their receivers check, and the settings that name them.
 
 Owns the webhooks' settings. Does not own how receivers behave (`receivers`).
 """
@@ -8,12 +8,12 @@ import json
 from collections.abc import Mapping
 
 from trials.simulation.batch import BASE
-from trials.simulation.weather import Chance
+from trials.simulation.fault_rates import Chance
 
 Webhooks = Mapping[str, Mapping[str, object]]
 """Webhooks by name, each as far as it differs from a plain one of its format."""
 
-_NEW, _OLD = (base64.b64encode(letter * 32).decode() for letter in (b"n", b"o"))
+_NEW, _OLD = (base64.b64encode(message * 32).decode() for message in (b"n", b"o"))
 _SIGNED = {"format": "cloudevents", "secrets": [f"whsec_{_NEW}"]}
 _PLAIN: Mapping[str, Mapping[str, object]] = {
     "cloudevents": _SIGNED,

@@ -22,8 +22,8 @@ from shared.webhook import Webhook
 from tests.support.fakes import FakeQueues, FakeSender, InlineLanes, nobody_waits
 from trials.promises.unheard_pools import UnheardPools
 from trials.simulation.batch import ACCOUNT, BASE, SimulatedBatch
-from trials.simulation.plant import Plant
 from trials.simulation.process import summary_request
+from trials.simulation.system import System
 
 _LATE = timedelta(minutes=15)
 _SAID_WITHIN = timedelta(minutes=20)
@@ -36,13 +36,13 @@ _UNASKED = timedelta(hours=12)
 
 
 @dataclass(slots=True)
-class GreenLights:
+class ShownHealth:
     """Looks every ten minutes; it asks the app only when somebody waits, and what it asks changes nothing.
 
     Attempts are judged from the last `disturbance` on, a lost write or an app that did not run.
     """
 
-    plant: Plant
+    system: System
     disturbance: datetime = field(init=False)
     _looked_at: datetime = field(init=False)
     pools: UnheardPools = field(init=False)
@@ -50,7 +50,7 @@ class GreenLights:
     def __post_init__(self) -> None:
         """Begin now."""
         self.pools = UnheardPools()
-        self.disturbance = self._looked_at = self.plant.now
+        self.disturbance = self._looked_at = self.system.now
 
     def look(self) -> None:
         """Whoever is owed something for too long is named, and who takes nothing is failing; to be called each minute.
@@ -58,23 +58,23 @@ class GreenLights:
         Raises:
             BrokenPromiseError: Everything is green, and should not be.
         """
-        plant, now = self.plant, self.plant.now
-        weather = plant.chance.weather
-        if weather.write or weather.read or weather.crash_while_sending or not plant.living():
+        system, now = self.system, self.system.now
+        rates = system.chance.rates
+        if rates.write or rates.read or rates.crash_while_sending or not system.living():
             self.disturbance = now
-        self.pools.look(plant)
-        read = plant.witness.read_up_to
+        self.pools.look(system)
+        read = system.monitor.read_up_to
         if now - self._looked_at < _EVERY or not read or now - read[-1][1] > _UNASKED:
             return
         self._looked_at = now
-        late = [webhook for webhook in plant.settings.webhooks if self._is_owed_late(webhook)]
-        deaf = [webhook for webhook in plant.settings.webhooks if self._is_deaf(webhook)]
+        late = [webhook for webhook in system.settings.webhooks if self._is_owed_late(webhook)]
+        deaf = [webhook for webhook in system.settings.webhooks if self._is_deaf(webhook)]
         if late or deaf:
             self._judge(late, deaf)
-            plant.raise_what_broke()
+            system.raise_what_broke()
 
     def _judge(self, late: list[Webhook], deaf: list[Webhook]) -> None:
-        blame, routes = self.plant.witness.blame, self._onlooker().routes
+        blame, routes = self.system.monitor.blame, self._onlooker().routes
         reasons = json.loads(routes.summary(summary_request(_UNASKED // timedelta(seconds=1))).body)["reasons"]
         ages = dict(_untold_ages(routes.system.metrics(Request()).body.decode()))
         for webhook in late:
@@ -84,7 +84,7 @@ class GreenLights:
                 blame(f"{webhook.name} is owed something for {_LATE}, and the metric says {ages[webhook.name]} s")
         is_well = routes.health(Request()).status == 200
         for webhook in deaf:
-            state = read_webhook(self.plant.table.get(OWN, webhook_key(webhook.name)), webhook.name)
+            state = read_webhook(self.system.table.get(OWN, webhook_key(webhook.name)), webhook.name)
             if state.failing_since is None and state.disabled_since is None:
                 blame(f"{webhook.name} takes nothing for {_SAID_WITHIN}, and is not called failing")
             elif is_well and not format_of(webhook).is_chat:
@@ -92,7 +92,7 @@ class GreenLights:
 
     def _is_owed_late(self, webhook: Webhook) -> bool:
         """Whether a webhook that is on should have been told something a quarter of an hour ago."""
-        table, now = self.plant.table, self.plant.now
+        table, now = self.system.table, self.system.now
         if read_webhook(table.get(OWN, webhook_key(webhook.name)), webhook.name).disabled_since is not None:
             return False
         for partition in (ACCOUNT, OWN):
@@ -110,26 +110,26 @@ class GreenLights:
         return all(read_untold(table, _ORIGIN, webhook, mutes, at).late > 0 for at in (now - _CLOCKS, now))
 
     def _is_deaf(self, webhook: Webhook) -> bool:
-        since = self.plant.receivers[webhook.name].takes_nothing_since
-        return since is not None and self.plant.now - self._begun(since) > _SAID_WITHIN + _CLOCKS
+        since = self.system.receivers[webhook.name].takes_nothing_since
+        return since is not None and self.system.now - self._begun(since) > _SAID_WITHIN + _CLOCKS
 
     def _begun(self, since: datetime) -> datetime:
         return max(since, self.disturbance)
 
     def _onlooker(self) -> App:
-        plant = self.plant
-        batch = SimulatedBatch(account=plant.account, baton=plant.baton, tell=lambda _line: None)
+        system = self.system
+        batch = SimulatedBatch(account=system.account, scheduler=system.scheduler, tell=lambda _line: None)
         outside = Outside(
-            table=plant.table,
+            table=system.table,
             batch={ACCOUNT: batch},
             sender=FakeSender(),
             lanes=InlineLanes(),
-            clock=lambda: plant.now,
+            clock=lambda: system.now,
             queues=FakeQueues(),
             pause=nobody_waits,
             new_id=lambda: "onlooker",
         )
-        return compose(plant.settings, outside)
+        return compose(system.settings, outside)
 
 
 def _untold_ages(metrics: str) -> Iterator[tuple[str, float]]:
