@@ -4,6 +4,9 @@ import argparse
 import math
 from collections.abc import Callable
 
+HOST_PORT = 7071
+"""Where an app answers on a developer's machine, as with Core Tools."""
+
 
 def whole_number(lowest: int, highest: int | None = None) -> Callable[[str], int]:
     """Return what reads a whole number from *lowest* to *highest*; None means any that is not less."""

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from local.arguments import finite_number, port, whole_number
+from local.arguments import HOST_PORT, finite_number, port, whole_number
 from local.azurite import AzuriteError, running_azurite
 from local.batch_simulator.__main__ import add_story
 from local.console import Console, show
@@ -187,7 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "the state folder: delete that to start over.",
     )
     parser.add_argument(
-        "--port", type=port, default=7071, help="where the app answers, 0 for a free one (default 7071)"
+        "--port", type=port, default=HOST_PORT, help=f"where the app answers, 0 for a free one (default {HOST_PORT})"
     )
     parser.add_argument(
         "--duration", type=finite_number(0), metavar="SECONDS", help="end after so long, counted from being ready"

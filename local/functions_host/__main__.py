@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from local.arguments import port
+from local.arguments import HOST_PORT, port
 from local.functions_host.functions import AppError
 from local.functions_host.host import Host, build
 from local.functions_host.settings import SettingError, apply_local_settings
@@ -69,7 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local.functions_host", description="Stands in for `func start`.")
-    parser.add_argument("--port", type=port, default=7071, help="port on loopback, 0 for a free one (default 7071)")
+    parser.add_argument(
+        "--port", type=port, default=HOST_PORT, help=f"port on loopback, 0 for a free one (default {HOST_PORT})"
+    )
     parser.add_argument("--app-dir", type=Path, default=Path(), help="where host.json and function_app.py lie")
     parser.add_argument("--state-dir", type=Path, help="timer status and keys (default APP_DIR/.local/functions_host)")
     parser.add_argument("--keys", action="store_true", help="check function keys, kept in keys.json of the state dir")

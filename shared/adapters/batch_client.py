@@ -21,7 +21,7 @@ from shared.adapters.batch_auth import BatchAuth
 from shared.adapters.batch_errors import error_from_answer, error_from_transport
 from shared.adapters.http_transport import Exchange, HttpTransport
 from shared.adapters.sockets import TransportError
-from shared.adapters.throttling import Patience
+from shared.adapters.throttling import Throttle
 from shared.batch.job_wire import decode_job, decode_jobs, decode_task_counts
 from shared.batch.model import BatchJob, TaskCounts
 from shared.batch.pool_wire import decode_node_counts, decode_nodes, decode_pool, decode_tasks
@@ -83,7 +83,7 @@ class BatchClient:
         self._page_limit = page_limit
         self._new_request_id = new_request_id
         self._count = count
-        self._patience = Patience(clock, pause)
+        self._patience = Throttle(clock, pause)
 
     def list_jobs(
         self, *, odata_filter: str | None, select: str | None, deadline: datetime | None = None

@@ -18,7 +18,7 @@ STEPS: Final = tuple(timedelta(seconds=seconds) for seconds in (1, 2, 4, 8, 16, 
 _T = TypeVar("_T")
 
 
-class Patience:
+class Throttle:
     """When an account may be asked again; may be used from several threads at once. Without *pause* nobody waits."""
 
     def __init__(self, clock: Clock, pause: Pause | None) -> None:

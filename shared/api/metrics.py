@@ -36,7 +36,7 @@ _T = TypeVar("_T", bound=Struct)
 _RESULTS = {DeliveryState.DUE: "pending", DeliveryState.DONE: "delivered", DeliveryState.DEAD: "dead"}
 
 
-class Measured(Struct, frozen=True, kw_only=True):
+class MeasuredPartition(Struct, frozen=True, kw_only=True):
     """What was read of one partition; `oldest_due` is when the oldest waiting delivery was made, None without any."""
 
     account: str
@@ -46,7 +46,7 @@ class Measured(Struct, frozen=True, kw_only=True):
     oldest_due: datetime | None
 
 
-class Heard(Struct, frozen=True, kw_only=True):
+class MeasuredWebhook(Struct, frozen=True, kw_only=True):
     """Whether a webhook takes nothing, and since when the oldest news waits for it, None without any."""
 
     takes_nothing: bool
@@ -73,7 +73,7 @@ class Metrics(Struct, frozen=True, kw_only=True):
         states = read_states(self.table, [webhook.name for webhook in self.webhooks])
         untold = self.untold.read(self.webhooks)
         webhooks = {
-            name: Heard(takes_nothing=takes_nothing(state), untold_since=untold[name].since)
+            name: MeasuredWebhook(takes_nothing=takes_nothing(state), untold_since=untold[name].since)
             for name, state in states.items()
         }
         return families(measured, webhooks, self._nudges_refused(), self.clock())
@@ -85,7 +85,7 @@ class Metrics(Struct, frozen=True, kw_only=True):
             write_line("row-unreadable", error=str(error))
             return 0
 
-    def _measure(self, partition: str) -> Measured:
+    def _measure(self, partition: str) -> MeasuredPartition:
         row = self.table.get(partition, CYCLE)
         deliveries: Counter[tuple[str, str]] = Counter()
         for state, result in _RESULTS.items():
@@ -98,7 +98,7 @@ class Metrics(Struct, frozen=True, kw_only=True):
         )
         made = [delivery.created_at for _, row in waiting if (delivery := _readable(row, Delivery))]
         heads = self.table.query(partition, *range_of("job"))
-        return Measured(
+        return MeasuredPartition(
             account="" if partition == OWN else partition,
             cycle=_readable(row, Cycle) if row else None,
             heads=tuple(head for row in heads if (head := _readable(row, JobHead))),
@@ -108,7 +108,7 @@ class Metrics(Struct, frozen=True, kw_only=True):
 
 
 def families(
-    measured: Sequence[Measured], webhooks: Mapping[str, Heard], nudges_refused: int, now: datetime
+    measured: Sequence[MeasuredPartition], webhooks: Mapping[str, MeasuredWebhook], nudges_refused: int, now: datetime
 ) -> tuple[Family, ...]:
     """The metrics of what was measured, and of how healthy the `webhooks` are. Pure."""
     accounts = [one for one in measured if one.account]

@@ -53,10 +53,13 @@ def _trouble_since(head: JobHead) -> datetime | None:
     Failures begin with the first run that had one of the causes that stand. None when nothing is wrong, or when it is
     not known since when: a row that can't be read does not say, and Batch may give a run no times.
     """
+    # Nothing of the job runs.
     if head.stuck_since is not None:
         return head.stuck_since
+    # Some of its nodes are held up.
     if head.preparation.open:
         return _first_failed(head, Phase.PREPARATION)
+    # Nobody can see whether any are.
     if head.trouble is not None:
         return head.trouble.since if head.trouble.times else None
     return _first_failed(head, Phase.RELEASE)

@@ -41,7 +41,7 @@ class CauseTable:
     """
 
     def __init__(self, causes: Iterable[Cause] = ()) -> None:
-        self.standings: dict[CauseKey, _Standing] = {_key(cause): _Standing(cause) for cause in causes}
+        self.standings: dict[CauseKey, _CauseCount] = {_key(cause): _CauseCount(cause) for cause in causes}
 
     def remove(self, key: CauseKey) -> None:
         """A node no longer has this cause; one that is not known here is owed to whatever this is merged into."""
@@ -71,11 +71,11 @@ class CauseTable:
             known.nodes += other.nodes
             known.join(other.pools, other.first_seen, other.last_seen)
 
-    def _standing(self, key: CauseKey) -> "_Standing":
+    def _standing(self, key: CauseKey) -> "_CauseCount":
         known = self.standings.get(key)
         if known is None:
             phase, code, message = key
-            known = self.standings[key] = _Standing(Cause(phase=phase, code=code, message=message))
+            known = self.standings[key] = _CauseCount(Cause(phase=phase, code=code, message=message))
         return known
 
     def causes(self) -> tuple[Cause, ...]:
@@ -85,7 +85,7 @@ class CauseTable:
         return tuple(standing[:MAX_CAUSES])
 
 
-class _Standing:
+class _CauseCount:
     """A cause while nodes take it up and leave it; `left` are those that left it and were not counted here."""
 
     __slots__ = ("_cause", "example", "first_seen", "last_seen", "left", "nodes", "pools")

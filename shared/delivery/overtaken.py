@@ -35,7 +35,7 @@ _SURELY_UNHEARD = frozenset(SendFailure) - {SendFailure.TIMEOUT, SendFailure.CON
 class Pair(Struct, frozen=True, kw_only=True):
     """A trouble that a webhook is told of: the event that begins it, and the one, past or to come, that ends it.
 
-    `ends` says that the end is what is about to be told, and `recorded` is when that which is told was recorded.
+    `ends` says that the end is what is about to be told, and `recorded_at` is when that which is told was recorded.
     """
 
     table: Table
@@ -45,7 +45,7 @@ class Pair(Struct, frozen=True, kw_only=True):
     begin_id: str
     end_id: str
     ends: bool
-    recorded: datetime
+    recorded_at: datetime
 
     def why_left_out(self) -> str | None:
         """Why nobody need hear of what is about to be told; None when somebody must, or the table gives no answer."""
@@ -83,7 +83,7 @@ class Pair(Struct, frozen=True, kw_only=True):
                 told = state is DeliveryState.DONE and not delivery.closed
                 # Whoever has claimed it since the end was recorded leaves it out.
                 claimed = delivery.leased_until - ATTEMPT_LEASE if delivery.leased_until is not None else None
-                lost = delivery.lost or (claimed is not None and claimed < self.recorded)
+                lost = delivery.lost or (claimed is not None and claimed < self.recorded_at)
                 return told or lost or any(map(self._may_have_arrived, delivery.attempts))
         # It was never to hear of it; if it does not care for beginnings, it is told the end all the same.
         return not self.webhook.wants(self.begin)
@@ -140,7 +140,7 @@ def pair_of(table: Table, partition: str, webhook: Webhook, body: bytes) -> Pair
         begin_id=begin_id,
         end_id=end_id,
         ends=event.type == end,
-        recorded=event.recordedtime,
+        recorded_at=event.recordedtime,
     )
 
 

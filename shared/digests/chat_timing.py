@@ -25,7 +25,7 @@ class OtherNews(Struct, frozen=True, kw_only=True):
     """What there is to tell beside jobs: since when (None: nothing), and whether something of it is told first."""
 
     wanted_at: datetime | None = None
-    first: bool = False
+    is_first: bool = False
 
 
 NO_OTHER_NEWS = OtherNews()
@@ -81,7 +81,7 @@ def decide_chat(
     # Merely another job can wait: people know of its cause.
     news_for_people = any(_ends_a_standstill(item) or is_new(pace, groups_of(item), now) for item in news)
     little = other.wanted_at is None and all(_adds_to_a_standstill(item) or _merely_comes_back(item) for item in news)
-    at = message_at(pace, wanted_at, first=other.first or news_for_people, little=little)
+    at = message_at(pace, wanted_at, first=other.is_first or news_for_people, little=little)
     messages = (tuple(news),) if probe or at <= now else ()
     held = [at] if at > now else []
     if not probe and (until := paused_until(pace, recovered_at, now)) is not None:

@@ -37,7 +37,7 @@ class ConcernKind(StrEnum):
     RELEASE = "release"
 
 
-MOODS = {
+SEVERITIES = {
     ConcernKind.STANDSTILL: Severity.CRITICAL,
     ConcernKind.CAUSE: Severity.ERROR,
     ConcernKind.JOB: Severity.ERROR,
@@ -165,7 +165,7 @@ def _failure(head: JobHead, cause: Cause, *, alone: bool) -> Concern:
     return Concern(
         name=_name(kind, *((cause.phase.value,) if is_release else ()), *parts),
         kind=ConcernKind.RELEASE if is_release else kind,
-        severity=MOODS[ConcernKind.RELEASE if is_release else kind],
+        severity=SEVERITIES[ConcernKind.RELEASE if is_release else kind],
         pool_id=pool_id,
         cause=cause,
         nodes=cause.nodes,

@@ -41,15 +41,16 @@ from shared.webhook import Webhook
 class DueMessage(Struct, frozen=True, kw_only=True):
     """A message that may be sent now, and what is then to be recorded of it.
 
-    `news` is since when there is what it tells, by the keys of the rows in which what was told of a job or pool lies;
-    that an incident is over is none. `groups` are the pools and causes that it tells of, if a pause depends on them, as
-    none does on one that `is_daily`. `tried_at` is when the webhook was last tried with it, or since when it waits.
+    `waiting_since` is since when there is what it tells, by the keys of the rows in which what was told of a job or
+    pool lies; that an incident is over is none. `groups` are the pools and causes that it tells of, if a pause depends
+    on them, as none does on one that `is_daily`. `tried_at` is when the webhook was last tried with it, or since when
+    it waits.
     `prepare` reads what the message names, and returns what writes it. What `record_before` returns is recorded before
     it is sent, so that what it opens is ended whatever is recorded after it.
     """
 
     jobs: tuple[str, ...]
-    news: Mapping[str, datetime] = {}
+    waiting_since: Mapping[str, datetime] = {}
     groups: frozenset[str] = frozenset()
     is_daily: bool = False
     tried_at: datetime
@@ -139,7 +140,7 @@ class DigestPlanner(Struct, frozen=True, kw_only=True):
         if not format_of(hook).opens_incidents:
             other = OtherNews(
                 wanted_at=min((item.wanted_at for item in pools.news), default=None),
-                first=any(item.first for item in pools.news),
+                is_first=any(item.is_first for item in pools.news),
             )
             chat = decide_chat(
                 hook, account, known.jobs, pace, mutes, now, other=other, recovered_at=recovered_at, probe=probe
@@ -159,8 +160,8 @@ class DigestPlanner(Struct, frozen=True, kw_only=True):
         if paged.incidents != known.incidents:
             writes.append(incidents_row(hook.name, paged.incidents))
         of_pools = pages_of(hook, account, pools, known.told, len(paged.incidents), now)
-        due = [page for page in of_pools if page.at <= now or probe]
-        wakes = [page.at for page in of_pools if page.at > now]
+        due = [page for page in of_pools if page.due_at <= now or probe]
+        wakes = [page.due_at for page in of_pools if page.due_at > now]
         if not probe and (until := paused_until(pace, recovered_at, now)) is not None:
             due, wakes = [], [until]
         wakes += [at for at in (paged.wake_at, pools.wake_at) if at is not None]
@@ -192,7 +193,7 @@ class DigestPlanner(Struct, frozen=True, kw_only=True):
         since = min([item.wanted_at for item in news] + [item.wanted_at for item in pools])
         return DueMessage(
             jobs=tuple(item.job_id for item in news),
-            news={
+            waiting_since={
                 **{digest_key(name, item.job_id): item.wanted_at for item in news},
                 **news_of_pools(name, pools),
             },
@@ -213,7 +214,7 @@ class DigestPlanner(Struct, frozen=True, kw_only=True):
         since = min(item.wanted_at for item in page.news)
         return DueMessage(
             jobs=(),
-            news={} if page.ends else news_of_pools(page.webhook, page.news),
+            waiting_since={} if page.ends else news_of_pools(page.webhook, page.news),
             tried_at=tried_at((), since, pace),
             prepare=lambda: partial(pool_page, self.origin, page.incident, page.severity, page.news, now),
             record_before=page.record_before,
@@ -244,7 +245,7 @@ class _PageMessages(Struct, frozen=True, kw_only=True):
         since = min((member.known.wanted_at for member in news), default=page.incident.told_at)
         return DueMessage(
             jobs=tuple(member.job_id for member in news),
-            news={digest_key(name, member.job_id): member.known.wanted_at for member in page.news},
+            waiting_since={digest_key(name, member.job_id): member.known.wanted_at for member in page.news},
             tried_at=tried_at((member.known.told for member in news), since, self.pace),
             prepare=lambda: partial(incident_notice, self.planner.origin, page, self._nodes(page)),
             record_before=partial(self._opening, page),

@@ -88,7 +88,7 @@ def _news(
 ) -> dict[str, datetime]:
     """What the webhook is to be told of at a moment, but for what it has refused, with since when."""
     plan = planner.decide(known, pace, mutes, at, recovered_at=None, probe=False)
-    return {key: since for message in plan.messages for key, since in message.news.items()}
+    return {key: since for message in plan.messages for key, since in message.waiting_since.items()}
 
 
 def _refused_jobs(planner: DigestPlanner, known: Gathered, now: datetime) -> Iterator[Refused]:

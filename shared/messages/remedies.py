@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from shared.batch.advice import See, is_of_the_node, where_to_look
+from shared.batch.advice import WhereToLook, is_of_the_node, where_to_look
 from shared.batch.model import Phase
 from shared.messages.commands import (
     PoolReference,
@@ -73,11 +73,11 @@ _WORDS_OF_CODES: Mapping[str, str] = {
 }
 """By the code that Batch gives for the size of a pool, in lower case."""
 _OF_THE_SIZE = frozenset({StandstillReason.RESIZE_FAILED, StandstillReason.AUTOSCALE_FAILED})
-_OF_JOB: Mapping[See, str] = {
-    See.FILES: "resourceFiles",
-    See.COMMAND_LINE: "commandLine",
-    See.LIMITS: "constraints",
-    See.CONTAINER: "containerSettings",
+_OF_JOB: Mapping[WhereToLook, str] = {
+    WhereToLook.FILES: "resourceFiles",
+    WhereToLook.COMMAND_LINE: "commandLine",
+    WhereToLook.LIMITS: "constraints",
+    WhereToLook.CONTAINER: "containerSettings",
 }
 """What of the job's preparation or release task says more."""
 
@@ -120,9 +120,9 @@ def cause_command(
     if see is None or not node_id:
         return None
     pool = PoolReference(account=account, pool_id=pool_id)
-    if see is See.PACKAGES:
+    if see is WhereToLook.PACKAGES:
         return show_pool(pool, "applicationPackageReferences")
-    if see is See.STDERR:
+    if see is WhereToLook.STDERR:
         return download_file(pool, node_id, stderr_path(job_id, cause.phase))
     if is_of_the_node(cause.code) and all_known and all(owner == pool_id for owner, _ in nodes):
         return remove_nodes(pool, [node for _, node in nodes])

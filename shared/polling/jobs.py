@@ -15,7 +15,7 @@ from shared.errors import AccountDeniedError, BatchError, PrepwatchError, StoreE
 from shared.journal import write_line
 from shared.nudges.turns import Turn
 from shared.polling.cycle_rules import CycleResult, DueJob, KnownJob
-from shared.polling.job import JobWatcher, Look
+from shared.polling.job import JobLook, JobWatcher
 from shared.ports import Lanes
 from shared.state.accounts import Cycle
 from shared.state.pools import Counted
@@ -33,7 +33,7 @@ class Progress(Struct):
     waiting: set[str] = field(default_factory=set)
     errors: int = 0
     stopped_by: PrepwatchError | None = None
-    doubtful: list[Look] = field(default_factory=list)
+    doubtful: list[JobLook] = field(default_factory=list)
     written: dict[str, KnownJob] = field(default_factory=dict)
     counted: Counted | None = None
     lock: Lock = field(default_factory=Lock)

@@ -39,7 +39,7 @@ from shared.polling.slow_and_left_nodes import Departures, SlowPreparations
 from shared.pools.counts import PoolCounter
 from shared.pools.facts import PoolFacts, answer
 from shared.pools.preparations import preparations_of
-from shared.pools.standstill_rules import Looked, Suspected, Suspicion, decide_standstill, must_look, suspect
+from shared.pools.standstill_rules import Findings, Suspected, Suspicion, decide_standstill, must_look, suspect
 from shared.pools.states import ABLE, UNABLE
 from shared.ports import BatchService, Clock
 from shared.state.accounts import Cycle
@@ -130,13 +130,13 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
         # Without an answer only a standstill changes: it ends with its job, or with what made the job suspect.
         if not asks and (head.stuck is None or (active and suspected is not None)):
             return False
-        looked = self._look(head, suspected, facts) if asks else Looked()
+        findings = self._look(head, suspected, facts) if asks else Findings()
 
         # decide
         decided = decide_standstill(
             head.stuck,
             suspected,
-            looked,
+            findings,
             is_active=active,
             preparations=preparations_of(head),
             pool=pool,
@@ -150,18 +150,18 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
             self.offer(self.ledger.commit_job(known.row, known.head, step, now).pending)
         return asks
 
-    def _look(self, head: JobHead, suspected: Suspected | None, facts: PoolFacts) -> Looked:
+    def _look(self, head: JobHead, suspected: Suspected | None, facts: PoolFacts) -> Findings:
         tasks = answer(lambda: self.batch.count_tasks(head.job_id, deadline=facts.deadline))
         # Nobody waits: nothing else matters.
         if tasks is None or tasks.active + tasks.running == 0:
-            return Looked(tasks=tasks)
+            return Findings(tasks=tasks)
         of_preparation = suspected is None or suspected.why in _OF_PREPARATION
         moves = answer(lambda: self._moves(head, facts)) if of_preparation else None
         is_confirmed = head.stuck is not None and head.stuck.confirmed
         # Some of those that failed or are slow may have left the pool a moment ago, and others have come.
         if moves is False and not is_confirmed and suspected is not None and suspected.why is Suspicion.PREPARATION:
             moves = self._may_move(head, facts)
-        return Looked(
+        return Findings(
             tasks=tasks,
             moves=moves,
             pool=facts.pool(head.pool_id),

@@ -46,7 +46,7 @@ class Suspected(Struct, frozen=True, kw_only=True):
     since: datetime
 
 
-class Looked(Struct, frozen=True, kw_only=True):
+class Findings(Struct, frozen=True, kw_only=True):
     """What Batch answered about a suspect job; None is what it was not asked, or did not answer.
 
     `moves` says whether a task, other than the job manager's, runs on a node that can work, or may yet run on one;
@@ -113,7 +113,7 @@ def must_look(standstill: Standstill | None, now: datetime) -> bool:
 def decide_standstill(
     before: Standstill | None,
     suspected: Suspected | None,
-    looked: Looked,
+    findings: Findings,
     *,
     is_active: bool,
     preparations: Preparations,
@@ -127,29 +127,29 @@ def decide_standstill(
             standstill=None, change=StandstillChange.ENDS if before is not None and before.confirmed else None
         )
     if before is not None and before.confirmed:
-        return _judge_confirmed(before, looked, preparations=preparations, pool=pool, now=now)
+        return _judge_confirmed(before, findings, preparations=preparations, pool=pool, now=now)
     # Nothing was told yet, and nothing need be.
     if suspected is None:
         return StandstillDecision(standstill=None)
     standing = before or Standstill(since=suspected.since)
     of_preparation = suspected.why in {Suspicion.PREPARATION, Suspicion.REPEATED}
     # Batch did not say whether anybody waits, or whether tasks run: neither a reason to tell nor one to forget.
-    if looked.tasks is None or (_waits(looked.tasks) and of_preparation and looked.moves is None):
+    if findings.tasks is None or (_waits(findings.tasks) and of_preparation and findings.moves is None):
         return StandstillDecision(standstill=standing)
     # Whatever made it suspect, up to now it does not stand still. Where no node is able none can run.
-    if not _waits(looked.tasks) or (of_preparation and looked.moves):
+    if not _waits(findings.tasks) or (of_preparation and findings.moves):
         return StandstillDecision(standstill=replace(standing, since=now, still_since=None, looked_at=now))
     # Of a pool the counts have answered more than once by now.
     first = now if of_preparation else suspected.since
     still = standing.still_since or first
-    standing = replace(standing, still_since=still, looked_at=now, tasks=looked.tasks.active + looked.tasks.running)
+    standing = replace(standing, still_since=still, looked_at=now, tasks=findings.tasks.active + findings.tasks.running)
     # One answer may be old; the next has to say the same.
     if now - still < AGREES_AFTER:
         return StandstillDecision(standstill=standing)
     # What is on its way may still end it; nobody need get up for that.
-    if _is_put_off(standing, looked, pool, now):
+    if _is_put_off(standing, findings, pool, now):
         return StandstillDecision(standstill=standing)
-    reason = reason_of(suspected, looked, preparations=preparations, pool=pool)
+    reason = reason_of(suspected, findings, preparations=preparations, pool=pool)
     # How Batch works: empty pools without an error, nodes busy with other jobs, dependencies, slots.
     if reason is None:
         return StandstillDecision(standstill=standing)
@@ -158,13 +158,13 @@ def decide_standstill(
         confirmed=True,
         reason=reason,
         by_state=dict(pool.by_state) if pool is not None else {},
-        cause=cause_in_pool(reason, looked.pool, looked.unable) if reason.is_of_pool else preparations.cause,
+        cause=cause_in_pool(reason, findings.pool, findings.unable) if reason.is_of_pool else preparations.cause,
     )
     return StandstillDecision(standstill=confirmed, change=StandstillChange.BEGINS)
 
 
 def reason_of(
-    suspected: Suspected, looked: Looked, *, preparations: Preparations, pool: PoolMemory | None
+    suspected: Suspected, findings: Findings, *, preparations: Preparations, pool: PoolMemory | None
 ) -> StandstillReason | None:
     """Why nothing moves: the first that holds; None when it is how Batch works."""
     # Without a pool there are no nodes to look at.
@@ -177,9 +177,9 @@ def reason_of(
         return StandstillReason.START_TASK_FAILED if most else StandstillReason.NODES_UNABLE
     # No node is there: only what the pool was asked for tells whether that is meant.
     if pool is not None and nodes.able == 0:
-        return why_empty(looked.pool) if nodes.on_the_way == 0 else None
+        return why_empty(findings.pool) if nodes.on_the_way == 0 else None
     # A pool that grows or shrinks has nodes that were not tried yet.
-    if is_resizing(looked.pool):
+    if is_resizing(findings.pool):
         return None
     # Every node that tasks could run on has failed, or each next one does.
     if suspected.why is Suspicion.REPEATED or preparations.open >= _to_hold(preparations, pool):
@@ -191,7 +191,7 @@ def reason_of(
 
 def _judge_confirmed(
     before: Standstill,
-    looked: Looked,
+    findings: Findings,
     *,
     preparations: Preparations,
     pool: PoolMemory | None,
@@ -207,18 +207,18 @@ def _judge_confirmed(
     if before.reason is not None and before.reason.is_of_pool and has_able:
         return over
     # A task runs, whatever became of the reason.
-    if looked.moves:
+    if findings.moves:
         return over
     # No answer ends nothing.
-    if looked.tasks is None:
+    if findings.tasks is None:
         return StandstillDecision(standstill=before)
     # Somebody deleted the tasks: one answer may come from between two of them.
-    if not _waits(looked.tasks):
+    if not _waits(findings.tasks):
         free = before.free_since or now
         if now - free >= AGREES_AFTER:
             return over
         return StandstillDecision(standstill=replace(before, free_since=free))
-    waiting = looked.tasks.active + looked.tasks.running
+    waiting = findings.tasks.active + findings.tasks.running
     return StandstillDecision(standstill=replace(before, free_since=None, looked_at=now, tasks=waiting))
 
 
@@ -252,9 +252,9 @@ def _waits(tasks: TaskCounts) -> bool:
     return tasks.active + tasks.running > 0
 
 
-def _is_put_off(standing: Standstill, looked: Looked, pool: PoolMemory | None, now: datetime) -> bool:
+def _is_put_off(standing: Standstill, findings: Findings, pool: PoolMemory | None, now: datetime) -> bool:
     # It has had its time.
     if now - standing.since >= PUT_OFF_FOR:
         return False
     on_the_way = pool is not None and classes_of(pool.by_state).on_the_way > 0
-    return on_the_way or is_resizing(looked.pool)
+    return on_the_way or is_resizing(findings.pool)

@@ -6,7 +6,7 @@ from itertools import repeat
 
 import pytest
 
-from shared.adapters.throttling import Patience
+from shared.adapters.throttling import Throttle
 from shared.errors import ThrottledError
 from tests.support.builders import NOW
 from tests.support.fakes import FakeClock
@@ -50,14 +50,14 @@ def test_how_long(answers: list[ThrottledError], waited: float) -> None:
     """A refused request is sent again after what Batch asked for, else after 1, 2, 4 ... seconds."""
     clock = FakeClock(NOW)
 
-    assert Patience(clock, clock.pause).ask(asking(*answers), LATE) == "well"
+    assert Throttle(clock, clock.pause).ask(asking(*answers), LATE) == "well"
     assert clock.now - NOW == waited * SECOND
 
 
 def test_everybody_waits() -> None:
     """Who asks after a refusal waits for its end, too, without sending anything before."""
     clock = FakeClock(NOW)
-    patience = Patience(clock, clock.pause)
+    patience = Throttle(clock, clock.pause)
     with pytest.raises(ThrottledError):
         patience.ask(asking(throttled(30)), NOW + 10 * SECOND)
 
@@ -69,7 +69,7 @@ def test_everybody_waits() -> None:
 def test_what_was_under_way_counts_once() -> None:
     """Eight requests that are refused at the same moment are one refusal: the wait is a second, not two minutes."""
     clock = FakeClock(NOW)
-    patience = Patience(clock, clock.pause)
+    patience = Throttle(clock, clock.pause)
     left = [throttled() for _ in range(8)]
 
     def ask() -> str:
@@ -89,7 +89,7 @@ def test_what_was_under_way_counts_once() -> None:
 def test_an_answer_forgets() -> None:
     """After an answer the next wait begins with a second again."""
     clock = FakeClock(NOW)
-    patience = Patience(clock, clock.pause)
+    patience = Throttle(clock, clock.pause)
     for _ in range(3):
         patience.ask(asking(throttled()), LATE)
 
@@ -99,7 +99,7 @@ def test_an_answer_forgets() -> None:
 def test_no_longer_than_there_is_time() -> None:
     """A wait that would end after the deadline is not begun: the refusal is raised, with what is left of the wait."""
     clock = FakeClock(NOW)
-    patience = Patience(clock, clock.pause)
+    patience = Throttle(clock, clock.pause)
     with pytest.raises(ThrottledError) as raised:
         patience.ask(asking(*[throttled(15)] * 9), NOW + 40 * SECOND)
 
@@ -111,7 +111,7 @@ def test_no_longer_than_there_is_time() -> None:
 def test_who_has_no_deadline_does_not_wait(*, can_wait: bool) -> None:
     """A person who asks gets the refusal at once."""
     clock = FakeClock(NOW)
-    patience = Patience(clock, clock.pause if can_wait else None)
+    patience = Throttle(clock, clock.pause if can_wait else None)
     with pytest.raises(ThrottledError):
         patience.ask(asking(throttled(3)), None)
 

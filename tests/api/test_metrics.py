@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from shared.api.metrics import Heard, Measured, families
+from shared.api.metrics import MeasuredPartition, MeasuredWebhook, families
 from shared.api.openmetrics import Family, MetricType, Sample, to_text
 from shared.errors import AccountDeniedError, BatchError, ThrottledError
 from shared.ports import Merge, Put
@@ -159,10 +159,10 @@ def test_every_number_is_of_its_own_kind() -> None:
         ),
         _head("c", tracking=Tracking.SETTLED),
     )
-    measured = Measured(account="acc", cycle=cycle, heads=heads, deliveries={}, oldest_due=None)
+    measured = MeasuredPartition(account="acc", cycle=cycle, heads=heads, deliveries={}, oldest_due=None)
     webhooks = {
-        "ops": Heard(takes_nothing=True, untold_since=NOW - timedelta(seconds=9)),
-        "chat": Heard(takes_nothing=False),
+        "ops": MeasuredWebhook(takes_nothing=True, untold_since=NOW - timedelta(seconds=9)),
+        "chat": MeasuredWebhook(takes_nothing=False),
     }
     told = {
         (family.name, *(value for key, value in sample.labels.items() if key != "account")): sample.value

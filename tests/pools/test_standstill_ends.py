@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from shared.batch.model import TaskCounts
 from shared.pools.preparations import Preparations
 from shared.pools.standstill_rules import (
-    Looked,
+    Findings,
     StandstillChange,
     StandstillDecision,
     Suspected,
@@ -19,8 +19,8 @@ from tests.pools.test_standstill_rules import NEVER, NOW, WAITING, failed, minut
 
 CONFIRMED = Standstill(since=NOW - minutes(30), confirmed=True, reason=StandstillReason.PREPARATION_FAILED, tasks=200)
 OF_POOL = replace(CONFIRMED, reason=StandstillReason.START_TASK_FAILED)
-STILL = Looked(tasks=WAITING, moves=False)
-ENDS: dict[str, tuple[Standstill, Preparations, PoolMemory, Looked, bool]] = {
+STILL = Findings(tasks=WAITING, moves=False)
+ENDS: dict[str, tuple[Standstill, Preparations, PoolMemory, Findings, bool]] = {
     "nothing changed": (CONFIRMED, failed(40), pool_of({"idle": 40}), STILL, False),
     "a preparation succeeded": (
         CONFIRMED,
@@ -30,7 +30,7 @@ ENDS: dict[str, tuple[Standstill, Preparations, PoolMemory, Looked, bool]] = {
         True,
     ),
     "a preparation begins": (CONFIRMED, failed(39), pool_of({"idle": 40}), STILL, False),
-    "a task runs": (CONFIRMED, failed(40), pool_of({"idle": 40}), Looked(tasks=WAITING, moves=True), True),
+    "a task runs": (CONFIRMED, failed(40), pool_of({"idle": 40}), Findings(tasks=WAITING, moves=True), True),
     "its nodes were mended and work on another job": (
         CONFIRMED,
         failed(0),
@@ -44,27 +44,27 @@ ENDS: dict[str, tuple[Standstill, Preparations, PoolMemory, Looked, bool]] = {
         replace(CONFIRMED, free_since=NOW - minutes(2)),
         failed(40),
         pool_of({"idle": 40}),
-        Looked(tasks=TaskCounts(), moves=False),
+        Findings(tasks=TaskCounts(), moves=False),
         True,
     ),
     "its tasks were deleted just now": (
         CONFIRMED,
         failed(40),
         pool_of({"idle": 40}),
-        Looked(tasks=TaskCounts(), moves=False),
+        Findings(tasks=TaskCounts(), moves=False),
         False,
     ),
 }
 
 
-@pytest.mark.parametrize(("before", "preparations", "pool", "looked", "ends"), ENDS.values(), ids=ENDS)
+@pytest.mark.parametrize(("before", "preparations", "pool", "findings", "ends"), ENDS.values(), ids=ENDS)
 def test_a_standstill_ends_when_something_moves(
-    before: Standstill, preparations: Preparations, pool: PoolMemory, looked: Looked, *, ends: bool
+    before: Standstill, preparations: Preparations, pool: PoolMemory, findings: Findings, *, ends: bool
 ) -> None:
     """A task that runs, a success, able nodes or nobody who waits end it; a preparation that merely begins does not."""
     suspected = Suspected(why=Suspicion.PREPARATION, since=before.since)
     decided = decide_standstill(
-        before, suspected, looked, is_active=True, preparations=preparations, pool=pool, now=NOW
+        before, suspected, findings, is_active=True, preparations=preparations, pool=pool, now=NOW
     )
 
     assert (decided.change is StandstillChange.ENDS) is ends
@@ -73,12 +73,12 @@ def test_a_standstill_ends_when_something_moves(
 
 def test_a_standstill_ends_with_the_job() -> None:
     """A job that is disabled, ends or is gone stands still no more: its end is told if its beginning was."""
-    told = decide_standstill(CONFIRMED, None, Looked(), is_active=False, preparations=failed(40), pool=None, now=NOW)
+    told = decide_standstill(CONFIRMED, None, Findings(), is_active=False, preparations=failed(40), pool=None, now=NOW)
     suspected = Standstill(since=NOW)
 
     assert told == StandstillDecision(standstill=None, change=StandstillChange.ENDS)
     assert decide_standstill(
-        suspected, None, Looked(), is_active=False, preparations=failed(1), pool=None, now=NOW
+        suspected, None, Findings(), is_active=False, preparations=failed(1), pool=None, now=NOW
     ) == StandstillDecision(standstill=None)
 
 

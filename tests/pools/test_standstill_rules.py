@@ -11,7 +11,7 @@ from shared.batch.model import TaskCounts
 from shared.batch.pools import AutoScaleRun, Pool, ResizeError
 from shared.pools.preparations import Preparations
 from shared.pools.standstill_rules import (
-    Looked,
+    Findings,
     StandstillChange,
     StandstillDecision,
     Suspicion,
@@ -128,108 +128,110 @@ def asked(**fields: Any) -> Pool:
 
 
 EMPTY = pool_of({}, none_able_for=minutes(40))
-REASONS: dict[str, tuple[Preparations, PoolMemory | None, Looked, StandstillReason | None]] = {
+REASONS: dict[str, tuple[Preparations, PoolMemory | None, Findings, StandstillReason | None]] = {
     "start task failed on all": (
         NEVER,
         pool_of({"starttaskfailed": 12}, none_able_for=minutes(7)),
-        Looked(tasks=WAITING, pool=asked()),
+        Findings(tasks=WAITING, pool=asked()),
         StandstillReason.START_TASK_FAILED,
     ),
     "most are unusable": (
         NEVER,
         pool_of({"starttaskfailed": 1, "unusable": 2, "unknown": 1}, none_able_for=minutes(7)),
-        Looked(tasks=WAITING, pool=asked()),
+        Findings(tasks=WAITING, pool=asked()),
         StandstillReason.NODES_UNABLE,
     ),
     "the quota is used up": (
         NEVER,
         EMPTY,
-        Looked(tasks=WAITING, pool=asked(target_dedicated_nodes=40, resize_errors=(QUOTA,))),
+        Findings(tasks=WAITING, pool=asked(target_dedicated_nodes=40, resize_errors=(QUOTA,))),
         StandstillReason.RESIZE_FAILED,
     ),
     "the quota was used up, and nobody asks any more": (
         NEVER,
         EMPTY,
-        Looked(tasks=WAITING, pool=asked(target_dedicated_nodes=0, resize_errors=(QUOTA,))),
+        Findings(tasks=WAITING, pool=asked(target_dedicated_nodes=0, resize_errors=(QUOTA,))),
         None,
     ),
     "the formula fails": (
         NEVER,
         EMPTY,
-        Looked(tasks=WAITING, pool=asked(auto_scale_run=AutoScaleRun(error=QUOTA))),
+        Findings(tasks=WAITING, pool=asked(auto_scale_run=AutoScaleRun(error=QUOTA))),
         StandstillReason.AUTOSCALE_FAILED,
     ),
-    "autoscale from none": (NEVER, EMPTY, Looked(tasks=WAITING, pool=asked(enable_auto_scale=True)), None),
+    "autoscale from none": (NEVER, EMPTY, Findings(tasks=WAITING, pool=asked(enable_auto_scale=True)), None),
     "nodes are on the way for too long": (
         NEVER,
         pool_of({"starting": 3}, none_able_for=minutes(40)),
-        Looked(tasks=WAITING, pool=asked()),
+        Findings(tasks=WAITING, pool=asked()),
         None,
     ),
     "spot nodes were evicted": (
         NEVER,
         pool_of({"preempted": 9}, none_able_for=timedelta(hours=9)),
-        Looked(tasks=WAITING, pool=asked(target_low_priority_nodes=9, current_low_priority_nodes=9)),
+        Findings(tasks=WAITING, pool=asked(target_low_priority_nodes=9, current_low_priority_nodes=9)),
         None,
     ),
     "deallocated for the night": (
         NEVER,
         pool_of({"deallocated": 9}, none_able_for=timedelta(hours=9)),
-        Looked(tasks=WAITING, pool=asked(target_dedicated_nodes=9, current_dedicated_nodes=9)),
+        Findings(tasks=WAITING, pool=asked(target_dedicated_nodes=9, current_dedicated_nodes=9)),
         None,
     ),
     "preparation failed on all": (
         failed(40),
         pool_of({"idle": 40}),
-        Looked(tasks=WAITING, moves=False, pool=asked()),
+        Findings(tasks=WAITING, moves=False, pool=asked()),
         StandstillReason.PREPARATION_FAILED,
     ),
     "59 failed, one hangs": (
         failed(59, slow=1),
         pool_of({"idle": 60}),
-        Looked(tasks=WAITING, moves=False, pool=asked()),
+        Findings(tasks=WAITING, moves=False, pool=asked()),
         StandstillReason.PREPARATION_SLOW,
     ),
     "failed nodes are replaced and fail again": (
         failed(0, failed_at=(NOW - minutes(50), NOW - minutes(30), NOW - minutes(3)), failing_since=NOW - minutes(50)),
         pool_of({"idle": 1, "starting": 1}),
-        Looked(tasks=WAITING, moves=False, pool=asked()),
+        Findings(tasks=WAITING, moves=False, pool=asked()),
         StandstillReason.PREPARATION_FAILED,
     ),
-    "a task runs": (failed(40), pool_of({"idle": 40}), Looked(tasks=WAITING, moves=True), None),
-    "nobody waits": (failed(40), pool_of({"idle": 40}), Looked(tasks=TaskCounts(), moves=False), None),
-    "nobody could be asked": (failed(40), pool_of({"idle": 40}), Looked(), None),
-    "nobody could be asked which tasks run": (failed(40), pool_of({"idle": 40}), Looked(tasks=WAITING), None),
+    "a task runs": (failed(40), pool_of({"idle": 40}), Findings(tasks=WAITING, moves=True), None),
+    "nobody waits": (failed(40), pool_of({"idle": 40}), Findings(tasks=TaskCounts(), moves=False), None),
+    "nobody could be asked": (failed(40), pool_of({"idle": 40}), Findings(), None),
+    "nobody could be asked which tasks run": (failed(40), pool_of({"idle": 40}), Findings(tasks=WAITING), None),
     "the first of forty fails while the others come": (
         failed(1),
         pool_of({"idle": 1, "starting": 39}),
-        Looked(tasks=WAITING, moves=False, pool=asked(allocation_state="resizing")),
+        Findings(tasks=WAITING, moves=False, pool=asked(allocation_state="resizing")),
         None,
     ),
 }
 
 
 def look_twice(
-    preparations: Preparations, pool: PoolMemory | None, looked: Looked, apart: timedelta
+    preparations: Preparations, pool: PoolMemory | None, findings: Findings, apart: timedelta
 ) -> StandstillDecision:
     """What two looks so far apart make of a job; the later one is now."""
     first = NOW - apart
     suspected = suspect(is_active=True, preparations=preparations, pool=pool, now=NOW)
-    before = decide_standstill(None, suspected, looked, is_active=True, preparations=preparations, pool=pool, now=first)
+    before = decide_standstill(
+        None, suspected, findings, is_active=True, preparations=preparations, pool=pool, now=first
+    )
     assert suspected is None or suspected.why in {Suspicion.NONE_ABLE, Suspicion.POOL_GONE} or before.change is None
     if before.change is not None:
         return before
     return decide_standstill(
-        before.standstill, suspected, looked, is_active=True, preparations=preparations, pool=pool, now=NOW
+        before.standstill, suspected, findings, is_active=True, preparations=preparations, pool=pool, now=NOW
     )
 
 
-@pytest.mark.parametrize(("preparations", "pool", "looked", "reason"), REASONS.values(), ids=REASONS)
+@pytest.mark.parametrize(("preparations", "pool", "findings", "reason"), REASONS.values(), ids=REASONS)
 def test_a_standstill_is_told_with_its_reason(
-    preparations: Preparations, pool: PoolMemory | None, looked: Looked, reason: StandstillReason | None
+    preparations: Preparations, pool: PoolMemory | None, findings: Findings, reason: StandstillReason | None
 ) -> None:
     """Two answers that agree tell the reason by name; what is only how Batch works is told nobody."""
-    decided = look_twice(preparations, pool, looked, minutes(2))
+    decided = look_twice(preparations, pool, findings, minutes(2))
 
     assert (decided.change is StandstillChange.BEGINS) is (reason is not None)
     assert (decided.standstill.reason if decided.standstill is not None else None) == reason
@@ -237,16 +239,16 @@ def test_a_standstill_is_told_with_its_reason(
 
 def test_two_answers_too_close_together_tell_nothing() -> None:
     """What Batch counted a moment ago may be old: the second answer must come two minutes later."""
-    preparations, pool, looked, _ = REASONS["preparation failed on all"]
+    preparations, pool, findings, _ = REASONS["preparation failed on all"]
 
-    assert look_twice(preparations, pool, looked, minutes(1.9)).change is None
-    assert look_twice(preparations, pool, looked, minutes(2)).change is StandstillChange.BEGINS
+    assert look_twice(preparations, pool, findings, minutes(1.9)).change is None
+    assert look_twice(preparations, pool, findings, minutes(2)).change is StandstillChange.BEGINS
 
 
 def test_a_standstill_says_what_it_was_like() -> None:
     """Since when, how many tasks wait, the pool's nodes and its error are kept for whoever reads of it."""
-    preparations, pool, looked, _ = REASONS["the quota is used up"]
-    decided = look_twice(preparations, pool, looked, minutes(2))
+    preparations, pool, findings, _ = REASONS["the quota is used up"]
+    decided = look_twice(preparations, pool, findings, minutes(2))
 
     assert decided.standstill is not None
     assert decided.standstill.since == NOW - minutes(40)
@@ -259,10 +261,10 @@ def test_a_look_without_an_answer_is_as_if_there_was_none() -> None:
     preparations, pool, still, _ = REASONS["preparation failed on all"]
     known, suspected = None, suspect(is_active=True, preparations=preparations, pool=pool, now=NOW)
     changes: list[StandstillChange | None] = []
-    for looked in (still, Looked(), Looked(tasks=WAITING), still):
+    for findings in (still, Findings(), Findings(tasks=WAITING), still):
         moment = NOW + minutes(len(changes))
         decided = decide_standstill(
-            known, suspected, looked, is_active=True, preparations=preparations, pool=pool, now=moment
+            known, suspected, findings, is_active=True, preparations=preparations, pool=pool, now=moment
         )
         known = decided.standstill
         changes.append(decided.change)
@@ -272,14 +274,14 @@ def test_a_look_without_an_answer_is_as_if_there_was_none() -> None:
 
 def test_a_standstill_begins_when_it_was_last_seen_to_move() -> None:
     """What made a job suspect may be long ago: as long as tasks run, or none waits, it does not stand still."""
-    pool, still = pool_of({"idle": 2}), Looked(tasks=WAITING, moves=False, pool=asked())
+    pool, still = pool_of({"idle": 2}), Findings(tasks=WAITING, moves=False, pool=asked())
     preparations = failed(2, ago=timedelta(hours=3))
-    for well in (Looked(tasks=WAITING, moves=True), Looked(tasks=TaskCounts(), moves=False)):
+    for well in (Findings(tasks=WAITING, moves=True), Findings(tasks=TaskCounts(), moves=False)):
         known, moment = None, NOW - timedelta(hours=1)
-        for looked in (well, still, still):
+        for findings in (well, still, still):
             suspected = suspect(is_active=True, preparations=preparations, pool=pool, now=moment)
             decided = decide_standstill(
-                known, suspected, looked, is_active=True, preparations=preparations, pool=pool, now=moment
+                known, suspected, findings, is_active=True, preparations=preparations, pool=pool, now=moment
             )
             known, moment = decided.standstill, moment + minutes(5)
         assert known is not None
@@ -291,7 +293,7 @@ def test_a_standstill_begins_when_it_was_last_seen_to_move() -> None:
 def test_nodes_on_the_way_put_it_off(ago: timedelta) -> None:
     """As long as a standstill is younger than half an hour, nodes that come may end it by themselves."""
     pool = pool_of({"idle": 2, "starting": 1})
-    looked = Looked(tasks=WAITING, moves=False, pool=asked())
+    findings = Findings(tasks=WAITING, moves=False, pool=asked())
 
-    assert look_twice(failed(2, ago=ago), pool, looked, minutes(2)).change is None
-    assert look_twice(failed(2, ago=minutes(30)), pool, looked, minutes(2)).change is StandstillChange.BEGINS
+    assert look_twice(failed(2, ago=ago), pool, findings, minutes(2)).change is None
+    assert look_twice(failed(2, ago=minutes(30)), pool, findings, minutes(2)).change is StandstillChange.BEGINS

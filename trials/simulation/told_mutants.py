@@ -28,7 +28,7 @@ from shared.messages.formats import format_of
 from shared.messages.pagerduty import render_pagerduty
 from shared.polling import account_troubles, known_jobs, standstills
 from shared.pools import standstill_rules
-from shared.pools.standstill_rules import Looked, StandstillChange, StandstillDecision
+from shared.pools.standstill_rules import Findings, StandstillChange, StandstillDecision
 from shared.ports import Column, Merge, Operation, Put
 from shared.state.jobs import JobHead
 from shared.state.rows import from_row, job_key
@@ -190,8 +190,8 @@ def trouble_told_after_its_end() -> AbstractContextManager[object]:
 def stuck_without_asking_for_tasks() -> AbstractContextManager[object]:
     """A job is called stuck for what its listing shows, which may be old."""
 
-    def look(*_: object) -> Looked:
-        return Looked(tasks=TaskCounts(active=1), moves=False)
+    def look(*_: object) -> Findings:
+        return Findings(tasks=TaskCounts(active=1), moves=False)
 
     return patch.object(standstills.StandstillWatcher, "_look", look)
 

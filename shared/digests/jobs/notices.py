@@ -14,7 +14,7 @@ from shared.batch.model import Phase
 from shared.digests.chat_rules import News, NewsKind
 from shared.digests.chat_timing import groups_of
 from shared.digests.jobs.facts import facts_of, failing_nodes, first_failure, newly_failed, nodes_to_name
-from shared.digests.jobs.titles import heading_of, line_of, mood_of, title_of
+from shared.digests.jobs.titles import heading_of, line_of, severity_of, title_of
 from shared.digests.short_names import of_all
 from shared.messages.notices import LESSER, TITLE_BYTES, Notice, Section, worst_of
 from shared.messages.remedies import cause_command, slow_remedy, standstill_remedy
@@ -39,7 +39,7 @@ def jobs_notice(account: str, news: Sequence[News], links: Mapping[str, str]) ->
     heading = one_line(heading_of(account, news), limit=TITLE_BYTES)
     return Notice(
         heading=heading,
-        severity=worst_of(map(mood_of, news)),
+        severity=worst_of(map(severity_of, news)),
         subject=f"job:{account}:{only.job_id.lower()}" if only else f"jobs:{account}",
         over=all(item.kind is NewsKind.RESOLVED for item in news),
         account=account,

@@ -116,7 +116,7 @@ def _in_common(account: str, news: Sequence[News]) -> str | None:
     return f"Preparation {fails} in {jobs}, on up to {nodes}: {cause_name(cause)}"
 
 
-def mood_of(news: News) -> Severity:
+def severity_of(news: News) -> Severity:
     """How bad it is: good only when nothing is left of what was wrong, never for what is merely over with its job."""
     head = news.head
     if head is None:  # whatever became of it, nobody has seen it mended
@@ -129,13 +129,13 @@ def mood_of(news: News) -> Severity:
     if news.kind is NewsKind.IN_TIME:  # how it ended, by success or with its node, nobody has counted
         return Severity.WARNING if head.preparation.open else Severity.INFO
     if news.kind is NewsKind.RESOLVED:
-        return _mood_of_the_end(news, head)
+        return _severity_of_the_end(news, head)
     if head.stuck_since is not None:
         return Severity.CRITICAL
-    return Severity.ERROR if news.phase is Phase.PREPARATION else _mood_of_the_end(news, head)
+    return Severity.ERROR if news.phase is Phase.PREPARATION else _severity_of_the_end(news, head)
 
 
-def _mood_of_the_end(news: News, head: JobHead) -> Severity:
+def _severity_of_the_end(news: News, head: JobHead) -> Severity:
     if news.release or (news.preparation and head.closed is not None):
         return Severity.WARNING
     mended = news.kind is NewsKind.RESOLVED and head.closed is None and not head.left and not news.begins_anew
@@ -164,11 +164,11 @@ def held_up(head: JobHead, verb: str = "are") -> str:
 
 def _counted_as(news: News) -> tuple[str, str]:
     if news.kind is not NewsKind.RESOLVED or news.head is None:
-        is_over = news.kind is NewsKind.REACHABLE and mood_of(news) is Severity.INFO
+        is_over = news.kind is NewsKind.REACHABLE and severity_of(news) is Severity.INFO
         return _OVER if is_over else _COUNTED[news.kind]
-    if mood_of(news) is Severity.WARNING:
+    if severity_of(news) is Severity.WARNING:
         return _COUNTED[NewsKind.FAILED]
-    return _COUNTED[news.kind] if mood_of(news) is Severity.GOOD else _OVER
+    return _COUNTED[news.kind] if severity_of(news) is Severity.GOOD else _OVER
 
 
 def _what_happened(news: News) -> str:

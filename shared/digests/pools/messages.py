@@ -28,7 +28,7 @@ class PoolPage(Struct, frozen=True, kw_only=True):
     incident: str
     severity: Severity
     news: tuple[PoolNews, ...]
-    at: datetime
+    due_at: datetime
     """When it may be told."""
 
     @property
@@ -111,7 +111,7 @@ def _page(
     severity = next((Severity(one.severity) for one in opened if one.severity), worst)
     last = max((one.at for one in opened if one.at is not None), default=None)
     at = now if last is None or news[0].ends else last + AGAIN_AFTER
-    return PoolPage(webhook=webhook, incident=incident, severity=severity, news=tuple(news), at=at)
+    return PoolPage(webhook=webhook, incident=incident, severity=severity, news=tuple(news), due_at=at)
 
 
 def _before(item: PoolNews) -> PoolTold:

@@ -83,7 +83,7 @@ class PoolNews(Struct, frozen=True, kw_only=True):
     wanted_at: datetime
 
     @property
-    def first(self) -> bool:
+    def is_first(self) -> bool:
         """Whether it is told for the first time."""
         return self.told is None or self.told.at is None
 
