@@ -109,7 +109,7 @@ class Table(Rows, Protocol):
         """Do all operations or none; the new ETag of each written row by key.
 
         Raises:
-            RowConflictError: Some row was not as expected and nothing was written. After a lost reply inside the
+            RowConflictError: Some row was not as expected and nothing was written. After a lost answer inside the
                 client the conflict may be with this very write: settle it by reading.
             StoreUnavailableError: Nothing is known; settle it by reading.
         """

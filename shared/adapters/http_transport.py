@@ -156,13 +156,13 @@ def _exchange(
 ) -> Exchange | TransportError:
     status: int | None = None
     try:
-        response = adapter.send(request, stream=True)
+        answer = adapter.send(request, stream=True)
         try:
-            status = response.status_code
+            status = answer.status_code
             redirect = http.HTTPStatus.MULTIPLE_CHOICES <= status < http.HTTPStatus.BAD_REQUEST
-            body = b"" if redirect else _read(response.raw, max_body + 1)
+            body = b"" if redirect else _read(answer.raw, max_body + 1)
         finally:
-            response.close()
+            answer.close()
     except TransportError as error:
         return TransportError(error.failure, error.words, status=status)
     except (OSError, ValueError, urllib3.exceptions.HTTPError, http.client.HTTPException) as exc:
@@ -171,7 +171,7 @@ def _exchange(
     truncated = len(body) > max_body
     return Exchange(
         status=status,
-        headers=response.headers,
+        headers=answer.headers,
         body=body[:max_body] if truncated else body,
         truncated=truncated,
     )

@@ -156,13 +156,13 @@ def open_table(
     return TableStore(TableClient(endpoint, table_name, credential=credential, **options))
 
 
-def _finish_answer(response: "PipelineResponse[Any, Any]") -> None:
+def _finish_answer(exchange: "PipelineResponse[Any, Any]") -> None:
     """Read an answer where the SDK still tries again if it breaks off, or if it is a refusal of the busy.
 
     Otherwise what is tried again would leave its connection open. Nor does the SDK hear when to try again: it would
     sleep for as long as whoever answered says, however long that is.
     """
-    answer = response.http_response
+    answer = exchange.http_response
     for name in ("Retry-After", "retry-after-ms", "x-ms-retry-after-ms"):
         answer.headers.pop(name, None)
     try:

@@ -129,8 +129,8 @@ def test_thirty_jobs_with_one_cause(chat: str) -> None:
     (message,) = world.told(chat)
     assert re.search(r"Preparation failed in 30 jobs of acc/pool, on up to 38 of 5000 nodes: \w+", message.text)
     assert message.text.count("What to do") == 1
-    hearing = read_message(chat, message.text.encode())
-    assert len({part.job for part in hearing.parts if part.job.startswith("render-")}) == 8
+    reading = read_message(chat, message.text.encode())
+    assert len({part.job for part in reading.parts if part.job.startswith("render-")}) == 8
     assert "and 22 more" in message.text
 
 

@@ -1,4 +1,4 @@
-"""Watches that nobody waits in vain behind green lights: what is not heard shows wherever health is shown.
+"""Watches that nobody waits in vain while all is said to be well: what is not heard shows wherever health is shown.
 
 Owns the rules and the onlooker, an app that only answers and meets no fault. Does not own who is owed what in the end
 (`checks`, `checks_told`).

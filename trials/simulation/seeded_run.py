@@ -20,7 +20,7 @@ from trials.promises.shown_health import ShownHealth
 from trials.simulation.fault_rates import NO_FAULTS, AccountState, Chance, FaultRates, ReceiverState, WriteFault
 from trials.simulation.process import Process
 from trials.simulation.system import START, System
-from trials.simulation.webhooks import Webhooks, draw_people
+from trials.simulation.webhooks import Webhooks, draw_webhooks
 
 MINUTE = timedelta(minutes=1)
 _CALM_MINUTES = 6
@@ -71,7 +71,7 @@ class Profile:
     """What a run is like, beside its seed.
 
     `faults` are drawn from; `every_minute` False lets the timer fire every fourth minute while nothing is going on.
-    `people` draws who is told. In a minute somebody mutes jobs, or ends a mute, with the chance `mutes`.
+    `webhooks` draws who is told. In a minute somebody mutes jobs, or ends a mute, with the chance `mutes`.
     `small` makes rows, transactions and chunks small, so that what takes a thousand nodes outside happens with a few.
     """
 
@@ -84,7 +84,7 @@ class Profile:
     states: Sequence[ReceiverState] = _STATES
     segment: tuple[int, int] = (20, 50)
     outages: float = 0.1
-    people: Callable[[Chance], Webhooks] = draw_people
+    webhooks: Callable[[Chance], Webhooks] = draw_webhooks
     mutes: float = 0.02
 
 
@@ -104,8 +104,8 @@ def run(seed: int, profile: Profile | None = None, tell: Callable[[str], None] |
             **profile.settings,
         }
         page_size, skew = chance.pick((3, 7, 100)), chance.pick((timedelta(0), timedelta(seconds=2)))
-        people = profile.people(chance)
-        with System(chance, settings=settings, webhooks=people, page_size=page_size, skew=skew, tell=tell) as system:
+        webhooks = profile.webhooks(chance)
+        with System(chance, settings=settings, webhooks=webhooks, page_size=page_size, skew=skew, tell=tell) as system:
             Life(system.world, profile.pace, seed=seed, start=START)
             _SeededRun(system, profile).live()
             return system

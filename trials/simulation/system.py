@@ -45,7 +45,7 @@ class System:
     Args:
         chance: Where every draw comes from.
         settings: App settings beside those that every system has.
-        webhooks: The webhooks by name, each as `people` has them; all have receivers.
+        webhooks: The webhooks by name, each as `webhooks` has them; all have receivers.
         names: The processes, all started.
         skew: How far clocks may be off, either way.
         tell: Is handed every line of the trace; None for none.

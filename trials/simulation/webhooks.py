@@ -40,7 +40,7 @@ _CHAT_FILTERS: tuple[Mapping[str, object], ...] = (
 )
 
 
-def draw_people(chance: Chance) -> Webhooks:
+def draw_webhooks(chance: Chance) -> Webhooks:
     """A webhook of every format, some of them with filters."""
     return {
         "all": {},

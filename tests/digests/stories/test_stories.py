@@ -40,16 +40,16 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
 
 def _lines(sent: Sent) -> Iterator[str]:
     at = f"after {sent.at - NOW!s:>15}  {sent.webhook:<9}"
-    hearing = read_message(sent.webhook, sent.text.encode())
-    if hearing.incident:
-        key = hearing.incident.removeprefix(f"prepwatch:pagerduty:{ACCOUNT}:")
-        yield f"{at}  incident {key}{' is over' if hearing.ends else f': {hearing.headline}'}"
+    reading = read_message(sent.webhook, sent.text.encode())
+    if reading.incident:
+        key = reading.incident.removeprefix(f"prepwatch:pagerduty:{ACCOUNT}:")
+        yield f"{at}  incident {key}{' is over' if reading.ends else f': {reading.headline}'}"
         return
-    yield f"{at}  {hearing.headline}"
-    for part in hearing.parts[:2]:
+    yield f"{at}  {reading.headline}"
+    for part in reading.parts[:2]:
         for name, value in part.facts[:_MOST_FACTS]:
             yield f"{'':34}| {part.job}: {name}: {value}"[:160]
-    more = len(hearing.parts) - 2
+    more = len(reading.parts) - 2
     if more > 0:
         yield f"{'':34}| and {more} more {plural('part', more)}"
 

@@ -1,4 +1,4 @@
-"""What people receive while a job fares badly."""
+"""What people receive while preparation fails."""
 
 from trials.simulation.scripts import (
     DENIED_INPUT,

@@ -14,7 +14,7 @@ from trials.simulation.scripts import FAILURE, add_job, fail
 from trials.simulation.seeded_run import LIVING_POOLS, Profile, run
 from trials.simulation.system import System
 from trials.simulation.told_mutants import MUTANTS
-from trials.simulation.webhooks import WEBHOOKS, draw_people
+from trials.simulation.webhooks import WEBHOOKS, draw_webhooks
 
 pytestmark = [pytest.mark.defects, pytest.mark.slow]
 _SEEDS = 16
@@ -90,13 +90,13 @@ def _pool_breaks_and_nobody_can_tell(seed: int) -> None:
 
 def _in(*faults: str, seed: int = 0, hours: float = 1.5, **rest: object) -> Hunt:
     """Among signed webhooks alone, because that is faster."""
-    among = {"people": lambda _chance: WEBHOOKS, "mutes": 0, **rest}
+    among = {"webhooks": lambda _chance: WEBHOOKS, "mutes": 0, **rest}
     return Hunt(profile=Profile(hours=hours, faults=faults, outages=0, **among), seed=seed)  # type: ignore[arg-type]
 
 
 def _told(*faults: str, seed: int = 0, mutes: float = 0.0, hours: float = 1.5, **rest: object) -> Hunt:
     """Among webhooks of all formats."""
-    return _in(*faults, seed=seed, hours=hours, people=draw_people, mutes=mutes, **rest)
+    return _in(*faults, seed=seed, hours=hours, webhooks=draw_webhooks, mutes=mutes, **rest)
 
 
 HUNTS = {
@@ -115,7 +115,7 @@ HUNTS = {
             faults=("slow Batch",),
             outages=0.4,
             settings={"FIRST_SIGHT_SECONDS": "0", "POLL_BUDGET_SECONDS": "5", "POLL_CONCURRENCY": "1"},
-            people=lambda _chance: WEBHOOKS,
+            webhooks=lambda _chance: WEBHOOKS,
             mutes=0,
         ),
         seed=3,
