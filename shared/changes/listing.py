@@ -140,6 +140,7 @@ def _decide(
     key: str, fingerprint: bytes, status: NodeStatus, before: NodeRecord | None, watch: Watch
 ) -> Sequence[NodeUpdate]:
     after, changes = decide_node(before, status, watch)
+    # What was looked at again and says the same is not written.
     if after == before:
         return ()
     if len(changes) < 2:

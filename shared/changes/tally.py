@@ -169,9 +169,11 @@ class Tally:
         """Keep when a preparation ended; another look at the same end is none."""
         known = before.preparation if before is not None else None
         run = after.preparation
+        # Nothing has ended on this node since.
         if run is None or run is known:
             return
         outcome = outcome_of(run.info)
+        # The same end, seen with more detail: it was counted.
         if known is not None and known.info.start_time == run.info.start_time and outcome_of(known.info) is outcome:
             return
         moment = ended_at(run.info)

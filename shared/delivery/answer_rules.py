@@ -115,6 +115,7 @@ def judge(receiver: Format, answer: WebhookAnswer, tries: int, now: datetime) ->
     # No complete answer says anything, whatever its first line was.
     if answer.failure is not None or status is None:
         return Judgement(verdict=Verdict.RETRY, reason=answer.reason)
+    # Each service says in its own way that it has taken a message.
     if receiver.is_taken(status, answer.body):
         return Judgement(verdict=Verdict.DELIVERED, reason=f"accepted with status {status}")
     # Whoever says so wants to hear no more, of this message or another.

@@ -122,11 +122,13 @@ def pair_of(table: Table, partition: str, webhook: Webhook, body: bytes) -> Pair
     Raises:
         msgspec.MsgspecError: The bytes are no event of ours; a defect.
     """
+    # Whoever is told every event can put them in order.
     if not format_of(webhook).tells_state:
         return None
     event = json_decoder(_Event).decode(body)
     begin = _BEGINNINGS.get(event.type, event.type)
     end = _ENDS.get(begin)
+    # What has no end can't be overtaken by it.
     if end is None:
         return None
     about = event.data.webhook or event.data.account

@@ -119,6 +119,7 @@ class News(Struct, frozen=True, kw_only=True):
         head = self.head
         if head is None:
             return None
+        # What holds up tasks comes before what is left behind.
         if head.preparation.open and (self.preparation or not self.release):
             return Phase.PREPARATION
         return Phase.RELEASE if self.release and head.release.failed else None

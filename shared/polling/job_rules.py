@@ -191,6 +191,7 @@ def recover(origin: Origin, head: JobHead, now: datetime) -> Decision:
 
 def judge_reading(origin: Origin, head: JobHead, error: BatchError | None, now: datetime) -> Decision:
     """A cycle has looked at the job, though not at what can't be read for this error (None: at all of it)."""
+    # All of it was read, so whatever was wrong is over.
     if error is None:
         return recover(origin, head, now)
     # Nobody reads it again.

@@ -205,8 +205,10 @@ def _newly_unable(account: str, pool_id: str, node: ComputeNode, unable: Unable)
 
 def cause_of_node(node: ComputeNode, reason: UnableReason) -> tuple[str, str]:
     """The code and normalised message of what is wrong with a node; where Batch gives none, the reason by name."""
+    # The start task's own words say more than that it failed.
     if reason is UnableReason.START_TASK_FAILED and node.start_task_info is not None:
         return cause_of(node.start_task_info)
+    # Batch names what is wrong.
     if node.errors:
         code, message = cause_of_error(node.errors[0])
         return code or reason.value, message

@@ -78,6 +78,7 @@ def suspect(*, is_active: bool, preparations: Preparations, pool: PoolMemory | N
     # Whoever disabled or ended a job knows that its tasks wait.
     if not is_active:
         return None
+    # Batch itself has said so: no node of it comes back.
     if pool is not None and pool.gone_since is not None:
         return Suspected(why=Suspicion.POOL_GONE, since=pool.gone_since)
     # A pool has no able node for a moment whenever its only node reboots.
@@ -126,6 +127,7 @@ def decide_standstill(
         return StandstillDecision(
             standstill=None, change=StandstillChange.ENDS if before is not None and before.confirmed else None
         )
+    # What was told ends by rules of its own.
     if before is not None and before.confirmed:
         return _judge_confirmed(before, findings, preparations=preparations, pool=pool, now=now)
     # Nothing was told yet, and nothing need be.

@@ -92,12 +92,14 @@ def _in_common(account: str, news: Sequence[News]) -> str | None:
     """What is so in all of them, in one pool and for one cause; None where that is not all."""
     causes = {(cause.code, cause.message): cause for item in news for cause in item.causes}
     pools = {(item.head.pool_id or "").lower(): item.head.pool_id for item in news if item.head is not None}
+    # A heading names one place.
     if len(pools) != 1:
         return None
     (pool_id,) = pools.values()
     jobs = f"{counted(len(news), 'job')} of {place(account, pool_id or '')}"
     stills = [item.head.stuck for item in news if NewsKind.STUCK in item.kinds and item.head and item.head.stuck]
     reasons = {still.reason for still in stills}
+    # Where nothing runs, why it does not says more than what failed.
     if len(stills) == len(news) and len(reasons) == 1:
         number = sum(still.tasks for still in stills)
         tasks = f", {waiting(number, 'task')}" if number > 1 else ""
@@ -108,6 +110,7 @@ def _in_common(account: str, news: Sequence[News]) -> str | None:
         return f"Preparation takes too long in {jobs}, on up to {nodes}"
     are_alike = len({item.kinds for item in news}) == 1 and all(item.phase is Phase.PREPARATION for item in news)
     fails = _FAILS.get(news[0].kinds)
+    # A heading that is true of some of them would mislead.
     if fails is None or not are_alike or len(causes) != 1:
         return None
     (cause,) = causes.values()
@@ -121,21 +124,25 @@ def severity_of(news: News) -> Severity:
     head = news.head
     if head is None:  # whatever became of it, nobody has seen it mended
         return Severity.INFO
+    # That a job can be read again mends none of its nodes.
     if news.kind is NewsKind.REACHABLE:
         well = Severity.GOOD if is_looked_at(head) else Severity.INFO
         return Severity.WARNING if head.preparation.open else well
+    # Nobody knows how it goes on, or it goes on worse than it should.
     if news.kind in {NewsKind.GONE, NewsKind.UNREACHABLE, NewsKind.RESUMED, NewsKind.SLOW}:
         return Severity.WARNING
     if news.kind is NewsKind.IN_TIME:  # how it ended, by success or with its node, nobody has counted
         return Severity.WARNING if head.preparation.open else Severity.INFO
     if news.kind is NewsKind.RESOLVED:
         return _severity_of_the_end(news, head)
+    # None of its tasks can run.
     if head.stuck_since is not None:
         return Severity.CRITICAL
     return Severity.ERROR if news.phase is Phase.PREPARATION else _severity_of_the_end(news, head)
 
 
 def _severity_of_the_end(news: News, head: JobHead) -> Severity:
+    # What nothing mends any more is not good, though it is over.
     if news.release or (news.preparation and head.closed is not None):
         return Severity.WARNING
     mended = news.kind is NewsKind.RESOLVED and head.closed is None and not head.left and not news.begins_anew

@@ -177,6 +177,7 @@ def _news_of(webhook: Webhook, account: str, pool: PoolState, told: PoolTold | N
     # An end is for whoever was told, whatever else they want.
     if news is None or news.ends:
         return news
+    # Its filters say that it is not for them.
     if not webhook.wants(EventType.NODE_FAILED, account=account, pools=[pool.pool_id], jobs=pool.jobs):
         return None
     # A standstill says what is wrong with the nodes, and more: nobody hears it twice.
