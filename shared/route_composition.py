@@ -70,7 +70,7 @@ def compose_routes(parts: Parts) -> Routes:
             origins=origins,
             batch=outside.batch,
             ledgers=parts.ledgers,
-            window=settings.first_sight,
+            first_sight=settings.first_sight,
         ),
         lister=lister,
         events=EventRoutes(

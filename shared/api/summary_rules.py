@@ -97,7 +97,7 @@ def build_summary(
         if page.job is None or head.job_id.lower() == page.job.lower()
     ]
     heads.sort(key=lambda item: place_in_summary(*item))
-    used = {(account, (head.pool_id or "").lower()) for account, head in heads}
+    used = {(account, head.pool_key) for account, head in heads}
     pools = [view for one in shown for view in one.pools]
     pools = [view for view in pools if page.job is None or (view.account, view.pool_id.lower()) in used]
     pools.sort(key=worst_pool_first)

@@ -21,7 +21,7 @@ from shared.ledger.slice import Slice
 from shared.messages.events import Origin
 from shared.patterns import valid_job_id
 from shared.polling.job_listing import JOB_SELECT
-from shared.polling.job_rules import close, first_sight, replacing
+from shared.polling.job_rules import close, head_at_first_sight, replacing
 from shared.ports import BatchService, Clock, Row, Table
 from shared.state.accounts import Cycle
 from shared.state.jobs import JobEnd, JobHead, Tracking
@@ -30,14 +30,14 @@ from shared.state.swapping import until_written
 
 
 class Tracker(Struct, frozen=True, kw_only=True):
-    """Tracks jobs of all accounts; `window` is how far back a failure is news when a job is first seen."""
+    """Tracks jobs of all accounts; `first_sight` is how far back a failure is news when a job is first seen."""
 
     table: Table
     clock: Clock
     origins: Sequence[Origin]
     batch: Mapping[str, BatchService]
     ledgers: Mapping[str, Ledger]
-    window: timedelta
+    first_sight: timedelta
 
     def list_jobs(self) -> list[TrackedJobView]:
         """Every job that is known, by account and id.
@@ -108,12 +108,14 @@ class Tracker(Struct, frozen=True, kw_only=True):
             ledger.commit_job(row, head, Slice(head=wanted), now)
         elif head is not None:
             # What failed while it was to be left alone is history.
-            wanted = first_sight(job, requested=True, read_up_to=now, window=timedelta(0), now=now)
+            wanted = head_at_first_sight(job, requested=True, read_up_to=now, first_sight=timedelta(0), now=now)
             ledger.replace_job(row, head, Slice(head=replacing(head, wanted)), now)
         else:
             cycle_row = self.table.get(account, CYCLE)
             read_up_to = from_row(cycle_row, Cycle).read_up_to if cycle_row else None
-            wanted = first_sight(job, requested=True, read_up_to=read_up_to, window=self.window, now=now)
+            wanted = head_at_first_sight(
+                job, requested=True, read_up_to=read_up_to, first_sight=self.first_sight, now=now
+            )
             ledger.commit_job(None, None, Slice(head=wanted), now)
         return wanted
 

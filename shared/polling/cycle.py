@@ -150,7 +150,7 @@ class Poller(Struct, frozen=True, kw_only=True):
             table=self.table,
             ledger=self.ledger,
             clock=self.clock,
-            window=self.settings.first_sight,
+            first_sight=self.settings.first_sight,
             offer=deliveries.offer,
         )
         known, unreadable = heads.read()
@@ -253,7 +253,7 @@ class Poller(Struct, frozen=True, kw_only=True):
             origin=self.origin,
             clock=self.clock,
             tracked=self.settings.pools,
-            window=self.settings.first_sight,
+            first_sight=self.settings.first_sight,
             max_nodes=self.settings.max_nodes,
             files=self._files,
             offer=deliveries.offer,

@@ -35,10 +35,10 @@ class JobListing(Struct, frozen=True, kw_only=True):
     unreadable: BatchError | None
 
 
-def listing_start(cycle: Cycle | None, window: timedelta, now: datetime) -> datetime:
+def listing_start(cycle: Cycle | None, first_sight: timedelta, now: datetime) -> datetime:
     """From when on completed jobs are listed: older ones were settled before, or are history at first sight."""
     if cycle is None or cycle.listed_from is None:
-        return now - window
+        return now - first_sight
     return cycle.listed_from
 
 

@@ -47,18 +47,18 @@ def is_job_completed(state: str | None) -> bool:
     return (state or "").lower() == COMPLETED
 
 
-def first_sight(
-    job: BatchJob, *, requested: bool, read_up_to: datetime | None, window: timedelta, now: datetime
+def head_at_first_sight(
+    job: BatchJob, *, requested: bool, read_up_to: datetime | None, first_sight: timedelta, now: datetime
 ) -> JobHead:
     """The head of an incarnation that is seen for the first time, before its nodes are.
 
-    Failures that ended before `read_up_to`, the account's (None: before now), minus `window` are history.
+    Failures that ended before `read_up_to`, the account's (None: before now), minus `first_sight` are history.
     """
     head = JobHead(
         job_id=job.id,
         requested=requested,
         creation_time=job.creation_time,
-        announce_from=(read_up_to or now) - window,
+        announce_from=(read_up_to or now) - first_sight,
         first_seen_at=now,
         changed_at=now,
         failed_at=(),

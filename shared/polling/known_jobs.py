@@ -25,7 +25,7 @@ from shared.polling.job_rules import (
     Decision,
     close,
     fail,
-    first_sight,
+    head_at_first_sight,
     is_same_incarnation,
     replacing,
     stop_listing,
@@ -56,13 +56,13 @@ class Sighted(Struct):
 
 
 class HeadKeeper(Struct, frozen=True, kw_only=True):
-    """Keeps one account's heads; `window` is how far back a failure is news at first sight."""
+    """Keeps one account's heads; `first_sight` is how far back a failure is news at first sight."""
 
     origin: Origin
     table: Table
     ledger: Ledger
     clock: Clock
-    window: timedelta
+    first_sight: timedelta
     offer: Callable[[Sequence[Pending]], None]
 
     def read(self) -> tuple[dict[str, KnownJob], int]:
@@ -87,7 +87,7 @@ class HeadKeeper(Struct, frozen=True, kw_only=True):
     def sight(self, choice: Choice, read_up_to: datetime | None) -> Sighted:
         """The stored heads of the jobs to look at; new incarnations are stored now, before their nodes are listed.
 
-        Failures that ended before `read_up_to` (None: before now) by more than the window will be history.
+        Failures that ended before `read_up_to` (None: before now) by more than `first_sight` will be history.
 
         Raises:
             StoreUnavailableError: The table gave no answer.
@@ -97,7 +97,11 @@ class HeadKeeper(Struct, frozen=True, kw_only=True):
         new: list[JobHead] = []
         for due in choice.due:
             if due.known is None and due.job is not None:
-                new.append(first_sight(due.job, requested=False, read_up_to=read_up_to, window=self.window, now=now))
+                new.append(
+                    head_at_first_sight(
+                        due.job, requested=False, read_up_to=read_up_to, first_sight=self.first_sight, now=now
+                    )
+                )
             elif due.known is not None and due.job is not None and _begins_anew(due.known.head, due.job):
                 self._begin_anew(due.known, due.job, read_up_to, now, sighted)
             elif due.known is not None:
@@ -163,10 +167,10 @@ class HeadKeeper(Struct, frozen=True, kw_only=True):
 
         `listed_from` is where this cycle's listing began. It must lie behind the job's end already: the next listing
         begins there again if this cycle is not recorded, and would show the job as one never seen. Then what counts is
-        `read_up_to` (None: now): later failures than the window before it would be news.
+        `read_up_to` (None: now): later failures than `first_sight` before it would be news.
         """
         now = self.clock()
-        oldest = min(listed_from, (read_up_to or now) - max(LONGEST_KEPT_SETTLED, self.window))
+        oldest = min(listed_from, (read_up_to or now) - max(LONGEST_KEPT_SETTLED, self.first_sight))
         for entry in known.values():
             head = entry.head
             # A standstill that was told is owed its end.
@@ -194,13 +198,15 @@ class HeadKeeper(Struct, frozen=True, kw_only=True):
         closing = close(self.origin, known.head, JobEnd.REPLACED, now, now)
         if is_same_incarnation(known.head, job):
             # It was left alone for a while: what failed before now was told then, or was not to be told.
-            new = first_sight(job, requested=known.head.requested, read_up_to=now, window=timedelta(0), now=now)
+            new = head_at_first_sight(
+                job, requested=known.head.requested, read_up_to=now, first_sight=timedelta(0), now=now
+            )
         else:
             trouble, requested = known.head.trouble, known.head.requested
             # A job in trouble was not read since that began, however far its account is.
             moments = (read_up_to, trouble.since if trouble else None)
             read = min((moment for moment in moments if moment is not None), default=None)
-            new = first_sight(job, requested=requested, read_up_to=read, window=self.window, now=now)
+            new = head_at_first_sight(job, requested=requested, read_up_to=read, first_sight=self.first_sight, now=now)
         new = replacing(closing.head, new)
         written = self.ledger.replace_job(known.row, known.head, Slice(head=new, events=closing.events), now)
         self.offer(written.pending)

@@ -119,7 +119,7 @@ def _works(record: NodeRecord, head: JobHead, able: Mapping[str, ComputeNode] | 
     if able is None:
         return True
     node, run = able.get(record.node_id.lower()), record.preparation
-    if node is None or run is None or record.pool_id.lower() != (head.pool_id or "").lower():
+    if node is None or run is None or record.pool_id.lower() != head.pool_key:
         return False
     return not _began_anew(node, run.info)
 
@@ -161,7 +161,7 @@ class Departures(Struct, frozen=True, kw_only=True):
         listed = dict(pools)
         after: list[MayWait] = []
         for known, job in jobs:
-            memory = pools.get((known.head.pool_id or "").lower())
+            memory = pools.get(known.head.pool_key)
             looked = known
             if memory is not None and _is_due(known.head, memory, now):
                 ids = facts.ids(memory.pool_id)

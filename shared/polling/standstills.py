@@ -120,7 +120,7 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
         """Look into one job if it is suspect, and write what follows; whether Batch was asked."""
         # gather
         now = self.clock()
-        pool = counted.pools.get((head.pool_id or "").lower())
+        pool = counted.pools.get(head.pool_key)
         active = is_active(head.state) and (job is not None or self._is_there(head, facts.deadline))
         suspected = suspect(is_active=active, preparations=preparations_of(head), pool=pool, now=now)
         if suspected is not None and suspected.why in _OF_PREPARATION and head.wait_for_success is None:
@@ -198,7 +198,7 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
         # Without the right to read pools, the job's listing decides alone; else Batch is asked again.
         if nodes is None:
             return None if facts.may_ask and head.pool_id is not None else False
-        pool = (head.pool_id or "").lower()
+        pool = head.pool_key
         held = {
             record.node_id.lower()
             for chunk in self.nodes.read_chunks(head, head.chunks).values()

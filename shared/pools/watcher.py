@@ -49,8 +49,8 @@ _MOST_EVENTS = 40
 class PoolWatcher(Struct, frozen=True, kw_only=True):
     """Watches the pools of one account; `offer` is handed every delivery that a commit made due.
 
-    `tracked` are the pools that are watched, None for all that are counted; `window` is how far back a failure is news
-    when a pool is first seen.
+    `tracked` are the pools that are watched, None for all that are counted; `first_sight` is how far back a failure
+    is news when a pool is first seen.
     """
 
     batch: BatchService
@@ -58,7 +58,7 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
     origin: Origin
     clock: Clock
     tracked: JobPatterns | None
-    window: timedelta
+    first_sight: timedelta
     max_nodes: int
     files: NodeFiles
     offer: Callable[[Sequence[Pending]], None]
@@ -120,7 +120,7 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
         # decide
         if before is None:
             read = min(read_up_to, now) if read_up_to is not None else now
-            before = PoolRecord(pool_id=memory.pool_id, announce_from=read - self.window)
+            before = PoolRecord(pool_id=memory.pool_id, announce_from=read - self.first_sight)
         decided, changes = decide_nodes(self.origin.partition, before, seen, now)
 
         # apply; files go with their node

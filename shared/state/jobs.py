@@ -170,6 +170,11 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return (self.pool_id,) if self.pool_id else ()
 
     @property
+    def pool_key(self) -> str:
+        """The pool that the job runs in as pools are kept, by lower-case id; empty when nobody knows."""
+        return (self.pool_id or "").lower()
+
+    @property
     def filed_under(self) -> datetime | None:
         """The creation time under which the node chunks are kept."""
         return None if self.undated else self.creation_time

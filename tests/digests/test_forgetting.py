@@ -18,7 +18,7 @@ def _forget(world: World) -> None:
         table=world.table,
         ledger=world.ledger,
         clock=lambda: world.now,
-        window=timedelta(hours=1),
+        first_sight=timedelta(hours=1),
         offer=lambda _: None,
     )
     row, head = world.job()

@@ -8,7 +8,7 @@ import pytest
 
 from shared.ledger.ledger import Ledger
 from shared.ledger.slice import Slice
-from shared.polling.job_rules import close, first_sight, replacing
+from shared.polling.job_rules import close, head_at_first_sight, replacing
 from shared.ports import MAX_ROWS, Insert, Put
 from shared.state.chunks import encode_chunk
 from shared.state.jobs import JobEnd, JobHead, PhaseCounts, Tracking, Trouble
@@ -55,7 +55,9 @@ def test_a_job_is_replaced_whatever_the_number_of_webhooks(events: int, states: 
     ledger = Ledger(table=table, account=ACCOUNT, webhooks=webhooks(events, states), new_id=lambda: f"id-{next(ids)}")
     closing = close(ORIGIN, before, JobEnd.REPLACED, NOW, NOW)
     job = batch_job(id="job-1", creation_time=NOW)
-    new = replacing(closing.head, first_sight(job, requested=False, read_up_to=None, window=timedelta(0), now=NOW))
+    new = replacing(
+        closing.head, head_at_first_sight(job, requested=False, read_up_to=None, first_sight=timedelta(0), now=NOW)
+    )
     assert len(closing.events) == 3
 
     written = ledger.replace_job(row, before, Slice(head=new, events=closing.events), NOW)

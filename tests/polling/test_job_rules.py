@@ -13,7 +13,7 @@ from shared.polling.job_rules import (
     UNREACHABLE_AFTER_CYCLES,
     Decision,
     fail,
-    first_sight,
+    head_at_first_sight,
     is_same_incarnation,
     recover,
     settle,
@@ -49,7 +49,7 @@ def _types(decision: Decision) -> list[str]:
 def test_first_sight(read_up_to: datetime | None, announce_from: datetime) -> None:
     """A new job's failures are news from an hour before what the account is read up to."""
     job = batch_job(execution_info=JobExecutionInfo(pool_id="pool"))
-    sighted = first_sight(job, requested=True, read_up_to=read_up_to, window=WINDOW, now=NOW)
+    sighted = head_at_first_sight(job, requested=True, read_up_to=read_up_to, first_sight=WINDOW, now=NOW)
 
     assert sighted == JobHead(
         job_id="Job-1",

@@ -28,7 +28,7 @@ from shared.messages.ids import event_id
 from shared.messages.signing import signing_headers
 from shared.nudges import turns
 from shared.polling import cycle_rules, job_rules, known_jobs, node_updates
-from shared.polling.job_rules import first_sight
+from shared.polling.job_rules import head_at_first_sight
 from shared.state.chunks import Chunk
 from shared.state.jobs import JobHead
 from shared.state.nodes import NodeRecord
@@ -184,8 +184,8 @@ def first_sight_not_stored() -> AbstractContextManager[object]:
         found = original(replace(self, ledger=forgetful), choice, read_up_to)
         for due in choice.due:
             if due.known is None and due.job is not None:
-                head = first_sight(
-                    due.job, requested=False, read_up_to=read_up_to, window=self.window, now=self.clock()
+                head = head_at_first_sight(
+                    due.job, requested=False, read_up_to=read_up_to, first_sight=self.first_sight, now=self.clock()
                 )
                 found.ready[due.job_id.lower()] = cycle_rules.KnownJob(head=head, row=None)
         return found

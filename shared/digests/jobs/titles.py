@@ -91,7 +91,7 @@ def _heading_of_one(account: str, news: News) -> str:
 def _in_common(account: str, news: Sequence[News]) -> str | None:
     """What is so in all of them, in one pool and for one cause; None where that is not all."""
     causes = {(cause.code, cause.message): cause for item in news for cause in item.causes}
-    pools = {(item.head.pool_id or "").lower(): item.head.pool_id for item in news if item.head is not None}
+    pools = {item.head.pool_key: item.head.pool_id for item in news if item.head is not None}
     # A heading names one place.
     if len(pools) != 1:
         return None
