@@ -91,6 +91,35 @@ def test_the_bench_explains_each_scenario() -> None:
     assert set(_WHAT) == set(_scenarios("", ""))
 
 
+@pytest.mark.parametrize(
+    ("check", "tests", "failed"), [(0, 0, ""), (1, 0, "ruff"), (0, 1, "pytest"), (1, 1, "ruff, pytest")]
+)
+def test_all_that_fails_is_said(
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    check: int,
+    tests: int,
+    failed: str,
+) -> None:
+    """Checks and tests run whatever comes of the others; what a check says is shown only if it fails."""
+    monkeypatch.setattr(dev, "PYTHON", Path(sys.executable))
+    monkeypatch.setattr(dev, "CHECKS", [["ruff", "check"], ["mypy"]])
+    monkeypatch.setattr(dev, "make_node_modules", lambda: None)
+    for name, exit_code in (("ruff", check), ("mypy", 0), ("pytest", tests)):
+        (place / f"{name}.py").write_text(f"import sys\nprint('{name} says', sys.argv[1:])\nsys.exit({exit_code})")
+
+    assert bool(dev.test(["-k", "diff"])) == bool(failed)
+
+    said = capfd.readouterr()
+    assert "'-k', 'diff'" in said.out
+    assert ("ruff says ['check']" in said.out) == bool(check)
+    assert "mypy says" not in said.out
+    assert [line for line in said.err.splitlines() if line.startswith("dev.py: failed")] == (
+        [f"dev.py: failed: {failed.replace('ruff', 'ruff check')}"] if failed else []
+    )
+
+
 def test_an_installation_shows_that_it_goes_on(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
