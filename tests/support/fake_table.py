@@ -34,7 +34,7 @@ class FakeTable:
         self.writes: list[tuple[str, tuple[Operation, ...]]] = []
         self.reads: list[tuple[str, str, str]] = []
         self._partitions: dict[str, dict[str, Row]] = {}
-        self._keys: dict[str, list[bytes]] = {}  # of each partition, as the service orders them
+        self._keys: dict[str, list[tuple[bytes, str]]] = {}  # of each partition, in the service's order: by their bytes
         self._faults: list[tuple[Fault, When]] = []
         self._refused: tuple[When, StoreError] | None = None
         self._versions = count(1)
@@ -59,8 +59,8 @@ class FakeTable:
         with self._lock:
             self.reads.append(("query", partition, start))
             rows, keys = self._partitions.get(partition, {}), self._keys.get(partition, [])
-            first, last = (bisect_left(keys, _encoded(edge)) for edge in (start, end))
-            found = [rows[key.decode(_ENCODING)] for key in keys[first:last]]
+            first, last = (bisect_left(keys, (_encoded(edge),)) for edge in (start, end))
+            found = [rows[key] for _, key in keys[first:last]]
         yield from found
 
     def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
@@ -87,9 +87,9 @@ class FakeTable:
     def _set(self, partition: str, key: str, row: Row | None) -> None:
         rows, keys = self._partitions[partition], self._keys.setdefault(partition, [])
         if row is not None and key not in rows:
-            insort(keys, _encoded(key))
+            insort(keys, (_encoded(key), key))
         elif row is None and key in rows:
-            del keys[bisect_left(keys, _encoded(key))]
+            del keys[bisect_left(keys, (_encoded(key),))]
         rows.pop(key, None)
         if row is not None:
             rows[key] = row

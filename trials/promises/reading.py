@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 PHASES = ("preparation", "release")
@@ -245,6 +246,7 @@ def _line(line: str) -> Part:
     return Part(title=line, facts=(("More", line.partition(": ")[2]), *facts))
 
 
+@lru_cache  # every event that there was is compared with each message
 def _event_of(headline: str) -> str | None:
     if _DAILY in headline:
         return None

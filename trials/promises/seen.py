@@ -44,10 +44,12 @@ class SeenEvent:
 
 def is_told_by(event: SeenEvent, reading: Reading) -> bool:
     """Whether a message to chat or pager tells this event by itself."""
+    if event.type != reading.event_type and not (reading.ends and event.type in OPPOSITES):
+        return False
     about = str(event.data.get("webhook") or event.data.get("account") or "")
     if reading.ends:
-        return event.type in OPPOSITES and reading.incident == f"prepwatch:{event.type.partition('.')[0]}:{about}"
-    if event.type != reading.event_type or about.partition(".")[0] not in reading.headline:
+        return reading.incident == f"prepwatch:{event.type.partition('.')[0]}:{about}"
+    if about.partition(".")[0] not in reading.headline:
         return False
     since = f"{datetime.fromisoformat(event.data['since']):%H:%M} UTC"
     return any(since in value for part in reading.parts for _, value in part.facts)

@@ -28,8 +28,7 @@ from trials.simulation.system import System
 _LATE = timedelta(minutes=15)
 _SAID_WITHIN = timedelta(minutes=20)
 _CLOCKS = timedelta(seconds=10)
-_A_POLL = timedelta(minutes=1)
-_EVERY = timedelta(minutes=10)
+_EVERY = 10  # polls
 _ORIGIN = Origin(account=ACCOUNT, url=BASE, site="simulated")
 _UNASKED = timedelta(hours=12)
 """Of an account that was read so lately the summary asks nothing."""
@@ -37,12 +36,13 @@ _UNASKED = timedelta(hours=12)
 
 @dataclass(slots=True)
 class ShownHealth:
-    """Looks every ten minutes; it asks the app only when somebody waits, and what it asks changes nothing.
+    """Looks at every tenth `poll`; it asks the app only when somebody waits, and what it asks changes nothing.
 
     Attempts are judged from the last `disturbance` on, a lost write or an app that did not run.
     """
 
     system: System
+    poll: timedelta = timedelta(minutes=1)
     disturbance: datetime = field(init=False)
     _looked_at: datetime = field(init=False)
     pools: UnheardPools = field(init=False)
@@ -53,7 +53,7 @@ class ShownHealth:
         self.disturbance = self._looked_at = self.system.now
 
     def look(self) -> None:
-        """Whoever is owed something for too long is named, and who takes nothing is failing; to be called each minute.
+        """Whoever is owed something for too long is named, and who takes nothing is failing; to be called at each poll.
 
         Raises:
             BrokenPromiseError: Everything is green, and should not be.
@@ -64,7 +64,7 @@ class ShownHealth:
             self.disturbance = now
         self.pools.look(system)
         read = system.monitor.read_up_to
-        if now - self._looked_at < _EVERY or not read or now - read[-1][1] > _UNASKED:
+        if now - self._looked_at < _EVERY * self.poll or not read or now - read[-1][1] > _UNASKED:
             return
         self._looked_at = now
         late = [webhook for webhook in system.settings.webhooks if self._is_owed_late(webhook)]
@@ -101,7 +101,7 @@ class ShownHealth:
                 return True
         # A cycle finds it, and the next one tells it at the latest.
         since = self.pools.since(webhook.name)
-        if since is not None and now - self._begun(since) > _LATE + 2 * _A_POLL:
+        if since is not None and now - self._begun(since) > _LATE + 2 * self.poll:
             return True
         if not format_of(webhook).tells_state:
             return False

@@ -70,15 +70,15 @@ LIVING_POOLS = Pace(jobs=5, nodes=5, fail_rate=0.25, node_fail_rate=0.2, speed=0
 class Profile:
     """What a run is like, beside its seed.
 
-    `faults` are drawn from; `every_minute` False lets the timer fire every fourth minute while nothing is going on.
-    `webhooks` draws who is told. In a minute somebody mutes jobs, or ends a mute, with the chance `mutes`.
+    `faults` are drawn from, each for a `segment` of so many minutes; the timer fires `every` so many. `webhooks` draws
+    who is told. At each firing somebody mutes jobs, or ends a mute, with the chance `mutes`.
     `small` makes rows, transactions and chunks small, so that what takes a thousand nodes outside happens with a few.
     """
 
     hours: float = 6
     faults: Sequence[str] = tuple(FAULTS)
     pace: Pace = field(default_factory=lambda: Pace(jobs=4, nodes=7, fail_rate=0.25, speed=0.12))
-    every_minute: bool = True
+    every: int = 1
     small: bool = True
     settings: Mapping[str, str] = field(default_factory=dict)
     states: Sequence[ReceiverState] = _STATES
@@ -118,13 +118,11 @@ class _SeededRun:
     system: System
     profile: Profile
     minute: int = 0
-    lively_until: int = 0
-    known_version: int = 0
     rebirths: dict[str, int] = field(default_factory=dict)
     shown_health: ShownHealth = field(init=False)
 
     def __post_init__(self) -> None:
-        self.shown_health = ShownHealth(self.system)
+        self.shown_health = ShownHealth(self.system, poll=self.profile.every * MINUTE)
 
     def live(self) -> None:
         end = START + timedelta(hours=self.profile.hours)
@@ -150,8 +148,8 @@ class _SeededRun:
                 system.run_for(MINUTE)
                 system.monitor.standstills.look(undisturbed=False)
             self.shown_health.disturbance = system.now
-        for _ in range(minutes):
-            self._one_minute()
+        for _ in range(0, minutes, self.profile.every):
+            self._one_step()
 
     def _calm(self) -> None:
         """All well, and the world standing still: then everything that stands in the listing must be known."""
@@ -162,7 +160,7 @@ class _SeededRun:
         self._say("--- calm ---")
         self._revive(now=True)
         for _ in range(_CALM_MINUTES):
-            self._one_minute(steady=True)
+            self._one_step(steady=True)
         system.run_for(timedelta(seconds=45))
         check_calm(system)
         system.account.frozen = False
@@ -203,22 +201,23 @@ class _SeededRun:
             self.system.poll(self.system.living()[0])
             self.system.run_for(_OFTEN)
 
-    def _one_minute(self, *, steady: bool = False) -> None:
-        system = self.system
+    def _one_step(self, *, steady: bool = False) -> None:
+        """From one firing of the timer to the next; `steady` is in calm, when it fires each minute."""
+        system, minutes = self.system, 1 if steady else self.profile.every
         self._revive(now=False)
         living = system.living()
-        self.minute += 1
+        self.minute += minutes
         if living:
             timer = living[0] if not living[0].polling else living[-1]
-            if (steady or self._is_due()) and not timer.polling:
+            if not timer.polling:
                 system.poll(timer)
             if not steady:
                 self._disturb(living)
-            if system.now.hour == 3 and system.now.minute == 17:
+            if system.now.hour == 3 and 17 <= system.now.minute < 17 + minutes:
                 system.purge(timer)
-        system.run_for(MINUTE)
+        system.run_for(minutes * MINUTE)
         self.shown_health.look()
-        well = system.chance.rates is NO_FAULTS and not system.account.sick_jobs and self.profile.every_minute
+        well = system.chance.rates is NO_FAULTS and not system.account.sick_jobs and self.profile.every == 1
         system.monitor.standstills.look(undisturbed=well)
 
     def _disturb(self, living: Sequence[Process]) -> None:
@@ -244,15 +243,6 @@ class _SeededRun:
         glob = chance.pick(("*", "*-00?", *jobs))
         starts = system.now + chance.pick((timedelta(0), 7 * MINUTE))
         system.put_mute(process, name, [glob], starts, starts + chance.pick((5 * MINUTE, 45 * MINUTE, 300 * MINUTE)))
-
-    def _is_due(self) -> bool:
-        """Whether the timer fires: each minute, or while nothing is going on every fourth."""
-        if self.profile.every_minute:
-            return True
-        version = sum(job.version for job in self.system.world.jobs()) + len(self.system.monitor.events)
-        if version != self.known_version or any(True for _ in self.system.waiting(*self.system.accounts)):
-            self.known_version, self.lively_until = version, self.minute + 2
-        return self.minute <= self.lively_until or self.minute % 4 == 0
 
     def _revive(self, *, now: bool) -> None:
         for process in self.system.processes:
