@@ -12,7 +12,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from shared.batch.model import ExecutionInfo, FailureInfo, NodeStatus, Phase
-from shared.batch.pools import ComputeNode, ImageReference, StartTaskInfo, VirtualMachineInfo
+from shared.batch.pool_model import ComputeNode, ImageReference, StartTaskInfo, VirtualMachineInfo
 from shared.changes.node_rules import Watch, decide_node
 from shared.delivery.answer_rules import SCHEDULE
 from shared.messages.events import Event, EventType, account_event, trouble_data, webhook_event

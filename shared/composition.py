@@ -21,7 +21,7 @@ from shared.adapters.lanes import ThreadLanes
 from shared.adapters.queue_sender import QueueSender
 from shared.adapters.table_store import open_table
 from shared.adapters.webhook_sender import WebhookSender
-from shared.delivery.run import Deliverer
+from shared.delivery.dispatch import Deliverer
 from shared.ledger.ledger import Ledger
 from shared.ledger.purging import Purger
 from shared.messages.eventgrid import token_scope

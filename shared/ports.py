@@ -11,7 +11,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from shared.batch.model import BatchJob, TaskCounts
-from shared.batch.pools import ComputeNode, NodeCounts, Pool, Task
+from shared.batch.pool_model import ComputeNode, NodeCounts, Pool, Task
 from shared.reprs import repr_without
 from shared.webhook import Webhook, WebhookAnswer, WebhookRequest
 

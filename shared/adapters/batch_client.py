@@ -24,8 +24,8 @@ from shared.adapters.sockets import TransportError
 from shared.adapters.throttling import Throttle
 from shared.batch.job_wire import decode_job, decode_jobs, decode_task_counts
 from shared.batch.model import BatchJob, TaskCounts
+from shared.batch.pool_model import ComputeNode, NodeCounts, Pool, Task
 from shared.batch.pool_wire import decode_node_counts, decode_nodes, decode_pool, decode_tasks
-from shared.batch.pools import ComputeNode, NodeCounts, Pool, Task
 from shared.batch.wire import decode_page, path_of, query_of
 from shared.errors import HostileAnswerError, RejectedRequestError
 from shared.ports import Clock, ListingOptions, Pause, StatusPage

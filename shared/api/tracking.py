@@ -16,8 +16,8 @@ from shared.api.refusals import AmbiguousError, InvalidError, NotFoundError, nam
 from shared.batch.exact_times import written_time
 from shared.batch.model import BatchJob
 from shared.errors import JobNotFoundError
+from shared.ledger.job_transaction import Slice
 from shared.ledger.ledger import Ledger
-from shared.ledger.slice import Slice
 from shared.messages.events import Origin
 from shared.patterns import valid_job_id
 from shared.polling.job_listing import JOB_SELECT

@@ -8,7 +8,7 @@ import re
 from functools import cache, lru_cache
 
 from shared.batch.model import ExecutionInfo, NameValuePair
-from shared.batch.pools import NodeError, StartTaskInfo
+from shared.batch.pool_model import NodeError, StartTaskInfo
 
 MAX_MESSAGE_CHARACTERS = 200
 _MAX_DETAIL_CHARACTERS, _DETAIL_BEGINS = 120, 40

@@ -1,4 +1,4 @@
-"""Reads what Batch answers about pools, nodes and waiting tasks into the values of `batch.pools`.
+"""Reads what Batch answers about pools, nodes and waiting tasks into the values of `batch.pool_model`.
 
 Owns the shapes on the wire. Does not own the exchange (`adapters.batch_client`) or what a state means
 (`pools.states`). One entry that can't be read costs only itself: it is left out, and counted by whoever compares
@@ -14,7 +14,7 @@ from msgspec import Raw, Struct, structs
 
 from shared.batch.lenient_json import read_entry
 from shared.batch.model import NameValuePair
-from shared.batch.pools import ComputeNode, NodeCounts, Pool, Task
+from shared.batch.pool_model import ComputeNode, NodeCounts, Pool, Task
 from shared.batch.texts import clean_pair, clean_word
 from shared.batch.wire import NUMBERS, split_entries
 from shared.decoding import json_decoder

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from shared.batch.model import Phase
 from shared.changes.event_grouping import Step
 from shared.changes.tally import NodeUpdate, Tally
-from shared.ledger.slice import MAX_RAW_BYTES, Slice
+from shared.ledger.job_transaction import MAX_RAW_BYTES, Slice
 from shared.messages.events import Event
 from shared.ports import MAX_ROWS
 from shared.state.chunks import (

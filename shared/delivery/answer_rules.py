@@ -1,7 +1,7 @@
 """What an answer makes of a delivery.
 
 Owns the retry schedule and the classes of answers. Does not own which answer takes a message or ends a receiver
-(`messages.format`), sending (`delivery.run`), recipients (`ledger.recipients`) or how healthy a webhook is
+(`messages.format`), sending (`delivery.dispatch`), recipients (`ledger.recipients`) or how healthy a webhook is
 (`delivery.webhook_states`). Pure: an answer goes in, the delivery's next state comes out with its reason. Sources:
 Standard Webhooks 1.0.0, CloudEvents http-webhook 1.0.2.
 """

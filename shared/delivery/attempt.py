@@ -1,6 +1,6 @@
 """One attempt to deliver something: claim, render, sign, send, decide, record.
 
-Owns the walk of a delivery. Does not own which of them is attempted when (`delivery.run`), what an answer means
+Owns the walk of a delivery. Does not own which of them is attempted when (`delivery.dispatch`), what an answer means
 (`delivery.answer_rules`), requests' form (`messages.formats`) or how bytes travel (`ports.Sender`). A delivery is held
 by a lease while it is attempted:
 

@@ -1,8 +1,8 @@
 """Keeps what chat and pager hear of a trouble in order: its beginning, then its end, or neither.
 
 Owns the two events that begin and end a trouble of an account or a webhook, for those who take the last word for how
-things stand. Does not own the events (`messages.events`) or deliveries (`delivery.run`). Attempts come in any order:
-without this, a page that could not be sent at once would open its incident when the end of it had been told, and
+things stand. Does not own the events (`messages.events`) or deliveries (`delivery.dispatch`). Attempts come in any
+order: without this, a page that could not be sent at once would open its incident when the end of it had been told, and
 nothing would ever close it; and people would read that something is well again of which they never heard.
 """
 

@@ -1,7 +1,7 @@
 """What failing webhooks have not been told, for the one that is next to be tried.
 
 Owns which of it is kept until then. Does not own when a webhook is probed (`delivery.failing_rules`) or the probe
-(`delivery.run`). Of a webhook's deliveries only the one that was tried longest ago is kept: the others lie in the
+(`delivery.dispatch`). Of a webhook's deliveries only the one that was tried longest ago is kept: the others lie in the
 table. Owns too when webhooks are going to be tried next, as far as a run has seen.
 """
 

@@ -1,7 +1,7 @@
 """Does the work of a run, for each webhook in a lane of its own.
 
-Owns how wide a lane is, and what becomes of a defect that is met in it. Does not own what is done (`delivery.run`,
-`digests.run`) or the threads (`ports.Lanes`).
+Owns how wide a lane is, and what becomes of a defect that is met in it. Does not own what is done (`delivery.dispatch`,
+`digests.dispatch`) or the threads (`ports.Lanes`).
 """
 
 from collections.abc import Callable, Mapping

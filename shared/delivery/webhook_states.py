@@ -1,8 +1,8 @@
 """Webhook health during one run: which may be tried now, and what an attempt says about them.
 
 Owns the states of webhooks as they are read and written, and the right to probe one. Does not own how an attempt
-changes a state (`delivery.failing_rules`), what an answer means (`delivery.answer_rules`) or attempts (`delivery.run`,
-`digests.run`).
+changes a state (`delivery.failing_rules`), what an answer means (`delivery.answer_rules`) or attempts
+(`delivery.dispatch`, `digests.dispatch`).
 """
 
 import logging

@@ -1,8 +1,8 @@
 """Which incidents a pager has open, and when it is told: what several jobs have in common is one incident.
 
 Owns what opens an incident, joins it and ends it, and when that is told. Does not own what a concern is
-(`digests.job_troubles`), the words (`digests.incident_notices`) or the sending (`digests.run`). Pure: what was told,
-the heads and the open incidents go in, pages with the incidents as they stand after them come out.
+(`digests.job_troubles`), the words (`digests.incident_notices`) or the sending (`digests.dispatch`). Pure: what was
+told, the heads and the open incidents go in, pages with the incidents as they stand after them come out.
 
     concern of a job --open under its name, or told of this job before?--> part of that incident
         | no                                                                 | more nodes or jobs: told, at most

@@ -1,7 +1,7 @@
 """What stands when a chat or pager webhook is new to an account, or was switched off or disabled for a while.
 
-Owns which jobs such a webhook has to be told of, as standing and not as new. Does not own the telling (`digests.run`).
-Jobs of which it knows all are left as they are.
+Owns which jobs such a webhook has to be told of, as standing and not as new. Does not own the telling
+(`digests.dispatch`). Jobs of which it knows all are left as they are.
 """
 
 from collections.abc import Sequence

@@ -3,7 +3,7 @@
 Owns the two walks from the table to what may be sent and back to what is recorded of it: of chat, which is told of jobs
 in one message, and of a pager, which is told of incidents one by one. Does not own what is decided
 (`digests.chat_timing`, `digests.incidents`), the words (`digests.jobs.notices`, `digests.incident_notices`) or the
-sending (`digests.run`).
+sending (`digests.dispatch`).
 """
 
 from collections.abc import Callable, Mapping, Sequence

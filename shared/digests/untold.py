@@ -1,7 +1,7 @@
 """What a chat or pager webhook should have been told by now of one account, and has not.
 
 Owns what counts as such: news whose pause is over and that no mute holds back, and what the webhook calls wrong. Does
-not own the telling (`digests.run`). Whoever shows health asks for it.
+not own the telling (`digests.dispatch`). Whoever shows health asks for it.
 """
 
 from collections.abc import Iterator, Sequence

@@ -9,8 +9,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from shared.ledger.job_transaction import Slice
 from shared.ledger.ledger import Ledger
-from shared.ledger.slice import Slice
 from shared.ledger.transaction import Pending
 from shared.messages.events import Event
 from shared.ports import Row

@@ -11,8 +11,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.errors import LostRaceError, RowConflictError
+from shared.ledger.job_transaction import Slice
 from shared.ledger.recipients import OwedEvent, new_delivery, recipients
-from shared.ledger.slice import Slice
 from shared.ledger.transaction import Transaction, Written, commit_transaction
 from shared.messages.events import Event
 from shared.messages.formats import format_of

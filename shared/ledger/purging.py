@@ -1,7 +1,8 @@
 """Drops what nobody needs any more: old events and ended deliveries, what is over in pools, what is left of webhooks.
 
 Owns what old and gone mean. Does not own heads and chunks, which a cycle forgets once a job has settled
-(`polling.known_jobs`), or deliveries due to webhooks that are gone, which a run of deliveries ends (`delivery.run`).
+(`polling.known_jobs`), or deliveries due to webhooks that are gone, which a run of deliveries ends
+(`delivery.dispatch`).
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence

@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
-from shared.batch.pools import ComputeNode
+from shared.batch.pool_model import ComputeNode
 from shared.messages.events import Event, EventType, Origin, links_of, structured_event
 from shared.messages.ids import event_id
 from shared.messages.node_entries import BODY_BYTES, NodeEntry, json_object, tail_members

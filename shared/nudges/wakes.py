@@ -1,7 +1,8 @@
 """Has an account looked after again at a time of its own, when no poll comes before that.
 
 Owns which moments are worth a nudge, and that one instance asks once for each. Does not own what waits for one
-(`delivery.run`, `digests.run`). A nudge that is lost costs waiting until the next poll: the table is the truth.
+(`delivery.dispatch`, `digests.dispatch`). A nudge that is lost costs waiting until the next poll: the table is the
+truth.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Runs the cycle of one Batch account: which jobs, what of each, how it went.
 
 Owns the order of a cycle. Does not own how jobs are looked at (`polling.jobs`), the choice of jobs
-(`polling.cycle_rules`) or deliveries (`delivery.run`), which go on beside it.
+(`polling.cycle_rules`) or deliveries (`delivery.dispatch`), which go on beside it.
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from functools import partial
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from shared.delivery.run import Deliverer, DeliveryRun
-from shared.digests.run import DigestRun
+from shared.delivery.dispatch import Deliverer, DeliveryRun
+from shared.digests.dispatch import DigestRun
 from shared.ledger.ledger import Ledger
 from shared.messages.events import Event, Origin
 from shared.moments import as_utc

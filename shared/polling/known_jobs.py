@@ -14,8 +14,8 @@ from shared.batch.outcomes import is_active
 from shared.digests.rows import is_owed
 from shared.errors import LostRaceError, RowConflictError, StoreError, StoreUnavailableError, UnreadableRowError
 from shared.journal import write_line
+from shared.ledger.job_transaction import Slice
 from shared.ledger.ledger import Ledger
-from shared.ledger.slice import Slice
 from shared.ledger.transaction import Pending
 from shared.messages.events import Origin
 from shared.messages.formats import format_of

@@ -17,8 +17,8 @@ from shared.changes.portions import MOST_CHUNKS, portions_of
 from shared.changes.slicing import Capacity, Layout, plan_layout, plan_slices
 from shared.changes.tally import NodeUpdate
 from shared.errors import HostileAnswerError, JobNotFoundError, UnreadableRowError
+from shared.ledger.job_transaction import Slice
 from shared.ledger.job_writer import JobWriter
-from shared.ledger.slice import Slice
 from shared.messages.events import Event, Origin
 from shared.polling.job_listing import JOB_SELECT
 from shared.polling.job_rules import is_same_incarnation, settle

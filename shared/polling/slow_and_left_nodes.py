@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.batch.model import ExecutionInfo, Phase
-from shared.batch.pools import ComputeNode
+from shared.batch.pool_model import ComputeNode
 from shared.changes.leaving import SEARCHED_EVERY, Listed, look_for, may_have_left
 from shared.changes.slow_preparations import became_slow_at, chain_of, limit_of, may_be_slow
 from shared.changes.tally import NodeUpdate, complete_ends

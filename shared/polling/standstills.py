@@ -24,8 +24,8 @@ from shared.errors import (
     UnreadableRowError,
 )
 from shared.journal import write_line
+from shared.ledger.job_transaction import Slice
 from shared.ledger.ledger import Ledger
-from shared.ledger.slice import Slice
 from shared.ledger.transaction import Pending
 from shared.messages.events import Origin
 from shared.moments import as_utc

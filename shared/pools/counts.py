@@ -1,7 +1,7 @@
 """Counts the nodes of an account's pools by state, and asks for those that the counts leave out.
 
 Owns how often that is done, and within which share of a cycle's time. Does not own what the counts mean
-(`pools.rules`).
+(`pools.count_rules`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from shared.errors import AccountDeniedError, BatchError, PoolNotFoundError
 from shared.patterns import JobPatterns
-from shared.pools.rules import remember_counts, remember_gone
+from shared.pools.count_rules import remember_counts, remember_gone
 from shared.ports import BatchService, Clock
 from shared.state.accounts import Cycle
 from shared.state.pools import Counted, PoolMemory

@@ -1,6 +1,6 @@
 """Asks Batch about the pools of one account: once in a cycle, whatever the number of jobs that wait for them.
 
-Owns what is asked, and remembering the answers. Does not own what they mean (`pools.rules`) or node counts
+Owns what is asked, and remembering the answers. Does not own what they mean (`pools.no_able_nodes`) or node counts
 (`pools.counts`). What is refused makes a fact unknown, nothing else.
 """
 
@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from msgspec import Struct, field
 
-from shared.batch.pools import ComputeNode, Pool
+from shared.batch.pool_model import ComputeNode, Pool
 from shared.batch.wire import state_filter
 from shared.errors import BatchError, ThrottledError
 from shared.ports import BatchService

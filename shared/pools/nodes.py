@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.batch.causes import cause_of, cause_of_error
-from shared.batch.pools import ComputeNode
+from shared.batch.pool_model import ComputeNode
 from shared.changes.leaving import MISSING_FOR
 from shared.messages.ids import node_occurrence_id
 from shared.moments import as_utc

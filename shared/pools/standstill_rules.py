@@ -1,8 +1,8 @@
 """Whether a job's waiting tasks can run, and if not, why.
 
 Owns when a job is suspected, what an answer of Batch means for the suspicion, the reasons, and when a standstill ends.
-Does not own the requests, what the states of nodes mean (`pools.rules`) or the words that people read
-(`digests`). Pure: what is known goes in, the next standstill and what is to be told come out.
+Does not own the requests, what the states of nodes mean (`pools.states`, `pools.no_able_nodes`) or the words that
+people read (`digests`). Pure: what is known goes in, the next standstill and what is to be told come out.
 """
 
 from datetime import datetime, timedelta
@@ -12,10 +12,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.batch.model import TaskCounts
-from shared.batch.pools import ComputeNode, Pool
+from shared.batch.pool_model import ComputeNode, Pool
 from shared.changes.tally import MOST_FAILURES
+from shared.pools.no_able_nodes import cause_in_pool, is_resizing, why_empty
 from shared.pools.preparations import Preparations
-from shared.pools.rules import cause_in_pool, is_resizing, why_empty
 from shared.pools.states import START_TASK_FAILED, NodeClasses, classes_of
 from shared.state.pools import PoolMemory, Standstill, StandstillReason
 

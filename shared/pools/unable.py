@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from shared.batch.pools import ComputeNode
+from shared.batch.pool_model import ComputeNode
 from shared.moments import as_utc
 from shared.pools.states import BEGINNING, RESTARTING, START_TASK_FAILED, UNKNOWN, UNUSABLE, WAITING_FOR_START_TASK
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.batch.model import STDERR, STDOUT
-from shared.batch.pools import NODE_SELECT, ComputeNode
+from shared.batch.pool_model import NODE_SELECT, ComputeNode
 from shared.batch.wire import state_filter
 from shared.errors import BatchError, PoolNotFoundError, StoreError, ThrottledError
 from shared.journal import write_line

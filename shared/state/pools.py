@@ -1,6 +1,6 @@
 """What Prepwatch remembers of pools between cycles, and why a job that waits for one can't move.
 
-Owns these shapes. Does not own their rows (`state.rows`) or how they change (`pools.rules`,
+Owns these shapes. Does not own their rows (`state.rows`) or how they change (`pools.count_rules`,
 `pools.standstill_rules`). Everything is frozen; a change makes a new value.
 """
 

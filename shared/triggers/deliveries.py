@@ -1,8 +1,8 @@
 """Looks after what one account still has to tell, between two cycles.
 
 Owns what a nudge leads to: due deliveries, those of no account too, and what chat and pager have to be told, after the
-hold of a first message too. Does not own the walk of a delivery (`delivery.run`) or of a digest (`digests.run`), or
-when somebody is to look again (`nudges.wakes`).
+hold of a first message too. Does not own the walk of a delivery (`delivery.dispatch`) or of a digest
+(`digests.dispatch`), or when somebody is to look again (`nudges.wakes`).
 """
 
 from collections.abc import Mapping
@@ -10,8 +10,8 @@ from datetime import timedelta
 
 from msgspec import Struct
 
-from shared.delivery.run import Deliverer, DeliveryRun
-from shared.digests.run import DigestRun
+from shared.delivery.dispatch import Deliverer, DeliveryRun
+from shared.digests.dispatch import DigestRun
 from shared.messages.events import Origin
 from shared.nudges.nudge import DELIVERIES_QUEUE
 from shared.nudges.nudger import Nudger

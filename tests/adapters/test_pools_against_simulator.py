@@ -12,7 +12,7 @@ from local.batch_simulator.world import World
 from shared.adapters.batch_auth import SharedKeyAuth
 from shared.adapters.batch_client import BatchClient
 from shared.batch.model import FailureInfo, NameValuePair
-from shared.batch.pools import NODE_SELECT, AutoScaleRun, NodeError, NodeInfo, ResizeError, StartTaskInfo
+from shared.batch.pool_model import NODE_SELECT, AutoScaleRun, NodeError, NodeInfo, ResizeError, StartTaskInfo
 from shared.errors import AccountDeniedError, PoolNotFoundError
 from tests.adapters.batch_clients import ACCOUNT, KEY, NOW, client_of
 

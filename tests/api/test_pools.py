@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from shared.batch.model import JobExecutionInfo
+from shared.batch.pool_model import ComputeNode, NodeError, StartTaskInfo
 from shared.batch.pool_wire import decode_nodes
-from shared.batch.pools import ComputeNode, NodeError, StartTaskInfo
 from shared.errors import AccountDeniedError, PoolNotFoundError
 from shared.web.http import Answer, Request
 from shared.web.routes import Routes

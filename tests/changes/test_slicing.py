@@ -14,7 +14,7 @@ from shared.batch.texts import clean_status
 from shared.changes import slicing as plan
 from shared.changes.listing import read_items, refuse
 from shared.changes.node_rules import Watch, decide_node, merge_statuses
-from shared.ledger.slice import Slice
+from shared.ledger.job_transaction import Slice
 from shared.messages.events import EventType
 from shared.messages.job_events import job_event
 from shared.state import chunks

@@ -10,7 +10,7 @@ from shared.digests.chat_timing import decide_chat
 from shared.digests.incidents import decide_pages
 from shared.digests.jobs.notices import jobs_notice
 from shared.digests.untold import read_untold
-from shared.ledger.slice import Slice
+from shared.ledger.job_transaction import Slice
 from shared.messages.notices import Notice
 from shared.state.jobs import JobEnd, JobHead, PhaseCounts
 from shared.state.pools import Standstill, StandstillReason

@@ -8,10 +8,10 @@ from itertools import count
 
 from msgspec.structs import replace
 
-from shared.delivery.run import Deliverer
-from shared.digests.run import DigestRun
+from shared.delivery.dispatch import Deliverer
+from shared.digests.dispatch import DigestRun
+from shared.ledger.job_transaction import Slice
 from shared.ledger.ledger import Ledger
-from shared.ledger.slice import Slice
 from shared.messages.events import Origin
 from shared.polling.job_rules import Decision
 from shared.ports import Column, Put, Row

@@ -6,8 +6,8 @@ from itertools import count
 import msgspec
 import pytest
 
+from shared.ledger.job_transaction import Slice
 from shared.ledger.ledger import Ledger
-from shared.ledger.slice import Slice
 from shared.polling.job_rules import close, head_at_first_sight, replacing
 from shared.ports import MAX_ROWS, Insert, Put
 from shared.state.chunks import encode_chunk

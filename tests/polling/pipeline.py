@@ -15,7 +15,7 @@ from shared.changes.event_grouping import group_updates
 from shared.changes.listing import by_chunk, decide_updates, known_fingerprints, page_fingerprint, read_items
 from shared.changes.node_rules import Watch
 from shared.changes.slicing import Capacity, Layout, plan_layout, plan_slices
-from shared.ledger.slice import Slice
+from shared.ledger.job_transaction import Slice
 from shared.messages.events import Event
 from shared.ports import MAX_ROWS
 from shared.state.chunks import Cover, decode_chunk, decode_record, first_prefixes

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from shared.batch.pools import ComputeNode, NodeError, StartTaskInfo
+from shared.batch.pool_model import ComputeNode, NodeError, StartTaskInfo
 from shared.pools.nodes import NodeEnd, Seen, after_listing, decide_nodes, must_list, not_watched, with_events
 from shared.pools.unable import UnableReason
 from shared.state.pools import PoolMemory, PoolRecord, UnableNode

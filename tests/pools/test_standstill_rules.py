@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from shared.batch.model import TaskCounts
-from shared.batch.pools import AutoScaleRun, Pool, ResizeError
+from shared.batch.pool_model import AutoScaleRun, Pool, ResizeError
 from shared.pools.preparations import Preparations
 from shared.pools.standstill_rules import (
     Findings,

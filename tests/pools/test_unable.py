@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.batch.pools import ComputeNode, NodeError
+from shared.batch.pool_model import ComputeNode, NodeError
 from shared.pools.states import ABLE, AWAY
 from shared.pools.unable import Unable, UnableReason, unable_of
 from tests.support.fakes import START

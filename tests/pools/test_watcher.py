@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from shared.batch.model import JobExecutionInfo
-from shared.batch.pools import ComputeNode
+from shared.batch.pool_model import ComputeNode
 from shared.errors import AccountDeniedError, BatchError, BatchUnavailableError, PoolNotFoundError
 from shared.ports import MAX_ROWS, Column, Delete, Insert
 from shared.state.rows import pool_key, unpack_record

@@ -13,7 +13,7 @@ import msgspec
 
 from local.batch_simulator.filters import JOB_PROPERTIES, parse_filter
 from shared.batch.model import BatchJob, NodeStatus, TaskCounts
-from shared.batch.pools import ComputeNode, NodeCounts, Pool, Task
+from shared.batch.pool_model import ComputeNode, NodeCounts, Pool, Task
 from shared.errors import BatchError, JobNotFoundError, NoPreparationTaskError
 from shared.ports import ListingOptions, StatusPage
 

@@ -10,8 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from shared.adapters.lanes import ThreadLanes
+from shared.ledger.job_transaction import Slice
 from shared.ledger.ledger import Ledger
-from shared.ledger.slice import Slice
 from shared.ports import Column, Delete, Lanes, ListingOptions, Merge, StatusPage
 from shared.state.rows import CYCLE, OWN, to_columns, webhook_key
 from shared.state.telling import WebhookState

@@ -15,8 +15,8 @@ from local.batch_simulator.pools import Pool as SimulatedPool
 from local.batch_simulator.rendering import job_json, status_bytes, task_counts_json
 from shared.batch.job_wire import decode_job, decode_jobs, decode_task_counts
 from shared.batch.model import BatchJob, TaskCounts
+from shared.batch.pool_model import ComputeNode, NodeCounts, Pool, Task
 from shared.batch.pool_wire import decode_node_counts, decode_nodes, decode_pool, decode_tasks
-from shared.batch.pools import ComputeNode, NodeCounts, Pool, Task
 from shared.errors import (
     AccountDeniedError,
     BatchUnavailableError,

@@ -14,14 +14,14 @@ from shared.batch.outcomes import outcome_of
 from shared.changes import event_grouping, listing
 from shared.changes.node_rules import Watch, decide_node
 from shared.changes.slicing import plan_slices
-from shared.delivery import run as delivery
+from shared.delivery import dispatch as delivery
 from shared.delivery.answer_rules import NextStep
 from shared.delivery.attempt import Attempter
 from shared.delivery.rows import record
 from shared.errors import LostRaceError, RowConflictError, StoreError
 from shared.ledger import transaction
+from shared.ledger.job_transaction import Slice
 from shared.ledger.ledger import Ledger
-from shared.ledger.slice import Slice
 from shared.ledger.transaction import Pending
 from shared.messages import cloudevents, job_events
 from shared.messages.ids import event_id

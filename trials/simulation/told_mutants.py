@@ -13,10 +13,10 @@ from shared.api import summary_rules
 from shared.batch.model import TaskCounts
 from shared.delivery import attempt, webhook_states
 from shared.delivery.answer_rules import Verdict
+from shared.delivery.dispatch import DeliveryRun
 from shared.delivery.failing_rules import change_events
-from shared.delivery.run import DeliveryRun
 from shared.digests import chat_timing, incidents, untold
-from shared.digests import run as digests
+from shared.digests import dispatch as digests
 from shared.digests.chat_rules import news_of as news_of_job
 from shared.digests.mutes import muted_until
 from shared.digests.pauses import after_sending

@@ -23,8 +23,8 @@ from shared.delivery.answer_rules import leave_out
 from shared.digests.rows import dismiss_refusal
 from shared.errors import RowConflictError
 from shared.ledger.archive import Archive, StoredDelivery
+from shared.ledger.job_transaction import Slice
 from shared.ledger.ledger import Ledger
-from shared.ledger.slice import Slice
 from shared.messages.formats import format_of
 from shared.patterns import matches_any
 from shared.ports import MAX_ROWS, Clock, Delete, Operation, Put, Table

@@ -1,7 +1,8 @@
 """Sends events again: the same id, the same bytes, as a new delivery.
 
-Owns which deliveries a request means, and how an ended one becomes due again. Does not own attempts (`delivery.run`),
-which find it like every other. A delivery's state is its row key, and it moves in one transaction:
+Owns which deliveries a request means, and how an ended one becomes due again. Does not own attempts
+(`delivery.dispatch`), which find it like every other. A delivery's state is its row key, and it moves in one
+transaction:
 
     done | dead --insert due (must not exist), delete the ended row (ETag)--> due, no attempt made
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from shared.api.pools.views import PoolNodeView, PoolView, node_views, views_of, worst_pool_first
 from shared.api.refusals import named, not_found, only_account
-from shared.batch.pools import NODE_SELECT
+from shared.batch.pool_model import NODE_SELECT
 from shared.ledger.pool_records import read_records
 from shared.messages.events import Origin
 from shared.patterns import JobPatterns, valid_pool_id

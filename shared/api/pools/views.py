@@ -10,7 +10,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from shared.batch.outcomes import is_active
-from shared.batch.pools import ComputeNode
+from shared.batch.pool_model import ComputeNode
 from shared.ledger.pool_records import StoredPool
 from shared.messages.sentences import counted
 from shared.moments import as_utc

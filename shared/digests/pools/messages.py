@@ -1,7 +1,7 @@
 """What chat and pager are to be sent of pools, and what is recorded of it.
 
 Owns which pools are told together, a pager's incidents of them, and the rows that follow. Does not own what is news
-(`digests.pools.rules`), the words (`digests.pools.notices`) or the sending (`digests.run`). Pure.
+(`digests.pools.rules`), the words (`digests.pools.notices`) or the sending (`digests.dispatch`). Pure.
 """
 
 from collections import defaultdict

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from shared.api.events import redelivery
 from shared.batch.model import JobExecutionInfo
-from shared.batch.pools import ComputeNode
+from shared.batch.pool_model import ComputeNode
 from shared.state.rows import delivery_key
 from shared.state.telling import DeliveryState
 from shared.web.http import Answer, Request

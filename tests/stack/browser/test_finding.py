@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from playwright.sync_api import Page, expect
 
 from shared.batch.model import ExecutionInfo, JobExecutionInfo, TaskCounts
-from shared.batch.pools import ComputeNode, NodeError
+from shared.batch.pool_model import ComputeNode, NodeError
 from shared.errors import AccountDeniedError
 from tests.stack.browser.browser import grave_violations
 from tests.stack.browser.conftest import Visitor

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from shared.batch.pools import ComputeNode
+from shared.batch.pool_model import ComputeNode
 from shared.state.rows import unpack_body
 from tests.support.fake_table import FakeTable
 from tests.support.fakes import FakeClock

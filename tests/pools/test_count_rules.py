@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from shared.batch.pools import NodeCounts
-from shared.pools.rules import remember_counts, remember_gone
+from shared.batch.pool_model import NodeCounts
+from shared.pools.count_rules import remember_counts, remember_gone
 from shared.state.pools import PoolMemory
 
 NOW = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)

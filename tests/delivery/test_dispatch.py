@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from shared.delivery.run import Deliverer
+from shared.delivery.dispatch import Deliverer
 from shared.ledger.ledger import Ledger
 from shared.ledger.recipients import new_delivery
 from shared.messages.events import EventType, Origin, webhook_event

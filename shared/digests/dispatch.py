@@ -18,8 +18,8 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from shared.delivery.answer_rules import ATTEMPT_LEASE, Verdict, attempt_of, is_held, judge
+from shared.delivery.dispatch import Deliverer, DeliveryRun
 from shared.delivery.failing_rules import waits
-from shared.delivery.run import Deliverer, DeliveryRun
 from shared.delivery.sending import send_notice
 from shared.delivery.untold import ProbeCandidate
 from shared.digests.daily.rules import due_since
