@@ -87,12 +87,12 @@ def test_what_waited_arrives_soon_after_the_receiver_is_back(kind: str, hours: f
     deployment = deploy(hook, accounts=accounts, STALE_AFTER_SECONDS="3600")
     receivers = Receivers(deployment)
     receivers.answers[str(hook["name"])] = refusal(503)
-    minutes = int(hours * 60)
+    minutes, every = int(hours * 60), {0.5: 1, 12: 11, 80: 31}[hours]  # the longer, the rarer are attempts
     failing_at = [0, 7, minutes // 2, minutes - 2]
     for minute, until in pairwise([*failing_at, minutes]):
         fail(deployment, f"job-{minute}", (ACCOUNT, OTHER_ACCOUNT)[minute % accounts])
         let_pass(deployment, 1)
-        let_pass(deployment, until - minute - 1, every=1 if hours < 1 else 11)
+        let_pass(deployment, until - minute - 1, every)
     # The worst that can be: it is back right after it was tried.
     receivers.sent.clear()
     while not receivers.told(str(hook["name"])):
