@@ -1,12 +1,12 @@
 """How many nodes of a listing are decided at once, so that memory does not grow with how many have changed.
 
-Owns the size and the order of portions. Does not own how a portion is decided (`changes.listing`), cut into
+Owns the size and the order of portions. Does not own how a portion is decided (`changes.diff`), cut into
 transactions (`changes.slicing`) or written (`polling.node_updates`). Pure.
 """
 
 from collections.abc import Mapping
 
-from shared.changes.listing import Item, by_chunk
+from shared.changes.diff import Item, by_chunk
 from shared.state.chunks import Cover, hash_bits
 
 MOST_NODES = 4_000

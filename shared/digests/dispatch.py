@@ -23,9 +23,9 @@ from shared.delivery.failing_rules import waits
 from shared.delivery.sending import send_notice
 from shared.delivery.untold import ProbeCandidate
 from shared.digests.daily.rules import due_since
+from shared.digests.message_intervals import HOLD, after_daily, after_failing, after_sending
 from shared.digests.mutes import read_mutes
 from shared.digests.new_webhooks import introductions
-from shared.digests.pauses import HOLD, after_daily, after_failing, after_sending
 from shared.digests.planner import DigestPlanner, DueMessage, SendPlan
 from shared.digests.pools.rows import Pools, read_pools
 from shared.digests.sent import Draft

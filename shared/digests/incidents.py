@@ -23,8 +23,8 @@ from msgspec.structs import replace
 from shared.digests.chat_rules import KnownToWebhook
 from shared.digests.incident_members import EARLIER, LEFT_AFTER, Member, has_joined, members_of, name_of_earlier
 from shared.digests.job_troubles import ConcernKind
+from shared.digests.message_intervals import ENDS_AFTER, HOLD, believable_pace, is_refused, paused_until
 from shared.digests.mutes import Mute, muted_until
-from shared.digests.pauses import ENDS_AFTER, HOLD, believable_pace, is_refused, paused_until
 from shared.messages.ids import incident_key
 from shared.messages.notices import Severity
 from shared.state.jobs import JobHead

@@ -2,7 +2,7 @@
 
 Owns the two walks from the table to what may be sent and back to what is recorded of it: of chat, which is told of jobs
 in one message, and of a pager, which is told of incidents one by one. Does not own what is decided
-(`digests.chat_timing`, `digests.incidents`), the words (`digests.jobs.notices`, `digests.incident_notices`) or the
+(`digests.chat_plan`, `digests.incidents`), the words (`digests.jobs.notices`, `digests.incident_notices`) or the
 sending (`digests.dispatch`).
 """
 
@@ -13,17 +13,17 @@ from functools import partial
 from msgspec import Struct
 from msgspec.structs import replace
 
+from shared.digests.chat_plan import OtherNews, decide_chat, groups_of, tried_at
 from shared.digests.chat_rules import KnownToWebhook, News
-from shared.digests.chat_timing import OtherNews, decide_chat, groups_of, tried_at
 from shared.digests.daily.notices import prepare_daily
 from shared.digests.daily.rows import read_lasting
 from shared.digests.daily.rules import Lasting, was_looked_into, what_stands
 from shared.digests.incident_notices import incident_notice
 from shared.digests.incidents import AGAIN_AFTER, IncidentPage, after_page, decide_pages
 from shared.digests.jobs.notices import jobs_notice
+from shared.digests.message_intervals import HOLD, paused_until
 from shared.digests.mutes import Mute
 from shared.digests.named_nodes import NodeNames
-from shared.digests.pauses import HOLD, paused_until
 from shared.digests.pools.messages import PoolPage, news_of_pools, pages_of, refused_in_chat, told_in_chat
 from shared.digests.pools.notices import pool_page, with_pools
 from shared.digests.pools.rows import Pools, forget_pools, read_told_pools, with_jobs

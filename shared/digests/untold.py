@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
+from shared.digests.message_intervals import is_refused
 from shared.digests.mutes import Mute
-from shared.digests.pauses import is_refused
 from shared.digests.planner import DigestPlanner, Gathered
 from shared.digests.pools.rows import read_pools, read_told_pools
 from shared.digests.rows import Owed, owed_of

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from shared.digests.pauses import PAUSES, QUIET
+from shared.digests.message_intervals import PAUSES, QUIET
 from shared.errors import AccountDeniedError, ThrottledError
 from shared.messages.events import Event, EventType, Origin, account_event, trouble_data
 from shared.moments import as_utc

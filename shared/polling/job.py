@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.batch.model import BatchJob
-from shared.changes.listing import page_fingerprint
+from shared.changes.diff import page_fingerprint
 from shared.errors import (
     AccountDeniedError,
     BatchError,

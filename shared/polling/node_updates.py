@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
+from shared.changes.diff import Item, by_chunk, decide_updates, known_fingerprints, read_items
 from shared.changes.event_grouping import Step, group_updates
-from shared.changes.listing import Item, by_chunk, decide_updates, known_fingerprints, read_items
 from shared.changes.node_rules import Watch
 from shared.changes.portions import MOST_CHUNKS, portions_of
 from shared.changes.slicing import Capacity, Layout, plan_layout, plan_slices

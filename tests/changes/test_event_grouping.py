@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from shared.batch.model import NodeStatus, Phase
+from shared.changes.diff import decide_updates, read_items
 from shared.changes.event_grouping import Step, group_updates
-from shared.changes.listing import decide_updates, read_items
 from shared.changes.node_rules import Watch
 from shared.changes.tally import NodeUpdate
 from shared.messages.node_entries import BODY_BYTES, HARD_BYTES

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from shared.batch.model import NodeStatus
 from shared.batch.texts import clean_status
 from shared.changes import slicing as plan
-from shared.changes.listing import read_items, refuse
+from shared.changes.diff import read_items, refuse
 from shared.changes.node_rules import Watch, decide_node, merge_statuses
 from shared.ledger.job_transaction import Slice
 from shared.messages.events import EventType

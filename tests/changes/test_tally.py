@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shared.batch.model import NodeStatus, Phase
 from shared.batch.outcomes import outcome_of
 from shared.changes.cause_table import causes_of
-from shared.changes.listing import decide_updates, read_items
+from shared.changes.diff import decide_updates, read_items
 from shared.changes.node_rules import Watch
 from shared.changes.tally import NodeUpdate, Tally
 from shared.state.chunks import Chunk, Entry, decode_record, encode_record

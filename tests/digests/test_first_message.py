@@ -6,7 +6,7 @@ import azure.functions as func
 import pytest
 
 import function_app
-from shared.digests.pauses import HOLD
+from shared.digests.message_intervals import HOLD
 from shared.nudges.nudge import DELIVERIES_QUEUE, POLLS_QUEUE
 from shared.web.routes import Routes
 from shared.webhook import WebhookRequest

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
+from shared.digests.chat_plan import decide_chat
 from shared.digests.chat_rules import KnownToWebhook, NewsKind, SlowRuns, news_of
-from shared.digests.chat_timing import decide_chat
 from shared.digests.incidents import decide_pages
 from shared.digests.jobs.notices import jobs_notice
 from shared.digests.untold import read_untold

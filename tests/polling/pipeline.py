@@ -11,8 +11,8 @@ import msgspec
 
 from shared.batch.model import NodeStatus, Phase
 from shared.batch.outcomes import outcome_of
+from shared.changes.diff import by_chunk, decide_updates, known_fingerprints, page_fingerprint, read_items
 from shared.changes.event_grouping import group_updates
-from shared.changes.listing import by_chunk, decide_updates, known_fingerprints, page_fingerprint, read_items
 from shared.changes.node_rules import Watch
 from shared.changes.slicing import Capacity, Layout, plan_layout, plan_slices
 from shared.ledger.job_transaction import Slice

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from shared.digests.chat_rules import news_of
-from shared.digests.pauses import is_refused
+from shared.digests.message_intervals import is_refused
 from shared.digests.rows import is_owed, read_known
 from shared.ports import Table
 from shared.state.jobs import JobHead

@@ -11,7 +11,7 @@ from msgspec.structs import asdict, replace
 
 from shared.batch.model import NodeStatus, Outcome
 from shared.batch.outcomes import outcome_of
-from shared.changes import event_grouping, listing
+from shared.changes import diff, event_grouping
 from shared.changes.node_rules import Watch, decide_node
 from shared.changes.slicing import plan_slices
 from shared.delivery import dispatch as delivery
@@ -93,7 +93,7 @@ def loser_writes_over_the_winner() -> AbstractContextManager[object]:
 @mutant
 def absent_node_forgotten() -> AbstractContextManager[object]:
     """What a listing leaves out is dropped from the snapshot."""
-    original = listing.decide_updates
+    original = diff.decide_updates
 
     def decide(items: Mapping[str, Any], chunk: Chunk, watch: Watch) -> Any:
         for key in [key for key in chunk if key not in items]:
@@ -112,7 +112,7 @@ def open_mark_dropped_when_it_runs_again() -> AbstractContextManager[object]:
         runs = record.preparation is not None and outcome_of(record.preparation.info) is Outcome.RUNNING
         return (replace(record, open=None) if runs else record), changes
 
-    return patch.object(listing, "decide_node", decide)
+    return patch.object(diff, "decide_node", decide)
 
 
 @mutant

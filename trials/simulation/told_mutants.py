@@ -15,11 +15,11 @@ from shared.delivery import attempt, webhook_states
 from shared.delivery.answer_rules import Verdict
 from shared.delivery.dispatch import DeliveryRun
 from shared.delivery.failing_rules import change_events
-from shared.digests import chat_timing, incidents, untold
+from shared.digests import chat_plan, incidents, untold
 from shared.digests import dispatch as digests
 from shared.digests.chat_rules import news_of as news_of_job
+from shared.digests.message_intervals import after_sending
 from shared.digests.mutes import muted_until
-from shared.digests.pauses import after_sending
 from shared.ledger import ledger
 from shared.ledger.recipients import recipients
 from shared.messages import pagerduty
@@ -114,7 +114,7 @@ def mute_holds_nothing_back() -> AbstractContextManager[object]:
 
 def _with_mutes(until: Any) -> AbstractContextManager[object]:
     stack = ExitStack()
-    for rules in (chat_timing, incidents):
+    for rules in (chat_plan, incidents):
         stack.enter_context(patch.object(rules, "muted_until", until))
     return stack
 
@@ -126,7 +126,7 @@ def mute_holds_back_the_end() -> AbstractContextManager[object]:
     def until(news: Any, mutes: Any, now: datetime) -> datetime | None:
         return muted_until(mutes, news.job_id, (), now)
 
-    return patch.object(chat_timing, "_muted_until", until)
+    return patch.object(chat_plan, "_muted_until", until)
 
 
 @mutant
@@ -148,7 +148,7 @@ def end_not_told_by_itself() -> AbstractContextManager[object]:
         news = original(webhook, account, known, now)
         return news if news is None or news.preparation or news.release else None
 
-    return patch.object(chat_timing, "news_of", news_of)
+    return patch.object(chat_plan, "news_of", news_of)
 
 
 @mutant

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
+from shared.digests.chat_plan import worst_job_first
 from shared.digests.chat_rules import KnownToWebhook, News, NewsKind
-from shared.digests.chat_timing import worst_job_first
 from shared.digests.mutes import Mute, muted_until
 from shared.digests.pools.rules import PoolNews, PoolState, pool_muted_until, still_in_trouble
 from shared.messages.notices import Notice

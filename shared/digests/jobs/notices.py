@@ -2,7 +2,7 @@
 
 Owns how much is said of how many jobs. Does not own titles and severities (`digests.jobs.titles`), the facts below them
 (`digests.jobs.facts`), what a message is made of (`messages.notices`), what is news (`digests.chat_rules`) or when it
-is told (`digests.chat_timing`).
+is told (`digests.chat_plan`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,8 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from shared.batch.model import Phase
+from shared.digests.chat_plan import groups_of
 from shared.digests.chat_rules import News, NewsKind
-from shared.digests.chat_timing import groups_of
 from shared.digests.jobs.facts import facts_of, failing_nodes, first_failure, newly_failed, nodes_to_name
 from shared.digests.jobs.titles import heading_of, line_of, severity_of, title_of
 from shared.digests.short_names import of_all

@@ -1,7 +1,7 @@
 """What chat and pager are to be told about pools whose nodes can't work, and when.
 
 Owns what is news to a webhook that was last told so much. Does not own when a pool is in trouble (`pools.trouble`), the
-words (`digests.pools.notices`) or the pauses (`digests.pauses`). Pure.
+words (`digests.pools.notices`) or the pauses (`digests.message_intervals`). Pure.
 
     in trouble --a standstill says it, or will--> nothing
         | no
@@ -19,8 +19,8 @@ from msgspec import Struct
 from shared.digests.incident_members import LEFT_AFTER
 from shared.digests.incidents import MAX_OPEN
 from shared.digests.job_troubles import pool_name
+from shared.digests.message_intervals import ENDS_AFTER
 from shared.digests.mutes import Mute, muted_until
-from shared.digests.pauses import ENDS_AFTER
 from shared.messages.events import EventType
 from shared.messages.ids import incident_key
 from shared.messages.notices import Severity

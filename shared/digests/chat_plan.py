@@ -1,7 +1,7 @@
 """Which news chat is told now, in one message, and when the rest may be.
 
 Owns what waits, for how long, and what shortens that. Does not own what is news (`digests.chat_rules`) or the pauses
-(`digests.pauses`). Pure.
+(`digests.message_intervals`). Pure.
 
 Chat gets one message for all jobs of an account, ten seconds after the first news, then with growing pauses while it
 goes on: five minutes for a cause, pool or standstill that people don't know of, an hour for what merely comes back.
@@ -15,8 +15,8 @@ from msgspec.structs import replace
 
 from shared.digests.chat_rules import KnownToWebhook, News, NewsKind, news_of
 from shared.digests.job_troubles import group_of, standstill_of
+from shared.digests.message_intervals import ENDS_AFTER, believable_pace, is_new, is_refused, message_at, paused_until
 from shared.digests.mutes import Mute, muted_until
-from shared.digests.pauses import ENDS_AFTER, believable_pace, is_new, is_refused, message_at, paused_until
 from shared.state.telling import Pace, Told
 from shared.webhook import Webhook
 

@@ -6,7 +6,7 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from shared.batch.model import FailureInfo, NodeStatus, Phase
-from shared.changes.listing import by_chunk, decide_updates, known_fingerprints, page_fingerprint, read_items
+from shared.changes.diff import by_chunk, decide_updates, known_fingerprints, page_fingerprint, read_items
 from shared.changes.node_rules import Watch
 from shared.changes.tally import NodeUpdate
 from shared.errors import HostileAnswerError, UnreadableRowError

@@ -1,4 +1,4 @@
-"""From the pages of a listing to the nodes that differ from what is known.
+"""The diff: from the pages of a listing to the nodes that differ from what is known.
 
 Owns reading entries, spotting unchanged ones by fingerprint, and deciding the others. Does not own decoding an entry
 (`batch.wire`) or the rule for one node (`changes.node_rules`). Pure.
