@@ -1,6 +1,6 @@
 """The errors that cross module borders, each with what its catcher should do.
 
-Owns the hierarchy. Does not own wording for HTTP callers (see `http_api`). No message holds a URL's query, a
+Owns the hierarchy. Does not own wording for HTTP callers (`web.errors`). No message holds a URL's query, a
 token, or more than 256 characters of somebody else's text.
 """
 

@@ -1,7 +1,7 @@
 """What the use cases need from the outside, and nothing about how it is had.
 
-Owns the Protocols and the values that cross them. Does not own any implementation: `batch_client`, `table_store`,
-`webhook_sender`, `workers` and the tests' fakes each bring one.
+Owns the Protocols and the values that cross them. Does not own any implementation: the modules of
+`adapters` and the tests' fakes bring them.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -28,7 +28,7 @@ _MOST_INTERIM_ANSWERS: Final = 100
 
 
 @cache  # reading the authorities takes longer than all else that a transport does to begin
-def trust(ca_bundle: Path | None) -> ssl.SSLContext:
+def trusted_authorities(ca_bundle: Path | None) -> ssl.SSLContext:
     """The certificate authorities of *ca_bundle* (PEM); None: those of the system and of certifi."""
     context = ssl.create_default_context(cafile=ca_bundle)
     if ca_bundle is None:

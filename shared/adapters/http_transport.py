@@ -19,7 +19,7 @@ import requests
 import urllib3
 from msgspec import Struct
 
-from shared.adapters.connections import HEADER_BYTES, ConnectionAdapter, trust
+from shared.adapters.connections import HEADER_BYTES, ConnectionAdapter, trusted_authorities
 from shared.adapters.sockets import LIMITS, CheckAddress, Limits, Resolve, TransportError
 from shared.reprs import repr_without
 from shared.webhook import SendFailure
@@ -73,7 +73,7 @@ class HttpTransport:
         self._schemes = ("https", "http") if allow_http else ("https",)
         self._check_address = check_address
         self._resolve = resolve
-        self._ssl_context = trust(ca_bundle)
+        self._ssl_context = trusted_authorities(ca_bundle)
         self._pool = ConnectionAdapter(self._ssl_context, pool_size) if keep_alive else None
 
     def exchange(

@@ -9,7 +9,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from shared.api.refusals import Problem, invalid, not_found
-from shared.digests.mutes import Mute, _stored
+from shared.digests.mutes import Mute, read_mutes
 from shared.ports import Clock, Delete, Put, Table
 from shared.redaction import one_line
 from shared.state.rows import OWN, mute_key, to_columns
@@ -54,7 +54,7 @@ class Mutes(Struct, frozen=True, kw_only=True):
             StoreError: The table can't be read.
         """
         now = self.clock()
-        return tuple(_view(name, mute, now) for name, mute in _stored(self.table))
+        return tuple(_view(name, mute, now) for name, mute in read_mutes(self.table).items())
 
     def put_mute(self, name: str, mute: Mute) -> MuteView:
         """Set or replace a mute.

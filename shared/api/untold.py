@@ -1,4 +1,4 @@
-"""What webhooks should have been untold by now, for whoever shows how things stand.
+"""What webhooks should have been told by now, for whoever shows how things stand.
 
 Owns the reading of it over all accounts. Does not own what counts as untold (`digests.untold`,
 `delivery.answer_rules`).
@@ -35,11 +35,11 @@ class UntoldReader(Struct, frozen=True, kw_only=True):
     origins: Sequence[Origin]
 
     def of(self, webhook: Webhook) -> UntoldView:
-        """What one webhook should have been untold by now; raises as `read` does."""
+        """What one webhook should have been told by now; raises as `read` does."""
         return self.read([webhook])[webhook.name]
 
     def read(self, webhooks: Iterable[Webhook]) -> dict[str, UntoldView]:
-        """What these webhooks should have been untold by now, by their names.
+        """What these webhooks should have been told by now, by their names.
 
         Raises:
             StoreUnavailableError: The table gave no answer.

@@ -20,7 +20,7 @@ from shared.api.webhook_views import LastAnswerView, MessageView, PingView, Unto
 from shared.delivery.advice import advice_on
 from shared.delivery.answer_rules import Verdict, attempt_of, judge
 from shared.delivery.credential_redaction import without_token
-from shared.delivery.failing_rules import disable, enable, heal, standing_of
+from shared.delivery.failing_rules import disable, enable, standing_of, try_again
 from shared.delivery.rows import close_disabled, read_due
 from shared.delivery.sending import send_ping
 from shared.delivery.webhook_states import change_webhook
@@ -106,7 +106,7 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         attempt = attempt_of(judgement, answer, ended)
         delivered = judgement.verdict is Verdict.DELIVERED
         if delivered:
-            self._change(webhook, partial(heal, taken=True))
+            self._change(webhook, partial(try_again, taken=True))
         write_line("ping", webhook=name, event=event.id, verdict=judgement.verdict.value, reason=judgement.reason)
         return PingView(
             webhook=name,

@@ -1,4 +1,4 @@
-"""Reads what Batch answers about jobs into the values of `model`.
+"""Reads what Batch answers about jobs into the values of `batch.model`.
 
 Owns the shapes on the wire. Does not own statuses (`batch.wire`), nor what a job's state means (`polling.job_rules`).
 """

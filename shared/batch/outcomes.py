@@ -50,10 +50,13 @@ def _outcome(
     retried: bool,  # noqa: FBT001 - same
 ) -> Outcome:
     state, result = (state or "").lower(), (result or "").lower()
+    # What still runs has come to nothing yet, whatever stands beside it.
     if state == _RUNNING:
         return Outcome.RETRYING if retried else Outcome.RUNNING
+    # Only what has ended has an outcome.
     if state != _COMPLETED:
         return Outcome.UNKNOWN
+    # A task that never ran has no exit code, only the words for why.
     if result in _FAILURES or explained or (not result and exit_code not in {None, 0}):
         return Outcome.FAILED
     return Outcome.SUCCEEDED if result == _SUCCESS or (not result and exit_code == 0) else Outcome.UNKNOWN

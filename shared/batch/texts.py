@@ -1,7 +1,7 @@
 """Makes the texts of a status fit to be stored and shown.
 
 Owns which field may keep how much. Does not own how a secret is recognised or a cut is marked (`redaction`). Ids are
-left alone: they are keys, and `batch_wire` has refused those that can't be.
+left alone: they are keys, and `batch.wire` has refused those that can't be.
 """
 
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""Reads what Batch answers into the values of `model`, and writes what it is asked.
+"""Reads what Batch answers into the values of `batch.model`, and writes what it is asked.
 
 Owns the shapes on the wire, the bounds a well-meant answer keeps, and the spelling of paths and query names. Does not
 own the exchange (`adapters.batch_client`), errors that Batch reports (`adapters.batch_errors`), nor what a status

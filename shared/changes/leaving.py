@@ -34,7 +34,7 @@ def may_have_left(head: JobHead) -> bool:
     return head.closed is None and (head.preparation.open > 0 or head.preparation.slow > 0 or head.left > 0)
 
 
-def look_for(record: NodeRecord, listed: Listed) -> tuple[NodeRecord, Change | None]:
+def decide_leaving(record: NodeRecord, listed: Listed) -> tuple[NodeRecord, Change | None]:
     """The record of a node after a listing of the job's pool, and what is worth telling."""
     is_of_pool = record.pool_id.lower() == listed.pool_id.lower()
     if is_of_pool and record.node_id.lower() in listed.nodes:
@@ -50,6 +50,7 @@ def look_for(record: NodeRecord, listed: Listed) -> tuple[NodeRecord, Change | N
     # Two listings must agree; a job that uses another pool now has left all nodes of this one at once.
     if is_of_pool and record.missing_since is None:
         return replace(record, missing_since=listed.at), None
+    # The second one, but too soon after the first to be another picture.
     if is_of_pool and record.missing_since is not None and listed.at - record.missing_since < MISSING_FOR:
         return record, None
     return _without(record)

@@ -143,6 +143,7 @@ def _is_to_be_told(run: PhaseRecord, ended: OpenFailure | None, *, has_failed_an
 
 def _is_no_news(known: ExecutionInfo, info: ExecutionInfo, latest: datetime | None) -> bool:
     """Whether a status tells nothing that is newer than what is known: it is the same, or of an older page."""
+    # The same page once more, or one like it.
     if known == info:
         return True
     if _is_same_run(known, info) and has_failed(known) and not has_failed(info):

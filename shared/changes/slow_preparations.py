@@ -102,7 +102,7 @@ def is_often_retried(info: ExecutionInfo) -> bool:
     return (info.retry_count or 0) >= MANY_RETRIES
 
 
-def number_of(chain: Chain) -> int | None:
+def interval_of(chain: Chain) -> int | None:
     """The five minutes in which a preparation began, counted from 1970; None when Batch did not say."""
     return None if chain.since is None else (chain.since - _THE_BEGINNING) // COUNTED_BY
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 from shared.batch.model import ExecutionInfo, Outcome, Phase
 from shared.batch.outcomes import ended_at, outcome_of
 from shared.changes.cause_table import CauseKey, CauseTable, causes_of
-from shared.changes.slow_preparations import chain_of, is_often_retried, number_of
+from shared.changes.slow_preparations import chain_of, interval_of, is_often_retried
 from shared.state.chains import Chain
 from shared.state.jobs import JobHead, PhaseCounts
 from shared.state.nodes import Change, NodeRecord, Reason
@@ -161,7 +161,7 @@ class Tally:
         if chain.slow:
             self.preparation["slow"] += step
             return
-        if (number := number_of(chain)) is not None:
+        if (number := interval_of(chain)) is not None:
             self.unfinished[number] += step
         self.often_retried += step * is_often_retried(info)
 

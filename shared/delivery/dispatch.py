@@ -27,8 +27,9 @@ from shared.delivery.answer_rules import (
 from shared.delivery.attempt import Attempter
 from shared.delivery.credential_redaction import without_token
 from shared.delivery.failing_rules import in_words, is_suspect, next_try, waits
+from shared.delivery.next_tries import NextTries
+from shared.delivery.probe_candidates import ProbeCandidate, ProbeCandidates
 from shared.delivery.rows import close_disabled, close_removed, read_due, record
-from shared.delivery.untold import ProbeCandidate, ProbeCandidates, Timetable
 from shared.delivery.webhook_lanes import WebhookLanes
 from shared.delivery.webhook_states import WebhookHealth, read_health
 from shared.errors import StoreError
@@ -86,7 +87,7 @@ class DeliveryRun:
         self._lanes = WebhookLanes(deliverer.lanes, deliverer.webhooks)
         self._swept: list[str] = []
         self._candidates = ProbeCandidates()
-        self._timetable = Timetable()
+        self._next_tries = NextTries()
         self._exchange = Attempter(
             table=deliverer.table,
             sender=deliverer.sender,
@@ -94,7 +95,7 @@ class DeliveryRun:
             clock=deliverer.clock,
             new_id=deliverer.new_id,
             follow=self.follow,
-            expect=self._timetable.add,
+            expect=self._next_tries.add,
             recovered_at=lambda name: health.state(name).recovered_at,
         )
 
@@ -126,7 +127,7 @@ class DeliveryRun:
     def wake_at(self) -> datetime | None:
         """When something that could not be told yet is to be tried, None when nothing waits; right after the end."""
         on = [name for name in self._health.names if self._deliverer.webhooks[name].enabled]
-        tries = (next_try(self._health.state(name), self._timetable.first(name)) for name in on)
+        tries = (next_try(self._health.state(name), self._next_tries.first(name)) for name in on)
         return min(filter(None, tries), default=None)
 
     def offer(self, pending: Iterable[Pending]) -> None:
@@ -179,7 +180,7 @@ class DeliveryRun:
 
     def expect(self, name: str, account: str, at: datetime | None) -> None:
         """Note when a chat webhook is to be told of an account, None for not at all: nobody need ping it before."""
-        self._timetable.put(name, account, at)
+        self._next_tries.put(name, account, at)
 
     def submit(self, name: str, work: Callable[[], None], **about: str | None) -> None:
         """Do work for a webhook in its lane, logged with what it is `about` if it fails; `finish` waits for it."""
@@ -205,7 +206,7 @@ class DeliveryRun:
         name, delivery = item.delivery.webhook, item.delivery
         held = is_held(delivery.leased_until, self._deliverer.clock())
         if not self.is_failing(name):
-            self._timetable.add(name, (held and delivery.leased_until) or delivery.next_attempt_at)
+            self._next_tries.add(name, (held and delivery.leased_until) or delivery.next_attempt_at)
         if held or not self.is_failing(name):
             return
         with self._lock:
@@ -237,7 +238,7 @@ class DeliveryRun:
         elif self.is_failing(webhook.name):
             self._put_off(item)
         elif waits(self._health.state(webhook.name), now):
-            self._timetable.add(webhook.name, delivery.next_attempt_at)
+            self._next_tries.add(webhook.name, delivery.next_attempt_at)
         else:
             self._exchange.attempt(webhook, item)
 
@@ -253,7 +254,7 @@ class DeliveryRun:
         webhook = self._deliverer.webhooks[name]
         if not webhook.enabled or self._deliverer.clock() >= self._deadline:
             return False
-        return self.is_failing(name) or is_suspect(self._health.state(name), self._timetable.first(name))
+        return self.is_failing(name) or is_suspect(self._health.state(name), self._next_tries.first(name))
 
     def _probe(self, name: str) -> None:
         """Try one thing at a webhook that takes nothing, and go on with all that waits if it does again."""

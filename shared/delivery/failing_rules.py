@@ -152,7 +152,7 @@ def next_try(state: WebhookState, retry_at: datetime | None) -> datetime | None:
     return max(retry_at, state.not_before or retry_at) if retry_at else None
 
 
-def heal(state: WebhookState, now: datetime, *, taken: bool) -> WebhookState:
+def try_again(state: WebhookState, now: datetime, *, taken: bool) -> WebhookState:
     """The state of a webhook that somebody has asked to be tried: all that waits is due at once.
 
     What a ping has shown to be `taken` ends its failing; else it fails until it takes something, and is probed now.
@@ -166,7 +166,7 @@ def enable(state: WebhookState, now: datetime) -> WebhookState:
     """The state of a webhook that somebody lets be sent events: with nothing held against it if it was disabled."""
     if state.disabled_since is not None:
         return WebhookState(name=state.name, recovered_at=now)
-    return heal(state, now, taken=False)
+    return try_again(state, now, taken=False)
 
 
 def disable(state: WebhookState, now: datetime) -> WebhookState:

@@ -20,8 +20,8 @@ from msgspec.structs import replace
 from shared.delivery.answer_rules import ATTEMPT_LEASE, Verdict, attempt_of, is_held, judge
 from shared.delivery.dispatch import Deliverer, DeliveryRun
 from shared.delivery.failing_rules import waits
+from shared.delivery.probe_candidates import ProbeCandidate
 from shared.delivery.sending import send_notice
-from shared.delivery.untold import ProbeCandidate
 from shared.digests.daily.rules import due_since
 from shared.digests.message_intervals import HOLD, after_daily, after_failing, after_sending
 from shared.digests.mutes import read_mutes
@@ -150,17 +150,22 @@ class _WebhookDigest(Struct, kw_only=True):
     def tell(self, *, probe: bool) -> datetime | None:
         """Send what is due, as a `probe` a single message whatever the time; when something may be due next."""
         plan = self._look(self._deliverer.clock(), probe=probe)
+        # Nobody waits for anything.
         if plan is None:
             return None
         now = self._deliverer.clock()
+        # Another instance is telling it just now.
         if is_held(self.pace.leased_until, now):
             return self.pace.leased_until
+        # Nothing is due yet; what is only to be remembered needs no claim.
         if not plan.messages:
             self._write_all(plan.pace, plan.writes)
             return plan.wake_at
+        # Whoever comes next has the time for it.
         if now >= self.deliveries.deadline:
             return now
         state = self._state
+        # Only a probe goes to one that fails, and nothing to one that is disabled.
         if state.disabled_since is not None or (waits(state, now) and not probe):
             return None
         # claim; what was decided before may have been told meanwhile

@@ -4,7 +4,7 @@ Owns what a mute is, when it holds a job back, and how mutes are read. Does not 
 what is told afterwards (`digests.chat_rules`). The fields are those of an Alertmanager silence.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from msgspec import Struct
@@ -51,12 +51,10 @@ def read_mutes(table: Table) -> dict[str, Mute]:
     Raises:
         StoreUnavailableError: The table gave no answer.
     """
-    return dict(_stored(table))
-
-
-def _stored(table: Table) -> Iterator[tuple[str, Mute]]:
+    mutes: dict[str, Mute] = {}
     for row in table.query(OWN, *range_of("mute")):
         try:
-            yield row.key.removeprefix(mute_key("")), from_row(row, Mute)
+            mutes[row.key.removeprefix(mute_key(""))] = from_row(row, Mute)
         except UnreadableRowError as error:
             write_line("mute-unreadable", error=str(error))
+    return mutes

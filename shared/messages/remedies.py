@@ -112,18 +112,23 @@ def cause_command(
     all of them.
     """
     see = where_to_look(cause.code)
+    # The fault lies in how the job is written: its nodes show nothing of it.
     if see is not None and see in _OF_JOB:
         return show_job(account, job_id, f"job{cause.phase.value.capitalize()}Task.{_OF_JOB[see]}")
     if not nodes:
         nodes, all_known = [cause.example], cause.nodes == 1
     pool_id, node_id = nodes[0]
+    # Nobody knows where to look, or on which node.
     if see is None or not node_id:
         return None
     pool = PoolReference(account=account, pool_id=pool_id)
+    # Packages are the pool's: every node has the same.
     if see is WhereToLook.PACKAGES:
         return show_pool(pool, "applicationPackageReferences")
+    # What the task itself has said.
     if see is WhereToLook.STDERR:
         return download_file(pool, node_id, stderr_path(job_id, cause.phase))
+    # Taking away some of them would leave the others, and other pools have other commands.
     if is_of_the_node(cause.code) and all_known and all(owner == pool_id for owner, _ in nodes):
         return remove_nodes(pool, [node for _, node in nodes])
     return show_node(pool, node_id)

@@ -1,9 +1,9 @@
 """Counts failures and requests, until a cycle carries them to the table.
 
 Owns the counting, and how totals that only grow stay small enough for the account's row. Does not own where they are
-kept (`state.Cycle`) or shown (`api.metrics`). Threads may share a counter. What a process counted and had not carried
-to the table when it died, or when another cycle overtook its own, is missing: it is not always known whether the row
-was written, and the totals never fall, and never say more than what happened.
+kept (`state.accounts`) or shown (`api.metrics`). Threads may share a counter. What a process counted and had not
+carried to the table when it died, or when another cycle overtook its own, is missing: it is not always known whether
+the row was written, and the totals never fall, and never say more than what happened.
 """
 
 from collections import Counter

@@ -1,4 +1,7 @@
-"""What the settings say of a cycle."""
+"""What the settings say of a cycle.
+
+Owns this value. Does not own the settings as they are written, or what they default to (`settings.settings`).
+"""
 
 from datetime import timedelta
 

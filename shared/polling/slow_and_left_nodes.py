@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from shared.batch.model import ExecutionInfo, Phase
 from shared.batch.pool_model import ComputeNode
-from shared.changes.leaving import SEARCHED_EVERY, Listed, look_for, may_have_left
+from shared.changes.leaving import SEARCHED_EVERY, Listed, decide_leaving, may_have_left
 from shared.changes.slow_preparations import became_slow_at, chain_of, limit_of, may_be_slow
 from shared.changes.tally import NodeUpdate, complete_ends
 from shared.errors import StoreError, UnreadableRowError
@@ -179,7 +179,7 @@ class Departures(Struct, frozen=True, kw_only=True):
             chunks = self.nodes.read_chunks(head, head.chunks)
 
             # decide
-            looked = ((each, *look_for(each.record, listed)) for each in _stored(chunks))
+            looked = ((each, *decide_leaving(each.record, listed)) for each in _stored(chunks))
             updates = [each.update(after, change) for each, after, change in looked if after != each.record]
 
             # apply

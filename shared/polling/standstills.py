@@ -37,7 +37,7 @@ from shared.polling.known_jobs import MayWait, pools_of
 from shared.polling.node_updates import NodeWatcher
 from shared.polling.slow_and_left_nodes import Departures, SlowPreparations
 from shared.pools.counts import PoolCounter
-from shared.pools.facts import PoolFacts, answer
+from shared.pools.facts import PoolFacts, answer_or_none
 from shared.pools.preparations import preparations_of
 from shared.pools.standstill_rules import Findings, Suspected, Suspicion, decide_standstill, must_look, suspect
 from shared.pools.states import ABLE, UNABLE
@@ -151,12 +151,12 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
         return asks
 
     def _look(self, head: JobHead, suspected: Suspected | None, facts: PoolFacts) -> Findings:
-        tasks = answer(lambda: self.batch.count_tasks(head.job_id, deadline=facts.deadline))
+        tasks = answer_or_none(lambda: self.batch.count_tasks(head.job_id, deadline=facts.deadline))
         # Nobody waits: nothing else matters.
         if tasks is None or tasks.active + tasks.running == 0:
             return Findings(tasks=tasks)
         of_preparation = suspected is None or suspected.why in _OF_PREPARATION
-        moves = answer(lambda: self._moves(head, facts)) if of_preparation else None
+        moves = answer_or_none(lambda: self._moves(head, facts)) if of_preparation else None
         is_confirmed = head.stuck is not None and head.stuck.confirmed
         # Some of those that failed or are slow may have left the pool a moment ago, and others have come.
         if moves is False and not is_confirmed and suspected is not None and suspected.why is Suspicion.PREPARATION:
@@ -222,7 +222,7 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
 
     def _with_tasks(self, head: JobHead, deadline: datetime) -> JobHead:
         """The head with what its job's special tasks say, which is asked for once."""
-        job = answer(lambda: self.batch.get_job(head.job_id, select=_JOB_SELECT, deadline=deadline))
+        job = answer_or_none(lambda: self.batch.get_job(head.job_id, select=_JOB_SELECT, deadline=deadline))
         if job is None:
             return head
         preparation, manager = job.job_preparation_task, job.job_manager_task

@@ -47,7 +47,7 @@ class PoolFacts(Struct, kw_only=True):
             return None
         if (key := pool_id.lower()) not in self._pools:
             ask = partial(self.batch.get_pool, pool_id, select=_POOL_SELECT, deadline=self.deadline)
-            self._pools[key] = answer(ask)
+            self._pools[key] = answer_or_none(ask)
         return self._pools[key]
 
     def nodes(self, pool_id: str | None, states: frozenset[str]) -> tuple[ComputeNode, ...] | None:
@@ -59,7 +59,7 @@ class PoolFacts(Struct, kw_only=True):
         if pool_id is None or not self.may_ask:
             return None
         if (key := (pool_id.lower(), states)) not in self._nodes:
-            self._nodes[key] = answer(lambda: self._list(pool_id, states))
+            self._nodes[key] = answer_or_none(lambda: self._list(pool_id, states))
         return self._nodes[key]
 
     def ids(self, pool_id: str) -> frozenset[str] | None:
@@ -77,7 +77,7 @@ class PoolFacts(Struct, kw_only=True):
         return tuple(node for page in pages for node in page)
 
 
-def answer(ask: Callable[[], _T]) -> _T | None:
+def answer_or_none(ask: Callable[[], _T]) -> _T | None:
     """What Batch answers; None when it refuses or can't be asked, which only makes this fact unknown.
 
     Raises:

@@ -2,7 +2,8 @@
 
 Owns when a job is suspected, what an answer of Batch means for the suspicion, the reasons, and when a standstill ends.
 Does not own the requests, what the states of nodes mean (`pools.states`, `pools.no_able_nodes`) or the words that
-people read (`digests`). Pure: what is known goes in, the next standstill and what is to be told come out.
+people read (`state.standstill_words`). Pure: what is known goes in, the next standstill and what is to be told come
+out.
 """
 
 from datetime import datetime, timedelta

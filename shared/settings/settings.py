@@ -94,11 +94,6 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     __repr__ = repr_without("heartbeat_url")
 
-    @property
-    def urn(self) -> str:
-        """The source of events that are about the app itself rather than an account."""
-        return f"urn:prepwatch:{self.site_name}"
-
 
 def load_settings(environment: Mapping[str, str]) -> Settings:
     """The settings that an environment holds.

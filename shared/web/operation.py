@@ -57,11 +57,6 @@ class Route(Struct, frozen=True, kw_only=True):
     anonymous: bool = False
     head: bool = False
 
-    @property
-    def query_names(self) -> frozenset[str]:
-        """The parameters of the query."""
-        return frozenset(parameter.name for parameter in self.parameters if not parameter.in_path)
-
 
 def text(name: str, description: str, **more: object) -> Parameter:
     """A parameter of the query that is a text; `more` is JSON Schema."""

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from shared.changes.leaving import SEARCHED_EVERY, Listed, look_for, may_have_left
+from shared.changes.leaving import SEARCHED_EVERY, Listed, decide_leaving, may_have_left
 from shared.changes.node_rules import Watch, decide_node
 from shared.changes.tally import NodeUpdate, Tally
 from shared.messages.events import EventType
@@ -31,7 +31,7 @@ def after(*listings: Listed, record: NodeRecord = RECORD) -> tuple[NodeRecord, l
     """What some listings make of a node, and what of it is told."""
     told: list[Reason] = []
     for one in listings:
-        record, change = look_for(record, one)
+        record, change = decide_leaving(record, one)
         told.extend([change.reason] if change is not None else [])
     return record, told
 
@@ -94,8 +94,8 @@ def test_a_slow_preparation_ends_when_its_node_leaves() -> None:
 
 def test_the_head_counts_what_has_left() -> None:
     """Nothing is open then, and the head knows that nothing was mended."""
-    first, _ = look_for(RECORD, listed(2))
-    gone, change = look_for(first, listed(7))
+    first, _ = decide_leaving(RECORD, listed(2))
+    gone, change = decide_leaving(first, listed(7))
     assert change is not None
     update = NodeUpdate(key="pool/tvm-1", fingerprint=b"x", before=first, after=gone, change=change)
     job = head(preparation=PhaseCounts(failed=1, open=1), failed_at=())

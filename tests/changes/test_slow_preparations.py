@@ -11,10 +11,10 @@ from shared.changes.slow_preparations import (
     became_slow_at,
     chain_of,
     follow,
+    interval_of,
     is_often_retried,
     limit_of,
     may_be_slow,
-    number_of,
 )
 from shared.changes.tally import NodeUpdate, Tally, complete_ends
 from shared.state.chains import Chain
@@ -118,7 +118,7 @@ def test_the_head_knows_when_to_look() -> None:
         )
     ]
     job = Tally(is_open=True, updates=updates).applied_to(head(failed_at=()), at(60))
-    first = number_of(Chain(since=at(0))) or 0
+    first = interval_of(Chain(since=at(0))) or 0
 
     assert job.unfinished == {first: 2, first + 1: 1}
     assert job.often_retried == 1

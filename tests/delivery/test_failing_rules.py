@@ -18,9 +18,9 @@ from shared.delivery.failing_rules import (
     disable,
     enable,
     follow_webhook,
-    heal,
     is_suspect,
     next_try,
+    try_again,
     unheard,
     waits,
 )
@@ -164,7 +164,7 @@ def test_success_ends_it_and_makes_all_due() -> None:
 def test_asking_for_it_makes_all_due(taken: bool) -> None:  # noqa: FBT001 - parametrized
     """A ping that was taken ends the failing; enabling or redelivery asks at once; either makes all that waits due."""
     failing = _fare(*[answer(429, retry_after="86400")] * 3)
-    after = heal(failing, NOW, taken=taken)
+    after = try_again(failing, NOW, taken=taken)
     assert (after.failing_since is None) is taken
     assert (after.recovered_at, after.not_before) == (NOW, None)
     if not taken:
@@ -178,7 +178,7 @@ def test_gone_is_disabled_until_somebody_enables_it() -> None:
     assert (gone.disabled_since, gone.by_request) == (NOW, False)
     for later in (GONE, OK, answer(500)):
         assert _after(gone, later, NOW + MINUTE) == gone
-    assert heal(gone, NOW, taken=True) == gone
+    assert try_again(gone, NOW, taken=True) == gone
     assert enable(gone, NOW) == WebhookState(name="ops", recovered_at=NOW)
 
 

@@ -39,7 +39,7 @@ def test_defaults() -> None:
     assert settings.webhook_allow_http is False
     assert (settings.event_max_nodes, settings.stderr_tail_bytes) == (25, 0)
     assert (settings.heartbeat_url, settings.public_url) == (None, None)
-    assert settings.urn == "urn:prepwatch:local"
+    assert settings.site_name == "local"
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_everything_set() -> None:
     assert (settings.event_max_nodes, settings.stderr_tail_bytes) == (1, 2048)
     assert settings.heartbeat_url == "https://hc-ping.example/uuid"
     assert settings.public_url == "https://gateway.example/prepwatch"
-    assert (settings.urn, settings.client_id) == ("urn:prepwatch:app", CLIENT_ID)
+    assert (settings.site_name, settings.client_id) == ("app", CLIENT_ID)
 
 
 @pytest.mark.parametrize(

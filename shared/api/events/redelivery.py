@@ -21,7 +21,7 @@ from msgspec import Struct
 from shared.api.events.history import EventFilter
 from shared.api.events.views import MAX_AT_ONCE, RedeliveriesView, RedeliveryResult, RedeliveryState, RedeliveryView
 from shared.api.refusals import ConflictError, not_found
-from shared.delivery.failing_rules import heal
+from shared.delivery.failing_rules import try_again
 from shared.delivery.webhook_states import change_webhook
 from shared.errors import RowConflictError
 from shared.ledger.archive import Archive, StoredDelivery, StoredEvent
@@ -185,7 +185,9 @@ class Redelivery(Struct, frozen=True, kw_only=True):
         """Make all that waits for these webhooks due."""
         now = self.clock()
         for name in names:
-            change_webhook(self.table, self.ledger, self.site, name, lambda state: heal(state, now, taken=False), now)
+            change_webhook(
+                self.table, self.ledger, self.site, name, lambda state: try_again(state, now, taken=False), now
+            )
 
     def _move(self, stored: StoredEvent, name: str, known: StoredDelivery | None) -> bool:
         """Make a delivery due; False when it is so already. `known` is the ended one as it was read, if any was."""

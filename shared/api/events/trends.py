@@ -63,11 +63,11 @@ class Trends(Struct, frozen=True, kw_only=True):
         shown = tuple((start + timedelta(days=number)).date() for number in range(days))
         complete = looked_at < MAX_EVENTS_COUNTED or counted_from == start
         return TrendsView(
-            by=by, days=shown, counted_from=counted_from, complete=complete, value=fold(read, by, shown, wanted)
+            by=by, days=shown, counted_from=counted_from, complete=complete, value=count_by_day(read, by, shown, wanted)
         )
 
 
-def fold(
+def count_by_day(
     events: Iterable[StoredEvent], by: TrendBy, days: Sequence[date], wanted: TrendFilter
 ) -> tuple[TrendView, ...]:
     """The rows of the failures that these events tell; those beyond MAX_NAMED are one row without a name. Pure."""

@@ -63,13 +63,16 @@ def line_of(news: News) -> tuple[str, str] | None:
 
 def heading_of(account: str, news: Sequence[News]) -> str:
     """What has happened, before where: of several jobs what they have in common and why, else how many are how."""
+    # Of one job there is room for the cause.
     if len(news) == 1:
         return _heading_of_one(account, news[0])
+    # What is true of all of them says more than how many are how.
     if (common := _in_common(account, news)) is not None:
         return common
     numbers = Counter(map(_counted_as, news))
     first, *others = [words for words in dict.fromkeys((*_COUNTED.values(), _OVER)) if numbers[words]]
     parts = [of_jobs(words, numbers[words]) for words in others]
+    # The worst comes first; if that is a single job, it is named.
     if numbers[first] == 1:
         lead = next(item for item in news if _counted_as(item) == first)
         return "; ".join([_heading_of_one(account, lead), ", ".join(parts)])
@@ -104,6 +107,7 @@ def _in_common(account: str, news: Sequence[News]) -> str | None:
         number = sum(still.tasks for still in stills)
         tasks = f", {waiting(number, 'task')}" if number > 1 else ""
         return f"{jobs} stand still: {why_in_words(reasons.pop())}{tasks}"
+    # What is slow has not failed yet: it has no cause to name.
     if all(item.kinds == (NewsKind.SLOW,) for item in news):
         most = max((item.head for item in news if item.head is not None), key=lambda head: head.preparation.slow)
         nodes = f"{most.preparation.slow} of {counted(most.nodes, 'node')}"
@@ -206,10 +210,13 @@ def _is_read_in_part(head: JobHead) -> bool:
 
 
 def _how_it_ended(news: News, head: JobHead) -> str:
+    # What failed at the end outlasts what is over.
     if news.release:
         return f"{_release_failed(news, head)}; preparation is over{' with the job' if head.closed else ''}"
+    # Nothing was mended: the job is over, and its failures with it.
     if head.closed is not None:
         return _ended(head, head.closed)
+    # What people were told is about a head before this one; nobody has seen that mended.
     if news.begins_anew:
         return "begun anew, and nothing fails in it"
     known = news.before

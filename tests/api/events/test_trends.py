@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.api.events import trends
-from shared.api.events.trends import TrendFilter, fold
+from shared.api.events.trends import TrendFilter, count_by_day
 from shared.api.events.views import TrendBy
 from shared.ledger.archive import StoredEvent
 from shared.messages.events import Event, EventType
@@ -109,5 +109,5 @@ def test_rare_names_share_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
         nodes=(("p", "1"), ("p", "2"), ("p", "3"), ("p", "4")),
         codes=("A", "A", "B", "C"),
     )
-    rows = fold([stored], TrendBy.CODE, [date(2026, 3, 1), NOW.date()], TrendFilter())
+    rows = count_by_day([stored], TrendBy.CODE, [date(2026, 3, 1), NOW.date()], TrendFilter())
     assert [(row.name, row.total, row.counts) for row in rows] == [("A", 2, (0, 2)), (None, 2, (0, 2))]
