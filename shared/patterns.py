@@ -30,6 +30,11 @@ def valid_pool_id(text: str) -> bool:
     return _POOL_ID.fullmatch(text) is not None
 
 
+def valid_glob(text: str) -> bool:
+    """Whether some id can match it, of a job or of a pool."""
+    return _GLOB.fullmatch(text) is not None
+
+
 def matches_any(globs: Iterable[str], text: str) -> bool:
     """Whether one of the globs matches the whole text, whatever the case; only `*` and `?` are special."""
     for glob in globs:  # noqa: SIM110 - any() makes a generator, which costs more than most matches
@@ -55,7 +60,7 @@ class JobPatterns(Struct, frozen=True, kw_only=True):
         if not entries:
             raise PatternError("has no entry")
         for position, entry in enumerate(entries, start=1):
-            if _GLOB.fullmatch(entry.removeprefix("!")) is None:
+            if not valid_glob(entry.removeprefix("!")):
                 raise PatternError(f"has an entry that matches no id (entry {position})")
         excluded = tuple(entry.removeprefix("!") for entry in entries if entry.startswith("!"))
         included = tuple(entry for entry in entries if not entry.startswith("!"))

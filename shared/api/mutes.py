@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from shared.api.refusals import Problem, invalid, not_found
 from shared.digests.mutes import Mute, read_mutes
+from shared.patterns import valid_glob
 from shared.ports import Clock, Delete, Put, Table
 from shared.redaction import one_line
 from shared.state.rows import OWN, mute_key, to_columns
@@ -18,7 +19,6 @@ MAX_GLOBS = 100
 MAX_TEXT_BYTES = 1024
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_GLOB = re.compile(r"[A-Za-z0-9_:*?-]{1,128}")
 
 
 class MuteView(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -95,9 +95,9 @@ def _problems(name: str, mute: Mute, now: datetime) -> tuple[Problem, ...]:
         ("name", _NAME.fullmatch(name) is not None, "must be 1 to 64 letters, digits, '.', '-' and '_'."),
         ("jobs", bool(mute.jobs or mute.pools), "or pools must name what is to be muted, by ids or globs."),
         ("jobs", len(mute.jobs) <= MAX_GLOBS, f"must name at most {MAX_GLOBS} job ids or globs."),
-        ("jobs", all(map(_GLOB.fullmatch, mute.jobs)), "must hold job ids, in which * and ? stand for anything."),
+        ("jobs", all(map(valid_glob, mute.jobs)), "must hold job ids, in which * and ? stand for anything."),
         ("pools", len(mute.pools) <= MAX_GLOBS, f"must name at most {MAX_GLOBS} pool ids or globs."),
-        ("pools", all(map(_GLOB.fullmatch, mute.pools)), "must hold pool ids, in which * and ? stand for anything."),
+        ("pools", all(map(valid_glob, mute.pools)), "must hold pool ids, in which * and ? stand for anything."),
         ("startsAt", mute.starts_at.tzinfo is not None, "must say its offset from UTC, for example by a Z."),
         ("endsAt", mute.ends_at.tzinfo is not None, "must say its offset from UTC, for example by a Z."),
         ("endsAt", not aware or mute.starts_at < mute.ends_at, "must be later than startsAt."),

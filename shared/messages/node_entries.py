@@ -19,7 +19,7 @@ from shared.state.nodes import Change
 
 BODY_BYTES = 20_000
 """What an event of several nodes keeps below; Standard Webhooks asks for it."""
-HARD_BYTES = 48 * 1024
+MAX_EVENT_BYTES = 48 * 1024
 """What no event exceeds, however much one node has to say."""
 
 _TEXT_BYTES_IN_LARGE_NODE = 1024
@@ -45,7 +45,7 @@ class _NodeIdentity(msgspec.Struct, frozen=True, kw_only=True, rename="camel", g
 
 
 def node_entry(origin: Origin, head: JobHead, change: Change) -> NodeEntry:
-    """One node of an event's data, small enough that an event of it alone stays below HARD_BYTES."""
+    """One node of an event's data, small enough that an event of it alone stays below MAX_EVENT_BYTES."""
     node, info = change.node, change.occurrence
     occurrence = occurrence_id(origin.partition, head, node.pool_id, node.node_id, change.phase, info)
     identity = _NodeIdentity(

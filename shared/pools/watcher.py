@@ -85,8 +85,10 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
             if self.tracked is not None and not self.tracked.matches(memory.pool_id):
                 continue
             found = known.pop(key, None)
+            # What was told of it can't be read: nothing is told twice.
             if found is not None and found.record is None:
                 continue
+            # The others are looked at by the next cycle.
             if self.clock() >= deadline:
                 return after
             try:

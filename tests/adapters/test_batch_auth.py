@@ -12,27 +12,17 @@ from azure.identity import CredentialUnavailableError
 
 from shared.adapters.batch_auth import SharedKeyAuth, TokenAuth
 from shared.errors import AccountDeniedError, BatchError, BatchUnavailableError
+from tests.support.fakes import FakeClock
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 SCOPE = "https://batch.core.windows.net//.default"
 URL = "https://account.region.batch.azure.com/jobs"
 
 
-class Clock:
-    """Stands still until it is set."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        """The time it was set to."""
-        return self.now
-
-
 class CountingCredential:
     """Gives `token-1`, `token-2` ..., each for an hour; remembers the scopes it was asked for."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
         self.scopes: list[tuple[str, ...]] = []
 
@@ -55,7 +45,7 @@ class FailingCredential:
 
 def test_a_token_is_kept_until_shortly_before_it_expires() -> None:
     """One token of the configured scope serves until five minutes before its end."""
-    clock = Clock()
+    clock = FakeClock(NOW)
     credential = CountingCredential(clock)
     auth = TokenAuth(credential, scope=SCOPE, clock=clock)
 
@@ -69,7 +59,7 @@ def test_a_token_is_kept_until_shortly_before_it_expires() -> None:
 
 def test_many_refusals_of_one_token_cost_one_new_token() -> None:
     """Threads that were refused with the same token share its successor."""
-    clock = Clock()
+    clock = FakeClock(NOW)
     credential = CountingCredential(clock)
     auth = TokenAuth(credential, scope=SCOPE, clock=clock)
     refused = auth.authorize("GET", URL, {})
@@ -100,7 +90,9 @@ def test_a_credential_that_fails_is_the_accounts_error(
     make: Callable[[str], Exception], kind: type[BatchError], code: str
 ) -> None:
     """Whatever a credential raises arrives as one capped line that mends it first, without secrets or the original."""
-    auth = TokenAuth(FailingCredential(make("no\nway: client_secret=c4nary " + "x" * 900)), scope=SCOPE, clock=Clock())
+    auth = TokenAuth(
+        FailingCredential(make("no\nway: client_secret=c4nary " + "x" * 900)), scope=SCOPE, clock=FakeClock(NOW)
+    )
 
     with pytest.raises(kind) as caught:
         auth.authorize("GET", URL, {})

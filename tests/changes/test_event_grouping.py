@@ -10,7 +10,7 @@ from shared.changes.diff import decide_updates, read_items
 from shared.changes.event_grouping import Step, group_updates
 from shared.changes.node_rules import Watch
 from shared.changes.tally import NodeUpdate
-from shared.messages.node_entries import BODY_BYTES, HARD_BYTES
+from shared.messages.node_entries import BODY_BYTES, MAX_EVENT_BYTES
 from shared.state.chunks import Cover
 from shared.state.jobs import JobHead
 from tests.polling.pipeline import body_of, noise
@@ -87,7 +87,7 @@ def test_events_of_several_nodes_keep_below_20_kilobytes(characters: int) -> Non
     ]
     for step in _grouped(*shown):
         assert step.event is not None
-        assert len(step.event.body) <= (BODY_BYTES if len(_updates(step)) > 1 else HARD_BYTES)
+        assert len(step.event.body) <= (BODY_BYTES if len(_updates(step)) > 1 else MAX_EVENT_BYTES)
 
 
 def test_a_large_node_has_an_event_of_its_own() -> None:
@@ -95,7 +95,7 @@ def test_a_large_node_has_an_event_of_its_own() -> None:
     steps = _grouped(*(status(failed(0, message=noise(number) * 4), node_id=f"tvm-{number}") for number in range(3)))
 
     assert Counter(len(_updates(step)) for step in steps) <= Counter({1: 3, 2: 1, 3: 1})
-    assert all(step.event and len(step.event.body) < HARD_BYTES for step in steps)
+    assert all(step.event and len(step.event.body) < MAX_EVENT_BYTES for step in steps)
 
 
 def test_an_event_touches_few_and_light_chunks() -> None:

@@ -41,7 +41,7 @@ class Sent:
 
 
 @dataclass(slots=True)
-class FakeSender:
+class AnsweringServices:
     """Receivers that answer as their services do, unless a test says otherwise."""
 
     clock: Callable[[], datetime]
@@ -83,7 +83,7 @@ class World:
         self.now = NOW
         self.table = FakeTable()
         self.webhooks = tuple(webhooks) or tuple(webhook(kind) for kind in kinds)
-        self.sender = FakeSender(lambda: self.now, self.webhooks)
+        self.sender = AnsweringServices(lambda: self.now, self.webhooks)
         ids = count()
         self.new_id = lambda: f"id{next(ids)}"
         self.ledger = Ledger(table=self.table, account=ACCOUNT, webhooks=self.webhooks, new_id=self.new_id)

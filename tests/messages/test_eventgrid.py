@@ -21,7 +21,7 @@ from shared.messages.events import EventType, Origin, webhook_event
 from shared.messages.format import Message
 from shared.messages.formats import format_of, render
 from shared.webhook import SendFailure, Webhook
-from tests.digests.told_world import FakeSender
+from tests.digests.told_world import AnsweringServices
 from tests.support.told_jobs import NOW
 from tests.support.webhook_settings import GRID, accepted
 
@@ -146,7 +146,7 @@ def test_token_goes_nowhere_else(url: str) -> None:
 def test_no_token_is_a_failure_to_be_tried_again() -> None:
     """Without a token nothing is sent, and the attempt counts as failed without telling tenant or token."""
     hook = _grid()
-    sender = FakeSender(lambda: NOW, [hook])
+    sender = AnsweringServices(lambda: NOW, [hook])
     request = render(hook, Message(id=EVENT.id, body=EVENT.body), NOW)
     for authorize in (EventGridToken(_Credential(fails=True), token_scope), without_token):
         answer = send_authorised(sender, authorize, hook, request)

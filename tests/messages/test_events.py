@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from shared.batch.model import Phase
 from shared.messages.events import Event, EventType
 from shared.messages.job_events import change_type, job_event
-from shared.messages.node_entries import HARD_BYTES
+from shared.messages.node_entries import MAX_EVENT_BYTES
 from tests.messages.every_event import HOSTILE, changes_of, event_named, event_of, full
 from tests.polling.pipeline import body_of
 from tests.support.builders import ACCOUNT, NOW, ORIGIN, failed, head, status, succeeded
@@ -35,7 +35,7 @@ def test_every_event_is_a_cloud_event(event: Event) -> None:
 
 def test_size(event: Event) -> None:
     """No event exceeds 48 KiB, whatever a node has to say."""
-    assert len(event.body) <= HARD_BYTES
+    assert len(event.body) <= MAX_EVENT_BYTES
 
 
 def test_a_node_of_any_length_fits() -> None:
@@ -45,7 +45,7 @@ def test_a_node_of_any_length_fits() -> None:
         job = head(job_id="j" * 128)
 
         event = event_of(Phase.PREPARATION, shown, job=job)
-        assert len(event.body) <= HARD_BYTES
+        assert len(event.body) <= MAX_EVENT_BYTES
         assert json.loads(event.body)["data"]["nodes"][0]["nodeId"] == '"' * 512
 
 
