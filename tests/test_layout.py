@@ -118,3 +118,16 @@ def test_no_public_name_means_two_things() -> None:
         for name in public_names(module):
             homes.setdefault(name, []).append(place(module))
     assert {name: where for name, where in homes.items() if len(where) > 1} == {}
+
+
+def test_docstrings_name_modules_that_are_there() -> None:
+    """Who owns what a module does not own is found under the name that its docstring gives."""
+    folders = {folder.name for folder in (ROOT / "shared").iterdir() if folder.is_dir()}
+    missing = {
+        (place(file), name)
+        for file in FILES
+        if file.suffix == ".py" and file.is_relative_to(ROOT / "shared")
+        for name in re.findall(r"`([a-z_]+(?:\.[a-z_]+)+)`", ast.get_docstring(ast.parse(file.read_text())) or "")
+        if name.split(".")[0] in folders and not (ROOT / "shared" / f"{name.replace('.', '/')}.py").is_file()
+    }
+    assert missing == set()

@@ -1,7 +1,7 @@
 """When webhooks are going to be tried next, as far as a run has seen.
 
-Owns which of several moments counts. Does not own when anything is due (`delivery.answer_rules`, `digests.pauses`) or
-what becomes of a webhook that has to wait (`delivery.failing_rules`).
+Owns which of several moments counts. Does not own when anything is due (`delivery.answer_rules`,
+`digests.message_intervals`) or what becomes of a webhook that has to wait (`delivery.failing_rules`).
 """
 
 from datetime import datetime
