@@ -23,9 +23,9 @@ from local.smoke.recording import Recorded, RecordingTransport
 from local.smoke.scrubbing import Scrubber, is_named_in, names_in
 from local.smoke.surprises import surprises
 from shared.adapters.batch_auth import BatchAuth, SharedKeyAuth, TokenAuth
-from shared.adapters.batch_client import DEFAULT_API_VERSION, BatchClient
+from shared.adapters.batch_client import BatchClient
 from shared.batch.model import NodeStatus
-from shared.batch.wire import decode_status, split_entries
+from shared.batch.wire import DEFAULT_API_VERSION, decode_status, split_entries
 from shared.errors import BatchError, JobNotFoundError, NoPreparationTaskError
 from shared.polling.job_listing import JOB_SELECT, listing_filter
 from shared.ports import ListingOptions

@@ -26,12 +26,11 @@ from shared.batch.job_wire import decode_job, decode_jobs, decode_task_counts
 from shared.batch.model import BatchJob, TaskCounts
 from shared.batch.pool_model import ComputeNode, NodeCounts, Pool, Task
 from shared.batch.pool_wire import decode_node_counts, decode_nodes, decode_pool, decode_tasks
-from shared.batch.wire import decode_page, path_of, query_of
+from shared.batch.wire import DEFAULT_API_VERSION, decode_page, path_of, query_of
 from shared.errors import HostileAnswerError, RejectedRequestError
 from shared.ports import Clock, ListingOptions, Pause, StatusPage
 from shared.settings.address import DEFAULT_PORTS
 
-DEFAULT_API_VERSION: Final = "2024-07-01.20.0"
 PAGE_LIMIT: Final = 64 * 1024 * 1024
 """Bytes that an answer may have: 1,000 nodes, the most of a page, at 48 KiB and room."""
 MOST_PAGES: Final = 1000

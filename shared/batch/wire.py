@@ -20,6 +20,8 @@ from shared.batch.lenient_json import REFUSED, elements, in_utc, is_no_time, mem
 from shared.batch.model import ExecutionInfo, NodeStatus
 from shared.errors import HostileAnswerError, RejectedRequestError
 
+DEFAULT_API_VERSION: Final = "2024-07-01.20.0"
+"""The version of the Batch REST API that is asked for unless the settings say another."""
 # From this version on versions are plain dates, and the query name is written differently.
 _TIME_OUT_SINCE: Final = "2025-06-01"
 # Opaque, but they become keys: bounded, and without control characters.

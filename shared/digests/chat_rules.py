@@ -12,7 +12,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from shared.batch.model import Phase
-from shared.digests.job_troubles import is_standing
+from shared.digests.job_troubles import is_standing, wants_of
 from shared.messages.events import EventType
 from shared.state.jobs import Cause, JobHead, Tracking
 from shared.state.telling import Told
@@ -157,10 +157,7 @@ def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime
     if head is None:
         nothing = Told(job_id=told.job_id, counted_from=told.counted_from, at=now)
         return _news((NewsKind.RESOLVED,), told.job_id, known, (0, 0), nothing) if told.owes_an_end else None
-
-    def wants(kind: EventType) -> bool:
-        return webhook.wants(kind, job_id=head.job_id, account=account, pools=head.pools)
-
+    wants = wants_of(webhook, account, head)
     ever = head.ever
     same = told.counted_from == ever.since
     preparation = ever.preparation - (told.preparation if same else 0) if wants(EventType.PREPARATION_FAILED) else 0

@@ -10,8 +10,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from shared.digests.chat_rules import KnownToWebhook
-from shared.digests.job_troubles import Concern, ConcernKind, concerns_of, job_name
-from shared.messages.events import EventType
+from shared.digests.job_troubles import Concern, ConcernKind, concerns_of, job_name, wants_of
 from shared.state.jobs import JobHead
 from shared.state.telling import Incident, Joined, Told
 from shared.webhook import Webhook
@@ -59,10 +58,7 @@ def members_of(
     head, told = known.head, known.told
     if head is None:
         return
-
-    def wants(kind: EventType) -> bool:
-        return webhook.wants(kind, job_id=head.job_id, account=account, pools=head.pools)
-
+    wants = wants_of(webhook, account, head)
     ever, same = head.ever, told.counted_from == head.ever.since
     release_grew = ever.release > (told.release if same else 0)
     grew = release_grew or ever.preparation > (told.preparation if same else 0)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 
 from msgspec import Struct
 
@@ -19,6 +20,7 @@ from shared.messages.events import EventType
 from shared.messages.notices import Severity
 from shared.state.jobs import Cause, JobHead
 from shared.state.pools import Standstill, StandstillReason
+from shared.webhook import Webhook
 
 AUTO_POOLS = "auto-pools"
 """How the auto pools of an account are named together: each job or schedule has one of its own."""
@@ -82,6 +84,11 @@ class Concern(Struct, frozen=True, kw_only=True):
     def holds_on(self) -> bool:
         """Whether it goes on until it is mended; what is not is over as soon as it was told."""
         return self.kind is not ConcernKind.RELEASE
+
+
+def wants_of(webhook: Webhook, account: str, head: JobHead) -> Callable[[EventType], bool]:
+    """Tells of a type of event whether a webhook wants to hear of such a thing of this job."""
+    return partial(webhook.wants, job_id=head.job_id, account=account, pools=head.pools)
 
 
 def concerns_of(head: JobHead, wants: Callable[[EventType], bool]) -> tuple[Concern, ...]:

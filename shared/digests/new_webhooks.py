@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from shared.digests.incident_members import members_of
-from shared.digests.job_troubles import is_standing
+from shared.digests.job_troubles import is_standing, wants_of
 from shared.digests.rows import read_incidents, read_known, told_row
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
@@ -88,10 +88,7 @@ def _as_standing(told: Told, head: JobHead) -> Told:
 
 
 def _concerns(webhook: Webhook, account: str, head: JobHead) -> bool:
-    def wants(kind: EventType) -> bool:
-        return webhook.wants(kind, job_id=head.job_id, account=account, pools=head.pools)
-
-    return is_standing(head, wants)
+    return is_standing(head, wants_of(webhook, account, head))
 
 
 def _is_slow(webhook: Webhook, account: str, head: JobHead) -> bool:

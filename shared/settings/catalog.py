@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from shared.batch.wire import DEFAULT_API_VERSION
+
 
 class Setting(Struct, frozen=True, kw_only=True):
     """One app setting."""
@@ -32,7 +34,7 @@ SETTINGS = (
         default=None,
         meaning="The account's name for the shared key, where it is not the first label of the host.",
     ),
-    Setting(name="BATCH_API_VERSION", default="2024-07-01.20.0", meaning="The version of the Batch REST API."),
+    Setting(name="BATCH_API_VERSION", default=DEFAULT_API_VERSION, meaning="The version of the Batch REST API."),
     Setting(
         name="BATCH_TOKEN_SCOPE",
         default="https://batch.core.windows.net//.default",
