@@ -150,6 +150,7 @@ def test_quiet_hour_begins_anew() -> None:
     assert len(world.told("slack")) == before + 2
 
 
+@pytest.mark.slow
 def test_many_jobs_one_message() -> None:
     """1,000 jobs that fail together make one chat message and one incident, all told once."""
     world = World(*ALL)

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 
+import pytest
 from cloudevents.core.bindings.http import HTTPMessage, from_structured_event
 from msgspec.structs import replace
 
@@ -38,6 +39,7 @@ def test_size(event: Event) -> None:
     assert len(event.body) <= MAX_EVENT_BYTES
 
 
+@pytest.mark.slow
 def test_a_node_of_any_length_fits() -> None:
     """A node whose ids are as long as can be and whose texts are as hostile as can be still makes an event."""
     for text in HOSTILE.values():

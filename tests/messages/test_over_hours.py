@@ -36,6 +36,7 @@ def failing_over_an_hour(number: int) -> tuple[ServiceWorld, list[str]]:
     return world, bad
 
 
+@pytest.mark.slow
 def test_2000_nodes_at_once() -> None:
     """2,000 nodes that fail at once make one message in each chat, one incident, and each failure once as an event."""
     world, bad = ServiceWorld(), nodes(2000)
@@ -54,6 +55,7 @@ def test_2000_nodes_at_once() -> None:
         assert "prepwatch.job.stuck" not in {event["type"] for event in world.events(name)}
 
 
+@pytest.mark.slow
 def test_2000_nodes_at_once_and_no_other() -> None:
     """When no node is left, the job is called stuck after five minutes: once, and in an incident of its own."""
     world, bad = ServiceWorld(), nodes(2000)

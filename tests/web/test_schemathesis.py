@@ -53,6 +53,7 @@ def described(monkeypatch: pytest.MonkeyPatch) -> Any:
     return schema
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["within", "beyond"])
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.function)
 def test_no_answer_is_undocumented(described: Any, route: Route, mode: GenerationMode) -> None:

@@ -107,6 +107,7 @@ def answers() -> dict[str, Any]:
     return _answers(deployment)
 
 
+@pytest.mark.slow
 def test_a_typescript_client_reads_the_answers(tmp_path: Path, answers: dict[str, Any]) -> None:
     """What openapi-typescript makes of the document compiles, takes every answer, and refuses typing errors."""
     assert len(answers) >= 18

@@ -102,6 +102,7 @@ def test_reading_without_a_usable_answer_says_so(script: Script, answer: Answer)
         list(script.store.query("p", "a", "z"))
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_cut_short_is_never_success(script: Script) -> None:
     """Whatever the byte at which the answer to a write breaks off, it is no answer."""
     part = b'--c\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 204 No Content\r\nETag: W/"1"\r\n\r\n\r\n'

@@ -101,6 +101,7 @@ def test_a_node_that_flaps(world: World) -> None:
     assert len(world.told("slack")) <= 4
 
 
+@pytest.mark.slow
 def test_thirty_short_jobs_an_hour(world: World) -> None:
     """Thirty short jobs an hour fail for one cause, all day: one incident, at most thirty chat messages."""
     for number in range(24 * 30):
