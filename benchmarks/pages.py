@@ -59,10 +59,7 @@ def job_pages(world: World, *, with_completed: bool, base: str) -> Iterator[tupl
     value = [_job(job_id(number), "active", number % world.pools) for number in range(world.active)]
     if with_completed:
         value.extend(_job(f"old-{number:05d}", "completed") for number in range(world.completed))
-    for start in range(0, max(len(value), 1), PAGE_NODES):
-        end = start + PAGE_NODES
-        link = f"{base}/jobs?api-version=2024-07-01.20.0&{SKIP}={end}" if end < len(value) else None
-        yield str(start or ""), _page(value[start:end], link)
+    return _pages(value, f"{base}/jobs")
 
 
 def job_body(world: World, number: int) -> bytes:
@@ -72,27 +69,25 @@ def job_body(world: World, number: int) -> bytes:
 
 def node_count_pages(world: World, base: str) -> Iterator[tuple[str, bytes]]:
     """The pages of node counts, likewise: every node is able."""
-    for start in range(0, world.pools, _PAGE_POOLS):
-        end = min(start + _PAGE_POOLS, world.pools)
-        nodes = {pool_id(number): len(_jobs_of(world, number)) * world.nodes for number in range(start, end)}
-        counts = [{"poolId": name, "dedicated": {"idle": many, "total": many}} for name, many in nodes.items()]
-        link = f"{base}/nodecounts?api-version=2024-07-01.20.0&{SKIP}={end}" if end < world.pools else None
-        yield str(start or ""), _page([{**each, "lowPriority": {"total": 0}} for each in counts], link)
+    nodes = {pool_id(number): _nodes_in(world, number) for number in range(world.pools)}
+    value: list[dict[str, object]] = [
+        {"poolId": name, "dedicated": {"idle": many, "total": many}, "lowPriority": {"total": 0}}
+        for name, many in nodes.items()
+    ]
+    return _pages(value, f"{base}/nodecounts", _PAGE_POOLS)
 
 
 def node_pages(world: World, pool: int, base: str) -> Iterator[tuple[str, bytes]]:
     """The pages of the nodes of a pool, likewise: those of its jobs, every one idle."""
-    nodes = [_node_id(job, node) for job in _jobs_of(world, pool) for node in range(world.nodes)]
-    for start in range(0, max(len(nodes), 1), PAGE_NODES):
-        end = start + PAGE_NODES
-        link = f"{base}/pools/{pool_id(pool)}/nodes?api-version=2024-07-01.20.0&{SKIP}={end}"
-        value: list[dict[str, object]] = [{"id": name, "state": "idle"} for name in nodes[start:end]]
-        yield str(start or ""), _page(value, link if end < len(nodes) else None)
+    value: list[dict[str, object]] = [
+        {"id": _node_id(job, node), "state": "idle"} for job in _jobs_of(world, pool) for node in range(world.nodes)
+    ]
+    return _pages(value, f"{base}/pools/{pool_id(pool)}/nodes")
 
 
 def pool_body(world: World, pool: int) -> bytes:
     """One pool, as Get Pool answers."""
-    nodes = len(_jobs_of(world, pool)) * world.nodes
+    nodes = _nodes_in(world, pool)
     body = {"id": pool_id(pool), "state": "active", "allocationState": "steady"}
     return json.dumps({**body, "currentDedicatedNodes": nodes, "targetDedicatedNodes": nodes}).encode()
 
@@ -106,6 +101,10 @@ def _jobs_of(world: World, pool: int) -> range:
     return range(pool, world.active, world.pools)
 
 
+def _nodes_in(world: World, pool: int) -> int:
+    return len(_jobs_of(world, pool)) * world.nodes
+
+
 def _node_id(job: int, node: int) -> str:
     return f"tvmps_{hashlib.sha256(f'{job}/{node}'.encode()).hexdigest()}_d"
 
@@ -113,6 +112,13 @@ def _node_id(job: int, node: int) -> str:
 def _status_link(base: str, number: int, end: int) -> str:
     query = f"api-version=2024-07-01.20.0&{SKIP}={end}"
     return f"{base}/jobs/{job_id(number)}/jobpreparationandreleasetaskstatus?{query}"
+
+
+def _pages(value: list[dict[str, object]], address: str, size: int = PAGE_NODES) -> Iterator[tuple[str, bytes]]:
+    for start in range(0, max(len(value), 1), size):
+        end = start + size
+        link = f"{address}?api-version=2024-07-01.20.0&{SKIP}={end}" if end < len(value) else None
+        yield str(start or ""), _page(value[start:end], link)
 
 
 def _page(value: list[dict[str, object]], link: str | None) -> bytes:

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from shared.batch.model import FailureInfo, Outcome
 from shared.changes.node_rules import Watch, decide_node
 from tests.changes.node_cases import ALL, PREPARATION_FAILED, PREPARATION_RESOLVED, RELEASE_FAILED, Case
+from tests.changes.run_order_cases import RUN_ORDER
 from tests.support.builders import DISK_FULL, at, failed, running, status, succeeded
 
 CLOSED = Watch(announce_from=None, open=False)
@@ -242,13 +243,13 @@ CASES = (
 )
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", CASES + RUN_ORDER, ids=lambda case: case.id)
 def test_decision(case: Case) -> None:
     """A status tells, opens and resolves exactly what the table says."""
     assert case.as_decided() == case
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", CASES + RUN_ORDER, ids=lambda case: case.id)
 def test_the_same_again_is_no_news(case: Case) -> None:
     """Whatever was decided, the same status once more changes nothing and tells nothing."""
     known, _ = case.decide()
