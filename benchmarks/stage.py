@@ -157,7 +157,8 @@ class CountedTable:
     def _count(self, what: str) -> None:
         with self._lock:
             self.counts[what] += 1
-        time.sleep(self.delay.total_seconds())
+        if self.delay:
+            time.sleep(self.delay.total_seconds())
 
 
 @dataclass(frozen=True, slots=True)

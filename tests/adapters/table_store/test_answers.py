@@ -11,7 +11,7 @@ import pytest
 from local.azurite import ACCOUNT, KEY
 from shared.adapters.table_store import open_table
 from shared.errors import RowConflictError, StoreError, StoreUnavailableError, TransactionTooLargeError
-from shared.ports import Operation, Put, Replace
+from shared.ports import Insert, Operation, Put, Replace
 from tests.adapters.table_store.scripted import CUT, Answer, Script, page, refusal
 from tests.support.receivers import Receiver, says
 
@@ -66,6 +66,35 @@ def test_a_refused_write_is_told_by_code_and_status(script: Script, answer: Answ
     with pytest.raises(StoreError) as caught:
         script.store.transact("p", TWO)
     assert type(caught.value) is error
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        pytest.param(refusal(409, "EntityAlreadyExists", "There."), RowConflictError, id="exists"),
+        pytest.param(refusal(409, "TableBeingDeleted", "Wait."), StoreUnavailableError, id="being deleted"),
+        pytest.param(refusal(503, "ServerBusy", "Wait."), StoreUnavailableError, id="busy"),
+        pytest.param(refusal(400, "InvalidInput", "No."), StoreError, id="not understood"),
+        pytest.param(refusal(400, "EntityTooLarge", "Large."), TransactionTooLargeError, id="row too large"),
+        pytest.param(refusal(413, "RequestBodyTooLarge", "Large."), TransactionTooLargeError, id="too large"),
+        pytest.param(refusal(403, "AuthenticationFailed", "No."), StoreUnavailableError, id="wrong key"),
+        pytest.param(Answer(409, b"{}"), StoreUnavailableError, id="a conflict without a code"),
+        pytest.param(Answer(409, b"\xff", {"Content-Type": "text/x; charset=x"}), StoreUnavailableError, id="no text"),
+        pytest.param(Answer(502, b"<html>", {"Content-Type": "text/html"}), StoreUnavailableError, id="a gateway"),
+        pytest.param(Answer(204, b"", CUT), StoreUnavailableError, id="without ETag"),
+        pytest.param(Answer(201, b"{", CUT), StoreUnavailableError, id="cut short"),
+    ],
+)
+def test_a_refused_insertion_of_one_row_is_told_alike(script: Script, answer: Answer, error: type[Exception]) -> None:
+    """One row that is inserted is no transaction, and what refuses it becomes the same errors."""
+    script.answers = [answer]
+    with pytest.raises(StoreError) as caught:
+        script.store.transact("p", [Insert(key="a", columns={})])
+    assert type(caught.value) is error
+    assert script.asked[0].endswith("/scripted")
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
     assert len(str(caught.value)) < 400

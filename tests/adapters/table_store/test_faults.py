@@ -9,7 +9,7 @@ import pytest
 from local.azurite import Azurite
 from shared.adapters.table_store import TableStore, open_table
 from shared.errors import RowConflictError, StoreUnavailableError
-from shared.ports import Insert, Put, Replace, Row
+from shared.ports import Insert, Operation, Put, Replace, Row
 from tests.support.fake_table import FakeTable, Fault
 from trials.soak.fault_proxy import FaultProxy, ProxyFault, fault_proxy
 
@@ -62,12 +62,15 @@ def test_an_ambiguous_swap_is_settled_by_reading(
 
 
 @pytest.mark.parametrize("fault", [ProxyFault.DROP_BEFORE, ProxyFault.DROP_AFTER, ProxyFault.HANG_AFTER])
-def test_a_write_without_an_answer_is_not_sent_again(store: TableStore, proxy: FaultProxy, fault: ProxyFault) -> None:
+@pytest.mark.parametrize("operation", [Put(key="x", columns={}), Insert(key="x", columns={})], ids=["put", "insert"])
+def test_a_write_without_an_answer_is_not_sent_again(
+    store: TableStore, proxy: FaultProxy, operation: Operation, fault: ProxyFault
+) -> None:
     """A lost answer leaves exactly one write, so a later conflict can't come from a hidden second one."""
     before = proxy.writes
     proxy.break_write(fault)
     with pytest.raises(StoreUnavailableError):
-        store.transact("p", [Put(key="x", columns={})])
+        store.transact("p", [operation])
     assert proxy.writes == before + 1
 
 
