@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -26,7 +27,6 @@ from shared.digests.daily.rules import due_since
 from shared.digests.message_intervals import HOLD, after_daily, after_failing, after_sending
 from shared.digests.mutes import read_mutes
 from shared.digests.new_webhooks import introductions
-from shared.digests.planner import DigestPlanner, DueMessage, SendPlan
 from shared.digests.pools.rows import Pools, read_pools
 from shared.digests.sent import Draft
 from shared.errors import StoreError, UnreadableRowError
@@ -37,6 +37,9 @@ from shared.ports import MAX_ROWS, Insert, Operation, Replace, Row
 from shared.state.rows import from_row, pace_key, to_columns
 from shared.state.telling import Pace, Sending, WebhookState
 from shared.webhook import Webhook
+
+if TYPE_CHECKING:
+    from shared.digests.planner import DueMessage, SendPlan
 
 
 class DigestRun:
@@ -195,8 +198,11 @@ class _WebhookDigest(Struct, kw_only=True):
     def _state(self) -> WebhookState:
         return self.deliveries.health.state(self.webhook.name)
 
-    def _look(self, now: datetime, *, probe: bool) -> SendPlan | None:
+    def _look(self, now: datetime, *, probe: bool) -> "SendPlan | None":
         """Gather and decide; None when nobody waits to be told anything."""
+        # A tenth of the app, and many have only webhooks that hear each event.
+        from shared.digests.planner import DigestPlanner
+
         table = self._deliverer.table
         self._read()
         if self.pace.catching_up:
@@ -216,7 +222,7 @@ class _WebhookDigest(Struct, kw_only=True):
         new = Pace(catching_up=True, daily_at=self._deliverer.clock())
         self.pace = from_row(self.row, Pace) if self.row else new
 
-    def _send(self, message: DueMessage, *, probe: bool) -> Verdict:
+    def _send(self, message: "DueMessage", *, probe: bool) -> Verdict:
         # render, send
         notice = message.prepare()
         if before := message.record_before(self._deliverer.clock()):
@@ -257,7 +263,7 @@ class _WebhookDigest(Struct, kw_only=True):
         )
         return judgement.verdict
 
-    def _record(self, message: DueMessage, pace: Pace, kept: Sequence[Operation] = ()) -> None:
+    def _record(self, message: "DueMessage", pace: Pace, kept: Sequence[Operation] = ()) -> None:
         self._write_all(self._held(pace), [*kept, *message.record_delivered(self._deliverer.clock())])
 
     def _held(self, pace: Pace) -> Pace:
