@@ -4,7 +4,7 @@ Owns reading the chunks that a portion needs, and the walk of one portion throug
 the size of portions (`changes.portions`), any rule, or the job as a whole (`polling.job`).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -197,6 +197,17 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
         except JobNotFoundError:
             return False
         return not is_same_incarnation(head, job)
+
+    def stored(self, head: JobHead) -> Iterator[dict[str, Chunk]]:
+        """All stored chunks of a job, at most MOST_CHUNKS of them at once; what is read may be written before the next.
+
+        Raises:
+            UnreadableRowError: One is missing, or can't be read.
+            StoreError: The table is unavailable.
+        """
+        prefixes = sorted(head.chunks)
+        for start in range(0, len(prefixes), MOST_CHUNKS):
+            yield self.read_chunks(head, prefixes[start : start + MOST_CHUNKS])
 
     def read_chunks(self, head: JobHead, prefixes: Sequence[str]) -> dict[str, Chunk]:
         """The stored chunks of a job with these prefixes.

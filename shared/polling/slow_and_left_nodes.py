@@ -11,8 +11,7 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.batch.model import ExecutionInfo, Phase
-from shared.batch.pool_model import ComputeNode
+from shared.batch.model import Phase
 from shared.changes.leaving import SEARCHED_EVERY, Listed, decide_leaving, may_have_left
 from shared.changes.slow_preparations import became_slow_at, chain_of, limit_of, may_be_slow
 from shared.changes.tally import NodeUpdate, complete_ends
@@ -25,7 +24,6 @@ from shared.polling.cycle_rules import KnownJob
 from shared.polling.known_jobs import MayWait
 from shared.polling.node_updates import NodeWatcher
 from shared.pools.facts import PoolFacts
-from shared.pools.states import ABLE
 from shared.ports import Clock
 from shared.state.chunks import Chunk, decode_record
 from shared.state.jobs import JobHead
@@ -71,24 +69,29 @@ class SlowPreparations(Struct, frozen=True, kw_only=True):
         now, head = self.clock(), writer.head
         if head.failed_at is None and head.nodes > 0:
             # A version wrote it that did not keep what is asked for here.
-            chunks = self.nodes.read_chunks(head, head.chunks)
-            writer.write_head(complete_ends(head, (each.record for each in _stored(chunks))), (), now)
+            records = (each.record for chunks in self.nodes.stored(head) for each in _nodes(chunks))
+            writer.write_head(complete_ends(head, records), (), now)
             head = writer.head
         limit = limit_of(head, self.limit)
         if limit is None or not may_be_slow(head, limit, now):
             return
-        chunks = self.nodes.read_chunks(head, head.chunks)
-        slow_at = ((each, became_slow_at(each.record, limit, now)) for each in _stored(chunks))
+        for chunks in self.nodes.stored(head):
+            self._look_at(chunks, limit, writer, facts, now)
+
+    def _look_at(
+        self, chunks: Mapping[str, Chunk], limit: timedelta, writer: JobWriter, facts: PoolFacts, now: datetime
+    ) -> None:
+        head = writer.head
+        slow_at = ((each, became_slow_at(each.record, limit, now)) for each in _nodes(chunks))
         found = [(each, at) for each, at in slow_at if at is not None]
         may_ask = facts.may_ask and head.pool_id is not None
-        able = facts.nodes(head.pool_id, ABLE) if found else ()
+        able = facts.able(head.pool_id) if found else {}
         # Batch did not say which nodes work: it is asked again in the next cycle.
         if able is None and may_ask:
             return
 
         # decide, apply
-        by_id = None if able is None else {node.id.lower(): node for node in able}
-        updates = [_slow_update(each, at, works=_works(each.record, head, by_id)) for each, at in found]
+        updates = [_slow_update(each, at, works=_works(each.record, head, able)) for each, at in found]
         if updates:
             self.nodes.write(updates, chunks, writer, now)
 
@@ -105,29 +108,25 @@ class _Stored(NamedTuple):
         return NodeUpdate(key=self.key, fingerprint=self.fingerprint, before=self.record, after=after, change=change)
 
 
-def _stored(chunks: Mapping[str, Chunk]) -> Iterator[_Stored]:
+def _nodes(chunks: Mapping[str, Chunk]) -> Iterator[_Stored]:
     for chunk in chunks.values():
         for key, entry in chunk.items():
             yield _Stored(key, entry.fingerprint, decode_record(entry))
 
 
-def _works(record: NodeRecord, head: JobHead, able: Mapping[str, ComputeNode] | None) -> bool:
+def _works(record: NodeRecord, head: JobHead, able: Mapping[str, datetime | None] | None) -> bool:
     """Whether the node can still be at it: it is able, in the job's pool, and has not begun anew since.
 
     `able` are the pool's nodes that are; None without the right to read them, when the job's listing decides alone.
     """
     if able is None:
         return True
-    node, run = able.get(record.node_id.lower()), record.preparation
-    if node is None or run is None or record.pool_id.lower() != head.pool_key:
+    node_id, run = record.node_id.lower(), record.preparation
+    if node_id not in able or run is None or record.pool_id.lower() != head.pool_key:
         return False
-    return not _began_anew(node, run.info)
-
-
-def _began_anew(node: ComputeNode, info: ExecutionInfo) -> bool:
-    """Whether the node was booted, or another was given its id, after the run began: then that run is over."""
-    booted = node.last_boot_time or node.allocation_time
-    return booted is not None and info.start_time is not None and booted > info.start_time
+    booted, started = able[node_id], run.info.start_time
+    # Once it was booted, or another was given its id, that run is over.
+    return booted is None or started is None or booted <= started
 
 
 def _slow_update(stored: _Stored, at: datetime, *, works: bool) -> NodeUpdate:
@@ -176,15 +175,14 @@ class Departures(Struct, frozen=True, kw_only=True):
         writer = JobWriter(ledger=self.ledger, offer=self.offer, row=known.row, head=head)
         try:
             # gather
-            chunks = self.nodes.read_chunks(head, head.chunks)
+            for chunks in self.nodes.stored(head):
+                # decide
+                looked = ((each, *decide_leaving(each.record, listed)) for each in _nodes(chunks))
+                updates = [each.update(after, change) for each, after, change in looked if after != each.record]
 
-            # decide
-            looked = ((each, *decide_leaving(each.record, listed)) for each in _stored(chunks))
-            updates = [each.update(after, change) for each, after, change in looked if after != each.record]
-
-            # apply
-            if updates:
-                self.nodes.write(updates, chunks, writer, now)
+                # apply
+                if updates:
+                    self.nodes.write(updates, chunks, writer, now)
         except (StoreError, UnreadableRowError) as error:
             write_line("job-error", account=self.ledger.account, job=head.job_id, error=str(error))
         return KnownJob(head=writer.head, row=writer.row)

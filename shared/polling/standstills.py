@@ -40,7 +40,6 @@ from shared.pools.counts import PoolCounter
 from shared.pools.facts import PoolFacts, answer_or_none
 from shared.pools.preparations import preparations_of
 from shared.pools.standstill_rules import Findings, Suspected, Suspicion, decide_standstill, must_look, suspect
-from shared.pools.states import ABLE, UNABLE
 from shared.ports import BatchService, Clock
 from shared.state.accounts import Cycle
 from shared.state.chunks import decode_record
@@ -165,13 +164,12 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
             tasks=tasks,
             moves=moves,
             pool=facts.pool(head.pool_id),
-            unable=() if of_preparation else facts.nodes(head.pool_id, UNABLE) or (),
+            unable=() if of_preparation else facts.unable(head.pool_id) or (),
         )
 
     def _moves(self, head: JobHead, facts: PoolFacts) -> bool:
         """Whether a task of the job, other than its manager, runs on a node that can work."""
-        nodes = facts.nodes(head.pool_id, ABLE)
-        able = None if nodes is None else {node.id.lower() for node in nodes}
+        able = facts.able(head.pool_id)
         pages = self.batch.list_tasks(
             head.job_id,
             odata_filter=state_filter(["running"]),
@@ -194,18 +192,19 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
             StoreError: The job's nodes can't be read now.
             UnreadableRowError: They can't be read at all.
         """
-        nodes = facts.nodes(head.pool_id, ABLE)
+        able = facts.able(head.pool_id)
         # Without the right to read pools, the job's listing decides alone; else Batch is asked again.
-        if nodes is None:
+        if able is None:
             return None if facts.may_ask and head.pool_id is not None else False
-        pool = head.pool_key
-        held = {
-            record.node_id.lower()
-            for chunk in self.nodes.read_chunks(head, head.chunks).values()
-            for record in (decode_record(entry) for entry in chunk.values())
-            if record.pool_id.lower() == pool and (record.open is not None or is_slow(record))
-        }
-        return len({node.id.lower() for node in nodes} - held) > (head.manager is not None)
+        free = set(able)
+        for chunks in self.nodes.stored(head):
+            records = (decode_record(entry) for chunk in chunks.values() for entry in chunk.values())
+            free.difference_update(
+                record.node_id.lower()
+                for record in records
+                if record.pool_id.lower() == head.pool_key and (record.open is not None or is_slow(record))
+            )
+        return len(free) > (head.manager is not None)
 
     def _is_there(self, head: JobHead, deadline: datetime) -> bool:
         """Whether a job that the listing left out, and of which a standstill was told, still exists and is active."""

@@ -4,9 +4,10 @@ Owns what is asked, and remembering the answers. Does not own what they mean (`p
 (`pools.counts`). What is refused makes a fact unknown, nothing else.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from typing import TypeVar
 
 from msgspec import Struct, field
@@ -14,14 +15,14 @@ from msgspec import Struct, field
 from shared.batch.pool_model import ComputeNode, Pool
 from shared.batch.wire import state_filter
 from shared.errors import BatchError, ThrottledError
+from shared.pools.states import ABLE, UNABLE
 from shared.ports import BatchService
 
 _POOL_SELECT = (
     "id,state,allocationState,allocationStateTransitionTime,currentDedicatedNodes,currentLowPriorityNodes,"
     "targetDedicatedNodes,targetLowPriorityNodes,enableAutoScale,autoScaleRun,resizeErrors"
 )
-_NODE_SELECT = "id,state,stateTransitionTime,lastBootTime,allocationTime,errors,startTaskInfo"
-_ANY: frozenset[str] = frozenset()
+_UNABLE_SELECT = "id,state,stateTransitionTime,lastBootTime,allocationTime,errors,startTaskInfo"
 _T = TypeVar("_T")
 
 
@@ -35,7 +36,9 @@ class PoolFacts(Struct, kw_only=True):
     deadline: datetime
     may_ask: bool = True
     _pools: dict[str, Pool | None] = field(default_factory=dict)
-    _nodes: dict[tuple[str, frozenset[str]], tuple[ComputeNode, ...] | None] = field(default_factory=dict)
+    _able: dict[str, Mapping[str, datetime | None] | None] = field(default_factory=dict)
+    _unable: dict[str, tuple[ComputeNode, ...] | None] = field(default_factory=dict)
+    _ids: dict[str, frozenset[str] | None] = field(default_factory=dict)
 
     def pool(self, pool_id: str | None) -> Pool | None:
         """The pool; None when Batch did not say.
@@ -43,38 +46,59 @@ class PoolFacts(Struct, kw_only=True):
         Raises:
             ThrottledError: The whole account is to be left alone.
         """
-        if pool_id is None or not self.may_ask:
-            return None
-        if (key := pool_id.lower()) not in self._pools:
-            ask = partial(self.batch.get_pool, pool_id, select=_POOL_SELECT, deadline=self.deadline)
-            self._pools[key] = answer_or_none(ask)
-        return self._pools[key]
+        return self._known(self._pools, pool_id, self._get_pool)
 
-    def nodes(self, pool_id: str | None, states: frozenset[str]) -> tuple[ComputeNode, ...] | None:
-        """The pool's nodes in these states; None when Batch did not say.
+    def able(self, pool_id: str | None) -> Mapping[str, datetime | None] | None:
+        """The pool's nodes that can take tasks, by lower-case id; None when Batch did not say.
+
+        With each is when it was booted, or came if it never was; None when Batch did not say that. Nothing else is
+        kept: a pool may have a hundred thousand.
 
         Raises:
             ThrottledError: The whole account is to be left alone.
         """
-        if pool_id is None or not self.may_ask:
-            return None
-        if (key := (pool_id.lower(), states)) not in self._nodes:
-            self._nodes[key] = answer_or_none(lambda: self._list(pool_id, states))
-        return self._nodes[key]
+        return self._known(self._able, pool_id, self._list_able)
 
-    def ids(self, pool_id: str) -> frozenset[str] | None:
+    def unable(self, pool_id: str | None) -> tuple[ComputeNode, ...] | None:
+        """The pool's nodes that can't take tasks, with why; None when Batch did not say.
+
+        Raises:
+            ThrottledError: The whole account is to be left alone.
+        """
+        return self._known(self._unable, pool_id, self._list_unable)
+
+    def ids(self, pool_id: str | None) -> frozenset[str] | None:
         """The ids (lower case) of all nodes that the pool has, in whatever state; None when Batch did not say.
 
         Raises:
             ThrottledError: The whole account is to be left alone.
         """
-        nodes = self.nodes(pool_id, _ANY)
-        return None if nodes is None else frozenset(node.id.lower() for node in nodes)
+        return self._known(self._ids, pool_id, self._list_ids)
 
-    def _list(self, pool_id: str, states: frozenset[str]) -> tuple[ComputeNode, ...]:
-        wanted, select = (state_filter(sorted(states)), _NODE_SELECT) if states else (None, "id")
+    def _known(self, known: dict[str, _T | None], pool_id: str | None, ask: Callable[[str], _T]) -> _T | None:
+        if pool_id is None or not self.may_ask:
+            return None
+        if (key := pool_id.lower()) not in known:
+            known[key] = answer_or_none(partial(ask, pool_id))
+        return known[key]
+
+    def _get_pool(self, pool_id: str) -> Pool:
+        return self.batch.get_pool(pool_id, select=_POOL_SELECT, deadline=self.deadline)
+
+    def _list_able(self, pool_id: str) -> Mapping[str, datetime | None]:
+        nodes = self._list(pool_id, ABLE, "id,lastBootTime,allocationTime")
+        return {node.id.lower(): node.last_boot_time or node.allocation_time for node in nodes}
+
+    def _list_unable(self, pool_id: str) -> tuple[ComputeNode, ...]:
+        return tuple(self._list(pool_id, UNABLE, _UNABLE_SELECT))
+
+    def _list_ids(self, pool_id: str) -> frozenset[str]:
+        return frozenset(node.id.lower() for node in self._list(pool_id, frozenset(), "id"))
+
+    def _list(self, pool_id: str, states: frozenset[str], select: str) -> Iterator[ComputeNode]:
+        wanted = state_filter(sorted(states)) if states else None
         pages = self.batch.list_nodes(pool_id, odata_filter=wanted, select=select, deadline=self.deadline)
-        return tuple(node for page in pages for node in page)
+        return chain.from_iterable(pages)
 
 
 def answer_or_none(ask: Callable[[], _T]) -> _T | None:

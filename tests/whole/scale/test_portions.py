@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from shared.batch.model import ExecutionInfo, NodeStatus
+from shared.batch.model import ExecutionInfo, JobExecutionInfo, NodeStatus
+from shared.batch.pool_model import ComputeNode
 from shared.changes import portions, slicing
 from shared.changes.slicing import Layout
 from shared.changes.tally import NodeUpdate
@@ -173,6 +174,29 @@ def test_what_changes_at_once_is_decided_in_portions(
     assert len(told_nodes(table)) == len(set(told_nodes(table))) == told
     head = head_of(table)
     assert (head.nodes, head.preparation.open, head.page_fingerprints is not None) == (NODES, told, True)
+
+
+def test_nodes_that_leave_at_once_are_decided_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When every failed node has left the pool, few are read at once, and each one's leaving is told once."""
+    table, batch = FakeTable(), FakeBatch()
+    pool = JobExecutionInfo(pool_id="pool-1")
+    failed = [prepared(f"node-{n}", LATER, exit_code=1) for n in range(NODES)]
+    batch.add(replace(job("job-1", BEFORE), execution_info=pool), *failed)
+    batch.node_counts["pool-1"] = {"idle": NODES}
+    batch.pool_nodes["pool-1"] = [ComputeNode(id=f"node-{n}") for n in range(NODES)]
+    cycle(batch, table)
+    decided = watch_decisions(monkeypatch, table)
+
+    batch.pool_nodes["pool-1"] = ()
+    for minute in (6, 12):
+        cycle(batch, table, minute=minute)
+
+    # A first listing without them is noted, the second one tells.
+    assert sum(nodes for nodes, _ in decided) == 2 * NODES
+    events = [unpack_body(row).decode() for row in table.query(ACCOUNT, "event|", "event}")]
+    left = [name for body in events if "preparation.resolved" in body for name in _names(body)]
+    assert sorted(left) == sorted(f"node-{n}" for n in range(NODES))
+    assert (head_of(table).nodes, head_of(table).preparation.open, head_of(table).left) == (NODES, 0, NODES)
 
 
 def test_a_portion_without_changes_is_not_written(large_job: FakeBatch) -> None:
