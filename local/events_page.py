@@ -17,7 +17,7 @@ from shared.changes.node_rules import Watch, decide_node
 from shared.delivery.answer_rules import SCHEDULE
 from shared.messages.events import Event, EventType, account_event, trouble_data, webhook_event
 from shared.messages.format import Message
-from shared.messages.formats import render
+from shared.messages.format_table import render
 from shared.messages.job_events import closed_event, job_event, nodes_event, standstill_data
 from shared.messages.node_entries import node_entry
 from shared.messages.pool_events import EventNode, pool_events

@@ -26,10 +26,10 @@ from shared.ledger.ledger import Ledger
 from shared.ledger.purging import Purger
 from shared.messages.eventgrid import token_scope
 from shared.messages.events import Origin
-from shared.messages.formats import format_of
+from shared.messages.format_table import format_of
+from shared.nudges.delayed import DelayedNudges
 from shared.nudges.nudger import Nudger
 from shared.nudges.turns import Turns
-from shared.nudges.wakes import Wakes
 from shared.parts import Outside, Parts
 from shared.polling.counters import RequestCounter
 from shared.polling.cycle import Poller
@@ -179,11 +179,11 @@ def compose(settings: Settings, outside: Outside) -> App:
         for origin in origins
     }
     nudger = Nudger(queues=outside.queues, lanes=lanes, clock=clock, table=table)
-    wakes = Wakes(nudger, clock, settings.poll_schedule.next_after)
+    delayed = DelayedNudges(nudger, clock, settings.poll_schedule.next_after)
     polls = AccountPolls(
         pollers=pollers,
         nudger=nudger,
-        wakes=wakes,
+        delayed=delayed,
         table=table,
         clock=clock,
         interval=settings.poll_interval,
@@ -198,7 +198,7 @@ def compose(settings: Settings, outside: Outside) -> App:
         retention=settings.retention,
     )
     by_name = {origin.partition: origin for origin in origins}
-    deliveries = CatchUp(deliverer=deliverer, origins=by_name, pause=outside.pause, nudger=nudger, wakes=wakes)
+    deliveries = CatchUp(deliverer=deliverer, origins=by_name, pause=outside.pause, nudger=nudger, delayed=delayed)
     parts = Parts(
         settings=settings,
         outside=outside,
@@ -206,7 +206,7 @@ def compose(settings: Settings, outside: Outside) -> App:
         origins=origins,
         ledgers=ledgers,
         nudger=nudger,
-        wakes=wakes,
+        delayed=delayed,
         pollers=pollers,
         faults=faults,
     )

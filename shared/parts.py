@@ -12,8 +12,8 @@ from msgspec import Struct, field
 from shared.delivery.credential_redaction import without_token
 from shared.ledger.ledger import Ledger
 from shared.messages.events import Origin
+from shared.nudges.delayed import DelayedNudges
 from shared.nudges.nudger import Nudger
-from shared.nudges.wakes import Wakes
 from shared.polling.counters import RequestCounter
 from shared.polling.cycle import Poller
 from shared.polling.installation_faults import Faults
@@ -46,6 +46,6 @@ class Parts(Struct, frozen=True, kw_only=True):
     origins: Sequence[Origin]
     ledgers: Mapping[str, Ledger]
     nudger: Nudger
-    wakes: Wakes
+    delayed: DelayedNudges
     pollers: Mapping[str, Poller]
     faults: Faults

@@ -23,8 +23,8 @@ from shared.api.tracking import Tracker
 from shared.api.untold import UntoldReader
 from shared.api.webhook_admin import WebhookAdmin
 from shared.ledger.archive import Archive
+from shared.nudges.delayed import DelayedNudges
 from shared.nudges.turns import Wait
-from shared.nudges.wakes import Wakes
 from shared.parts import Parts
 from shared.polling.cycle import Poller
 from shared.state.rows import OWN
@@ -52,7 +52,7 @@ def compose_routes(parts: Parts) -> Routes:
             lanes=outside.lanes,
             origins=origins,
             portals={account.label: account.portal_url for account in settings.accounts if account.portal_url},
-            poll={name: partial(_poll, poller, parts.wakes) for name, poller in parts.pollers.items()},
+            poll={name: partial(_poll, poller, parts.delayed) for name, poller in parts.pollers.items()},
             webhooks=tuple(webhook for webhook in settings.webhooks if webhook.enabled),
             configured=tuple(webhooks),
             untold=untold,
@@ -112,9 +112,9 @@ def compose_routes(parts: Parts) -> Routes:
     )
 
 
-def _poll(poller: Poller, wakes: Wakes, asked_at: datetime) -> bool:
+def _poll(poller: Poller, delayed: DelayedNudges, asked_at: datetime) -> bool:
     report = poller.run(asked_at, Wait.UNTIL_IT_ENDS)
-    return report.nudge or wakes.is_early(report.wake_at)
+    return report.nudge or delayed.is_early(report.wake_at)
 
 
 def _system_routes(parts: Parts, untold: UntoldReader) -> SystemRoutes:

@@ -21,7 +21,7 @@ class Webhook(Struct, frozen=True, kw_only=True):
 
     name: str
     format: str
-    """What it is sent, and how: the name of one of `messages.formats`."""
+    """What it is sent, and how: the name of one of `messages.format_table`."""
     url: str
     """Chat services put the credential into it."""
     secrets: tuple[bytes, ...] = ()

@@ -9,7 +9,7 @@ import pytest
 
 from dev import COMMANDS
 from local import readme_message
-from shared.messages.formats import FORMATS
+from shared.messages.format_table import FORMATS
 from shared.settings.catalog import PLATFORM_SETTINGS, SETTINGS
 from shared.settings.reader import SettingReader
 from shared.settings.webhooks import MEMBERS, load_webhooks

@@ -17,7 +17,7 @@ from local.node import node
 from shared.delivery.answer_rules import GIVE_UP_AFTER, LONGEST_WAIT, REFUSED_TRIES, Judgement, judge
 from shared.delivery.failing_rules import FAILING_AFTER, LONG_PATIENCE, PROBE_EVERY
 from shared.messages.events import EventType
-from shared.messages.formats import FORMATS
+from shared.messages.format_table import FORMATS
 from shared.messages.signing import decode_secret, signing_headers
 from shared.webhook import EVENT_TYPE_PREFIX, SendFailure
 from tests.support.builders import answer

@@ -16,7 +16,7 @@ ALLOWED = {"logging", "os", "typing", "collections.abc", "datetime", "functools"
 
 LATE = {
     "route_composition",
-    *("web.dashboard_page", "web.openapi", "web.operation", "web.operations", "web.routes", "web.system"),
+    *("web.dashboard_page", "web.openapi", "web.operation", "web.operation_table", "web.routes", "web.system"),
     *("web.events", "web.mutes", "web.pools", "web.webhooks"),
     *(
         "api.openmetrics",

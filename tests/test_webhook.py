@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.messages.formats import FORMATS
+from shared.messages.format_table import FORMATS
 from shared.webhook import Webhook
 
 FILTERED = Webhook(

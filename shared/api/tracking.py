@@ -1,8 +1,8 @@
 """Which jobs people asked to start or stop watching.
 
 Owns the requests PUT and DELETE /api/jobs/{jobId}. Does not own the patterns in the settings (`patterns`) or how a
-watched job goes on (`polling.job`). A request is kept in the job's head: `requested` outlives the job, a stopped head
-holds the exclusion.
+watched job goes on (`polling.job_watcher`). A request is kept in the job's head: `requested` outlives the job, a
+stopped head holds the exclusion.
 """
 
 from collections.abc import Mapping, Sequence

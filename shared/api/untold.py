@@ -17,7 +17,7 @@ from shared.digests.untold import LATE, Untold, read_untold
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.messages.events import Origin
-from shared.messages.formats import format_of
+from shared.messages.format_table import format_of
 from shared.ports import Clock, Row, Rows, Table
 from shared.state.rows import OWN, deliveries_of, from_row, job_key, range_of
 from shared.state.telling import Delivery, DeliveryState

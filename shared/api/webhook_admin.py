@@ -30,7 +30,7 @@ from shared.journal import write_line
 from shared.ledger.ledger import Ledger
 from shared.messages.events import EventType, Origin, webhook_event
 from shared.messages.format import Message
-from shared.messages.formats import format_of
+from shared.messages.format_table import format_of
 from shared.moments import is_to_come
 from shared.ports import Authorize, Clock, Insert, Replace, Row, Sender, Table
 from shared.redaction import clean

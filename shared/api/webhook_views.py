@@ -11,7 +11,7 @@ from msgspec import Meta, Raw, Struct
 
 from shared.api.events.views import AttemptView
 from shared.delivery.failing_rules import WebhookStanding
-from shared.messages.formats import FORMATS
+from shared.messages.format_table import FORMATS
 from shared.state.telling import Sending
 
 

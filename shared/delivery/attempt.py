@@ -1,8 +1,8 @@
 """One attempt to deliver something: claim, render, sign, send, decide, record.
 
 Owns the walk of a delivery. Does not own which of them is attempted when (`delivery.dispatch`), what an answer means
-(`delivery.answer_rules`), requests' form (`messages.formats`) or how bytes travel (`ports.Sender`). A delivery is held
-by a lease while it is attempted:
+(`delivery.answer_rules`), requests' form (`messages.format_table`) or how bytes travel (`ports.Sender`). A delivery is
+held by a lease while it is attempted:
 
     due --claim (ETag)--> leased --send--> record (ETag): done | dead | due again, later
      ^                      |
@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.delivery.answer_rules import Judgement, attempt_of, claim, give_up, judge, leave_out, next_step
-from shared.delivery.overtaken import pair_of
+from shared.delivery.overtaken import trouble_events_of
 from shared.delivery.rows import record
 from shared.delivery.sending import send_message, send_ping
 from shared.errors import StoreError
@@ -24,7 +24,7 @@ from shared.journal import write_line
 from shared.ledger.transaction import Pending
 from shared.messages.events import EventType, Origin, webhook_event
 from shared.messages.format import Message
-from shared.messages.formats import format_of
+from shared.messages.format_table import format_of
 from shared.ports import Authorize, Clock, Replace, Sender, Table
 from shared.state.rows import delivery_key, event_key, to_columns, unpack_body
 from shared.state.telling import Attempt, DeliveryState
@@ -65,9 +65,9 @@ class Attempter(Struct, frozen=True, kw_only=True):
         if body is None:
             record(self.table, held, give_up(claimed, "the event is not stored any more", now))
             return
-        pair = pair_of(self.table, item.partition, webhook, body)
-        if pair is not None and (overtaken := pair.why_left_out()) is not None:
-            if pair.may_be_recorded(claimed, now):
+        trouble = trouble_events_of(self.table, item.partition, webhook, body)
+        if trouble is not None and (overtaken := trouble.why_left_out()) is not None:
+            if trouble.may_be_recorded(claimed, now):
                 record(self.table, held, leave_out(claimed, overtaken, now))
             return
 
@@ -82,7 +82,7 @@ class Attempter(Struct, frozen=True, kw_only=True):
         step = next_step(claimed, judged[-1], *made, recovered_at=self.recovered_at(webhook.name))
 
         # record; an end that came meanwhile first, for afterwards nobody would look for it
-        if pair is None or pair.may_be_recorded(claimed, ended, sent=True):
+        if trouble is None or trouble.may_be_recorded(claimed, ended, sent=True):
             record(self.table, held, step)
         if step.state is DeliveryState.DUE:
             self.expect(webhook.name, step.delivery.next_attempt_at)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from shared.delivery.answer_rules import LONGEST_WAIT, Judgement, Verdict
 from shared.messages.events import Event, EventType, Origin, webhook_event
-from shared.messages.formats import format_of
+from shared.messages.format_table import format_of
 from shared.moments import is_to_come
 from shared.state.telling import Attempt, WebhookState
 from shared.webhook import Webhook

@@ -16,7 +16,7 @@ from shared.delivery.answer_rules import ATTEMPT_LEASE
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
 from shared.messages.events import EventType
-from shared.messages.formats import format_of
+from shared.messages.format_table import format_of
 from shared.messages.ids import event_id
 from shared.ports import Delete, Insert, Operation, Replace, Table
 from shared.state.rows import delivery_key, event_key, from_row, to_columns
@@ -32,7 +32,7 @@ _BEGINNINGS: Mapping[str, EventType] = {end.value: EventType(begin) for begin, e
 _SURELY_UNHEARD = frozenset(SendFailure) - {SendFailure.TIMEOUT, SendFailure.CONNECTION, SendFailure.PROTOCOL}
 
 
-class Pair(Struct, frozen=True, kw_only=True):
+class TroubleEvents(Struct, frozen=True, kw_only=True):
     """A trouble that a webhook is told of: the event that begins it, and the one, past or to come, that ends it.
 
     `ends` says that the end is what is about to be told, and `recorded_at` is when that which is told was recorded.
@@ -116,7 +116,7 @@ class Pair(Struct, frozen=True, kw_only=True):
         return True
 
 
-def pair_of(table: Table, partition: str, webhook: Webhook, body: bytes) -> Pair | None:
+def trouble_events_of(table: Table, partition: str, webhook: Webhook, body: bytes) -> TroubleEvents | None:
     """The trouble that an event begins or ends; None when it does neither, or the webhook is told every event.
 
     Raises:
@@ -134,7 +134,7 @@ def pair_of(table: Table, partition: str, webhook: Webhook, body: bytes) -> Pair
     about = event.data.webhook or event.data.account
     since = datetime.fromisoformat(event.data.since)
     begin_id, end_id = (event_id(since, kind, about, event.data.since) for kind in (begin, end))
-    return Pair(
+    return TroubleEvents(
         table=table,
         partition=partition,
         webhook=webhook,

@@ -1,7 +1,7 @@
 """One exchange with a webhook, authorised if its format wants a token of ours.
 
 Owns what happens when no token can be had. Does not own what is taken out of an answer
-(`delivery.credential_redaction`), tokens (`ports.Authorize`), requests (`messages.formats`) or the network
+(`delivery.credential_redaction`), tokens (`ports.Authorize`), requests (`messages.format_table`) or the network
 (`ports.Sender`).
 """
 
@@ -17,7 +17,7 @@ from shared.errors import CredentialError
 from shared.journal import write_defect
 from shared.messages.event_notices import event_notice
 from shared.messages.format import Message
-from shared.messages.formats import format_of, render, render_notice
+from shared.messages.format_table import format_of, render, render_notice
 from shared.messages.notices import Notice
 from shared.ports import Authorize, Sender
 from shared.webhook import SendFailure, Webhook, WebhookAnswer, WebhookRequest, waiting_words

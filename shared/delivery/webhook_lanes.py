@@ -10,7 +10,7 @@ from threading import Lock
 
 from shared.delivery.credential_redaction import hide_credentials
 from shared.journal import write_defect
-from shared.messages.formats import format_of
+from shared.messages.format_table import format_of
 from shared.ports import Lanes
 from shared.webhook import Webhook
 

@@ -32,7 +32,7 @@ from shared.digests.sent import Draft
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
 from shared.messages.events import Origin
-from shared.messages.formats import format_of
+from shared.messages.format_table import format_of
 from shared.ports import MAX_ROWS, Insert, Operation, Replace, Row
 from shared.state.rows import from_row, pace_key, to_columns
 from shared.state.telling import Pace, Sending, WebhookState

@@ -16,7 +16,7 @@ from shared.digests.rows import read_incidents, read_known, told_row
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.messages.events import EventType
-from shared.messages.formats import format_of
+from shared.messages.format_table import format_of
 from shared.ports import Insert, Merge, Operation, Table
 from shared.state.jobs import JobHead
 from shared.state.rows import SCHEMA_VERSION, digest_key, digests_of, from_row, range_of

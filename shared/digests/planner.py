@@ -30,7 +30,7 @@ from shared.digests.pools.rows import Pools, forget_pools, read_told_pools, with
 from shared.digests.pools.rules import PoolNews, PoolState, decide_pools
 from shared.digests.rows import incidents_row, read_incidents, read_known, refused_row, settling, told_row
 from shared.messages.events import Origin, links_of
-from shared.messages.formats import format_of
+from shared.messages.format_table import format_of
 from shared.messages.notices import Notice
 from shared.ports import Operation, Rows
 from shared.state.rows import digest_key

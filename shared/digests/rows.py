@@ -17,7 +17,7 @@ from shared.digests.chat_rules import KnownToWebhook, news_of
 from shared.digests.incident_members import has_joined, is_pending
 from shared.errors import RowConflictError, UnreadableRowError
 from shared.journal import write_line
-from shared.messages.formats import format_of
+from shared.messages.format_table import format_of
 from shared.ports import Column, Merge, Put, Replace, Row, Rows, Table
 from shared.state.jobs import JobHead
 from shared.state.rows import (

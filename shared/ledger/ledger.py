@@ -15,7 +15,7 @@ from shared.ledger.job_transaction import Slice
 from shared.ledger.recipients import OwedEvent, new_delivery, recipients
 from shared.ledger.transaction import Transaction, Written, commit_transaction
 from shared.messages.events import Event
-from shared.messages.formats import format_of
+from shared.messages.format_table import format_of
 from shared.ports import MAX_ROWS, Column, Delete, Insert, Merge, Operation, Put, Row, Table
 from shared.state.accounts import Cycle
 from shared.state.jobs import JobHead

@@ -10,7 +10,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from shared.messages.events import Event
-from shared.messages.formats import format_of
+from shared.messages.format_table import format_of
 from shared.ports import Column, Insert, Operation
 from shared.state.rows import delivery_key, event_key, pack_body, pack_jobs, to_columns
 from shared.state.telling import Delivery, DeliveryState

@@ -8,7 +8,7 @@ Source: https://learn.microsoft.com/azure/event-grid/cloud-event-schema.
 from datetime import datetime
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
-from shared.messages.format import Format, Message, Tells, Wrong, request_to
+from shared.messages.format import Format, KeyProblem, Message, Tells, request_to
 from shared.webhook import Webhook, WebhookRequest
 
 API_VERSION = "2018-01-01"
@@ -39,11 +39,11 @@ def _write_event(webhook: Webhook, message: Message, _now: datetime) -> WebhookR
     return request_to(webhook, b"[" + message.body + b"]", headers, url=eventgrid_url(webhook.url))
 
 
-def _without_key(url: str | None) -> Wrong | None:
+def _without_key(url: str | None) -> KeyProblem | None:
     if url is None or token_scope(url) is not None:
         return None
     # An Entra token shown to any other host could be used there against the real topics.
-    return Wrong(
+    return KeyProblem(
         wrong=f"is missing for a host outside {' '.join(f'*.{domain}' for domain in _DOMAINS)}",
         mend="name the key's setting",
     )

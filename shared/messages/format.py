@@ -1,7 +1,7 @@
 """What a format is: all that the app has to know of one kind of receiver.
 
 Owns the record that each format fills in, in a file of its own, and what most of them have in common. Does not own any
-format (`messages.cloudevents` and its siblings), the table of them (`messages.formats`), or when a message is sent
+format (`messages.cloudevents` and its siblings), the table of them (`messages.format_table`), or when a message is sent
 again (`delivery.answer_rules`).
 """
 
@@ -36,7 +36,7 @@ class Tells(StrEnum):
     INCIDENTS = "incidents"
 
 
-class Wrong(Struct, frozen=True, kw_only=True):
+class KeyProblem(Struct, frozen=True, kw_only=True):
     """What is wrong with a webhook's settings, and how to mend it."""
 
     wrong: str
@@ -78,7 +78,7 @@ class Format(Struct, frozen=True, kw_only=True):
     chooses_content_type: bool = False
     address: str | None = None
     is_signed: bool = False
-    without_key: Callable[[str | None], Wrong | None] | None = None
+    without_key: Callable[[str | None], KeyProblem | None] | None = None
     needs_token: Callable[[Webhook], bool] = lambda _webhook: False
 
     @property

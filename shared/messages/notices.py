@@ -173,13 +173,16 @@ class Notice(Struct, frozen=True, kw_only=True):
     def shorter(self) -> "Notice":
         """The notice without its last entry or section; of a single one that is left, without commands or last fact."""
         *others, last = self.sections
+        # Of a list, one entry goes.
         if last.lists and len(last.facts) > 1:
             dropped = last.facts[-1][0].count(", ") + 1
             sections = (*others, replace(last, facts=last.facts[:-1]))
             return replace(self, sections=sections, left_out=self.left_out + dropped)
+        # Others are left, or this one is only a heading: it goes as a whole.
         if others or not (last.facts or last.commands):
             counted = sum(name.count(", ") + 1 for name, _ in last.facts) if last.lists else 1
             return replace(self, sections=tuple(others), left_out=self.left_out + counted)
+        # The only one says what has happened before it says what to type.
         if last.commands:
             return replace(self, sections=(replace(last, commands=()),))
         return replace(self, sections=(replace(last, facts=last.facts[:-1]),))

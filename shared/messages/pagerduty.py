@@ -7,7 +7,7 @@ Source: https://developer.pagerduty.com/docs/events-api-v2-overview.
 
 import msgspec
 
-from shared.messages.format import Format, Tells, Wrong, request_to
+from shared.messages.format import Format, KeyProblem, Tells, request_to
 from shared.messages.ids import incident_key
 from shared.messages.notices import Notice
 from shared.webhook import Webhook, WebhookRequest
@@ -41,8 +41,8 @@ def _write_notice(webhook: Webhook, notice: Notice) -> WebhookRequest:
     return request_to(webhook, render_pagerduty(notice, webhook.key or ""))
 
 
-def _without_key(_url: str | None) -> Wrong:
-    return Wrong(wrong="is missing", mend="name the app setting that holds the routing key")
+def _without_key(_url: str | None) -> KeyProblem:
+    return KeyProblem(wrong="is missing", mend="name the app setting that holds the routing key")
 
 
 PAGERDUTY = Format(

@@ -1,6 +1,6 @@
 """Runs the cycle of one Batch account: which jobs, what of each, how it went.
 
-Owns the order of a cycle. Does not own how jobs are looked at (`polling.jobs`), the choice of jobs
+Owns the order of a cycle. Does not own how jobs are looked at (`polling.due_jobs`), the choice of jobs
 (`polling.cycle_rules`) or deliveries (`delivery.dispatch`), which go on beside it.
 """
 
@@ -20,11 +20,11 @@ from shared.nudges.turns import Turn, Turns, Wait
 from shared.polling.account_troubles import finish_cycle, skip_cycle
 from shared.polling.counters import FailureCounter, RequestCounter
 from shared.polling.cycle_rules import CycleResult, choose_jobs
+from shared.polling.due_jobs import DueJobRun, Progress, write_cycle_line, write_skipped_line
 from shared.polling.heartbeat import Heartbeat
-from shared.polling.job import JobWatcher
 from shared.polling.job_listing import list_jobs, listing_start
-from shared.polling.jobs import JobRound, Progress, write_cycle_line, write_skipped_line
-from shared.polling.known_jobs import HeadKeeper, MayWait, jobs_that_may_wait, users_of
+from shared.polling.job_watcher import JobWatcher
+from shared.polling.known_jobs import JobHeads, MayWait, jobs_that_may_wait, users_of
 from shared.polling.last_cycle import CycleRow
 from shared.polling.node_updates import NodeWatcher
 from shared.polling.poll_settings import PollSettings
@@ -145,7 +145,7 @@ class Poller(Struct, frozen=True, kw_only=True):
         self, row: Row | None, cycle: Cycle | None, started: datetime, turn: Turn, deliveries: DeliveryRun
     ) -> CycleReport:
         # gather
-        heads = HeadKeeper(
+        heads = JobHeads(
             origin=self.origin,
             table=self.table,
             ledger=self.ledger,
@@ -187,7 +187,7 @@ class Poller(Struct, frozen=True, kw_only=True):
                 nodes=nodes,
                 offer=deliveries.offer,
             )
-            jobs = JobRound(
+            jobs = DueJobRun(
                 watcher=watcher, lanes=self.lanes, width=self.settings.concurrency, time=2 * self.settings.budget
             )
             jobs.run(due, found.ready, progress)

@@ -1,6 +1,7 @@
 """Keeps the heads of one account: which jobs are known, new ones stored, old ones forgotten.
 
-Owns when a head comes into being and when it ends. Does not own what happens to a job in between (`polling.job`).
+Owns when a head comes into being and when it ends. Does not own what happens to a job in between
+(`polling.job_watcher`).
 """
 
 import logging
@@ -18,7 +19,7 @@ from shared.ledger.job_transaction import Slice
 from shared.ledger.ledger import Ledger
 from shared.ledger.transaction import Pending
 from shared.messages.events import Origin
-from shared.messages.formats import format_of
+from shared.messages.format_table import format_of
 from shared.patterns import JobPatterns
 from shared.polling.cycle_rules import Choice, KnownJob, is_tracked
 from shared.polling.job_rules import (
@@ -45,7 +46,7 @@ MayWait = tuple[KnownJob, BatchJob | None]
 """A job whose tasks may wait for nodes, and what the job listing showed of it, None when it was left out."""
 
 
-class Sighted(Struct):
+class SightedJobs(Struct):
     """The jobs to look at, by lower-case id: those with a stored head, and those whose head the table refuses.
 
     Of all others nothing is known, not even whether they are stored.
@@ -55,7 +56,7 @@ class Sighted(Struct):
     refused: set[str] = field(default_factory=set)
 
 
-class HeadKeeper(Struct, frozen=True, kw_only=True):
+class JobHeads(Struct, frozen=True, kw_only=True):
     """Keeps one account's heads; `first_sight` is how far back a failure is news at first sight."""
 
     origin: Origin
@@ -84,7 +85,7 @@ class HeadKeeper(Struct, frozen=True, kw_only=True):
             known[head.job_id.lower()] = KnownJob(head=head, row=row)
         return known, unreadable
 
-    def sight(self, choice: Choice, read_up_to: datetime | None) -> Sighted:
+    def sight(self, choice: Choice, read_up_to: datetime | None) -> SightedJobs:
         """The stored heads of the jobs to look at; new incarnations are stored now, before their nodes are listed.
 
         Failures that ended before `read_up_to` (None: before now) by more than `first_sight` will be history.
@@ -93,7 +94,7 @@ class HeadKeeper(Struct, frozen=True, kw_only=True):
             StoreUnavailableError: The table gave no answer.
         """
         now = self.clock()
-        sighted = Sighted()
+        sighted = SightedJobs()
         new: list[JobHead] = []
         for due in choice.due:
             if due.known is None and due.job is not None:
@@ -110,7 +111,7 @@ class HeadKeeper(Struct, frozen=True, kw_only=True):
             self._insert(new[start : start + MAX_ROWS], sighted)
         return sighted
 
-    def _insert(self, new: Sequence[JobHead], sighted: Sighted) -> None:
+    def _insert(self, new: Sequence[JobHead], sighted: SightedJobs) -> None:
         try:
             rows = self.ledger.insert_jobs(new)
         except RowConflictError:
@@ -130,7 +131,7 @@ class HeadKeeper(Struct, frozen=True, kw_only=True):
             sighted.ready[head.job_id.lower()] = KnownJob(head=head, row=row)
 
     def _begin_anew(
-        self, known: KnownJob, job: BatchJob, read_up_to: datetime | None, now: datetime, sighted: Sighted
+        self, known: KnownJob, job: BatchJob, read_up_to: datetime | None, now: datetime, sighted: SightedJobs
     ) -> None:
         head = known.head
         try:

@@ -1,7 +1,7 @@
 """Takes in what a listing says of a job's nodes: in portions, each written before the next is decided.
 
 Owns reading the chunks that a portion needs, and the walk of one portion through gather, decide, apply. Does not own
-the size of portions (`changes.portions`), any rule, or the job as a whole (`polling.job`).
+the size of portions (`changes.portions`), any rule, or the job as a whole (`polling.job_watcher`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

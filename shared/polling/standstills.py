@@ -31,8 +31,8 @@ from shared.messages.events import Origin
 from shared.moments import as_utc
 from shared.patterns import JobPatterns
 from shared.polling.cycle_rules import KnownJob
+from shared.polling.due_jobs import Progress
 from shared.polling.job_rules import change_standstill, with_facts
-from shared.polling.jobs import Progress
 from shared.polling.known_jobs import MayWait, pools_of
 from shared.polling.node_updates import NodeWatcher
 from shared.polling.slow_and_left_nodes import Departures, SlowPreparations

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.messages.format import JSON_TYPE, Format
-from shared.messages.formats import DEFAULT, FORMATS
+from shared.messages.format_table import DEFAULT, FORMATS
 from shared.messages.signing import decode_secret
 from shared.settings.address import HttpAddress, parse_address
 from shared.settings.reader import InvalidValueError, SettingReader

@@ -2,7 +2,7 @@
 
 Owns what a nudge leads to: due deliveries, those of no account too, and what chat and pager have to be told, after the
 hold of a first message too. Does not own the walk of a delivery (`delivery.dispatch`) or of a digest
-(`digests.dispatch`), or when somebody is to look again (`nudges.wakes`).
+(`digests.dispatch`), or when somebody is to look again (`nudges.delayed`).
 """
 
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ from msgspec import Struct
 from shared.delivery.dispatch import Deliverer, DeliveryRun
 from shared.digests.dispatch import DigestRun
 from shared.messages.events import Origin
+from shared.nudges.delayed import DelayedNudges
 from shared.nudges.nudge import DELIVERIES_QUEUE
 from shared.nudges.nudger import Nudger
-from shared.nudges.wakes import Wakes
 from shared.ports import Pause
 from shared.state.rows import OWN
 
@@ -27,7 +27,7 @@ class CatchUp(Struct, frozen=True, kw_only=True):
     origins: Mapping[str, Origin]
     pause: Pause
     nudger: Nudger
-    wakes: Wakes
+    delayed: DelayedNudges
 
     def run(self, account: str, budget: timedelta) -> int:
         """Tell what is due; how many attempts no time was left for, which asks for another go.
@@ -46,7 +46,7 @@ class CatchUp(Struct, frozen=True, kw_only=True):
         if left > 0:
             self.nudger.send(DELIVERIES_QUEUE, [account])
         else:
-            self.wakes.ask(account, run.wake_at)
+            self.delayed.ask(account, run.wake_at)
         return left
 
     def _tell(self, origin: Origin, run: DeliveryRun) -> None:

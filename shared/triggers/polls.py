@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from shared.errors import UnreadableRowError
 from shared.journal import write_defect, write_line
+from shared.nudges.delayed import DelayedNudges
 from shared.nudges.nudge import DELIVERIES_QUEUE, POLLS_QUEUE, Nudge
 from shared.nudges.nudger import Nudger
-from shared.nudges.wakes import Wakes
 from shared.polling.cycle import CycleReport, Poller
 from shared.polling.last_cycle import read_last_cycle
 from shared.ports import Clock, Table
@@ -30,7 +30,7 @@ class AccountPolls(Struct, frozen=True, kw_only=True):
 
     pollers: Mapping[str, Poller]
     nudger: Nudger
-    wakes: Wakes
+    delayed: DelayedNudges
     table: Table
     clock: Clock
     interval: timedelta
@@ -80,7 +80,7 @@ class AccountPolls(Struct, frozen=True, kw_only=True):
         self.nudger.send(DELIVERIES_QUEUE, [report.account for report in reports if report.nudge])
         for report in reports:
             if not report.nudge:  # else whoever answers it asks, when it has told what it can
-                self.wakes.ask(report.account, report.wake_at)
+                self.delayed.ask(report.account, report.wake_at)
         if failed is not None:
             raise failed
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from shared.batch.advice import ADVICE
-from shared.messages.formats import FORMATS
+from shared.messages.format_table import FORMATS
 from shared.state.standstill_words import NODE_STATES
 from shared.web.http import Answer, Request, tagged
 

@@ -1,6 +1,6 @@
 """The HTTP routes about events and their deliveries: what each takes and answers.
 
-Owns their description. Does not own what they do (`web.events`) or the other routes (`web.operations`).
+Owns their description. Does not own what they do (`web.events`) or the other routes (`web.operation_table`).
 """
 
 from shared.api.events.trends import DEFAULT_DAYS, MAX_DAYS

@@ -30,7 +30,7 @@ from shared.ledger.newest_events import NEWEST, read_place
 from shared.state.rows import OWN
 from shared.web.errors import RequestError
 from shared.web.http import Answer, Request, json_answer, tagged_answer
-from shared.web.operations import ROUTE
+from shared.web.operation_table import ROUTE
 from shared.web.reading import DEFAULT_TOP, TOKEN, Query, next_token_link, read_body, wrong_token
 
 

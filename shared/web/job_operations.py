@@ -1,6 +1,6 @@
 """The HTTP routes about jobs and their nodes: what each takes and answers.
 
-Owns their description. Does not own what they do (`web.routes`) or the other routes (`web.operations`).
+Owns their description. Does not own what they do (`web.routes`) or the other routes (`web.operation_table`).
 """
 
 from msgspec import Struct, field

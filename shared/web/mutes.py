@@ -8,7 +8,7 @@ from msgspec import Struct
 from shared.api.mutes import Mutes, MutesView
 from shared.digests.mutes import Mute
 from shared.web.http import Answer, Request, json_answer, tagged_answer
-from shared.web.operations import ROUTE
+from shared.web.operation_table import ROUTE
 from shared.web.reading import Query, read_body, read_paging
 
 

@@ -1,7 +1,7 @@
 """What can be asked of the app, as an OpenAPI document.
 
 Owns the form of the document; it is made from the table of routes and the shapes that answers are made of. Does not own
-either (`web.operations`, `api.job_views` and its siblings).
+either (`web.operation_table`, `api.job_views` and its siblings).
 """
 
 from functools import cache
@@ -12,7 +12,7 @@ from msgspec import Struct
 from shared.api.openmetrics import CONTENT_TYPE as METRICS_TYPE
 from shared.web.errors import ErrorBody
 from shared.web.operation import BODILESS, HTML, METRICS, DocumentedAnswer, Parameter, Route
-from shared.web.operations import ROUTES, TAGGED
+from shared.web.operation_table import ROUTES, TAGGED
 from shared.web.schemas import REFERENCE, schemas_of
 
 _DESCRIPTION = """\

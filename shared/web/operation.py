@@ -1,7 +1,7 @@
 """What the description of an HTTP route is made of.
 
-Owns the words for parameters, answers and routes. Does not own any route (`web.operations`) or the document that is
-made of them (`web.openapi`).
+Owns the words for parameters, answers and routes. Does not own any route (`web.operation_table`) or the document that
+is made of them (`web.openapi`).
 """
 
 from collections.abc import Mapping

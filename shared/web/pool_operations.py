@@ -1,6 +1,6 @@
 """The HTTP routes about pools: what each takes and answers.
 
-Owns their description. Does not own what they do (`web.pools`) or the other routes (`web.operations`).
+Owns their description. Does not own what they do (`web.pools`) or the other routes (`web.operation_table`).
 """
 
 from msgspec.structs import replace

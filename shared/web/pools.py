@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from shared.api.pools.listing import PoolLister
 from shared.api.pools.views import PoolNodesView, PoolsView
 from shared.web.http import Answer, Request, json_answer, tagged_answer
-from shared.web.operations import ROUTE
+from shared.web.operation_table import ROUTE
 from shared.web.reading import Query, read_paging
 
 

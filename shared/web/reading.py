@@ -1,7 +1,7 @@
 """What a request asks for: its query parameters, its page, its body.
 
 Owns how they are read, every problem naming the parameter and the mend, and the links to further pages. Which
-parameters a route has, and within which bounds, stands in the table that describes it (`web.operations`).
+parameters a route has, and within which bounds, stands in the table that describes it (`web.operation_table`).
 """
 
 import re

@@ -27,7 +27,7 @@ from shared.web.events import EventRoutes
 from shared.web.http import Answer, Request, json_answer, tagged_answer
 from shared.web.mutes import MuteRoutes
 from shared.web.operation import MAX_TOP
-from shared.web.operations import ROUTE
+from shared.web.operation_table import ROUTE
 from shared.web.pools import PoolRoutes
 from shared.web.reading import Query, next_link, read_paging
 from shared.web.system import SystemRoutes

@@ -9,7 +9,7 @@ from shared.api.diagnostics import Diagnostics, DiagnosticsView
 from shared.api.metrics import Metrics
 from shared.api.openmetrics import CONTENT_TYPE, to_text
 from shared.web.http import Answer, Request, json_answer, tagged
-from shared.web.operations import ROUTE
+from shared.web.operation_table import ROUTE
 from shared.web.reading import Query
 
 

@@ -11,7 +11,7 @@ from shared.api.webhook_admin import WebhookAdmin
 from shared.api.webhook_views import MessagesView, WebhooksListView
 from shared.digests.sent import MESSAGE_ID
 from shared.web.http import Answer, Request, json_answer, tagged_answer
-from shared.web.operations import ROUTE
+from shared.web.operation_table import ROUTE
 from shared.web.reading import DEFAULT_TOP, TOKEN, Query, next_token_link, read_paging, wrong_token
 
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from shared.batch.model import NodeStatus
 from shared.batch.texts import clean_status
-from shared.changes import slicing as plan
+from shared.changes import slicing
 from shared.changes.diff import read_items, refuse
 from shared.changes.node_rules import Watch, decide_node, merge_statuses
 from shared.ledger.job_transaction import Slice
@@ -293,7 +293,7 @@ def test_a_chunk_that_tells_nothing_is_encoded_once(monkeypatch: pytest.MonkeyPa
         encoded.append(len(chunk))
         return encode_chunk(chunk)
 
-    monkeypatch.setattr(plan, "encode_chunk", counted)
+    monkeypatch.setattr(slicing, "encode_chunk", counted)
     steps = job.plan([status(succeeded(0), node_id="tvm-0"), *shown[1:]])
 
     assert len(job.rows) > 2

@@ -25,7 +25,7 @@ from shared.delivery.failing_rules import (
     waits,
 )
 from shared.messages.events import EventType
-from shared.messages.formats import FORMATS
+from shared.messages.format_table import FORMATS
 from shared.state.telling import WebhookState
 from shared.webhook import SendFailure, WebhookAnswer
 from tests.support.builders import NOW, SITE, answer, webhook

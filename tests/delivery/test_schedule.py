@@ -25,7 +25,7 @@ from shared.delivery.answer_rules import (
 )
 from shared.ledger.recipients import new_delivery
 from shared.messages.events import EventType
-from shared.messages.formats import FORMATS
+from shared.messages.format_table import FORMATS
 from shared.messages.job_events import job_event
 from shared.state.telling import Delivery, DeliveryState
 from shared.webhook import SendFailure, WebhookAnswer

@@ -9,7 +9,7 @@ from shared.delivery.answer_rules import (
     Verdict,
     judge,
 )
-from shared.messages.formats import FORMATS
+from shared.messages.format_table import FORMATS
 from shared.webhook import SendFailure, WebhookAnswer
 from tests.support.builders import NOW, answer
 

@@ -10,7 +10,7 @@ from shared.batch.model import Phase
 from shared.digests.chat_rules import KnownToWebhook, News, NewsKind, news_of
 from shared.digests.jobs.notices import jobs_notice
 from shared.digests.jobs.titles import heading_of, title_of
-from shared.messages.formats import render_notice
+from shared.messages.format_table import render_notice
 from shared.messages.notices import Notice, Severity
 from shared.state.jobs import Carried, Cause, JobEnd, JobHead, PhaseCounts, Tracking
 from shared.state.pools import Standstill, StandstillCause, StandstillReason

@@ -4,7 +4,7 @@ import pytest
 
 from shared.ledger.recipients import recipients
 from shared.messages.events import EventType, account_event, webhook_event
-from shared.messages.formats import FORMATS
+from shared.messages.format_table import FORMATS
 from shared.messages.job_events import job_event
 from tests.support.builders import NOW, ORIGIN, SITE, head, webhook
 

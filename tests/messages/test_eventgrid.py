@@ -19,7 +19,7 @@ from shared.errors import CredentialError
 from shared.messages.eventgrid import eventgrid_url, token_scope
 from shared.messages.events import EventType, Origin, webhook_event
 from shared.messages.format import Message
-from shared.messages.formats import format_of, render
+from shared.messages.format_table import format_of, render
 from shared.webhook import SendFailure, Webhook
 from tests.digests.told_world import AnsweringServices
 from tests.support.told_jobs import NOW

@@ -9,7 +9,7 @@ import pytest
 from shared.messages.event_notices import event_notice
 from shared.messages.events import Event, EventType, Origin, account_event, trouble_data, webhook_event
 from shared.messages.format import Message
-from shared.messages.formats import render
+from shared.messages.format_table import render
 from shared.state.jobs import Trouble
 from tests.support.told_jobs import ACCOUNT, CHAT, NOW, webhook
 

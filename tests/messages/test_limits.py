@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from shared.digests.jobs.notices import jobs_notice
-from shared.messages.formats import render_notice
+from shared.messages.format_table import render_notice
 from shared.messages.ids import incident_key
 from shared.messages.slack import escape
 from shared.state.jobs import Trouble

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from shared.batch.model import Phase
 from shared.messages.events import EventType, Origin, account_event, trouble_data, webhook_event
 from shared.messages.format import Message
-from shared.messages.formats import render, render_notice
+from shared.messages.format_table import render, render_notice
 from shared.messages.remedies import standstill_remedy
 from shared.state.jobs import Cause, JobHead, PhaseCounts, Trouble
 from shared.state.pools import Standstill, StandstillReason

@@ -14,7 +14,7 @@ from shared.digests.jobs.notices import jobs_notice
 from shared.ledger.recipients import is_told_by_event
 from shared.messages.events import Event
 from shared.messages.format import Message
-from shared.messages.formats import FORMATS, render, render_notice
+from shared.messages.format_table import FORMATS, render, render_notice
 from shared.webhook import Webhook, WebhookRequest
 from tests.messages.test_limits import HOSTILE, NODES, STATE_FORMATS
 from tests.support.told_jobs import ACCOUNT, LINKS, NOW, head, news, page_of

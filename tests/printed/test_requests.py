@@ -11,7 +11,7 @@ import pytest
 
 from shared.messages.signing import decode_secret
 from shared.web.operation import Route
-from shared.web.operations import ROUTE
+from shared.web.operation_table import ROUTE
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]

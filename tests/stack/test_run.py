@@ -10,7 +10,7 @@ import pytest
 from local.memory import Memory, recall
 from local.run import welcome
 from local.stack_settings import host_settings, problems, schedule
-from shared.messages.formats import FORMATS
+from shared.messages.format_table import FORMATS
 from shared.settings.settings import load_settings
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

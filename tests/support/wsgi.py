@@ -10,7 +10,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import azure.functions as func
 
 from shared.web.operation import Route
-from shared.web.operations import ROUTES
+from shared.web.operation_table import ROUTES
 
 
 def _pattern(route: Route) -> re.Pattern[str]:

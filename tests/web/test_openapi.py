@@ -12,7 +12,7 @@ import pytest
 from shared.web.http import Answer, Request
 from shared.web.openapi import document
 from shared.web.operation import Route
-from shared.web.operations import ROUTES
+from shared.web.operation_table import ROUTES
 from tests.support.deployment import Deployment, deploy
 
 ROOT = Path(__file__).resolve().parents[2]

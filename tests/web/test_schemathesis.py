@@ -11,7 +11,7 @@ from schemathesis.checks import CHECKS, load_all_checks
 import function_app
 from shared.ports import StatusPage
 from shared.web.operation import Route
-from shared.web.operations import ROUTES
+from shared.web.operation_table import ROUTES
 from tests.support.deployment import a_job, a_node, a_run, deploy
 from tests.support.wsgi import FunctionsOverWsgi
 

@@ -11,7 +11,7 @@ from local.node import node
 from shared.ports import StatusPage
 from shared.web.http import Request
 from shared.web.openapi import document, operation_id
-from shared.web.operations import ROUTES
+from shared.web.operation_table import ROUTES
 from tests.support.deployment import Deployment, a_job, a_node, a_run, deploy
 from tests.support.needs import need
 

@@ -13,7 +13,7 @@ from unittest.mock import patch
 from local.batch_simulator.causes import PREPARATION_CAUSES
 from local.batch_simulator.statuses import Phase, failed, succeeded
 from local.batch_simulator.world import World
-from shared.changes import slicing as plan
+from shared.changes import slicing
 from shared.composition import App
 from shared.ledger import ledger, purging
 from shared.polling.cycle import CycleReport
@@ -106,7 +106,7 @@ class Story:
 
 
 _SMALL = (
-    (plan, "MAX_ROWS", 12),
+    (slicing, "MAX_ROWS", 12),
     (chunks, "MAX_CHUNK_NODES", 4),
     (ledger, "MAX_ROWS", 3),
     (purging, "MAX_ROWS", 40),

@@ -15,7 +15,7 @@ from local.batch_simulator.statuses import Phase as ListedPhase
 from local.batch_simulator.statuses import is_failed
 from shared.batch.model import Phase
 from shared.batch.outcomes import has_failed, outcome_of
-from shared.messages.formats import format_of
+from shared.messages.format_table import format_of
 from shared.moments import as_utc
 from shared.state.accounts import Cycle
 from shared.state.chunks import Cover, decode_chunk, decode_record, node_key

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from local.batch_simulator.filters import parse_time
 from shared.digests.mutes import Mute
-from shared.messages.formats import format_of
+from shared.messages.format_table import format_of
 from shared.ports import Clock, Delete, Insert, Operation, Replace, Row
 from shared.state.accounts import Cycle
 from shared.state.rows import CYCLE, from_row, unpack_body

@@ -13,7 +13,7 @@ from shared.composition import App, compose
 from shared.digests.mutes import read_mutes
 from shared.digests.untold import read_untold
 from shared.messages.events import Origin
-from shared.messages.formats import format_of
+from shared.messages.format_table import format_of
 from shared.parts import Outside
 from shared.state.rows import OWN, deliveries_of, from_row, read_webhook, webhook_key
 from shared.state.telling import Delivery, DeliveryState

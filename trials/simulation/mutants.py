@@ -14,7 +14,7 @@ from shared.batch.outcomes import outcome_of
 from shared.changes import diff, event_grouping
 from shared.changes.node_rules import Watch, decide_node
 from shared.changes.slicing import plan_slices
-from shared.delivery import dispatch as delivery
+from shared.delivery import dispatch
 from shared.delivery.answer_rules import NextStep
 from shared.delivery.attempt import Attempter
 from shared.delivery.rows import record
@@ -135,7 +135,7 @@ def lease_ignored() -> AbstractContextManager[object]:
     def is_due(item: Delivery, now: datetime, _recovered_at: datetime | None = None) -> bool:
         return item.next_attempt_at <= now
 
-    return patch.object(delivery, "is_due", is_due)
+    return patch.object(dispatch, "is_due", is_due)
 
 
 @mutant
@@ -177,7 +177,7 @@ class _Forgetful(Ledger, frozen=True):
 @mutant
 def first_sight_not_stored() -> AbstractContextManager[object]:
     """A new job's head is first written with its nodes, so from when on failures are news is decided each time anew."""
-    original = known_jobs.HeadKeeper.sight
+    original = known_jobs.JobHeads.sight
 
     def sight(self: Any, choice: Any, read_up_to: datetime | None) -> Any:
         forgetful = _Forgetful(**asdict(self.ledger))
@@ -190,7 +190,7 @@ def first_sight_not_stored() -> AbstractContextManager[object]:
                 found.ready[due.job_id.lower()] = cycle_rules.KnownJob(head=head, row=None)
         return found
 
-    return patch.object(known_jobs.HeadKeeper, "sight", sight)
+    return patch.object(known_jobs.JobHeads, "sight", sight)
 
 
 @mutant

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from shared.messages.formats import format_of
+from shared.messages.format_table import format_of
 from shared.webhook import SendFailure, Webhook, WebhookAnswer, WebhookRequest
 from trials.promises.reading import Reading, read_message
 from trials.simulation.fault_rates import Chance, ReceiverState

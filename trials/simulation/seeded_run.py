@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from local.batch_simulator.life.jobs import Life
 from local.batch_simulator.life.pace import Pace
-from shared.changes import slicing as plan
+from shared.changes import slicing
 from shared.state import chunks
 from trials.promises.checks import check_calm, check_end
 from trials.promises.checks_ends import check_ends
@@ -263,7 +263,7 @@ def _small(chance: Chance) -> Iterator[None]:
     """Limits so small that slices and splits happen among a handful of nodes."""
     with contextlib.ExitStack() as stack:
         for owner, name, sizes in (
-            (plan, "MAX_ROWS", (10, 14, 100)),
+            (slicing, "MAX_ROWS", (10, 14, 100)),
             (chunks, "MAX_CHUNK_NODES", (3, 5, 1024)),
             (chunks, "_FILL_AT_FIRST", (2, 4, 800)),
         ):

@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 from shared.api.refusals import RefusalError
 from shared.composition import App, compose
-from shared.delivery import webhook_states as webhook_health
+from shared.delivery import webhook_states
 from shared.errors import StoreError
 from shared.parts import Outside
 from shared.ports import Row
@@ -78,7 +78,7 @@ class System:
         self.processes = [Process(name, chance.between(-1, 1) * skew.total_seconds()) for name in names]
         self._tell = tell
         self._ids = count(1)
-        self._lock = patch.object(webhook_health, "Lock", SimulatedLock)
+        self._lock = patch.object(webhook_states, "Lock", SimulatedLock)
         self._defects = Defects()
         for process in self.processes:
             self.start(process)
@@ -211,7 +211,7 @@ class System:
             if report.nudge:
                 self.deliver(process)
             else:
-                app.polls.wakes.ask(ACCOUNT, report.wake_at)
+                app.polls.delayed.ask(ACCOUNT, report.wake_at)
 
         self._spawn(process, "poll", work, after)
 

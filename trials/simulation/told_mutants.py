@@ -15,8 +15,7 @@ from shared.delivery import attempt, webhook_states
 from shared.delivery.answer_rules import Verdict
 from shared.delivery.dispatch import DeliveryRun
 from shared.delivery.failing_rules import change_events
-from shared.digests import chat_plan, incidents, untold
-from shared.digests import dispatch as digests
+from shared.digests import chat_plan, dispatch, incidents, untold
 from shared.digests.chat_rules import news_of as news_of_job
 from shared.digests.message_intervals import after_sending
 from shared.digests.mutes import muted_until
@@ -24,7 +23,7 @@ from shared.ledger import ledger
 from shared.ledger.recipients import recipients
 from shared.messages import pagerduty
 from shared.messages.events import Event, EventType
-from shared.messages.formats import format_of
+from shared.messages.format_table import format_of
 from shared.messages.pagerduty import render_pagerduty
 from shared.polling import account_troubles, known_jobs, standstills
 from shared.pools import standstill_rules
@@ -37,7 +36,7 @@ from trials.simulation.mutants import MUTANTS, mutant
 
 __all__ = ["MUTANTS"]
 
-_WebhookDigest = digests._WebhookDigest
+_WebhookDigest = dispatch._WebhookDigest
 
 
 @mutant
@@ -56,8 +55,8 @@ def told_without_a_lease() -> AbstractContextManager[object]:
 
     stack = ExitStack()
     stack.enter_context(patch.object(_WebhookDigest, "tell", tell))
-    stack.enter_context(patch.object(digests, "Replace", put))
-    stack.enter_context(patch.object(digests, "Insert", put))
+    stack.enter_context(patch.object(dispatch, "Replace", put))
+    stack.enter_context(patch.object(dispatch, "Insert", put))
     return stack
 
 
@@ -136,7 +135,7 @@ def pause_never_grows() -> AbstractContextManager[object]:
     def after(pace: Pace, now: datetime, groups: Any) -> Pace:
         return replace(after_sending(pace, now, groups), step=1)
 
-    return patch.object(digests, "after_sending", after)
+    return patch.object(dispatch, "after_sending", after)
 
 
 @mutant
@@ -183,7 +182,7 @@ def counts_begin_anew_with_a_new_job() -> AbstractContextManager[object]:
 @mutant
 def trouble_told_after_its_end() -> AbstractContextManager[object]:
     """A page that was held up is sent whatever has been told since."""
-    return patch.object(attempt, "pair_of", lambda *_: None)
+    return patch.object(attempt, "trouble_events_of", lambda *_: None)
 
 
 @mutant

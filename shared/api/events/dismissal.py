@@ -25,7 +25,7 @@ from shared.errors import RowConflictError
 from shared.ledger.archive import Archive, StoredDelivery
 from shared.ledger.job_transaction import Slice
 from shared.ledger.ledger import Ledger
-from shared.messages.formats import format_of
+from shared.messages.format_table import format_of
 from shared.patterns import matches_any
 from shared.ports import MAX_ROWS, Clock, Delete, Operation, Put, Table
 from shared.state.rows import delivery_key, digests_of, job_key, range_of, read_head, to_columns

@@ -15,7 +15,7 @@ from shared.digests.chat_rules import News
 from shared.digests.jobs.notices import jobs_notice
 from shared.ledger.recipients import is_told_by_event
 from shared.messages.format import Message
-from shared.messages.formats import render, render_notice
+from shared.messages.format_table import render, render_notice
 from shared.state.jobs import JobEnd, JobHead, PhaseCounts, Trouble
 from shared.state.pools import Standstill, StandstillCause, StandstillReason
 from shared.state.telling import Told

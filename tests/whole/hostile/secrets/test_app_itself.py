@@ -11,7 +11,7 @@ import function_app
 from shared.composition import build_app, compose
 from shared.errors import SettingsError
 from shared.settings.settings import load_settings
-from shared.web.operations import ROUTES
+from shared.web.operation_table import ROUTES
 from shared.web.routes import Routes
 from shared.webhook import WebhookRequest
 from tests.support.hostile_batch import account, error_reply, failed_node, page

@@ -1,7 +1,7 @@
 """Looks at the jobs of a cycle side by side.
 
 Owns until when jobs are begun, what ends that early, and whose an error is: a job's, or the account's. Does not own a
-job's walk (`polling.job`) or which jobs are looked at (`polling.cycle_rules`).
+job's walk (`polling.job_watcher`) or which jobs are looked at (`polling.cycle_rules`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from shared.errors import AccountDeniedError, BatchError, PrepwatchError, StoreE
 from shared.journal import write_line
 from shared.nudges.turns import Turn
 from shared.polling.cycle_rules import CycleResult, DueJob, KnownJob
-from shared.polling.job import JobLook, JobWatcher
+from shared.polling.job_watcher import JobWatcher, LookResult
 from shared.ports import Lanes
 from shared.state.accounts import Cycle
 from shared.state.pools import Counted
@@ -33,7 +33,7 @@ class Progress(Struct):
     waiting: set[str] = field(default_factory=set)
     errors: int = 0
     stopped_by: PrepwatchError | None = None
-    doubtful: list[JobLook] = field(default_factory=list)
+    doubtful: list[LookResult] = field(default_factory=list)
     written: dict[str, KnownJob] = field(default_factory=dict)
     counted: Counted | None = None
     lock: Lock = field(default_factory=Lock)
@@ -43,7 +43,7 @@ class Progress(Struct):
         return self.stopped_by is not None or self.turn.lost or now >= self.deadline
 
 
-class JobRound(Struct, frozen=True, kw_only=True):
+class DueJobRun(Struct, frozen=True, kw_only=True):
     """Looks at jobs, at most `width` at once; none is begun after the progress' deadline, and each has `time`."""
 
     watcher: JobWatcher

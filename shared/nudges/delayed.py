@@ -16,7 +16,7 @@ SOONEST = timedelta(seconds=5)
 """The least delay: what is due by now was just tried, or is held by somebody else."""
 
 
-class Wakes:
+class DelayedNudges:
     """Sends nudges that stay invisible until something is due; `next_poll` is the first firing after a moment."""
 
     def __init__(self, nudger: Nudger, clock: Clock, next_poll: Callable[[datetime], datetime]) -> None:

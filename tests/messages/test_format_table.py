@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.messages.format import Format
-from shared.messages.formats import DEFAULT, FORMATS, format_of, render_notice
+from shared.messages.format_table import DEFAULT, FORMATS, format_of, render_notice
 from shared.messages.notices import Notice, Severity
 from tests.support.builders import webhook
 
@@ -29,7 +29,7 @@ def test_no_other_module_knows_a_format() -> None:
 
     The composition hands Event Grid's addresses to the adapter that has its tokens.
     """
-    own = {SHARED / "messages" / f"{name}.py" for name in FORMATS} | {SHARED / "messages" / "formats.py", COMPOSITION}
+    own = {SHARED / "messages" / f"{name}.py" for name in (*FORMATS, "format_table")} | {COMPOSITION}
     found = {str(path): names for path in SHARED.rglob("*.py") if path not in own and (names := sorted(_names(path)))}
     assert found == {}
     assert list(_names(COMPOSITION)) == ["shared.messages.eventgrid"]

@@ -56,7 +56,7 @@ _OF_ITS_END = frozenset({"JobBeingDeleted", "JobBeingTerminated"})
 _OF_ONE_LISTING = frozenset({"OperationTimedOut", "DeadlineExceeded"})  # a listing too long for the time it had
 
 
-class JobLook(Struct, frozen=True, kw_only=True):
+class LookResult(Struct, frozen=True, kw_only=True):
     """How a look at a job ended: its head and row as they now stand, and the error that ended it, or None."""
 
     head: JobHead
@@ -79,7 +79,7 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
     nodes: NodeWatcher
     offer: Callable[[Sequence[Pending]], None]
 
-    def watch(self, due: DueJob, known: KnownJob, deadline: datetime) -> JobLook:
+    def watch(self, due: DueJob, known: KnownJob, deadline: datetime) -> LookResult:
         """Look at a job whose incarnation has a stored head.
 
         Raises:
@@ -95,7 +95,7 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
         except Exception as defect:  # noqa: BLE001 - the other jobs of the account are looked at all the same
             return self._record_defect(writer, defect)
 
-    def _watch(self, writer: JobWriter, due: DueJob, deadline: datetime) -> JobLook:
+    def _watch(self, writer: JobWriter, due: DueJob, deadline: datetime) -> LookResult:
         job = due.job
         try:
             job = job or self.batch.get_job(due.job_id, select=JOB_SELECT, deadline=deadline)
@@ -112,18 +112,18 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
             writer.write_head(head, well.events, now)
         except (BatchError, StoreError) as error:
             if _is_of_its_end(error, job.state if job else writer.head.state):
-                return JobLook(head=writer.head, row=writer.row)
-            look = JobLook(head=writer.head, row=writer.row, error=error)
+                return LookResult(head=writer.head, row=writer.row)
+            look = LookResult(head=writer.head, row=writer.row, error=error)
             if not look.may_concern_all:
                 self.record_error(look)
             return look
-        return JobLook(head=writer.head, row=writer.row, error=odd)
+        return LookResult(head=writer.head, row=writer.row, error=odd)
 
-    def _record_defect(self, writer: JobWriter, defect: Exception) -> JobLook:
+    def _record_defect(self, writer: JobWriter, defect: Exception) -> LookResult:
         """Make a defect the error of the job that it was met in."""
         job, account = writer.head.job_id, self.origin.account
         write_defect("job-defect", defect, account=account, job=job)
-        look = JobLook(head=writer.head, row=writer.row, error=DefectError(type(defect).__name__))
+        look = LookResult(head=writer.head, row=writer.row, error=DefectError(type(defect).__name__))
         try:
             self.record_error(look)
         except PrepwatchError:
@@ -132,7 +132,7 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
             write_line("job-error-lost", logging.ERROR, account=account, job=job, error=type(again).__name__)
         return look
 
-    def record_error(self, look: JobLook) -> None:
+    def record_error(self, look: LookResult) -> None:
         """Write the error of a look down as the job's own; a table that refuses that, too, leaves it to the log.
 
         Raises:

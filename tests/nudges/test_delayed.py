@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from shared.errors import StoreUnavailableError
+from shared.nudges.delayed import DelayedNudges
 from shared.nudges.nudge import DELIVERIES_QUEUE
-from shared.nudges.wakes import Wakes
 from tests.support.deployment import ACCOUNT, NOW, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fakes import ACCEPTED, refusal
 from tests.support.webhook_settings import SIGNED, SLACK
@@ -22,8 +22,8 @@ def _hourly(webhook: Mapping[str, object]) -> Deployment:
     return deploy(webhook, POLL_SCHEDULE="0 0 * * * *")
 
 
-def _wakes(deployment: Deployment) -> Wakes:
-    return Wakes(deployment.app.nudger, deployment.clock, lambda _now: NEXT_POLL)
+def _delayed(deployment: Deployment) -> DelayedNudges:
+    return DelayedNudges(deployment.app.nudger, deployment.clock, lambda _now: NEXT_POLL)
 
 
 def _delays(deployment: Deployment) -> list[timedelta]:
@@ -44,7 +44,7 @@ def _delays(deployment: Deployment) -> list[timedelta]:
 def test_which_moments_are_worth_a_nudge(at: datetime | None, delays: list[timedelta]) -> None:
     """What is due before the next poll is nudged for then, and nothing is nudged for without a pause."""
     deployment = deploy()
-    _wakes(deployment).ask(ACCOUNT, at)
+    _delayed(deployment).ask(ACCOUNT, at)
     assert _delays(deployment) == delays
 
 
@@ -60,23 +60,23 @@ def test_which_moments_are_worth_a_nudge(at: datetime | None, delays: list[timed
 def test_one_nudge_for_one_moment(later: timedelta, again: timedelta, sent: int) -> None:
     """However often people look meanwhile, one instance asks once for what is due next."""
     deployment = deploy()
-    wakes = _wakes(deployment)
-    wakes.ask(ACCOUNT, NOW + 3 * MINUTE)
+    delayed = _delayed(deployment)
+    delayed.ask(ACCOUNT, NOW + 3 * MINUTE)
     deployment.clock.advance(later)
-    wakes.ask(ACCOUNT, NOW + again)
+    delayed.ask(ACCOUNT, NOW + again)
     assert len(_delays(deployment)) == sent
-    wakes.ask(OTHER_ACCOUNT, NOW + 9 * MINUTE)
+    delayed.ask(OTHER_ACCOUNT, NOW + 9 * MINUTE)
     assert len(_delays(deployment)) == sent + 1
 
 
 def test_a_refused_nudge_is_asked_for_again() -> None:
     """What the queue did not take counts for nothing."""
     deployment = deploy()
-    wakes = _wakes(deployment)
+    delayed = _delayed(deployment)
     deployment.queues.refusal = StoreUnavailableError("the queue service answered 503")
-    wakes.ask(ACCOUNT, NOW + 3 * MINUTE)
+    delayed.ask(ACCOUNT, NOW + 3 * MINUTE)
     deployment.queues.refusal = None
-    wakes.ask(ACCOUNT, NOW + 3 * MINUTE)
+    delayed.ask(ACCOUNT, NOW + 3 * MINUTE)
     assert _delays(deployment) == [3 * MINUTE]
 
 
