@@ -11,7 +11,7 @@ from shared.digests.chat_rules import SHOWN_CAUSES
 from shared.digests.incident_members import Member
 from shared.digests.incidents import MAX_OPEN, STANDING, IncidentPage
 from shared.digests.job_troubles import Concern, ConcernKind
-from shared.digests.short_names import cause_name, cause_words, place, short_id
+from shared.digests.short_names import cause_name, cause_words, pool_in_heading, short_id
 from shared.messages.commands import PoolReference, remove_nodes
 from shared.messages.events import Origin, links_of
 from shared.messages.notices import TITLE_BYTES, Notice, Severity
@@ -83,11 +83,12 @@ def _release(account: str, members: Sequence[Member], lead: Member) -> str:
 def _node(account: str, members: Sequence[Member], lead: Member) -> str:
     jobs = _jobs(members)
     whose = f"of {short_id(lead.job_id)}" if jobs == 1 else f"of {jobs} jobs"
-    return f"One node of {place(account, lead.concern.pool_id)} fails the preparation {whose}{_why(lead.concern)}"
+    where = pool_in_heading(account, lead.concern.pool_id)
+    return f"One node of {where} fails the preparation {whose}{_why(lead.concern)}"
 
 
 def _standstill(account: str, members: Sequence[Member], lead: Member) -> str:
-    jobs, where = _jobs(members), place(account, lead.concern.pool_id)
+    jobs, where = _jobs(members), pool_in_heading(account, lead.concern.pool_id)
     who = f"{short_id(lead.job_id)} of {where} stands still" if jobs == 1 else f"{jobs} jobs of {where} stand still"
     number = sum(member.concern.standstill.tasks for member in members if member.concern.standstill)
     tasks = f", {waiting(number, 'task')}" if number else ""
@@ -105,7 +106,7 @@ _WORDS = {
 
 
 def _where(account: str, members: Sequence[Member], lead: Member) -> str:
-    jobs, where = _jobs(members), place(account, lead.concern.pool_id)
+    jobs, where = _jobs(members), pool_in_heading(account, lead.concern.pool_id)
     nodes = f"{lead.concern.nodes} of {counted(lead.head.nodes, 'node')}"
     if jobs == 1:
         return f"in {short_id(lead.job_id)} of {where} on {nodes}"

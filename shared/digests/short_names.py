@@ -28,7 +28,7 @@ def node_name(node: tuple[str, str], job_pool_id: str | None, *, whole: bool) ->
     return one_line(shown if pool_id == job_pool_id else f"{pool_id}/{shown}", limit=NAME_BYTES)
 
 
-def place(account: str, pool_id: str) -> str:
+def pool_in_heading(account: str, pool_id: str) -> str:
     """A pool as it stands in a heading: `contoso/pool-cpu`."""
     return f"{short_id(account_name(account))}/{short_id(pool_id)}" if pool_id else short_id(account_name(account))
 

@@ -18,7 +18,7 @@ from shared.messages.ids import newest_first
 WINDOW = 1000
 """How many are put in order together: as many rows as one answer of Table storage holds, so that it costs no more."""
 
-_PLACE = re.compile(rf"(?:([0-9]{{13}}-{EVENT_ID.pattern})[.])?({EVENT_ID.pattern})?")
+_POSITION = re.compile(rf"(?:([0-9]{{13}}-{EVENT_ID.pattern})[.])?({EVENT_ID.pattern})?")
 
 
 class Window(Struct, frozen=True, kw_only=True):
@@ -28,7 +28,7 @@ class Window(Struct, frozen=True, kw_only=True):
     events: Sequence[tuple[FoundEvent, Sequence[StoredDelivery]]]
 
 
-class Place(Struct, frozen=True, kw_only=True):
+class ListPosition(Struct, frozen=True, kw_only=True):
     """Where a listing goes on: behind `last`, among the events whose ids follow `begin`; empty is before the first."""
 
     begin: str = ""
@@ -36,17 +36,17 @@ class Place(Struct, frozen=True, kw_only=True):
 
     @property
     def token(self) -> str:
-        """The place as a link holds it."""
+        """The position as a link holds it."""
         return f"{self.last}.{self.begin}" if self.last else self.begin
 
 
-NEWEST = Place()
+NEWEST = ListPosition()
 
 
-def read_place(token: str) -> Place | None:
-    """The place that a link holds, None when it is none; an event's id, as links held before, begins a window."""
-    found = _PLACE.fullmatch(token)
-    return Place(last=found[1] or "", begin=found[2] or "") if found else None
+def read_list_position(token: str) -> ListPosition | None:
+    """The position that a link holds, None when it is none; an event's id, as links held before, begins a window."""
+    found = _POSITION.fullmatch(token)
+    return ListPosition(last=found[1] or "", begin=found[2] or "") if found else None
 
 
 def order_of(recorded_at: datetime | None, event_id: str) -> str:
@@ -55,15 +55,15 @@ def order_of(recorded_at: datetime | None, event_id: str) -> str:
 
 
 def newest_recorded(
-    windows: Iterable[Window], after: Place
-) -> Iterator[tuple[FoundEvent, Sequence[StoredDelivery], Place]]:
-    """The events of windows that begin after `after.begin`, in order, each with the place behind it."""
+    windows: Iterable[Window], after: ListPosition
+) -> Iterator[tuple[FoundEvent, Sequence[StoredDelivery], ListPosition]]:
+    """The events of windows that begin after `after.begin`, in order, each with the position behind it."""
     begin, last = after.begin, after.last
     for window in windows:
         ordered = {order_of(event.recorded_at, event.id): (event, its) for event, its in window.events}
         for order in sorted(ordered):
             if order > last:
-                yield *ordered[order], Place(begin=begin, last=order)
+                yield *ordered[order], ListPosition(begin=begin, last=order)
         begin, last = window.end, ""
 
 

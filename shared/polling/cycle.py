@@ -24,7 +24,7 @@ from shared.polling.due_jobs import DueJobRun, Progress, write_cycle_line, write
 from shared.polling.heartbeat import Heartbeat
 from shared.polling.job_listing import list_jobs, listing_start
 from shared.polling.job_watcher import JobWatcher
-from shared.polling.known_jobs import JobHeads, MayWait, jobs_that_may_wait, users_of
+from shared.polling.known_jobs import JobHeadStore, MayWait, jobs_that_may_wait, users_of
 from shared.polling.last_cycle import CycleRow
 from shared.polling.node_updates import NodeWatcher
 from shared.polling.poll_settings import PollSettings
@@ -145,7 +145,7 @@ class Poller(Struct, frozen=True, kw_only=True):
         self, row: Row | None, cycle: Cycle | None, started: datetime, turn: Turn, deliveries: DeliveryRun
     ) -> CycleReport:
         # gather
-        heads = JobHeads(
+        heads = JobHeadStore(
             origin=self.origin,
             table=self.table,
             ledger=self.ledger,

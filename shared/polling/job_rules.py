@@ -134,15 +134,15 @@ def close(origin: Origin, head: JobHead, end: JobEnd, since: datetime, now: date
     return Decision(head=closed, events=events)
 
 
-def miss(origin: Origin, head: JobHead, now: datetime) -> Decision:
+def note_missing(origin: Origin, head: JobHead, now: datetime) -> Decision:
     """Batch says that the job does not exist: it is gone once that has been said twice, two minutes apart."""
     since = head.missing_since
     if since is None:
         return Decision(head=replace(head, missing_since=now))
-    return lose(origin, head, since, now) if now - since >= _GONE_AFTER else Decision(head=head)
+    return end_as_gone(origin, head, since, now) if now - since >= _GONE_AFTER else Decision(head=head)
 
 
-def lose(origin: Origin, head: JobHead, since: datetime, now: datetime) -> Decision:
+def end_as_gone(origin: Origin, head: JobHead, since: datetime, now: datetime) -> Decision:
     """The job is not found any more, since that moment.
 
     It is told if failures were open, or if somebody asked for this very job, and it was never seen completed.

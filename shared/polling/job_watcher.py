@@ -40,7 +40,7 @@ from shared.polling.job_rules import (
     fail,
     is_ending,
     judge_reading,
-    miss,
+    note_missing,
     recover,
     settle,
     stop_listing,
@@ -104,7 +104,7 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
             raise
         except JobNotFoundError:
             odd, now = None, self.clock()
-            _apply(miss(self.origin, writer.head, now), writer, now)
+            _apply(note_missing(self.origin, writer.head, now), writer, now)
         except NoPreparationTaskError:
             odd, now = None, self.clock()
             well = recover(self.origin, writer.head, now)

@@ -56,7 +56,7 @@ class SightedJobs(Struct):
     refused: set[str] = field(default_factory=set)
 
 
-class JobHeads(Struct, frozen=True, kw_only=True):
+class JobHeadStore(Struct, frozen=True, kw_only=True):
     """Keeps one account's heads; `first_sight` is how far back a failure is news at first sight."""
 
     origin: Origin

@@ -26,7 +26,7 @@ from shared.api.events.views import (
     TrendBy,
 )
 from shared.ledger.archive import EVENT_ID
-from shared.ledger.newest_events import NEWEST, read_place
+from shared.ledger.newest_events import NEWEST, read_list_position
 from shared.state.rows import OWN
 from shared.web.errors import RequestError
 from shared.web.http import Answer, Request, json_answer, tagged_answer
@@ -64,7 +64,7 @@ class EventRoutes(Struct, frozen=True, kw_only=True):
         )
         top = query.number("top") or DEFAULT_TOP
         token = query.text(TOKEN)
-        after = read_place(token) if token else NEWEST
+        after = read_list_position(token) if token else NEWEST
         if after is None:
             raise wrong_token()
         value, more = self.history.list_events(wanted, top=top, after=after)

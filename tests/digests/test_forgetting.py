@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from shared.polling.cycle_rules import KnownJob
-from shared.polling.known_jobs import LONGEST_KEPT_UNTOLD, JobHeads
+from shared.polling.known_jobs import LONGEST_KEPT_UNTOLD, JobHeadStore
 from shared.state.jobs import JobEnd, PhaseCounts, Tracking
 from shared.state.rows import digest_key
 from tests.digests.told_world import World
@@ -13,7 +13,7 @@ from tests.support.told_jobs import ACCOUNT
 
 
 def _forget(world: World) -> None:
-    keeper = JobHeads(
+    keeper = JobHeadStore(
         origin=world.origin,
         table=world.table,
         ledger=world.ledger,

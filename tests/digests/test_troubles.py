@@ -8,7 +8,7 @@ import pytest
 from shared.api.mutes import Mutes
 from shared.digests.mutes import Mute
 from shared.digests.rows import is_owed
-from shared.polling.job_rules import lose
+from shared.polling.job_rules import end_as_gone
 from tests.digests.told_world import Sent, World
 from tests.digests.turns import (
     Turn,
@@ -252,7 +252,7 @@ def test_several_jobs_in_one_message() -> None:
     world.fail(2, "fails")
     unreachable(world)
     world.change("asked", requested=True)
-    world.decide(lambda head: lose(world.origin, head, world.now, world.now), "asked")
+    world.decide(lambda head: end_as_gone(world.origin, head, world.now, world.now), "asked")
     world.tick(5)
     for chat in CHAT:
         (message,) = world.told(chat)

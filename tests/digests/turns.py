@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from shared.batch.model import UNREADABLE
 from shared.errors import BatchUnavailableError, HostileAnswerError, PrepwatchError, UnreadableRowError
-from shared.polling.job_rules import Decision, change_standstill, close, fail, lose, recover, stop_listing
+from shared.polling.job_rules import Decision, change_standstill, close, end_as_gone, fail, recover, stop_listing
 from shared.pools.standstill_rules import StandstillChange, StandstillDecision
 from shared.state.jobs import JobEnd, JobHead, PhaseCounts, Tracking
 from shared.state.pools import Standstill, StandstillReason
@@ -100,7 +100,7 @@ def asked_for(world: World) -> None:
 
 def vanishes(world: World) -> None:
     """Batch does not know it any more."""
-    world.decide(lambda head: lose(world.origin, head, world.now, world.now))
+    world.decide(lambda head: end_as_gone(world.origin, head, world.now, world.now))
 
 
 def left_alone(world: World) -> None:

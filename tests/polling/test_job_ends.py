@@ -8,7 +8,16 @@ from msgspec.structs import replace
 from shared.batch.model import Phase
 from shared.messages.events import EventType
 from shared.moments import time_text
-from shared.polling.job_rules import Decision, close, is_ending, is_job_completed, lose, miss, recover, take_facts
+from shared.polling.job_rules import (
+    Decision,
+    close,
+    end_as_gone,
+    is_ending,
+    is_job_completed,
+    note_missing,
+    recover,
+    take_facts,
+)
 from shared.state.jobs import Cause, JobEnd, JobHead, PhaseCounts, Tracking, Trouble
 from shared.state.pools import Standstill
 from tests.polling.pipeline import body_of
@@ -153,9 +162,9 @@ def test_closing_twice_changes_nothing() -> None:
 )
 def test_a_job_that_is_not_found(before: JobHead, told: list[str]) -> None:
     """A job that vanishes is gone; that is told when somebody has to know, and then chat is told as well."""
-    unreachable = lose(ORIGIN, replace(before, trouble=_trouble(3, told=True)), NOW, NOW)
+    unreachable = end_as_gone(ORIGIN, replace(before, trouble=_trouble(3, told=True)), NOW, NOW)
     assert _types(unreachable) == ["job.reachable", *told]
-    decision = lose(ORIGIN, replace(before, trouble=_trouble(1)), NOW, NOW)
+    decision = end_as_gone(ORIGIN, replace(before, trouble=_trouble(1)), NOW, NOW)
 
     assert _types(decision) == told
     assert (decision.head.tracking, decision.head.settled_at, decision.head.trouble) == (Tracking.GONE, NOW, None)
@@ -166,10 +175,10 @@ def test_a_job_that_is_not_found(before: JobHead, told: list[str]) -> None:
 @pytest.mark.parametrize(("after", "gone"), [(0, False), (119, False), (120, True), (86_400, True)])
 def test_a_job_is_gone_when_batch_says_so_twice(after: int, *, gone: bool) -> None:
     """The second JobNotFound counts if it comes two minutes after the first, and the job is gone since the first."""
-    once = miss(ORIGIN, _failing(), NOW)
+    once = note_missing(ORIGIN, _failing(), NOW)
     assert (once.head, once.events) == (_failing(missing_since=NOW), ())
 
-    again = miss(ORIGIN, once.head, NOW + timedelta(seconds=after))
+    again = note_missing(ORIGIN, once.head, NOW + timedelta(seconds=after))
     assert (again.head.tracking is Tracking.GONE) is gone
     assert _types(again) == (["preparation.resolved", "job.gone"] if gone else [])
     assert {body_of(event)["time"] for event in again.events} <= {time_text(NOW)}

@@ -143,7 +143,7 @@ def test_a_cycle_that_fails_holds_nobody_up(stage: Stage, monkeypatch: pytest.Mo
         raise RuntimeError("defect")
 
     with monkeypatch.context() as patched:
-        patched.setattr("shared.polling.known_jobs.JobHeads.read", fail)
+        patched.setattr("shared.polling.known_jobs.JobHeadStore.read", fail)
         with pytest.raises(RuntimeError):
             stage.first.poll()
     stage.go_on.set()

@@ -29,7 +29,7 @@ from trials.promises.truth import Incarnation, Occurrence, TrueWorld
 from trials.simulation.receivers import Receipt, SentMessage
 from trials.simulation.scheduler import Owner
 
-Place = tuple[str, str]  # webhook, event id
+OwedDelivery = tuple[str, str]  # webhook, event id
 _TROUBLES = frozenset(OPPOSITES.values())
 _LOOKS = timedelta(minutes=2)
 """How long ago a look at a job may have begun whose result is stored now."""
@@ -50,10 +50,10 @@ class Monitor:
     broken: list[str] = field(default_factory=list)
     events: dict[str, SeenEvent] = field(default_factory=dict)
     told: dict[tuple[str, Occurrence], str] = field(default_factory=dict)
-    left_out: set[Place] = field(default_factory=set)
+    left_out: set[OwedDelivery] = field(default_factory=set)
     standing: dict[str, str] = field(default_factory=dict)
     receipts: list[Receipt] = field(default_factory=list)
-    accepted: set[Place] = field(default_factory=set)
+    accepted: set[OwedDelivery] = field(default_factory=set)
     read_up_to: list[tuple[datetime, datetime]] = field(default_factory=list)
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
     totals: Totals = field(default_factory=Totals)
@@ -62,11 +62,11 @@ class Monitor:
     nodes: BrokenNodes = field(init=False)
     standstills: Standstills = field(init=False)
     _last_cycle: datetime | None = None
-    surely_heard: set[Place] = field(default_factory=set)
-    _excused: set[Place] = field(default_factory=set)
-    _once_more: Counter[Place] = field(default_factory=Counter)
-    _in_flight: set[Place] = field(default_factory=set)
-    _unrecorded: dict[Place, Owner] = field(default_factory=dict)
+    surely_heard: set[OwedDelivery] = field(default_factory=set)
+    _excused: set[OwedDelivery] = field(default_factory=set)
+    _once_more: Counter[OwedDelivery] = field(default_factory=Counter)
+    _in_flight: set[OwedDelivery] = field(default_factory=set)
+    _unrecorded: dict[OwedDelivery, Owner] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Let everybody be watched who is told how jobs stand."""
@@ -189,7 +189,7 @@ class Monitor:
         if cycle.read_up_to is not None and cycle.read_up_to != last:
             self.read_up_to.append((self.clock(), cycle.read_up_to))
 
-    def _see_delivery(self, kind: str, place: Place, row: Row, *, new: bool) -> None:
+    def _see_delivery(self, kind: str, place: OwedDelivery, row: Row, *, new: bool) -> None:
         delivery = from_row(row, Delivery)
         if new and kind == "due" and place[1] not in self.events:
             self.blame(f"{place[0]} is owed {place[1]}, which is no event")
@@ -204,7 +204,7 @@ class Monitor:
         if not delivery.leased_until:
             self._unrecorded.pop(place, None)
 
-    def _is_left_out(self, place: Place) -> bool:
+    def _is_left_out(self, place: OwedDelivery) -> bool:
         """Whether it tells chat or pager of a trouble that is over, or of the end of one which that never heard of."""
         told = self.events[place[1]]
         if place[0] not in self.listeners:
@@ -280,7 +280,7 @@ class Monitor:
                 if not _is_vague(message, places):
                     self.surely_heard.add(place)
 
-    def _places(self, message: SentMessage) -> list[Place]:
+    def _places(self, message: SentMessage) -> list[OwedDelivery]:
         """The deliveries that a message may be of: one, unless it is the end of an incident, which says little.
 
         Nor can two events of one minute about the same webhook be told apart: people are told times to the minute.
@@ -292,5 +292,5 @@ class Monitor:
         return [(message.webhook, event_id) for event_id in ids]
 
 
-def _is_vague(message: SentMessage, places: Sequence[Place]) -> bool:
+def _is_vague(message: SentMessage, places: Sequence[OwedDelivery]) -> bool:
     return message.is_vague or len(places) > 1

@@ -177,7 +177,7 @@ class _Forgetful(Ledger, frozen=True):
 @mutant
 def first_sight_not_stored() -> AbstractContextManager[object]:
     """A new job's head is first written with its nodes, so from when on failures are news is decided each time anew."""
-    original = known_jobs.JobHeads.sight
+    original = known_jobs.JobHeadStore.sight
 
     def sight(self: Any, choice: Any, read_up_to: datetime | None) -> Any:
         forgetful = _Forgetful(**asdict(self.ledger))
@@ -190,7 +190,7 @@ def first_sight_not_stored() -> AbstractContextManager[object]:
                 found.ready[due.job_id.lower()] = cycle_rules.KnownJob(head=head, row=None)
         return found
 
-    return patch.object(known_jobs.JobHeads, "sight", sight)
+    return patch.object(known_jobs.JobHeadStore, "sight", sight)
 
 
 @mutant

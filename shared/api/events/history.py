@@ -19,7 +19,14 @@ from shared.api.events.views import (
 )
 from shared.api.refusals import not_found
 from shared.ledger.archive import Archive, StoredDelivery, StoredEvent, read_event
-from shared.ledger.newest_events import NEWEST, Place, Window, newest_recorded, windows_of_deliveries, windows_of_events
+from shared.ledger.newest_events import (
+    NEWEST,
+    ListPosition,
+    Window,
+    newest_recorded,
+    windows_of_deliveries,
+    windows_of_events,
+)
 from shared.redaction import clean
 from shared.state.telling import Attempt, DeliveryState
 
@@ -60,8 +67,8 @@ class History(Struct, frozen=True, kw_only=True):
     archive: Archive
 
     def list_events(
-        self, wanted: EventFilter, *, top: int, after: Place = NEWEST
-    ) -> tuple[tuple[EventView, ...], Place | None]:
+        self, wanted: EventFilter, *, top: int, after: ListPosition = NEWEST
+    ) -> tuple[tuple[EventView, ...], ListPosition | None]:
         """The wanted events that follow `after`, newest recorded first, and the place to go on after (None: no more).
 
         With a state, each event shows only its deliveries in that state.

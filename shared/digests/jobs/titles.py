@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from shared.batch.model import UNREADABLE, Phase
 from shared.digests.chat_rules import News, NewsKind
-from shared.digests.short_names import cause_name, of_all, place, short_id
+from shared.digests.short_names import cause_name, of_all, pool_in_heading, short_id
 from shared.messages.notices import Severity
 from shared.messages.sentences import CANT_BE_READ, STANDS_STILL, account_name, counted, lasted, of_jobs, waiting
 from shared.redaction import one_line
@@ -82,7 +82,7 @@ def heading_of(account: str, news: Sequence[News]) -> str:
 
 def _heading_of_one(account: str, news: News) -> str:
     job, head = short_id(news.job_id), news.head
-    where = place(account, head.pool_id or "") if head is not None else short_id(account_name(account))
+    where = pool_in_heading(account, head.pool_id or "") if head is not None else short_id(account_name(account))
     if head is not None and news.kind in _OF_FAILURES and head.stuck is not None and head.stuck.confirmed:
         return f"{job} of {where} stands still: {_why_stuck(head, head.stuck)}"
     what = _what_happened(news)
@@ -99,7 +99,7 @@ def _in_common(account: str, news: Sequence[News]) -> str | None:
     if len(pools) != 1:
         return None
     (pool_id,) = pools.values()
-    jobs = f"{counted(len(news), 'job')} of {place(account, pool_id or '')}"
+    jobs = f"{counted(len(news), 'job')} of {pool_in_heading(account, pool_id or '')}"
     stills = [item.head.stuck for item in news if NewsKind.STUCK in item.kinds and item.head and item.head.stuck]
     reasons = {still.reason for still in stills}
     # Where nothing runs, why it does not says more than what failed.

@@ -14,7 +14,7 @@ from shared.digests.incident_notices import SHOWN_JOBS
 from shared.digests.named_nodes import PAGED_NODES
 from shared.digests.pools.remedies import commands, open_nodes, remedies
 from shared.digests.pools.rules import PoolNews, PoolNewsKind, PoolState
-from shared.digests.short_names import place
+from shared.digests.short_names import pool_in_heading
 from shared.messages.events import Origin, links_of
 from shared.messages.notices import TITLE_BYTES, VALUE_BYTES, Notice, Section, Severity, fact, join_notices, worst_of
 from shared.messages.sentences import clock_time, counted, lasted, since_when
@@ -112,7 +112,7 @@ def _heading(account: str, news: Sequence[PoolNews], now: datetime) -> str:
 
 
 def _title(account: str, item: PoolNews, now: datetime) -> str:
-    where = place(account, item.pool.pool_id)
+    where = pool_in_heading(account, item.pool.pool_id)
     if item.kind is PoolNewsKind.MENDED:
         return f"Nodes of {where} work again after {lasted(now - item.since)}"
     if item.kind is PoolNewsKind.LEFT:

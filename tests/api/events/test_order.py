@@ -8,7 +8,7 @@ import pytest
 
 from shared.ledger import archive, newest_events
 from shared.ledger.archive import Archive
-from shared.ledger.newest_events import NEWEST, Place, read_place
+from shared.ledger.newest_events import NEWEST, ListPosition, read_list_position
 from shared.ports import Delete
 from shared.state.rows import event_key
 from shared.web.http import Answer, Request
@@ -116,20 +116,22 @@ def test_named(told: Deployment, passed_over: int, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    ("token", "place"),
+    ("token", "position"),
     [
-        pytest.param(ID, Place(begin=ID), id="an event's id, as links held before"),
-        pytest.param(f"8206465899000-{ID}.", Place(last=f"8206465899000-{ID}"), id="in the first window"),
-        pytest.param(f"8206465899000-{ID}.{OTHER_ID}", Place(last=f"8206465899000-{ID}", begin=OTHER_ID), id="behind"),
+        pytest.param(ID, ListPosition(begin=ID), id="an event's id, as links held before"),
+        pytest.param(f"8206465899000-{ID}.", ListPosition(last=f"8206465899000-{ID}"), id="in the first window"),
+        pytest.param(
+            f"8206465899000-{ID}.{OTHER_ID}", ListPosition(last=f"8206465899000-{ID}", begin=OTHER_ID), id="behind"
+        ),
         pytest.param("", NEWEST, id="the first"),
     ],
 )
-def test_tokens(token: str, place: Place) -> None:
-    """A link's token is the place it leads to, and the other way round."""
-    assert (read_place(token), place.token) == (place, token)
+def test_tokens(token: str, position: ListPosition) -> None:
+    """A link's token is the position it leads to, and the other way round."""
+    assert (read_list_position(token), position.token) == (position, token)
 
 
 @pytest.mark.parametrize("token", ["x", ".", f"{ID}.{ID}", f"8206465899000-{ID}", f"{ID}x", f".{ID}", f"{ID}\n"])
 def test_no_tokens(token: str) -> None:
-    """What no link holds is no place."""
-    assert read_place(token) is None
+    """What no link holds is no position."""
+    assert read_list_position(token) is None
