@@ -107,7 +107,7 @@ def dump(table: FakeTable) -> dict[str, Any]:
     """A table as JSON."""
     return {
         partition: {key: {name: _plain(value) for name, value in row.columns.items()} for key, row in rows.items()}
-        for partition, rows in table._partitions.items()
+        for partition, rows in table.partitions.items()
     }
 
 

@@ -82,9 +82,9 @@ class FakeBatch(MemoryPools):
 
     Jobs and statuses are values or what the wire says of them; None in `nodes` is a job without a preparation task.
     `failures` holds by method name the error that it raises; `before_page` is called with a job's id before each page
-    of statuses. `asked` has every request by method and job, `deadlines` until when the last of a method had time (None
-    for ever), `files` the path of each file that was read, `filters` each filter of jobs, `options` each page of
-    statuses that was asked for alone, with its link.
+    of statuses, `before_asking` with method and job before any request is answered. `asked` has every request by method
+    and job, `deadlines` until when the last of a method had time (None for ever), `files` the path of each file that
+    was read, `filters` each filter of jobs, `options` each page of statuses that was asked for alone, with its link.
     """
 
     jobs: dict[str, BatchJob | Mapping[str, Any]] = field(default_factory=dict)
@@ -95,6 +95,7 @@ class FakeBatch(MemoryPools):
     files: list[str] = field(default_factory=list)
     page: StatusPage | None = None
     page_nodes: int = 1000
+    before_asking: Callable[[str, str], None] = lambda _method, _job: None
     before_page: Callable[[str], None] = lambda _job: None
     failures: dict[str, BatchError] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
@@ -168,6 +169,7 @@ class FakeBatch(MemoryPools):
 
     def _ask(self, method: str, job_id: str, deadline: datetime | None = None) -> None:
         self.asked.append((method, job_id))
+        self.before_asking(method, job_id)
         self.deadlines[method] = deadline
         if method in self.failures:
             raise self.failures[method]

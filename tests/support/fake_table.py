@@ -27,13 +27,14 @@ When = Callable[[str, Sequence[Operation]], bool]
 class FakeTable:
     """A `shared.ports.Table`; threads may share it.
 
-    `writes` holds every transaction tried; `reads` every `("get", partition, key)` and `("query", partition, start)`.
+    `writes` holds every transaction tried; `reads` every `("get", partition, key)` and `("query", partition, start)`;
+    `partitions` what is stored, by partition and key, for who looks on.
     """
 
     def __init__(self) -> None:
         self.writes: list[tuple[str, tuple[Operation, ...]]] = []
         self.reads: list[tuple[str, str, str]] = []
-        self._partitions: dict[str, dict[str, Row]] = {}
+        self.partitions: dict[str, dict[str, Row]] = {}
         self._keys: dict[str, list[tuple[bytes, str]]] = {}  # of each partition, in the service's order: by their bytes
         self._faults: list[tuple[Fault, When]] = []
         self._refused: tuple[When, StoreError] | None = None
@@ -52,13 +53,13 @@ class FakeTable:
         """The row, or None when there is none."""
         with self._lock:
             self.reads.append(("get", partition, key))
-            return self._partitions.get(partition, {}).get(key)
+            return self.partitions.get(partition, {}).get(key)
 
     def query(self, partition: str, start: str, end: str) -> Iterator[Row]:
         """The rows with start <= key < end, in key order, as they are when the first is taken."""
         with self._lock:
             self.reads.append(("query", partition, start))
-            rows, keys = self._partitions.get(partition, {}), self._keys.get(partition, [])
+            rows, keys = self.partitions.get(partition, {}), self._keys.get(partition, [])
             first, last = (bisect_left(keys, (_encoded(edge),)) for edge in (start, end))
             found = [rows[key] for _, key in keys[first:last]]
         yield from found
@@ -75,7 +76,7 @@ class FakeTable:
                 self._faults.remove(due)
                 if due[0] is Fault.BEFORE:
                     raise StoreUnavailableError("fault before the write")
-            rows = self._partitions.setdefault(partition, {})
+            rows = self.partitions.setdefault(partition, {})
             # Each key is named once, so that every operation meets the rows as they were before all of them.
             done = {each.key: self._done(partition, each, rows.get(each.key)) for each in operations}
             for key, row in done.items():
@@ -85,7 +86,7 @@ class FakeTable:
         return {key: row.etag for key, row in done.items() if row}
 
     def _set(self, partition: str, key: str, row: Row | None) -> None:
-        rows, keys = self._partitions[partition], self._keys.setdefault(partition, [])
+        rows, keys = self.partitions[partition], self._keys.setdefault(partition, [])
         if row is not None and key not in rows:
             insort(keys, (_encoded(key), key))
         elif row is None and key in rows:

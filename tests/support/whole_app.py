@@ -127,7 +127,7 @@ def codes(app: WholeApp) -> list[tuple[str, str]]:
 
 def rows_of(table: FakeTable) -> Iterator[Row]:
     """Every row of every partition of a table in memory."""
-    for rows in table._partitions.values():
+    for rows in table.partitions.values():
         yield from rows.values()
 
 

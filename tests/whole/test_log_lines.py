@@ -44,14 +44,12 @@ def _troubled() -> Deployment:
     deployment = deploy(SIGNED, SLACK, lanes=ThreadLanes())
     deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)))
     deployment.batch.add(a_job("broken"))
-    ask = deployment.batch._ask
 
-    def refuse(method: str, job_id: str, deadline: object = None) -> None:
-        ask(method, job_id)
+    def refuse(method: str, job_id: str) -> None:
         if method == "list_statuses" and job_id == "broken":
             raise BatchError("Odd", "It does not go.", status=400)
 
-    deployment.batch._ask = refuse  # type: ignore[method-assign]
+    deployment.batch.before_asking = refuse
     deployment.sender.answer = refusal(410)
     return deployment
 

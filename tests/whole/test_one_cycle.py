@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -44,15 +44,13 @@ class Stage:
 
     def begin(self) -> "Future[Any]":
         """Let the first instance begin a cycle, up to its answer from Batch."""
-        ask = self.first.batch._ask
 
-        def late(method: str, job_id: str, deadline: datetime | None = None) -> None:
-            ask(method, job_id, deadline)
+        def late(method: str, _job_id: str) -> None:
             if method == "list_jobs" and not self.go_on.is_set():
                 self.listing.set()
                 assert self.go_on.wait(LIMIT_SECONDS)
 
-        self.first.batch._ask = late  # type: ignore[method-assign]
+        self.first.batch.before_asking = late
         running = self.pool.submit(self.first.app.pollers[ACCOUNT].run)
         assert self.listing.wait(LIMIT_SECONDS)
         return running

@@ -191,7 +191,7 @@ def test_it_goes_on_where_the_older_version_stopped(file: Path) -> None:
 
 def as_written_by(version: int, table: FakeTable, wanted: str = "") -> dict[tuple[str, str], Mapping[str, Any]]:
     """Mark rows whose keys begin so as written by a version; all rows as they then are."""
-    for partition, rows in list(table._partitions.items()):
+    for partition, rows in list(table.partitions.items()):
         for key in list(rows):
             if key.startswith(wanted):
                 table.transact(partition, [Merge(key=key, columns={"v": version})])
@@ -200,7 +200,7 @@ def as_written_by(version: int, table: FakeTable, wanted: str = "") -> dict[tupl
 
 def contents(table: FakeTable) -> dict[tuple[str, str], Mapping[str, Any]]:
     """Every row's columns by partition and key."""
-    return {(partition, key): row.columns for partition, rows in table._partitions.items() for key, row in rows.items()}
+    return {(partition, key): row.columns for partition, rows in table.partitions.items() for key, row in rows.items()}
 
 
 def use_everything(app: WholeApp, clock: FakeClock) -> None:
@@ -266,7 +266,7 @@ def test_an_unreadable_head_is_the_error_of_that_job_only() -> None:
     assert "version 99" in nightly["error"]["message"]
     assert summary["status"] == "failing"
     assert app.nodes_of("stuck") == {"tvm-1", "tvm-2"}
-    assert table._partitions[ACCOUNT]["job|nightly"].columns == before
+    assert table.partitions[ACCOUNT]["job|nightly"].columns == before
     known = app.ask(lambda routes, request: routes.list_jobs(request))["value"]
     assert len(known) == len(summary["value"])
 

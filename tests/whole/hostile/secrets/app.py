@@ -15,13 +15,12 @@ from shared.adapters.event_grid_token import EventGridToken
 from shared.adapters.http_transport import HttpTransport
 from shared.adapters.lanes import ThreadLanes
 from shared.adapters.webhook_sender import WebhookSender
-from shared.composition import utc_now
+from shared.composition import App, utc_now
 from shared.messages.eventgrid import token_scope
-from shared.parts import Outside
 from shared.settings.settings import load_settings
 from shared.webhook import WebhookAnswer, WebhookRequest
+from tests.support.deployment import build
 from tests.support.fake_table import FakeTable
-from tests.support.fakes import FakeQueues, nobody_waits
 from tests.whole.hostile.secrets.canaries import GRID_HOST, HOOK_PATH, TOKEN
 
 
@@ -77,27 +76,27 @@ def _sender(patience: timedelta) -> WebhookSender:
     return WebhookSender(allowed_cidrs=(ip_network("127.0.0.0/8"),), allow_http=True, deadline=patience)
 
 
-def outside_of(
-    settings: dict[str, str], credential: Credential | None = None, patience: timedelta = timedelta(seconds=1)
-) -> tuple[FakeTable, Outside]:
-    """Real clients and a table in memory; with a credential, tokens instead of the key."""
-    loaded = load_settings(settings)
+def app_with_secrets(
+    settings: dict[str, str],
+    *,
+    credential: Credential | None = None,
+    patience: timedelta = timedelta(seconds=1),
+    **parts: Any,
+) -> tuple[App, FakeTable]:
+    """The app over real clients and a table in memory, which `parts` may replace; with a credential, it has no key."""
     table, transport, sender = FakeTable(), _transport(), _sender(patience)
     auth = TokenAuth(credential or Credential(), scope="https://b//.default", clock=utc_now)
-    batch = {
-        account.label: BatchClient(account.url, auth=auth, transport=transport, clock=utc_now)
-        for account in loaded.accounts
+    real = {
+        "table": table,
+        "batch": {
+            account.label: BatchClient(account.url, auth=auth, transport=transport, clock=utc_now)
+            for account in load_settings(settings).accounts
+        },
+        "sender": Rerouted(sender, settings["WEBHOOK_URL"].removesuffix(f"/{HOOK_PATH}")),
+        "lanes": ThreadLanes(),
+        "clock": LateClock(),
+        "authorize": EventGridToken(credential or Credential(), token_scope),
+        "check_address": sender.check,
     }
-    numbers = iter(range(10**6))
-    return table, Outside(
-        table=table,
-        batch=batch,
-        sender=Rerouted(sender, settings["WEBHOOK_URL"].removesuffix(f"/{HOOK_PATH}")),
-        lanes=ThreadLanes(),
-        clock=LateClock(),
-        queues=FakeQueues(),
-        pause=nobody_waits,
-        new_id=lambda: f"id-{next(numbers)}",
-        authorize=EventGridToken(credential or Credential(), token_scope),
-        check_address=sender.check,
-    )
+    app, _ = build(settings, **{**real, **parts})
+    return app, table

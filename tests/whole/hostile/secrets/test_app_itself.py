@@ -5,17 +5,15 @@ from typing import Any
 
 import azure.functions as func
 import pytest
-from msgspec.structs import replace
 
 import function_app
-from shared.composition import build_app, compose
+from shared.composition import build_app
 from shared.errors import SettingsError
-from shared.settings.settings import load_settings
 from shared.web.operation_table import ROUTES
 from shared.web.routes import Routes
 from shared.webhook import WebhookRequest
 from tests.support.hostile_batch import account, error_reply, failed_node, page
-from tests.whole.hostile.secrets.app import outside_of
+from tests.whole.hostile.secrets.app import app_with_secrets
 from tests.whole.hostile.secrets.canaries import BATCH_KEY, environment, nothing_in, trace_of
 from tests.whole.hostile.secrets.every_function import ASKED, asks_of_event, call_everything
 
@@ -67,8 +65,7 @@ def test_defects(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixtu
     """An exception that nobody expected is a 500 without details, and its traceback shows no secret either."""
     with account({"job": page(failed_node("n"))}) as batch:
         settings = environment(batch.url, "http://127.0.0.1:9")
-        _, outside = outside_of(settings)
-        app = compose(load_settings(settings), replace(outside, sender=_Broken()))
+        app, _ = app_with_secrets(settings, sender=_Broken())
         monkeypatch.setattr(function_app, "prepwatch", lambda: app)
         for _ in range(2):
             try:

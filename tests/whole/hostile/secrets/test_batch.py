@@ -6,13 +6,11 @@ from collections.abc import Callable
 import pytest
 from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 
-from shared.composition import compose
-from shared.settings.settings import load_settings
 from tests.support.hostile_batch import account, failed_node, page
 from tests.support.receivers import Receiver, answer, says
 from tests.support.scripted_http import Asked, ScriptedAnswer
 from tests.support.whole_app import rows_of, stored_text
-from tests.whole.hostile.secrets.app import Credential, outside_of
+from tests.whole.hostile.secrets.app import Credential, app_with_secrets
 from tests.whole.hostile.secrets.canaries import PAGER_KEY, TEXT_SECRET, TOKEN, environment, nothing_in
 from tests.whole.hostile.secrets.every_function import call_everything
 
@@ -62,8 +60,7 @@ def test_errors_of_batch(status: int, *, whole: bool, monkeypatch: pytest.Monkey
         Receiver(says(answer(200))) as receiver,
     ):
         settings = environment(batch.url, receiver.url(""))
-        table, outside = outside_of(settings)
-        app = compose(load_settings(settings), outside)
+        app, table = app_with_secrets(settings)
         said = call_everything(monkeypatch, lambda: app)
         for _ in range(2):
             said += call_everything(monkeypatch, lambda: app)
@@ -85,8 +82,7 @@ def test_errors_of_the_credential(failure: Exception, monkeypatch: pytest.Monkey
     """What an identity's error quotes goes no further."""
     with account({"job": page(failed_node("n"))}) as batch, Receiver(says(answer(200))) as receiver:
         settings = environment(batch.url, receiver.url(""))
-        table, outside = outside_of(settings, Credential(failure))
-        app = compose(load_settings(settings), outside)
+        app, table = app_with_secrets(settings, credential=Credential(failure))
         said = call_everything(monkeypatch, lambda: app)
     nothing_in(stored_text(list(rows_of(table))), *said)
     assert b"CredentialUnavailable" in b"".join(said) or b"ConnectionFailed" in b"".join(said)

@@ -7,21 +7,18 @@ from threading import Event
 
 import azure.functions as func
 import pytest
-from msgspec.structs import replace
 
 import function_app
 from shared.adapters.table_store import open_table
-from shared.composition import compose
 from shared.errors import StoreError
 from shared.ports import Put
-from shared.settings.settings import load_settings
 from shared.state.rows import range_of
 from shared.state.telling import DeliveryState
 from shared.web.routes import Routes
 from tests.support.hostile_batch import account, failed_node, page
 from tests.support.receivers import Receiver, Script, answer, floods, hangs, header_of, resets, says
 from tests.support.whole_app import rows_of, stored_text
-from tests.whole.hostile.secrets.app import outside_of
+from tests.whole.hostile.secrets.app import app_with_secrets
 from tests.whole.hostile.secrets.canaries import STORAGE_KEY, STORAGE_SAS, environment, nothing_in, trace_of
 from tests.whole.hostile.secrets.every_function import call_everything
 
@@ -78,9 +75,8 @@ def test_errors_of_the_store(scheme: str, script: Script, credential: str, monke
     with Receiver(script) as server:
         connection = f"TableEndpoint={scheme}://127.0.0.1:{server.port}/a;{credential}"
         settings = environment("https://a.example", "https://hook.example", AzureWebJobsStorage=connection)
-        _, outside = outside_of(settings)
         table = open_table(connection, "prepwatch", answer_timeout=timedelta(milliseconds=100))
-        app = compose(load_settings(settings), replace(outside, table=table))
+        app, _ = app_with_secrets(settings, table=table)
         monkeypatch.setattr(function_app, "prepwatch", lambda: app)
         request = func.HttpRequest(method="GET", url="http://localhost/api/x", params={}, body=b"")
         got = function_app.serve(request, Routes.summary)
@@ -108,10 +104,9 @@ def test_errors_of_webhooks(script: Script, monkeypatch: pytest.MonkeyPatch) -> 
     with account({"job": page(failed_node("n"))}) as batch, Receiver(script) as receiver:
         settings = environment(batch.url, receiver.url(""))
         # Every message of the test waits so long for a receiver that hangs.
-        table, outside = outside_of(
+        app, table = app_with_secrets(
             settings, patience=timedelta(milliseconds=100 if script is HOOKS["hangs"] else 1000)
         )
-        app = compose(load_settings(settings), outside)
         said = call_everything(monkeypatch, lambda: app)
     assert any(header_of(request, "webhook-id") for request in receiver.requests)
     rows = list(rows_of(table))
