@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from shared.ledger import purging
 from shared.state.rows import range_of
 from shared.webhook import WebhookAnswer
-from tests.support.deployment import ACCOUNT, OTHER_ACCOUNT, Deployment, Told, a_job, a_node, a_run, deploy
+from tests.support.deployment import ACCOUNT, OTHER_ACCOUNT, DecodedAnswer, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fakes import ACCEPTED, refusal
 from tests.support.webhook_settings import ENVIRONMENT, PAGER, SIGNED, SLACK
 
@@ -44,7 +44,7 @@ def _poll(deployment: Deployment) -> None:
         deployment.poll(account)
 
 
-def _messages(deployment: Deployment, name: str, **query: str) -> Told:
+def _messages(deployment: Deployment, name: str, **query: str) -> DecodedAnswer:
     return deployment.ask(lambda routes, asked: routes.webhooks.list_messages(asked), query, name=name)
 
 

@@ -34,7 +34,7 @@ with Supervisor(lambda name, line: print(line, flush=True)) as supervisor:
 
 
 @dataclass
-class Told:
+class PartLines:
     """What the parts said; *react* is called with all pids whenever a part tells its own."""
 
     lines: list[tuple[str, str]] = field(default_factory=list)
@@ -50,16 +50,16 @@ class Told:
 
 
 @pytest.fixture
-def told() -> Told:
+def said() -> PartLines:
     """Return what the supervisor tells to."""
-    return Told()
+    return PartLines()
 
 
 @pytest.fixture
-def supervisor(told: Told) -> Iterator[Supervisor]:
+def supervisor(said: PartLines) -> Iterator[Supervisor]:
     """Return a supervisor without parts; its parts end with the test."""
     need(has_proc(), "looks at processes through /proc")
-    with Supervisor(told) as supervisor:
+    with Supervisor(said) as supervisor:
         yield supervisor
 
 
@@ -74,88 +74,88 @@ def part(name: str, script: str = TELL_PID_AND_WAIT, *, restarts: bool = True, r
     )
 
 
-def test_a_part_that_gives_up_again_and_again_is_given_up(told: Told) -> None:
+def test_a_part_that_gives_up_again_and_again_is_given_up(said: PartLines) -> None:
     """A part that can't run, such as an app that can't be indexed, ends the stack instead of restarting for ever."""
-    with Supervisor(told) as supervisor:
+    with Supervisor(said) as supervisor:
         supervisor.start(part("app", "raise SystemExit(1)"))
         with pytest.raises(PartError, match="app ended by itself 3 times in a row"):
             supervisor.watch(LIMIT)
-    assert [line for _, line in told.lines] == ["ended, starting it again: exit code 1"] * 2
+    assert [line for _, line in said.lines] == ["ended, starting it again: exit code 1"] * 2
 
 
-def test_a_part_may_end_by_itself(told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_may_end_by_itself(said: PartLines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What ends by itself does so with its own exit code and words, although a thread of it waits for its owner."""
     (tmp_path / "ending_part.py").write_text("import time\ntime.sleep(0.5)\nraise SystemExit('the disk is full')\n")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(Path.cwd())]))
     command = [sys.executable, "-m", "local.ends_with_parent", "-m", "ending_part"]
-    with Supervisor(told) as supervisor, pytest.raises(PartError, match="exit code 1, after 'the disk is full'"):
+    with Supervisor(said) as supervisor, pytest.raises(PartError, match="exit code 1, after 'the disk is full'"):
         supervisor.start(replace(part("host", ready=False), command=command))
 
-    assert told.lines == [("host", "the disk is full")]
+    assert said.lines == [("host", "the disk is full")]
 
 
-def test_a_killed_part_is_started_again(told: Told) -> None:
-    """A part without a memory comes back after kill -9, and the end is told in words."""
+def test_a_killed_part_is_started_again(said: PartLines) -> None:
+    """A part without a memory comes back after kill -9, and the end is said in words."""
     need(has_proc(), "looks at processes through /proc")
-    with Supervisor(told) as supervisor:
-        told.react = lambda pids: os.kill(pids[0], signal.SIGKILL) if len(pids) == 1 else supervisor.stop()
+    with Supervisor(said) as supervisor:
+        said.react = lambda pids: os.kill(pids[0], signal.SIGKILL) if len(pids) == 1 else supervisor.stop()
         supervisor.start(part("host"))
         supervisor.watch(LIMIT)
 
-    assert ("host", "ended, starting it again: signal SIGKILL") in told.lines
-    assert len(told.pids) == 2
-    assert not any(is_alive(pid) for pid in told.pids)
+    assert ("host", "ended, starting it again: signal SIGKILL") in said.lines
+    assert len(said.pids) == 2
+    assert not any(is_alive(pid) for pid in said.pids)
 
 
-def test_the_end_of_a_memory_ends_the_stack(told: Told, supervisor: Supervisor) -> None:
+def test_the_end_of_a_memory_ends_the_stack(said: PartLines, supervisor: Supervisor) -> None:
     """A part that can't be started again without loss ends the stack by its name."""
-    told.react = lambda pids: os.kill(pids[0], signal.SIGKILL)
+    said.react = lambda pids: os.kill(pids[0], signal.SIGKILL)
     supervisor.start(part("batch", restarts=False))
 
     with pytest.raises(PartError, match=r"batch ended, and with it what it remembered: signal SIGKILL"):
         supervisor.watch(LIMIT)
 
 
-def test_a_part_that_cannot_start_is_named(told: Told, supervisor: Supervisor) -> None:
-    """A part that ends before it is ready is not tried again; its own words are told."""
+def test_a_part_that_cannot_start_is_named(said: PartLines, supervisor: Supervisor) -> None:
+    """A part that ends before it is ready is not tried again; its own words are said."""
     with pytest.raises(PartError, match="host ended before all was ready: exit code 3, after 'port is taken'"):
         supervisor.start(part("host", "print('port is taken'); raise SystemExit(3)", ready=False))
 
-    assert told.lines == [("host", "port is taken")]
+    assert said.lines == [("host", "port is taken")]
 
 
-def test_a_stop_is_heard_while_a_part_starts(told: Told, supervisor: Supervisor) -> None:
+def test_a_stop_is_heard_while_a_part_starts(said: PartLines, supervisor: Supervisor) -> None:
     """Ctrl-C works at once, not only when all parts are ready."""
-    told.react = lambda _pids: supervisor.stop()
+    said.react = lambda _pids: supervisor.stop()
 
     with pytest.raises(StopAskedForError):
         supervisor.start(part("host", ready=False))
 
 
-def test_sigterm_ends_all_parts(told: Told) -> None:
+def test_sigterm_ends_all_parts(said: PartLines) -> None:
     """SIGTERM to the supervisor's process ends every part that runs, and the handlers are given back."""
     need(has_proc(), "looks at processes through /proc")
     before = signal.getsignal(signal.SIGTERM)
-    with Supervisor(told) as supervisor, stopped_by_signals(supervisor):
-        told.react = lambda pids: os.kill(os.getpid(), signal.SIGTERM) if len(pids) == 2 else None
+    with Supervisor(said) as supervisor, stopped_by_signals(supervisor):
+        said.react = lambda pids: os.kill(os.getpid(), signal.SIGTERM) if len(pids) == 2 else None
         supervisor.start(part("receiver"))
         supervisor.start(part("host"))
         supervisor.watch(LIMIT)
 
-    assert len(told.pids) == 2
-    assert not any(is_alive(pid) for pid in told.pids)
+    assert len(said.pids) == 2
+    assert not any(is_alive(pid) for pid in said.pids)
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_a_part_that_ignores_the_end_is_killed(told: Told) -> None:
+def test_a_part_that_ignores_the_end_is_killed(said: PartLines) -> None:
     """A part that does not end in time is killed, so that nothing is left."""
     need(has_proc(), "looks at processes through /proc")
-    with Supervisor(told, grace=timedelta(seconds=0.2)) as supervisor:
-        told.react = lambda _pids: supervisor.stop()
+    with Supervisor(said, grace=timedelta(seconds=0.2)) as supervisor:
+        said.react = lambda _pids: supervisor.stop()
         supervisor.start(part("host", DEAF))
         supervisor.watch(LIMIT)
 
-    assert not is_alive(told.pids[0])
+    assert not is_alive(said.pids[0])
 
 
 def test_parts_end_with_a_killed_stack(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ _IDS = count(1)  # apps that share a table must not share ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class DecodedAnswer:
     """An answer with its body decoded."""
 
     status: int
@@ -73,7 +73,7 @@ class Deployment:
         body: object = None,
         headers: Mapping[str, str] | None = None,
         **route: str,
-    ) -> Told:
+    ) -> DecodedAnswer:
         """Call a route as the platform's translator does: errors become answers."""
         request = Request(
             url="https://app.example/api/x?code=key",
@@ -87,7 +87,7 @@ class Deployment:
         except Exception as error:  # noqa: BLE001 - as function_app does
             answer = error_answer(error)
         decoded = json.loads(answer.body) if answer.body else None
-        return Told(status=answer.status, headers=answer.headers, body=decoded, nudges=tuple(answer.nudges))
+        return DecodedAnswer(status=answer.status, headers=answer.headers, body=decoded, nudges=tuple(answer.nudges))
 
 
 def build(settings: Settings | Mapping[str, str], **parts: Any) -> tuple[App, Outside]:

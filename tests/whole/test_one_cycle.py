@@ -16,7 +16,7 @@ from shared.ports import Put
 from shared.state.rows import RUNNING, from_row, to_columns
 from shared.web.http import Request
 from shared.web.routes import Routes
-from tests.support.deployment import ACCOUNT, Deployment, Told, a_job, a_node, a_run, deploy
+from tests.support.deployment import ACCOUNT, DecodedAnswer, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fake_table import FakeTable
 from tests.support.fakes import FakeClock
 
@@ -55,7 +55,7 @@ class Stage:
         assert self.listing.wait(LIMIT_SECONDS)
         return running
 
-    def ask(self, deployment: Deployment, max_age: str = "0") -> "Future[Told]":
+    def ask(self, deployment: Deployment, max_age: str = "0") -> "Future[DecodedAnswer]":
         """Ask an instance for the summary."""
         return self.pool.submit(lambda: deployment.ask(Routes.summary, {"maxAge": max_age}))
 

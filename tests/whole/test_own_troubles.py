@@ -17,7 +17,7 @@ from shared.state.rows import CYCLE, OWN, to_columns, webhook_key
 from shared.state.telling import WebhookState
 from shared.web.routes import Routes
 from shared.webhook import WebhookRequest
-from tests.support.deployment import ACCOUNT, Deployment, Told, a_job, a_node, a_run, deploy
+from tests.support.deployment import ACCOUNT, DecodedAnswer, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fakes import ACCEPTED, InlineLanes
 from tests.support.webhook_settings import SIGNED
 
@@ -202,7 +202,7 @@ def test_a_webhooks_row_that_cannot_be_read_holds_that_webhook_only(columns: Map
         ),
     ],
 )
-def test_a_request_that_needs_an_unreadable_row_says_which(asked: Callable[[Deployment], Told]) -> None:
+def test_a_request_that_needs_an_unreadable_row_says_which(asked: Callable[[Deployment], DecodedAnswer]) -> None:
     """The answer names the row instead of asking to try again."""
     deployment = deploy()
     _break(deployment, OWN, webhook_key("ops"), NEWER)
