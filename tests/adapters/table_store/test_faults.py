@@ -74,6 +74,17 @@ def test_a_write_without_an_answer_is_not_sent_again(
     assert proxy.writes == before + 1
 
 
+def test_a_row_that_is_inserted_twice_meets_itself(store: TableStore, proxy: FaultProxy) -> None:
+    """A lone insertion that was done and answered with 503 is sent again, and says that the row is there."""
+    proxy.break_write(ProxyFault.UNAVAILABLE_AFTER)
+    with pytest.raises(RowConflictError) as caught:
+        store.transact("p", [Insert(key="x", columns={"n": 1})])
+    assert (caught.value.row_key, caught.value.exists) == ("x", True)
+    row = store.get("p", "x")
+    assert row is not None
+    assert row.columns == {"n": 1}
+
+
 def test_a_table_that_stays_unavailable_is_asked_three_times_whatever_it_says(
     store: TableStore, proxy: FaultProxy
 ) -> None:
