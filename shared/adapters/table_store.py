@@ -245,13 +245,18 @@ def _column(value: Any) -> Any:
 
 
 def _code(error: HttpResponseError) -> str:
-    """The service's own error code, which is all that the SDK leaves to tell errors apart."""
-    code = getattr(error, "error_code", None)
+    return _said(error)[0]
+
+
+def _said(error: HttpResponseError) -> tuple[str, str]:
+    """The service's own error code, which is all that the SDK leaves to tell errors apart, and its words."""
+    code, words = getattr(error, "error_code", None), error.message
     if code is None and error.response is not None:
-        # What refuses a row by itself is an error of the SDK that leaves the code in the answer.
+        # Of a row that is inserted by itself the SDK leaves in the answer why it was refused.
         with suppress(msgspec.DecodeError, KeyError, TypeError):
-            code = msgspec.json.decode(error.response.text())["odata.error"]["code"]
-    return str(code.value if isinstance(code, Enum) else code or "")
+            refusal = msgspec.json.decode(error.response.text())["odata.error"]
+            code, words = refusal["code"], refusal["message"]["value"]
+    return str(code.value if isinstance(code, Enum) else code or ""), str(words)
 
 
 @contextmanager
@@ -268,7 +273,8 @@ def _translated_errors(operations: Sequence[Operation] = ()) -> Iterator[None]:
 
 
 def _translated(error: HttpResponseError, operations: Sequence[Operation]) -> StoreError:
-    code, text = _code(error), _short(error.message)
+    code, words = _said(error)
+    text = _short(words)
     if code == _EXISTS or code in _CHANGED or (code in _GONE and operations):
         key = _conflicting_key(error.message, operations)
         return RowConflictError(text, row_key=key, exists=code == _EXISTS)

@@ -12,7 +12,7 @@ from shared.state.chunks import Cover, hash_bits
 MOST_NODES = 4_000
 """Each takes about 3 KiB of memory from when it is decided until it is written."""
 MOST_CHUNKS = 16
-"""Each holds up to 1,024 nodes, of which few may have changed."""
+"""Each holds up to 1,024 nodes, of which few change as a rule."""
 
 
 def portions_of(items: Mapping[str, Item], cover: Cover) -> list[dict[str, Item]]:

@@ -1,4 +1,4 @@
-"""Writes decisions into the table, one entity-group transaction each.
+"""Writes decisions into the table, each of them whole or not at all.
 
 Owns how a decision becomes operations. Does not own what is decided (`changes.slicing`, `polling.job_rules`,
 `polling.cycle_rules`), how doubt about a write is resolved (`ledger.transaction`) or rows' encoding (`state.rows`).

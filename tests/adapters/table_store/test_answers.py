@@ -1,6 +1,7 @@
 """How the store takes answers of the service that Azurite never gives."""
 
 import gc
+import json
 import time
 import warnings
 from datetime import timedelta
@@ -33,6 +34,15 @@ def batch_refusal(status: int, code: str, message: str) -> Answer:
     return batch(
         f"HTTP/1.1 {status} No\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
     )
+
+
+def words_of(answer: Answer) -> str:
+    """What an answer that refuses says in words, nothing if it is none of the service's."""
+    try:
+        words: str = json.loads(answer.body)["odata.error"]["message"]["value"]
+    except (ValueError, KeyError):
+        return ""
+    return words
 
 
 TWO: list[Operation] = [Put(key="a", columns={}), Replace(key="b", columns={}, etag='W/"x"')]
@@ -95,6 +105,8 @@ def test_a_refused_insertion_of_one_row_is_told_alike(script: Script, answer: An
         script.store.transact("p", [Insert(key="a", columns={})])
     assert type(caught.value) is error
     assert script.asked[0].endswith("/scripted")
+    # Whoever reads the log sees what the service said.
+    assert words_of(answer) in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
     assert len(str(caught.value)) < 400
