@@ -231,7 +231,7 @@ def test_the_readme_shows_what_slack_is_sent() -> None:
 
 def test_the_keys_that_event_rules_can_go_by_are_told() -> None:
     """docs/operate.md names every key under which a pager's details stand, and no other."""
-    sources = ("digests/incident_notices.py", "digests/pools/notices.py", "messages/event_notices.py")
+    sources = ("digests/incidents/notices.py", "digests/pools/notices.py", "messages/event_notices.py")
     made = "".join((ROOT / "shared" / source).read_text(encoding="utf-8") for source in sources)
     keys = set(re.findall(r'(?m)^        "(\w+)": ', made)) | {"webhook"}
     page = (ROOT / "docs/operate.md").read_text(encoding="utf-8")

@@ -34,7 +34,8 @@ LATE = {
         "api.events.trends",
         "api.webhook_admin",
     ),
-    *("digests.planner", "digests.incident_notices", "digests.jobs.titles", "digests.pools.messages"),
+    *("digests.one_webhook", "digests.planner", "digests.rows", "digests.chat_rules", "digests.incidents.rules"),
+    *("digests.jobs.titles", "digests.pools.rows", "digests.daily.rules"),
 }
 
 

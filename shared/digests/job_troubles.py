@@ -1,8 +1,8 @@
 """What is wrong with a job, and what of it other jobs may have in common with it.
 
 Owns which concerns a head has, and their names: equal names are one incident, and one group of a chat message. Does not
-own when they are told (`digests.incidents`, `digests.chat_plan`) or the words (`digests.short_names`). Pure, and by
-the head alone, so that whoever looks at one job knows where it belongs.
+own when they are told (`digests.incidents.rules`, `digests.chat_plan`) or the words (`digests.short_names`). Pure, and
+by the head alone, so that whoever looks at one job knows where it belongs.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """How fast chat and pager may be told, and when a webhook that could not be told is tried again.
 
-Owns the pauses. Does not own what is news (`digests.chat_rules`) or the sending (`digests.dispatch`). Pure. Moments
+Owns the pauses. Does not own what is news (`digests.chat_rules`) or the sending (`digests.one_webhook`). Pure. Moments
 that are still to come were written down by a clock that has jumped back since: nothing waits for them.
 """
 

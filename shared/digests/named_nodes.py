@@ -1,7 +1,7 @@
 """Names the nodes that a message is about, from the node records of its jobs.
 
 Owns how many jobs and chunks are looked into for that. Does not own what is said of nodes (`digests.jobs.notices`,
-`digests.incident_notices`).
+`digests.incidents.notices`).
 """
 
 from collections.abc import Callable, Iterable, Sequence

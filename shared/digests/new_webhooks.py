@@ -1,7 +1,7 @@
 """What stands when a chat or pager webhook is new to an account, or was switched off or disabled for a while.
 
 Owns which jobs such a webhook has to be told of, as standing and not as new. Does not own the telling
-(`digests.dispatch`). Jobs of which it knows all are left as they are.
+(`digests.one_webhook`). Jobs of which it knows all are left as they are.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 from msgspec.structs import replace
 
-from shared.digests.incident_members import members_of
+from shared.digests.incidents.members import members_of
 from shared.digests.job_troubles import is_standing, wants_of
 from shared.digests.rows import read_incidents, read_known, told_row
 from shared.errors import UnreadableRowError

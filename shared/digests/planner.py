@@ -2,8 +2,8 @@
 
 Owns the two walks from the table to what may be sent and back to what is recorded of it: of chat, which is told of jobs
 in one message, and of a pager, which is told of incidents one by one. Does not own what is decided
-(`digests.chat_plan`, `digests.incidents`), the words (`digests.jobs.notices`, `digests.incident_notices`) or the
-sending (`digests.dispatch`).
+(`digests.chat_plan`, `digests.incidents.rules`), the words (`digests.jobs.notices`, `digests.incidents.notices`) or the
+sending (`digests.one_webhook`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,8 +18,8 @@ from shared.digests.chat_rules import KnownToWebhook, News
 from shared.digests.daily.notices import prepare_daily
 from shared.digests.daily.rows import read_lasting
 from shared.digests.daily.rules import Lasting, was_looked_into, what_stands
-from shared.digests.incident_notices import incident_notice
-from shared.digests.incidents import AGAIN_AFTER, IncidentPage, after_page, decide_pages
+from shared.digests.incidents.notices import incident_notice
+from shared.digests.incidents.rules import AGAIN_AFTER, IncidentPage, after_page, decide_pages
 from shared.digests.jobs.notices import jobs_notice
 from shared.digests.message_intervals import HOLD, paused_until
 from shared.digests.mutes import Mute

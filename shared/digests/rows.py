@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from shared.decoding import msgpack_decoder
 from shared.digests.chat_rules import KnownToWebhook, news_of
-from shared.digests.incident_members import has_joined, is_pending
+from shared.digests.incidents.members import has_joined, is_pending
 from shared.errors import RowConflictError, UnreadableRowError
 from shared.journal import write_line
 from shared.messages.format_table import format_of

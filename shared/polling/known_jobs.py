@@ -12,7 +12,6 @@ from msgspec import Struct, field
 
 from shared.batch.model import BatchJob
 from shared.batch.outcomes import is_active
-from shared.digests.rows import is_owed
 from shared.errors import LostRaceError, RowConflictError, StoreError, StoreUnavailableError, UnreadableRowError
 from shared.journal import write_line
 from shared.ledger.job_transaction import Slice
@@ -189,6 +188,9 @@ class JobHeadStore(Struct, frozen=True, kw_only=True):
                 write_line("job-not-forgotten", account=self.ledger.account, job=head.job_id, error=str(error))
 
     def _is_owed(self, head: JobHead, now: datetime) -> bool:
+        # Read when a job is forgotten, which most cycles do not do.
+        from shared.digests.rows import is_owed
+
         return any(
             is_owed(self.table, self.ledger.account, webhook, head, now)
             for webhook in self.ledger.webhooks

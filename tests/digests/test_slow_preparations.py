@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from shared.digests.chat_plan import decide_chat
 from shared.digests.chat_rules import KnownToWebhook, NewsKind, SlowRuns, news_of
-from shared.digests.incidents import decide_pages
+from shared.digests.incidents.rules import decide_pages
 from shared.digests.jobs.notices import jobs_notice
 from shared.digests.untold import read_untold
 from shared.ledger.job_transaction import Slice

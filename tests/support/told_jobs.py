@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from shared.batch.model import Phase
 from shared.digests.chat_rules import KnownToWebhook, News, news_of
-from shared.digests.incident_notices import incident_notice
-from shared.digests.incidents import decide_pages
+from shared.digests.incidents.notices import incident_notice
+from shared.digests.incidents.rules import decide_pages
 from shared.messages.events import Origin
 from shared.messages.notices import Notice
 from shared.state.jobs import Cause, JobHead, PhaseCounts

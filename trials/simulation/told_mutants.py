@@ -15,10 +15,12 @@ from shared.delivery import attempt, webhook_states
 from shared.delivery.answer_rules import Verdict
 from shared.delivery.dispatch import DeliveryRun
 from shared.delivery.failing_rules import change_events
-from shared.digests import chat_plan, dispatch, incidents, untold
+from shared.digests import chat_plan, one_webhook, untold
 from shared.digests.chat_rules import news_of as news_of_job
+from shared.digests.incidents import rules as incident_rules
 from shared.digests.message_intervals import after_sending
 from shared.digests.mutes import muted_until
+from shared.digests.one_webhook import WebhookDigest
 from shared.ledger import ledger
 from shared.ledger.recipients import recipients
 from shared.messages import pagerduty
@@ -36,8 +38,6 @@ from trials.simulation.mutants import MUTANTS, mutant
 
 __all__ = ["MUTANTS"]
 
-_WebhookDigest = dispatch._WebhookDigest
-
 
 @mutant
 def told_without_a_lease() -> AbstractContextManager[object]:
@@ -54,9 +54,9 @@ def told_without_a_lease() -> AbstractContextManager[object]:
         return Put(key=key, columns=columns)
 
     stack = ExitStack()
-    stack.enter_context(patch.object(_WebhookDigest, "tell", tell))
-    stack.enter_context(patch.object(dispatch, "Replace", put))
-    stack.enter_context(patch.object(dispatch, "Insert", put))
+    stack.enter_context(patch.object(WebhookDigest, "tell", tell))
+    stack.enter_context(patch.object(one_webhook, "Replace", put))
+    stack.enter_context(patch.object(one_webhook, "Insert", put))
     return stack
 
 
@@ -68,7 +68,7 @@ def told_as_the_job_stands_when_it_is_recorded() -> AbstractContextManager[objec
         late = [_as_it_stands_now(self, operation) for operation in message.record_delivered(self._deliverer.clock())]
         self._write_all(self._held(pace), [*kept, *late])
 
-    return patch.object(_WebhookDigest, "_record", record)
+    return patch.object(WebhookDigest, "_record", record)
 
 
 def _as_it_stands_now(digest: Any, operation: Operation) -> Operation:
@@ -85,13 +85,13 @@ def _as_it_stands_now(digest: Any, operation: Operation) -> Operation:
 @mutant
 def told_before_it_is_sent() -> AbstractContextManager[object]:
     """A message is recorded and then sent, so that a receiver who is away never gets it."""
-    original = _WebhookDigest._send
+    original = WebhookDigest._send
 
     def send(self: Any, message: Any, *, probe: bool) -> Verdict:
         self._record(message, after_sending(self.pace, self._deliverer.clock()))
         return original(self, message, probe=probe)
 
-    return patch.object(_WebhookDigest, "_send", send)
+    return patch.object(WebhookDigest, "_send", send)
 
 
 @mutant
@@ -113,7 +113,7 @@ def mute_holds_nothing_back() -> AbstractContextManager[object]:
 
 def _with_mutes(until: Any) -> AbstractContextManager[object]:
     stack = ExitStack()
-    for rules in (chat_plan, incidents):
+    for rules in (chat_plan, incident_rules):
         stack.enter_context(patch.object(rules, "muted_until", until))
     return stack
 
@@ -135,7 +135,7 @@ def pause_never_grows() -> AbstractContextManager[object]:
     def after(pace: Pace, now: datetime, groups: Any) -> Pace:
         return replace(after_sending(pace, now, groups), step=1)
 
-    return patch.object(dispatch, "after_sending", after)
+    return patch.object(one_webhook, "after_sending", after)
 
 
 @mutant
@@ -153,13 +153,13 @@ def end_not_told_by_itself() -> AbstractContextManager[object]:
 @mutant
 def incident_that_never_ends() -> AbstractContextManager[object]:
     """What opened an incident is mended, and nobody is told."""
-    return patch.object(incidents, "ENDS_AFTER", timedelta(days=99))
+    return patch.object(incident_rules, "ENDS_AFTER", timedelta(days=99))
 
 
 @mutant
 def incident_ends_at_once() -> AbstractContextManager[object]:
     """What flaps is an incident each time."""
-    return patch.object(incidents, "ENDS_AFTER", timedelta(0))
+    return patch.object(incident_rules, "ENDS_AFTER", timedelta(0))
 
 
 @mutant

@@ -1,7 +1,7 @@
 """What chat and pager are to be sent of pools, and what is recorded of it.
 
 Owns which pools are told together, a pager's incidents of them, and the rows that follow. Does not own what is news
-(`digests.pools.rules`), the words (`digests.pools.notices`) or the sending (`digests.dispatch`). Pure.
+(`digests.pools.rules`), the words (`digests.pools.notices`) or the sending (`digests.one_webhook`). Pure.
 """
 
 from collections import defaultdict
@@ -11,7 +11,7 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.digests.incidents import AGAIN_AFTER
+from shared.digests.incidents.rules import AGAIN_AFTER
 from shared.digests.pools.rows import forget_pools, told_of_pool
 from shared.digests.pools.rules import PoolNews, PoolPlan, incident_of
 from shared.messages.notices import Severity, worst_of

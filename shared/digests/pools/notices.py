@@ -10,7 +10,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from shared.digests.chat_rules import SHOWN_CAUSES
-from shared.digests.incident_notices import SHOWN_JOBS
+from shared.digests.incidents.notices import SHOWN_JOBS
 from shared.digests.named_nodes import PAGED_NODES
 from shared.digests.pools.remedies import commands, open_nodes, remedies
 from shared.digests.pools.rules import PoolNews, PoolNewsKind, PoolState

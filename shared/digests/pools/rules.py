@@ -16,8 +16,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from shared.digests.incident_members import LEFT_AFTER
-from shared.digests.incidents import MAX_OPEN
+from shared.digests.incidents.members import LEFT_AFTER
+from shared.digests.incidents.rules import MAX_OPEN
 from shared.digests.job_troubles import pool_name
 from shared.digests.message_intervals import ENDS_AFTER
 from shared.digests.mutes import Mute, muted_until

@@ -1,7 +1,7 @@
 """Which incidents a pager has open, and when it is told: what several jobs have in common is one incident.
 
 Owns what opens an incident, joins it and ends it, and when that is told. Does not own what a concern is
-(`digests.job_troubles`), the words (`digests.incident_notices`) or the sending (`digests.dispatch`). Pure: what was
+(`digests.job_troubles`), the words (`digests.incidents.notices`) or the sending (`digests.one_webhook`). Pure: what was
 told, the heads and the open incidents go in, pages with the incidents as they stand after them come out.
 
     concern of a job --open under its name, or told of this job before?--> part of that incident
@@ -21,7 +21,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.digests.chat_rules import KnownToWebhook
-from shared.digests.incident_members import EARLIER, LEFT_AFTER, Member, has_joined, members_of, name_of_earlier
+from shared.digests.incidents.members import EARLIER, LEFT_AFTER, Member, has_joined, members_of, name_of_earlier
 from shared.digests.job_troubles import ConcernKind
 from shared.digests.message_intervals import ENDS_AFTER, HOLD, believable_pace, is_refused, paused_until
 from shared.digests.mutes import Mute, muted_until

@@ -1,7 +1,7 @@
 """Of which incidents what is wrong with a job is a part.
 
 Owns whether a concern of a job has joined an incident, and whether it is news to the incident's readers. Does not own
-what opens and ends incidents (`digests.incidents`) or what a concern is (`digests.job_troubles`). Pure.
+what opens and ends incidents (`digests.incidents.rules`) or what a concern is (`digests.job_troubles`). Pure.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,6 +1,6 @@
 """What a pager is told of an incident: a summary, and details under fixed keys.
 
-Owns these words. Does not own what an incident is (`digests.incidents`) or how a page is written
+Owns these words. Does not own what an incident is (`digests.incidents.rules`) or how a page is written
 (`messages.pagerduty`).
 """
 
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from shared.batch.advice import advice
 from shared.digests.chat_rules import SHOWN_CAUSES
-from shared.digests.incident_members import Member
-from shared.digests.incidents import MAX_OPEN, STANDING, IncidentPage
+from shared.digests.incidents.members import Member
+from shared.digests.incidents.rules import MAX_OPEN, STANDING, IncidentPage
 from shared.digests.job_troubles import Concern, ConcernKind
 from shared.digests.short_names import cause_name, cause_words, pool_in_heading, short_id
 from shared.messages.commands import PoolReference, remove_nodes
