@@ -125,7 +125,12 @@ class HttpTransport:
         try:
             all_headers = {"User-Agent": "prepwatch", **headers, **connection}
             "".join((*all_headers, *all_headers.values())).encode("latin-1")
-            request = requests.Request(method, url, headers=all_headers, data=body).prepare()
+            # Not Request.prepare, which turns a user and password in the URL into a header, and looks for cookies.
+            request = requests.PreparedRequest()
+            request.prepare_method(method)
+            request.prepare_url(url, None)
+            request.prepare_headers(all_headers)
+            request.prepare_body(body, None)
         except (requests.exceptions.InvalidHeader, UnicodeEncodeError):
             problem = TransportError(SendFailure.BAD_HEADER, "a request header holds what HTTP does not allow")
         except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError):

@@ -210,6 +210,16 @@ def test_request_is_sent_as_given(transport: HttpTransport) -> None:
     assert b"Connection: close" not in seen
 
 
+def test_a_password_in_a_url_is_sent_to_nobody(transport: HttpTransport) -> None:
+    """What stands before the host becomes no header: a credential is sent by who was asked to, and by nobody else."""
+    with Receiver(says(answer(200))) as receiver:
+        url = receiver.url("/").replace("http://", "http://user:password@")
+        transport.exchange("GET", url, {}, deadline=LATER, max_body=0)
+        seen = receiver.requests[0]
+    assert b"authorization" not in seen.lower()
+    assert b"password" not in seen
+
+
 def test_deadline_in_the_past_sends_nothing(transport: HttpTransport) -> None:
     """Nobody is called when no time is left."""
     with Receiver(says(answer(200))) as server:
