@@ -44,8 +44,8 @@ def listing(stage: Stage) -> Numbers:
     first = counted(app)
     unchanged = counted(app)
     session = requests.Session()
-    found = side_by_side(11, unchanged=app.cycle, json=lambda: read_with_json(stage, session, [0]))
-    found |= side_by_side(7, beside_sdk=app.cycle, sdk=lambda: read_with_sdk(stage, 0))
+    found = side_by_side(21, unchanged=app.cycle, json=lambda: read_with_json(stage, session, [0]))
+    found |= side_by_side(21, beside_sdk=app.cycle, sdk=lambda: read_with_sdk(stage, 0))
     changed, beside = [], []
     for version in range(1, 8):
         stage.set_world(World(nodes=NODES, version=version))
