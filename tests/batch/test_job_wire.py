@@ -84,7 +84,7 @@ ODD_JOBS = {
     "an id of another type": (b'{"id":{"a":1}}', ""),
     "an id that can be none": (b'{"id":"a/b"}', ""),
     "no JSON": (b"nul", ""),
-    "too deep": (b'{"id":"odd","x":' + b"[" * 5000 + b"]" * 5000 + b"}", ""),
+    "too deep": (b'{"id":"odd","x":' + b"[" * 50_000 + b"]" * 50_000 + b"}", ""),
 }
 
 

@@ -109,6 +109,8 @@ def scene(azurite: Azurite, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             yield made
 
 
+# Where things are is asked at once, not when a dialog has come to rest.
+AT_REST = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}
 Opener = Callable[..., Page]
 
 
@@ -118,7 +120,7 @@ def show(browser: Browser, scene: Scene) -> Iterator[Opener]:
     contexts = []
 
     def opener(address: str = "", *, key: bool = True, **window: object) -> Page:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **window})  # type: ignore[arg-type]
+        context = browser.new_context(**{**AT_REST, **window})  # type: ignore[arg-type]
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(20_000)
@@ -151,7 +153,7 @@ def visit(browser: Browser) -> Iterator[Visitor]:
 
 def open_page(browser: Browser, url: str, deployment: Deployment, address: str) -> Page:
     """The dashboard of a served app in a window of its own, at the app's own time."""
-    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page = browser.new_context(**AT_REST).new_page()  # type: ignore[arg-type]
     page.set_default_timeout(20_000)
     page.clock.install(time=deployment.clock())
     page.goto(f"{url}/api/dashboard{address}")
