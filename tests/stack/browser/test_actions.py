@@ -87,6 +87,26 @@ def test_sent_again_from_a_dialog(visit: Visitor, site: Site) -> None:
     assert 0 < place == dialog.evaluate("(dialog) => dialog.scrollTop")
 
 
+def test_the_way_out_of_a_dialog_stays_in_front(visit: Visitor, site: Site) -> None:
+    """However far a dialog is scrolled, nothing of it covers its heading and the button that closes it."""
+    page = visit(site.url, site.deployment, "?job=failing&pool=pool-1&node=node-1")
+    page.set_viewport_size({"width": 1280, "height": 420})
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator(".deliveries ol li")).to_have_count(1)
+    for parts_down in range(1, 6):
+        covered = dialog.evaluate(
+            """(dialog, share) => {
+              dialog.scrollTop = dialog.scrollHeight * share;
+              return [...dialog.querySelectorAll("header h2, header button")].filter((part) => {
+                const { x, y, width, height } = part.getBoundingClientRect();
+                return !part.contains(document.elementFromPoint(x + width / 2, y + height / 2));
+              }).map((part) => part.outerHTML);
+            }""",
+            parts_down / 5,
+        )
+        assert covered == []
+
+
 def test_nothing_is_pressed_twice(visit: Visitor, site: Site) -> None:
     """A press while the last one is under way is none: the webhook is pinged once."""
     page = visit(site.url, site.deployment)
