@@ -129,7 +129,10 @@ def test_disabling_a_webhook_is_undone(page: Page) -> None:
 
 
 def test_a_stuck_job(visit: Visitor) -> None:
-    """A job without a node that could take its tasks is said to stand still, for how long, why, and what to type."""
+    """A job without a node that could take its tasks is said to stand still, for how long, why, and what to type.
+
+    However narrow the window is: why is a long word, and a phone shows all of it.
+    """
     deployment = deploy()
     job = replace(a_job("hung"), execution_info=JobExecutionInfo(pool_id="pool-1"))
     deployment.batch.add(job, a_node(preparation=a_run(failed=True)))
@@ -142,6 +145,8 @@ def test_a_stuck_job(visit: Visitor) -> None:
     with serving(lambda: deployment.app) as url:
         page = visit(url, deployment)
         expect(page.locator(".job").first).to_contain_text("standing still for 13 minutes")
+        page.set_viewport_size({"width": 320, "height": 700})
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
         page.get_by_role("link", name="hung").first.click()
         why = page.locator("#job .cause").first
         expect(why).to_contain_text("3 tasks waiting")
