@@ -21,7 +21,7 @@ from shared.errors import HostileAnswerError
 from shared.messages.events import Origin
 from shared.patterns import valid_job_id
 from shared.ports import BatchService, ListingOptions, StatusPage, Table
-from shared.state.chunks import decode_chunk, decode_record
+from shared.state.chunks import decode_chunk, records_of
 from shared.state.jobs import JobHead
 from shared.state.nodes import NodeRecord, PhaseRecord
 from shared.state.rows import chunk_key, from_row, job_key, unpack
@@ -116,8 +116,7 @@ class NodeLister(Struct, frozen=True, kw_only=True):
         keys = {chunk_key(head.job_id, head.filed_under, prefix) for prefix in head.chunks}
         for row in self.table.query(origin.partition, min(keys), max(keys) + "\0"):
             if row.key in keys:
-                for entry in decode_chunk(unpack(row)).values():
-                    yield decode_record(entry)
+                yield from records_of(decode_chunk(unpack(row)))
 
     def _account(self, job_id: str, account: str | None) -> str:
         if len(self.origins) == 1 and account is None:

@@ -21,7 +21,7 @@ from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.moments import as_utc
 from shared.ports import Rows
-from shared.state.chunks import decode_chunk, decode_record
+from shared.state.chunks import decode_chunk, records_of
 from shared.state.jobs import JobHead
 from shared.state.nodes import NodeRecord
 from shared.state.rows import chunk_key, unpack
@@ -80,8 +80,8 @@ class NodeNames(Struct, frozen=True, kw_only=True):
     def _records(self, head: JobHead) -> Iterable[NodeRecord]:
         for prefix in head.chunks[:_CHUNKS_READ]:
             row = self.table.get(self.account, chunk_key(head.job_id, head.filed_under, prefix))
-            chunk = decode_chunk(unpack(row)) if row else {}
-            yield from (decode_record(entry) for entry in chunk.values())
+            if row is not None:
+                yield from records_of(decode_chunk(unpack(row)))
 
 
 def _concerned(record: NodeRecord, phase: Phase) -> bool:

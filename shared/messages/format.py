@@ -37,7 +37,7 @@ class Tells(StrEnum):
 
 
 class KeyProblem(Struct, frozen=True, kw_only=True):
-    """What is wrong with a webhook's settings, and how to mend it."""
+    """What is wrong with a webhook that names no key, and how to mend it."""
 
     wrong: str
     mend: str

@@ -65,7 +65,6 @@ class SlowPreparations(Struct, frozen=True, kw_only=True):
         return KnownJob(head=writer.head, row=writer.row)
 
     def _look(self, writer: JobWriter, facts: PoolFacts) -> None:
-        # gather
         now, head = self.clock(), writer.head
         if head.failed_at is None and head.nodes > 0:
             # A version wrote it that did not keep what is asked for here.
@@ -75,24 +74,20 @@ class SlowPreparations(Struct, frozen=True, kw_only=True):
         limit = limit_of(head, self.limit)
         if limit is None or not may_be_slow(head, limit, now):
             return
-        for chunks in self.nodes.stored(head):
-            self._look_at(chunks, limit, writer, facts, now)
-
-    def _look_at(
-        self, chunks: Mapping[str, Chunk], limit: timedelta, writer: JobWriter, facts: PoolFacts, now: datetime
-    ) -> None:
-        head = writer.head
-        slow_at = ((each, became_slow_at(each.record, limit, now)) for each in _nodes(chunks))
-        found = [(each, at) for each, at in slow_at if at is not None]
         may_ask = facts.may_ask and head.pool_id is not None
-        able = facts.able(head.pool_id) if found else {}
-        # Batch did not say which nodes work: it is asked again in the next cycle.
-        if able is None and may_ask:
-            return
+        # gather
+        for chunks in self.nodes.stored(head):
+            slow_at = ((each, became_slow_at(each.record, limit, now)) for each in _nodes(chunks))
+            found = [(each, at) for each, at in slow_at if at is not None]
+            if not found:
+                continue
+            able = facts.able(head.pool_id)
+            # Batch did not say which nodes work: it is asked again in the next cycle.
+            if able is None and may_ask:
+                return
 
-        # decide, apply
-        updates = [_slow_update(each, at, works=_works(each.record, head, able)) for each, at in found]
-        if updates:
+            # decide, apply
+            updates = [_slow_update(each, at, works=_works(each.record, head, able)) for each, at in found]
             self.nodes.write(updates, chunks, writer, now)
 
 

@@ -42,7 +42,7 @@ from shared.pools.preparations import preparations_of
 from shared.pools.standstill_rules import Findings, Suspected, Suspicion, decide_standstill, must_look, suspect
 from shared.ports import BatchService, Clock
 from shared.state.accounts import Cycle
-from shared.state.chunks import decode_record
+from shared.state.chunks import records_of
 from shared.state.jobs import JobHead
 from shared.state.pools import Counted
 
@@ -198,10 +198,9 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
             return None if facts.may_ask and head.pool_id is not None else False
         free = set(able)
         for chunks in self.nodes.stored(head):
-            records = (decode_record(entry) for chunk in chunks.values() for entry in chunk.values())
             free.difference_update(
                 record.node_id.lower()
-                for record in records
+                for record in chain.from_iterable(map(records_of, chunks.values()))
                 if record.pool_id.lower() == head.pool_key and (record.open is not None or is_slow(record))
             )
         return len(free) > (head.manager is not None)

@@ -7,7 +7,7 @@ that an entry which has not changed costs one comparison and no decoding.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 import msgspec
@@ -163,6 +163,15 @@ def decode_record(entry: Entry) -> NodeRecord:
     if preparation is record.preparation and release is record.release:
         return record
     return replace(record, preparation=preparation, release=release)
+
+
+def records_of(chunk: Chunk) -> Iterator[NodeRecord]:
+    """The records of a chunk, each decoded when it is taken.
+
+    Raises:
+        UnreadableRowError: One of them is no record.
+    """
+    return map(decode_record, chunk.values())
 
 
 def encode_chunk(chunk: Chunk) -> bytes:

@@ -45,6 +45,17 @@ def words_of(answer: Answer) -> str:
     return words
 
 
+def refused(script: Script, answer: Answer, operations: list[Operation]) -> StoreError:
+    """What a write raises that is answered so: a short error, without the SDK's own."""
+    script.answers = [answer]
+    with pytest.raises(StoreError) as caught:
+        script.store.transact("p", operations)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    assert len(str(caught.value)) < 400
+    return caught.value
+
+
 TWO: list[Operation] = [Put(key="a", columns={}), Replace(key="b", columns={}, etag='W/"x"')]
 
 
@@ -72,13 +83,7 @@ TWO: list[Operation] = [Put(key="a", columns={}), Replace(key="b", columns={}, e
 )
 def test_a_refused_write_is_told_by_code_and_status(script: Script, answer: Answer, error: type[Exception]) -> None:
     """Each refusal becomes exactly the error its catcher can act upon; the SDK's own, which quotes answers, is left."""
-    script.answers = [answer]
-    with pytest.raises(StoreError) as caught:
-        script.store.transact("p", TWO)
-    assert type(caught.value) is error
-    assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__ or caught.value.__context__ is None
-    assert len(str(caught.value)) < 400
+    assert type(refused(script, answer, TWO)) is error
 
 
 @pytest.mark.parametrize(
@@ -100,16 +105,11 @@ def test_a_refused_write_is_told_by_code_and_status(script: Script, answer: Answ
 )
 def test_a_refused_insertion_of_one_row_is_told_alike(script: Script, answer: Answer, error: type[Exception]) -> None:
     """One row that is inserted is no transaction, and what refuses it becomes the same errors."""
-    script.answers = [answer]
-    with pytest.raises(StoreError) as caught:
-        script.store.transact("p", [Insert(key="a", columns={})])
-    assert type(caught.value) is error
+    raised = refused(script, answer, [Insert(key="a", columns={})])
+    assert type(raised) is error
     assert script.asked[0].endswith("/scripted")
     # Whoever reads the log sees what the service said.
-    assert words_of(answer) in str(caught.value)
-    assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__ or caught.value.__context__ is None
-    assert len(str(caught.value)) < 400
+    assert words_of(answer) in str(raised)
 
 
 @pytest.mark.parametrize(
