@@ -151,7 +151,7 @@ def test_only_what_is_in_trouble(visit: Visitor, site: Site) -> None:
     expect(page.locator(".job .name")).to_have_text(["failing", "dirty"])
     expect(page.locator(".job .big")).to_have_text(["1 of 2 nodes failed", "its only node failed to release"])
     expect(page.locator(".job .since")).to_have_text(["failing for 5 minutes", "failing to release for 2 hours"])
-    assert page.url.endswith("?show=trouble")
+    expect(page).to_have_url(f"{site.url}/api/dashboard?show=trouble")
     let_pass(page, site.deployment, minutes=1)
     expect(page.locator(".job .since").first).to_have_text("failing for 6 minutes")
     page.get_by_label("Which jobs").select_option("All jobs")

@@ -1,5 +1,6 @@
 """What people look for on the dashboard, each against the real app over a table in memory."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -62,7 +63,7 @@ def test_jobs_are_sorted(page: Page) -> None:
     expect(page.locator(".job .big")).to_have_text(["2 of 3 nodes failed", "its only node failed"])
     page.get_by_label("Order of jobs").select_option("Job id")
     expect(page.locator(".job .name")).to_have_text(["alone", "render"])
-    assert "sort=name" in page.url
+    expect(page).to_have_url(re.compile("sort=name"))
 
 
 def test_a_cause_is_not_broken_on_a_phone(page: Page) -> None:
