@@ -1,4 +1,4 @@
-"""Decoders, of which each is made once, by one thread at a time.
+"""Decoders, of which each is made once, by one thread at a time, and what they raise.
 
 Two threads that are the first to decode a Struct at the same moment crash the process: msgspec (0.22) fills in what it
 knows of a type while the other already reads it. So no module hands a Struct to `msgspec.json.decode` and its like with
@@ -7,12 +7,15 @@ knows of a type while the other already reads it. So no module hands a Struct to
 
 from collections.abc import Callable
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 _T = TypeVar("_T")
 _Decoder = TypeVar("_Decoder")
+UNDECODABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What a decoder raises for bytes that it can't decode; text that is no UTF-8 raises Python's error, as nesting without
+end does."""
 _making = Lock()
 _json: dict[Any, msgspec.json.Decoder[Any]] = {}
 _msgpack: dict[Any, msgspec.msgpack.Decoder[Any]] = {}

@@ -85,6 +85,11 @@ class Delete(Struct, frozen=True, kw_only=True):
 Operation = Insert | Replace | Put | Merge | Delete
 
 
+def swap(key: str, columns: Mapping[str, Column], before: Row | None) -> Insert | Replace:
+    """Write a row in place of the one that was read, None when there was none; refused if another writer was first."""
+    return Insert(key=key, columns=columns) if before is None else Replace(key=key, columns=columns, etag=before.etag)
+
+
 class Rows(Protocol):
     """The rows of one table as they are read: partitions of rows ordered by key.
 

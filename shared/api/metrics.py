@@ -7,6 +7,7 @@ itself.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import TypeVar
 
 from msgspec import Struct
@@ -86,21 +87,18 @@ class Metrics(Struct, frozen=True, kw_only=True):
             return 0
 
     def _measure(self, partition: str) -> MeasuredPartition:
-        row = self.table.get(partition, CYCLE)
+        cycle = self.table.get(partition, CYCLE)
         deliveries: Counter[tuple[str, str]] = Counter()
+        made: list[datetime] = []
         for state, result in _RESULTS.items():
-            rows = self.table.query(partition, *range_of(state.value))
-            deliveries.update(
-                (row.key.split("|")[1], result) for _, row in zip(range(_MAX_COUNTED), rows, strict=False)
-            )
-        waiting = zip(
-            range(_MAX_COUNTED), self.table.query(partition, *range_of(DeliveryState.DUE.value)), strict=False
-        )
-        made = [delivery.created_at for _, row in waiting if (delivery := _readable(row, Delivery))]
+            for row in islice(self.table.query(partition, *range_of(state.value)), _MAX_COUNTED):
+                deliveries[row.key.split("|")[1], result] += 1
+                if state is DeliveryState.DUE and (delivery := _readable(row, Delivery)):
+                    made.append(delivery.created_at)
         heads = self.table.query(partition, *range_of("job"))
         return MeasuredPartition(
             account="" if partition == OWN else partition,
-            cycle=_readable(row, Cycle) if row else None,
+            cycle=_readable(cycle, Cycle) if cycle else None,
             heads=tuple(head for row in heads if (head := _readable(row, JobHead))),
             deliveries=deliveries,
             oldest_due=min(map(as_utc, made), default=None),

@@ -20,6 +20,7 @@ from shared.api.summary_rules import (
     UNHEARD_IN_GENERAL,
     AccountState,
     JobsPage,
+    Known,
     build_summary,
     nudges_refused,
 )
@@ -32,13 +33,14 @@ from shared.nudges.nudger import Nudger
 from shared.patterns import JobPatterns
 from shared.polling.cycle_rules import is_stale
 from shared.polling.installation_faults import Faults
-from shared.ports import Clock, Insert, Lanes, Replace, Row, Table
+from shared.ports import Clock, Lanes, Table, swap
 from shared.state.accounts import Cycle
 from shared.state.jobs import Trouble
 from shared.state.rows import (
     CYCLE,
+    LAST_NUDGE,
     OWN,
-    REFRESH,
+    count_up_to,
     deliveries_of,
     from_row,
     range_of,
@@ -54,8 +56,8 @@ NUDGE_EVERY = timedelta(seconds=10)
 _MEND = "If nothing else helps, delete that row from partition {partition}:"
 
 
-class Refresh(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """When deliveries were last nudged."""
+class LastNudge(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """When a summary last nudged an account's deliveries; None in a row that was written for what it once held."""
 
     nudged_at: datetime | None = None
 
@@ -122,35 +124,30 @@ class Summary(Struct, frozen=True, kw_only=True):
         old = [state for state in states if is_stale(state.cycle, max_age, asked_at)]
         polled = self._refresh([state for state in old if not self._must_wait(state)], asked_at)
         states = [self._read(_origin(origins, state)) if state.account in polled else state for state in states]
-        own = DeliveriesView(due=self._count(OWN, DeliveryState.DUE), dead=self._count_dead(OWN))
+        webhooks, silent = self._read_webhooks()
+        known = Known(
+            accounts=states,
+            webhooks=webhooks,
+            switched_on=self.webhooks,
+            untold=self.untold.read(self.webhooks),
+            silent=silent,
+            own=DeliveriesView(due=self._count(OWN, DeliveryState.DUE), dead=self._count_dead(OWN)),
+            nudges=self._nudges(),
+            heartbeat_waits_for=self.heartbeat_waits_for,
+            stale_after=self.stale_after,
+        )
+        now = self.clock()
 
         # decide
-        now = self.clock()
         job = wanted.page.job
         if job is not None and not any(head.job_id.lower() == job.lower() for state in states for head in state.heads):
             raise not_found("job", job)
-        webhooks, silent = self._read_webhooks()
-        untold = self.untold.read(self.webhooks)
-        summary, more = build_summary(
-            states,
-            webhooks,
-            wanted.page,
-            own=own,
-            silent=silent,
-            untold=untold,
-            switched_on=self.webhooks,
-            stale_after=self.stale_after,
-            has_webhooks=bool(self.webhooks),
-            nudges=self._nudges(),
-            heartbeat_waits_for=self.heartbeat_waits_for,
-            now=now,
-        )
-
+        summary, more = build_summary(known, wanted.page, now)
         summary = replace(summary, next_poll_at=self.next_poll(now))
+        waiting = [state.account for state in states if state.due or polled.get(state.account)]
+        waiting += [OWN] if known.own.due else []
 
         # apply
-        waiting = [state.account for state in states if state.due or polled.get(state.account)]
-        waiting += [OWN] if own.due else []
         nudges = tuple(partition for partition in waiting if self._may_nudge(partition, now))
         return SummaryResult(summary=summary, more=more, nudges=nudges)
 
@@ -199,8 +196,8 @@ class Summary(Struct, frozen=True, kw_only=True):
         return None if health.failing_since is None else nudges_refused(health.reason, health.failing_since)
 
     def _count(self, partition: str, state: DeliveryState, webhook: str | None = None) -> int:
-        rows = self.table.query(partition, *(deliveries_of(state, webhook) if webhook else range_of(state.value)))
-        return sum(1 for _, _ in zip(range(MAX_COUNTED), rows, strict=False))
+        start, end = deliveries_of(state, webhook) if webhook else range_of(state.value)
+        return count_up_to(MAX_COUNTED, self.table.query(partition, start, end))
 
     def _count_dead(self, partition: str) -> int:
         """What was given up of webhooks that are configured: of others there is nobody left to be told."""
@@ -241,31 +238,16 @@ class Summary(Struct, frozen=True, kw_only=True):
             write_line("refresh-failed", account=account, error=str(error))
 
     def _may_nudge(self, account: str, now: datetime) -> bool:
-        row, refresh = self._read_refresh(account)
-        if refresh.nudged_at is not None and timedelta(0) <= now - refresh.nudged_at < NUDGE_EVERY:
+        """Whether nobody has nudged within NUDGE_EVERY, and this is now written down as the last time."""
+        row = self.table.get(account, LAST_NUDGE)
+        last = from_row(row, LastNudge).nudged_at if row else None
+        if last is not None and timedelta(0) <= now - last < NUDGE_EVERY:
             return False
-        return self._swap(account, row, replace(refresh, nudged_at=now))
-
-    def _read_refresh(self, account: str) -> tuple[Row | None, Refresh]:
-        row = self.table.get(account, REFRESH)
-        return row, from_row(row, Refresh) if row else Refresh()
-
-    def _swap(self, account: str, row: Row | None, refresh: Refresh) -> bool:
-        """Whether the row has its new content now; not when somebody else was first or the table is away."""
         try:
-            self._write(account, row, refresh)
-        except StoreError:
+            self.table.transact(account, [swap(LAST_NUDGE, to_columns(LastNudge(nudged_at=now)), row)])
+        except StoreError:  # somebody else was first, or the table is away
             return False
         return True
-
-    def _write(self, account: str, row: Row | None, refresh: Refresh) -> None:
-        columns = to_columns(refresh)
-        operation = (
-            Insert(key=REFRESH, columns=columns)
-            if row is None
-            else Replace(key=REFRESH, columns=columns, etag=row.etag)
-        )
-        self.table.transact(account, [operation])
 
 
 def _origin(origins: Sequence[Origin], state: AccountState) -> Origin:

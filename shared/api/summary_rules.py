@@ -7,7 +7,6 @@ Owns the summary's status and its reasons in words. Does not own reading (`api.s
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from types import MappingProxyType
 
 import msgspec
 from msgspec import Struct
@@ -65,88 +64,102 @@ class JobsPage(Struct, frozen=True, kw_only=True):
     top: int
 
 
-def build_summary(
-    accounts: Sequence[AccountState],
-    webhooks: Sequence[WebhookState],
-    page: JobsPage,
-    *,
-    own: DeliveriesView,
-    silent: Mapping[str, str] = MappingProxyType({}),
-    untold: Mapping[str, UntoldView] = MappingProxyType({}),
-    switched_on: Sequence[Webhook] = (),
-    stale_after: timedelta,
-    has_webhooks: bool,
-    nudges: str | None = None,
-    heartbeat_waits_for: str | None = None,
-    now: datetime,
-) -> tuple[SummaryView, bool]:
-    """The summary, and whether jobs are left for another page.
+class Known(Struct, frozen=True, kw_only=True):
+    """What was read, and what the settings say, when somebody asked how things stand."""
 
-    `own` are the deliveries that concern no account, such as news of webhooks: they count whatever the page.
-    `silent` says why other webhooks are sent nothing: nobody knows their health, or a setting can't be read yet.
-    `untold` is what the webhooks that are `switched_on` by the settings should have been told by now, by their names.
-    `heartbeat_waits_for` is the setting that keeps the heartbeat back, None when none does.
-    `nudges` is what is wrong with nudging, None when nothing is.
-    """
-    shown = [state for state in accounts if page.account is None or state.account == page.account]
-    views = tuple(_account(state, stale_after, now) for state in shown)
-    heads = [
+    accounts: Sequence[AccountState]
+    webhooks: Sequence[WebhookState]
+    switched_on: Sequence[Webhook]
+    """The webhooks that the settings switch on."""
+    untold: Mapping[str, UntoldView]
+    """What those should have been told by now, by their names."""
+    silent: Mapping[str, str]
+    """Why other webhooks are sent nothing, by name: nobody knows their health, or a setting can't be read yet."""
+    own: DeliveriesView
+    """The deliveries that concern no account, such as news of webhooks: they count whatever the page."""
+    nudges: str | None
+    """What is wrong with nudging, None when nothing is."""
+    heartbeat_waits_for: str | None
+    """The setting that keeps the heartbeat back, None when none does."""
+    stale_after: timedelta
+
+
+def build_summary(known: Known, page: JobsPage, now: datetime) -> tuple[SummaryView, bool]:
+    """The summary, and whether jobs are left for another page."""
+    views = tuple(_account(state, known.stale_after, now) for state in known.accounts)
+    found = [
         (state.account, head)
-        for state in shown
+        for state in known.accounts
         for head in state.heads
         if page.job is None or head.job_id.lower() == page.job.lower()
     ]
-    heads.sort(key=lambda item: place_in_summary(*item))
-    used = {(account, head.pool_key) for account, head in heads}
-    pools = [view for one in shown for view in one.pools]
-    pools = [view for view in pools if page.job is None or (view.account, view.pool_id.lower()) in used]
-    pools.sort(key=worst_pool_first)
-    failed = (state for state in webhooks if state.failing_since and not state.disabled_since)
-    refused = sorted(failed, key=lambda state: state.name)
-    failing = tuple(sorted([*(state.name for state in refused), *silent]))
-    disabled = tuple(sorted(state.name for state in webhooks if state.disabled_since))
-    deliveries = DeliveriesView(
-        due=own.due + sum(state.due for state in shown),
-        dead=own.dead + sum(state.dead for state in shown),
-        oldest_due_since=since_of(untold.values()),
+    found.sort(key=lambda item: place_in_summary(*item))
+    heads = [head for _, head in found]
+    pools = _pools(known.accounts, None if page.job is None else {(account, head.pool_key) for account, head in found})
+    failing = {state.name: state for state in known.webhooks if state.failing_since and not state.disabled_since}
+    webhooks = WebhooksView(
+        failing=tuple(sorted({*failing, *known.silent})),
+        disabled=tuple(sorted(state.name for state in known.webhooks if state.disabled_since)),
     )
-    totals = TotalsView(
-        jobs=len(heads),
-        nodes=sum(head.nodes for _, head in heads),
-        preparation=_sum(head.preparation for _, head in heads),
-        release=_sum(head.release for _, head in heads),
-        pools=len(pools),
+    deliveries = DeliveriesView(
+        due=known.own.due + sum(state.due for state in known.accounts),
+        dead=known.own.dead + sum(state.dead for state in known.accounts),
+        oldest_due_since=since_of(known.untold.values()),
     )
     stale = [_not_read(view) for view in views if view.stale]
     degraded = [
         *(f"{view.account}: {view.error.code}: {view.error.message}" for view in views if view.error),
-        *_job_troubles([head for _, head in heads]),
-        *release_failures([head for _, head in heads], now),
-        *(taken_nothing(state, untold.get(state.name)) for state in refused),
-        *(not_all_taken(name, untold[name]) for name in _late(untold, {*failing, *disabled})),
-        *(called_wrong(name, untold[name]) for name in sorted(untold) if untold[name].refused),
-        *(f"webhook {name} is sent nothing: {what}" for name, what in sorted(silent.items())),
-        *(f"webhook {name} is disabled" for name in disabled),
-        *(words for webhook in switched_on if (words := unmatched_events(webhook)) is not None),
-        *([] if heartbeat_waits_for is None else [f"no heartbeat is sent: {waiting_words(heartbeat_waits_for)}"]),
+        *_job_troubles(heads),
+        *release_failures(heads, now),
+        *(taken_nothing(failing[name], known.untold.get(name)) for name in sorted(failing)),
+        *_webhook_troubles(known, webhooks),
         *([_given_up(deliveries.dead)] if deliveries.dead else []),
-        *([nudges] if nudges else []),
-        *([] if has_webhooks else ["no webhook is configured, so nobody is notified of failures"]),
+        *([known.nudges] if known.nudges else []),
+        *([] if known.switched_on else ["no webhook is configured, so nobody is notified of failures"]),
     ]
-    wrong = [*_failures([head for _, head in heads]), *(trouble_words(view) for view in pools if view.in_trouble)]
-    cut = heads[page.skip : page.skip + page.top]
+    wrong = [*_failures(heads), *(trouble_words(view) for view in pools if view.in_trouble)]
     summary = SummaryView(
         status=_status(stale, degraded, wrong),
         reasons=(*wrong, *stale, *degraded),
         generated_at=now,
         accounts=views,
-        totals=totals,
-        value=tuple(job_view(account, head) for account, head in cut),
+        totals=_totals(heads, pools),
+        value=tuple(job_view(account, head) for account, head in found[page.skip : page.skip + page.top]),
         pools=tuple(pools[: page.top]),
         deliveries=deliveries,
-        webhooks=WebhooksView(failing=failing, disabled=disabled),
+        webhooks=webhooks,
     )
-    return summary, page.skip + page.top < len(heads)
+    return summary, page.skip + page.top < len(found)
+
+
+def _pools(accounts: Sequence[AccountState], used: Collection[tuple[str, str]] | None) -> list[PoolView]:
+    """The pools, the worst first; only those `used` by the job that somebody asks about, None for all."""
+    pools = [view for state in accounts for view in state.pools]
+    pools = [view for view in pools if used is None or (view.account, view.pool_id.lower()) in used]
+    return sorted(pools, key=worst_pool_first)
+
+
+def _totals(heads: Sequence[JobHead], pools: Sequence[PoolView]) -> TotalsView:
+    return TotalsView(
+        jobs=len(heads),
+        nodes=sum(head.nodes for head in heads),
+        preparation=_sum(head.preparation for head in heads),
+        release=_sum(head.release for head in heads),
+        pools=len(pools),
+    )
+
+
+def _webhook_troubles(known: Known, shown: WebhooksView) -> list[str]:
+    """What is not told, or may never be, but for the webhooks that take nothing."""
+    untold = known.untold
+    return [
+        *(not_all_taken(name, untold[name]) for name in _late(untold, {*shown.failing, *shown.disabled})),
+        *(called_wrong(name, untold[name]) for name in sorted(untold) if untold[name].refused),
+        *(f"webhook {name} is sent nothing: {what}" for name, what in sorted(known.silent.items())),
+        *(f"webhook {name} is disabled" for name in shown.disabled),
+        *(words for webhook in known.switched_on if (words := unmatched_events(webhook)) is not None),
+        *([f"no heartbeat is sent: {waiting_words(waits)}"] if (waits := known.heartbeat_waits_for) else []),
+    ]
 
 
 def nudges_refused(reason: str, since: datetime) -> str:

@@ -32,9 +32,9 @@ from shared.messages.events import EventType, Origin, webhook_event
 from shared.messages.format import Message
 from shared.messages.format_table import format_of
 from shared.moments import is_to_come
-from shared.ports import Authorize, Clock, Insert, Replace, Row, Sender, Table
+from shared.ports import Authorize, Clock, Sender, Table, swap
 from shared.redaction import clean
-from shared.state.rows import END, OWN, delivery_key, from_row, ping_key, read_webhook, to_columns, webhook_key
+from shared.state.rows import OWN, count_up_to, deliveries_of, from_row, ping_key, read_webhook, to_columns, webhook_key
 from shared.state.telling import DeliveryState, WebhookState
 from shared.webhook import Webhook, waiting_words
 
@@ -42,7 +42,7 @@ PING_EVERY = timedelta(seconds=10)
 _SHOWN_OF_URL = 4
 
 
-class Ping(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Ping(Struct, frozen=True, kw_only=True):
     """When a webhook was last pinged."""
 
     at: datetime
@@ -68,7 +68,7 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
             StoreError: The table can't be read.
         """
         untold = self.untold.read(self.webhooks.values())
-        return [self._view(webhook, self._read(name)[1], untold[name]) for name, webhook in self.webhooks.items()]
+        return [self._view(webhook, self._read(name), untold[name]) for name, webhook in self.webhooks.items()]
 
     def list_messages(
         self, name: str, account: str | None, *, top: int, after: str | None
@@ -94,7 +94,7 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         Raises:
             NotFoundError: No such webhook.
             TooSoonError: It was pinged within the last ten seconds.
-            StoreError: The table is away; nothing was sent.
+            StoreError: The table is away. Nothing was sent, or the ping was and what waits is not due yet; ping again.
         """
         webhook = self._known(name)
         now = self._begin_ping(name)
@@ -106,7 +106,7 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         attempt = attempt_of(judgement, answer, ended)
         delivered = judgement.verdict is Verdict.DELIVERED
         if delivered:
-            self._change(webhook, partial(try_again, taken=True))
+            self._change(name, partial(try_again, taken=True))
         write_line("ping", webhook=name, event=event.id, verdict=judgement.verdict.value, reason=judgement.reason)
         return PingView(
             webhook=name,
@@ -132,7 +132,7 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         if not webhook.enabled:
             message = f"Webhook {name!r} is switched off in the settings: set its enabled to true there."
             raise ConflictError(message, target="name", reason="WebhookSwitchedOff")
-        return self._change(webhook, enable)
+        return self._view(webhook, self._change(name, enable))
 
     def disable(self, name: str) -> WebhookView:
         """Send a webhook nothing more until it is enabled; what waits for it is closed.
@@ -142,19 +142,15 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
             StoreError: The change could not be written.
         """
         webhook = self._known(name)
-        self._change(webhook, disable)
-        state = self._read(name)[1]
+        state = self._change(name, disable)
         for partition in (*self.accounts, OWN):
             # What is under way meanwhile is closed when its lease ends.
             close_disabled(self.table, read_due(self.table, partition, name), state, self.clock())
         return self._view(webhook, state)
 
-    def _change(self, webhook: Webhook, decide: Callable[[WebhookState, datetime], WebhookState]) -> WebhookView:
+    def _change(self, name: str, decide: Callable[[WebhookState, datetime], WebhookState]) -> WebhookState:
         now = self.clock()
-        state = change_webhook(
-            self.table, self.ledger, self.site, webhook.name, lambda before: decide(before, now), now
-        )
-        return self._view(webhook, state)
+        return change_webhook(self.table, self.ledger, self.site, name, lambda before: decide(before, now), now)
 
     def _begin_ping(self, name: str) -> datetime:
         """The moment of a ping, once it is certain that no other is made within PING_EVERY."""
@@ -162,16 +158,10 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         now = self.clock()
         last = from_row(row, Ping).at if row else None
         ready = now if last is None or is_to_come(last, now) else last + PING_EVERY
-        columns = to_columns(Ping(at=now))
-        operation = (
-            Insert(key=ping_key(name), columns=columns)
-            if row is None
-            else Replace(key=ping_key(name), columns=columns, etag=row.etag)
-        )
         if now < ready:
             raise _too_soon(name, ready - now)
         try:
-            self.table.transact(OWN, [operation])
+            self.table.transact(OWN, [swap(ping_key(name), to_columns(Ping(at=now)), row)])
         except RowConflictError as error:
             raise _too_soon(name, PING_EVERY) from error
         return now
@@ -181,9 +171,8 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
             raise not_found("webhook", name)
         return self.webhooks[name]
 
-    def _read(self, name: str) -> tuple[Row | None, WebhookState]:
-        row = self.table.get(OWN, webhook_key(name))
-        return row, read_webhook(row, name)
+    def _read(self, name: str) -> WebhookState:
+        return read_webhook(self.table.get(OWN, webhook_key(name)), name)
 
     def _view(self, webhook: Webhook, state: WebhookState, untold: UntoldView | None = None) -> WebhookView:
         return WebhookView(
@@ -209,10 +198,9 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         )
 
     def _count(self, state: DeliveryState, name: str) -> int:
-        start = delivery_key(state, name, "")
-        end = start.removesuffix("|") + END
+        start, end = deliveries_of(state, name)
         rows = chain.from_iterable(self.table.query(partition, start, end) for partition in (*self.accounts, OWN))
-        return sum(1 for _ in islice(rows, MAX_COUNTED))
+        return count_up_to(MAX_COUNTED, rows)
 
 
 def _message_view(found: FoundMessage) -> MessageView:

@@ -12,8 +12,8 @@ import msgspec
 from msgspec import Raw, Struct, field
 from msgspec.structs import asdict, replace
 
-from shared.batch.lenient_json import REFUSED
 from shared.batch.model import ExecutionInfo, NodeStatus
+from shared.decoding import UNDECODABLE
 from shared.moments import time_text
 
 _DIGITS: Final = re.compile(r"T\d\d:\d\d:\d\d\.(\d{1,12})(?!\d)")
@@ -46,7 +46,7 @@ def with_digits(status: NodeStatus, raw: Raw | bytes) -> NodeStatus:
     """The status with the digits of its times, of which *raw* has the texts; without them where it had to be mended."""
     try:
         texts = _TEXTS.decode(raw)
-    except REFUSED:
+    except UNDECODABLE:
         texts = _Texts()
     preparation = _with_digits(status.preparation, texts.preparation)
     release = _with_digits(status.release, texts.release)

@@ -11,10 +11,11 @@ import msgspec
 from msgspec import Raw, Struct, field, structs
 
 from shared.batch.exact_times import digits_of
-from shared.batch.lenient_json import REFUSED, in_utc, mended, read, read_entry
+from shared.batch.lenient_json import in_utc, mended, read, read_entry
 from shared.batch.model import BatchJob, TaskCounts, UnreadableJob
 from shared.batch.texts import clean_word
 from shared.batch.wire import NUMBERS, split_entries
+from shared.decoding import UNDECODABLE
 from shared.errors import HostileAnswerError
 
 
@@ -53,7 +54,7 @@ def decode_jobs(value: Raw | bytes) -> Sequence[BatchJob]:
     """
     try:
         jobs = tuple(_checked(job) for job in _JOBS.decode(value))
-    except (*REFUSED, HostileAnswerError):
+    except (*UNDECODABLE, HostileAnswerError):
         return tuple(map(_job_or_unreadable, split_entries(bytes(value), "a list of jobs")))
     return tuple(map(_with_digits, jobs, _ALL_TEXTS.decode(value)))
 
@@ -83,7 +84,7 @@ def decode_job(body: bytes | Raw) -> BatchJob:
     job = _checked(read_entry(_JOB, body, "a job"))
     try:
         return _with_digits(job, _TEXTS.decode(body))
-    except REFUSED:  # its time had to be mended
+    except UNDECODABLE:  # its time had to be mended
         return job
 
 

@@ -15,10 +15,8 @@ from typing import Final, TypeVar, cast
 import msgspec
 from msgspec import Raw
 
+from shared.decoding import UNDECODABLE
 from shared.errors import HostileAnswerError
-
-REFUSED: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""How msgspec refuses bytes."""
 
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{},]', re.DOTALL)
 _MEMBER: Final = re.compile(rb'\s*("(?:[^"\\]++|\\.)*+")\s*:', re.DOTALL)
@@ -136,7 +134,7 @@ def read(decode: Callable[[bytes | Raw], _T], data: bytes | Raw, what: str) -> _
     """
     try:
         return decode(data)
-    except REFUSED as error:
+    except UNDECODABLE as error:
         raise refusal(what, error) from None
 
 
@@ -144,10 +142,10 @@ def read_entry(decoder: msgspec.json.Decoder[_T], data: bytes | Raw, what: str) 
     """As `read`, and what is refused is read once more, mended."""
     try:
         return decoder.decode(data)
-    except REFUSED:
+    except UNDECODABLE:
         try:
             return msgspec.convert(mended(bytes(data)), decoder.type)
-        except (*REFUSED, ValueError) as error:
+        except (*UNDECODABLE, ValueError) as error:
             raise refusal(what, error) from None
 
 

@@ -16,8 +16,9 @@ import msgspec
 from msgspec import Raw, Struct, field, structs
 
 from shared.batch.exact_times import with_digits
-from shared.batch.lenient_json import REFUSED, elements, in_utc, is_no_time, members, read, read_entry, refusal
+from shared.batch.lenient_json import elements, in_utc, is_no_time, members, read, read_entry, refusal
 from shared.batch.model import ExecutionInfo, NodeStatus
+from shared.decoding import UNDECODABLE
 from shared.errors import HostileAnswerError, RejectedRequestError
 
 DEFAULT_API_VERSION: Final = "2024-07-01.20.0"
@@ -84,7 +85,7 @@ def decode_page(body: bytes) -> Page:
 def _read_page(body: bytes | Raw) -> Page:
     try:
         return _PAGE.decode(body)
-    except REFUSED:
+    except UNDECODABLE:
         # One odd entry makes the whole page one that a strict reader refuses.
         try:
             found = members(bytes(body))
@@ -103,7 +104,7 @@ def split_entries(value: bytes, what: str = "a list of statuses") -> list[Raw]:
     """
     try:
         return _ITEMS.decode(value)
-    except REFUSED as error:
+    except UNDECODABLE as error:
         try:
             return list(map(Raw, elements(value)))
         except ValueError:

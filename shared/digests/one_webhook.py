@@ -28,7 +28,7 @@ from shared.digests.sent import Draft
 from shared.journal import write_line
 from shared.messages.events import Origin
 from shared.messages.format_table import format_of
-from shared.ports import MAX_ROWS, Insert, Operation, Replace, Row
+from shared.ports import MAX_ROWS, Operation, Row, swap
 from shared.state.rows import from_row, pace_key, to_columns
 from shared.state.telling import Pace, Sending, WebhookState
 from shared.webhook import Webhook
@@ -191,10 +191,5 @@ class WebhookDigest(Struct, kw_only=True):
         if pace == self.pace and not others:
             return
         key, columns = pace_key(self.webhook.name), to_columns(pace)
-        swap = (
-            Insert(key=key, columns=columns)
-            if self.row is None
-            else Replace(key=key, columns=columns, etag=self.row.etag)
-        )
-        etags = self._deliverer.table.transact(self._account, [swap, *others])
+        etags = self._deliverer.table.transact(self._account, [swap(key, columns, self.row), *others])
         self.row, self.pace = Row(key=key, columns=columns, etag=etags[key]), pace

@@ -12,7 +12,6 @@ from enum import StrEnum
 import msgspec
 from msgspec.structs import replace
 
-from shared.decoding import msgpack_decoder
 from shared.digests.chat_rules import KnownToWebhook, news_of
 from shared.digests.incidents.members import has_joined, is_pending
 from shared.errors import RowConflictError, UnreadableRowError
@@ -23,6 +22,7 @@ from shared.state.jobs import JobHead
 from shared.state.rows import (
     SCHEMA_VERSION,
     check_version,
+    decode,
     digest_key,
     digests_of,
     from_row,
@@ -218,7 +218,4 @@ def _told_of(row: Row, job_id: str) -> Told:
     said = row.columns.get("said")
     if not isinstance(said, bytes):
         return Told(job_id=job_id)
-    try:
-        return msgpack_decoder(Told).decode(said)
-    except msgspec.MsgspecError as error:
-        raise UnreadableRowError(f"Row {row.key} can't be read: {error}") from error
+    return decode(row, Told, said)

@@ -13,19 +13,17 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
-from shared.decoding import msgpack_decoder
 from shared.delivery.credential_redaction import without_credentials
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.messages.ids import newest_first
 from shared.messages.notices import Notice
 from shared.ports import Insert, Row, Table
-from shared.state.rows import END, pack_body, sent_key, unpack_body
+from shared.state.rows import decode, just_after, pack_body, sent_key, sent_of, unpack_body
 from shared.state.telling import Attempt, Sending, SentMessage
 from shared.webhook import Webhook
 
 MESSAGE_ID = re.compile(r"[0-9]{13}-[A-Za-z0-9-]{1,64}")
-_JUST_AFTER = "!"  # sorts before every character of an id
 
 
 class Draft:
@@ -74,13 +72,13 @@ def read_sent(table: Table, accounts: Iterable[str], webhook: str, after: str | 
     Raises:
         StoreUnavailableError: The table gave no answer.
     """
-    first, end = sent_key(webhook, ""), sent_key(webhook, "").removesuffix("|") + END
-    start = first + after + _JUST_AFTER if after else first
+    first, end = sent_of(webhook)
+    start = just_after(sent_key(webhook, after)) if after else first
     found = heapq.merge(*(_found(table, account, start, end) for account in accounts), key=lambda both: both[1].key)
     for account, row in found:
         try:
-            message = msgpack_decoder(SentMessage).decode(unpack_body(row))
-        except (UnreadableRowError, msgspec.MsgspecError) as error:
+            message = decode(row, SentMessage, unpack_body(row))
+        except UnreadableRowError as error:
             write_line("message-unreadable", account=account, row=row.key, error=str(error))
             continue
         yield FoundMessage(account=account, id=row.key.removeprefix(first), message=message)

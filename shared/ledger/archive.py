@@ -11,22 +11,30 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-import msgspec
 from msgspec import Struct
 
 from shared.batch.causes import code_of
 from shared.batch.model import Phase
-from shared.decoding import json_decoder
+from shared.decoding import UNDECODABLE, json_decoder
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.messages.events import Event, EventType
 from shared.ports import Row, Table
-from shared.state.rows import END, OWN, delivery_key, event_key, from_row, range_of, unpack_body, unpack_jobs
+from shared.state.rows import (
+    OWN,
+    deliveries_of,
+    delivery_key,
+    event_key,
+    from_row,
+    just_after,
+    range_of,
+    unpack_body,
+    unpack_jobs,
+)
 from shared.state.telling import Delivery, DeliveryState
 
 EVENT_ID = re.compile(r"[0-9]{13}-[a-z2-7]{24}")
 _PASSED_OVER = 1000  # rows of one answer of Table storage: to pass over more costs as much as to ask anew
-_JUST_AFTER = "!"  # sorts before every character of an id, so that id + "!" follows the id and nothing else
 
 
 class FoundEvent(Struct, frozen=True, kw_only=True):
@@ -141,7 +149,7 @@ class Archive(Struct, frozen=True, kw_only=True):
             StoreUnavailableError: The table gave no answer.
         """
         start, end = range_of("event")
-        start = event_key(after + _JUST_AFTER) if after else start
+        start = just_after(event_key(after)) if after else start
         rows = [self._found(partition, start, end) for partition in partitions]
         return heapq.merge(*rows, key=lambda found: found.row.key)
 
@@ -154,7 +162,7 @@ class Archive(Struct, frozen=True, kw_only=True):
         keys = sorted(map(event_key, ids))
         while keys:
             passed_over = 0
-            for found in self._found(partition, keys[0], keys[-1] + _JUST_AFTER):
+            for found in self._found(partition, keys[0], just_after(keys[-1])):
                 if found.row.key > keys[0]:
                     keys = keys[bisect_left(keys, found.row.key) :]  # those before are not stored
                 if found.row.key == keys[0]:
@@ -176,7 +184,7 @@ class Archive(Struct, frozen=True, kw_only=True):
             StoreUnavailableError: The table gave no answer.
         """
         found = [
-            self._deliveries(partition, state, name, after + _JUST_AFTER if after else "")
+            self._deliveries(partition, state, name, just_after(after) if after else "")
             for partition in partitions
             for name in ([webhook] if webhook else self._names(partition, state))
         ]
@@ -210,7 +218,7 @@ class Archive(Struct, frozen=True, kw_only=True):
     def _deliveries(
         self, partition: str, state: DeliveryState, name: str, first: str = "", last: str | None = None
     ) -> Iterator[StoredDelivery]:
-        end = delivery_key(state, name, last + _JUST_AFTER) if last else f"{state.value}|{name}{END}"
+        end = just_after(delivery_key(state, name, last)) if last else deliveries_of(state, name)[1]
         for row in self.table.query(partition, delivery_key(state, name, first), end):
             try:
                 delivery = from_row(row, Delivery)
@@ -230,10 +238,10 @@ class Archive(Struct, frozen=True, kw_only=True):
             while (row := next(iter(self.table.query(partition, start, stop)), None)) is not None:
                 other = row.key.split("|")[1]
                 yield other
-                start = f"{state.value}|{other}{END}"
+                start = deliveries_of(state, other)[1]
             if name is not None:
                 yield name
-                start = f"{state.value}|{name}{END}"
+                start = deliveries_of(state, name)[1]
 
 
 def read_event(found: FoundEvent) -> StoredEvent | None:
@@ -251,7 +259,7 @@ def _decode(partition: str, row: Row) -> StoredEvent:
     try:
         said = json_decoder(_Body).decode(body)
         kind = EventType(said.type)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (*UNDECODABLE, ValueError) as error:  # or an event of a type that this version does not know
         raise UnreadableRowError(f"Row {row.key} can't be read: {error}") from error
     if not isinstance(recorded, datetime):
         raise UnreadableRowError(f"Row {row.key} does not say when it was recorded.")

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from shared.errors import LostRaceError, RowConflictError, StoreError, StoreUnavailableError, UnreadableRowError
 from shared.ledger.recipients import OwedEvent
-from shared.ports import Column, Insert, Operation, Replace, Row, Table
+from shared.ports import Column, Operation, Row, Table, swap
 from shared.reprs import repr_without
 from shared.state.rows import delivery_key, event_key, from_row
 from shared.state.telling import Delivery, DeliveryState
@@ -71,10 +71,8 @@ class Transaction(Struct, frozen=True, kw_only=True):
 
     def operations(self) -> list[Operation]:
         """The swap, and all that goes with it."""
-        swap: Operation = Insert(key=self.key, columns=self.columns)
-        if self.row is not None:
-            swap = Replace(key=self.key, columns=self.columns, etag=self.row.etag)
-        return [swap, *self.others, *(operation for each in self.owed for operation in each.operations())]
+        owed = (operation for each in self.owed for operation in each.operations())
+        return [swap(self.key, self.columns, self.row), *self.others, *owed]
 
 
 def commit_transaction(table: Table, partition: str, work: Transaction) -> Written:

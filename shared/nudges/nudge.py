@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
-from shared.decoding import json_decoder
+from shared.decoding import UNDECODABLE, json_decoder
 from shared.errors import PrepwatchError
 
 POLLS_QUEUE = "prepwatch-polls"
@@ -39,5 +39,5 @@ def read_nudge(body: bytes) -> Nudge:
     """
     try:
         return json_decoder(Nudge).decode(body)
-    except msgspec.MsgspecError as error:
+    except UNDECODABLE as error:
         raise UnusableNudgeError(f'A nudge must be {{"account": "...", "createdAt": "..."}}, but: {error}') from error

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from shared.errors import StoreError
 from shared.journal import write_defect, write_line
 from shared.nudges.nudge import write_nudge
-from shared.ports import Clock, Insert, Lanes, QueueService, Replace, Row, Table
+from shared.ports import Clock, Lanes, QueueService, Row, Table, swap
 from shared.state.rows import NUDGES, OWN, from_row, to_columns
 from shared.state.swapping import until_written
 
@@ -96,9 +96,7 @@ class Nudger(Struct, frozen=True, kw_only=True):
         after = _after(before, reasons, self.clock())
         if after == before:
             return
-        key, columns = NUDGES, to_columns(after)
-        swap = Insert(key=key, columns=columns) if row is None else Replace(key=key, columns=columns, etag=row.etag)
-        self.table.transact(OWN, [swap])
+        self.table.transact(OWN, [swap(NUDGES, to_columns(after), row)])
 
     def _read(self) -> tuple[Row | None, NudgeHealth]:
         row = self.table.get(OWN, NUDGES)

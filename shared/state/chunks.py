@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
+from shared.decoding import UNDECODABLE
 from shared.errors import UnreadableRowError
 from shared.state.compression import compress, decompress
 from shared.state.nodes import NodeRecord
@@ -46,8 +47,6 @@ class Entry(Struct, frozen=True, array_like=True, gc=False):
 Chunk = dict[str, Entry]
 """Entries by node key."""
 
-# Text that is no UTF-8 and nesting without end are raised by msgspec as Python's own errors.
-_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _encoder = msgspec.msgpack.Encoder()
 _chunk_decoder = msgspec.msgpack.Decoder(dict[str, Entry])
 _record_decoder = msgspec.msgpack.Decoder(NodeRecord)
@@ -153,7 +152,7 @@ def decode_record(entry: Entry) -> NodeRecord:
     """
     try:
         record = _record_decoder.decode(entry.record)
-    except _UNREADABLE as error:
+    except UNDECODABLE as error:
         raise UnreadableRowError(f"A node record can't be read: {error}") from error
     preparation, release = record.preparation, record.release
     if entry.preparation_event is not None and preparation is not None:
@@ -187,5 +186,5 @@ def decode_chunk(stored: bytes) -> Chunk:
     """
     try:
         return _chunk_decoder.decode(decompress(stored))
-    except (UnreadableRowError, *_UNREADABLE) as error:
+    except (UnreadableRowError, *UNDECODABLE) as error:
         raise UnreadableRowError(f"A chunk of node records can't be read: {error}") from error

@@ -7,12 +7,13 @@ partition; the partition OWN holds what belongs to no account. Values travel as 
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from shared.decoding import msgpack_decoder
+from shared.decoding import UNDECODABLE, msgpack_decoder
 from shared.errors import UnreadableRowError
 from shared.ports import Column, Row
 from shared.state.compression import compress, decompress
@@ -23,7 +24,7 @@ from shared.state.telling import DeliveryState, WebhookState
 SCHEMA_VERSION = 1
 OWN = "_"
 CYCLE = "cycle"
-REFRESH = "refresh"
+LAST_NUDGE = "refresh"
 NUDGES = "nudges"
 RUNNING = "running"
 END = "}"
@@ -34,7 +35,7 @@ _OF_POOL = "pool|"
 _BY_REQUEST_BEFORE = "switched off by request"
 """What rows from before `by_request` say of a webhook that a person has switched off."""
 _NONE = frozenset[str]()
-_T = TypeVar("_T", bound=Struct)
+_T = TypeVar("_T")
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -100,13 +101,18 @@ def incidents_key(webhook: str) -> str:
 
 
 def digests_of(webhook: str) -> tuple[str, str]:
-    """Start and end of the keys of what a chat or pager webhook is owed about jobs."""
+    """Start and end of the keys of what a chat or pager webhook is owed about jobs and pools."""
     return range_of(pace_key(webhook))
 
 
 def sent_key(webhook: str, message_id: str) -> str:
     """The row key of a message that a chat or pager webhook was sent; ids sort what was sent last first."""
     return f"sent|{webhook}|{message_id}"
+
+
+def sent_of(webhook: str) -> tuple[str, str]:
+    """Start and end of the keys of what a chat or pager webhook was sent."""
+    return range_of(f"sent|{webhook}")
 
 
 def webhook_of_digest(key: str) -> str:
@@ -134,6 +140,16 @@ def range_of(kind: str) -> tuple[str, str]:
     return f"{kind}|", f"{kind}{END}"
 
 
+def just_after(key: str) -> str:
+    """What sorts after a key or an id, and before whatever else follows: before every character that these may have."""
+    return f"{key}!"
+
+
+def count_up_to(most: int, rows: Iterable[Row]) -> int:
+    """How many rows there are; of more than `most` no more are read."""
+    return sum(1 for _ in islice(rows, most))
+
+
 def to_columns(value: Struct) -> dict[str, Column]:
     """The columns of a value."""
     return pack(_encoder.encode(value))
@@ -150,10 +166,7 @@ def unpack_record(row: Row) -> PoolRecord:
     Raises:
         UnreadableRowError: The row was written by a newer version, or is damaged.
     """
-    try:
-        return msgpack_decoder(PoolRecord).decode(decompress(unpack(row)))
-    except (UnreadableRowError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise UnreadableRowError(f"Row {row.key} can't be read: {error}") from error
+    return decode(row, PoolRecord, unpack_body(row))
 
 
 def from_row(row: Row, kind: type[_T]) -> _T:
@@ -162,9 +175,18 @@ def from_row(row: Row, kind: type[_T]) -> _T:
     Raises:
         UnreadableRowError: The row was written by a newer version, or is damaged.
     """
+    return decode(row, kind, unpack(row))
+
+
+def decode(row: Row, kind: type[_T], data: bytes) -> _T:
+    """The value that bytes of a row hold.
+
+    Raises:
+        UnreadableRowError: They hold no such value.
+    """
     try:
-        return msgpack_decoder(kind).decode(unpack(row))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return msgpack_decoder(kind).decode(data)
+    except UNDECODABLE as error:
         raise UnreadableRowError(f"Row {row.key} can't be read: {error}") from error
 
 
@@ -244,8 +266,8 @@ def unpack_jobs(row: Row) -> frozenset[str]:
     if not isinstance(packed, bytes):
         return _NONE
     try:
-        return frozenset(msgspec.msgpack.decode(decompress(packed), type=list[str]))
-    except (UnreadableRowError, msgspec.MsgspecError):
+        return frozenset(decode(row, list[str], decompress(packed)))
+    except UnreadableRowError:
         return _NONE
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Meta, Struct
 
-from shared.decoding import json_decoder
+from shared.decoding import UNDECODABLE, json_decoder
 from shared.web.errors import RequestError
 from shared.web.http import Request
 from shared.web.operation import Route
@@ -107,7 +107,7 @@ def read_body(request: Request, kind: type[_Body]) -> _Body:
         raise RequestError(400, "MissingContentLength", message, target="Content-Length")
     try:
         return json_decoder(kind).decode(request.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNDECODABLE as error:
         named = _FIELD.search(str(error))
         target = named[1] if named else "body"
         raise RequestError(400, "InvalidRequestBody", f"The body can't be used: {error}.", target=target) from error

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from shared.api.summary import Refresh
+from shared.api.summary import LastNudge
 from shared.api.webhook_admin import Ping
 from shared.digests.mutes import Mute
 from shared.errors import StoreError
@@ -46,7 +46,7 @@ from trials.upgrade import (
 FILES = sorted(FOLDER.glob("v*.json"))
 KINDS: Mapping[str, type[Struct]] = {
     "cycle": Cycle,
-    "refresh": Refresh,
+    "refresh": LastNudge,
     "job": JobHead,
     "due": Delivery,
     "dead": Delivery,
