@@ -7,12 +7,12 @@ the numbers. A single pool that can't be read is a HostileAnswerError that names
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, TypeVar, cast
 
 from msgspec import Raw, Struct, structs
 
-from shared.batch.lenient_json import read_entry
+from shared.batch.lenient_json import in_utc, read_entry
 from shared.batch.model import NameValuePair
 from shared.batch.pool_model import ComputeNode, NodeCounts, Pool, Task
 from shared.batch.texts import clean_pair, clean_word
@@ -92,7 +92,7 @@ def _counted(entry: _CountsEntry) -> Mapping[str, int]:
 
 
 def _cleaned(value: _Entry) -> _Entry:
-    """The value with every text but the ids cleaned and times in UTC; OverflowError for a time or number of nobody."""
+    """The value with every text but the ids cleaned and times in UTC; OverflowError for a time or number beyond all."""
     return structs.replace(value, **{name: _clean(name, part) for name, part in structs.asdict(value).items()})
 
 
@@ -105,7 +105,7 @@ def _clean(name: str, part: object) -> object:
         case tuple():
             return tuple(_clean(name, inner) for inner in cast("tuple[object, ...]", part))
         case datetime():
-            return part.replace(tzinfo=UTC) if part.tzinfo is None else part.astimezone(UTC)
+            return in_utc(part)
         case int() if part not in NUMBERS:
             raise OverflowError
         case str() if name not in _IDS:

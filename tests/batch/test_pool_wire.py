@@ -49,7 +49,6 @@ def test_node_counts_are_added_up(entry: dict[str, object], expected: dict[str, 
         {"id": "a\nb"},
         {"id": "n", "state": 5},
         {"id": "n", "stateTransitionTime": "yesterday"},
-        {"id": "n", "stateTransitionTime": "0001-01-01T00:00:00+14:00"},
         {"id": "n", "startTaskInfo": {"exitCode": "127"}},
         {"id": "n", "startTaskInfo": {"exitCode": 2**63}},
         {"id": "n", "totalTasksRun": -(2**40)},
@@ -63,6 +62,14 @@ def test_an_odd_entry_costs_only_itself(odd: object) -> None:
     nodes = decode_nodes(msgspec.json.encode([{"id": "before"}, odd, {"id": "after", "unheardOf": 1}]))
 
     assert [node.id for node in nodes] == ["before", "after"]
+
+
+@pytest.mark.parametrize("none", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z"])
+def test_a_time_that_is_none_is_none(none: str) -> None:
+    """What .NET writes for no time is none, as in jobs, and costs nothing else."""
+    (node,) = decode_nodes(msgspec.json.encode([{"id": "n", "stateTransitionTime": none}]))
+
+    assert (node.id, node.state_transition_time) == ("n", None)
 
 
 def test_a_text_that_does_not_decode_is_mended() -> None:

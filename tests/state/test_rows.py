@@ -11,6 +11,7 @@ from shared.batch.model import Phase
 from shared.errors import UnreadableRowError
 from shared.ports import Column, Row
 from shared.state.accounts import Cycle
+from shared.state.compression import compress
 from shared.state.jobs import Cause, JobEnd, JobHead, PhaseCounts, Tracking, Trouble
 from shared.state.pools import Standstill
 from shared.state.rows import (
@@ -28,6 +29,7 @@ from shared.state.rows import (
     to_columns,
     unpack,
     unpack_body,
+    unpack_jobs,
     webhook_key,
 )
 from shared.state.telling import Attempt, Delivery, DeliveryState, WebhookState
@@ -134,6 +136,12 @@ def test_damaged_rows(columns: dict[str, Column]) -> None:
     """A row that can't be read is named, never coerced into a default."""
     with pytest.raises(UnreadableRowError, match=r"job\|x"):
         from_row(_row(columns), JobHead)
+
+
+@pytest.mark.parametrize("damaged", [b"\x91\xa1\xff", b"\x07", b"\x91" * 9000], ids=["no UTF-8", "no list", "nested"])
+def test_jobs_that_can_not_be_read_are_none(damaged: bytes) -> None:
+    """The jobs beside an event only help to find it: when they are damaged, the event is still shown."""
+    assert unpack_jobs(_row({"jobs": compress(damaged)})) == frozenset()
 
 
 def test_fields_of_a_later_minor_change_are_passed_over() -> None:

@@ -50,20 +50,23 @@ class Trends(Struct, frozen=True, kw_only=True):
         now = self.clock()
         start = datetime(now.year, now.month, now.day, tzinfo=UTC) - timedelta(days=days - 1)
         read: list[StoredEvent] = []
-        counted_from, looked_at = start, 0
-        for stored in self.archive.events(partitions_of(self.archive, wanted.account)):
+        counted_from, complete = start, True
+        for looked_at, stored in enumerate(self.archive.events(partitions_of(self.archive, wanted.account))):
             if stored.event.recorded_at < start:
                 break
             if looked_at == MAX_EVENTS_COUNTED:
-                counted_from = max(start, min(map(_happened, read), default=start))
+                complete = False
                 break
-            looked_at += 1
+            counted_from = as_utc(stored.event.recorded_at)
             if stored.event.type in _FAILURES and _happened(stored) >= start:
                 read.append(stored)
         shown = tuple((start + timedelta(days=number)).date() for number in range(days))
-        complete = looked_at < MAX_EVENTS_COUNTED or counted_from == start
         return TrendsView(
-            by=by, days=shown, counted_from=counted_from, complete=complete, value=count_by_day(read, by, shown, wanted)
+            by=by,
+            days=shown,
+            counted_from=start if complete else counted_from,
+            complete=complete,
+            value=count_by_day(read, by, shown, wanted),
         )
 
 

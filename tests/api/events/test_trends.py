@@ -84,6 +84,19 @@ def test_too_many_events_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told["countedFrom"].startswith(str(TODAY + timedelta(days=1)))
 
 
+def test_events_that_are_no_failures_fill_the_measure_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure behind too many other events is not counted, and the answer does not call itself complete."""
+    deployment = deploy()
+    _fail(deployment, "job-1", "node-1")
+    deployment.clock.advance(hours=24)
+    deployment.batch.add(a_job("job-1"), a_node("node-1", preparation=a_run(ended=deployment.clock())))
+    deployment.poll()
+    monkeypatch.setattr(trends, "MAX_EVENTS_COUNTED", 1)
+    told = _ask(deployment).body
+    assert (told["complete"], told["value"]) == (False, [])
+    assert told["countedFrom"].startswith(str(TODAY + timedelta(days=1)))
+
+
 @pytest.mark.parametrize(
     ("query", "target"), [({"by": "node"}, "by"), ({"days": "0"}, "days"), ({"days": "367"}, "days")]
 )
