@@ -18,7 +18,7 @@ from shared.delivery.answer_rules import SCHEDULE
 from shared.messages.events import Event, EventType, account_event, trouble_data, webhook_event
 from shared.messages.format import Message
 from shared.messages.format_table import render
-from shared.messages.job_events import closed_event, job_event, nodes_event, standstill_data
+from shared.messages.job_events import closed_event, job_event, nodes_event, resumed_event, standstill_data
 from shared.messages.node_entries import node_entry
 from shared.messages.pool_events import EventNode, pool_events
 from shared.messages.signing import decode_secret
@@ -96,7 +96,7 @@ def examples() -> dict[EventType, Event]:
             NOW + timedelta(minutes=5),
             **standstill_data(stuck, standstill),
         ),
-        EventType.JOB_RESUMED: job_event(ORIGIN, well, EventType.JOB_RESUMED, NOW, NOW + timedelta(hours=1)),
+        EventType.JOB_RESUMED: resumed_event(ORIGIN, well, NOW, None, NOW + timedelta(hours=1)),
         EventType.JOB_UNREACHABLE: job_event(
             ORIGIN, job, EventType.JOB_UNREACHABLE, NOW, NOW + timedelta(minutes=2), error=trouble_data(trouble)
         ),

@@ -19,7 +19,10 @@ from shared.messages.node_entries import NodeEntry
 from shared.moments import as_utc, time_text
 from shared.state.jobs import Cause, JobEnd, JobHead
 from shared.state.nodes import Change, Reason
-from shared.state.pools import Standstill
+from shared.state.pools import Standstill, StandstillEnd
+
+_ENDS_OF_LATE = frozenset({StandstillEnd.JOB_DISABLED, StandstillEnd.NOBODY_WAITS})
+"""Ends that the first schema does not name."""
 
 
 def change_type(change: Change) -> EventType:
@@ -79,12 +82,21 @@ def closed_event(origin: Origin, head: JobHead, end: JobEnd, since: datetime, no
 
 
 def job_event(origin: Origin, head: JobHead, kind: EventType, since: datetime, now: datetime, **data: object) -> Event:
-    """An event about a job as a whole: stuck, resumed, gone, unreachable, reachable.
+    """An event about a job as a whole: stuck, gone, unreachable, reachable.
 
     `since` is the stored moment that makes the id; `data` is added to what every job event says.
     """
     about = {**_job_data(origin, head), "since": time_text(since), "counts": _counts(head), **data}
     return _job_event(origin, head, kind, since, now, about)
+
+
+def resumed_event(origin: Origin, head: JobHead, since: datetime, why: StandstillEnd | None, now: datetime) -> Event:
+    """The end of a standstill that was told; `why` is None when the job moves, or can."""
+    about = {**_job_data(origin, head), "since": time_text(since), "counts": _counts(head)}
+    if why is not None:
+        about["reason"] = why.value
+    version = 2 if why in _ENDS_OF_LATE else 1
+    return _job_event(origin, head, EventType.JOB_RESUMED, since, now, about, version)
 
 
 def standstill_data(head: JobHead, standstill: Standstill | None) -> dict[str, object]:
@@ -104,11 +116,18 @@ def standstill_data(head: JobHead, standstill: Standstill | None) -> dict[str, o
 
 
 def _job_event(
-    origin: Origin, head: JobHead, kind: EventType, since: datetime, now: datetime, data: dict[str, object]
+    origin: Origin,
+    head: JobHead,
+    kind: EventType,
+    since: datetime,
+    now: datetime,
+    data: dict[str, object],
+    version: int = 1,
 ) -> Event:
     at = max(as_utc(since), as_utc(head.creation_time))
     parts = (kind.value, origin.partition, head.job_id.lower(), time_text(head.creation_time), time_text(since))
-    return structured_event(origin, kind, event_id(at, *parts), at=at, now=now, data=data, job_id=head.job_id)
+    made = event_id(at, *parts)
+    return structured_event(origin, kind, made, at=at, now=now, data=data, job_id=head.job_id, version=version)
 
 
 def _job_data(origin: Origin, head: JobHead) -> dict[str, object]:

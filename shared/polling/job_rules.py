@@ -11,12 +11,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.batch.model import BatchJob, Phase, UnreadableJob
+from shared.batch.outcomes import is_active
 from shared.errors import BatchError, PrepwatchError
 from shared.messages.events import Event, EventType, Origin, trouble_data
-from shared.messages.job_events import closed_event, job_event, standstill_data
+from shared.messages.job_events import closed_event, job_event, resumed_event, standstill_data
 from shared.moments import as_utc
 from shared.pools.standstill_rules import StandstillChange, StandstillDecision
 from shared.state.jobs import Cause, JobEnd, JobHead, Tracking, Trouble
+from shared.state.pools import EndedStandstill, StandstillEnd
 
 SETTLES_AFTER = timedelta(minutes=10)
 """A completed job is not settled before: listings lag, and a release failure that comes late is news."""
@@ -68,7 +70,15 @@ def head_at_first_sight(
 
 def replacing(before: JobHead, new: JobHead) -> JobHead:
     """A new head as it takes another's place: chat and pager go on counting where they were."""
-    return replace(new, generation=before.generation, carried=before.ever)
+    return replace(new, generation=before.generation, carried=before.ever, stuck_ended=before.stuck_ended)
+
+
+def why_over(state: str | None) -> StandstillEnd | None:
+    """Why the tasks of a job in this state are not to run; None while they are."""
+    if is_active(state):
+        return None
+    ends = is_ending(state) or is_job_completed(state)
+    return StandstillEnd.JOB_ENDED if ends else StandstillEnd.JOB_DISABLED
 
 
 def is_same_incarnation(head: JobHead, job: BatchJob) -> bool:
@@ -108,21 +118,19 @@ def with_facts(head: JobHead, job: BatchJob) -> JobHead:
 
 def close(origin: Origin, head: JobHead, end: JobEnd, since: datetime, now: datetime) -> Decision:
     """End all that stands of a job at once, and tell the end of what was told: failures, a standstill, a trouble."""
+    ended = _end_standstill(origin, head, StandstillEnd(end.value), now)
+    head, resumed = ended.head, ended.events
     ended = _end_trouble(origin, head, end, now)
     head, events = ended.head, ended.events
     # Its failures had their end when it was closed.
     if head.closed is not None:
-        return ended
+        return replace(ended, events=(*events, *resumed))
     was_open = head.preparation.open > 0
     if was_open and head.preparation_failed_ever > 0:
         events = (*events, closed_event(origin, head, end, since, now))
-    if head.stuck_since is not None:
-        resumed = job_event(origin, head, EventType.JOB_RESUMED, head.stuck_since, now, reason=end.value)
-        events = (*events, resumed)
     closed = replace(
         head,
         closed=end,
-        stuck=None,
         preparation=replace(head.preparation, open=0, slow=0),
         unfinished={},
         left=0,
@@ -131,7 +139,7 @@ def close(origin: Origin, head: JobHead, end: JobEnd, since: datetime, now: date
         generation=head.generation + (1 if was_open else 0),
         changed_at=now if was_open else head.changed_at,
     )
-    return Decision(head=closed, events=events)
+    return Decision(head=closed, events=(*events, *resumed))
 
 
 def note_missing(origin: Origin, head: JobHead, now: datetime) -> Decision:
@@ -155,7 +163,6 @@ def end_as_gone(origin: Origin, head: JobHead, since: datetime, now: datetime) -
     gone = replace(
         closed.head,
         tracking=Tracking.GONE,
-        stuck=None,
         vanished=worth_telling,
         settled_at=now,
         changed_at=now,
@@ -221,18 +228,15 @@ def stop_listing(head: JobHead, tracking: Tracking, now: datetime) -> JobHead:
 def change_standstill(origin: Origin, head: JobHead, decided: StandstillDecision, now: datetime) -> Decision:
     """The head after a look into whether its job can move, and the event when that has changed."""
     standstill = decided.standstill
-    if standstill is not None and decided.change is StandstillChange.BEGINS:
-        standstill = replace(standstill, pool_id=head.pool_id or "")
-    changed = replace(head, stuck=standstill)
+    if decided.change is StandstillChange.ENDS:
+        return _end_standstill(origin, head, decided.why, now)
     # A suspicion is nobody's news.
-    if decided.change is None:
-        return Decision(head=changed)
-    changed = replace(changed, generation=head.generation + 1, changed_at=now)
-    standstill = standstill or head.stuck
-    since = standstill.since if standstill is not None else now
-    kind = EventType.JOB_STUCK if decided.change is StandstillChange.BEGINS else EventType.JOB_RESUMED
-    about = standstill_data(head, standstill) if decided.change is StandstillChange.BEGINS else {}
-    return Decision(head=changed, events=(job_event(origin, changed, kind, since, now, **about),))
+    if decided.change is None or standstill is None:
+        return Decision(head=replace(head, stuck=standstill))
+    stuck = replace(standstill, pool_id=head.pool_id or "")
+    changed = replace(head, stuck=stuck, generation=head.generation + 1, changed_at=now)
+    about = standstill_data(head, stuck)
+    return Decision(head=changed, events=(job_event(origin, changed, EventType.JOB_STUCK, stuck.since, now, **about),))
 
 
 def trouble_of(error: PrepwatchError, *, since: datetime, times: int = 1) -> Trouble:
@@ -247,6 +251,16 @@ def trouble_of(error: PrepwatchError, *, since: datetime, times: int = 1) -> Tro
             times=times,
         )
     return Trouble(code=type(error).__name__.removesuffix("Error"), message=str(error), since=since, times=times)
+
+
+def _end_standstill(origin: Origin, head: JobHead, why: StandstillEnd | None, now: datetime) -> Decision:
+    """The head without its standstill, and its end if the standstill was told; `why` is None when the job can move."""
+    # What nobody was told of has no end to tell.
+    if head.stuck_since is None:
+        return Decision(head=replace(head, stuck=None))
+    ended = EndedStandstill(at=now, why=why)
+    moving = replace(head, stuck=None, stuck_ended=ended, generation=head.generation + 1, changed_at=now)
+    return Decision(head=moving, events=(resumed_event(origin, moving, head.stuck_since, why, now),))
 
 
 def _end_trouble(origin: Origin, head: JobHead, end: JobEnd | None, now: datetime) -> Decision:

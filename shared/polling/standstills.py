@@ -13,7 +13,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.batch.model import BatchJob
-from shared.batch.outcomes import is_active
 from shared.batch.wire import state_filter
 from shared.changes.slow_preparations import is_slow
 from shared.errors import (
@@ -32,7 +31,7 @@ from shared.moments import as_utc
 from shared.patterns import JobPatterns
 from shared.polling.cycle_rules import KnownJob
 from shared.polling.due_jobs import Progress
-from shared.polling.job_rules import change_standstill, with_facts
+from shared.polling.job_rules import change_standstill, why_over, with_facts
 from shared.polling.known_jobs import MayWait, pools_of
 from shared.polling.node_updates import NodeWatcher
 from shared.polling.slow_and_left_nodes import Departures, SlowPreparations
@@ -44,7 +43,7 @@ from shared.ports import BatchService, Clock
 from shared.state.accounts import Cycle
 from shared.state.chunks import records_of
 from shared.state.jobs import JobHead
-from shared.state.pools import Counted
+from shared.state.pools import Counted, StandstillEnd
 
 MOST_LOOKED_INTO = 200
 """Jobs that one cycle looks into: a broken pool may hold up a thousand, and they wait together."""
@@ -120,7 +119,8 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
         # gather
         now = self.clock()
         pool = counted.pools.get(head.pool_key)
-        active = is_active(head.state) and (job is not None or self._is_there(head, facts.deadline))
+        over = why_over(head.state) or (self._why_over(head, facts.deadline) if job is None else None)
+        active = over is None
         suspected = suspect(is_active=active, preparations=preparations_of(head), pool=pool, now=now)
         if suspected is not None and suspected.why in _OF_PREPARATION and head.wait_for_success is None:
             head = self._with_tasks(head, facts.deadline)
@@ -136,7 +136,7 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
             head.stuck,
             suspected,
             findings,
-            is_active=active,
+            over=over,
             preparations=preparations_of(head),
             pool=pool,
             now=now,
@@ -205,18 +205,18 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
             )
         return len(free) > (head.manager is not None)
 
-    def _is_there(self, head: JobHead, deadline: datetime) -> bool:
-        """Whether a job that the listing left out, and of which a standstill was told, still exists and is active."""
+    def _why_over(self, head: JobHead, deadline: datetime) -> StandstillEnd | None:
+        """Why the tasks of a job that the listing left out, and that stands still, are not to run; None if they are."""
         if head.stuck is None:
-            return True
+            return None
         try:
-            return is_active(self.batch.get_job(head.job_id, select="id,state", deadline=deadline).state)
+            return why_over(self.batch.get_job(head.job_id, select="id,state", deadline=deadline).state)
         except JobNotFoundError:
-            return False
+            return StandstillEnd.JOB_GONE
         except ThrottledError:
             raise
         except BatchError:
-            return True
+            return None
 
     def _with_tasks(self, head: JobHead, deadline: datetime) -> JobHead:
         """The head with what its job's special tasks say, which is asked for once."""

@@ -18,7 +18,7 @@ from shared.changes.tally import MOST_FAILURES
 from shared.pools.no_able_nodes import cause_in_pool, is_resizing, why_empty
 from shared.pools.preparations import Preparations
 from shared.pools.states import START_TASK_FAILED, NodeClasses, classes_of
-from shared.state.pools import PoolMemory, Standstill, StandstillReason
+from shared.state.pools import PoolMemory, Standstill, StandstillEnd, StandstillReason
 
 NONE_ABLE_FOR = timedelta(minutes=5)
 AGREES_AFTER = timedelta(minutes=2)
@@ -68,10 +68,14 @@ class StandstillChange(StrEnum):
 
 
 class StandstillDecision(Struct, frozen=True, kw_only=True):
-    """The standstill after a look, None when the job is not suspected any more, and the change that is told."""
+    """The standstill after a look, None when the job is not suspected any more, and the change that is told.
+
+    `why` is why it ends although nothing moves; None when the job moves, or can.
+    """
 
     standstill: Standstill | None
     change: StandstillChange | None = None
+    why: StandstillEnd | None = None
 
 
 def suspect(*, is_active: bool, preparations: Preparations, pool: PoolMemory | None, now: datetime) -> Suspected | None:
@@ -117,17 +121,16 @@ def decide_standstill(
     suspected: Suspected | None,
     findings: Findings,
     *,
-    is_active: bool,
+    over: StandstillEnd | None,
     preparations: Preparations,
     pool: PoolMemory | None,
     now: datetime,
 ) -> StandstillDecision:
-    """What a look makes of a job's standstill."""
+    """What a look makes of a job's standstill; `over` is why its tasks are not to run at all, None if they are."""
     # Whoever disabled or ended the job knows that its tasks wait.
-    if not is_active:
-        return StandstillDecision(
-            standstill=None, change=StandstillChange.ENDS if before is not None and before.confirmed else None
-        )
+    if over is not None:
+        ends = before is not None and before.confirmed
+        return _ends(over) if ends else StandstillDecision(standstill=None)
     # What was told ends by rules of its own.
     if before is not None and before.confirmed:
         return _judge_confirmed(before, findings, preparations=preparations, pool=pool, now=now)
@@ -201,17 +204,16 @@ def _judge_confirmed(
     now: datetime,
 ) -> StandstillDecision:
     """When a standstill that was told is over; a preparation that merely begins ends nothing."""
-    over = StandstillDecision(standstill=None, change=StandstillChange.ENDS)
     # The node that succeeded takes tasks.
     if preparations.last_success is not None and preparations.last_success > before.since:
-        return over
+        return _ends(None)
     has_able = pool is not None and pool.gone_since is None and classes_of(pool.by_state).able > 0
     # What the pool lacked is there; a job that still does not move has another reason.
     if before.reason is not None and before.reason.is_of_pool and has_able:
-        return over
+        return _ends(None)
     # A task runs, whatever became of the reason.
     if findings.moves:
-        return over
+        return _ends(None)
     # No answer ends nothing.
     if findings.tasks is None:
         return StandstillDecision(standstill=before)
@@ -219,10 +221,14 @@ def _judge_confirmed(
     if not _waits(findings.tasks):
         free = before.free_since or now
         if now - free >= AGREES_AFTER:
-            return over
+            return _ends(StandstillEnd.NOBODY_WAITS)
         return StandstillDecision(standstill=replace(before, free_since=free))
     waiting = findings.tasks.active + findings.tasks.running
     return StandstillDecision(standstill=replace(before, free_since=None, looked_at=now, tasks=waiting))
+
+
+def _ends(why: StandstillEnd | None) -> StandstillDecision:
+    return StandstillDecision(standstill=None, change=StandstillChange.ENDS, why=why)
 
 
 def _to_hold(preparations: Preparations, pool: PoolMemory | None) -> int:

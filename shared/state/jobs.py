@@ -11,7 +11,7 @@ from enum import StrEnum
 from msgspec import Struct, field
 
 from shared.batch.model import Outcome, Phase
-from shared.state.pools import Standstill
+from shared.state.pools import EndedStandstill, Standstill
 
 
 class Tracking(StrEnum):
@@ -110,6 +110,7 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     without those that are slow or lost, and `slow_at`, when one last became slow. `slow_turned_at` is when the
     first was recorded as slow, or that none is any more; None where a version before did it. `left` counts the failures
     that are open no more only because their nodes have left: nothing of them was mended.
+    `stuck_ended` says how the last standstill that was told ended, None when none has, or a version before ended it.
     `missing_since` is when Batch first said that the job does not exist, None since it was last found.
     `vanished` says that the job was gone before it was seen completed, with open failures or although asked for.
     `carried` is what heads before this one under the same id counted, None when this is the first. Somebody knows of
@@ -143,6 +144,7 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     wait_for_success: bool | None = None
     manager: str | None = None
     stuck: Standstill | None = None
+    stuck_ended: EndedStandstill | None = None
     failed_at: tuple[datetime, ...] | None = None
     failing_since: datetime | None = None
     succeeded_at: datetime | None = None

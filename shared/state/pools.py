@@ -116,6 +116,28 @@ class StandstillCause(Struct, frozen=True, kw_only=True, omit_defaults=True):
     message: str = ""
 
 
+class StandstillEnd(StrEnum):
+    """Why a standstill is over although nothing moves: with its job, or because nobody wants it to."""
+
+    JOB_ENDED = "jobEnded"
+    JOB_GONE = "jobGone"
+    JOB_REPLACED = "jobReplaced"
+    UNTRACKED = "untracked"
+    JOB_DISABLED = "jobDisabled"
+    NOBODY_WAITS = "nobodyWaits"
+
+
+class EndedStandstill(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How the last standstill of a job that was told came to its end.
+
+    `at` is when that was seen; `why` is None when the job moves, or can: a task runs, a preparation has succeeded, or
+    the pool has nodes again that can work.
+    """
+
+    at: datetime
+    why: StandstillEnd | None = None
+
+
 class Standstill(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A job whose waiting tasks can't run: suspected `since`, announced once it is `confirmed` by two answers.
 

@@ -11,14 +11,14 @@ from shared.batch.pool_wire import decode_nodes
 from shared.batch.texts import clean_status
 from shared.changes.node_rules import Watch, decide_node
 from shared.messages.events import Event, EventType, account_event, trouble_data, webhook_event
-from shared.messages.job_events import closed_event, job_event, nodes_event
+from shared.messages.job_events import closed_event, job_event, nodes_event, resumed_event
 from shared.messages.node_entries import node_entry
 from shared.messages.pool_events import EventNode, pool_events
 from shared.pools.nodes import NodeEnd, Seen, decide_nodes
 from shared.state.chains import Chain
 from shared.state.jobs import JobEnd, JobHead, Trouble
 from shared.state.nodes import Change, NodeRecord, PhaseRecord, Reason
-from shared.state.pools import PoolRecord
+from shared.state.pools import PoolRecord, StandstillEnd
 from tests.support.builders import DISK_FULL, EXIT_CODE, NOW, ORIGIN, SITE, at, failed, head, running, status, succeeded
 
 TROUBLE = Trouble(code="ServerBusy", message="Busy.", since=NOW, request_id="r", values=(("Reason", "x"),))
@@ -72,7 +72,6 @@ HOSTILE = {
 }
 _JOB_EVENTS: Mapping[EventType, dict[str, object]] = {
     EventType.JOB_STUCK: {},
-    EventType.JOB_RESUMED: {},
     EventType.JOB_UNREACHABLE: {"error": trouble_data(TROUBLE)},
     EventType.JOB_REACHABLE: {},
     EventType.JOB_GONE: {},
@@ -137,8 +136,8 @@ EVENTS: Mapping[str, Callable[[], Event]] = {
     ),
     **{f"closed: {end.value}": partial(_closed, end) for end in JobEnd},
     **{
-        f"resumed: {end.value}": partial(job_event, ORIGIN, head(), EventType.JOB_RESUMED, NOW, NOW, reason=end.value)
-        for end in JobEnd
+        f"resumed: {end.value if end else 'it moves'}": partial(resumed_event, ORIGIN, head(), NOW, end, NOW)
+        for end in (None, *StandstillEnd)
     },
     **{kind.value: partial(job_event, ORIGIN, head(), kind, NOW, NOW, **data) for kind, data in _JOB_EVENTS.items()},
     "account.unreachable": partial(

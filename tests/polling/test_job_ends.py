@@ -17,9 +17,10 @@ from shared.polling.job_rules import (
     note_missing,
     recover,
     take_facts,
+    why_over,
 )
 from shared.state.jobs import Cause, JobEnd, JobHead, PhaseCounts, Tracking, Trouble
-from shared.state.pools import Standstill
+from shared.state.pools import EndedStandstill, Standstill, StandstillEnd
 from tests.polling.pipeline import body_of
 from tests.support.builders import CREATED, NOW, ORIGIN, batch_job, head
 
@@ -99,6 +100,35 @@ def test_closing_ends_a_standstill(end: JobEnd) -> None:
     assert (data["reason"], data["since"]) == (end.value, "2026-11-03T11:00:00Z")
     assert [event.id for event in decision.events] == [event.id for event in later.events]
     assert close(ORIGIN, decision.head, JobEnd.GONE, NOW, NOW).events == ()
+
+
+@pytest.mark.parametrize("end", JobEnd)
+@pytest.mark.parametrize("closed", [None, JobEnd.ENDED])
+def test_the_end_of_a_standstill_alone_is_news(end: JobEnd, closed: JobEnd | None) -> None:
+    """Chat and pager look at a job whose standstill ended with it, and read why, also where no failure was open."""
+    of_pool = head(closed=closed, stuck=Standstill(since=CREATED, confirmed=True), generation=5)
+    decision = close(ORIGIN, of_pool, end, NOW, NOW)
+
+    assert _types(decision) == ["job.resumed"]
+    assert (decision.head.stuck, decision.head.generation) == (None, 6)
+    assert decision.head.stuck_ended == EndedStandstill(at=NOW, why=StandstillEnd(end.value))
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        ("active", None),
+        ("Active", None),
+        ("disabling", StandstillEnd.JOB_DISABLED),
+        ("disabled", StandstillEnd.JOB_DISABLED),
+        ("terminating", StandstillEnd.JOB_ENDED),
+        ("deleting", StandstillEnd.JOB_ENDED),
+        ("completed", StandstillEnd.JOB_ENDED),
+    ],
+)
+def test_why_tasks_are_not_to_run(state: str, why: StandstillEnd | None) -> None:
+    """Nobody waits for nodes in vain in a job that somebody disabled, or that ends: which of the two is told."""
+    assert why_over(state) is why
 
 
 @pytest.mark.parametrize("end", JobEnd)

@@ -215,14 +215,12 @@ def look_twice(
     """What two looks so far apart make of a job; the later one is now."""
     first = NOW - apart
     suspected = suspect(is_active=True, preparations=preparations, pool=pool, now=NOW)
-    before = decide_standstill(
-        None, suspected, findings, is_active=True, preparations=preparations, pool=pool, now=first
-    )
+    before = decide_standstill(None, suspected, findings, over=None, preparations=preparations, pool=pool, now=first)
     assert suspected is None or suspected.why in {Suspicion.NONE_ABLE, Suspicion.POOL_GONE} or before.change is None
     if before.change is not None:
         return before
     return decide_standstill(
-        before.standstill, suspected, findings, is_active=True, preparations=preparations, pool=pool, now=NOW
+        before.standstill, suspected, findings, over=None, preparations=preparations, pool=pool, now=NOW
     )
 
 
@@ -264,7 +262,7 @@ def test_a_look_without_an_answer_is_as_if_there_was_none() -> None:
     for findings in (still, Findings(), Findings(tasks=WAITING), still):
         moment = NOW + minutes(len(changes))
         decided = decide_standstill(
-            known, suspected, findings, is_active=True, preparations=preparations, pool=pool, now=moment
+            known, suspected, findings, over=None, preparations=preparations, pool=pool, now=moment
         )
         known = decided.standstill
         changes.append(decided.change)
@@ -281,7 +279,7 @@ def test_a_standstill_begins_when_it_was_last_seen_to_move() -> None:
         for findings in (well, still, still):
             suspected = suspect(is_active=True, preparations=preparations, pool=pool, now=moment)
             decided = decide_standstill(
-                known, suspected, findings, is_active=True, preparations=preparations, pool=pool, now=moment
+                known, suspected, findings, over=None, preparations=preparations, pool=pool, now=moment
             )
             known, moment = decided.standstill, moment + minutes(5)
         assert known is not None
