@@ -1,8 +1,8 @@
 """Looks into the jobs of one account whose waiting tasks may not be able to run.
 
 Owns what Batch is asked for that, within which bounds, and the writing of what follows. Does not own when a job is
-suspect or what an answer means (`pools.standstill_rules`). What these requests are refused makes facts unknown; it
-never makes the account or the job unreachable.
+suspect (`pools.suspicion_rules`) or what an answer means (`pools.standstill_rules`). What these requests are refused
+makes facts unknown; it never makes the account or the job unreachable.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,7 +38,8 @@ from shared.polling.slow_and_left_nodes import Departures, SlowPreparations
 from shared.pools.counts import PoolCounter
 from shared.pools.facts import PoolFacts, answer_or_none
 from shared.pools.preparations import preparations_of
-from shared.pools.standstill_rules import Findings, Suspected, Suspicion, decide_standstill, must_look, suspect
+from shared.pools.standstill_rules import Findings, decide_standstill, must_look
+from shared.pools.suspicion_rules import Suspected, Suspicion, suspect
 from shared.ports import BatchService, Clock
 from shared.state.accounts import Cycle
 from shared.state.chunks import records_of

@@ -1,9 +1,9 @@
 """Whether a job's waiting tasks can run, and if not, why.
 
-Owns when a job is suspected, what an answer of Batch means for the suspicion, the reasons, and when a standstill ends.
-Does not own the requests, what the states of nodes mean (`pools.states`, `pools.no_able_nodes`) or the words that
-people read (`state.standstill_words`). Pure: what is known goes in, the next standstill and what is to be told come
-out.
+Owns what an answer of Batch means for a suspicion, the reasons, and when a standstill ends. Does not own what makes a
+job suspect (`pools.suspicion_rules`), the requests, what the states of nodes mean (`pools.states`,
+`pools.no_able_nodes`) or the words that people read (`state.standstill_words`). Pure: what is known goes in, the next
+standstill and what is to be told come out.
 """
 
 from datetime import datetime, timedelta
@@ -14,37 +14,17 @@ from msgspec.structs import replace
 
 from shared.batch.model import TaskCounts
 from shared.batch.pool_model import ComputeNode, Pool
-from shared.changes.tally import MOST_FAILURES
 from shared.pools.no_able_nodes import cause_in_pool, is_resizing, why_empty
 from shared.pools.preparations import Preparations
 from shared.pools.states import START_TASK_FAILED, NodeClasses, classes_of
+from shared.pools.suspicion_rules import Suspected, Suspicion, to_hold
 from shared.state.pools import PoolMemory, Standstill, StandstillEnd, StandstillReason
 
-NONE_ABLE_FOR = timedelta(minutes=5)
 AGREES_AFTER = timedelta(minutes=2)
 """Two answers at least this far apart must agree: Batch's counts may be old, and a task may be between two nodes."""
 PUT_OFF_FOR = timedelta(minutes=30)
 """How long nodes on the way, or a resize under way, may still bring a standstill to its end by themselves."""
 LOOKED_INTO_AGAIN_AFTER = timedelta(minutes=5)
-REPEATED_WITHIN = timedelta(hours=1)
-NO_SUCCESS_FOR = timedelta(minutes=30)
-
-
-class Suspicion(StrEnum):
-    """What makes it worth asking Batch whether a job moves."""
-
-    POOL_GONE = "poolGone"
-    NONE_ABLE = "noneAble"
-    PREPARATION = "preparation"
-    REPEATED = "repeated"
-    """Preparations keep failing, whatever became of their nodes."""
-
-
-class Suspected(Struct, frozen=True, kw_only=True):
-    """Why a job is looked into, and since when what makes it suspect has been so."""
-
-    why: Suspicion
-    since: datetime
 
 
 class Findings(Struct, frozen=True, kw_only=True):
@@ -76,32 +56,6 @@ class StandstillDecision(Struct, frozen=True, kw_only=True):
     standstill: Standstill | None
     change: StandstillChange | None = None
     why: StandstillEnd | None = None
-
-
-def suspect(*, is_active: bool, preparations: Preparations, pool: PoolMemory | None, now: datetime) -> Suspected | None:
-    """Why a job may not be able to move; None when nothing says so. `pool` is None when nothing is known of it."""
-    # Whoever disabled or ended a job knows that its tasks wait.
-    if not is_active:
-        return None
-    # Batch itself has said so: no node of it comes back.
-    if pool is not None and pool.gone_since is not None:
-        return Suspected(why=Suspicion.POOL_GONE, since=pool.gone_since)
-    # A pool has no able node for a moment whenever its only node reboots.
-    if pool is not None and pool.none_able_since is not None and now - pool.none_able_since >= NONE_ABLE_FOR:
-        return Suspected(why=Suspicion.NONE_ABLE, since=pool.none_able_since)
-    # Tasks run whatever becomes of their preparation.
-    if not preparations.waited_for or preparations.last_trouble is None:
-        return None
-    is_held = preparations.open + preparations.slow >= _to_hold(preparations, pool)
-    # The node that succeeded after the last trouble takes tasks, as long as the pool has it.
-    if _follows_success(preparations, preparations.last_trouble):
-        has_able = pool is not None and classes_of(pool.by_state).able > 0
-        # Those that are left have all failed; nobody saw when the good one went.
-        return Suspected(why=Suspicion.PREPARATION, since=now) if is_held and has_able else None
-    # Autoscale may take each node away that failed: no mark stays open, and every next node fails too.
-    if _keeps_failing(preparations, now):
-        return Suspected(why=Suspicion.REPEATED, since=preparations.failing_since or preparations.last_trouble)
-    return Suspected(why=Suspicion.PREPARATION, since=preparations.last_trouble) if is_held else None
 
 
 def must_look(standstill: Standstill | None, now: datetime) -> bool:
@@ -188,11 +142,11 @@ def reason_of(
     if is_resizing(findings.pool):
         return None
     # Every node that tasks could run on has failed, or each next one does.
-    if suspected.why is Suspicion.REPEATED or preparations.open >= _to_hold(preparations, pool):
+    if suspected.why is Suspicion.REPEATED or preparations.open >= to_hold(preparations, pool):
         return StandstillReason.PREPARATION_FAILED
     # Some may still come through, and none has.
     held = preparations.open + preparations.slow
-    return StandstillReason.PREPARATION_SLOW if held >= _to_hold(preparations, pool) else None
+    return StandstillReason.PREPARATION_SLOW if held >= to_hold(preparations, pool) else None
 
 
 def _judge_confirmed(
@@ -229,31 +183,6 @@ def _judge_confirmed(
 
 def _ends(why: StandstillEnd | None) -> StandstillDecision:
     return StandstillDecision(standstill=None, change=StandstillChange.ENDS, why=why)
-
-
-def _to_hold(preparations: Preparations, pool: PoolMemory | None) -> int:
-    """How many nodes must be held for none to be left: the job manager keeps the one that it is on."""
-    # While nothing is known of the pool, the listing alone decides.
-    if pool is None:
-        return preparations.open + preparations.slow + preparations.others or 1
-    able = classes_of(pool.by_state).able
-    return max(1, able - preparations.has_manager)
-
-
-def _follows_success(preparations: Preparations, trouble: datetime) -> bool:
-    return preparations.last_success is not None and preparations.last_success >= trouble
-
-
-def _keeps_failing(preparations: Preparations, now: datetime) -> bool:
-    """Whether one node after the other fails: often, lately, and for so long that the next will hardly do better."""
-    latest = preparations.failed_at[-MOST_FAILURES:]
-    # Now and then a node fails in every pool.
-    if len(latest) < MOST_FAILURES or now - latest[0] > REPEATED_WITHIN:
-        return False
-    # Many that failed at once, and no other since: the nodes that are left may still come through.
-    if now - latest[-1] >= NO_SUCCESS_FOR:
-        return False
-    return preparations.failing_since is not None and now - preparations.failing_since >= NO_SUCCESS_FOR
 
 
 def _waits(tasks: TaskCounts) -> bool:

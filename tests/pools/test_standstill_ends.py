@@ -9,11 +9,10 @@ from shared.pools.standstill_rules import (
     Findings,
     StandstillChange,
     StandstillDecision,
-    Suspected,
-    Suspicion,
     decide_standstill,
     must_look,
 )
+from shared.pools.suspicion_rules import Suspected, Suspicion
 from shared.state.pools import PoolMemory, Standstill, StandstillEnd, StandstillReason
 from tests.pools.test_standstill_rules import NEVER, NOW, WAITING, failed, minutes, pool_of
 

@@ -14,10 +14,9 @@ from shared.pools.standstill_rules import (
     Findings,
     StandstillChange,
     StandstillDecision,
-    Suspicion,
     decide_standstill,
-    suspect,
 )
+from shared.pools.suspicion_rules import Suspicion, suspect
 from shared.state.pools import PoolMemory, StandstillCause, StandstillReason
 
 NOW = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)

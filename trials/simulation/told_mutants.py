@@ -28,7 +28,7 @@ from shared.messages.events import Event, EventType
 from shared.messages.format_table import format_of
 from shared.messages.pagerduty import render_pagerduty
 from shared.polling import account_troubles, known_jobs, standstills
-from shared.pools import standstill_rules
+from shared.pools import standstill_rules, suspicion_rules
 from shared.pools.standstill_rules import Findings, StandstillChange, StandstillDecision
 from shared.ports import Column, Merge, Operation, Put
 from shared.state.jobs import JobHead
@@ -208,14 +208,15 @@ def stuck_again_and_again() -> AbstractContextManager[object]:
 @mutant
 def dead_pool_not_noticed() -> AbstractContextManager[object]:
     """Only failed preparations make a job suspect: nobody hears of a pool of which no node works."""
-    return patch.object(standstill_rules, "NONE_ABLE_FOR", timedelta(days=9))
+    return patch.object(suspicion_rules, "NONE_ABLE_FOR", timedelta(days=9))
 
 
 @mutant
 def stuck_at_once() -> AbstractContextManager[object]:
     """A job whose first node has failed is called stuck before the others had their turn."""
     stack = ExitStack()
-    stack.enter_context(patch.object(standstill_rules, "_to_hold", lambda *_: 1))
+    for rules in (suspicion_rules, standstill_rules):
+        stack.enter_context(patch.object(rules, "to_hold", lambda *_: 1))
     stack.enter_context(patch.object(standstills.StandstillWatcher, "_may_move", lambda *_: False))
     return stack
 

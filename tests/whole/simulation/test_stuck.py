@@ -163,9 +163,10 @@ def test_a_node_that_takes_the_place_of_a_failed_one_may_still_move_the_job() ->
 
 def test_the_witness_knows_a_false_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
     """Were a job called stuck that has a node at work, every run of the simulation and every story would say so."""
-    monkeypatch.setattr("shared.pools.standstill_rules._to_hold", lambda *_: 1)
+    for rules in ("suspicion_rules", "standstill_rules"):
+        monkeypatch.setattr(f"shared.pools.{rules}.to_hold", lambda *_: 1)
     monkeypatch.setattr("shared.polling.standstills.StandstillWatcher._moves", lambda *_: False)
     monkeypatch.setattr("shared.polling.standstills.StandstillWatcher._may_move", lambda *_: False)
-    monkeypatch.setattr("shared.pools.standstill_rules._follows_success", lambda *_: False)
+    monkeypatch.setattr("shared.pools.suspicion_rules._follows_success", lambda *_: False)
     with pytest.raises(BrokenPromiseError, match="nightly is called stuck, but a node prepares itself"):
         told_in_an_hour(one_is_ready)
