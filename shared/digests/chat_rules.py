@@ -172,7 +172,7 @@ def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime
     holds = {
         NewsKind.GONE: after.gone not in {None, told.gone},
         NewsKind.RESOLVED: over,
-        NewsKind.STUCK: after.stuck_since not in {None, told.stuck_since},
+        NewsKind.STUCK: after.stuck_since not in {None, told.stuck_since} or _stands_for_another_reason(told, after),
         NewsKind.FAILED: bool(preparation or release),
         NewsKind.STANDING: told.catches_up and is_standing(head, wants),
         NewsKind.UNREACHABLE: after.unreachable_since not in {None, told.unreachable_since},
@@ -186,6 +186,11 @@ def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime
         # Whatever else there is to tell says how the job goes on, and so does its end.
         kinds = (NewsKind.IN_TIME,) if wants(EventType.PREPARATION_RESOLVED) else ()
     return _news(kinds, head.job_id, known, (preparation, release), after) if kinds else None
+
+
+def _stands_for_another_reason(told: Told, after: Told) -> bool:
+    """Whether a webhook knows of the standstill, and that for a reason which is not its reason any more."""
+    return after.stuck_since is not None and told.stuck_reason not in {None, after.stuck_reason}
 
 
 def _slow_known(told: Told, head: JobHead) -> int:
@@ -209,6 +214,7 @@ def _as_it_stands(wants: Callable[[EventType], bool], told: Told, head: JobHead,
         preparation=ever.preparation,
         release=ever.release,
         stuck_since=stuck_since,
+        stuck_reason=head.stuck.reason if head.stuck is not None and stuck_since is not None else None,
         unreachable_since=unreachable.since if unreachable else None,
         gone=head.first_seen_at if gone and wants(EventType.JOB_GONE) else None,
         standing=standing,

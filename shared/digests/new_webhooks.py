@@ -83,6 +83,7 @@ def _as_standing(told: Told, head: JobHead) -> Told:
         # Releases that failed do not stand: they are told as they are, or nobody hears of them.
         release=told.release if same else 0,
         stuck_since=head.stuck_since or (told.stuck_since if same else None),
+        stuck_reason=head.stuck.reason if head.stuck is not None and head.stuck.confirmed else None,
         catches_up=True,
     )
 

@@ -96,7 +96,8 @@ def choose_jobs(
     untracked = tuple(
         entry
         for entry in known.values()
-        if _is_watched(entry.head) and not is_tracked(entry.head, entry.head.job_id, patterns)
+        if (_is_watched(entry.head) or entry.head.stuck_since is not None)
+        and not is_tracked(entry.head, entry.head.job_id, patterns)
     )
     due = [
         DueJob(job_id=job.id, known=known.get(key), job=job)

@@ -222,7 +222,7 @@ def settle(head: JobHead, now: datetime) -> JobHead:
 
 def stop_listing(head: JobHead, tracking: Tracking, now: datetime) -> JobHead:
     """A job that need not be looked at: it has no preparation task, or nobody tracks it any more."""
-    return replace(head, tracking=tracking, stuck=None, settled_at=now, changed_at=now)
+    return replace(head, tracking=tracking, settled_at=now, changed_at=now)
 
 
 def change_standstill(origin: Origin, head: JobHead, decided: StandstillDecision, now: datetime) -> Decision:
@@ -235,6 +235,9 @@ def change_standstill(origin: Origin, head: JobHead, decided: StandstillDecision
         return Decision(head=replace(head, stuck=standstill))
     stuck = replace(standstill, pool_id=head.pool_id or "")
     changed = replace(head, stuck=stuck, generation=head.generation + 1, changed_at=now)
+    # Programs are told of one beginning and of one end, people also of what it comes of by now.
+    if decided.change is StandstillChange.GOES_ON:
+        return Decision(head=changed)
     about = standstill_data(head, stuck)
     return Decision(head=changed, events=(job_event(origin, changed, EventType.JOB_STUCK, stuck.since, now, **about),))
 

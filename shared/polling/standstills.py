@@ -5,7 +5,7 @@ suspect (`pools.suspicion_rules`) or what an answer means (`pools.standstill_rul
 makes facts unknown; it never makes the account or the job unreachable.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain, islice
 
@@ -31,7 +31,8 @@ from shared.moments import as_utc
 from shared.patterns import JobPatterns
 from shared.polling.cycle_rules import KnownJob
 from shared.polling.due_jobs import Progress
-from shared.polling.job_rules import change_standstill, why_over, with_facts
+from shared.polling.job_listing import JOB_SELECT
+from shared.polling.job_rules import Decision, change_standstill, note_missing, why_over, with_facts
 from shared.polling.known_jobs import MayWait, pools_of
 from shared.polling.node_updates import NodeWatcher
 from shared.polling.slow_and_left_nodes import Departures, SlowPreparations
@@ -39,18 +40,36 @@ from shared.pools.counts import PoolCounter
 from shared.pools.facts import PoolFacts, answer_or_none
 from shared.pools.preparations import preparations_of
 from shared.pools.standstill_rules import Findings, decide_standstill, must_look
-from shared.pools.suspicion_rules import Suspected, Suspicion, suspect
+from shared.pools.suspicion_rules import Suspected, Suspicion, earliest_beginning, suspect
 from shared.ports import BatchService, Clock
 from shared.state.accounts import Cycle
 from shared.state.chunks import records_of
-from shared.state.jobs import JobHead
-from shared.state.pools import Counted, StandstillEnd
+from shared.state.jobs import JobHead, Tracking
+from shared.state.pools import PoolMemory
 
 MOST_LOOKED_INTO = 200
 """Jobs that one cycle looks into: a broken pool may hold up a thousand, and they wait together."""
 
 _MOST_RUNNING = 100
-_JOB_SELECT = "id,jobPreparationTask,jobManagerTask"
+_TASKS_SELECT = "id,jobPreparationTask,jobManagerTask"
+
+
+class _Round(Struct, frozen=True, kw_only=True):
+    """What one cycle knows and may ask; `pools` is None when they could not be counted.
+
+    Up to `read_up_to` the account was read before it, None for never.
+    """
+
+    pools: Mapping[str, PoolMemory] | None
+    facts: PoolFacts
+    read_up_to: datetime | None
+
+
+class RunningTasks(Struct, frozen=True, kw_only=True):
+    """Whether tasks of a job run, and whether its manager does."""
+
+    others: bool
+    manager: bool
 
 
 class StandstillWatcher(Struct, frozen=True, kw_only=True):
@@ -87,48 +106,54 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
             nodes=self.nodes, ledger=self.ledger, clock=self.clock, limit=self.slow_after, offer=self.offer
         )
         departures = Departures(nodes=self.nodes, ledger=self.ledger, clock=self.clock, offer=self.offer)
+        read_up_to = cycle.read_up_to if cycle is not None else None
         try:
             jobs = slow.watch(jobs, facts)
+            pools: Mapping[str, PoolMemory] | None = None
             if progress.counted.is_known:
                 jobs, pools = departures.watch(jobs, progress.counted.pools, facts)
                 progress.counted = replace(progress.counted, pools=pools)
-                self._watch_all(jobs, progress.counted, facts, progress)
+            self._watch_all(jobs, _Round(pools=pools, facts=facts, read_up_to=read_up_to), progress)
         except ThrottledError:
             return
 
-    def _watch_all(self, jobs: Sequence[MayWait], counted: Counted, facts: PoolFacts, progress: Progress) -> None:
+    def _watch_all(self, jobs: Sequence[MayWait], this: _Round, progress: Progress) -> None:
         """Look into the jobs that may not be able to move, longest waiting first."""
         looked = 0
         for known, job in sorted(jobs, key=_waits_longest):
-            head = known.head if job is None else with_facts(known.head, job)
-            if looked >= MOST_LOOKED_INTO or progress.turn.lost or self.clock() >= facts.deadline:
+            if looked >= MOST_LOOKED_INTO or progress.turn.lost or self.clock() >= this.facts.deadline:
                 return
             try:
-                looked += self._watch(known, head, job, counted, facts)
+                looked += self._watch(known, job, this)
             except (StoreError, UnreadableRowError) as error:
-                write_line("job-error", account=self.ledger.account, job=head.job_id, error=str(error))
+                write_line("job-error", account=self.ledger.account, job=known.head.job_id, error=str(error))
 
-    def _watch(
-        self,
-        known: KnownJob,
-        head: JobHead,
-        job: BatchJob | None,
-        counted: Counted,
-        facts: PoolFacts,
-    ) -> bool:
+    def _watch(self, known: KnownJob, job: BatchJob | None, this: _Round) -> bool:
         """Look into one job if it is suspect, and write what follows; whether Batch was asked."""
         # gather
-        now = self.clock()
-        pool = counted.pools.get(head.pool_key)
-        over = why_over(head.state) or (self._why_over(head, facts.deadline) if job is None else None)
+        now, facts = self.clock(), this.facts
+        found = self._find(known.head, job, facts.deadline, now)
+        head = found.head
+        # One answer may be wrong, and after the second it is over.
+        if head.missing_since is not None:
+            self._write(known, found, now)
+            return True
+        over = why_over(head.state)
         active = over is None
+        pool = this.pools.get(head.pool_key) if this.pools is not None else None
         suspected = suspect(is_active=active, preparations=preparations_of(head), pool=pool, now=now)
-        if suspected is not None and suspected.why in _OF_PREPARATION and head.wait_for_success is None:
+        if suspected is not None and suspected.why.is_of_preparation and head.wait_for_success is None:
             head = self._with_tasks(head, facts.deadline)
+            # Batch did not say: it is asked again.
+            if head.wait_for_success is None:
+                return True
             suspected = suspect(is_active=active, preparations=preparations_of(head), pool=pool, now=now)
         asks = active and (suspected is not None or head.stuck_since is not None) and must_look(head.stuck, now)
+        # What made it suspect may go on in a pool that could not be counted now.
+        is_unknown = this.pools is None and head.stuck_since is None
         # Without an answer only a standstill changes: it ends with its job, or with what made the job suspect.
-        if not asks and (head.stuck is None or (active and suspected is not None)):
+        if not asks and (head.stuck is None or (active and (suspected is not None or is_unknown))):
+            self._write(known, Decision(head=_as_asked(known.head, head)), now)
             return False
         findings = self._look(head, suspected, facts) if asks else Findings()
 
@@ -141,35 +166,43 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
             preparations=preparations_of(head),
             pool=pool,
             now=now,
+            earliest=earliest_beginning(head, suspected, this.read_up_to) if suspected is not None else None,
         )
         decision = change_standstill(self.origin, head, decided, now)
 
         # apply
+        self._write(known, decision, now)
+        return asks
+
+    def _write(self, known: KnownJob, decision: Decision, now: datetime) -> None:
         if known.row is not None and decision.head != known.head:
             step = Slice(head=decision.head, events=decision.events)
             self.offer(self.ledger.commit_job(known.row, known.head, step, now).pending)
-        return asks
 
     def _look(self, head: JobHead, suspected: Suspected | None, facts: PoolFacts) -> Findings:
         tasks = answer_or_none(lambda: self.batch.count_tasks(head.job_id, deadline=facts.deadline))
         # Nobody waits: nothing else matters.
         if tasks is None or tasks.active + tasks.running == 0:
             return Findings(tasks=tasks)
-        of_preparation = suspected is None or suspected.why in _OF_PREPARATION
-        moves = answer_or_none(lambda: self._moves(head, facts)) if of_preparation else None
-        is_confirmed = head.stuck is not None and head.stuck.confirmed
+        of_preparation = suspected is None or suspected.why.is_of_preparation
+        running = answer_or_none(lambda: self._running(head, facts)) if of_preparation else None
+        moves = running.others if running is not None else None
+        stuck = head.stuck if head.stuck is not None and head.stuck.confirmed else None
+        was_of_preparation = stuck is not None and (stuck.reason is None or not stuck.reason.is_of_pool)
         # Some of those that failed or are slow may have left the pool a moment ago, and others have come.
-        if moves is False and not is_confirmed and suspected is not None and suspected.why is Suspicion.PREPARATION:
+        is_new = suspected is not None and suspected.why is Suspicion.PREPARATION and not was_of_preparation
+        if moves is False and is_new:
             moves = self._may_move(head, facts)
         return Findings(
             tasks=tasks,
             moves=moves,
+            manager_runs=running is not None and running.manager,
             pool=facts.pool(head.pool_id),
             unable=() if of_preparation else facts.unable(head.pool_id) or (),
         )
 
-    def _moves(self, head: JobHead, facts: PoolFacts) -> bool:
-        """Whether a task of the job, other than its manager, runs on a node that can work."""
+    def _running(self, head: JobHead, facts: PoolFacts) -> RunningTasks:
+        """What runs of the job on nodes that can work."""
         able = facts.able(head.pool_id)
         pages = self.batch.list_tasks(
             head.job_id,
@@ -178,11 +211,14 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
             max_results=_MOST_RUNNING,
             deadline=facts.deadline,
         )
+        manager = False
         for task in islice(chain.from_iterable(pages), _MOST_RUNNING):
             node = task.node_info.node_id if task.node_info is not None else None
-            if task.id != head.manager and (able is None or node is None or node.lower() in able):
-                return True
-        return False
+            if head.manager is not None and task.id == head.manager:
+                manager = True
+            elif able is None or node is None or node.lower() in able:
+                return RunningTasks(others=True, manager=manager)
+        return RunningTasks(others=False, manager=manager)
 
     def _may_move(self, head: JobHead, facts: PoolFacts) -> bool | None:
         """Whether a node that can work, beside the job manager's, has neither failed this job nor is slow at it.
@@ -206,22 +242,24 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
             )
         return len(free) > (head.manager is not None)
 
-    def _why_over(self, head: JobHead, deadline: datetime) -> StandstillEnd | None:
-        """Why the tasks of a job that the listing left out, and that stands still, are not to run; None if they are."""
-        if head.stuck is None:
-            return None
+    def _find(self, head: JobHead, job: BatchJob | None, deadline: datetime, now: datetime) -> Decision:
+        """The head with what Batch says of the job itself, None where the listing left out one that stands still."""
+        # Whoever watches its preparation has asked for it.
+        if head.tracking is not Tracking.NO_PREPARATION_TASK:
+            return Decision(head=head if job is None else with_facts(head, job))
         try:
-            return why_over(self.batch.get_job(head.job_id, select="id,state", deadline=deadline).state)
+            job = job or self.batch.get_job(head.job_id, select=JOB_SELECT, deadline=deadline)
         except JobNotFoundError:
-            return StandstillEnd.JOB_GONE
+            return note_missing(self.origin, head, now)
         except ThrottledError:
             raise
         except BatchError:
-            return None
+            return Decision(head=head)
+        return Decision(head=replace(with_facts(head, job), missing_since=None))
 
     def _with_tasks(self, head: JobHead, deadline: datetime) -> JobHead:
         """The head with what its job's special tasks say, which is asked for once."""
-        job = answer_or_none(lambda: self.batch.get_job(head.job_id, select=_JOB_SELECT, deadline=deadline))
+        job = answer_or_none(lambda: self.batch.get_job(head.job_id, select=_TASKS_SELECT, deadline=deadline))
         if job is None:
             return head
         preparation, manager = job.job_preparation_task, job.job_manager_task
@@ -229,7 +267,11 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
         return replace(head, wait_for_success=waits, manager=manager.id if manager is not None else None)
 
 
-_OF_PREPARATION = frozenset({Suspicion.PREPARATION, Suspicion.REPEATED})
+def _as_asked(before: JobHead, head: JobHead) -> JobHead:
+    """The head as it was stored, with what is asked for only once."""
+    return replace(
+        before, wait_for_success=head.wait_for_success, manager=head.manager, missing_since=head.missing_since
+    )
 
 
 def _waits_longest(job: MayWait) -> tuple[bool, datetime, str]:

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 from shared.batch.pool_model import ComputeNode, Pool
 from shared.batch.wire import state_filter
 from shared.errors import BatchError, ThrottledError
-from shared.pools.states import ABLE, UNABLE
+from shared.pools.states import ABLE, BEGINNING, UNABLE
 from shared.ports import BatchService
 
 _POOL_SELECT = (
@@ -62,6 +62,8 @@ class PoolFacts(Struct, kw_only=True):
     def unable(self, pool_id: str | None) -> tuple[ComputeNode, ...] | None:
         """The pool's nodes that can't take tasks, with why; None when Batch did not say.
 
+        One that shows errors is not on its way, though it seems to be starting.
+
         Raises:
             ThrottledError: The whole account is to be left alone.
         """
@@ -90,7 +92,8 @@ class PoolFacts(Struct, kw_only=True):
         return {node.id.lower(): node.last_boot_time or node.allocation_time for node in nodes}
 
     def _list_unable(self, pool_id: str) -> tuple[ComputeNode, ...]:
-        return tuple(self._list(pool_id, UNABLE, _UNABLE_SELECT))
+        nodes = self._list(pool_id, UNABLE | BEGINNING, _UNABLE_SELECT)
+        return tuple(node for node in nodes if node.errors or (node.state or "").lower() in UNABLE)
 
     def _list_ids(self, pool_id: str) -> frozenset[str]:
         return frozenset(node.id.lower() for node in self._list(pool_id, frozenset(), "id"))

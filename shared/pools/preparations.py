@@ -19,7 +19,7 @@ class Preparations(Struct, frozen=True, kw_only=True):
     when one last failed or became slow, `last_success` when one last succeeded; `failed_at` are the ends of the latest
     failures, the newest last, and `failing_since` the first that no success has followed. None and empty mean never.
     `others` are nodes of the listing that are not known to have failed. `has_manager` says that a job manager holds one
-    node; `cause` is what most of the open failures have in common.
+    node, or may hold one as long as nobody has asked; `cause` is what most of the open failures have in common.
     """
 
     waited_for: bool
@@ -43,7 +43,7 @@ def preparations_of(head: JobHead) -> Preparations:
     troubles = [moment for moment in (*failed_at[-1:], head.slow_at) if moment is not None]
     return Preparations(
         waited_for=waited_for,
-        has_manager=head.manager is not None,
+        has_manager=head.manager is not None or head.wait_for_success is None,
         open=counts.open,
         slow=counts.slow,
         others=counts.running + counts.retrying - counts.slow + counts.succeeded + counts.unknown,

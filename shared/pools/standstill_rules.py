@@ -16,7 +16,7 @@ from shared.batch.model import TaskCounts
 from shared.batch.pool_model import ComputeNode, Pool
 from shared.pools.no_able_nodes import cause_in_pool, is_resizing, why_empty
 from shared.pools.preparations import Preparations
-from shared.pools.states import START_TASK_FAILED, NodeClasses, classes_of
+from shared.pools.states import BEGINNING, START_TASK_FAILED, NodeClasses, classes_of
 from shared.pools.suspicion_rules import Suspected, Suspicion, to_hold
 from shared.state.pools import PoolMemory, Standstill, StandstillEnd, StandstillReason
 
@@ -30,20 +30,29 @@ LOOKED_INTO_AGAIN_AFTER = timedelta(minutes=5)
 class Findings(Struct, frozen=True, kw_only=True):
     """What Batch answered about a suspect job; None is what it was not asked, or did not answer.
 
-    `moves` says whether a task, other than the job manager's, runs on a node that can work, or may yet run on one;
-    `unable` are nodes of the pool that can't.
+    `moves` says whether a task, other than the job manager's, runs on a node that can work, or may yet run on one, and
+    `manager_runs` whether the job manager's does; `unable` are nodes of the pool that can't, of those on the way the
+    ones that show errors.
     """
 
     tasks: TaskCounts | None = None
     moves: bool | None = None
+    manager_runs: bool = False
     pool: Pool | None = None
     unable: tuple[ComputeNode, ...] = ()
+
+    @property
+    def waiting(self) -> int:
+        """How many tasks wait: those that prepare are counted as running, and the job manager waits for nothing."""
+        return 0 if self.tasks is None else self.tasks.active + self.tasks.running - self.manager_runs
 
 
 class StandstillChange(StrEnum):
     """What a look makes of a standstill."""
 
     BEGINS = "begins"
+    GOES_ON = "goesOn"
+    """For another reason than the one that was told."""
     ENDS = "ends"
 
 
@@ -67,7 +76,9 @@ def must_look(standstill: Standstill | None, now: datetime) -> bool:
     # One answer said that nothing moves: the next decides.
     if not standstill.confirmed and still is not None and standstill.looked_at - still < AGREES_AFTER:
         return True
-    return now - standstill.looked_at >= LOOKED_INTO_AGAIN_AFTER
+    # So it does where it may stand still for another reason than people know.
+    again_after = LOOKED_INTO_AGAIN_AFTER if standstill.other_reason is None else AGREES_AFTER
+    return now - standstill.looked_at >= again_after
 
 
 def decide_standstill(
@@ -79,30 +90,36 @@ def decide_standstill(
     preparations: Preparations,
     pool: PoolMemory | None,
     now: datetime,
+    earliest: datetime | None = None,
 ) -> StandstillDecision:
-    """What a look makes of a job's standstill; `over` is why its tasks are not to run at all, None if they are."""
+    """What a look makes of a job's standstill.
+
+    `over` is why the job's tasks are not to run at all, None if they are; until `earliest` it did not stand still,
+    None when nobody knows.
+    """
     # Whoever disabled or ended the job knows that its tasks wait.
     if over is not None:
         ends = before is not None and before.confirmed
         return _ends(over) if ends else StandstillDecision(standstill=None)
     # What was told ends by rules of its own.
     if before is not None and before.confirmed:
-        return _judge_confirmed(before, findings, preparations=preparations, pool=pool, now=now)
+        return _judge_confirmed(before, suspected, findings, preparations=preparations, pool=pool, now=now)
     # Nothing was told yet, and nothing need be.
     if suspected is None:
         return StandstillDecision(standstill=None)
-    standing = before or Standstill(since=suspected.since)
-    of_preparation = suspected.why in {Suspicion.PREPARATION, Suspicion.REPEATED}
+    # One that begins before the last one ended would be taken for the same, and told nobody.
+    standing = before or Standstill(since=min(max(suspected.since, earliest or suspected.since), now))
+    of_preparation = suspected.why.is_of_preparation
     # Batch did not say whether anybody waits, or whether tasks run: neither a reason to tell nor one to forget.
-    if findings.tasks is None or (_waits(findings.tasks) and of_preparation and findings.moves is None):
+    if findings.tasks is None or (findings.waiting and of_preparation and findings.moves is None):
         return StandstillDecision(standstill=standing)
     # Whatever made it suspect, up to now it does not stand still. Where no node is able none can run.
-    if not _waits(findings.tasks) or (of_preparation and findings.moves):
+    if not findings.waiting or (of_preparation and findings.moves):
         return StandstillDecision(standstill=replace(standing, since=now, still_since=None, looked_at=now))
-    # Of a pool the counts have answered more than once by now.
-    first = now if of_preparation else suspected.since
+    # Of a pool the counts have answered more than once by now, but not before there was anybody to wait for it.
+    first = now if of_preparation else max(suspected.since, standing.since)
     still = standing.still_since or first
-    standing = replace(standing, still_since=still, looked_at=now, tasks=findings.tasks.active + findings.tasks.running)
+    standing = replace(standing, still_since=still, looked_at=now, tasks=findings.waiting)
     # One answer may be old; the next has to say the same.
     if now - still < AGREES_AFTER:
         return StandstillDecision(standstill=standing)
@@ -113,13 +130,8 @@ def decide_standstill(
     # How Batch works: empty pools without an error, nodes busy with other jobs, dependencies, slots.
     if reason is None:
         return StandstillDecision(standstill=standing)
-    confirmed = replace(
-        standing,
-        confirmed=True,
-        reason=reason,
-        by_state=dict(pool.by_state) if pool is not None else {},
-        cause=cause_in_pool(reason, findings.pool, findings.unable) if reason.is_of_pool else preparations.cause,
-    )
+    confirmed = _with_reason(standing, reason, findings, preparations=preparations, pool=pool)
+    confirmed = replace(confirmed, confirmed=True, confirmed_at=now)
     return StandstillDecision(standstill=confirmed, change=StandstillChange.BEGINS)
 
 
@@ -130,7 +142,7 @@ def reason_of(
     # Without a pool there are no nodes to look at.
     if suspected.why is Suspicion.POOL_GONE:
         return StandstillReason.POOL_GONE
-    nodes = classes_of(pool.by_state) if pool is not None else NodeClasses()
+    nodes = _classes(pool, findings) if pool is not None else NodeClasses()
     # Nodes are there and none works: they have to be mended or replaced, whatever made the pool so.
     if pool is not None and nodes.able == 0 and nodes.unable > 0:
         most = pool.by_state.get(START_TASK_FAILED, 0) * 2 > nodes.unable
@@ -151,6 +163,7 @@ def reason_of(
 
 def _judge_confirmed(
     before: Standstill,
+    suspected: Suspected | None,
     findings: Findings,
     *,
     preparations: Preparations,
@@ -158,12 +171,14 @@ def _judge_confirmed(
     now: datetime,
 ) -> StandstillDecision:
     """When a standstill that was told is over; a preparation that merely begins ends nothing."""
-    # The node that succeeded takes tasks.
-    if preparations.last_success is not None and preparations.last_success > before.since:
-        return _ends(None)
+    of_pool = before.reason is not None and before.reason.is_of_pool
     has_able = pool is not None and pool.gone_since is None and classes_of(pool.by_state).able > 0
-    # What the pool lacked is there; a job that still does not move has another reason.
-    if before.reason is not None and before.reason.is_of_pool and has_able:
+    # What the pool lacked is there, and nothing else is known to keep the job from it.
+    if of_pool and has_able and suspected is None:
+        return _ends(None)
+    # The node that succeeded takes tasks; whichever had when it was told has left, and that of a dead pool takes none.
+    known_at = before.confirmed_at or before.since
+    if not of_pool and preparations.last_success is not None and preparations.last_success > known_at:
         return _ends(None)
     # A task runs, whatever became of the reason.
     if findings.moves:
@@ -172,27 +187,56 @@ def _judge_confirmed(
     if findings.tasks is None:
         return StandstillDecision(standstill=before)
     # Somebody deleted the tasks: one answer may come from between two of them.
-    if not _waits(findings.tasks):
+    if not findings.waiting:
         free = before.free_since or now
         if now - free >= AGREES_AFTER:
             return _ends(StandstillEnd.NOBODY_WAITS)
         return StandstillDecision(standstill=replace(before, free_since=free))
-    waiting = findings.tasks.active + findings.tasks.running
-    return StandstillDecision(standstill=replace(before, free_since=None, looked_at=now, tasks=waiting))
+    standing = replace(before, free_since=None, looked_at=now, tasks=findings.waiting, other_reason=None)
+    reason = None
+    if suspected is not None and pool is not None and (findings.moves is False or not suspected.why.is_of_preparation):
+        reason = reason_of(suspected, findings, preparations=preparations, pool=pool)
+    # It is still what was told, or nobody knows better.
+    if reason is None or reason is (before.reason or StandstillReason.PREPARATION_FAILED):
+        return StandstillDecision(standstill=standing)
+    # One answer may be old; the next has to say the same.
+    if before.other_reason is not reason:
+        return StandstillDecision(standstill=replace(standing, other_reason=reason))
+    other = _with_reason(standing, reason, findings, preparations=preparations, pool=pool)
+    return StandstillDecision(standstill=other, change=StandstillChange.GOES_ON)
 
 
 def _ends(why: StandstillEnd | None) -> StandstillDecision:
     return StandstillDecision(standstill=None, change=StandstillChange.ENDS, why=why)
 
 
-def _waits(tasks: TaskCounts) -> bool:
-    """Whether anybody waits; tasks that prepare are counted as running."""
-    return tasks.active + tasks.running > 0
+def _with_reason(
+    standing: Standstill,
+    reason: StandstillReason,
+    findings: Findings,
+    *,
+    preparations: Preparations,
+    pool: PoolMemory | None,
+) -> Standstill:
+    return replace(
+        standing,
+        reason=reason,
+        by_state=dict(pool.by_state) if pool is not None else {},
+        cause=cause_in_pool(reason, findings.pool, findings.unable) if reason.is_of_pool else preparations.cause,
+    )
+
+
+def _classes(pool: PoolMemory, findings: Findings) -> NodeClasses:
+    """The classes of a pool's nodes; those on the way that show errors do not arrive by themselves."""
+    nodes = classes_of(pool.by_state)
+    broken = sum((node.state or "").lower() in BEGINNING for node in findings.unable)
+    broken = min(broken, nodes.on_the_way)
+    return replace(nodes, unable=nodes.unable + broken, on_the_way=nodes.on_the_way - broken)
 
 
 def _is_put_off(standing: Standstill, findings: Findings, pool: PoolMemory | None, now: datetime) -> bool:
     # It has had its time.
     if now - standing.since >= PUT_OFF_FOR:
         return False
-    on_the_way = pool is not None and classes_of(pool.by_state).on_the_way > 0
+    on_the_way = pool is not None and _classes(pool, findings).on_the_way > 0
     return on_the_way or is_resizing(findings.pool)

@@ -9,8 +9,10 @@ from enum import StrEnum
 from msgspec import Struct
 
 from shared.changes.tally import MOST_FAILURES
+from shared.moments import as_utc
 from shared.pools.preparations import Preparations
 from shared.pools.states import classes_of
+from shared.state.jobs import JobHead
 from shared.state.pools import PoolMemory
 
 NONE_ABLE_FOR = timedelta(minutes=5)
@@ -26,6 +28,11 @@ class Suspicion(StrEnum):
     PREPARATION = "preparation"
     REPEATED = "repeated"
     """Preparations keep failing, whatever became of their nodes."""
+
+    @property
+    def is_of_preparation(self) -> bool:
+        """Whether the pool has nodes that could work, so that only the job's tasks tell whether it moves."""
+        return self in {Suspicion.PREPARATION, Suspicion.REPEATED}
 
 
 class Suspected(Struct, frozen=True, kw_only=True):
@@ -59,6 +66,19 @@ def suspect(*, is_active: bool, preparations: Preparations, pool: PoolMemory | N
     if _keeps_failing(preparations, now):
         return Suspected(why=Suspicion.REPEATED, since=preparations.failing_since or preparations.last_trouble)
     return Suspected(why=Suspicion.PREPARATION, since=preparations.last_trouble) if is_held else None
+
+
+def earliest_beginning(head: JobHead, suspected: Suspected, read_up_to: datetime | None) -> datetime | None:
+    """Until when the job certainly did not stand still; None when nobody knows.
+
+    Up to `read_up_to` its account was read, and nothing made the job suspect; None before a first cycle.
+    """
+    # Before, its tasks were not to run; and what was told to be over is over.
+    moments = [head.state_transition_time, head.stuck_ended.at if head.stuck_ended is not None else None]
+    # What failed may have done so long ago. How long a pool has no able node, or none gets through, is counted itself.
+    if suspected.why is Suspicion.PREPARATION and read_up_to is not None and as_utc(head.first_seen_at) < read_up_to:
+        moments.append(read_up_to)
+    return max((as_utc(moment) for moment in moments if moment is not None), default=None)
 
 
 def to_hold(preparations: Preparations, pool: PoolMemory | None) -> int:

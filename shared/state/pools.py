@@ -144,15 +144,20 @@ class Standstill(Struct, frozen=True, kw_only=True, omit_defaults=True):
     Until then it is nobody's business, and what follows from its reason is unset. When it is confirmed, it alone says
     what stands still and why: `pool_id` (as Batch spells it, empty when the job names none), `reason`, `cause` (None
     when Batch gives none), `by_state` (the pool's nodes) and `tasks` (those that wait). These are the ones of that
-    moment, so that jobs that stand still alike can be told together; only `tasks` follows later looks.
+    moment, or of the one from which on it stands still for another reason, so that jobs that stand still alike can be
+    told together; only `tasks` follows later looks. `other_reason` is one that the last look found in place of what was
+    told, None when it agreed.
 
     `still_since` is when the first of the answers came that agreed without interruption, None before; `looked_at` the
-    last one. `free_since` is when the first answer came that nobody waits any more.
+    last one. `free_since` is when the first answer came that nobody waits any more. `confirmed_at` is when it was
+    confirmed, None where a version before did it.
     """
 
     since: datetime
     confirmed: bool = field(name="told", default=False)
+    confirmed_at: datetime | None = None
     reason: StandstillReason | None = None
+    other_reason: StandstillReason | None = None
     pool_id: str = ""
     cause: StandstillCause | None = None
     still_since: datetime | None = None

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
+from shared.state.pools import StandstillReason
 from shared.webhook import SendFailure
 
 
@@ -159,7 +160,8 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     of which incident; a pager that is `standing` was told by a version that opened one for each job. `catches_up` says
     that what is wrong with the job is older than the webhook, and is to be told as what stands. `since` is when what it
     was told to go on began, None where nothing does or a version before did not keep it. `slow` is on how many nodes it
-    knows that preparation takes too long (0 of a pager).
+    knows that preparation takes too long (0 of a pager). `stuck_reason` is why the job stands still as a chat knows it,
+    None where it does not or a version before did not keep it.
     """
 
     job_id: str = ""
@@ -167,6 +169,7 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     preparation: int = 0
     release: int = 0
     stuck_since: datetime | None = None
+    stuck_reason: StandstillReason | None = None
     unreachable_since: datetime | None = None
     gone: datetime | None = None
     standing: bool = False

@@ -2,15 +2,18 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from shared.api.mutes import Mutes
 from shared.digests.mutes import Mute
 from shared.digests.rows import is_owed
 from shared.ports import Delete
 from shared.state.jobs import JobEnd, PhaseCounts
-from shared.state.pools import Standstill
-from shared.state.rows import job_key
+from shared.state.pools import Standstill, StandstillReason
+from shared.state.rows import digest_key, job_key
+from shared.state.telling import Told
 from tests.digests.told_world import ALL, World, newly_failed
 from tests.support.told_jobs import ACCOUNT, CHAT, webhook
 
@@ -149,3 +152,35 @@ def _mute(world: World, *, hours: int) -> None:
     mutes.put_mute(
         "night", Mute(jobs=("NIGHT*",), starts_at=world.now, ends_at=until, created_by="op", comment="known")
     )
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_another_reason_of_a_standstill(*, kept: bool) -> None:
+    """Chat hears once why a job stands still by now, and the pager has an incident for it.
+
+    Chat does not where a version before told it, which kept no reason.
+    """
+    world = World(*ALL)
+    stuck = Standstill(since=world.now, confirmed=True, reason=StandstillReason.RESIZE_FAILED, pool_id="pool-1")
+    world.change("nightly", stuck=stuck)
+    world.tick(20)
+    if not kept:
+        _forget_the_reason(world)
+    world.change("nightly", stuck=replace(stuck, reason=StandstillReason.START_TASK_FAILED))
+    world.tick(20)
+    for chat in CHAT:
+        messages = [sent.text for sent in world.told(chat)]
+        assert "the pool asks for nodes and gets none" in messages[0]
+        assert ["the start task failed" in text for text in messages[1:]] == [True] * kept
+    assert world.actions() == ["trigger", "trigger", "resolve"]
+    first, second, over = (sent.body for sent in world.told("pagerduty"))
+    assert (first["dedup_key"], first["dedup_key"] != second["dedup_key"]) == (over["dedup_key"], True)
+
+
+def _forget_the_reason(world: World) -> None:
+    for name in CHAT:
+        row = world.table.get(ACCOUNT, digest_key(name, "nightly"))
+        assert row is not None
+        told = msgspec.msgpack.decode(row.columns["said"], type=Told)  # type: ignore[arg-type] # its bytes
+        said = msgspec.msgpack.encode(replace(told, stuck_reason=None))
+        world.rewrite(row.key, {**row.columns, "said": said})

@@ -11,6 +11,7 @@ from shared.polling.cycle_rules import Choice, KnownJob, choose_jobs
 from shared.polling.job_listing import JOB_SELECT, listing_filter, listing_start
 from shared.state.accounts import Cycle
 from shared.state.jobs import JobHead, Tracking
+from shared.state.pools import Standstill
 from tests.support.builders import CREATED, NOW, batch_job, head
 
 EVERY_JOB = JobPatterns()
@@ -140,6 +141,16 @@ def test_what_the_settings_name(patterns: str, *, requested: bool, tracked: bool
 
     assert bool(choice.due) is tracked
     assert choice.untracked == (() if tracked else tuple(known.values()))
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_who_stands_still_is_not_let_go_in_silence(*, confirmed: bool) -> None:
+    """A job without a preparation task is not listed; its standstill ends with the settings that no longer name it."""
+    stuck = Standstill(since=NOW, confirmed=confirmed)
+    known = _known(head(tracking=Tracking.NO_PREPARATION_TASK, stuck=stuck))
+
+    assert bool(choose_jobs(known, [], JobPatterns.parse("other"), None).untracked) is confirmed
+    assert choose_jobs(known, [], EVERY_JOB, None).untracked == ()
 
 
 def test_order() -> None:

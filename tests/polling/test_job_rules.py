@@ -212,8 +212,9 @@ def test_settling(before: JobHead, *, settles: bool) -> None:
 
 
 def test_a_job_without_preparation_task_is_not_listed() -> None:
-    """Such a job keeps its head and leaves no suspicion behind."""
-    after = stop_listing(head(stuck=Standstill(since=NOW)), Tracking.NO_PREPARATION_TASK, NOW)
+    """Such a job keeps its head, and its standstill: that of its pool goes on."""
+    stuck = Standstill(since=NOW, confirmed=True)
+    after = stop_listing(head(stuck=stuck), Tracking.NO_PREPARATION_TASK, NOW)
 
-    assert (after.tracking, after.stuck) == (Tracking.NO_PREPARATION_TASK, None)
+    assert (after.tracking, after.stuck) == (Tracking.NO_PREPARATION_TASK, stuck)
     assert after.settled_at == NOW

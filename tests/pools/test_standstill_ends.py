@@ -12,7 +12,7 @@ from shared.pools.standstill_rules import (
     decide_standstill,
     must_look,
 )
-from shared.pools.suspicion_rules import Suspected, Suspicion
+from shared.pools.suspicion_rules import suspect
 from shared.state.pools import PoolMemory, Standstill, StandstillEnd, StandstillReason
 from tests.pools.test_standstill_rules import NEVER, NOW, WAITING, failed, minutes, pool_of
 
@@ -38,6 +38,41 @@ ENDS: dict[str, tuple[Standstill, Preparations, PoolMemory, Findings, str | None
         None,
     ),
     "the pool has able nodes again": (OF_POOL, NEVER, pool_of({"idle": 1, "starttaskfailed": 11}), STILL, "moves"),
+    "a preparation had succeeded when it was told": (
+        replace(CONFIRMED, confirmed_at=NOW),
+        failed(39, last_success=NOW - minutes(1)),
+        pool_of({"idle": 40}),
+        STILL,
+        None,
+    ),
+    "a preparation had succeeded in a pool that is broken": (
+        OF_POOL,
+        failed(0, last_success=NOW - minutes(1)),
+        pool_of({"starttaskfailed": 12}, none_able_for=minutes(30)),
+        Findings(tasks=WAITING),
+        None,
+    ),
+    "the pool has able nodes again, and preparation has failed on all": (
+        OF_POOL,
+        failed(4),
+        pool_of({"idle": 4}),
+        STILL,
+        None,
+    ),
+    "the pool has able nodes again, and one was not tried": (
+        OF_POOL,
+        failed(4),
+        pool_of({"idle": 4}),
+        Findings(tasks=WAITING, moves=True),
+        "moves",
+    ),
+    "only the job manager runs since a while ago": (
+        replace(CONFIRMED, free_since=NOW - minutes(2)),
+        failed(40),
+        pool_of({"idle": 40}),
+        Findings(tasks=TaskCounts(running=1), moves=False, manager_runs=True),
+        "nobody waits",
+    ),
     "the pool is still broken": (OF_POOL, NEVER, pool_of({"starttaskfailed": 12}), STILL, None),
     "its tasks were deleted a while ago": (
         replace(CONFIRMED, free_since=NOW - minutes(2)),
@@ -64,7 +99,7 @@ def test_a_standstill_ends_when_something_moves(
 
     Only where nobody waits nothing moves.
     """
-    suspected = Suspected(why=Suspicion.PREPARATION, since=before.since)
+    suspected = suspect(is_active=True, preparations=preparations, pool=pool, now=NOW)
     decided = decide_standstill(before, suspected, findings, over=None, preparations=preparations, pool=pool, now=NOW)
 
     assert (decided.change is StandstillChange.ENDS) is (ends is not None)
@@ -93,3 +128,88 @@ def test_what_was_told_is_looked_into_every_five_minutes() -> None:
     assert not must_look(Standstill(since=NOW, looked_at=NOW), NOW)
     assert not must_look(replace(CONFIRMED, looked_at=NOW - minutes(4)), NOW)
     assert must_look(replace(CONFIRMED, looked_at=NOW - minutes(5)), NOW)
+    doubtful = replace(CONFIRMED, other_reason=StandstillReason.NODES_UNABLE)
+    assert not must_look(replace(doubtful, looked_at=NOW - minutes(1)), NOW)
+    assert must_look(replace(doubtful, looked_at=NOW - minutes(2)), NOW)
+
+
+BROKEN = pool_of({"unusable": 4}, none_able_for=minutes(6))
+CHANGES: dict[str, tuple[StandstillReason | None, Preparations, PoolMemory | None, Findings, str | None]] = {
+    "its nodes break": (
+        StandstillReason.PREPARATION_FAILED,
+        failed(4),
+        BROKEN,
+        Findings(tasks=WAITING),
+        "nodesUnable",
+    ),
+    "the last one that hangs fails": (
+        StandstillReason.PREPARATION_SLOW,
+        failed(4),
+        pool_of({"idle": 4}),
+        STILL,
+        "preparationFailed",
+    ),
+    "the pool is back, and preparation fails": (
+        StandstillReason.NODES_UNABLE,
+        failed(4),
+        pool_of({"idle": 4}),
+        STILL,
+        "preparationFailed",
+    ),
+    "the pool is back, and Batch does not say whether a task runs": (
+        StandstillReason.NODES_UNABLE,
+        failed(4),
+        pool_of({"idle": 4}),
+        Findings(tasks=WAITING),
+        None,
+    ),
+    "the pool could not be counted": (StandstillReason.NODES_UNABLE, failed(4), None, STILL, None),
+    "nodes come": (
+        StandstillReason.NODES_UNABLE,
+        NEVER,
+        pool_of({"starting": 4}, none_able_for=minutes(30)),
+        Findings(tasks=WAITING),
+        None,
+    ),
+    "it is the same": (StandstillReason.NODES_UNABLE, NEVER, BROKEN, Findings(tasks=WAITING), None),
+    "a version before kept no reason": (None, failed(4), pool_of({"idle": 4}), STILL, None),
+}
+
+
+@pytest.mark.parametrize(("told", "preparations", "pool", "findings", "reason"), CHANGES.values(), ids=CHANGES)
+def test_a_standstill_goes_on_for_another_reason(
+    told: StandstillReason | None,
+    preparations: Preparations,
+    pool: PoolMemory | None,
+    findings: Findings,
+    reason: str | None,
+) -> None:
+    """What two looks agree on takes the place of what was told; that nobody knows better changes nothing."""
+    before: Standstill | None = replace(CONFIRMED, reason=told)
+    suspected = suspect(is_active=True, preparations=preparations, pool=pool, now=NOW)
+    changes = []
+    for _ in range(3):
+        decided = decide_standstill(
+            before, suspected, findings, over=None, preparations=preparations, pool=pool, now=NOW
+        )
+        before = decided.standstill
+        changes.append(decided.change)
+
+    assert before is not None
+    assert (before.since, before.confirmed) == (CONFIRMED.since, True)
+    assert before.reason == (reason or told)
+    assert changes == [None, StandstillChange.GOES_ON if reason else None, None]
+
+
+def test_a_reason_that_is_found_once_changes_nothing() -> None:
+    """Only one look after the other makes another reason certain."""
+    before: Standstill | None = CONFIRMED
+    for pool in (BROKEN, pool_of({"idle": 4}), BROKEN, pool_of({"idle": 4})):
+        preparations = failed(4)
+        suspected = suspect(is_active=True, preparations=preparations, pool=pool, now=NOW)
+        findings = Findings(tasks=WAITING) if pool is BROKEN else STILL
+        decided = decide_standstill(
+            before, suspected, findings, over=None, preparations=preparations, pool=pool, now=NOW
+        )
+        before = decided.standstill
+        assert decided.change is None

@@ -5,10 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from shared.batch.model import TaskCounts
-from shared.batch.pool_model import AutoScaleRun, Pool, ResizeError
+from shared.batch.pool_model import AutoScaleRun, ComputeNode, NodeError, Pool, ResizeError
 from shared.pools.preparations import Preparations
 from shared.pools.standstill_rules import (
     Findings,
@@ -41,89 +40,17 @@ def failed(number: int, *, slow: int = 0, ago: timedelta | None = None, **fields
 
 
 NEVER = Preparations(waited_for=False)
-SUSPECT: dict[str, tuple[Preparations, PoolMemory | None, Suspicion | None]] = {
-    "all nodes hang": (failed(0, slow=20), pool_of({"idle": 20}), Suspicion.PREPARATION),
-    "59 failed and the last one hangs": (failed(59, slow=1), pool_of({"idle": 60}), Suspicion.PREPARATION),
-    "59 failed and the last one prepares": (failed(59), pool_of({"idle": 60}), None),
-    "the node that succeeded takes tasks": (failed(2, last_success=NOW - minutes(1)), pool_of({"idle": 3}), None),
-    "the one that succeeded after the others failed has left": (
-        failed(2, last_success=NOW - minutes(1)),
-        pool_of({"idle": 2}),
-        Suspicion.PREPARATION,
-    ),
-    "the one that succeeded may have left a pool that nobody can ask": (
-        failed(2, last_success=NOW - minutes(1)),
-        None,
-        None,
-    ),
-    "the one that succeeded is taken back for a moment, and the others have left": (
-        failed(2, last_success=NOW - minutes(1)),
-        pool_of({"preempted": 1}, none_able_for=minutes(1)),
-        None,
-    ),
-    "the one that succeeded has left": (
-        failed(2, last_success=NOW - timedelta(days=1)),
-        pool_of({"idle": 2}),
-        Suspicion.PREPARATION,
-    ),
-    "tasks do not wait for preparation": (
-        replace(failed(2), waited_for=False),
-        pool_of({"idle": 2}),
-        None,
-    ),
-    "the job manager holds its node": (failed(1, has_manager=True), pool_of({"running": 2}), Suspicion.PREPARATION),
-    "nothing is known of the pool": (failed(1), None, Suspicion.PREPARATION),
-    "nothing is known of the pool, and a node works": (failed(1, others=1), None, None),
-    "no able node for five minutes": (NEVER, pool_of({"unusable": 3}, none_able_for=minutes(5)), Suspicion.NONE_ABLE),
-    "no able node for a moment": (NEVER, pool_of({"rebooting": 1}, none_able_for=minutes(4)), None),
-    "an empty pool": (NEVER, pool_of({}, none_able_for=minutes(60)), Suspicion.NONE_ABLE),
-    "the pool is gone": (NEVER, PoolMemory(pool_id="cpu", gone_since=NOW - minutes(1)), Suspicion.POOL_GONE),
-    "each node fails and is removed": (
-        failed(0, failed_at=(NOW - minutes(50), NOW - minutes(30), NOW - minutes(3)), failing_since=NOW - minutes(50)),
-        pool_of({"idle": 1}),
-        Suspicion.REPEATED,
-    ),
-    "the first failures are young": (
-        failed(0, failed_at=(NOW - minutes(20), NOW - minutes(10), NOW - minutes(3)), failing_since=NOW - minutes(20)),
-        pool_of({"idle": 1}),
-        None,
-    ),
-    "many failed at once, and no other since": (
-        failed(0, failed_at=(NOW - minutes(31),) * 3, failing_since=NOW - minutes(31)),
-        pool_of({"idle": 1}),
-        None,
-    ),
-    "one fails every six minutes": (
-        failed(0, failed_at=tuple(NOW - minutes(ago) for ago in (15, 9, 3)), failing_since=NOW - minutes(45)),
-        pool_of({"idle": 1}),
-        Suspicion.REPEATED,
-    ),
-    "three failures in two hours": (
-        failed(
-            0,
-            failed_at=(NOW - minutes(110), NOW - minutes(30), NOW - minutes(3)),
-            failing_since=NOW - minutes(110),
-        ),
-        pool_of({"idle": 1}),
-        None,
-    ),
-}
-
-
-@pytest.mark.parametrize(("preparations", "pool", "why"), SUSPECT.values(), ids=SUSPECT)
-def test_a_job_is_suspected_when_none_of_its_nodes_can_take_tasks(
-    preparations: Preparations, pool: PoolMemory | None, why: Suspicion | None
-) -> None:
-    """A job is looked into when what it waits for is broken, and not before; a disabled one never."""
-    found = suspect(is_active=True, preparations=preparations, pool=pool, now=NOW)
-
-    assert (found and found.why) == why
-    assert suspect(is_active=False, preparations=preparations, pool=pool, now=NOW) is None
 
 
 def asked(**fields: Any) -> Pool:
     """A steady pool as Batch shows it."""
     return Pool(**{"id": "cpu", "allocation_state": "steady", **fields})
+
+
+def broken(number: int) -> tuple[ComputeNode, ...]:
+    """Nodes that seem to be starting, and show errors."""
+    errors = (NodeError(code="BatchAgentInstallationFailure", message="The extension failed."),)
+    return tuple(ComputeNode(id=f"n{index}", state="Starting", errors=errors) for index in range(number))
 
 
 EMPTY = pool_of({}, none_able_for=minutes(40))
@@ -163,6 +90,30 @@ REASONS: dict[str, tuple[Preparations, PoolMemory | None, Findings, StandstillRe
         NEVER,
         pool_of({"starting": 3}, none_able_for=minutes(40)),
         Findings(tasks=WAITING, pool=asked()),
+        None,
+    ),
+    "nodes show errors while they start": (
+        NEVER,
+        pool_of({"starting": 3}, none_able_for=minutes(7)),
+        Findings(tasks=WAITING, pool=asked(), unable=broken(3)),
+        StandstillReason.NODES_UNABLE,
+    ),
+    "one of the nodes that start shows errors": (
+        NEVER,
+        pool_of({"starting": 3}, none_able_for=minutes(7)),
+        Findings(tasks=WAITING, pool=asked(), unable=broken(1)),
+        None,
+    ),
+    "one of the nodes that start has shown errors for long": (
+        NEVER,
+        pool_of({"starting": 3}, none_able_for=minutes(30)),
+        Findings(tasks=WAITING, pool=asked(), unable=broken(1)),
+        StandstillReason.NODES_UNABLE,
+    ),
+    "only the job manager is left": (
+        failed(39, has_manager=True),
+        pool_of({"idle": 40}),
+        Findings(tasks=TaskCounts(running=1), moves=False, manager_runs=True, pool=asked()),
         None,
     ),
     "spot nodes were evicted": (
@@ -284,6 +235,29 @@ def test_a_standstill_begins_when_it_was_last_seen_to_move() -> None:
         assert known is not None
         assert known.confirmed
         assert known.since == NOW - timedelta(hours=1)
+
+
+def test_a_dead_pool_is_told_only_once_somebody_has_waited_for_it() -> None:
+    """A job that comes to a pool that has been dead for long stands still from then on, not for as long as its pool."""
+    pool = pool_of({"unusable": 2}, none_able_for=minutes(40))
+    known = None
+    for after in (0, 1, 2):
+        moment = NOW + minutes(after)
+        suspected = suspect(is_active=True, preparations=NEVER, pool=pool, now=moment)
+        decided = decide_standstill(
+            known,
+            suspected,
+            Findings(tasks=WAITING, pool=asked()),
+            over=None,
+            preparations=NEVER,
+            pool=pool,
+            now=moment,
+            earliest=NOW,
+        )
+        known = decided.standstill
+        assert (decided.change is StandstillChange.BEGINS) is (after == 2)
+    assert known is not None
+    assert known.since == NOW
 
 
 @pytest.mark.parametrize("ago", [minutes(3), minutes(29)], ids=["young", "nearly half an hour"])

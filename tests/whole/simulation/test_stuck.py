@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from shared.polling.standstills import RunningTasks
 from trials.promises.checks import check_calm
 from trials.promises.monitor import BrokenPromiseError
 from trials.simulation.fault_rates import Chance
@@ -136,7 +137,7 @@ def test_a_standstill_that_ends_with_its_job_is_told_to_be_over() -> None:
                 end(system, "nightly", state)
             else:
                 system.world.delete_job("nightly")
-            for _ in range(3):
+            for _ in range(4):
                 system.poll(system.processes[0])
                 system.run_for(MINUTE)
             if system.world.job("nightly") is not None:
@@ -144,6 +145,8 @@ def test_a_standstill_that_ends_with_its_job_is_told_to_be_over() -> None:
         check_calm(system)
         types = [event.type for event in system.monitor.events.values()]
         assert (types.count("job.stuck"), types.count("job.resumed")) == (2, 2)
+        resumed = [event.data["reason"] for event in system.monitor.events.values() if event.type == "job.resumed"]
+        assert resumed == ["jobEnded", "jobGone"]
 
 
 def test_a_node_that_takes_the_place_of_a_failed_one_may_still_move_the_job() -> None:
@@ -165,7 +168,8 @@ def test_the_witness_knows_a_false_alarm(monkeypatch: pytest.MonkeyPatch) -> Non
     """Were a job called stuck that has a node at work, every run of the simulation and every story would say so."""
     for rules in ("suspicion_rules", "standstill_rules"):
         monkeypatch.setattr(f"shared.pools.{rules}.to_hold", lambda *_: 1)
-    monkeypatch.setattr("shared.polling.standstills.StandstillWatcher._moves", lambda *_: False)
+    nothing = RunningTasks(others=False, manager=False)
+    monkeypatch.setattr("shared.polling.standstills.StandstillWatcher._running", lambda *_: nothing)
     monkeypatch.setattr("shared.polling.standstills.StandstillWatcher._may_move", lambda *_: False)
     monkeypatch.setattr("shared.pools.suspicion_rules._follows_success", lambda *_: False)
     with pytest.raises(BrokenPromiseError, match="nightly is called stuck, but a node prepares itself"):
