@@ -35,7 +35,7 @@ export function showJob(summary) {
       h(
         "p",
         { class: "empty" },
-        h("strong", {}, `There is no job ${at.job} here.`),
+        h("strong", {}, `There is no job '${at.job}'${at.account && ` in ${at.account}`}.`),
         "It may have been deleted and forgotten, its id may be spelled differently, or it is not watched.",
       ),
     ]);
