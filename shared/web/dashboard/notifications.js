@@ -4,7 +4,7 @@ import { h } from "./elements.js";
 import { count, KNOWN, moment } from "./words.js";
 import { call, get, messageOf, nextPath, post, query, rounds } from "./api.js";
 import { aboutGivenUp, act, closeDialog, dialog, toast } from "./parts.js";
-import { side } from "./lists.js";
+import { side, waitingFor } from "./lists.js";
 
 export function mutesView() {
   if (side.trouble.mutes || side.mutes === null) return null;
@@ -29,7 +29,7 @@ export function mutesView() {
           h(
             "div",
             { class: "line" },
-            h("span", { class: "id" }, mute.jobs.join(", ")),
+            h("span", { class: "id" }, mutedBy(mute)),
             h(
               "span",
               { class: "acts" },
@@ -40,13 +40,14 @@ export function mutesView() {
                   await rounds.reread();
                   return "The mute has ended.";
                 },
-                { "aria-label": `End the mute of ${mute.jobs.join(", ")}`, "data-focus": `unmute ${mute.name}` },
+                { "aria-label": `End the mute of ${mutedBy(mute)}`, "data-focus": `unmute ${mute.name}` },
               ),
             ),
           ),
           h(
             "p",
             {},
+            Date.parse(mute.startsAt) > now && ["starts ", moment(mute.startsAt), ", "],
             "ends ",
             moment(mute.endsAt),
             mute.createdBy && `, by ${mute.createdBy}`,
@@ -57,6 +58,9 @@ export function mutesView() {
     ),
   );
 }
+
+/** What a mute is of, in words. @param {MuteView} mute */
+const mutedBy = (mute) => [...mute.jobs, ...mute.pools.map((pool) => `pool ${pool}`)].join(", ");
 
 /** @param {string} job */
 export function muteButton(job) {
@@ -281,7 +285,7 @@ function hookItem(hook) {
         "p",
         {},
         hook.untold.since && [
-          `${hook.untold.deliveries + hook.untold.jobs + hook.untold.pools} waiting since `,
+          `${waitingFor(hook).toLocaleString("en")} waiting since `,
           moment(hook.untold.since),
           ". ",
           hook.state === "ok" && hook.lastAnswer && `The last attempt was not taken: ${hook.lastAnswer.reason}. `,
