@@ -1,4 +1,4 @@
-"""What the dashboard says of who is told: what waits for webhooks and what is muted."""
+"""What the dashboard says of who is told: what waits for webhooks, what is muted, and notices of what was done."""
 
 from datetime import timedelta
 
@@ -62,3 +62,27 @@ def test_a_mute_says_what_it_is_of(visit: Visitor) -> None:
             ["ends in 9 hours, by Ann: planned", "starts in 3 hours, ends in 9 hours, by Ann: planned"]
         )
         expect(told.get_by_role("button", name="End the mute of nightly, pool gpu, pool cpu-*")).to_be_visible()
+
+
+def test_a_notice_lies_at_the_foot_of_the_window_while_a_dialog_opens(visit: Visitor) -> None:
+    """What is said in a dialog that still moves stands where it will be read, wide and in the middle."""
+    deployment = deploy()
+    deployment.poll()
+    with serving(lambda: deployment.app) as url:
+        page = visit(url, deployment)
+        page.emulate_media(reduced_motion="no-preference")
+        page.locator("#told summary").click()
+        page.get_by_role("button", name="Mute all jobs").evaluate(
+            """(mute) => {
+              mute.click();
+              for (const one of document.getAnimations()) { one.pause(); one.currentTime = 0; }
+            }"""
+        )
+        page.locator("[data-focus='ping ops']").evaluate("(ping) => ping.click()")
+        said = page.get_by_role("dialog").get_by_role("status")
+        expect(said).to_contain_text("ops took the test message")
+        assert page.evaluate("document.getAnimations().map((one) => one.playState)") == ["paused"]
+        place = said.bounding_box()
+        assert place is not None
+        assert place["y"] + place["height"] == pytest.approx(900 - 24, abs=1)
+        assert place["x"] + place["width"] / 2 == pytest.approx(1280 / 2, abs=1)
