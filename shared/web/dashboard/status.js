@@ -1,13 +1,14 @@
 // The first thing asked: is anything wrong, and what; and which pools have nodes that can't work.
 
 import { h, icon, mount, part } from "./elements.js";
-import { capital, count, moment, stateInWords } from "./words.js";
+import { capital, count, moment, stateInWords, unbroken } from "./words.js";
 import { readAddress } from "./address.js";
 import { get, post, query, rounds } from "./api.js";
 import { act, copyButton, dialog, link } from "./parts.js";
 import { side, waitingFor } from "./lists.js";
 
 const LONGEST_HEADLINE = 90;
+const DATES = /(\d{4}-\d\d-\d\d)/;
 
 /** @type {Record<string, Look>} */
 export const VERDICTS = {
@@ -60,7 +61,7 @@ export function showStatus(summary, connection) {
               "ul",
               { class: "reasons" },
               (headline === reasons[0] && summary.status === "degraded" ? reasons.slice(1) : reasons).map((reason) =>
-                h("li", {}, `${capital(reason)}.`.replace(/\.\.$/, ".")),
+                h("li", {}, unbroken(`${capital(reason)}.`.replace(/\.\.$/, "."), DATES)),
               ),
             ),
           ),
@@ -189,7 +190,7 @@ async function showPoolNodes(pool) {
             h("span", { class: "tag bad" }, stateInWords(node.state)),
             node.id && copyButton(node.id, `id of node ${node.id}`),
           ),
-          error && h("p", {}, `${error.code ?? ""}: ${error.message ?? ""}`),
+          error && h("p", {}, `${error.code ?? ""}: `, h("bdi", {}, error.message)),
         );
       }),
     ),

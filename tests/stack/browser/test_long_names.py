@@ -16,7 +16,7 @@ from shared.batch.model import BatchJob, ExecutionInfo, FailureInfo, JobExecutio
 from shared.batch.pool_model import ComputeNode, NodeError
 from shared.digests.mutes import Mute
 from shared.errors import HostileAnswerError
-from tests.stack.browser.conftest import open_page
+from tests.stack.browser.conftest import Visitor, open_page
 from tests.stack.browser.served_app import serving
 from tests.support.deployment import NOW, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fake_batch import FakeBatch
@@ -33,10 +33,12 @@ WEBHOOKS: list[dict[str, object]] = [
     {**PAGER, "name": "p" * 40},
     {**GRID, "name": "g" * 40},
 ]
+HEBREW = "\u05e9\u05d2\u05d9\u05d0\u05d4"
 WIDTHS = [320, 390, 768, 1280]
-# Of each text: whether it leaves a box that holds it, lies upon another, or is a head or a button in two lines.
+# Of each text: whether it leaves a box that holds it, lies upon another, or has a short word in two lines.
 MISPLACED = """() => {
   const texts = [];
+  const found = new Set();
   const seen = document.querySelector("dialog[open]") ?? document.body;
   const walker = document.createTreeWalker(seen, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
@@ -45,11 +47,15 @@ MISPLACED = """() => {
     const range = document.createRange();
     range.selectNodeContents(walker.currentNode);
     const lines = [...range.getClientRects()].filter((one) => one.width && one.height && one.right > 0);
+    for (const word of data.matchAll(/(?<!\\S)([^\\s-]{2,12}|--[\\w-]+|\\d+-\\d+-\\d+)(?!\\S)/g)) {
+      range.setStart(walker.currentNode, word.index);
+      range.setEnd(walker.currentNode, word.index + word[0].length);
+      const parts = [...range.getClientRects()];
+      if (parts.length && parts.at(-1).top > parts[0].bottom - 5) found.add(`${word[0]} breaks`);
+    }
     if (lines.length) texts.push({ words: data.trim().slice(0, 40), holder, lines });
   }
-  const found = new Set();
   for (const { words, holder, lines } of texts) {
-    if (holder.closest("th, button:not(.link)") && lines.at(-1).top > lines[0].bottom - 5) found.add(`${words} breaks`);
     for (let box = holder; box && box !== document.documentElement; box = box.parentElement) {
       if (getComputedStyle(box).display.startsWith("inline")) continue;
       const edge = box.getBoundingClientRect();
@@ -68,6 +74,15 @@ MISPLACED = """() => {
         }
   });
   return [...found];
+}"""
+
+
+# Whether what follows a name, the first part of a line with a script of its own, stands to the right of it.
+BEHIND = """(line) => {
+  const name = line.querySelector("b, bdi");
+  const rest = document.createRange();
+  rest.selectNode(name.nextSibling);
+  return rest.getBoundingClientRect().left >= name.getBoundingClientRect().right - 1;
 }"""
 
 
@@ -191,3 +206,26 @@ def test_every_text_stays_in_its_box(page: Page, state: str) -> None:
         scrolled = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         found[width] = [*page.evaluate(MISPLACED), *([f"scrolls by {scrolled}"] if scrolled > 0 else [])]
     assert found == {width: [] for width in WIDTHS}
+
+
+def test_letters_from_right_to_left(visit: Visitor) -> None:
+    """What is said of a name stands behind it in any script, and a message is read in the order of its own."""
+    deployment = deploy()
+    code, message = HEBREW, f"{HEBREW} /mnt/data {HEBREW}"
+    failure = FailureInfo(category="userError", code=code, message=message)
+    deployment.batch.add(a_job(), a_node(preparation=replace(a_run(failed=True), failure_info=failure)))
+    deployment.poll()
+    mute = Mute(starts_at=NOW, ends_at=NOW + timedelta(hours=9), created_by=code, comment=message)
+    Mutes(table=deployment.table, clock=deployment.clock).put_mute("one", replace(mute, jobs=("*",)))
+    with serving(lambda: deployment.app) as url:
+        page = visit(url, deployment)
+        expect(page.locator("#trend .name")).to_have_text(f"{code} 1 failure")
+        assert page.locator("#trend .name").evaluate(BEHIND)
+        assert page.locator("#told .tight p").evaluate(BEHIND)
+        for place in (".job .why bdi", "#told .tight bdi >> nth=1"):
+            expect(page.locator(place)).to_have_text(message)
+            expect(page.locator(place)).to_have_css("direction", "rtl")
+        page.locator(".job .name").click()
+        expect(page.locator("#job .cause p").first).to_have_css("direction", "rtl")
+        page.locator(".nodes button.link").click()
+        expect(page.get_by_role("dialog").locator(".cause p").first).to_have_css("direction", "rtl")
