@@ -197,32 +197,35 @@ const STANDINGS = {
   off: ["", "off in settings"],
 };
 
+/** @param {WebhookView} hook */
+const takesAll = ({ state, untold, dead }) => state === "ok" && !untold.since && !untold.refused && !dead;
+
 /** @param {SummaryView} summary */
 export function toldView(summary) {
   const hooks = side.webhooks ?? [];
   const undelivered = summary.deliveries.dead > 0 || hooks.some((hook) => hook.untold.refused > 0);
-  const healthy = hooks.length > 0 && !undelivered && hooks.every((hook) => hook.state === "ok" && !hook.untold.since);
-  const list = h("ul", { class: "list" }, hooks.map(hookItem));
+  const healthy = hooks.filter(takesAll);
+  const others = hooks.filter((hook) => !takesAll(hook));
+  const name = others.length ? "other webhook" : "webhook";
   return [
     h("div", { class: "head" }, h("h2", { id: "told-title" }, "Notifications"), undelivered && aboutGivenUp()),
     side.trouble.webhooks && h("p", { class: "trouble" }, side.trouble.webhooks),
     side.webhooks === null && !side.trouble.webhooks && h("p", { class: "empty" }, "Loading…"),
-    side.webhooks !== null &&
-      hooks.length === 0 &&
+    side.webhooks?.length === 0 &&
       h(
         "p",
         { class: "empty" },
         h("strong", {}, "Nobody is notified of failures."),
         "Set WEBHOOK_URL or WEBHOOKS in the app's settings.",
       ),
-    healthy
-      ? h(
-          "details",
-          { class: "fold", "data-focus": "webhooks" },
-          h("summary", {}, `${count(hooks.length, "webhook")}, ${hooks.length > 1 ? "all " : ""}healthy`),
-          list,
-        )
-      : list,
+    h("ul", { class: "list" }, others.map(hookItem)),
+    healthy.length > 0 &&
+      h(
+        "details",
+        { class: "fold", "data-focus": "webhooks" },
+        h("summary", {}, `${count(healthy.length, name)}, ${healthy.length > 1 ? "all " : ""}healthy`),
+        h("ul", { class: "list" }, healthy.map(hookItem)),
+      ),
     mutesView(),
   ];
 }

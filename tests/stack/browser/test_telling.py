@@ -47,6 +47,22 @@ def test_what_waits_is_counted_whoever_it_waits_for(
         expect(figure).to_have_text(f"messages waiting{sum(waiting)}")
 
 
+def test_the_webhook_in_trouble_is_in_sight(visit: Visitor) -> None:
+    """However many webhooks are healthy, they take one line below the one that is not, and a press shows them."""
+    deployment = deploy(*({**SIGNED, "name": f"hook-{number}"} for number in range(6)), SLACK)
+    deployment.sender.by_url[str(SLACK["url"])] = refusal(403)
+    deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)))
+    for _ in range(4):
+        deployment.poll()
+        deployment.deliver()
+        deployment.clock.advance(minutes=4)
+    with serving(lambda: deployment.app) as url:
+        told = visit(url, deployment).locator("#told")
+        expect(told.locator(".hook:visible b")).to_have_text(["chat"])
+        told.get_by_text("6 other webhooks, all healthy").click()
+        expect(told.locator(".hook:visible b")).to_have_text(["chat", *(f"hook-{number}" for number in range(6))])
+
+
 def test_a_mute_says_what_it_is_of(visit: Visitor) -> None:
     """Jobs and pools are named, by the button that ends it too, and one that is to come says when it begins."""
     deployment = deploy(SLACK)
