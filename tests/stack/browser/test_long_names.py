@@ -43,7 +43,7 @@ MISPLACED = """() => {
   const walker = document.createTreeWalker(seen, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const { data, parentElement: holder } = walker.currentNode;
-    if (!data.trim() || holder.closest("script, style, option, .skip, .sr")) continue;
+    if (!data.trim() || !holder.checkVisibility() || holder.closest("script, style, option, .skip, .sr")) continue;
     const range = document.createRange();
     range.selectNodeContents(walker.currentNode);
     const lines = [...range.getClientRects()].filter((one) => one.width && one.height && one.right > 0);
