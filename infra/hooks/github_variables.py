@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from infra.hooks.preflight_checks import SECRETS
+from infra.hooks.variables import SECRETS
 
 PARAMETERS = Path(__file__).resolve().parents[1] / "main.parameters.json"
 ASKED = {"BATCH_ACCOUNT_IDS": "batchAccountIds", "WEBHOOK_URL": "webhookUrl"}

@@ -1,0 +1,72 @@
+"""Owns where azd takes a deployment's variables from: its environment's files, the shell, and what it has asked for.
+
+Reads files and nothing else. Does not own what is wrong with a variable (`variable_checks`).
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PARAMETERS = Path(__file__).resolve().parents[1] / "main.parameters.json"
+SECRETS = ("BATCH_ACCOUNT_KEY", "HEARTBEAT_URL", "STATE_STORAGE", "WEBHOOK_SECRET", "WEBHOOK_SECRETS", "WEBHOOK_URL")
+"""Variables that nobody but the deployment may read."""
+ACCOUNT_ID = re.compile(
+    r"/subscriptions/([0-9a-f-]{36})/resourcegroups/([^/]+)/providers/microsoft\.batch/batchaccounts/([^/]+)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variables:
+    """What azd takes variables from: its environment `own`, then the `shell`; `asked` is what it has asked for."""
+
+    known: frozenset[str]
+    own: Mapping[str, str]
+    shell: Mapping[str, str]
+    asked: Mapping[str, str]
+
+    def get(self, name: str) -> str:
+        """The value that azd takes; empty for none."""
+        return (self.own.get(name) or self.shell.get(name, "")).strip()
+
+    def is_on(self, name: str, standard: str) -> bool:
+        """Whether a switch is on."""
+        return (self.get(name).lower() or standard) in {"true", "1"}
+
+    @property
+    def accounts(self) -> list[str]:
+        """The resource ids of the watched accounts, as they are written."""
+        text = self.get("BATCH_ACCOUNT_IDS") or self.asked.get("batchAccountIds", "")
+        return [part.strip() for part in text.split(",") if part.strip()]
+
+    @property
+    def groups(self) -> list[str]:
+        """The resource groups of the watched accounts, each once."""
+        found = [ACCOUNT_ID.fullmatch(account) for account in self.accounts]
+        return list(dict.fromkeys(f"/subscriptions/{one[1]}/resourceGroups/{one[2]}".lower() for one in found if one))
+
+
+def read_variables(root: Path, shell: Mapping[str, str]) -> tuple[str, Variables]:
+    """The name of the azd environment, empty for none, and its variables."""
+    azure = root / ".azure"
+    default = _json(azure / "config.json").get("defaultEnvironment", "")
+    name = shell.get("AZURE_ENV_NAME") or str(default)
+    lines = (azure / name / ".env").read_text(encoding="utf-8") if name and (azure / name / ".env").is_file() else ""
+    own = dict(_assignment(line) for line in lines.splitlines() if "=" in line)
+    asked = _json(azure / name / "config.json").get("infra", {}).get("parameters", {}) if name else {}
+    known = frozenset(re.findall(r"\$\{(\w+)\}", PARAMETERS.read_text(encoding="utf-8")))
+    return name, Variables(known=known, own=own, shell=shell, asked={key: str(value) for key, value in asked.items()})
+
+
+def _json(file: Path) -> dict[str, Any]:
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def _assignment(line: str) -> tuple[str, str]:
+    """A line of azd's .env: the value stands in quotes, with backslashes before those within it."""
+    name, _, value = line.partition("=")
+    quoted = len(value) > 1 and value[0] == value[-1] == '"'
+    return name.strip(), re.sub(r"\\(.)", r"\1", value[1:-1]) if quoted else value
