@@ -17,6 +17,13 @@ ACCOUNT_ID = re.compile(
     r"/subscriptions/([0-9a-f-]{36})/resourcegroups/([^/]+)/providers/microsoft\.batch/batchaccounts/([^/]+)",
     re.IGNORECASE,
 )
+_ASSIGNMENT = re.compile(
+    r"""^[ \t]*(?:export[ \t]+)?(?P<name>[\w.]+)[ \t]*=[ \t]*"""
+    r"""(?:"(?P<quoted>(?:\\.|[^"\\])*)"|'(?P<plain>[^']*)'|(?P<bare>[^\n]*))""",
+    re.MULTILINE | re.DOTALL,
+)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_CONTROLS = {"n": "\n", "r": "\r"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +36,8 @@ class Variables:
     asked: Mapping[str, str]
 
     def get(self, name: str) -> str:
-        """The value that azd takes; empty for none."""
-        return (self.own.get(name) or self.shell.get(name, "")).strip()
+        """The value that azd takes, its environment's own also when that is empty; empty for none."""
+        return (self.own if name in self.own else self.shell).get(name, "").strip()
 
     def is_on(self, name: str, standard: str) -> bool:
         """Whether a switch is on."""
@@ -54,8 +61,8 @@ def read_variables(root: Path, shell: Mapping[str, str]) -> tuple[str, Variables
     azure = root / ".azure"
     default = _json(azure / "config.json").get("defaultEnvironment", "")
     name = shell.get("AZURE_ENV_NAME") or str(default)
-    lines = (azure / name / ".env").read_text(encoding="utf-8") if name and (azure / name / ".env").is_file() else ""
-    own = dict(_assignment(line) for line in lines.splitlines() if "=" in line)
+    text = (azure / name / ".env").read_text(encoding="utf-8") if name and (azure / name / ".env").is_file() else ""
+    own = _assignments(text)
     asked = _json(azure / name / "config.json").get("infra", {}).get("parameters", {}) if name else {}
     known = frozenset(re.findall(r"\$\{(\w+)\}", PARAMETERS.read_text(encoding="utf-8")))
     return name, Variables(known=known, own=own, shell=shell, asked={key: str(value) for key, value in asked.items()})
@@ -65,8 +72,11 @@ def _json(file: Path) -> dict[str, Any]:
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
-def _assignment(line: str) -> tuple[str, str]:
-    """A line of azd's .env: the value stands in quotes, with backslashes before those within it."""
-    name, _, value = line.partition("=")
-    quoted = len(value) > 1 and value[0] == value[-1] == '"'
-    return name.strip(), re.sub(r"\\(.)", r"\1", value[1:-1]) if quoted else value
+def _assignments(text: str) -> dict[str, str]:
+    """The variables of azd's .env, which godotenv writes: in quotes, with backslashes before what would end them."""
+    return {
+        found["name"]: _ESCAPED.sub(lambda one: _CONTROLS.get(one[1], one[1]), found["quoted"])
+        if found["quoted"] is not None
+        else (found["plain"] or found["bare"] or "").strip()
+        for found in _ASSIGNMENT.finditer(text)
+    }

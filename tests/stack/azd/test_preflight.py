@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from infra.hooks.preflight import AzError, report
+from infra.hooks.variables import read_variables
+from tests.stack.infra.azd import dotenv
 from tests.stack.infra.ways import MINE
 from tests.support.app_settings import KEY
 from tests.support.webhook_settings import SECRET
@@ -25,6 +27,8 @@ OWN = {
     "WEBHOOK_URL": "https://receiver.example/hook",
     "WEBHOOK_SECRET": SECRET,
 }
+NAMED = {"name": "ops", "urlSetting": "OPS_URL", "format": "slack"}
+NAMED_SECRETS = {"OPS_URL": "https://x.example/"}
 RIGHTS = "providers/Microsoft.Authorization/permissions?api-version=2022-04-01"
 ON_SUBSCRIPTION = f"rest --method get --url https://management.azure.com/subscriptions/{SUBSCRIPTION}/{RIGHTS}"
 ON_GROUP = ON_SUBSCRIPTION.replace(f"/{RIGHTS}", f"/resourcegroups/rg-batch/{RIGHTS}")
@@ -44,8 +48,8 @@ def _report(
     folder = root / ".azure" / "prod"
     changed: dict[str, str | None] = {**OWN, **(own or {})}
     folder.mkdir(parents=True)
-    lines = [f"{name}={json.dumps(value)}" for name, value in changed.items() if value is not None]
-    (folder / ".env").write_text("\n".join(lines), encoding="utf-8")
+    written = dotenv({name: value for name, value in changed.items() if value is not None})
+    (folder / ".env").write_text(written, encoding="utf-8", newline="")
     (folder / "config.json").write_text(json.dumps({"infra": {"parameters": asked or {}}}), encoding="utf-8")
     (root / ".azure" / "config.json").write_text('{"version":1,"defaultEnvironment":"prod"}', encoding="utf-8")
     recorded = {**WELL, **(answers or {})}
@@ -96,19 +100,64 @@ def test_variables_are_read_as_they_will_be(tmp_path: Path, own: dict[str, str],
     [
         {"WEBHOOK_URL": "akvs://subscription/vault/secret"},
         {"WEBHOOKS": "[]", "WEBHOOK_SECRETS": "{}"},
-        {
-            "WEBHOOKS": '[{"name":"ops","urlSetting":"OPS_URL","format":"slack"}]',
-            "WEBHOOK_SECRETS": '{"OPS_URL":"https://x.example/"}',
-        },
+        {"WEBHOOKS": json.dumps([NAMED]), "WEBHOOK_SECRETS": json.dumps(NAMED_SECRETS)},
+        {"WEBHOOKS": json.dumps([NAMED], indent=2), "WEBHOOK_SECRETS": json.dumps(NAMED_SECRETS, indent=2)},
+        {"WEBHOOKS": f"[\r\n{json.dumps(NAMED)}\r\n]", "WEBHOOK_SECRETS": json.dumps(NAMED_SECRETS)},
         {"BATCH_ACCOUNT_IDS": None, "BATCH_ACCOUNT_URLS": "https://a.westeurope.batch.azure.com"},
         {"BATCH_ACCOUNT_IDS": None},
         {"WEBHOOK_URL": None},
     ],
-    ids=["a secret in a vault", "all taken away", "a secret by its name", "addresses", "azd asks", "a secret is left"],
+    ids=[
+        *("a secret in a vault", "all taken away", "a secret by its name", "on several lines", "lines of Windows"),
+        *("addresses", "azd asks", "a secret is left"),
+    ],
 )
 def test_what_may_be_is_let_through(tmp_path: Path, own: dict[str, Any]) -> None:
     """No way of deploying that works is refused."""
     assert _report(tmp_path, own) == (0, "Nothing stands in the way of the deployment.")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("", "40", "007", "-1", "plain", "two words", " around ", "a=b", "# none", "it's", "export A=b"),
+        *(
+            '"',
+            '"quoted"',
+            "$HOME",
+            "${HOME}",
+            r"\$HOME",
+            "!",
+            "`date`",
+            "\\",
+            r"\n",
+            "\\\n",
+            "\n",
+            "\r\n",
+            "a\n\nb",
+            "\u2028",
+        ),
+    ],
+    ids=repr,
+)
+def test_variables_are_read_as_azd_keeps_them(tmp_path: Path, value: str) -> None:
+    """What azd's file keeps of a variable is read back whole, whatever it is made of, and its neighbours too."""
+    folder = tmp_path / ".azure" / "prod"
+    folder.mkdir(parents=True)
+    own = {"AZURE_ENV_NAME": "prod", "TRACKED_JOBS": value, "WEBHOOK_URL": "https://x.example/"}
+    (folder / ".env").write_text(dotenv(own), encoding="utf-8", newline="")
+    _, variables = read_variables(tmp_path, {"AZURE_ENV_NAME": "prod"})
+    assert variables.own == own
+
+
+def test_a_file_that_somebody_wrote_is_read_too(tmp_path: Path) -> None:
+    """Comments, blank lines, other quotes and a text over several lines are read as azd reads them."""
+    folder = tmp_path / ".azure" / "prod"
+    folder.mkdir(parents=True)
+    written = '# mine\n\nexport A = one two\nB=\'$x "y"\'\nC="[\n1]"\n#D=1\nE=\n'
+    (folder / ".env").write_text(written, encoding="utf-8")
+    _, variables = read_variables(tmp_path, {"AZURE_ENV_NAME": "prod"})
+    assert variables.own == {"A": "one two", "B": '$x "y"', "C": "[\n1]", "E": ""}
 
 
 def test_the_shell_is_not_deployed(tmp_path: Path) -> None:
@@ -119,6 +168,13 @@ def test_the_shell_is_not_deployed(tmp_path: Path) -> None:
     assert "unset BATCH_ACCOUNT_KEY\n" in f"{said}\n"
     assert 'azd env set TRACKED_JOBS "$TRACKED_JOBS"' in said
     assert KEY not in said
+
+
+def test_what_was_emptied_stays_empty(tmp_path: Path) -> None:
+    """A variable that the azd environment has, if only empty, is not taken from the shell, as azd does not either."""
+    exported = {"WEBHOOK_URL": "ftp://x", "VNET_ENABLED": "yes"}
+    code, said = _report(tmp_path, {"WEBHOOK_URL": "", "VNET_ENABLED": ""}, exported=exported)
+    assert (code, said) == (0, "Nothing stands in the way of the deployment.")
 
 
 def test_a_pipeline_sets_its_secrets_in_the_shell(tmp_path: Path) -> None:
