@@ -44,8 +44,12 @@ MISTAKES: dict[str, tuple[dict[str, str], str]] = {
         {"EVENT_GRID_TOPIC": "true", "WEBHOOKS": '[{"format":"teams", "name": "event-grid"}]'},
         "WEBHOOKS has a webhook named event-grid, as the one of EVENT_GRID_TOPIC is; give it another name",
     ),
+    "two fields": ({"POLL_SCHEDULE": "0 *", "ALERT_EMAIL": "a@b.example"}, "POLL_SCHEDULE can't be read; write six"),
+    "a step of x": ({"POLL_SCHEDULE": "0 */x * * * *", "ALERT_EMAIL": "a@b.example"}, "POLL_SCHEDULE can't be read"),
+    "no minute": ({"POLL_SCHEDULE": "0 60 * * * *"}, "POLL_SCHEDULE can't be read"),
     "client": ({"SIGN_IN_CLIENT_ID": "prepwatch"}, "SIGN_IN_CLIENT_ID is no client id; copy the application"),
     "tenant": ({"SIGN_IN_CLIENT_ID": CLIENT, "SIGN_IN_TENANT_ID": "contoso.com"}, "SIGN_IN_TENANT_ID is no tenant id"),
+    "tenant of letters": ({"SIGN_IN_TENANT_ID": CLIENT.replace("6", "z")}, "SIGN_IN_TENANT_ID is no tenant id"),
     "mail": ({"ALERT_EMAIL": "ops"}, "ALERT_EMAIL is no mail address; write one"),
     "action group": ({"ACTION_GROUP_ID": MINE}, "ACTION_GROUP_ID is no resource id of an action group; copy it from"),
 }
