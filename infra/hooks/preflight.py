@@ -56,7 +56,7 @@ def from_files(variables: Variables, *, in_pipeline: bool) -> tuple[list[Finding
     try:
         load_settings(variable_checks.app_settings(variables))
     except SettingsError as error:
-        found += variable_checks.settings_refused(error.problems)
+        found += variable_checks.settings_refused(error.problems, variables.known)
     return found, []
 
 
@@ -122,8 +122,9 @@ def report(root: Path, shell: Mapping[str, str], az: Az) -> tuple[int, list[str]
         more, unasked = from_azure(environment, variables, az)
         found, unknown = found + more, unknown + unasked
     lines = [line for one in found for line in (f"  - {one.what}", f"      {one.mend}")]
+    clear = "Nothing of what could be looked at stands" if unknown else "Nothing stands"
     return int(bool(found)), [
-        *(["Mend this first:", *lines] if found else ["Nothing stands in the way of the deployment."]),
+        *(["Mend this first:", *lines] if found else [f"{clear} in the way of the deployment."]),
         *(["Not looked at:", *(f"  - {one}" for one in unknown)] if unknown else []),
     ]
 

@@ -5,13 +5,16 @@ where variables come from (`variables`).
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any
+import re
+from collections.abc import Collection, Iterable
 
-from infra.hooks.findings import Finding
+from infra.hooks import variable_rules
+from infra.hooks.findings import Finding, line_that_sets
+from infra.hooks.secret_checks import wrong_secrets
 from infra.hooks.variables import ACCOUNT_ID, SECRETS, Variables
 
-SWITCHES = ("ASSIGN_ROLES", "EVENT_GRID_TOPIC", "VNET_ENABLED", "WEBHOOK_ALLOW_HTTP")
+_SET_IDS = 'azd env set BATCH_ACCOUNT_IDS "$(az batch account show -n NAME -g GROUP --query id -o tsv)"'
+_MISSING = re.compile(r"names the app setting (\w+), which is missing")
 _SOME_ACCOUNT = "https://account.region.batch.azure.com"
 _SOME_SECRET = 44 * "A"
 
@@ -30,19 +33,15 @@ def from_the_shell(variables: Variables) -> list[Finding]:
 
 
 def malformed(variables: Variables) -> list[Finding]:
-    """Switches, ids and JSON that can't be meant as they stand."""
+    """What can't be meant as it stands: the template's own rules, ids, and JSON."""
     found = [
-        Finding(f"{name} is neither true nor false; azd would take its default", f"azd env set {name} true")
-        for name in SWITCHES
-        if variables.get(name) and variables.get(name).lower() not in {"true", "false", "1", "0"}
+        Finding(f"{name} {wrong}", line_that_sets(name))
+        for name, wrong in variable_rules.mistakes(variables.get).items()
     ]
     if any(not ACCOUNT_ID.fullmatch(account) for account in variables.accounts):
-        found.append(
-            Finding(
-                "BATCH_ACCOUNT_IDS holds what is no resource id of a Batch account",
-                'azd env set BATCH_ACCOUNT_IDS "$(az batch account show -n NAME -g GROUP --query id -o tsv)"',
-            )
-        )
+        found.append(Finding("BATCH_ACCOUNT_IDS holds what is no resource id of a Batch account", _SET_IDS))
+    elif variables.get("BATCH_ACCOUNT_IDS") and not variables.accounts and not variables.get("BATCH_ACCOUNT_URLS"):
+        found.append(Finding("BATCH_ACCOUNT_IDS is missing: there is nothing between its commas", _SET_IDS))
     for name, kind, empty in (("WEBHOOKS", list, "[]"), ("WEBHOOK_SECRETS", dict, "{}")):
         if name in variables.own and not variables.own[name].strip():
             found.append(Finding(f"{name} is empty, which azd can't read", f"azd env set {name} '{empty}'"))
@@ -50,7 +49,18 @@ def malformed(variables: Variables) -> list[Finding]:
             found.append(
                 Finding(f"{name} {why}; azd would show all of it", f"azd env set {name} '{empty}'   # then anew")
             )
-    return found
+    return [*found, *_named_twice(variables), *wrong_secrets(_object(variables, "WEBHOOK_SECRETS"), variables.known)]
+
+
+def _named_twice(variables: Variables) -> list[Finding]:
+    """Whether a webhook has the name of the one that EVENT_GRID_TOPIC makes."""
+    text = variables.get("WEBHOOKS")
+    webhooks = [] if _not_json(text, list) else json.loads(text)
+    names = [webhook.get("name") for webhook in webhooks if isinstance(webhook, dict)]
+    if "event-grid" not in names or not variables.is_on("EVENT_GRID_TOPIC", "false"):
+        return []
+    wrong = "WEBHOOKS has a webhook named event-grid, as the one of EVENT_GRID_TOPIC is; give it another name"
+    return [Finding(wrong, line_that_sets("WEBHOOKS"))]
 
 
 def _not_json(text: str, kind: type) -> str:
@@ -61,11 +71,17 @@ def _not_json(text: str, kind: type) -> str:
     return "" if isinstance(read, kind) else f"is no JSON {'array' if kind is list else 'object'}"
 
 
+def _object(variables: Variables, name: str) -> str:
+    """The JSON object of a variable; an empty one when it is none."""
+    text = variables.get(name)
+    return "{}" if _not_json(text, dict) else text
+
+
 def app_settings(variables: Variables) -> dict[str, str]:
     """The settings that the app will get, as the template makes them; what only Azure knows is stood in for."""
     settings = {name: _readable(name, variables.get(name)) for name in variables.known if variables.get(name)}
     hosts = [f"https://{account.rpartition('/')[2].lower()}.region.batch.azure.com" for account in variables.accounts]
-    secrets = settings.pop("WEBHOOK_SECRETS", "{}")
+    settings.pop("WEBHOOK_SECRETS", None)
     url = settings.get("WEBHOOK_URL") or variables.asked.get("webhookUrl", "")
     made = {
         # Without any, azd asks.
@@ -79,8 +95,8 @@ def app_settings(variables: Variables) -> dict[str, str]:
         made |= {"WEBHOOK_URL": url, "WEBHOOK_SECRET": given if given.startswith("whsec_") else f"whsec_{given}"}
     else:
         settings.pop("WEBHOOK_SECRET", None)
-    named: Mapping[str, Any] = json.loads(secrets) if not _not_json(secrets, dict) else {}
-    return {**settings, **{name: str(value) for name, value in named.items()}, **made}
+    named = {name: str(value) for name, value in json.loads(_object(variables, "WEBHOOK_SECRETS")).items()}
+    return {**settings, **named, **made}
 
 
 def _readable(name: str, value: str) -> str:
@@ -90,9 +106,15 @@ def _readable(name: str, value: str) -> str:
     return "https://kept.in.a.vault.example/" if name.endswith("_URL") else _SOME_SECRET
 
 
-def settings_refused(problems: Iterable[str]) -> list[Finding]:
-    """What the app's own reader has against its settings."""
-    return [
-        Finding(f"the app would refuse its settings: {problem}", f"azd env set {problem.split()[0]} VALUE")
-        for problem in problems
-    ]
+def settings_refused(problems: Iterable[str], known: Collection[str]) -> list[Finding]:
+    """What the app's own reader has against its settings; one that is no variable (`known`) is in WEBHOOK_SECRETS."""
+    return [Finding(f"the app would refuse its settings: {problem}", _mend(problem, known)) for problem in problems]
+
+
+def _mend(problem: str, known: Collection[str]) -> str:
+    # A problem begins with its setting, or with the way to a member of one.
+    name = re.split(r"[\s.[]", problem, maxsplit=1)[0]
+    missing = _MISSING.search(problem)
+    if missing is None and name in known:
+        return line_that_sets(name)
+    return f"{line_that_sets('WEBHOOK_SECRETS')}   # with {missing[1] if missing else name} set right in secrets.json"

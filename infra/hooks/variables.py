@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PARAMETERS = Path(__file__).resolve().parents[1] / "main.parameters.json"
+_PARAMETERS = Path(__file__).resolve().parents[1] / "main.parameters.json"
 SECRETS = ("BATCH_ACCOUNT_KEY", "HEARTBEAT_URL", "STATE_STORAGE", "WEBHOOK_SECRET", "WEBHOOK_SECRETS", "WEBHOOK_URL")
 """Variables that nobody but the deployment may read."""
 ACCOUNT_ID = re.compile(
@@ -64,8 +64,14 @@ def read_variables(root: Path, shell: Mapping[str, str]) -> tuple[str, Variables
     text = (azure / name / ".env").read_text(encoding="utf-8") if name and (azure / name / ".env").is_file() else ""
     own = _assignments(text)
     asked = _json(azure / name / "config.json").get("infra", {}).get("parameters", {}) if name else {}
-    known = frozenset(re.findall(r"\$\{(\w+)\}", PARAMETERS.read_text(encoding="utf-8")))
-    return name, Variables(known=known, own=own, shell=shell, asked={key: str(value) for key, value in asked.items()})
+    return name, Variables(
+        known=read_known(), own=own, shell=shell, asked={key: str(value) for key, value in asked.items()}
+    )
+
+
+def read_known() -> frozenset[str]:
+    """The names of the deployment's variables."""
+    return frozenset(re.findall(r"\$\{(\w+)\}", _PARAMETERS.read_text(encoding="utf-8")))
 
 
 def _json(file: Path) -> dict[str, Any]:
