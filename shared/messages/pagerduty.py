@@ -52,4 +52,5 @@ PAGERDUTY = Format(
     is_taken=lambda status, _body: status == 202,
     address=URL,
     without_key=_without_key,
+    hosts=("events.pagerduty.com", "events.eu.pagerduty.com"),
 )

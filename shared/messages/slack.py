@@ -112,4 +112,11 @@ def _is_gone(status: int, body: bytes) -> bool:
     return status in {404, 410} or (status == 400 and body.strip() == b"invalid_token")
 
 
-SLACK = Format(name="slack", tells=Tells.CHAT, write_notice=_write_notice, is_taken=_is_taken, is_gone=_is_gone)
+SLACK = Format(
+    name="slack",
+    tells=Tells.CHAT,
+    write_notice=_write_notice,
+    is_taken=_is_taken,
+    is_gone=_is_gone,
+    hosts=("hooks.slack.com", "hooks.slack-gov.com"),
+)
