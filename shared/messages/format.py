@@ -29,7 +29,7 @@ class Message(Struct, frozen=True, kw_only=True):
 
 
 class Tells(StrEnum):
-    """What a receiver is told: every event, or how jobs stand, in one message for all or in an incident for each."""
+    """What a receiver is told: every event, or how jobs stand, in one message for all or in incidents."""
 
     EVENTS = "events"
     CHAT = "chat"
@@ -94,7 +94,7 @@ class Format(Struct, frozen=True, kw_only=True):
 
     @property
     def opens_incidents(self) -> bool:
-        """Whether each job has an incident of its own, which begins, is brought up to date and ends."""
+        """Whether it is told in incidents, which open, are brought up to date and end."""
         return self.tells is Tells.INCIDENTS
 
 
