@@ -128,7 +128,7 @@ def test_the_architecture_page_has_a_line_for_every_module() -> None:
     """Every module of the package has its line under its folder, which says what its first line says."""
     page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
     section = page.split("## The folders")[1].split("\n## ")[0]
-    lines = {}
+    lines: dict[str, str] = {}
     for part in section.split("\n### ")[1:]:
         folder = part.partition("\n")[0].strip("`/ ")
         rows = re.findall(r"(?m)^\| `(\w+)` \| (.*) \|$", part)
