@@ -245,9 +245,10 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of those above")
-    parser.add_argument(
+    more = parser.add_argument(
         "arguments", nargs=argparse.REMAINDER, metavar="ARGUMENT", help="`COMMAND --help` explains them"
     )
+    more.required = False  # argparse would name it beside COMMAND when that is missing
     chosen = parser.parse_args()
     if sys.version_info < LOWEST_PYTHON:
         sys.exit(f"dev.py: needs Python 3.11 or newer, this is {sys.version.split()[0]}: try python3.13 dev.py")

@@ -160,6 +160,7 @@ var wrong = mistakes({
   BATCH_ACCOUNT_IDS: batchAccountIds
   BATCH_ACCOUNT_URLS: batchAccountUrls
   ASSIGN_ROLES: assignRoles
+  POLL_SCHEDULE: pollSchedule
   VNET_ENABLED: vnetEnabled
   VNET_ADDRESS_PREFIX: vnetAddressPrefix
   EVENT_GRID_TOPIC: eventGridTopic

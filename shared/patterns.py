@@ -1,6 +1,6 @@
-"""Owns how ids and globs match: tracked jobs and pools, and the filters of webhooks.
+"""How ids and globs match: tracked jobs and pools, and the filters of webhooks.
 
-It does not know where patterns come from, nor what happens to what matches.
+Owns the matching. Does not own where patterns come from, nor what happens to what matches.
 """
 
 import fnmatch

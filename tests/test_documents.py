@@ -1,5 +1,6 @@
 """The documents, the samples and the code say the same."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -124,16 +125,22 @@ def test_the_sample_is_the_list_and_what_a_local_host_needs() -> None:
 
 
 def test_the_architecture_page_has_a_line_for_every_module() -> None:
-    """Every module of the package has its line under its folder, and every line there is a module."""
+    """Every module of the package has its line under its folder, which says what its first line says."""
     page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
     section = page.split("## The folders")[1].split("\n## ")[0]
-    named = set()
+    lines: dict[str, str] = {}
     for part in section.split("\n### ")[1:]:
         folder = part.partition("\n")[0].strip("`/ ")
-        named |= {f"{folder}/{name}" for name in re.findall(r"(?m)^\| `(\w+)` \|", part)}
+        rows = re.findall(r"(?m)^\| `(\w+)` \| (.*) \|$", part)
+        lines |= {f"{folder}/{name}".removeprefix("shared/"): said for name, said in rows}
     shared = ROOT / "shared"
-    modules = {file.relative_to(shared).with_suffix("").as_posix() for file in shared.glob("**/*.py")}
-    assert {name.removeprefix("shared/") for name in named} == {name for name in modules if "__init__" not in name}
+    modules = {file.relative_to(shared).with_suffix("").as_posix(): file for file in shared.glob("**/*.py")}
+    assert lines == {name: _first_line(file) for name, file in modules.items() if "__init__" not in name}
+
+
+def _first_line(module: Path) -> str:
+    said = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
+    return said.partition("\n\n")[0].replace("\n", " ")
 
 
 def test_every_folder_says_its_question_and_nothing_else() -> None:

@@ -1,5 +1,7 @@
 // Log alerts, for what Prepwatch can't tell when it is itself the trouble.
 
+import { longestWait } from 'schedule.bicep'
+
 @description('Region.')
 param location string
 
@@ -26,12 +28,7 @@ var lines = 'union isfuzzy=true AppTraces, (datatable(TimeGenerated: datetime, M
 var runs = 'union isfuzzy=true AppRequests, (datatable(TimeGenerated: datetime, Name: string, Success: bool)[])'
 
 // Three polls, at least half an hour, rounded up to what a rule can look back; none for what polls more rarely.
-var schedule = filter(split(pollSchedule, ' '), field => !empty(field))
-var minutes = gap(schedule[1], 1, 60)
-var interval = schedule[1] == '*' || startsWith(schedule[1], '*/')
-  ? gap(schedule[2], minutes, 1440)
-  : gap(schedule[2], 60, 1440)
-var isDaily = join(skip(schedule, 3), '') == '***'
+var wait = longestWait(pollSchedule)
 var windows = [
   { minutes: 30, name: 'PT30M' }
   { minutes: 45, name: 'PT45M' }
@@ -44,14 +41,8 @@ var windows = [
   { minutes: 1440, name: 'P1D' }
   { minutes: 2880, name: 'P2D' }
 ]
-var fitting = filter(windows, one => isDaily && one.minutes >= 3 * interval)
+var fitting = filter(windows, one => wait > 0 && one.minutes >= 3 * wait)
 var window = first(fitting) ?? { minutes: 0, name: '' }
-
-// The longest wait between two moments of a field of the schedule, in minutes: of all, of each n-th, else of any.
-func gap(field string, each int, most int) int =>
-  field == '*'
-    ? each
-    : startsWith(field, '*/') ? min(int(substring(field, 2)) * max(each, most == 60 ? 1 : 60), most) : most
 
 // What mends itself says when it has. What somebody has to look at says it once, and again after a while.
 var followed = [

@@ -1,5 +1,10 @@
 // How the deployment's own variables are read. Nothing here fails: mistakes() says all that is wrong at once.
 
+import { isSchedule } from 'schedule.bicep'
+
+// The preflight reads them too (infra/hooks/variable_rules.py).
+var rules = loadJsonContent('variable-rules.json')
+
 @export()
 @description('A variable without white space around it, or what holds when it is left empty.')
 func given(text string, standard string) string => empty(trim(text)) ? standard : trim(text)
@@ -20,68 +25,53 @@ func part(text string, index int) string => split(text, '/')[?index] ?? ''
 @description('A sentence for each variable that can\'t be meant as it stands: what is wrong, and how to mend it.')
 func mistakes(variables object) array =>
   filter(
-    [
-      empty(concat(entries(variables.BATCH_ACCOUNT_IDS), entries(variables.BATCH_ACCOUNT_URLS)))
-        ? 'BATCH_ACCOUNT_IDS is missing; write the resource ids of the Batch accounts to watch'
-        : ''
-      mistake(
-        variables.BATCH_ACCOUNT_IDS,
-        empty(strangers(variables.BATCH_ACCOUNT_IDS)),
-        'BATCH_ACCOUNT_IDS holds what is no resource id of a Batch account (${join(strangers(variables.BATCH_ACCOUNT_IDS), ', ')}); copy it from: az batch account show -n NAME -g GROUP --query id -o tsv'
+    concat(
+      [
+        empty(concat(entries(variables.BATCH_ACCOUNT_IDS), entries(variables.BATCH_ACCOUNT_URLS)))
+          ? 'BATCH_ACCOUNT_IDS is missing; write the resource ids of the Batch accounts to watch'
+          : ''
+        mistake(
+          variables.BATCH_ACCOUNT_IDS,
+          empty(strangers(variables.BATCH_ACCOUNT_IDS)),
+          'BATCH_ACCOUNT_IDS holds what is no resource id of a Batch account (${join(strangers(variables.BATCH_ACCOUNT_IDS), ', ')}); copy it from: az batch account show -n NAME -g GROUP --query id -o tsv'
+        )
+        mistake(
+          variables.POLL_SCHEDULE,
+          isSchedule(variables.POLL_SCHEDULE),
+          'POLL_SCHEDULE can\'t be read; write six fields with spaces between them, such as 0 * * * * * for every minute'
+        )
+        mistake(
+          variables.EVENT_GRID_TOPIC,
+          !isOn(variables.EVENT_GRID_TOPIC, 'false') || !contains(string(variables.WEBHOOKS), '"name":"event-grid"'),
+          'WEBHOOKS has a webhook named event-grid, as the one of EVENT_GRID_TOPIC is; give it another name'
+        )
+      ],
+      map(
+        rules,
+        rule =>
+          mistake(
+            variables[rule.name],
+            isUsable(toLower(trim(variables[rule.name])), rule),
+            '${rule.name} ${rule.wrong}'
+          )
       )
-      notOneOf('ASSIGN_ROLES', variables.ASSIGN_ROLES, switches(), 'true or false')
-      notOneOf('VNET_ENABLED', variables.VNET_ENABLED, switches(), 'true or false')
-      notOneOf('EVENT_GRID_TOPIC', variables.EVENT_GRID_TOPIC, switches(), 'true or false')
-      notOneOf('INSTANCE_MEMORY_MB', variables.INSTANCE_MEMORY_MB, ['512', '2048', '4096'], '512, 2048 or 4096')
-      notOneOf(
-        'MAXIMUM_INSTANCE_COUNT',
-        variables.MAXIMUM_INSTANCE_COUNT,
-        texts(range(1, 1000)),
-        'a whole number from 1 to 1000'
-      )
-      mistake(
-        variables.VNET_ADDRESS_PREFIX,
-        isNetwork(trim(variables.VNET_ADDRESS_PREFIX)),
-        'VNET_ADDRESS_PREFIX is no network of /8 to /22; write one such as 10.20.0.0/16'
-      )
-      mistake(
-        variables.EVENT_GRID_TOPIC,
-        !isOn(variables.EVENT_GRID_TOPIC, 'false') || !contains(string(variables.WEBHOOKS), '"name":"event-grid"'),
-        'WEBHOOKS has a webhook named event-grid, as the one of EVENT_GRID_TOPIC is; give it another name'
-      )
-      mistake(
-        variables.SIGN_IN_CLIENT_ID,
-        isGuid(trim(variables.SIGN_IN_CLIENT_ID)),
-        'SIGN_IN_CLIENT_ID is no client id; copy the application (client) id of the app registration'
-      )
-      mistake(
-        variables.SIGN_IN_TENANT_ID,
-        isGuid(trim(variables.SIGN_IN_TENANT_ID)),
-        'SIGN_IN_TENANT_ID is no tenant id; copy it from: az account show --query tenantId -o tsv'
-      )
-      mistake(
-        variables.ALERT_EMAIL,
-        contains(variables.ALERT_EMAIL, '@'),
-        'ALERT_EMAIL is no mail address; write one, or leave it empty'
-      )
-      mistake(
-        variables.ACTION_GROUP_ID,
-        isIdOf(toLower(trim(variables.ACTION_GROUP_ID)), 'microsoft.insights/actiongroups'),
-        'ACTION_GROUP_ID is no resource id of an action group; copy it from: az monitor action-group show -n NAME -g GROUP --query id -o tsv'
-      )
-    ],
+    ),
     sentence => !empty(sentence)
   )
 
 // What is left empty takes its default, so it is never wrong.
 func mistake(text string, usable bool, sentence string) string => empty(trim(text)) || usable ? '' : sentence
 
-func notOneOf(name string, text string, allowed array, mend string) string =>
-  mistake(text, contains(allowed, toLower(trim(text))), '${name} is not usable; write ${mend}')
+func isUsable(text string, rule object) bool =>
+  rule.is == 'one of'
+    ? contains(rule.values, text)
+    : rule.is == 'whole number'
+        ? contains(texts(rule.values[0], rule.values[1]), text)
+        : rule.is == 'network'
+            ? isNetwork(text, rule.values[0], rule.values[1])
+            : rule.is == 'guid' ? isGuid(text) : rule.is == 'id of' ? isIdOf(text, rule.values[0]) : contains(text, '@')
 
-func switches() array => ['true', 'false', '1', '0']
-
-func texts(numbers array) array => map(numbers, number => string(number))
+func texts(first int, last int) array => map(range(first, last - first + 1), number => string(number))
 
 func entries(text string) array => filter(map(split(text, ','), part => toLower(trim(part))), part => !empty(part))
 
@@ -97,17 +87,20 @@ func isIdOf(id string, type string) bool =>
     !empty(part(id, 8))
   ])
 
-func isGuid(text string) bool => join(map(split(text, '-'), digits => string(length(digits))), '-') == '8-4-4-4-12'
+func isGuid(text string) bool =>
+  join(map(split(text, '-'), digits => string(length(digits))), '-') == '8-4-4-4-12' && empty(filter(
+    range(0, length(text)),
+    i => !contains('0123456789abcdef-', substring(text, i, 1))
+  ))
 
-// Three blocks of /24 must fit into it, and Azure takes nothing larger than /8.
-func isNetwork(text string) bool =>
+func isNetwork(text string, shortest int, longest int) bool =>
   all([
     text == '${part(text, 0)}/${part(text, 1)}'
     isAddress(part(text, 0))
-    contains(texts(range(8, 15)), part(text, 1))
+    contains(texts(shortest, longest), part(text, 1))
   ])
 
 func isAddress(text string) bool =>
-  length(split(text, '.')) == 4 && empty(filter(split(text, '.'), byte => !contains(texts(range(0, 256)), byte)))
+  length(split(text, '.')) == 4 && empty(filter(split(text, '.'), byte => !contains(texts(0, 255), byte)))
 
 func all(checks array) bool => !contains(checks, false)

@@ -6,15 +6,12 @@ secret that is not set, which azd takes for a value. Plain standard library, as 
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
-from infra.hooks.preflight_checks import SECRETS
+from infra.hooks.variables import SECRETS, read_known
 
-PARAMETERS = Path(__file__).resolve().parents[1] / "main.parameters.json"
 ASKED = {"BATCH_ACCOUNT_IDS": "batchAccountIds", "WEBHOOK_URL": "webhookUrl"}
 """What azd would ask a person for, and the parameter that answers it with nothing."""
 
@@ -25,7 +22,7 @@ class MistakeError(Exception):
 
 def names() -> dict[str, str]:
     """The deployment's variables by their names in upper case."""
-    return {name.upper(): name for name in re.findall(r"\$\{(\w+)\}", PARAMETERS.read_text(encoding="utf-8"))}
+    return {name.upper(): name for name in read_known()}
 
 
 def commands(variables: Mapping[str, str], secrets: Mapping[str, str]) -> list[list[str]]:

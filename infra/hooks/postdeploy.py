@@ -111,10 +111,10 @@ def fetch_list(url: str, key: str) -> list[dict[str, Any]]:
 
 
 def _reason(body: bytes) -> str:
-    """Return ': ' and the message of an error body; empty when there is none."""
+    """Return ': ' and the message of an error body, without a full stop; empty when there is none."""
     try:
-        return f": {json.loads(body)['error']['message']}"
-    except (ValueError, KeyError, TypeError):
+        return f": {json.loads(body)['error']['message'].removesuffix('.')}"
+    except (ValueError, KeyError, TypeError, AttributeError):
         return ""
 
 
@@ -184,7 +184,7 @@ def wait_until_up(health_url: str, seconds: float = START_SECONDS, pause: float 
             if status == HTTPStatus.SERVICE_UNAVAILABLE and not body:
                 return "The app runs, but is not healthy yet: it answered 503. It is after its first good poll."
             if _reason(body):
-                return f"The app runs, but can't work: it answered {status}{_reason(body)}"
+                return f"The app runs, but can't work: it answered {status}{_reason(body)}."
             trouble = f"it answered {status}{_words(body)}"
         except AppError as error:
             trouble = str(error)
@@ -211,20 +211,26 @@ def check_diagnostics(base: str, key: str) -> list[str]:
 
 
 def check_webhooks(base: str, key: str) -> list[str]:
-    """Ping each webhook; return a sentence for each that did not take it, or for there being none."""
+    """Ping each webhook; return what is said of each that did not take it, or of there being none."""
     try:
         names = [webhook["name"] for webhook in fetch_list(f"{base}/webhooks", key)]
     except AppError as error:
         return [f"Webhooks can't be listed: {error}."]
     if not names:
         return ["No webhook is configured: nobody is told of failures. Set WEBHOOK_URL or WEBHOOKS (docs/deploy.md)."]
-    found = []
-    for name in names:
-        try:
-            fetch("POST", f"{base}/webhooks/{urllib.parse.quote(name)}/ping", key)
-        except AppError as error:
-            found.append(f"Webhook {name} did not take the ping: {error}.")
-    return found
+    return [said for name in names if (said := _ping(base, name, key))]
+
+
+def _ping(base: str, name: str, key: str) -> str:
+    """Ping a webhook; return why it did not take it, empty when it did. The app answers 200 to a refused ping too."""
+    try:
+        answer = json.loads(fetch("POST", f"{base}/webhooks/{urllib.parse.quote(name)}/ping", key))
+        refused = "" if answer["delivered"] else f"{answer['reason']}. {answer['advice']}"
+    except AppError as error:
+        return f"Webhook {name} was not pinged: {error}."
+    except (ValueError, KeyError, TypeError):
+        return f"Webhook {name} was not pinged: its answer is not Prepwatch's."
+    return f"Webhook {name} did not take the ping: {refused}" if refused else ""
 
 
 def report(environment: Mapping[str, str], az: Az) -> list[str]:

@@ -1,13 +1,13 @@
 """Says before a deployment what would end it, or be wrong after it: `python3 dev.py preflight`; azd calls it too.
 
-Owns where variables and Azure's answers come from. Does not own what is wrong with them (`preflight_checks`). Azure is
-asked through its CLI where that is signed in; without it the files are looked at all the same. It changes nothing.
+Owns how Azure is asked, and what is printed. Does not own where variables come from (`variables`), nor what is wrong
+with them (`variable_checks`) or with Azure's answers (`azure_checks`). Azure is asked through its CLI where that is
+signed in; without it the files are looked at all the same. It changes nothing.
 """
 
 import importlib.util
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -15,11 +15,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from infra.hooks import preflight_checks as checks
-from infra.hooks.preflight_checks import Finding, Variables
+from infra.hooks import azure_checks, variable_checks
+from infra.hooks.findings import Finding
+from infra.hooks.variables import Variables, read_variables
 
 ROOT = Path(__file__).resolve().parents[2]
-PARAMETERS = ROOT / "infra" / "main.parameters.json"
 PERMISSIONS = "/providers/Microsoft.Authorization/permissions?api-version=2022-04-01"
 
 Az = Callable[[Sequence[str]], Any]
@@ -45,41 +45,18 @@ def run_az(arguments: Sequence[str]) -> Any:
     return json.loads(done.stdout or "null")
 
 
-def read_variables(root: Path, shell: Mapping[str, str]) -> tuple[str, Variables]:
-    """The name of the azd environment, empty for none, and its variables."""
-    azure = root / ".azure"
-    default = _json(azure / "config.json").get("defaultEnvironment", "")
-    name = shell.get("AZURE_ENV_NAME") or str(default)
-    lines = (azure / name / ".env").read_text(encoding="utf-8") if name and (azure / name / ".env").is_file() else ""
-    own = dict(_assignment(line) for line in lines.splitlines() if "=" in line)
-    asked = _json(azure / name / "config.json").get("infra", {}).get("parameters", {}) if name else {}
-    known = frozenset(re.findall(r"\$\{(\w+)\}", PARAMETERS.read_text(encoding="utf-8")))
-    return name, Variables(known=known, own=own, shell=shell, asked={key: str(value) for key, value in asked.items()})
-
-
-def _json(file: Path) -> dict[str, Any]:
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-
-
-def _assignment(line: str) -> tuple[str, str]:
-    """A line of azd's .env: the value stands in quotes, with backslashes before those within it."""
-    name, _, value = line.partition("=")
-    quoted = len(value) > 1 and value[0] == value[-1] == '"'
-    return name.strip(), re.sub(r"\\(.)", r"\1", value[1:-1]) if quoted else value
-
-
 def from_files(variables: Variables, *, in_pipeline: bool) -> tuple[list[Finding], list[str]]:
     """What the files alone show, and what could not be looked at; a pipeline sets variables in its shell."""
-    found = [*([] if in_pipeline else checks.from_the_shell(variables)), *checks.malformed(variables)]
+    found = [*([] if in_pipeline else variable_checks.from_the_shell(variables)), *variable_checks.malformed(variables)]
     try:
         from shared.errors import SettingsError
         from shared.settings.settings import load_settings
     except ImportError:
         return found, ["the settings, as the app reads them: run python3 dev.py preflight, which installs its reader"]
     try:
-        load_settings(checks.app_settings(variables))
+        load_settings(variable_checks.app_settings(variables))
     except SettingsError as error:
-        found += checks.settings_refused(error.problems)
+        found += variable_checks.settings_refused(error.problems, variables.known)
     return found, []
 
 
@@ -98,31 +75,37 @@ def from_azure(environment: str, variables: Variables, az: Az) -> tuple[list[Fin
             unknown.append(f"{what}: {error}")
 
     flex = ["functionapp", "list-flexconsumption-locations"]
-    ask("the region", flex, lambda locations: checks.region_without_flex(locations, location))
+    ask("the region", flex, lambda locations: azure_checks.region_without_flex(locations, location))
     if location:
         python = ["functionapp", "list-flexconsumption-runtimes", "--location", location, "--runtime", "python"]
-        ask("the region's Python", python, lambda runtimes: checks.region_without_python(runtimes, location))
-    ask("the providers", ["provider", "list", *here], lambda all_of_them: checks.unregistered(all_of_them, variables))
+        ask("the region's Python", python, lambda runtimes: azure_checks.region_without_python(runtimes, location))
+    ask(
+        "the providers",
+        ["provider", "list", *here],
+        lambda all_of_them: azure_checks.unregistered(all_of_them, variables),
+    )
     ask(
         "deleted vaults",
         ["keyvault", "list-deleted", "--resource-type", "vault", *here],
-        lambda vaults: checks.deleted_vault(vaults, environment),
+        lambda vaults: azure_checks.deleted_vault(vaults, environment),
     )
-    ask("the vault", ["keyvault", "list", *here], lambda vaults: checks.new_secret(variables, vaults, environment))
+    ask(
+        "the vault", ["keyvault", "list", *here], lambda vaults: azure_checks.new_secret(variables, vaults, environment)
+    )
     ask(
         "the resource group",
         ["group", "list", *here, "--query", f"[?name=='rg-{environment}']"],
-        lambda groups: checks.other_location(groups[0] if groups else None, location, environment),
+        lambda groups: azure_checks.other_location(groups[0] if groups else None, location, environment),
     )
     scopes = [f"/subscriptions/{subscription}"] if subscription else []
     # Where roles are assigned a deployment is made in each account's group; without, reading the account is enough.
-    scopes += checks.groups_of(variables.accounts) if assigns else []
+    scopes += variables.groups if assigns else []
     for scope in scopes:
         url = f"https://management.azure.com{scope}{PERMISSIONS}"
         ask(
             f"your rights on {scope}",
             ["rest", "--method", "get", "--url", url],
-            lambda answer, scope=scope: checks.missing_rights(answer["value"], scope, assigns=assigns),  # type: ignore[misc]
+            lambda answer, scope=scope: azure_checks.missing_rights(answer["value"], scope, assigns=assigns),  # type: ignore[misc]
         )
     return found, unknown
 
@@ -139,8 +122,9 @@ def report(root: Path, shell: Mapping[str, str], az: Az) -> tuple[int, list[str]
         more, unasked = from_azure(environment, variables, az)
         found, unknown = found + more, unknown + unasked
     lines = [line for one in found for line in (f"  - {one.what}", f"      {one.mend}")]
+    clear = "Nothing of what could be looked at stands" if unknown else "Nothing stands"
     return int(bool(found)), [
-        *(["Mend this first:", *lines] if found else ["Nothing stands in the way of the deployment."]),
+        *(["Mend this first:", *lines] if found else [f"{clear} in the way of the deployment."]),
         *(["Not looked at:", *(f"  - {one}" for one in unknown)] if unknown else []),
     ]
 

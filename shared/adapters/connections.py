@@ -1,6 +1,6 @@
-"""Owns the HTTP connections of requests and urllib3: that they obey the limits of their exchange, whatever is sent.
+"""The HTTP connections of requests and urllib3, and that they obey the limits of their exchange.
 
-It does not own the limits or the sockets that keep them (`adapters.sockets`), or an exchange
+Owns the connections. Does not own the limits or the sockets that keep them (`adapters.sockets`), or an exchange
 (`adapters.http_transport`). Nothing of what urllib3 would log about an exchange is logged.
 """
 

@@ -1,6 +1,6 @@
 """Answers what is known of a job's nodes, or what Batch says of them right now.
 
-Owns reading node records for people. Does not own writing them (`polling.job_watcher`).
+Owns reading node records for people. Does not own writing them (`polling.node_updates`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -226,6 +226,8 @@ def _explain_no_failure(opened: OpenFailure | None, outcome: Outcome) -> str:
         )
     if outcome is Outcome.UNKNOWN:
         return "Batch reports a state or result that this version does not know; it counts as unknown, not as failed."
+    if outcome is Outcome.SUCCEEDED:
+        return "This run succeeded, so there was nothing to announce."
     return f"This run is {outcome.value}: it has not failed, so there was nothing to announce."
 
 

@@ -1,8 +1,8 @@
 """Which changes are told together in one event.
 
-Owns the size of events. Does not own their bodies (`messages.events`) or the transactions that carry them
-(`changes.slicing`). One event tells of one type and one pool, of at most EVENT_MAX_NODES nodes, in at most BODY_BYTES
-bytes, and touches few enough chunks to fit a transaction.
+Owns the size of events. Does not own their bodies (`messages.job_events`, `messages.node_entries`) or the transactions
+that carry them (`changes.slicing`). One event tells of one type and one pool, of at most EVENT_MAX_NODES nodes, in at
+most BODY_BYTES bytes, and touches few enough chunks to fit a transaction.
 """
 
 from collections import defaultdict

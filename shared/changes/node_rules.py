@@ -1,9 +1,9 @@
 """What a node's new status means, given what is known of the node: the heart of Prepwatch.
 
 Owns the rules for newly failed, resolved and what is to be ignored. Does not own grouping into events
-(`messages.events`) or the job as a whole (`polling.job_rules`). Pure: a status and a record go in, a new record and
-its changes come out, each with its reason. A listing is not a snapshot (nodes come and go from it, pages of different
-age mix), so the moments of the runs, not the order of arrival, say which of two statuses is the newer.
+(`changes.event_grouping`) or the job as a whole (`polling.job_rules`). Pure: a status and a record go in, a new record
+and its changes come out, each with its reason. A listing is not a snapshot (nodes come and go from it, pages of
+different age mix), so the moments of the runs, not the order of arrival, say which of two statuses is the newer.
 """
 
 from datetime import datetime

@@ -1,7 +1,7 @@
 """How a job's changes are cut into transactions, each complete in itself.
 
 Owns slicing and the splitting of chunks. Does not own how changes become events (`changes.event_grouping`), rows
-(`state.rows`) or the sending of a transaction (`polling.job_watcher`). Every slice carries a head that counts exactly
+(`state.rows`) or the writing of a transaction (`ledger.job_writer`). Every slice carries a head that counts exactly
 what has been written up to it, so that a crash between two slices leaves a true picture; only the last sets the
 listing's fingerprints, so that what was not written is found again.
 """

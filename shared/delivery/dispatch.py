@@ -6,7 +6,7 @@ longest ago, or a ping. Does not own an attempt (`delivery.attempt`), the lanes 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from threading import Lock
 from typing import Self
@@ -14,22 +14,14 @@ from typing import Self
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.delivery.answer_rules import (
-    GIVE_UP_AFTER,
-    SCHEDULE,
-    Judgement,
-    give_up,
-    is_due,
-    is_given_up,
-    is_held,
-    last_tried,
-)
+from shared.delivery.answer_rules import Judgement, give_up, is_due, is_given_up, is_held, last_tried
 from shared.delivery.attempt import Attempter
 from shared.delivery.credential_redaction import without_token
-from shared.delivery.failing_rules import in_words, is_suspect, next_try, waits
+from shared.delivery.failing_rules import is_suspect, next_try
 from shared.delivery.next_tries import NextTries
 from shared.delivery.probe_candidates import ProbeCandidate, ProbeCandidates
 from shared.delivery.rows import close_disabled, close_removed, read_due, record
+from shared.delivery.turn_rules import DeliveryStep, decide_delivery
 from shared.delivery.webhook_lanes import WebhookLanes
 from shared.delivery.webhook_states import WebhookHealth, read_health
 from shared.errors import StoreError
@@ -88,7 +80,7 @@ class DeliveryRun:
         self._swept: list[str] = []
         self._candidates = ProbeCandidates()
         self._next_tries = NextTries()
-        self._exchange = Attempter(
+        self._attempter = Attempter(
             table=deliverer.table,
             sender=deliverer.sender,
             authorize=deliverer.authorize,
@@ -211,36 +203,33 @@ class DeliveryRun:
             return
         with self._lock:
             self._offered.discard(item.place)
-        probe = partial(self._exchange.attempt, self._deliverer.webhooks[name], item, probe=True)
+        probe = partial(self._attempter.attempt, self._deliverer.webhooks[name], item, probe=True)
         self._candidates.add_delivery(name, last_tried(delivery), probe)
 
     def _take(self, item: Pending) -> None:
         if item.body is not None:
             with self._lock:
                 self._bodies -= 1
-        now = self._deliverer.clock()
-        delivery, webhook = item.delivery, self._deliverer.webhooks.get(item.delivery.webhook)
-        if now >= self._deadline:
-            with self._lock:
-                self._left += 1
-        elif webhook is None or self._health.state(webhook.name).disabled_since is not None:
-            self._close([item])
-        elif delivery.tries >= len(SCHEDULE):
-            # Every attempt was claimed and none came to an end: whoever made it died.
-            reason = f"given up after {delivery.tries} attempts without an end"
-            record(self._deliverer.table, item, give_up(delivery, reason, now))
-        elif not webhook.enabled:
-            return
-        elif is_given_up(delivery, now):
-            why = in_words(self._health.state(webhook.name).last) or delivery.reason
-            reason = f"given up after {GIVE_UP_AFTER // timedelta(hours=1)} hours: {why}"
-            record(self._deliverer.table, item, give_up(delivery, reason, now))
-        elif self.is_failing(webhook.name):
-            self._put_off(item)
-        elif waits(self._health.state(webhook.name), now):
-            self._next_tries.add(webhook.name, delivery.next_attempt_at)
-        else:
-            self._exchange.attempt(webhook, item)
+        now, delivery = self._deliverer.clock(), item.delivery
+        webhook = self._deliverer.webhooks.get(delivery.webhook)
+        state = self._health.state(webhook.name) if webhook is not None else None
+        turn = decide_delivery(delivery, webhook, state, now, self._deadline)
+        match turn.step:
+            case DeliveryStep.LEAVE:
+                with self._lock:
+                    self._left += 1
+            case DeliveryStep.CLOSE:
+                self._close([item])
+            case DeliveryStep.GIVE_UP:
+                record(self._deliverer.table, item, give_up(delivery, turn.reason, now))
+            case DeliveryStep.KEEP:
+                pass
+            case DeliveryStep.PUT_OFF:
+                self._put_off(item)
+            case DeliveryStep.WAIT:
+                self._next_tries.add(delivery.webhook, delivery.next_attempt_at)
+            case DeliveryStep.ATTEMPT:
+                self._attempter.attempt(self._deliverer.webhooks[delivery.webhook], item)
 
     def _close(self, items: Sequence[Pending]) -> None:
         """End what nobody is to be sent any more, of one webhook that is removed or disabled."""
@@ -266,7 +255,7 @@ class DeliveryRun:
             if self._health.state(name) != before:
                 break  # else there was no need to send it any more
         else:
-            self._exchange.ping(self._deliverer.webhooks[name], self._deliverer.site)
+            self._attempter.ping(self._deliverer.webhooks[name], self._deliverer.site)
         if self._health.state(name).failures:
             return
         try:

@@ -202,11 +202,11 @@ def change_events(site: Origin, before: WebhookState, after: WebhookState, now: 
 
 
 def in_words(attempt: Attempt | None) -> str:
-    """Why an attempt came to nothing, with the first words of the answer; empty for none."""
+    """Why an attempt came to nothing, with the first words of the answer and no full stop; empty for none."""
     if attempt is None:
         return ""
     answer = attempt.answer.strip()
-    return f"{attempt.reason}: {answer[:_WORDS]}" if answer else attempt.reason
+    return (f"{attempt.reason}: {answer[:_WORDS]}" if answer else attempt.reason).removesuffix(".")
 
 
 _WORDS = 200  # characters of an answer that people read in passing

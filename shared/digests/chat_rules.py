@@ -1,8 +1,8 @@
 """What chat is to be told about jobs: people hear how things stand, not every event.
 
 Owns what is news to a webhook that was last told so much. Does not own when it is told (`digests.chat_plan`), the
-sending (`digests.one_webhook`) or the words (`messages.notices`). Pure: what was told and the head go in, news with its
-reason comes out. What a pager hears is in `digests.incidents.rules`.
+sending (`digests.one_webhook`) or the words (`digests.jobs.notices`). Pure: what was told and the head go in, news with
+its reason comes out. What a pager hears is in `digests.incidents.rules`.
 """
 
 from collections.abc import Callable

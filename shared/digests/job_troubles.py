@@ -132,6 +132,12 @@ def standstill_of(stuck: Standstill) -> Concern:
     )
 
 
+def is_of_one_node(head: JobHead, cause: Cause) -> bool:
+    """Whether a preparation failed on one node only, and by what may well be the node's fault."""
+    kind = _kind(cause, _pool_of(head, cause), alone=head.preparation.open == 1)
+    return cause.phase is Phase.PREPARATION and kind is ConcernKind.NODE
+
+
 def is_standing(head: JobHead, wants: Callable[[EventType], bool]) -> bool:
     """Whether something goes on that was announced, and that somebody `wants` to know of."""
     is_open = head.closed is None and head.preparation.open > 0 and head.preparation_failed_ever > 0

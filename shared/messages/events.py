@@ -2,8 +2,7 @@
 
 Owns the events' types, what every event has, and the events about accounts and webhooks. Does not own those about jobs
 and pools (`messages.job_events`, `messages.pool_events`), their ids (`messages.ids`), who receives them
-(`delivery.answer_rules`) or how they are signed (`messages.signing`). Sources: CloudEvents 1.0.2, Standard Webhooks
-1.0.0.
+(`ledger.recipients`) or how they are signed (`messages.signing`). Sources: CloudEvents 1.0.2, Standard Webhooks 1.0.0.
 """
 
 from collections.abc import Iterable

@@ -29,7 +29,7 @@ class Message(Struct, frozen=True, kw_only=True):
 
 
 class Tells(StrEnum):
-    """What a receiver is told: every event, or how jobs stand, in one message for all or in an incident for each."""
+    """What a receiver is told: every event, or how jobs stand, in one message for all or in incidents."""
 
     EVENTS = "events"
     CHAT = "chat"
@@ -65,7 +65,7 @@ class Format(Struct, frozen=True, kw_only=True):
     `is_taken` and `is_gone` judge an answer. `content_type` may be chosen in the settings if `chooses_content_type`.
     `address` is where the receiver is when the settings do not say, None when they must. `without_key` says what is
     wrong with having no key at an address (None: an unusable one), None when the format has no use for a key.
-    `needs_token` says whether Entra ID authorises requests to a webhook.
+    `needs_token` says whether Entra ID authorises requests to a webhook. At `hosts` nothing but this format is taken.
     """
 
     name: str
@@ -80,6 +80,7 @@ class Format(Struct, frozen=True, kw_only=True):
     is_signed: bool = False
     without_key: Callable[[str | None], KeyProblem | None] | None = None
     needs_token: Callable[[Webhook], bool] = lambda _webhook: False
+    hosts: tuple[str, ...] = ()
 
     @property
     def tells_state(self) -> bool:
@@ -93,7 +94,7 @@ class Format(Struct, frozen=True, kw_only=True):
 
     @property
     def opens_incidents(self) -> bool:
-        """Whether each job has an incident of its own, which begins, is brought up to date and ends."""
+        """Whether it is told in incidents, which open, are brought up to date and end."""
         return self.tells is Tells.INCIDENTS
 
 

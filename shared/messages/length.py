@@ -6,9 +6,7 @@ Microsoft's card renderer has at 320 pixels: a line holds so many ordinary lette
 
 from unicodedata import east_asian_width
 
-from msgspec.structs import replace
-
-from shared.messages.notices import ALSO, Notice, Section
+from shared.messages.notices import SHORT_BYTES, SHORTEST_BYTES, Notice, Section
 
 MAX_LINES = 25
 _HEADING, _TEXT, _COMMAND = 26, 35, 27
@@ -19,20 +17,30 @@ _BROAD = "mwMW@%"
 def fitted(notice: Notice) -> Notice:
     """The notice with less and less of each job, so that MAX_LINES hold it: lesser facts, a line, only its number.
 
-    The worst, which stands first, is the last to lose anything: of one job people can read why, and what to do.
+    The worst, which stands first, is the last to lose anything: of it people can read why, and what to do.
     """
     while lines_of(notice) > MAX_LINES and notice.sections and (smaller := _smaller(notice)) is not None:
         notice = smaller
-    while lines_of(notice) > MAX_LINES and notice.sections and notice.sections[-1].title == ALSO:
+    while lines_of(notice) > MAX_LINES and notice.sections:
         notice = notice.shorter()
     return notice
 
 
 def _smaller(notice: Notice) -> Notice | None:
-    first, *others = notice.sections
-    if (slimmer := replace(notice, sections=tuple(others)).without_lesser()) is not None:
-        return replace(slimmer, sections=(first, *slimmer.sections))
-    return notice.slimmer() or notice.listed()
+    """The notice with what matters least left out, None when all of that is."""
+    return (
+        notice.without_lesser()
+        or notice.without_minor()
+        # Who is awake wants to know how many are concerned, not each by its name.
+        or notice.with_fewer_names()
+        or notice.in_short(SHORT_BYTES)
+        or notice.listed()
+        or notice.with_fewer_lines()
+        or notice.without_commands()
+        or notice.in_short(SHORTEST_BYTES)
+        or notice.without_means()
+        or notice.with_fewer_facts()
+    )
 
 
 def lines_of(notice: Notice) -> int:
@@ -44,7 +52,8 @@ def lines_of(notice: Notice) -> int:
 def _lines(section: Section, said: str) -> int:
     title = 0 if section.title == said else _wrapped(section.title, _TEXT)
     facts = sum(_wrapped(f"{name}: {value}", _TEXT) for name, value in section.facts)
-    return title + facts + sum(_wrapped(command, _COMMAND) for command in section.commands)
+    entries = sum(_wrapped(entry.label + entry.text, _TEXT) for entry in section.entries)
+    return title + facts + entries + sum(_wrapped(command, _COMMAND) for command in section.commands)
 
 
 def _wrapped(text: str, width: int) -> int:

@@ -19,15 +19,18 @@ VALUE_BYTES = 600
 NAME_BYTES = 160
 JOB = "Job"
 """The fact that has the whole ids."""
-LESSER = ("Nodes", "Nodes of the pool", "Until then", "Request id", "Since", "What to do")
+REMEDY = "What to do"
+MINOR = ("Nodes", "Nodes of the pool", "Until then", "Request id", "Node")
 """Facts that a message can do without, in the order in which they are left out where there is no room."""
+LESSER = (*MINOR, "Since", REMEDY)
+"""Those, and what only the worst that a message tells of keeps."""
 ALSO = "Also"
 """Over what is told in a line each, because there was no room for more."""
 MORE = ("More", "on the dashboard")
 """Where there was no room for all facts of a job."""
-_FEW_SECTIONS, _LEAST_FACTS = 2, 3
-_SHORT_BYTES = (200, 100)
-"""How much of a fact is said where there is less and less room; whole ids are never cut."""
+_FEW_SECTIONS, _LEAST_FACTS, _FEW = 2, 3, 3
+SHORT_BYTES, SHORTEST_BYTES = 200, 100
+"""How many bytes of a fact are said where there is less and less room; whole ids are never cut."""
 
 
 class Severity(StrEnum):
@@ -55,33 +58,62 @@ SIGNS: Mapping[Severity, str] = {
 """What a heading begins with, so that nobody needs its colour to see how bad it is."""
 
 
+class ListEntry(Struct, frozen=True, kw_only=True):
+    """A line of a list: what is so of the jobs or pools that it names; without names, of what its text says."""
+
+    names: tuple[str, ...] = ()
+    text: str
+
+    @property
+    def label(self) -> str:
+        """What stands before the text, empty without names."""
+        return f"{', '.join(self.names)}: " if self.names else ""
+
+
 class Section(Struct, frozen=True, kw_only=True):
     """Something that a notice tells, the most important facts first; each a name and a value.
 
-    `commands` are to be copied as they stand: they are shown in a fixed font, and never cut. One that `lists` has
-    entries for facts, whose names are those of one thing or several, so that those without room are counted. `line` is
-    the section as such an entry, None where a line can't say it.
+    `entries` are what it tells of, a line for all that is alike, so that those without room can be counted. `commands`
+    are to be copied as they stand: they are shown in a fixed font, and never cut. `line` is the section as an entry,
+    None where a line can't say it.
     """
 
     title: str
     facts: tuple[tuple[str, str], ...] = ()
+    entries: tuple[ListEntry, ...] = ()
     commands: tuple[str, ...] = ()
-    lists: bool = False
-    line: tuple[str, str] | None = None
+    line: ListEntry | None = None
+
+    @property
+    def named(self) -> int:
+        """How many jobs or pools it tells of by name."""
+        return sum(len(entry.names) for entry in self.entries) if self.entries else 1
 
     def in_short(self, limit: int) -> "Section":
-        """The section with at most `limit` bytes of each text; ids stay whole."""
-        if self.lists:
-            return self
-        facts = tuple((name, text if name == JOB else one_line(text, limit=limit)) for name, text in self.facts)
+        """The section with at most `limit` bytes of each text; ids stay whole, and so does what to do."""
+        kept = {JOB, REMEDY}
+        facts = tuple((name, text if name in kept else one_line(text, limit=limit)) for name, text in self.facts)
         return replace(self, facts=facts)
+
+    def without(self, name: str) -> "Section":
+        """The section without the facts of this name."""
+        return replace(self, facts=tuple(each for each in self.facts if each[0] != name))
+
+    def with_fewer_names(self) -> "Section | None":
+        """The section without its last name, None where no line of it has more than a few."""
+        long = [number for number, entry in enumerate(self.entries) if len(entry.names) > _FEW]
+        if not long:
+            return None
+        entry = self.entries[long[-1]]
+        fewer = replace(entry, names=entry.names[:-1])
+        return replace(self, entries=(*self.entries[: long[-1]], fewer, *self.entries[long[-1] + 1 :]))
 
 
 class Notice(Struct, frozen=True, kw_only=True):
     """A message for people; `subject` is what it is about (a job, an account, a webhook), the same for its end.
 
     `over` says that it ends what was told of the subject, however good or bad its words are: an incident closes by
-    that alone. `left_out` counts the sections that there was no room for; `since` is None when nobody knows.
+    that alone. `left_out` counts the jobs and pools that there was no room to name; `since` is None when nobody knows.
     `kind` is what it tells, in a word that rules of a pager can go by, and `details` what they can read, under keys
     that are always the same. `incident` is the key of what is told as an incident, None if `subject` makes it.
     `dashboard` is where people see more, None when nobody has said where the app is.
@@ -115,7 +147,7 @@ class Notice(Struct, frozen=True, kw_only=True):
     @property
     def rest(self) -> str:
         """What to say about the sections left out, empty for none."""
-        return f"and {self.left_out} more; the dashboard has them all" if self.left_out else ""
+        return f"and {self.left_out} more; the dashboard has them all" if self.left_out > 0 else ""
 
     @property
     def text(self) -> str:
@@ -123,65 +155,101 @@ class Notice(Struct, frozen=True, kw_only=True):
         lines = [self.signed_heading]
         for section in self.sections:
             lines += [section.title] if section.title != self.heading else []
-            lines += [*(f"{name}: {value}" for name, value in section.facts), *section.commands]
+            lines += [f"{name}: {value}" for name, value in section.facts]
+            lines += [*(entry.label + entry.text for entry in section.entries), *section.commands]
         for name, value in self.details.items() if not self.sections else ():
             lines.append(f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
         return "\n".join([*lines, *([self.rest] if self.rest else [])])
 
-    def slimmer(self) -> "Notice | None":
-        """The notice without one kind of its lesser facts, without its commands, or in shorter texts; None at the end.
-
-        What it tells of stays: every section with why, and every entry of one that lists. Where there are few sections,
-        of each the first facts.
-        """
-        if (less := self.without_lesser()) is not None:
-            return less
-        shorter = (tuple(section.in_short(limit) for section in self.sections) for limit in _SHORT_BYTES)
-        if (sections := next((made for made in shorter if made != self.sections), None)) is not None:
-            return replace(self, sections=sections)
-        if len(self.sections) <= _FEW_SECTIONS:
-            for number, section in enumerate(self.sections):
-                facts = tuple(each for each in section.facts if each != MORE)
-                if len(facts) > _LEAST_FACTS and not section.lists:
-                    fewer = replace(section, facts=(*facts[:-1], MORE))
-                    return replace(self, sections=(*self.sections[:number], fewer, *self.sections[number + 1 :]))
-        return None
-
     def without_lesser(self) -> "Notice | None":
-        """The notice without one kind of its lesser facts, or without its commands; None when it has none of them."""
+        """The notice without one kind of the lesser facts of all but the first section, or without their commands.
+
+        None when they have none of them left.
+        """
+        first, *others = self.sections
         for name in LESSER:
-            if any(name == fact_name for section in self.sections for fact_name, _ in section.facts):
-                kept = (
-                    replace(each, facts=tuple(one for one in each.facts if one[0] != name)) for each in self.sections
-                )
-                return replace(self, sections=tuple(kept))
-        if any(section.commands for section in self.sections):
-            return replace(self, sections=tuple(replace(section, commands=()) for section in self.sections))
+            if any(name == fact_name for section in others for fact_name, _ in section.facts):
+                return replace(self, sections=(first, *(section.without(name) for section in others)))
+        if any(section.commands for section in others):
+            return replace(self, sections=(first, *(replace(section, commands=()) for section in others)))
         return None
+
+    def without_minor(self) -> "Notice | None":
+        """The notice without one kind of its minor facts, None when it has none of them left."""
+        for name in MINOR:
+            if any(name == fact_name for section in self.sections for fact_name, _ in section.facts):
+                return replace(self, sections=tuple(section.without(name) for section in self.sections))
+        return None
+
+    def with_fewer_names(self) -> "Notice | None":
+        """The notice with one name less, and that counted; None when no line of it has more than a few."""
+        for number, section in reversed([*enumerate(self.sections)]):
+            if (fewer := section.with_fewer_names()) is not None:
+                sections = (*self.sections[:number], fewer, *self.sections[number + 1 :])
+                return replace(self, sections=sections, left_out=self.left_out + 1)
+        return None
+
+    def in_short(self, limit: int) -> "Notice | None":
+        """The notice with at most `limit` bytes of each fact, None when it has no longer one."""
+        sections = tuple(section.in_short(limit) for section in self.sections)
+        return replace(self, sections=sections) if sections != self.sections else None
 
     def listed(self) -> "Notice | None":
         """The notice with one section less in full, an entry of the list at its end instead; None when none is left."""
         found = [section for section in self.sections[1:] if section.line is not None]
-        if not found or found[-1].line is None:
+        if not found or (line := found[-1].line) is None:
             return None
         *others, last = (section for section in self.sections if section is not found[-1])
         if last.title != ALSO:
-            others, last = [*others, last], Section(title=ALSO, lists=True)
-        last = replace(last, facts=(found[-1].line, *last.facts))
-        return replace(self, sections=(*others, last))
+            others, last = [*others, last], Section(title=ALSO)
+        last = replace(last, entries=(line, *last.entries))
+        left_out = self.left_out + found[-1].named - len(line.names)
+        return replace(self, sections=(*others, last), left_out=left_out)
+
+    def with_fewer_lines(self) -> "Notice | None":
+        """The notice with a line less of the list at its end, None when that is short or there is none."""
+        last = self.sections[-1]
+        return self.shorter() if last.title == ALSO and len(last.entries) > _FEW else None
+
+    def without_commands(self) -> "Notice | None":
+        """The notice without its commands, None when it has none: what to do says more than what to type for it."""
+        if not any(section.commands for section in self.sections):
+            return None
+        return replace(self, sections=tuple(replace(section, commands=()) for section in self.sections))
+
+    def without_means(self) -> "Notice | None":
+        """The notice without since when it is so, then with one thing less to do; None at the end."""
+        for name in ("Since", REMEDY):
+            for number, section in reversed([*enumerate(self.sections)]):
+                places = [place for place, (fact_name, _) in enumerate(section.facts) if fact_name == name]
+                if places:
+                    less = replace(section, facts=(*section.facts[: places[-1]], *section.facts[places[-1] + 1 :]))
+                    return replace(self, sections=(*self.sections[:number], less, *self.sections[number + 1 :]))
+        return None
+
+    def with_fewer_facts(self) -> "Notice | None":
+        """The notice without the last fact of one section, None where sections are many or have few facts."""
+        if len(self.sections) > _FEW_SECTIONS:
+            return None
+        for number, section in enumerate(self.sections):
+            facts = tuple(each for each in section.facts if each != MORE)
+            if len(facts) > _LEAST_FACTS:
+                fewer = replace(section, facts=(*facts[:-1], MORE))
+                return replace(self, sections=(*self.sections[:number], fewer, *self.sections[number + 1 :]))
+        return None
 
     def shorter(self) -> "Notice":
-        """The notice without its last entry or section; of a single one that is left, without commands or last fact."""
+        """The notice without its last name or section; of a single one that is left, without commands or last fact."""
         *others, last = self.sections
-        # Of a list, one entry goes.
-        if last.lists and len(last.facts) > 1:
-            dropped = last.facts[-1][0].count(", ") + 1
-            sections = (*others, replace(last, facts=last.facts[:-1]))
-            return replace(self, sections=sections, left_out=self.left_out + dropped)
+        # Of a list, one name goes, or a line that has one at most.
+        if len(last.entries) > 1 or last.named > 1:
+            *kept, entry = last.entries
+            fewer = [replace(entry, names=entry.names[:-1])] if len(entry.names) > 1 else []
+            sections = (*others, replace(last, entries=(*kept, *fewer)))
+            return replace(self, sections=sections, left_out=self.left_out + bool(entry.names))
         # Others are left, or this one is only a heading: it goes as a whole.
         if others or not (last.facts or last.commands):
-            counted = sum(name.count(", ") + 1 for name, _ in last.facts) if last.lists else 1
-            return replace(self, sections=tuple(others), left_out=self.left_out + counted)
+            return replace(self, sections=tuple(others), left_out=self.left_out + last.named)
         # The only one says what has happened before it says what to type.
         if last.commands:
             return replace(self, sections=(replace(last, commands=()),))

@@ -1,8 +1,8 @@
 """How a notice is written for PagerDuty: one event of the Events API v2.
 
 Owns the event, its limits, the incident's key, the service's address and which answer takes it. Does not own the words
-(`messages.notices`) or when an incident opens and ends (`digests.chat_rules`).
-Source: https://developer.pagerduty.com/docs/events-api-v2-overview.
+(`messages.notices`) or when an incident opens and ends (`digests.incidents.rules`). Source:
+https://developer.pagerduty.com/docs/events-api-v2-overview.
 """
 
 import msgspec
@@ -52,4 +52,5 @@ PAGERDUTY = Format(
     is_taken=lambda status, _body: status == 202,
     address=URL,
     without_key=_without_key,
+    hosts=("events.pagerduty.com", "events.eu.pagerduty.com"),
 )

@@ -65,15 +65,17 @@ def _encode(notice: Notice) -> bytes:
 
 def _section(section: Section, said: str | None) -> list[dict[str, object]]:
     """The section in lines, without its title if that has been `said` and anything is left."""
-    is_said = section.title == said and section.facts
+    is_said = section.title == said and (section.facts or section.entries)
     elements = [] if is_said else [_text(section.title, bold=True)]
     room = MAX_SECTION - sum(_units(str(element["text"])) for element in elements)
-    for name, value in section.facts:
-        label = f"\n{name}: " if elements else f"{name}: "
+    lines = [(f"{name}: ", value) for name, value in section.facts]
+    lines += [(entry.label, entry.text) for entry in section.entries]
+    for name, value in lines:
+        label = f"\n{name}" if elements else name
         room -= _units(label + value)
         if room < 0:
             break
-        elements += [_text(label, bold=True), _text(value)]
+        elements += [*([_text(label, bold=True)] if label else []), _text(value)]
     return elements
 
 
@@ -110,4 +112,11 @@ def _is_gone(status: int, body: bytes) -> bool:
     return status in {404, 410} or (status == 400 and body.strip() == b"invalid_token")
 
 
-SLACK = Format(name="slack", tells=Tells.CHAT, write_notice=_write_notice, is_taken=_is_taken, is_gone=_is_gone)
+SLACK = Format(
+    name="slack",
+    tells=Tells.CHAT,
+    write_notice=_write_notice,
+    is_taken=_is_taken,
+    is_gone=_is_gone,
+    hosts=("hooks.slack.com", "hooks.slack-gov.com"),
+)

@@ -12,7 +12,7 @@ import msgspec
 
 from shared.messages.format import Format, Tells, request_to
 from shared.messages.length import fitted
-from shared.messages.notices import Notice, Section, Severity
+from shared.messages.notices import ListEntry, Notice, Section, Severity
 from shared.webhook import Webhook, WebhookRequest
 
 _MAX_BYTES = 18_000
@@ -70,8 +70,13 @@ def _section(section: Section, said: str) -> list[dict[str, object]]:
     title = _block(_escaped(section.title), weight="bolder", separator=True)
     parts = [] if section.title == said else [title]
     parts.extend(_block(f"**{name}:** {_escaped(value)}", spacing="none") for name, value in section.facts)
+    parts.extend(_block(_entry(entry), spacing="none") for entry in section.entries)
     parts.extend(_block(_escaped(command), spacing="small", fontType="monospace") for command in section.commands)
     return parts
+
+
+def _entry(entry: ListEntry) -> str:
+    return f"**{_escaped(entry.label.strip())}** {_escaped(entry.text)}" if entry.names else _escaped(entry.text)
 
 
 def _block(text: str, **properties: object) -> dict[str, object]:

@@ -9,7 +9,7 @@ import binascii
 from msgspec import Struct
 
 from shared.reprs import repr_without
-from shared.settings.address import parse_address
+from shared.settings.address import is_loopback, parse_address
 from shared.settings.reader import InvalidValueError, SettingReader, matching
 
 _CONNECTION = "AzureWebJobsStorage"
@@ -111,7 +111,8 @@ def _connection_string(text: str) -> str:
 
 
 def _table_service_uri(text: str) -> str:
-    return parse_address(text).url.rstrip("/")
+    # Only the emulator has its account in the path.
+    return parse_address(text, allow_path=is_loopback(parse_address(text).name)).url.rstrip("/")
 
 
 def _account_uri(text: str) -> str:

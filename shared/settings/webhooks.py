@@ -66,7 +66,7 @@ def _single_webhook(reader: SettingReader, *, allow_http: bool) -> Webhook | Non
     webhook = Webhook(name=DEFAULT_NAME, format=DEFAULT.name, url="", content_type=DEFAULT.content_type)
     if waits_for := reader.waits_for("WEBHOOK_URL", "WEBHOOK_SECRET"):
         return replace(webhook, waits_for=waits_for)
-    address = reader.optional("WEBHOOK_URL", lambda text: _address(text, allow_http=allow_http))
+    address = reader.optional("WEBHOOK_URL", lambda text: _address(text, DEFAULT, allow_http=allow_http))
     secret = reader.optional("WEBHOOK_SECRET", _secret)
     return replace(webhook, url=address.url, secrets=(secret,)) if address and secret else None
 
@@ -165,10 +165,10 @@ class _Object(Struct, frozen=True, kw_only=True):
         if "urlSetting" in chosen:
             where, text = self._named_setting("urlSetting", self.members["urlSetting"])
         else:
-            where, text = f"{self.path}.url", self._text("url")
+            where, text = f"{self.path}.url", self._url()
         if text is None:
             return None
-        return self.reader.parsed(where, text, lambda url: _address(url, allow_http=allow_http))
+        return self.reader.parsed(where, text, lambda url: _address(url, kind, allow_http=allow_http))
 
     def _secrets(self, kind: Format) -> tuple[bytes, ...]:
         chosen = sorted(self.members.keys() & {"secrets", "secretSettings"})
@@ -212,11 +212,14 @@ class _Object(Struct, frozen=True, kw_only=True):
             return chosen
         return default
 
-    def _text(self, member: str) -> str | None:
-        text = self.members[member]
-        if isinstance(text, str):
-            return text.strip()
-        self._refuse(member, "is not text", "write it in quotes")
+    def _url(self) -> str | None:
+        url = self.members["url"]
+        if not isinstance(url, str):
+            self._refuse("url", "is not text", "write it in quotes")
+        elif not url.strip():
+            self._refuse("url", "is empty", "write the address, or the name of its app setting as urlSetting")
+        else:
+            return url.strip()
         return None
 
     def _strings(self, member: str) -> tuple[str, ...] | None:
@@ -244,13 +247,17 @@ class _Object(Struct, frozen=True, kw_only=True):
         return name, None if self.reader.waits_for(name) else self.reader.text(name)
 
 
-def _address(text: str, *, allow_http: bool) -> HttpAddress:
+def _address(text: str, kind: Format, *, allow_http: bool) -> HttpAddress:
     address = parse_address(text, allow_query=True, allow_http=allow_http)
     if address.origin.startswith("http:") and not allow_http:
         raise InvalidValueError("is http", "write https://, or set WEBHOOK_ALLOW_HTTP=true for local use")
     if f".{address.name}".endswith(_RETIRED):
         mend = "choose Workflows at the channel, post when a webhook request is received, and set the URL that it gives"
         raise InvalidValueError("is of an Office 365 connector, a service that Microsoft has retired", mend)
+    for other in FORMATS.values():
+        if address.name in other.hosts and other is not kind:
+            wrong = f"is {other.name}'s address, where nothing of the format {kind.name} is taken"
+            raise InvalidValueError(wrong, f"put it into WEBHOOKS with the format {other.name}")
     return address
 
 

@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 
 from shared.errors import BatchUnavailableError
-from shared.ports import Operation
 from shared.web.routes import Routes
 from tests.support.deployment import ACCOUNT, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fake_table import FakeTable, Fault
@@ -137,16 +136,7 @@ def test_a_race_with_a_cycle_is_settled() -> None:
     deployment.poll()
     deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)))
     deployment.clock.advance(minutes=1)
-    raced: list[bool] = []
-    transact = table.transact
-
-    def poll_first(partition: str, operations: list[Operation]) -> object:
-        if not raced:
-            raced.append(True)
-            deployment.poll()
-        return transact(partition, operations)
-
-    table.transact = poll_first  # type: ignore[method-assign, assignment]
+    table.before_next_write = deployment.poll
     assert deployment.ask(Routes.track_job, jobId="job-1").status == 200
     (job,) = deployment.ask(Routes.list_jobs).body["value"]
     assert job["requested"]

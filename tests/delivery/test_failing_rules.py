@@ -18,6 +18,7 @@ from shared.delivery.failing_rules import (
     disable,
     enable,
     follow_webhook,
+    in_words,
     is_suspect,
     next_try,
     try_again,
@@ -49,6 +50,13 @@ def _fare(*answers: WebhookAnswer) -> WebhookState:
     for number, one in enumerate(answers, 1 - len(answers)):
         state = _after(state, one, NOW + number * MINUTE)
     return state
+
+
+def test_a_reason_stands_within_a_sentence() -> None:
+    """Why an attempt came to nothing is said without a full stop, as a sentence goes on or ends behind it."""
+    refused = attempt_of(judge(FORMATS["cloudevents"], GONE, 1, NOW), GONE, NOW)
+    assert in_words(replace(refused, reason="No Entra token.", answer="")) == "No Entra token"
+    assert in_words(replace(refused, reason="status 410", answer="It is gone.")) == "status 410: It is gone"
 
 
 @pytest.mark.parametrize("answered", NEVER_TAKEN, ids=lambda one: str(one.status or one.failure))

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from shared.state.pools import Standstill
 from tests.digests.told_world import ALL, World, newly_failed
 from tests.support.told_jobs import CHAT
-from trials.promises.reading import read_message
+from trials.promises.bodies import read_message
 
 CHAT_IDS = pytest.mark.parametrize("chat", CHAT, ids=str)
 

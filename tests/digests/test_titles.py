@@ -8,8 +8,9 @@ from msgspec.structs import replace
 
 from shared.batch.model import Phase
 from shared.digests.chat_rules import KnownToWebhook, News, NewsKind, news_of
+from shared.digests.jobs.headings import heading_of
 from shared.digests.jobs.notices import jobs_notice
-from shared.digests.jobs.titles import heading_of, title_of
+from shared.digests.jobs.titles import title_of
 from shared.messages.format_table import render_notice
 from shared.messages.notices import Notice, Severity
 from shared.state.jobs import Carried, Cause, JobEnd, JobHead, PhaseCounts, Tracking
@@ -257,8 +258,8 @@ STILL = Standstill(
         ),
         pytest.param(
             [_head(6, 6, 6), replace(_head(6, 6, 6), pool_id="other")],
-            "2 jobs have failures: a",
-            id="nothing in common",
+            "Preparation failed in 2 jobs of 2 pools of a, on up to 6 of 20 nodes: DiskFull",
+            id="in two pools",
         ),
     ],
 )

@@ -22,8 +22,7 @@ def _notice(jobs: int) -> tuple[str, ...]:
     told = [news(replace(head(f"job-{number}", failed=9), pool_id=f"pool-{number}")) for number in range(jobs)]
     notice = fitted(jobs_notice(ACCOUNT, told, LINKS))
     assert lines_of(notice) <= MAX_LINES
-    listed = sum(len(section.facts) for section in notice.sections if section.title == ALSO)
-    assert listed + sum(section.title != ALSO for section in notice.sections) + notice.left_out == jobs
+    assert sum(section.named for section in notice.sections) + notice.left_out == jobs
     return tuple(section.title for section in notice.sections)
 
 
@@ -35,12 +34,13 @@ def test_the_worst_is_told_in_full() -> None:
 
 
 def test_the_first_keeps_what_to_do() -> None:
-    """Of two jobs that fail for a reason each, the first says what to do; the other gives up its advice for that."""
+    """Of two jobs that fail for a reason each, the first says why and what to do; the other is a line for that."""
     made = [replace(head(f"weekly-simulation-{number}", failed=9), pool_id=f"pool-{number}") for number in range(2)]
     notice = fitted(jobs_notice(ACCOUNT, [news(replace(job, causes=job.causes[:1])) for job in made], LINKS))
-    first, other = ([name for name, _ in section.facts] for section in notice.sections)
-    assert first == [*other, "What to do"]
-    assert "Why preparation failed" in other
+    first, other = notice.sections
+    assert {"Why preparation failed", "Since", "What to do"} <= {name for name, _ in first.facts}
+    (line,) = other.entries
+    assert line.text.startswith("preparation failed on 9 of 5000, 9 newly failed, ")
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,7 @@ def test_whatever_happens_to_many_jobs(state: dict[str, object], told: dict[str,
         made.append(news(job, told=Told(**known)))  # type: ignore[arg-type]  # as given
     notice = fitted(jobs_notice(ACCOUNT, made, LINKS))
     assert lines_of(notice) <= MAX_LINES
-    listed = sum(len(section.facts) for section in notice.sections if section.title == ALSO)
-    assert listed + sum(section.title != ALSO for section in notice.sections) + notice.left_out == jobs
+    assert sum(section.named for section in notice.sections) + notice.left_out == jobs
 
 
 @pytest.mark.parametrize("pools", [1, 4, 30])
@@ -78,5 +77,4 @@ def test_many_pools(pools: int) -> None:
     left = [PoolNews(kind=PoolNewsKind.LEFT, pool=one, told=None, since=NOW, wanted_at=NOW) for one in states]
     notice = fitted(with_pools(None, origin, left, NOW + timedelta(hours=1)))
     assert lines_of(notice) <= MAX_LINES
-    listed = sum(len(section.facts) for section in notice.sections if section.title == ALSO)
-    assert listed + sum(section.title != ALSO for section in notice.sections) + notice.left_out == pools
+    assert sum(section.named for section in notice.sections) + notice.left_out == pools

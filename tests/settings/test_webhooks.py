@@ -104,9 +104,9 @@ def test_the_address_stays_as_it_is(path: str) -> None:
 
 def test_what_the_formats_take_for_granted() -> None:
     """Chat needs an address only, PagerDuty a key only, and Event Grid at its own host not even that."""
-    teams = {**SLACK, "name": "teams", "format": "teams"}
+    teams = {"name": "teams", "format": "teams", "url": "https://flow.example/x"}
     webhooks = accepted(SLACK, teams, PAGER, GRID)
-    assert [webhook.url for webhook in webhooks] == [SLACK["url"], SLACK["url"], PAGERDUTY_URL, GRID["url"]]
+    assert [webhook.url for webhook in webhooks] == [SLACK["url"], teams["url"], PAGERDUTY_URL, GRID["url"]]
     assert [webhook.content_type for webhook in webhooks] == [
         *["application/json"] * 3,
         "application/cloudevents-batch+json; charset=utf-8",

@@ -47,6 +47,26 @@ def _without(members: dict[str, object], *names: str) -> dict[str, object]:
             )
             for host in ("contoso.webhook.office.com", "outlook.office.com", "OUTLOOK.office365.com")
         ),
+        *(
+            pytest.param(
+                {**SLACK, "format": form, "url": f"https://{host}/{CANARY}"},
+                "WEBHOOKS[0].url",
+                f"is {owner}'s address, where nothing of the format {form} is taken; put it into WEBHOOKS with the",
+                id=f"{host} as {form}",
+            )
+            for form, host, owner in (
+                ("teams", "hooks.slack.com", "slack"),
+                ("teams", "HOOKS.slack-gov.com", "slack"),
+                ("slack", "events.pagerduty.com", "pagerduty"),
+                ("teams", "events.eu.pagerduty.com", "pagerduty"),
+            )
+        ),
+        pytest.param(
+            {**SIGNED, "url": f"https://hooks.slack.com/{CANARY}"}, "WEBHOOKS[0].url", "is slack's", id="signed chat"
+        ),
+        pytest.param({**PAGER, "url": f"https://hooks.slack.com/{CANARY}"}, "WEBHOOKS[0].url", "is slack's", id="page"),
+        pytest.param({**SLACK, "url": ""}, "WEBHOOKS[0].url", "is empty; write", id="address is empty"),
+        pytest.param({**SLACK, "url": "  "}, "WEBHOOKS[0].url", "is empty; write", id="address is blank"),
         pytest.param({**SLACK, "url": None}, "WEBHOOKS[0].url", "not text", id="address is null"),
         pytest.param({**SLACK, "url": f"https://u:{CANARY}@a.example"}, "WEBHOOKS[0].url", "password", id="user"),
         pytest.param(
@@ -152,6 +172,7 @@ def test_what_is_no_array_of_objects(value: str) -> None:
         ({"WEBHOOK_URL": "https://a.example"}, "WEBHOOK_SECRET"),
         ({"WEBHOOK_SECRET": SECRET}, "WEBHOOK_URL"),
         ({"WEBHOOK_URL": f"https://a.example#{CANARY}", "WEBHOOK_SECRET": SECRET}, "WEBHOOK_URL"),
+        ({"WEBHOOK_URL": f"https://hooks.slack.com/{CANARY}", "WEBHOOK_SECRET": SECRET}, "WEBHOOK_URL"),
         ({"WEBHOOK_URL": "https://a.example", "WEBHOOK_SECRET": CANARY}, "WEBHOOK_SECRET"),
     ],
 )

@@ -62,6 +62,14 @@ def test_arguments_are_handed_on(
     assert called == [runs]
 
 
+def test_only_a_command_is_required(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Typed alone it asks for a command, and for nothing else."""
+    monkeypatch.setattr(sys, "argv", ["dev.py"])
+    with pytest.raises(SystemExit):
+        dev.main()
+    assert capsys.readouterr().err.endswith("required: COMMAND\n")
+
+
 @pytest.mark.parametrize("command", ["test", "test-fast", "lock"])
 def test_what_has_no_help_of_its_own_is_explained_here(
     called: list[tuple[str, ...]],

@@ -28,13 +28,15 @@ class FakeTable:
     """A `shared.ports.Table`; threads may share it.
 
     `writes` holds every transaction tried; `reads` every `("get", partition, key)` and `("query", partition, start)`;
-    `partitions` what is stored, by partition and key, for who looks on.
+    `partitions` what is stored, by partition and key, for who looks on. `before_next_write` is what somebody else does
+    before the next write, once.
     """
 
     def __init__(self) -> None:
         self.writes: list[tuple[str, tuple[Operation, ...]]] = []
         self.reads: list[tuple[str, str, str]] = []
         self.partitions: dict[str, dict[str, Row]] = {}
+        self.before_next_write: Callable[[], object] | None = None
         self._keys: dict[str, list[tuple[bytes, str]]] = {}  # of each partition, in the service's order: by their bytes
         self._faults: list[tuple[Fault, When]] = []
         self._refused: tuple[When, StoreError] | None = None
@@ -66,6 +68,9 @@ class FakeTable:
 
     def transact(self, partition: str, operations: Sequence[Operation]) -> Mapping[str, str]:
         """Do all operations or none; the new ETag of each written row by key."""
+        if (before := self.before_next_write) is not None:
+            self.before_next_write = None
+            before()
         check_transaction(partition, operations)
         with self._lock:
             self.writes.append((partition, tuple(operations)))

@@ -1,6 +1,6 @@
 """Which accounts the timer polls itself, and that none waits for a queue that nobody reads."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -102,14 +102,8 @@ def test_the_longest_waiting_goes_first_and_the_budget_ends_it() -> None:
     """No account is begun when the budget is over; it goes first the next time."""
     deployment = _two()
     deployment.queues.refusal = AWAY
-    for account in (ACCOUNT, OTHER_ACCOUNT):
-        ask = deployment.batches[account]._ask
-
-        def slowly(method: str, job_id: str, deadline: datetime | None = None, ask: object = ask) -> None:
-            ask(method, job_id, deadline)  # type: ignore[operator]
-            deployment.clock.advance(seconds=45)
-
-        deployment.batches[account]._ask = slowly  # type: ignore[method-assign]
+    for batch in deployment.batches.values():
+        batch.before_asking = lambda _method, _job: deployment.clock.advance(seconds=45)
     deployment.app.polls.run()
     assert _polls(deployment) == {ACCOUNT: 1, OTHER_ACCOUNT: 0}
     deployment.app.polls.run()

@@ -6,7 +6,8 @@ Owns what of a message counts. Does not own how it is read (`trials.promises.rea
 from collections import Counter
 from dataclasses import dataclass
 
-from trials.promises.reading import PHASES, read_message
+from trials.promises.bodies import read_message
+from trials.promises.reading import PHASES
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,21 +1,18 @@
-"""What a person makes of a chat message or a page: the bodies of the formats that tell how things stand, read back.
+"""What a person makes of a chat message or a page, by the words in them.
 
-Owns the reading, by the services' formats and the words in them. Does not own what should have been said (`listeners`).
+Owns what the words mean. Does not own the formats that they come in (`promises.bodies`) or what should have been said
+(`promises.listeners`).
 """
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
 PHASES = ("preparation", "release")
 _OF_POOLS = re.compile(r":(pool\||further-pools)|[Nn]odes|only node|[Tt]he start task|[Nn]o watched job|[Pp]ools? ")
 _PLACE = re.compile(r"\S+/\S+")
 _NEWLY = re.compile(r"(\d+) newly failed")
-_TAKE_NONE = re.compile(r"(nodes?|still) (takes?|took)\b.* none of the job's tasks")
+_TAKE_NONE = re.compile(r"(nodes?|still) (takes?|took)\b.* none of the job's tasks|tasks run there all the same")
 _WHY = re.compile(r"Why (\w+) failed")
 _ON_NODES = re.compile(r" on \d+ nodes?")
 _EVENTS = {
@@ -28,25 +25,14 @@ _EVENTS = {
     r"Prepwatch reaches you here": "ping",
 }
 """By their headings, what tells an event by itself."""
-_EVENT_KEYS = ("prepwatch:account:", "prepwatch:webhook:", "prepwatch:ping:")
-_DETAILS = {
-    "preparation": "Preparation",
-    "release": "Release",
-    "why": "Cause",
-    "do": "What to do",
-    "since": "Since",
-    "code": "Code",
-    "requestId": "Request id",
-}
-_MARKED = re.compile(r"\\([!-/:-@\[-`{-~])|\*\*")
-_FACT = re.compile(
-    r"(Preparation|Release|Vanished|Not seen|In sight again|Why|Moves again|Stands still|Slow|Job|Since): "
-)
+EVENT_KEYS = ("prepwatch:account:", "prepwatch:webhook:", "prepwatch:ping:")
+"""What the keys of pages begin with that tell an event by itself."""
 _NAMED = re.compile(r": ([\w:-]+), [\w-]+/|([\w:-]+) of [\w-]+/\S+ stands still")
 _DAILY = "Not over yet: "
-_ALIKE, _ALSO = "The same in", "Also"
 _STILL = re.compile(r"stands? still")
-_OVER = re.compile(r"reparation works again|oves again after|egun anew, and|othing is known of it any more")
+_OVER = re.compile(
+    r"reparation works again|odes that failed have left|oves again after|egun anew, and|othing is known of it any more"
+)
 _TAKES_LONG = re.compile(r": preparation takes |^\W*Preparation takes ")
 _STANDS = re.compile(r"reparation takes |Prepwatch can't read")
 """Titles of what goes on, though why is said under them."""
@@ -78,7 +64,9 @@ class Part:
     @property
     def about(self) -> frozenset[tuple[str, ...]]:
         """The pools and causes that it names: pool, phase, and what was said, however many nodes it is on."""
-        pool = dict(self.facts).get("Job", "").partition(", pool ")[2].partition(", account ")[0]
+        pool = dict(self.facts).get("Job", "").partition(", pool ")[2].partition(", account")[0]
+        if not pool and (place := _PLACE.search(self.title)):
+            pool = place[0].partition("/")[2].rstrip(",:")
         causes = [(found[1], _ON_NODES.sub("", said)) for name, said in self.facts if (found := _WHY.match(name))]
         return frozenset((pool, *cause) for cause in causes)
 
@@ -152,8 +140,8 @@ class Reading:
     def event_type(self) -> str | None:
         """The type of the event that it tells by itself, None for how jobs stand and for the end of an incident."""
         if self.incident:
-            return self.parts[0].title if self.parts and self.incident.startswith(_EVENT_KEYS) else None
-        return _event_of(self.headline)
+            return self.parts[0].title if self.parts and self.incident.startswith(EVENT_KEYS) else None
+        return event_of(self.headline)
 
     @property
     def is_cut(self) -> bool:
@@ -176,109 +164,12 @@ class Reading:
     @property
     def about_jobs(self) -> bool:
         """Whether it tells how jobs stand."""
-        return not self.incident.startswith(_EVENT_KEYS) if self.incident else self.event_type is None
-
-
-def read_message(webhook_format: str, body: bytes) -> Reading:
-    """Read a request to a webhook of a format that tells how things stand."""
-    document = json.loads(body)
-    if webhook_format == "slack":
-        return _slack(document)
-    if webhook_format == "teams":
-        return _teams(document)
-    return _page(document)
-
-
-def _slack(document: Mapping[str, Any]) -> Reading:
-    header, *others = document["blocks"]
-    headline = header["text"]["text"]
-    sections = ["".join(item["text"] for item in block["elements"][0]["elements"]) for block in others]
-    return Reading(
-        headline=headline,
-        parts=_parts(headline, [section.split("\n") for section in sections if section != "Dashboard"]),
-    )
-
-
-def _teams(document: Mapping[str, Any]) -> Reading:
-    (attachment,) = document["attachments"]
-    heading, *blocks = attachment["content"]["body"]
-    groups: list[list[str]] = []
-    for block in blocks:
-        if "fontType" in block:
-            continue  # a command to copy
-        if not groups or block.get("separator") or "spacing" not in block:
-            groups.append([])
-        groups[-1].append(_text(block))
-    return Reading(headline=_text(heading), parts=_parts(_text(heading), groups))
-
-
-def _parts(headline: str, groups: Sequence[Sequence[str]]) -> tuple[Part, ...]:
-    """The parts of a message: the only job of one may have its title in the headline alone, behind a sign."""
-    if _event_of(headline) is not None:
-        return tuple(_part(headline, *group) for group in groups)
-    if groups and (_FACT.match(groups[0][0]) or (len(groups) == 1 and _OF_POOLS.search(headline))):
-        groups = [[headline, *groups[0]], *groups[1:]]
-    return tuple(part for group in groups for part in _each(group))
-
-
-def _each(group: Sequence[str]) -> Iterator[Part]:
-    """The part of a group, or those of the jobs that it only counts, or tells of in a line."""
-    if group[0] == _ALSO:
-        yield from map(_line, group[1:])
-        return
-    if group[0] != _ALIKE:
-        yield _part(*group)
-        return
-    for line in group[1:]:
-        jobs, _, numbers = line.rpartition(": ")
-        name = "Stands still" if numbers.startswith("stands still") else "Preparation"
-        title = "stands still" if "stands still" in numbers else "preparation failed"
-        for job in jobs.split(", "):
-            yield Part(title=f"{job}: {title}", facts=((name, f"{numbers} take none of the job's tasks"),))
-
-
-def _line(line: str) -> Part:
-    """A job of which a line says what has happened, and of how many nodes that is news."""
-    new = re.search(r"(\d+ newly failed)", line)
-    takes = "; nodes take none of the job's tasks" if "preparation failed on " in line and "mended" not in line else ""
-    phase = "Release" if ": release failed" in line else "Preparation"
-    facts = [(phase, f"{new[1]}{takes}")] if new else []
-    return Part(title=line, facts=(("More", line.partition(": ")[2]), *facts))
+        return not self.incident.startswith(EVENT_KEYS) if self.incident else self.event_type is None
 
 
 @lru_cache  # every event that there was is compared with each message
-def _event_of(headline: str) -> str | None:
+def event_of(headline: str) -> str | None:
+    """The type of the event that a heading tells by itself, None for how jobs and pools stand."""
     if _DAILY in headline:
         return None
     return next((kind for words, kind in _EVENTS.items() if re.search(words, headline)), None)
-
-
-def _text(block: Mapping[str, Any]) -> str:
-    text = block["items"][0]["text"] if block["type"] == "Container" else block["text"]
-    return _MARKED.sub(r"\1", text)
-
-
-def _page(document: Mapping[str, Any]) -> Reading:
-    key, ends = document["dedup_key"], document["event_action"] == "resolve"
-    if ends:
-        return Reading(headline="resolved", parts=(), incident=key, ends=True)
-    payload = document["payload"]
-    details, summary = payload["custom_details"], payload["summary"]
-    if key.startswith(_EVENT_KEYS):
-        part = Part(title=payload["class"], facts=tuple(_details(details)))
-        return Reading(headline=summary, parts=(part,), incident=key)
-    # Of a pool's incident they are named as those that use it.
-    jobs = [str(line).rpartition(": ")[0] for line in details["jobs"] if ": " in str(line)]
-    return Reading(headline=summary, parts=tuple(Part(title=f"{job}: {summary}") for job in jobs), incident=key)
-
-
-def _details(details: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """A pager's details as named facts, a time as the chats say it."""
-    for key, name in _DETAILS.items():
-        for value in details[key] if isinstance(details.get(key), list) else [details.get(key)]:
-            if value is not None:
-                yield name, f"{datetime.fromisoformat(value):%H:%M} UTC" if key == "since" else str(value)
-
-
-def _part(title: str, *facts: str) -> Part:
-    return Part(title=title, facts=tuple((name, value) for name, _, value in (fact.partition(": ") for fact in facts)))

@@ -16,7 +16,8 @@ from msgspec.structs import replace
 
 from shared.messages.format_table import format_of
 from shared.webhook import SendFailure, Webhook, WebhookAnswer, WebhookRequest
-from trials.promises.reading import Reading, read_message
+from trials.promises.bodies import read_message
+from trials.promises.reading import Reading
 from trials.simulation.fault_rates import Chance, ReceiverState
 from trials.simulation.scheduler import Owner, Scheduler
 from trials.simulation.webhooks import KEYS

@@ -50,7 +50,7 @@ def told_without_a_lease() -> AbstractContextManager[object]:
             self._send(message, probe=probe)
         return None
 
-    def put(key: str, columns: Mapping[str, Column], _: Row | None) -> Put:
+    def put(key: str, columns: Mapping[str, Column], _before: Row | None) -> Put:
         return Put(key=key, columns=columns)
 
     stack = ExitStack()

@@ -1,1 +1,1 @@
-"""In which words are chat and pager told how jobs stand?"""
+"""In which words is chat told how jobs stand?"""

@@ -8,9 +8,10 @@ from datetime import datetime
 
 from shared.batch.advice import advice
 from shared.batch.model import Phase
+from shared.batch.outcomes import is_active
 from shared.digests.chat_rules import News, NewsKind
 from shared.digests.jobs.standstill_facts import slow_facts, standing_facts, unreachable_remedy
-from shared.digests.jobs.titles import held_up, is_looked_at
+from shared.digests.jobs.titles import has_succeeded_since, held_up, is_looked_at
 from shared.digests.short_names import cause_words, node_name, of_all
 from shared.messages.notices import JOB, fact
 from shared.messages.remedies import slow_remedy
@@ -28,8 +29,8 @@ _ENDS = {
 _NOT_OF_FAILURES = frozenset({NewsKind.UNREACHABLE, NewsKind.REACHABLE, NewsKind.IN_TIME})
 
 
-def facts_of(account: str, news: News, max_nodes: int) -> tuple[tuple[str, str], ...]:
-    """The facts of a job, with at most so many of its nodes by name."""
+def facts_of(account: str, news: News, max_nodes: int, *, heading: str | None = None) -> tuple[tuple[str, str], ...]:
+    """The facts of a job, with at most so many of its nodes by name; what its `heading` says of it is left out."""
     head = news.head
     if head is None:
         return (("Why", "nothing is stored of the job any more"), _job_fact(account, news))
@@ -39,7 +40,7 @@ def facts_of(account: str, news: News, max_nodes: int) -> tuple[tuple[str, str],
         *_unreachable_facts(news, head),
         *_end_facts(news, head),
         *_failure_facts(news, head),
-        _job_fact(account, news),
+        *(() if heading is not None and _is_said(account, news, head, heading) else (_job_fact(account, news),)),
         *_standing_facts(account, news, head),
         *_node_facts(news, head, max_nodes),
     )
@@ -54,6 +55,14 @@ def _job_fact(account: str, news: News) -> tuple[str, str]:
     if not {NewsKind.GONE, NewsKind.UNREACHABLE}.isdisjoint(news.kinds):
         state = f"last seen {state}"
     return fact(JOB, f"{news.job_id}, {state}, pool {head.pool_id or 'unknown'}, account {name}")
+
+
+def _is_said(account: str, news: News, head: JobHead, heading: str) -> bool:
+    """Whether a heading has the whole ids, and the state is what everybody takes it for."""
+    if not is_active(head.state) or not {NewsKind.GONE, NewsKind.UNREACHABLE}.isdisjoint(news.kinds):
+        return False
+    place = f"{account_name(account)}/{head.pool_id}"
+    return heading.endswith(f": {news.job_id}, {place}") or heading.startswith(f"{news.job_id} of {place} ")
 
 
 def _vanished_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
@@ -112,6 +121,11 @@ def _failure_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
         where = f"{of_all(failed, head.nodes)} in all" if failed else "before the job began anew"
         facts.append(("Release", f"{newly_failed(news.release)}, {where}"))
     return facts
+
+
+def standing_facts_of(account: str, news: News) -> tuple[tuple[str, str], ...]:
+    """What keeps a job from going on: why, since when and what to do; empty when nothing is stored of it any more."""
+    return tuple(_standing_facts(account, news, news.head)) if news.head is not None else ()
 
 
 def _standing_facts(account: str, news: News, head: JobHead) -> list[tuple[str, str]]:
@@ -176,7 +190,15 @@ def _why_over(news: News, head: JobHead) -> str:
         return "the job was created or tracked again, and no node has failed since"
     if not (news.before.preparation or head.preparation_failed_ever):
         return "nothing keeps the job's tasks from running any more"
+    if head.left and not has_succeeded_since(head):
+        return "nothing was mended: the nodes that failed have left the job's pool, and the next ones will show"
+    if head.left:
+        return f"preparation has succeeded since; {_of_failed(head.left)} the job's pool"
     return "preparation has succeeded on every node that had failed"
+
+
+def _of_failed(left: int) -> str:
+    return f"of the nodes that had failed, {left} {'has' if left == 1 else 'have'} left"
 
 
 def _still_failed(head: JobHead) -> str:

@@ -16,7 +16,17 @@ from shared.digests.pools.remedies import commands, open_nodes, remedies
 from shared.digests.pools.rules import PoolNews, PoolNewsKind, PoolState
 from shared.digests.short_names import pool_in_heading
 from shared.messages.events import Origin, links_of
-from shared.messages.notices import TITLE_BYTES, VALUE_BYTES, Notice, Section, Severity, fact, join_notices, worst_of
+from shared.messages.notices import (
+    TITLE_BYTES,
+    VALUE_BYTES,
+    ListEntry,
+    Notice,
+    Section,
+    Severity,
+    fact,
+    join_notices,
+    worst_of,
+)
 from shared.messages.sentences import clock_time, counted, lasted, since_when
 from shared.moments import time_text
 from shared.pools.trouble import why_unable
@@ -132,7 +142,7 @@ def _of_size(pool: PoolState) -> str:
 def _section(account: str, item: PoolNews, now: datetime, *, whole: bool) -> Section:
     pool = item.pool
     title = one_line(_title(account, item, now), limit=TITLE_BYTES)
-    line = ("Pool", title)
+    line = ListEntry(names=("Pool",), text=title)
     if item.ends:
         return Section(title=title, facts=(("Since", since_when(item.since, now)), *_left_facts(item)), line=line)
     facts = [fact("Cause", _cause_words(*cause)) for cause in _causes(pool)]

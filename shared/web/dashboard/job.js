@@ -35,7 +35,7 @@ export function showJob(summary) {
       h(
         "p",
         { class: "empty" },
-        h("strong", {}, `There is no job ${at.job} here.`),
+        h("strong", {}, `There is no job '${at.job}'${at.account && ` in ${at.account}`}.`),
         "It may have been deleted and forgotten, its id may be spelled differently, or it is not watched.",
       ),
     ]);
@@ -101,7 +101,8 @@ function jobView(job, portalUrl) {
       h(
         "p",
         { class: "trouble block" },
-        `${job.error.code}: ${job.error.message}`,
+        `${job.error.code}: `,
+        h("bdi", {}, job.error.message),
         job.error.requestId && ` (request ${job.error.requestId})`,
       ),
     job.stuck && stuckBlock(job.stuck, told),
@@ -133,7 +134,8 @@ function stuckBlock(stuck, told) {
         h("b", {}, capital(stuck.why)),
         h("span", { class: "soft nowrap" }, `${count(stuck.tasks, "task")} waiting`),
       ),
-      cause && h("p", {}, [cause.code && h("b", {}, cause.code), where, cause.code && ": ", cause.message]),
+      cause &&
+        h("p", {}, [cause.code && h("b", {}, cause.code), where, cause.code && ": ", h("bdi", {}, cause.message)]),
       stuck.standing && h("p", { class: "small soft" }, `Nodes of ${stuck.poolId ?? "the pool"}: ${stuck.standing}.`),
       first && h("p", { class: "do" }, first),
       stuck.command && command(stuck.command, "command for this standstill"),
@@ -177,7 +179,7 @@ export function causeCard(cause) {
       h("b", {}, cause.code || "Failed"),
       h("span", { class: "soft nowrap" }, `${cause.phase}, ${count(cause.nodes, "node")}`),
     ),
-    h("p", {}, cause.message),
+    h("p", { dir: "auto" }, cause.message),
     todo && h("p", { class: "do" }, todo),
     cause.command && command(cause.command, `command for ${cause.code || "the failure"}`),
   );

@@ -23,6 +23,12 @@ export const side = {
 };
 
 /**
+ * What a webhook is still to be told: deliveries, and how jobs and pools stand.
+ * @param {WebhookView} hook
+ */
+export const waitingFor = ({ untold }) => untold.deliveries + untold.jobs + untold.pools;
+
+/**
  * Read a list; what fails is said in its own section and keeps the others alive.
  * @param {"webhooks" | "mutes" | "events" | "pools"} name
  * @param {string} path

@@ -4,7 +4,7 @@ import { h } from "./elements.js";
 import { count, KNOWN, moment } from "./words.js";
 import { call, get, messageOf, nextPath, post, query, rounds } from "./api.js";
 import { aboutGivenUp, act, closeDialog, dialog, toast } from "./parts.js";
-import { side } from "./lists.js";
+import { side, waitingFor } from "./lists.js";
 
 export function mutesView() {
   if (side.trouble.mutes || side.mutes === null) return null;
@@ -29,7 +29,7 @@ export function mutesView() {
           h(
             "div",
             { class: "line" },
-            h("span", { class: "id" }, mute.jobs.join(", ")),
+            h("span", { class: "id" }, mutedBy(mute)),
             h(
               "span",
               { class: "acts" },
@@ -40,23 +40,27 @@ export function mutesView() {
                   await rounds.reread();
                   return "The mute has ended.";
                 },
-                { "aria-label": `End the mute of ${mute.jobs.join(", ")}`, "data-focus": `unmute ${mute.name}` },
+                { "aria-label": `End the mute of ${mutedBy(mute)}`, "data-focus": `unmute ${mute.name}` },
               ),
             ),
           ),
           h(
             "p",
             {},
+            Date.parse(mute.startsAt) > now && ["starts ", moment(mute.startsAt), ", "],
             "ends ",
             moment(mute.endsAt),
-            mute.createdBy && `, by ${mute.createdBy}`,
-            mute.comment && `: ${mute.comment}`,
+            mute.createdBy && [", by ", h("bdi", {}, mute.createdBy)],
+            mute.comment && [": ", h("bdi", {}, mute.comment)],
           ),
         ),
       ),
     ),
   );
 }
+
+/** What a mute is of, in words. @param {MuteView} mute */
+const mutedBy = (mute) => [...mute.jobs, ...mute.pools.map((pool) => `pool ${pool}`)].join(", ");
 
 /** @param {string} job */
 export function muteButton(job) {
@@ -193,32 +197,35 @@ const STANDINGS = {
   off: ["", "off in settings"],
 };
 
+/** @param {WebhookView} hook */
+const takesAll = ({ state, untold, dead }) => state === "ok" && !untold.since && !untold.refused && !dead;
+
 /** @param {SummaryView} summary */
 export function toldView(summary) {
   const hooks = side.webhooks ?? [];
   const undelivered = summary.deliveries.dead > 0 || hooks.some((hook) => hook.untold.refused > 0);
-  const healthy = hooks.length > 0 && !undelivered && hooks.every((hook) => hook.state === "ok" && !hook.untold.since);
-  const list = h("ul", { class: "list" }, hooks.map(hookItem));
+  const healthy = hooks.filter(takesAll);
+  const others = hooks.filter((hook) => !takesAll(hook));
+  const name = others.length ? "other webhook" : "webhook";
   return [
     h("div", { class: "head" }, h("h2", { id: "told-title" }, "Notifications"), undelivered && aboutGivenUp()),
     side.trouble.webhooks && h("p", { class: "trouble" }, side.trouble.webhooks),
     side.webhooks === null && !side.trouble.webhooks && h("p", { class: "empty" }, "Loading…"),
-    side.webhooks !== null &&
-      hooks.length === 0 &&
+    side.webhooks?.length === 0 &&
       h(
         "p",
         { class: "empty" },
         h("strong", {}, "Nobody is notified of failures."),
         "Set WEBHOOK_URL or WEBHOOKS in the app's settings.",
       ),
-    healthy
-      ? h(
-          "details",
-          { class: "fold", "data-focus": "webhooks" },
-          h("summary", {}, `${count(hooks.length, "webhook")}, ${hooks.length > 1 ? "all " : ""}healthy`),
-          list,
-        )
-      : list,
+    h("ul", { class: "list" }, others.map(hookItem)),
+    healthy.length > 0 &&
+      h(
+        "details",
+        { class: "fold", "data-focus": "webhooks" },
+        h("summary", {}, `${count(healthy.length, name)}, ${healthy.length > 1 ? "all " : ""}healthy`),
+        h("ul", { class: "list" }, healthy.map(hookItem)),
+      ),
     mutesView(),
   ];
 }
@@ -281,7 +288,7 @@ function hookItem(hook) {
         "p",
         {},
         hook.untold.since && [
-          `${hook.untold.deliveries + hook.untold.jobs + hook.untold.pools} waiting since `,
+          `${waitingFor(hook).toLocaleString("en")} waiting since `,
           moment(hook.untold.since),
           ". ",
           hook.state === "ok" && hook.lastAnswer && `The last attempt was not taken: ${hook.lastAnswer.reason}. `,

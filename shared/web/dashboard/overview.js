@@ -195,7 +195,8 @@ function causeLine(cause) {
     "p",
     { class: "why" },
     h("b", {}, cause.code || "Failed"),
-    ` on ${count(cause.nodes, "node")}${cause.phase === "release" ? " (release)" : ""}: ${cause.message}`,
+    ` on ${count(cause.nodes, "node")}${cause.phase === "release" ? " (release)" : ""}: `,
+    h("bdi", {}, cause.message),
   );
 }
 
@@ -262,10 +263,10 @@ function jobItem(job, several) {
         "p",
         { class: "meta small soft" },
         tags.flatMap((tag) => [tag, " "]),
-        several && `${job.account} `,
-        job.poolId,
+        several && [h("span", { class: "whole" }, job.account), " "],
+        job.poolId && h("span", { class: "whole" }, job.poolId),
       ),
-    job.error && h("p", { class: "why" }, job.error.message),
+    job.error && h("p", { class: "why", dir: "auto" }, job.error.message),
     job.causes.slice(0, 2).map(causeLine),
     job.causes.length > 2 && h("p", { class: "why" }, `and ${count(job.causes.length - 2, "other cause")}`),
     (job.nodes > 0 || trouble) &&

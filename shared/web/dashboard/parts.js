@@ -1,7 +1,7 @@
 // Links, buttons, what is said for a while, and the dialog: parts that every view uses.
 
 import { h, part, refill } from "./elements.js";
-import { count } from "./words.js";
+import { count, unbroken } from "./words.js";
 import { address, go } from "./address.js";
 import { messageOf, post, rounds } from "./api.js";
 
@@ -78,13 +78,16 @@ export function copyButton(text, what, label = "Copy") {
   return act(label, copy, { class: "small copy", "aria-label": `Copy ${what}`, "data-focus": `copy ${what}` });
 }
 
+const SHORT_WORDS = /(?<!\S)(\S{1,20})(?!\S)/;
+
 /**
- * A command that can be copied as it stands.
+ * A command that can be copied as it stands; no line ends within an option.
  * @param {string} text
  * @param {string} what
  */
 export function command(text, what) {
-  return h("div", { class: "command" }, h("pre", { tabindex: 0 }, h("code", {}, text)), copyButton(text, what));
+  const shown = h("pre", { tabindex: 0 }, h("code", {}, unbroken(text, SHORT_WORDS)));
+  return h("div", { class: "command" }, shown, copyButton(text, what));
 }
 
 /**

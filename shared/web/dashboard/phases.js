@@ -95,8 +95,10 @@ export function phaseBlock(title, phase, explained, node) {
           h("b", {}, failure.code ?? "Failed"),
           failure.category && h("span", { class: "soft" }, failure.category),
         ),
-        h("p", {}, failure.message),
-        failure.details?.map((detail) => h("p", { class: "small" }, `${detail.name ?? ""}: ${detail.value ?? ""}`)),
+        h("p", { dir: "auto" }, failure.message),
+        failure.details?.map((detail) =>
+          h("p", { class: "small" }, `${detail.name ?? ""}: `, h("bdi", {}, detail.value)),
+        ),
         todo && h("p", { class: "do" }, todo),
       ),
     phase.outcome === "failed" && writtenBlocks(run, node),

@@ -1,13 +1,14 @@
 // The first thing asked: is anything wrong, and what; and which pools have nodes that can't work.
 
 import { h, icon, mount, part } from "./elements.js";
-import { capital, count, moment, stateInWords } from "./words.js";
+import { capital, count, moment, stateInWords, unbroken } from "./words.js";
 import { readAddress } from "./address.js";
 import { get, post, query, rounds } from "./api.js";
 import { act, copyButton, dialog, link } from "./parts.js";
-import { side } from "./lists.js";
+import { side, waitingFor } from "./lists.js";
 
 const LONGEST_HEADLINE = 90;
+const DATES = /(\d{4}-\d\d-\d\d)/;
 
 /** @type {Record<string, Look>} */
 export const VERDICTS = {
@@ -28,7 +29,7 @@ function gist(reason) {
 export function showStatus(summary, connection) {
   mount(
     "status",
-    [summary && [summary.status, summary.reasons, summary.totals, summary.deliveries], connection],
+    [summary && [summary.status, summary.reasons, summary.totals, summary.deliveries, waiting()], connection],
     () => {
       if (!summary) {
         return h(
@@ -60,7 +61,7 @@ export function showStatus(summary, connection) {
               "ul",
               { class: "reasons" },
               (headline === reasons[0] && summary.status === "degraded" ? reasons.slice(1) : reasons).map((reason) =>
-                h("li", {}, `${capital(reason)}.`.replace(/\.\.$/, ".")),
+                h("li", {}, unbroken(`${capital(reason)}.`.replace(/\.\.$/, "."), DATES)),
               ),
             ),
           ),
@@ -82,9 +83,15 @@ function knownReleases() {
   return act("Dismiss the failed releases", dismiss, { "data-focus": "releases" });
 }
 
+/** What all webhooks are still to be told; null while that is not known. */
+function waiting() {
+  return side.webhooks && side.webhooks.reduce((sum, hook) => sum + waitingFor(hook), 0);
+}
+
 /** @param {SummaryView} summary */
 function figures(summary) {
   const { totals, deliveries } = summary;
+  const untold = waiting();
   const one = (/** @type {number} */ number, /** @type {string} */ words, bad = false) =>
     h("div", { class: bad && number ? "bad" : "" }, h("dt", {}, words), h("dd", {}, number.toLocaleString("en")));
   return h(
@@ -94,7 +101,7 @@ function figures(summary) {
     one(totals.nodes, totals.nodes === 1 ? "node" : "nodes"),
     one(totals.preparation.open ?? 0, "can't take tasks", true),
     one(totals.release.failed ?? 0, "failed to release", true),
-    one(deliveries.due, "messages waiting"),
+    untold !== null && one(untold, untold === 1 ? "message waiting" : "messages waiting"),
     one(deliveries.dead, "undeliverable", true),
   );
 }
@@ -130,7 +137,11 @@ function poolItem(pool) {
       h(
         "span",
         { class: "tag bad" },
-        pool.gone ? "gone" : pool.able ? `${pool.unable} of ${count(all, "node")} can't work` : "no node can work",
+        pool.gone
+          ? "gone"
+          : pool.able
+            ? `${pool.unable.toLocaleString("en")} of ${count(all, "node")} can't work`
+            : "no node can work",
       ),
       h(
         "span",
@@ -179,7 +190,7 @@ async function showPoolNodes(pool) {
             h("span", { class: "tag bad" }, stateInWords(node.state)),
             node.id && copyButton(node.id, `id of node ${node.id}`),
           ),
-          error && h("p", {}, `${error.code ?? ""}: ${error.message ?? ""}`),
+          error && h("p", {}, `${error.code ?? ""}: `, h("bdi", {}, error.message)),
         );
       }),
     ),

@@ -10,6 +10,15 @@ export function count(number, one, many = `${one}s`) {
   return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 }
 
+/**
+ * A text in which no line ends within what the pattern finds, such as a date; it has one group, for all of that.
+ * @param {string} text
+ * @param {RegExp} pattern
+ */
+export function unbroken(text, pattern) {
+  return text.split(pattern).map((piece, number) => (number % 2 ? h("span", { class: "nowrap" }, piece) : piece));
+}
+
 /** @type {[string, number][]} */
 const UNITS = [
   ["day", 86400],

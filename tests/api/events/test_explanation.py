@@ -62,7 +62,7 @@ def _resolved(deployment: Deployment) -> None:
         pytest.param(_newly_failed, "newlyFailed", "so it was announced", ["preparation.failed"], id="newly failed"),
         pytest.param(_history, "beforeFirstSight", "failed before 2026-11-01T11:00:00Z", [], id="history"),
         pytest.param(_history_resolved, "resolved", "never announced", [], id="end of history"),
-        pytest.param(_succeeded, "notFailed", "is succeeded: it has not failed", [], id="succeeded"),
+        pytest.param(_succeeded, "notFailed", "This run succeeded, so there was nothing", [], id="succeeded"),
         pytest.param(_unknown, "notFailed", "does not know", [], id="FORWARD-COMPATIBILITY: unknown state"),
         pytest.param(
             _runs_again, "notFailed", "of 2026-11-01T11:55:00Z stays open", ["preparation.failed"], id="running again"

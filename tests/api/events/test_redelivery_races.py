@@ -1,6 +1,6 @@
 """What redelivery does when a delivery ends, or is under way, at the same moment."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from threading import Barrier, Thread
 from typing import Any
 from uuid import uuid4
@@ -9,9 +9,9 @@ import pytest
 
 from shared.adapters.lanes import ThreadLanes
 from shared.adapters.table_store import open_table
-from shared.ports import Operation, Table
+from shared.ports import Table
 from tests.api.events.redelivering import SECOND, deliveries, event_ids, redeliver_event, told_one
-from tests.support.deployment import Deployment, a_job, a_node, a_run, deploy
+from tests.support.deployment import DecodedAnswer, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fake_table import FakeTable
 from tests.support.fakes import refusal
 from tests.support.webhook_settings import SIGNED
@@ -40,18 +40,11 @@ def test_ended_between_reading_and_moving() -> None:
     table = FakeTable()
     deployment = told_one(table=table)
     (event_id,) = event_ids(deployment)
-    transact = table.transact
-    inner: list[str] = []
-
-    def meanwhile(partition: str, operations: list[Operation]) -> Mapping[str, str]:
-        if not inner:
-            inner.append("")
-            inner.append(deployment.ask(redeliver_event, eventId=event_id).body["value"][0]["result"])
-        return transact(partition, operations)
-
-    table.transact = meanwhile  # type: ignore[method-assign, assignment]
-    outer = deployment.ask(redeliver_event, eventId=event_id).body["value"][0]["result"]
-    assert (outer, inner[1]) == ("alreadyPending", "queued")
+    inner: list[DecodedAnswer] = []
+    table.before_next_write = lambda: inner.append(deployment.ask(redeliver_event, eventId=event_id))
+    outer = deployment.ask(redeliver_event, eventId=event_id)
+    results = [told.body["value"][0]["result"] for told in (outer, *inner)]
+    assert results == ["alreadyPending", "queued"]
     assert deliveries(deployment) == ["due|ops"]
 
 
@@ -61,17 +54,12 @@ def test_owed_for_the_first_time_twice() -> None:
     (event_id,) = event_ids(told_one(SIGNED, table=table))
     deployment = deploy(SECOND, table=table)
     deployment.sender.answer = refusal(500)
-    transact = table.transact
-    inner: list[str] = []
 
-    def meanwhile(partition: str, operations: list[Operation]) -> Mapping[str, str]:
-        if not inner:
-            inner.append("")
-            deployment.ask(redeliver_event, eventId=event_id)
-            deployment.deliver()
-        return transact(partition, operations)
+    def meanwhile() -> None:
+        deployment.ask(redeliver_event, eventId=event_id)
+        deployment.deliver()
 
-    table.transact = meanwhile  # type: ignore[method-assign, assignment]
+    table.before_next_write = meanwhile
     outer = deployment.ask(redeliver_event, eventId=event_id).body["value"][0]["result"]
     assert outer == "alreadyPending"
     body = deployment.ask(lambda routes, asked: routes.events.get_event(asked), eventId=event_id).body
@@ -83,17 +71,12 @@ def test_delivered_again_between_reading_and_moving() -> None:
     table = FakeTable()
     deployment = told_one(table=table)
     (event_id,) = event_ids(deployment)
-    transact = table.transact
-    inner: list[str] = []
 
-    def meanwhile(partition: str, operations: list[Operation]) -> Mapping[str, str]:
-        if not inner:
-            inner.append("")
-            deployment.ask(redeliver_event, eventId=event_id)
-            deployment.deliver()
-        return transact(partition, operations)
+    def meanwhile() -> None:
+        deployment.ask(redeliver_event, eventId=event_id)
+        deployment.deliver()
 
-    table.transact = meanwhile  # type: ignore[method-assign, assignment]
+    table.before_next_write = meanwhile
     assert deployment.ask(redeliver_event, eventId=event_id).body["value"][0]["result"] == "queued"
     assert deliveries(deployment) == ["due|ops"]
 

@@ -15,7 +15,7 @@ from shared.state.jobs import JobEnd, PhaseCounts
 from tests.digests.paged_world import cause, fail, incidents, mend
 from tests.digests.told_world import Sent, World
 from tests.support.told_jobs import ACCOUNT, NOW
-from trials.promises.reading import read_message
+from trials.promises.bodies import read_message
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 NODE = "tvmps_03c1a2b94be0f7d1c5e88b0f2a9d47e6c1a50042d8f3b7e9_d"

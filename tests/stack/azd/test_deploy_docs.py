@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.hooks.preflight_checks import ASSIGNS, NEEDED, SECRETS
+from infra.hooks.azure_checks import ASSIGNS, NEEDED
+from infra.hooks.variables import SECRETS
 from shared.settings.settings import load_settings
 from tests.stack.infra.deployed import running_app
 from tests.support.app_settings import LEAST

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from infra.hooks.github_variables import ASKED, MistakeError, commands, names
-from infra.hooks.preflight_checks import SECRETS
+from infra.hooks.variables import SECRETS
 from tests.stack.infra.bicep import INFRA
 
 WORKFLOW = (INFRA.parent / ".github" / "workflows" / "deploy.yml").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The real HTTP functions of an app that a test holds, on a port of this machine, for a browser to ask.
+"""The real HTTP functions of an app that a test holds, on a port of this machine, for a browser or a script to ask.
 
 Owns the server. Does not own the app: its table, time and Batch accounts are whatever the test gave it.
 """
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from socketserver import ThreadingMixIn
 from unittest.mock import patch
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.types import WSGIApplication
 
 import function_app
 from shared.composition import App
@@ -25,12 +26,14 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def serving(build: Callable[[], App], port: int = 0) -> Iterator[str]:
+def serving(
+    build: Callable[[], App], port: int = 0, around: Callable[[WSGIApplication], WSGIApplication] = lambda inner: inner
+) -> Iterator[str]:
     """Where the functions answer for the app that *build* gives, as `prepwatch` does for each call; without keys.
 
-    *port* 0 takes any that is free.
+    *port* 0 takes any that is free. *around* puts something between callers and functions, as the platform is.
     """
-    wsgi = FunctionsOverWsgi(lambda name: getattr(function_app, name))
+    wsgi = around(FunctionsOverWsgi(lambda name: getattr(function_app, name)))
     with (
         patch.object(function_app, "prepwatch", build),
         make_server("127.0.0.1", port, wsgi, server_class=_Server, handler_class=_Quiet) as server,

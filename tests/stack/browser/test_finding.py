@@ -14,7 +14,7 @@ from shared.errors import AccountDeniedError
 from tests.stack.browser.browser import grave_violations
 from tests.stack.browser.conftest import Visitor
 from tests.stack.browser.served_app import serving
-from tests.support.deployment import NOW, Deployment, a_job, a_node, a_run, deploy
+from tests.support.deployment import ACCOUNT, NOW, Deployment, a_job, a_node, a_run, deploy
 
 NODE = "tvmps_03c1a2b94be0f7d1c5e88b0f2a9d47e6c1a50042d8f3b7e9_d"
 
@@ -28,7 +28,7 @@ def deployment() -> Deployment:
     """An app with a failing job in pool-cpu, another whose only node failed, and a pool with an unusable node."""
     made = deploy()
     failed = a_run(failed=True, code="ContainerPoolNotSupported")
-    made.batch.jobs["render"] = _a_job_in("pool-cpu", "render")  # type: ignore[assignment]
+    made.batch.jobs["render"] = _a_job_in("pool-cpu", "render")  # type: ignore[assignment]  # a mapping is what Batch sends
     made.batch.nodes["render"] = [
         *(a_node(node, pool_id="pool-cpu", preparation=failed) for node in (NODE, "n4")),
         a_node("n2", pool_id="pool-cpu", preparation=a_run()),
@@ -56,6 +56,14 @@ def test_jobs_are_found_by_pool_node_and_cause(page: Page) -> None:
     for words, found in {"pool-cpu": ["render"], NODE: ["render"], "went wrong": ["render", "alone"]}.items():
         page.get_by_role("searchbox").fill(words)
         expect(page.locator(".job .name")).to_have_text(found)
+
+
+def test_a_job_that_is_not_there(page: Page) -> None:
+    """Whoever follows a link to a job that is not known reads which one, its id set apart from the sentence."""
+    page.goto(f"{page.url}?job=nothing+here")
+    expect(page.locator("#job strong")).to_have_text("There is no job 'nothing here'.")
+    page.goto(f"{page.url}&account={ACCOUNT}")
+    expect(page.locator("#job strong")).to_have_text(f"There is no job 'nothing here' in {ACCOUNT}.")
 
 
 def test_jobs_are_sorted(page: Page) -> None:

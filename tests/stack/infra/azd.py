@@ -1,7 +1,8 @@
-"""Owns what azd makes of variables: the parameters that it hands over with infra/main.parameters.json.
+"""Owns what azd makes of variables: the file that it keeps them in, and the parameters that it hands over.
 
-As azd's bicep_provider.go does it (loadParameters and armParameterFileValue, read in August 2026); what it would ask a
-person for is answered with Enter.
+The file is godotenv's (Marshal, doubleQuoteEscape), of which azd quotes numbers with zeros in front. Parameters come
+of infra/main.parameters.json as azd's bicep_provider.go makes them (loadParameters and armParameterFileValue, read in
+August 2026); what it would ask a person for is answered with Enter.
 """
 
 import json
@@ -15,6 +16,21 @@ GENERATED = "A" * 44
 """What azd makes for WEBHOOK_SECRET when nobody gives one."""
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _TRUE, _FALSE = {"1", "t", "T", "TRUE", "true", "True"}, {"0", "f", "F", "FALSE", "false", "False"}
+
+
+def dotenv(variables: Mapping[str, str]) -> str:
+    """The .env of an azd environment with these variables."""
+    lines = [f"{name}={value if _is_number(value) else _quoted(value)}" for name, value in variables.items()]
+    return "\n".join(sorted(lines)) + "\n"
+
+
+def _is_number(value: str) -> bool:
+    return re.fullmatch("-?[1-9][0-9]*|0", value) is not None
+
+
+def _quoted(value: str) -> str:
+    escaped = re.sub(r'([\\"!$`])', r"\\\1", value)
+    return '"' + escaped.replace("\n", "\\n").replace("\r", "\\r") + '"'
 
 
 def parameters(variables: Mapping[str, str], template: Mapping[str, Any]) -> dict[str, Any]:

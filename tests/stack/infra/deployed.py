@@ -2,13 +2,18 @@
 
 import importlib.util
 import json
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http import HTTPStatus
 from pathlib import Path
 from types import ModuleType
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from tests.stack.browser.served_app import serving
+from tests.support.deployment import deploy
+from tests.support.fakes import FakeSender
+from tests.support.webhook_settings import SECRET, SIGNED
 
 SCRIPT = Path(__file__).resolve().parents[3] / "infra" / "hooks" / "postdeploy.py"
 KEY = "the-function-key"
@@ -51,10 +56,13 @@ class Azure:
 
 @dataclass
 class App:
-    """A deployed app on loopback: its answers by method and path, and the calls that came."""
+    """A deployed app on loopback: the real one over fakes, and what the platform answers in its place."""
 
     url: str = ""
+    sender: FakeSender = field(default_factory=FakeSender)
+    """What the webhooks' receivers answer."""
     answers: dict[tuple[str, str], tuple[int, object]] = field(default_factory=dict)
+    """By method and path, before the app is asked."""
     calls: list[tuple[str, str, str | None]] = field(default_factory=list)
     azure: "Azure" = field(default_factory=Azure)
 
@@ -74,41 +82,32 @@ class App:
         """What the script prints."""
         return "\n".join(postdeploy.report({**self.environment(), **environment}, self.azure.run))
 
+    def around(self, functions: WSGIApplication) -> WSGIApplication:
+        """The platform: it notes each call and lets it through to the app, unless it has an answer of its own."""
+
+        def answer(environment: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            method, path = environment["REQUEST_METHOD"], environment["PATH_INFO"]
+            self.calls.append((method, path, environment.get("HTTP_X_FUNCTIONS_KEY")))
+            if (method, path) not in self.answers:
+                return functions(environment, start_response)
+            status, body = self.answers[method, path]
+            start_response(f"{status} {HTTPStatus(status).phrase}", [])
+            return [body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()]
+
+        return answer
+
 
 @contextmanager
 def running_app() -> Iterator[App]:
-    """An app in which all is well: two webhooks, two checks."""
+    """An app in which all is well: it has polled once, and has two webhooks."""
     state = App()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            state.calls.append((self.command, self.path, self.headers.get("x-functions-key")))
-            status, body = state.answers.get((self.command, self.path), (404, None))
-            content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        do_POST = do_GET  # noqa: N815 - the name that http.server calls
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
-            """Keep the test's output clean."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    state.url = f"http://127.0.0.1:{server.server_port}"
-    state.answers = {
-        ("GET", "/api/health"): (200, None),
-        ("GET", "/api/diagnostics"): (200, {"value": [{"name": "table", "ok": True}, {"name": "batch", "ok": True}]}),
-        ("GET", "/api/webhooks"): (200, {"value": [{"name": "default"}, {"name": "ops"}]}),
-        ("POST", "/api/webhooks/default/ping"): (202, {}),
-        ("POST", "/api/webhooks/ops/ping"): (202, {}),
-    }
-    try:
+    deployment = deploy(
+        SIGNED,
+        sender=state.sender,
+        WEBHOOK_URL="https://receiver.example/hook",
+        WEBHOOK_SECRET=SECRET,
+        PUBLIC_URL="https://func-x.azurewebsites.net",
+    )
+    deployment.poll()
+    with serving(lambda: deployment.app, around=state.around) as state.url:
         yield state
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

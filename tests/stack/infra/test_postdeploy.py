@@ -4,11 +4,23 @@ import os
 import subprocess
 import sys
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from shared.webhook import SendFailure, WebhookAnswer
 from tests.stack.infra.deployed import KEY, SCRIPT, App, postdeploy
+from tests.support.fakes import refusal
+
+NO_HOST = WebhookAnswer(
+    status=None,
+    failure=SendFailure.DNS,
+    reason="no such host",
+    retry_after=None,
+    body=b"",
+    duration=timedelta(milliseconds=7),
+)
 
 
 def test_all_is_well(app: App) -> None:
@@ -40,7 +52,7 @@ def test_each_webhook_is_pinged_with_the_key(app: App) -> None:
 
 def test_the_key_is_not_printed(app: App) -> None:
     """The key is used and not shown: consoles and workflow logs keep what they saw."""
-    app.answers["POST", "/api/webhooks/ops/ping"] = (502, {"error": {"message": "refused"}})
+    app.sender.answer = refusal(502)
 
     assert KEY not in app.report()
 
@@ -63,9 +75,10 @@ def test_the_key_is_not_printed(app: App) -> None:
         ),
         (
             ("POST", "/api/webhooks/ops/ping"),
-            (502, {"error": {"message": "the receiver answered 404"}}),
-            "Webhook ops did not take the ping: it answered 502: the receiver answered 404.",
+            (503, {"error": {"message": "store unavailable"}}),
+            "Webhook ops was not pinged: it answered 503: store unavailable.",
         ),
+        (("POST", "/api/webhooks/ops/ping"), (200, {"welcome": 1}), "Webhook ops was not pinged: its answer is not"),
         (("GET", "/api/health"), (503, None), "not healthy yet"),
         (
             ("GET", "/api/health"),
@@ -73,7 +86,17 @@ def test_the_key_is_not_printed(app: App) -> None:
             "The app runs, but can't work: it answered 500: Settings are wrong",
         ),
     ],
-    ids=["check", "no diagnostics", "another app", "no webhook", "no list", "ping refused", "stale", "settings"],
+    ids=[
+        "check",
+        "no diagnostics",
+        "another app",
+        "no webhook",
+        "no list",
+        "no ping",
+        "another's ping",
+        "stale",
+        "settings",
+    ],
 )
 def test_what_is_not_well_is_said(app: App, call: tuple[str, str], answer: tuple[int, object], sentence: str) -> None:
     """Each thing that is not well is a line of its own, with the remedy when the app knows one."""
@@ -83,6 +106,34 @@ def test_what_is_not_well_is_said(app: App, call: tuple[str, str], answer: tuple
 
     assert "Not well yet:" in said
     assert sentence in said
+    assert "Everything works" not in said
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        pytest.param(refusal(404), "status 404. Copy the webhook's URL again", id="a status"),
+        pytest.param(NO_HOST, "no such host. Correct the host name in the webhook's URL", id="no answer"),
+    ],
+)
+def test_a_webhook_that_refuses_the_ping_is_named(app: App, answer: WebhookAnswer, sentence: str) -> None:
+    """The app answers 200 to a ping that its receiver refused: its reason and its advice are said for that webhook."""
+    app.sender.by_url["https://a.example/hook"] = answer
+
+    said = app.report()
+
+    assert f"Webhook ops did not take the ping: {sentence}" in said
+    assert "Webhook default" not in said
+    assert "Everything works" not in said
+
+
+def test_a_ping_too_soon_is_said(app: App) -> None:
+    """Repeated within seconds the app refuses to ping again: that is said, and taken for nothing else."""
+    app.report()
+
+    said = app.report()
+
+    assert "Webhook ops was not pinged: it answered 429: " in said
     assert "Everything works" not in said
 
 

@@ -1,0 +1,104 @@
+"""What the dashboard says of who is told: what waits for webhooks, what is muted, and notices of what was done."""
+
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+from playwright.sync_api import expect
+
+from shared.api.mutes import Mutes
+from shared.digests.mutes import Mute
+from tests.stack.browser.conftest import Visitor
+from tests.stack.browser.served_app import serving
+from tests.support.deployment import NOW, Deployment, a_job, a_node, a_run, deploy
+from tests.support.fakes import refusal
+from tests.support.webhook_settings import PAGER, SIGNED, SLACK
+
+
+def _refused(deployment: Deployment) -> Deployment:
+    """That app when receivers have refused for a while what there is to tell of two jobs."""
+    deployment.sender.answer = refusal(500)
+    for job in ("nightly", "weekly"):
+        deployment.batch.add(a_job(job), a_node(preparation=a_run(failed=True)))
+    for _ in range(3):
+        deployment.poll()
+        deployment.deliver()
+        deployment.clock.advance(minutes=2)
+    return deployment
+
+
+@pytest.mark.parametrize(
+    ("webhooks", "waiting"),
+    [
+        pytest.param([SLACK], [2], id="chat alone"),
+        pytest.param([SLACK, PAGER, SIGNED], [4, 4, 4], id="all kinds, which are told of each other too"),
+    ],
+)
+def test_what_waits_is_counted_whoever_it_waits_for(
+    visit: Visitor, webhooks: list[dict[str, object]], waiting: list[int]
+) -> None:
+    """The figure at the top is the sum of what the webhooks beside are to be told, be they of chat and pager."""
+    deployment = _refused(deploy(*webhooks))
+    with serving(lambda: deployment.app) as url:
+        page = visit(url, deployment)
+        hooks = page.locator("#told .list").first.locator(".hook")
+        expect(hooks).to_contain_text([f"{number} waiting since" for number in waiting])
+        figure = page.locator(".figures div", has_text="messages waiting")
+        expect(figure).to_have_text(f"messages waiting{sum(waiting)}")
+
+
+def test_the_webhook_in_trouble_is_in_sight(visit: Visitor) -> None:
+    """However many webhooks are healthy, they take one line below the one that is not, and a press shows them."""
+    deployment = deploy(*({**SIGNED, "name": f"hook-{number}"} for number in range(6)), SLACK)
+    deployment.sender.by_url[str(SLACK["url"])] = refusal(403)
+    deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)))
+    for _ in range(4):
+        deployment.poll()
+        deployment.deliver()
+        deployment.clock.advance(minutes=4)
+    with serving(lambda: deployment.app) as url:
+        told = visit(url, deployment).locator("#told")
+        expect(told.locator(".hook:visible b")).to_have_text(["chat"])
+        told.get_by_text("6 other webhooks, all healthy").click()
+        expect(told.locator(".hook:visible b")).to_have_text(["chat", *(f"hook-{number}" for number in range(6))])
+
+
+def test_a_mute_says_what_it_is_of(visit: Visitor) -> None:
+    """Jobs and pools are named, by the button that ends it too, and one that is to come says when it begins."""
+    deployment = deploy(SLACK)
+    deployment.poll()
+    mutes = Mutes(table=deployment.table, clock=deployment.clock)
+    mute = Mute(starts_at=NOW, ends_at=NOW + timedelta(hours=9), created_by="Ann", comment="planned")
+    mutes.put_mute("one", replace(mute, jobs=("nightly",), pools=("gpu", "cpu-*")))
+    mutes.put_mute("two", replace(mute, pools=("spot",), starts_at=NOW + timedelta(hours=3)))
+    with serving(lambda: deployment.app) as url:
+        told = visit(url, deployment).locator("#told .tight")
+        expect(told.locator(".id")).to_have_text(["nightly, pool gpu, pool cpu-*", "pool spot"])
+        expect(told.locator("p")).to_have_text(
+            ["ends in 9 hours, by Ann: planned", "starts in 3 hours, ends in 9 hours, by Ann: planned"]
+        )
+        expect(told.get_by_role("button", name="End the mute of nightly, pool gpu, pool cpu-*")).to_be_visible()
+
+
+def test_a_notice_lies_at_the_foot_of_the_window_while_a_dialog_opens(visit: Visitor) -> None:
+    """What is said in a dialog that still moves stands where it will be read, wide and in the middle."""
+    deployment = deploy()
+    deployment.poll()
+    with serving(lambda: deployment.app) as url:
+        page = visit(url, deployment)
+        page.emulate_media(reduced_motion="no-preference")
+        page.locator("#told summary").click()
+        page.get_by_role("button", name="Mute all jobs").evaluate(
+            """(mute) => {
+              mute.click();
+              for (const one of document.getAnimations()) { one.pause(); one.currentTime = 0; }
+            }"""
+        )
+        page.locator("[data-focus='ping ops']").evaluate("(ping) => ping.click()")
+        said = page.get_by_role("dialog").get_by_role("status")
+        expect(said).to_contain_text("ops took the test message")
+        assert page.evaluate("document.getAnimations().map((one) => one.playState)") == ["paused"]
+        place = said.bounding_box()
+        assert place is not None
+        assert place["y"] + place["height"] == pytest.approx(900 - 24, abs=1)
+        assert place["x"] + place["width"] / 2 == pytest.approx(1280 / 2, abs=1)
