@@ -29,6 +29,13 @@ def place(file: Path) -> str:
     return file.relative_to(ROOT).as_posix()
 
 
+def test_every_exception_from_a_tool_has_its_reason() -> None:
+    """Whoever meets an ignored rule reads behind it why."""
+    bare = re.compile(r"# (?:type: ignore|noqa)(?:\[[^\]]*\]|: [A-Z0-9, ]+)?\s*$", re.MULTILINE)
+    code = {place(file): file.read_text(encoding="utf-8") for file in FILES if file.suffix == ".py"}
+    assert {name: found for name, text in code.items() if (found := bare.findall(text))} == {}
+
+
 def is_slow(marked: ast.expr) -> bool:
     """Tell whether an expression marks what it stands at as slow."""
     return any(isinstance(part, ast.Attribute) and part.attr == "slow" for part in ast.walk(marked))

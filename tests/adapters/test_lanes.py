@@ -46,7 +46,7 @@ def test_work_is_started_in_the_order_of_arrival() -> None:
     """A lane of width 1 does its pieces one after the other, first come first served."""
     lanes, done = ThreadLanes(), list[int]()
     for number in range(50):
-        lanes.submit("one", 1, lambda number=number: done.append(number))  # type: ignore[misc]
+        lanes.submit("one", 1, lambda number=number: done.append(number))  # type: ignore[misc]  # mypy infers no default of a lambda
     assert lanes.join(timeout=SOON)
     assert done == list(range(50))
 

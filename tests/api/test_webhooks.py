@@ -206,7 +206,7 @@ def test_two_instances_ping_once() -> None:
             inner.append(_ask(deployment, "ping", "ops").status)
         return row
 
-    deployment.table.get = meanwhile  # type: ignore[method-assign, assignment]
+    deployment.table.get = meanwhile  # type: ignore[method-assign, assignment]  # for once
     assert (_ask(deployment, "ping", "ops").status, inner[1]) == (429, 200)
     assert len(deployment.sender.sent) == 1
 

@@ -47,7 +47,7 @@ class World:
         for wait, happen in list(self.meanwhile):
             if self.clock.now - self.began >= wait:
                 self.meanwhile.remove((wait, happen))
-                happen()  # type: ignore[operator]
+                happen()  # type: ignore[operator]  # it is a callable
 
 
 def _taken(world: World) -> tuple[Turns, Turn]:

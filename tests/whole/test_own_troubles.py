@@ -78,7 +78,7 @@ def test_a_defect_in_the_writing_of_one_job_harms_no_other(monkeypatch: pytest.M
     def trip(ledger: Ledger, row: object, before: object, step: Slice, *rest: object) -> object:
         if step.head.job_id == "odd":
             raise ZeroDivisionError
-        return commit_job(ledger, row, before, step, *rest)  # type: ignore[arg-type]
+        return commit_job(ledger, row, before, step, *rest)  # type: ignore[arg-type]  # as it was called
 
     deployment = _odd_deployment(monkeypatch)
     monkeypatch.setattr(Ledger, "commit_job", trip)

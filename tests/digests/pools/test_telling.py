@@ -82,7 +82,7 @@ def test_what_to_do_fits_a_pool(reason: UnableReason, code: str, words: str, com
     world.tick(30)
     (message,) = world.told("slack")
     (page,) = world.told("pagerduty")
-    details = page.body["payload"]["custom_details"]  # type: ignore[index]
+    details = page.body["payload"]["custom_details"]  # type: ignore[index]  # a page is JSON
     paged = " ".join([*details["do"], *details["command"]])
     for said in (message.text, paged):
         assert words in said

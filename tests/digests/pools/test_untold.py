@@ -129,7 +129,7 @@ def test_what_waits_since_when() -> None:
     _breaks(world)
     began = world.now
     passes(world, 5)
-    world.change("other", preparation=replace(world.job("nightly")[1].preparation, failed=1, open=1))  # type: ignore[union-attr]
+    world.change("other", preparation=replace(world.job("nightly")[1].preparation, failed=1, open=1))  # type: ignore[union-attr]  # it is there
     waits = untold(world)
     assert (waits.jobs, waits.pools, waits.since) == (0, 1, began)
 

@@ -18,7 +18,7 @@ SCHEMA = json.loads(Path(__file__).with_name("azure.yaml.schema.json").read_text
 
 def _refusals(azure: dict[str, Any]) -> list[str]:
     """What azd's own schema has against a file; what it refers to elsewhere is about other kinds of service."""
-    elsewhere = Registry(retrieve=lambda _uri: Resource.from_contents({}, DRAFT201909))  # type: ignore[call-arg]
+    elsewhere = Registry(retrieve=lambda _uri: Resource.from_contents({}, DRAFT201909))  # type: ignore[call-arg]  # by its alias
     return [error.message for error in Draft201909Validator(SCHEMA, registry=elsewhere).iter_errors(azure)]
 
 

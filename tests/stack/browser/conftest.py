@@ -120,7 +120,7 @@ def show(browser: Browser, scene: Scene) -> Iterator[Opener]:
     contexts = []
 
     def opener(address: str = "", *, key: bool = True, **window: object) -> Page:
-        context = browser.new_context(**{**AT_REST, **window})  # type: ignore[arg-type]
+        context = browser.new_context(**{**AT_REST, **window})  # type: ignore[arg-type]  # as playwright names them
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(20_000)
@@ -153,7 +153,7 @@ def visit(browser: Browser) -> Iterator[Visitor]:
 
 def open_page(browser: Browser, url: str, deployment: Deployment, address: str) -> Page:
     """The dashboard of a served app in a window of its own, at the app's own time."""
-    page = browser.new_context(**AT_REST).new_page()  # type: ignore[arg-type]
+    page = browser.new_context(**AT_REST).new_page()  # type: ignore[arg-type]  # as playwright names them
     page.set_default_timeout(20_000)
     page.clock.install(time=deployment.clock())
     page.goto(f"{url}/api/dashboard{address}")

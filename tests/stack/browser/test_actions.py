@@ -276,7 +276,7 @@ def test_earlier_messages(visit: Visitor) -> None:
 
 def test_what_is_over_but_not_mended(visit: Visitor, site: Site) -> None:
     """The end of a job that failed is no success: it is said why its failures are closed, without green."""
-    ended = replace(site.deployment.batch.jobs["failing"], state="completed", state_transition_time=NOW)  # type: ignore[type-var]
+    ended = replace(site.deployment.batch.jobs["failing"], state="completed", state_transition_time=NOW)  # type: ignore[type-var]  # it is a struct
     site.deployment.batch.jobs["failing"] = ended
     site.deployment.clock.advance(minutes=1)
     site.deployment.poll()

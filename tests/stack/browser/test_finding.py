@@ -28,7 +28,7 @@ def deployment() -> Deployment:
     """An app with a failing job in pool-cpu, another whose only node failed, and a pool with an unusable node."""
     made = deploy()
     failed = a_run(failed=True, code="ContainerPoolNotSupported")
-    made.batch.jobs["render"] = _a_job_in("pool-cpu", "render")  # type: ignore[assignment]
+    made.batch.jobs["render"] = _a_job_in("pool-cpu", "render")  # type: ignore[assignment]  # a mapping is what Batch sends
     made.batch.nodes["render"] = [
         *(a_node(node, pool_id="pool-cpu", preparation=failed) for node in (NODE, "n4")),
         a_node("n2", pool_id="pool-cpu", preparation=a_run()),

@@ -116,5 +116,5 @@ def test_one_slow_job_does_not_hold_the_others(slow: str) -> None:
 
 def _chunk_jobs(operations: object) -> set[str]:
     """The jobs whose chunks a transaction writes."""
-    keys = [operation.key for operation in operations]  # type: ignore[attr-defined]
+    keys = [operation.key for operation in operations]  # type: ignore[attr-defined]  # what the fake was handed
     return {key.split("|")[1] for key in keys if key.startswith("node|")}

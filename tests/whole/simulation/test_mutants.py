@@ -108,7 +108,7 @@ def _more_fails_while_chat_is_told(seed: int) -> None:
 def _in(*faults: str, seed: int = 0, hours: float = 1.5, **rest: object) -> Hunt:
     """Among signed webhooks alone, because that is faster."""
     among = {"webhooks": lambda _chance: WEBHOOKS, "mutes": 0, **rest}
-    return Hunt(profile=Profile(hours=hours, faults=faults, outages=0, **among), seed=seed)  # type: ignore[arg-type]
+    return Hunt(profile=Profile(hours=hours, faults=faults, outages=0, **among), seed=seed)  # type: ignore[arg-type]  # as given
 
 
 def _told(*faults: str, seed: int = 0, mutes: float = 0.0, hours: float = 1.5, **rest: object) -> Hunt:
