@@ -6,7 +6,6 @@ counts as one that can't work (`pools.unable`), or the events (`messages.pool_ev
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,41 +17,9 @@ from shared.messages.ids import node_occurrence_id
 from shared.moments import as_utc
 from shared.pools.states import ABLE, AWAY, classes_of
 from shared.pools.unable import Unable, UnableReason, unable_of
-from shared.state.pools import REMEMBERED_FOR, PoolMemory, PoolRecord, UnableNode
+from shared.state.pools import REMEMBERED_FOR, NodeChange, NodeEnd, PoolMemory, PoolRecord, UnableNode
 
 _LISTED_EVERY = timedelta(minutes=10)
-
-
-class NodeEnd(StrEnum):
-    """Why a node is no fault of its pool any more."""
-
-    RECOVERED = "recovered"
-    """It is idle or running."""
-    REMOVED = "removed"
-    """It has left the pool."""
-    NOT_WATCHED = "notWatched"
-    """No watched job has used the pool for a day."""
-
-
-_OF_START_TASK = frozenset({UnableReason.START_TASK_FAILED.value, UnableReason.START_TASK_SLOW.value})
-
-
-class NodeChange(Struct, frozen=True, kw_only=True, gc=False):
-    """A node that newly can't work, as Batch lists it, or one that is over; `end` says why, None while it is not.
-
-    The tails are what its start task wrote last, None where nobody has looked.
-    """
-
-    known: UnableNode
-    listed: ComputeNode | None = None
-    end: NodeEnd | None = None
-    stderr_tail: str | None = None
-    stdout_tail: str | None = None
-
-    @property
-    def is_of_start_task(self) -> bool:
-        """Whether its start task failed, or does not end: what that wrote says why."""
-        return self.end is None and self.known.reason in _OF_START_TASK
 
 
 class Seen(Struct, frozen=True, kw_only=True):

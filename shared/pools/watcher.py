@@ -21,11 +21,10 @@ from shared.ledger.ledger import Ledger
 from shared.ledger.pool_records import StoredPool, commit_record, read_records
 from shared.ledger.transaction import Pending
 from shared.messages.events import Event, Origin
-from shared.messages.pool_events import EventNode, pool_events
+from shared.messages.pool_events import pool_events
 from shared.patterns import JobPatterns
 from shared.pools.node_files import START_TASK_DIRECTORY, Allowance, NodeFiles
 from shared.pools.nodes import (
-    NodeChange,
     Seen,
     after_listing,
     decide_nodes,
@@ -36,8 +35,9 @@ from shared.pools.nodes import (
     with_events,
 )
 from shared.pools.states import ABLE, BEGINNING, RESTARTING, UNABLE
+from shared.pools.unable import OF_START_TASK
 from shared.ports import MAX_ROWS, BatchService, Clock
-from shared.state.pools import PoolMemory, PoolRecord
+from shared.state.pools import NodeChange, PoolMemory, PoolRecord
 
 NOT_ABLE = state_filter(sorted(UNABLE | BEGINNING | RESTARTING))
 """The `$filter` of nodes that can't work, or may turn out so."""
@@ -156,7 +156,7 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
         chosen = allowance.choose(
             (place, (change.known.code, change.known.message))
             for place, change in enumerate(changes)
-            if change.is_of_start_task
+            if change.end is None and change.known.reason in OF_START_TASK
         )
         until = min(deadline, self.clock() + allowance.time)
 
@@ -178,20 +178,10 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
         jobs: frozenset[str],
         now: datetime,
     ) -> list[tuple[Event, tuple[str, ...]]]:
-        nodes = [
-            EventNode(
-                known=one.known,
-                listed=one.listed,
-                end=one.end.value if one.end else None,
-                stderr_tail=one.stderr_tail,
-                stdout_tail=one.stdout_tail,
-            )
-            for one in changes
-        ]
         events = pool_events(
             self.origin,
             memory.pool_id,
-            nodes,
+            changes,
             jobs=jobs,
             by_state=memory.by_state,
             unable=len(decided.open),

@@ -10,6 +10,8 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
+from shared.batch.pool_model import ComputeNode
+
 
 class PoolMemory(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A pool as its nodes were last counted: how many in which state (lower case), and since when none is able.
@@ -54,6 +56,30 @@ class UnableNode(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
     missing_since: datetime | None = None
     ended_at: datetime | None = None
     left: bool = False
+
+
+class NodeEnd(StrEnum):
+    """Why a node is no fault of its pool any more."""
+
+    RECOVERED = "recovered"
+    """It is idle or running."""
+    REMOVED = "removed"
+    """It has left the pool."""
+    NOT_WATCHED = "notWatched"
+    """No watched job has used the pool for a day."""
+
+
+class NodeChange(Struct, frozen=True, kw_only=True, gc=False):
+    """A node that newly can't work, as Batch lists it, or one that is over; `end` says why, None while it is not.
+
+    The tails are what its start task wrote last, None where nobody has looked.
+    """
+
+    known: UnableNode
+    listed: ComputeNode | None = None
+    end: NodeEnd | None = None
+    stderr_tail: str | None = None
+    stdout_tail: str | None = None
 
 
 class PoolRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):

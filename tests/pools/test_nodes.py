@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from shared.batch.pool_model import ComputeNode, NodeError, StartTaskInfo
-from shared.pools.nodes import NodeEnd, Seen, after_listing, decide_nodes, must_list, not_watched, with_events
+from shared.pools.nodes import Seen, after_listing, decide_nodes, must_list, not_watched, with_events
 from shared.pools.unable import UnableReason
-from shared.state.pools import PoolMemory, PoolRecord, UnableNode
+from shared.state.pools import NodeEnd, PoolMemory, PoolRecord, UnableNode
 from tests.support.fakes import START
 
 NOW = START
