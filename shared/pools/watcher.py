@@ -69,11 +69,13 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
         users: Mapping[str, frozenset[str]],
         read_up_to: datetime | None,
         deadline: datetime,
+        *,
+        all_jobs: bool,
     ) -> dict[str, PoolMemory]:
         """Look at the pools that have nodes to list, and return what is remembered of all of them then.
 
-        `pools` are those that were counted, `users` the active jobs of each by its lower-case id, and `read_up_to` the
-        moment up to which the account was read before.
+        `pools` are those that were counted, `users` the active jobs of each by its lower-case id, `all_jobs` says that
+        no other job may use one, and `read_up_to` is the moment up to which the account was read before.
         """
         after = dict(pools)
         try:
@@ -97,10 +99,14 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
                 return after
             except (BatchError, StoreError) as error:
                 write_line("pool-error", account=self.ledger.account, pool=memory.pool_id, error=str(error))
-        for one in known.values():
-            if one.record is not None:
-                self._leave(one, one.record)
+        for key, one in known.items():
+            if one.record is not None and (key in users or all_jobs or not self._is_named(one.record)):
+                self._leave(one, one.record, is_used=key in users)
         return after
+
+    def _is_named(self, record: PoolRecord) -> bool:
+        """Whether the settings have the pool watched if it is used."""
+        return self.tracked is None or self.tracked.matches(record.pool_id)
 
     def _watch(
         self,
@@ -230,10 +236,13 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
             rows += more
         yield portion
 
-    def _leave(self, known: StoredPool, record: PoolRecord) -> None:
-        """What becomes of the record of a pool that is not watched."""
+    def _leave(self, known: StoredPool, record: PoolRecord, *, is_used: bool) -> None:
+        """What becomes of the record of a pool that was not counted."""
         now = self.clock()
         after, changes = not_watched(record, now)
+        # Batch has left out a pool that is watched: nothing is known of it, and nothing over.
+        if is_used and self._is_named(record):
+            after, changes = replace(record, unwatched_since=None), ()
         memory = PoolMemory(pool_id=record.pool_id)
         try:
             self._write(known, record, after, self._events(memory, after, changes, frozenset(), now), now)

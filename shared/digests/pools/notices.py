@@ -126,8 +126,10 @@ def _title(account: str, item: PoolNews, now: datetime) -> str:
     if item.kind is PoolNewsKind.MENDED:
         return f"Nodes of {where} work again after {lasted(now - item.since)}"
     if item.kind is PoolNewsKind.LEFT:
-        gone = item.pool.record is None or not item.pool.record.open
-        return f"The nodes that could not work have left {where}" if gone else f"No watched job uses {where} any more"
+        if item.pool.record is None or not item.pool.record.open:
+            return f"The nodes that could not work have left {where}"
+        # A job that is disabled may be watched still; of one that is active the settings have let the pool go.
+        return f"{where} is not watched any more" if item.pool.jobs else f"No active job uses {where} any more"
     words = _WORDS.get(_reason(item.pool), _MIXED)
     return words.format(nodes=f"{_of_size(item.pool)} of {where}")
 

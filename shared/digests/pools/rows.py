@@ -42,13 +42,18 @@ def read_pools(table: Rows, account: str) -> Pools:
         UnreadableRowError: Nobody can tell how many nodes the pools have.
     """
     records = read_records(table, account)
-    cycle = table.get(account, CYCLE) if records else None
-    counted = from_row(cycle, Cycle).pools if cycle is not None else {}
-    return {key: _state(one.record, counted.get(key)) if one.record else None for key, one in records.items()}
+    row = table.get(account, CYCLE) if records else None
+    cycle = from_row(row, Cycle) if row is not None else None
+    return {key: _state(one.record, key, cycle) if one.record else None for key, one in records.items()}
 
 
-def _state(record: PoolRecord, memory: PoolMemory | None) -> PoolState:
-    memory = memory or PoolMemory(pool_id=record.pool_id)
+def _state(record: PoolRecord, key: str, cycle: Cycle | None) -> PoolState | None:
+    memory = cycle.pools.get(key) if cycle is not None else None
+    if memory is None:
+        # Batch did not say how many nodes it has, or refused to: of how many some are broken is not known.
+        if record.unwatched_since is None or (cycle is not None and cycle.pools_error is not None):
+            return None
+        memory = PoolMemory(pool_id=record.pool_id)
     return PoolState(
         pool_id=record.pool_id, record=record, by_state=memory.by_state, none_able_since=memory.none_able_since
     )
