@@ -60,26 +60,18 @@ def decide_nodes(
 
     A failure that counted before the record's `announce_from` is recorded and not told, and so is its end.
     """
-    nodes = {key: node for key, node in record.nodes.items() if not _is_forgotten(node, now)}
+    nodes = dict(record.nodes)
     failed: list[NodeChange] = []
     listed = {node.id.lower(): node for node in seen.nodes}
     for key, node in listed.items():
-        unable = unable_of(node, now)
         known = nodes.get(key)
-        # Still broken, or on its way back, which may fail again: only idle or running mends it.
-        if known is not None and known.ended_at is None:
-            nodes[key] = replace(known, missing_since=None)
+        seen_now = _seen(account, record.pool_id, known, node, now)
+        if seen_now is None:
             continue
-        # It may come to an end by itself yet.
-        if unable is None or not unable.counts(now):
-            continue
-        # An old answer: that is over, and was told.
-        if known is not None and as_utc(unable.since) <= as_utc(known.since):
-            continue
-        new = _newly_unable(account, record.pool_id, node, unable)
-        nodes[key] = new
-        if unable.counts_from >= record.announce_from:
-            failed.append(NodeChange(known=new, listed=node))
+        nodes[key] = seen_now
+        is_news = known is None or seen_now.occurrence_id != known.occurrence_id
+        if is_news and seen_now.counts_from >= record.announce_from:
+            failed.append(NodeChange(known=seen_now, listed=node))
     over: list[NodeChange] = []
     for key, known in list(nodes.items()):
         if known.ended_at is not None or key in listed:
@@ -91,7 +83,27 @@ def decide_nodes(
         nodes[key] = replace(known, missing_since=None, ended_at=now, left=end is not NodeEnd.RECOVERED)
         if known.event_id is not None:
             over.append(NodeChange(known=nodes[key], end=end))
-    return replace(record, nodes=nodes, unwatched_since=None), (*failed, *over)
+    kept = {key: node for key, node in nodes.items() if not _is_forgotten(node, now)}
+    return replace(record, nodes=kept, unwatched_since=None), (*failed, *over)
+
+
+def _seen(account: str, pool_id: str, known: UnableNode | None, node: ComputeNode, now: datetime) -> UnableNode | None:
+    """What is then known of a node that is listed, None for nothing that it is known for."""
+    unable = unable_of(node, now)
+    # Still broken, or on its way back, which may fail again: only idle or running mends it.
+    if known is not None and known.ended_at is None:
+        return replace(known, missing_since=None)
+    # It may come to an end by itself yet.
+    if unable is None or not unable.counts(now):
+        return known
+    over_at = None
+    if known is not None and as_utc(unable.since) <= as_utc(known.since):
+        # An old answer: it has worked since, and that was told.
+        if not (known.left or _is_forgotten(known, now)):
+            return known
+        # It was out of sight, and is as it was: that it was over has been told, so this is, too.
+        over_at = known.ended_at
+    return _newly_unable(account, pool_id, node, unable, over_at)
 
 
 def not_watched(record: PoolRecord, now: datetime) -> tuple[PoolRecord, tuple[NodeChange, ...]]:
@@ -103,7 +115,7 @@ def not_watched(record: PoolRecord, now: datetime) -> tuple[PoolRecord, tuple[No
     record = replace(record, unwatched_since=since)
     if now - since < REMEMBERED_FOR:
         return record, ()
-    over = {key: replace(node, ended_at=now) for key, node in record.nodes.items() if node.ended_at is None}
+    over = {key: replace(node, ended_at=now, left=True) for key, node in record.nodes.items() if node.ended_at is None}
     ended = tuple(
         NodeChange(known=node, end=NodeEnd.NOT_WATCHED) for node in over.values() if node.event_id is not None
     )
@@ -157,7 +169,9 @@ def _is_forgotten(node: UnableNode, now: datetime) -> bool:
     return node.ended_at is not None and now - node.ended_at >= REMEMBERED_FOR
 
 
-def _newly_unable(account: str, pool_id: str, node: ComputeNode, unable: Unable) -> UnableNode:
+def _newly_unable(
+    account: str, pool_id: str, node: ComputeNode, unable: Unable, over_at: datetime | None
+) -> UnableNode:
     code, message = cause_of_node(node, unable.reason)
     return UnableNode(
         node_id=node.id,
@@ -166,7 +180,9 @@ def _newly_unable(account: str, pool_id: str, node: ComputeNode, unable: Unable)
         counts_from=unable.counts_from,
         code=code,
         message=message,
-        occurrence_id=node_occurrence_id(account, pool_id, node.id, node.allocation_time, unable.since),
+        occurrence_id=node_occurrence_id(
+            account, pool_id, node.id, node.allocation_time, unable.since, over_at=over_at
+        ),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from shared.batch.pool_model import ComputeNode, NodeError, StartTaskInfo
 from shared.pools.nodes import Seen, after_listing, decide_nodes, must_list, not_watched, with_events
@@ -119,6 +120,27 @@ def test_an_old_answer_tells_nothing_as_new_and_a_later_failure_does() -> None:
     assert again.nodes["n"].occurrence_id != "occ-n"
 
 
+@pytest.mark.parametrize(
+    ("left", "hours", "is_told"), [(False, 1, False), (False, 24, True), (True, 1, True), (True, 25, True)]
+)
+def test_what_was_only_out_of_sight_is_open_again(*, left: bool, hours: int, is_told: bool) -> None:
+    """Listed as it was before it was over, without having worked in between or so much later, it is told once more."""
+    over_at = NOW - timedelta(hours=hours)
+    node = replace(failed(), allocation_time=EARLIER)
+    (first,) = decide_nodes("account", FRESH, Seen(nodes=[node]), NOW)[1]
+    over = record(replace(first.known, event_id="told", ended_at=over_at, left=left))
+    after, changes = decide_nodes("account", over, Seen(nodes=[node]), NOW)
+    assert (bool(after.open), bool(changes)) == (is_told, is_told)
+    for change in changes:
+        occurrence = change.known.occurrence_id
+        assert occurrence != first.known.occurrence_id
+        told = with_events(over, after, {occurrence: "again"}, announced=frozenset([occurrence]))
+        assert [one.event_id for one in told.open] == ["again"]
+        assert decide_nodes("account", told, Seen(nodes=[node]), NOW + MINUTE) == (told, ())
+        later, _ = decide_nodes("account", over, Seen(nodes=[node]), NOW + MINUTE)
+        assert [one.occurrence_id for one in later.open] == [occurrence]
+
+
 def test_a_pool_that_is_not_watched_any_more_is_closed_after_a_day() -> None:
     """The next job may use it tomorrow; then what was told still stands, else it is over."""
     left, changes = not_watched(record(known()), NOW)
@@ -128,6 +150,7 @@ def test_a_pool_that_is_not_watched_any_more_is_closed_after_a_day() -> None:
     assert (changes, back) == ((), record(known()))
     closed, changes = not_watched(left, NOW + timedelta(days=1))
     assert ([change.end for change in changes], list(closed.open)) == ([NodeEnd.NOT_WATCHED], [])
+    assert [node.left for node in closed.nodes.values()] == [True]
     assert not_watched(closed, NOW + timedelta(days=2)) == (closed, ())
 
 

@@ -116,6 +116,22 @@ def test_what_failed_during_an_outage_is_told() -> None:
     assert poll(deployment) == [("node.failed", "pools/cpu", ["n-1"])]
 
 
+@pytest.mark.parametrize("hours", [26, 50])
+def test_a_pool_that_is_used_again_is_as_broken_as_it_is(hours: int) -> None:
+    """After a day without a job its nodes are over; the next job's day begins with their failure, and has its end."""
+    deployment = app()
+    breaks(deployment, "n-1", works=7)
+    poll(deployment)
+    job = deployment.batch.jobs.pop("job-1")
+    told = [event for _ in range(hours) for event in poll(deployment, after=60 * MINUTE)]
+    deployment.batch.jobs["job-1"] = job
+    told += poll(deployment) + poll(deployment)
+    assert len(stored(deployment).open) == 1
+    heals(deployment, "n-1")
+    told += poll(deployment)
+    assert [kind for kind, _, _ in told] == ["node.recovered", "node.failed", "node.recovered"]
+
+
 def test_a_lost_commit_tells_nothing_twice() -> None:
     """When the record's row is taken away, the events that are there stand for it: the same ids come out."""
     deployment = app()
