@@ -129,7 +129,7 @@ def _title(account: str, item: PoolNews, now: datetime) -> str:
         if item.pool.record is None or not item.pool.record.open:
             return f"The nodes that could not work have left {where}"
         # A job that is disabled may be watched still; of one that is active the settings have let the pool go.
-        return f"{where} is not watched any more" if item.pool.jobs else f"No active job uses {where} any more"
+        return f"Pool {where} is not watched any more" if item.pool.jobs else f"No active job uses {where} any more"
     words = _WORDS.get(_reason(item.pool), _MIXED)
     return words.format(nodes=f"{_of_size(item.pool)} of {where}")
 
