@@ -15,7 +15,7 @@ from shared.batch.pool_model import ComputeNode
 from shared.changes.leaving import MISSING_FOR
 from shared.messages.ids import node_occurrence_id
 from shared.moments import as_utc
-from shared.pools.states import ABLE, AWAY, classes_of
+from shared.pools.states import ABLE, AWAY, UNABLE, classes_of
 from shared.pools.unable import Unable, UnableReason, unable_of
 from shared.state.pools import REMEMBERED_FOR, NodeChange, NodeEnd, PoolMemory, PoolRecord, UnableNode
 
@@ -23,10 +23,14 @@ _LISTED_EVERY = timedelta(minutes=10)
 
 
 class Seen(Struct, frozen=True, kw_only=True):
-    """A listing of a pool: the nodes that are neither able nor away, and the lower-case ids of the able ones."""
+    """A listing of a pool: the nodes that are neither able nor away, and the lower-case ids of the able ones.
+
+    `lacks` says that fewer nodes that can't work are in it than were counted.
+    """
 
     nodes: Sequence[ComputeNode]
     able: frozenset[str] = frozenset()
+    lacks: bool = False
 
 
 def must_list(memory: PoolMemory, record: PoolRecord | None, now: datetime) -> bool:
@@ -76,9 +80,9 @@ def decide_nodes(
     for key, known in list(nodes.items()):
         if known.ended_at is not None or key in listed:
             continue
-        end = _end_of(known, is_able=key in seen.able, now=now)
+        end = _end_of(known, is_able=key in seen.able, lacks=seen.lacks, now=now)
         if end is None:
-            nodes[key] = replace(known, missing_since=known.missing_since or now)
+            nodes[key] = known if seen.lacks else replace(known, missing_since=known.missing_since or now)
             continue
         nodes[key] = replace(known, missing_since=None, ended_at=now, left=end is not NodeEnd.RECOVERED)
         if known.event_id is not None:
@@ -122,6 +126,12 @@ def not_watched(record: PoolRecord, now: datetime) -> tuple[PoolRecord, tuple[No
     return replace(record, nodes={**record.nodes, **over}), ended
 
 
+def lacks_nodes(memory: PoolMemory, nodes: Sequence[ComputeNode]) -> bool:
+    """Whether fewer nodes that can't work were listed than counted; one without a state may be one of them."""
+    listed = sum(node.state is None or node.state.lower() in UNABLE for node in nodes)
+    return listed < classes_of(memory.by_state).unable
+
+
 def is_present(node: ComputeNode) -> bool:
     """Whether a listed node is neither able nor away: away is as if absent."""
     return (node.state or "").lower() not in ABLE | AWAY
@@ -155,10 +165,13 @@ def not_listed(memory: PoolMemory, record: PoolRecord | None) -> PoolMemory:
     return replace(memory, listed_at=None, listed={}, list_at=None)
 
 
-def _end_of(known: UnableNode, *, is_able: bool, now: datetime) -> NodeEnd | None:
+def _end_of(known: UnableNode, *, is_able: bool, lacks: bool, now: datetime) -> NodeEnd | None:
     # What runs tasks is mended, whatever was seen of it meanwhile.
     if is_able:
         return NodeEnd.RECOVERED
+    # It may be one of those that are counted, and can't be read.
+    if lacks:
+        return None
     # One listing may be old; so long after it another has agreed.
     if known.missing_since is not None and now - known.missing_since >= MISSING_FOR:
         return NodeEnd.REMOVED

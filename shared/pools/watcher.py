@@ -29,6 +29,7 @@ from shared.pools.nodes import (
     after_listing,
     decide_nodes,
     is_present,
+    lacks_nodes,
     must_list,
     not_listed,
     not_watched,
@@ -123,7 +124,7 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
             if before is not None and before.unwatched_since is not None:
                 self._write(known, before, replace(before, unwatched_since=None), (), now)
             return not_listed(memory, before)
-        seen = self._list(memory.pool_id, before, deadline)
+        seen = self._list(memory, before, deadline)
 
         # decide
         if before is None:
@@ -137,20 +138,21 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
         self._write(known, before, decided, events, now)
         return after_listing(memory, seen, decided, now)
 
-    def _list(self, pool_id: str, record: PoolRecord | None, deadline: datetime) -> Seen:
+    def _list(self, memory: PoolMemory, record: PoolRecord | None, deadline: datetime) -> Seen:
         """The nodes that are neither able nor away, and which are able if one that is remembered is not among them.
 
         Raises:
             BatchError: Batch does not say.
         """
         try:
-            pages = self.batch.list_nodes(pool_id, odata_filter=NOT_ABLE, select=NODE_SELECT, deadline=deadline)
+            pages = self.batch.list_nodes(memory.pool_id, odata_filter=NOT_ABLE, select=NODE_SELECT, deadline=deadline)
             nodes = [node for node in chain.from_iterable(pages) if is_present(node)]
             shown = {node.id.lower() for node in nodes}
             if record is None or all(node.node_id.lower() in shown for node in record.open):
                 return Seen(nodes=nodes)
-            pages = self.batch.list_nodes(pool_id, odata_filter=_ABLE, select="id,state", deadline=deadline)
-            return Seen(nodes=nodes, able=frozenset(map(_able_id, chain.from_iterable(pages))))
+            pages = self.batch.list_nodes(memory.pool_id, odata_filter=_ABLE, select="id,state", deadline=deadline)
+            able = frozenset(map(_able_id, chain.from_iterable(pages)))
+            return Seen(nodes=nodes, able=able, lacks=lacks_nodes(memory, nodes))
         except PoolNotFoundError:
             return Seen(nodes=())
 

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from shared.batch.pool_model import ComputeNode, NodeError, StartTaskInfo
-from shared.pools.nodes import Seen, after_listing, decide_nodes, must_list, not_watched, with_events
+from shared.pools.nodes import Seen, after_listing, decide_nodes, lacks_nodes, must_list, not_watched, with_events
 from shared.pools.unable import UnableReason
 from shared.state.pools import NodeEnd, PoolMemory, PoolRecord, UnableNode
 from tests.support.fakes import START
@@ -100,6 +100,20 @@ def test_a_node_recovers_at_once_or_is_removed_after_two_listings(*, able: bool)
     assert decide_nodes("account", after, seen, NOW + 4 * MINUTE) == (after, ())
     gone, changes = decide_nodes("account", after, seen, NOW + 5 * MINUTE)
     assert ([change.end for change in changes], list(gone.open)) == ([NodeEnd.REMOVED], [])
+
+
+@pytest.mark.parametrize(
+    ("listed", "lacks"), [(["starttaskfailed"], True), (["starttaskfailed"] * 2, False), (["unusable", None], False)]
+)
+def test_a_node_that_is_counted_and_not_listed_was_not_removed(listed: list[str | None], *, lacks: bool) -> None:
+    """Where fewer nodes that can't work are listed than counted, nobody can say that one of them has left."""
+    nodes = [ComputeNode(id=f"other-{number}", state=state) for number, state in enumerate(listed)]
+    memory = PoolMemory(pool_id="cpu", by_state={"idle": 3, "starttaskfailed": 1, "unusable": 1, "starting": 2})
+    assert lacks_nodes(memory, nodes) is lacks
+    missing = record(known(missing_since=NOW - 5 * MINUTE))
+    after, changes = decide_nodes("account", missing, Seen(nodes=[], lacks=lacks), NOW)
+    assert (bool(changes), after == missing) == (not lacks, lacks)
+    assert decide_nodes("account", missing, Seen(nodes=[], lacks=lacks, able=frozenset("n")), NOW)[1]
 
 
 def test_a_node_that_is_back_was_not_removed() -> None:

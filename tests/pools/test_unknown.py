@@ -80,6 +80,18 @@ def test_a_pool_that_is_used_again_is_watched_though_it_is_not_counted() -> None
     assert stored(deployment).unwatched_since is None
 
 
+def test_a_node_that_cannot_be_read_and_is_counted_is_not_removed() -> None:
+    """Neither in its two listings nor in any later one, until the counts agree that it is gone."""
+    deployment = app()
+    breaks(deployment, "n-1", "n-2", works=7)
+    poll(deployment)
+    deployment.batch.pool_nodes["cpu"] = deployment.batch.pool_nodes["cpu"][1:]
+    assert [event for _ in range(40) for event in poll(deployment)] == []
+    deployment.batch.node_counts["cpu"] = {"idle": 7, "starttaskfailed": 1}
+    told = [event for _ in range(8) for event in poll(deployment)]
+    assert told == [("node.recovered", "pools/cpu", ["n-1"])]
+
+
 @pytest.mark.parametrize("columns", [{"v": 99}, {"v": 1, "data0": b"damaged"}], ids=["of a newer version", "damaged"])
 def test_a_row_that_cannot_be_read_costs_only_its_pool(
     columns: dict[str, Column], caplog: pytest.LogCaptureFixture
