@@ -16,7 +16,7 @@ from shared.changes.leaving import MISSING_FOR
 from shared.messages.ids import node_occurrence_id
 from shared.moments import as_utc
 from shared.pools.states import ABLE, AWAY, UNABLE, classes_of
-from shared.pools.unable import Unable, UnableReason, unable_of
+from shared.pools.unable import LASTING, Unable, UnableReason, unable_of
 from shared.state.pools import REMEMBERED_FOR, NodeChange, NodeEnd, PoolMemory, PoolRecord, UnableNode
 
 _LISTED_EVERY = timedelta(minutes=10)
@@ -68,14 +68,11 @@ def decide_nodes(
     failed: list[NodeChange] = []
     listed = {node.id.lower(): node for node in seen.nodes}
     for key, node in listed.items():
-        known = nodes.get(key)
-        seen_now = _seen(account, record.pool_id, known, node, now)
-        if seen_now is None:
-            continue
-        nodes[key] = seen_now
-        is_news = known is None or seen_now.occurrence_id != known.occurrence_id
-        if is_news and seen_now.counts_from >= record.announce_from:
-            failed.append(NodeChange(known=seen_now, listed=node))
+        now_known, news = _seen(account, record.pool_id, nodes.get(key), node, now)
+        if now_known is not None:
+            nodes[key] = now_known
+        if news is not None and news.counts_from >= record.announce_from:
+            failed.append(NodeChange(known=news, listed=node))
     over: list[NodeChange] = []
     for key, known in list(nodes.items()):
         if known.ended_at is not None or key in listed:
@@ -91,23 +88,47 @@ def decide_nodes(
     return replace(record, nodes=kept, unwatched_since=None), (*failed, *over)
 
 
-def _seen(account: str, pool_id: str, known: UnableNode | None, node: ComputeNode, now: datetime) -> UnableNode | None:
-    """What is then known of a node that is listed, None for nothing that it is known for."""
+def _seen(
+    account: str, pool_id: str, known: UnableNode | None, node: ComputeNode, now: datetime
+) -> tuple[UnableNode | None, UnableNode | None]:
+    """What is then known of a node that is listed, and what of that is news; None for nothing."""
     unable = unable_of(node, now)
-    # Still broken, or on its way back, which may fail again: only idle or running mends it.
+    fault = unable if unable is not None and unable.counts(now) else None
     if known is not None and known.ended_at is None:
-        return replace(known, missing_since=None)
+        return _renewed(known, node, fault)
     # It may come to an end by itself yet.
-    if unable is None or not unable.counts(now):
-        return known
+    if fault is None:
+        return known, None
     over_at = None
-    if known is not None and as_utc(unable.since) <= as_utc(known.since):
+    if known is not None and as_utc(fault.since) <= as_utc(known.since):
         # An old answer: it has worked since, and that was told.
         if not (known.left or _is_forgotten(known, now)):
-            return known
+            return known, None
         # It was out of sight, and is as it was: that it was over has been told, so this is, too.
         over_at = known.ended_at
-    return _newly_unable(account, pool_id, node, unable, over_at)
+    new = _newly_unable(account, pool_id, node, fault, over_at)
+    return new, new
+
+
+def _renewed(known: UnableNode, node: ComputeNode, fault: Unable | None) -> tuple[UnableNode, UnableNode | None]:
+    """A node that could not work before as it is listed now, and what of that is news, None for nothing."""
+    known = replace(known, missing_since=None)
+    # Still broken, or on its way back, which may fail again: only idle or running mends it.
+    if fault is None:
+        return known, None
+    code, message = cause_of_node(node, fault.reason)
+    # Batch says no more than the reason: what it said before tells more.
+    if code == fault.reason == known.reason:
+        return known, None
+    was_lasting = known.lasting or known.reason in LASTING
+    is_lasting = fault.reason in LASTING
+    renewed = replace(
+        known, reason=fault.reason.value, code=code, message=message, lasting=was_lasting and not is_lasting
+    )
+    # From now on it is not expected to work again by itself: that is told once.
+    if is_lasting and not was_lasting:
+        return renewed, replace(renewed, since=fault.since, counts_from=fault.counts_from)
+    return renewed, None
 
 
 def not_watched(record: PoolRecord, now: datetime) -> tuple[PoolRecord, tuple[NodeChange, ...]]:

@@ -43,6 +43,8 @@ class UnableNode(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
     that was a fault. `occurrence_id` identifies it in events; `event_id` is the event that told it, None for one that
     was no news when the pool was first seen. `missing_since` is when a listing first left it out, None while it is
     there; `ended_at` when it was over, None while it is not, and `left` says that it had not become able then.
+    `reason`, `code` and `message` are the last that Batch gave; `lasting` says that by an earlier reason it could not
+    become able by itself, which is told once.
     """
 
     node_id: str
@@ -56,6 +58,7 @@ class UnableNode(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
     missing_since: datetime | None = None
     ended_at: datetime | None = None
     left: bool = False
+    lasting: bool = False
 
 
 class NodeEnd(StrEnum):
@@ -70,7 +73,7 @@ class NodeEnd(StrEnum):
 
 
 class NodeChange(Struct, frozen=True, kw_only=True, gc=False):
-    """A node that newly can't work, as Batch lists it, or one that is over; `end` says why, None while it is not.
+    """A node that newly can't work, or not by itself, as Batch lists it, or one that is over: `end` says why then.
 
     The tails are what its start task wrote last, None where nobody has looked.
     """

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -31,6 +32,8 @@ def known(node_id: str = "n", since: datetime = EARLIER, **fields: object) -> Un
         reason=UnableReason.START_TASK_FAILED.value,
         since=since,
         counts_from=since,
+        code="FailureExitCode",
+        message="The task exited with exit code 3.",
         occurrence_id=f"occ-{node_id}",
         event_id="told",
     )
@@ -85,6 +88,45 @@ def test_a_node_that_is_rebooted_and_fails_each_time_is_one_failure() -> None:
         node = ComputeNode(id="n", state=state, state_transition_time=at)
         now_known, changes = decide_nodes("account", now_known, Seen(nodes=[node]), at)
         assert (changes, now_known) == ((), record(known()))
+
+
+HANGS, UNREACHABLE = UnableReason.START_TASK_SLOW.value, UnableReason.UNUSABLE.value
+FULL = (NodeError(code="DiskFull", message="full"),)
+
+
+def state(name: str, minutes: int = 0, **fields: Any) -> ComputeNode:
+    """The node, in a state for so long."""
+    return ComputeNode(id="n", state=name, state_transition_time=NOW - minutes * MINUTE, **fields)
+
+
+@pytest.mark.parametrize(
+    ("before", "lasting", "listed", "is_news", "expected"),
+    [
+        (HANGS, False, failed(), True, ("startTaskFailed", "FailureExitCode", False)),
+        (UNREACHABLE, False, state("unusable", 50, errors=FULL), True, ("nodeError", "DiskFull", False)),
+        (UNREACHABLE, True, state("unusable", 50, errors=FULL), False, ("nodeError", "DiskFull", False)),
+        (UNREACHABLE, False, state("unknown", 50), False, ("unknown", "unknown", False)),
+        (UNREACHABLE, False, state("starting", 5), False, ("unusable", "before", False)),
+        ("startTaskFailed", False, state("unusable", 5, errors=FULL), False, ("nodeError", "DiskFull", False)),
+        ("startTaskFailed", False, state("unusable", 50), False, ("unusable", "unusable", True)),
+        ("startTaskFailed", False, state("unusable", 5), False, ("startTaskFailed", "before", False)),
+        ("startTaskFailed", False, state("starttaskfailed"), False, ("startTaskFailed", "before", False)),
+        ("startTaskFailed", False, failed(), False, ("startTaskFailed", "FailureExitCode", False)),
+    ],
+)
+def test_a_node_is_known_by_what_is_wrong_with_it_now(
+    before: str, listed: ComputeNode, expected: tuple[str, str, bool], *, lasting: bool, is_news: bool
+) -> None:
+    """What will not mend itself any more is told once; another cause changes the words alone; time begins as before."""
+    was = record(known(reason=before, code="before", message="", lasting=lasting, since=NOW - 70 * MINUTE))
+    after, changes = decide_nodes("account", was, Seen(nodes=[listed]), NOW)
+    (node,) = after.open
+    assert (node.reason, node.code, node.lasting) == expected
+    assert (node.since, node.counts_from, node.event_id) == (NOW - 70 * MINUTE, NOW - 70 * MINUTE, "told")
+    assert [(change.known.reason, change.known.since, change.known.occurrence_id) for change in changes] == (
+        [(expected[0], listed.state_transition_time, "occ-n")] if is_news else []
+    )
+    assert decide_nodes("account", after, Seen(nodes=[listed]), NOW + MINUTE) == (after, ())
 
 
 @pytest.mark.parametrize("able", [True, False], ids=["able", "left out"])

@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
+from shared.batch.pool_model import NodeError
 from shared.errors import PoolNotFoundError
 from shared.ports import MAX_ROWS, Delete
 from shared.state.rows import pool_key
@@ -130,6 +132,25 @@ def test_a_pool_that_is_used_again_is_as_broken_as_it_is(hours: int) -> None:
     heals(deployment, "n-1")
     told += poll(deployment)
     assert [kind for kind, _, _ in told] == ["node.recovered", "node.failed", "node.recovered"]
+
+
+def test_what_gets_worse_is_told_as_a_failure_of_its_own() -> None:
+    """A node that was out of reach shows an error: another `node.failed` of the same occurrence, and one end."""
+    deployment = app()
+    breaks(deployment, "n-1", works=7, minutes=40)
+    (broken, *others) = deployment.batch.pool_nodes["cpu"]
+    errors = (NodeError(code="DiskFull", message="full"),)
+    told = []
+    for shown in (replace(broken, state="unusable"), replace(broken, state="unusable", errors=errors)):
+        deployment.batch.pool_nodes["cpu"] = [shown, *others]
+        told += [event for _ in range(12) for event in poll(deployment)]
+    heals(deployment, "n-1")
+    told += poll(deployment)
+    assert [kind for kind, _, _ in told] == ["node.failed", "node.failed", "node.recovered"]
+    bodies = [json.loads(sent.body) for sent in deployment.sender.sent]
+    nodes = [body["data"]["nodes"][0] for body in bodies if body.get("subject") == "pools/cpu"]
+    assert [node["unableReason"] for node in nodes] == ["unusable", "nodeError", "nodeError"]
+    assert len({node["occurrenceId"] for node in nodes}) == 1
 
 
 def test_a_lost_commit_tells_nothing_twice() -> None:
