@@ -106,14 +106,19 @@ def told_pools_with_jobs(
 def _with_users(table: Rows, account: str, pools: Mapping[str, PoolState], now: datetime) -> list[PoolState]:
     if not pools:
         return []
-    jobs, standing = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
+    jobs, standing, held_up = (defaultdict[str, set[str]](set) for _ in range(3))
     for row in table.query(account, *range_of("job")):
         head = read_head(row, now)
         if is_active(head.state) and head.pool_id is not None:
-            jobs[head.pool_id.lower()].add(head.job_id)
+            jobs[head.pool_key].add(head.job_id)
+            if head.stuck_since is not None:
+                standing[head.pool_key].add(head.job_id)
         if head.stuck is not None and head.stuck.confirmed and head.stuck.reason in _BY_NODES:
-            standing[head.stuck.pool_id.lower()].add(head.job_id)
-    return [replace(pool, jobs=frozenset(jobs[key]), standing=frozenset(standing[key])) for key, pool in pools.items()]
+            held_up[head.stuck.pool_id.lower()].add(head.job_id)
+    return [
+        replace(pool, jobs=frozenset(jobs[key]), standing=frozenset(standing[key]), held_up=frozenset(held_up[key]))
+        for key, pool in pools.items()
+    ]
 
 
 def told_of_pool(webhook: str, told: PoolTold) -> Put:

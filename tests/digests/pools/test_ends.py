@@ -19,6 +19,25 @@ def test_what_only_left_is_not_green_and_ends_after_an_hour() -> None:
     assert said(world, "pagerduty")[1:] == ["over"]
 
 
+@pytest.mark.parametrize(
+    ("mended", "left", "heading"),
+    [
+        (1, 3, "\N{LARGE BLUE CIRCLE} 1 of 4 nodes of acc/pool works again, 3 have left"),
+        (3, 1, "\N{LARGE BLUE CIRCLE} 3 of 4 nodes of acc/pool work again, 1 has left"),
+        (4, 0, "\N{LARGE GREEN CIRCLE} Nodes of acc/pool work again after 13 minutes"),
+    ],
+)
+def test_only_what_was_mended_is_green(mended: int, left: int, heading: str) -> None:
+    """Where some nodes became able and others were removed, both are said; the incident is over as soon."""
+    world = World("slack", "pagerduty")
+    nodes = breaks(world, 4, size=12)
+    world.tick(2)
+    set_pool(world, [*over(world, nodes[:mended]), *over(world, nodes[mended : mended + left], left=True)], size=12)
+    world.tick(11)
+    assert said(world, "slack")[1:] == [heading]
+    assert said(world, "pagerduty")[1:] == ["over"]
+
+
 @pytest.mark.parametrize("unwatched", [False, True])
 def test_of_a_pool_that_cannot_be_counted_nothing_is_told(unwatched: bool) -> None:  # noqa: FBT001 - a parameter
     """While the right to read pools is missing nobody can tell: neither more, nor once a day, nor that it is over."""

@@ -124,6 +124,17 @@ def test_a_standstill_says_it_first() -> None:
     assert "stands still" in said(world, "slack")[0]
 
 
+def test_a_job_that_stands_still_is_counted_whatever_the_reason() -> None:
+    """Its preparation failed on each node that works: the pool's line does not say that none stands still."""
+    world = World("slack")
+    still = Standstill(since=world.now, confirmed=True, pool_id="pool", reason=StandstillReason.PREPARATION_FAILED)
+    world.change("nightly", pool_id="Pool", state="active", stuck=still)
+    job(world, name="other")
+    breaks(world, 12)
+    world.tick()
+    assert "28 nodes work; 2 jobs use the pool, 1 stands still" in world.told("slack")[0].text
+
+
 def test_a_pool_that_nobody_waits_for_is_told_a_little_later() -> None:
     """Where no standstill follows within ten minutes, the pool speaks for itself: its nodes are paid for."""
     world = World("slack")
