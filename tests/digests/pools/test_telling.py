@@ -130,9 +130,10 @@ def test_a_job_that_stands_still_is_counted_whatever_the_reason() -> None:
     still = Standstill(since=world.now, confirmed=True, pool_id="pool", reason=StandstillReason.PREPARATION_FAILED)
     world.change("nightly", pool_id="Pool", state="active", stuck=still)
     job(world, name="other")
+    world.tick(2)
     breaks(world, 12)
-    world.tick()
-    assert "28 nodes work; 2 jobs use the pool, 1 stands still" in world.told("slack")[0].text
+    world.tick(12)
+    assert "28 nodes work; 2 jobs use the pool, 1 stands still" in world.told("slack")[-1].text
 
 
 def test_a_pool_that_nobody_waits_for_is_told_a_little_later() -> None:
