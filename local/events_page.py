@@ -20,13 +20,13 @@ from shared.messages.format import Message
 from shared.messages.format_table import render
 from shared.messages.job_events import closed_event, job_event, nodes_event, resumed_event, standstill_data
 from shared.messages.node_entries import node_entry
-from shared.messages.pool_events import EventNode, pool_events
+from shared.messages.pool_events import pool_events
 from shared.messages.signing import decode_secret
-from shared.pools.nodes import NodeEnd, Seen, decide_nodes
+from shared.pools.nodes import Seen, decide_nodes
 from shared.state.chains import Chain
 from shared.state.jobs import JobEnd, JobHead, PhaseCounts, Trouble
 from shared.state.nodes import Change, NodeRecord, PhaseRecord, Reason
-from shared.state.pools import PoolRecord, Standstill, StandstillCause, StandstillReason
+from shared.state.pools import NodeChange, NodeEnd, PoolRecord, Standstill, StandstillCause, StandstillReason
 from shared.webhook import EVENT_TYPE_PREFIX
 from tests.support.builders import (
     BLOB_NOT_FOUND,
@@ -175,14 +175,14 @@ def _of_pool(end: NodeEnd | None = None) -> Event:
     record = PoolRecord(pool_id="pool", announce_from=began)
     record, changes = decide_nodes(ORIGIN.partition, record, Seen(nodes=[node]), NOW)
     (known,) = [change.known for change in changes]
-    told = EventNode(
+    told = NodeChange(
         known=known,
         listed=node,
         stderr_tail="mount error(13): Permission denied\n",
         stdout_tail="mounting //contoso/tools\n",
     )
     if end is not None:
-        told = EventNode(known=replace(known, ended_at=NOW + timedelta(minutes=20)), end=end.value)
+        told = NodeChange(known=replace(known, ended_at=NOW + timedelta(minutes=20)), end=end)
     ((event, _),) = pool_events(
         ORIGIN,
         "pool",

@@ -5,7 +5,6 @@ Owns which use case stands behind each route. Does not own what it shares with t
 
 from datetime import datetime
 from functools import partial
-from urllib.parse import urlsplit
 
 from shared.api.access_remedies import Identity
 from shared.api.diagnostics import Diagnostics
@@ -150,7 +149,7 @@ def _system_routes(parts: Parts, untold: UntoldReader) -> SystemRoutes:
                 client_id=settings.client_id,
                 uses_key=settings.shared_key is not None,
             ),
-            storage_account=(urlsplit(storage.table_service_uri or "").hostname or "").split(".")[0] or None,
+            storage_account=storage.account,
             stderr_tail_bytes=settings.stderr_tail_bytes,
             batch_api_version=settings.batch_api_version,
         ),

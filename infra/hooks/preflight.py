@@ -105,7 +105,7 @@ def from_azure(environment: str, variables: Variables, az: Az) -> tuple[list[Fin
         ask(
             f"your rights on {scope}",
             ["rest", "--method", "get", "--url", url],
-            lambda answer, scope=scope: azure_checks.missing_rights(answer["value"], scope, assigns=assigns),  # type: ignore[misc]
+            lambda answer, scope=scope: azure_checks.missing_rights(answer["value"], scope, assigns=assigns),  # type: ignore[misc]  # mypy infers no default
         )
     return found, unknown
 

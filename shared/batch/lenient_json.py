@@ -23,7 +23,19 @@ _MEMBER: Final = re.compile(rb'\s*("(?:[^"\\]++|\\.)*+")\s*:', re.DOTALL)
 _OPENING: Final = b"[{"
 _CLOSING: Final = b"]}"
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_TIMES: Final = frozenset({"creationTime", "endTime", "lastRetryTime", "startTime", "stateTransitionTime"})
+_TIMES: Final = frozenset(
+    {
+        "allocationTime",
+        "creationTime",
+        "endTime",
+        "lastBootTime",
+        "lastRetryTime",
+        "lastUpdateTime",
+        "startTime",
+        "stateTransitionTime",
+        "timestamp",
+    }
+)
 _LEAP_SECOND: Final = re.compile(r"(\d\d:\d\d):60(?:\.\d*)?")
 _NO_TIME: Final = re.compile(r"(?:0001-01-01|9999-12-31)T|\s*\Z")
 

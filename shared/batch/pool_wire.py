@@ -2,22 +2,25 @@
 
 Owns the shapes on the wire. Does not own the exchange (`adapters.batch_client`) or what a state means
 (`pools.states`). One entry that can't be read costs only itself: it is left out, and counted by whoever compares
-the numbers. A single pool that can't be read is a HostileAnswerError that names the field and quotes nothing.
+the numbers. Of a node or a task a field that can't be read costs only itself, however deep it lies: id and state tell
+most. Of pools and counts each number matters: a single pool that can't be read is a HostileAnswerError that names the
+field and quotes nothing.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final, TypeVar, cast
+from typing import Final, TypeVar, cast, get_args, get_origin
 
+import msgspec
 from msgspec import Raw, Struct, structs
 
-from shared.batch.lenient_json import in_utc, read_entry
+from shared.batch.lenient_json import in_utc, mended, read_entry
 from shared.batch.model import NameValuePair
 from shared.batch.pool_model import ComputeNode, NodeCounts, Pool, Task
 from shared.batch.texts import clean_pair, clean_word
 from shared.batch.wire import NUMBERS, split_entries
-from shared.decoding import json_decoder
+from shared.decoding import UNDECODABLE, json_decoder
 from shared.errors import HostileAnswerError
 from shared.redaction import TEXT_LIMIT, clean
 
@@ -60,17 +63,52 @@ def decode_pool(body: bytes) -> Pool:
 
 def decode_nodes(value: bytes) -> tuple[ComputeNode, ...]:
     """The nodes of a page's `value`."""
-    return _entries(value, ComputeNode, "nodes")
+    return _entries(value, ComputeNode, "nodes", by_field=True)
 
 
 def decode_tasks(value: bytes) -> tuple[Task, ...]:
     """The tasks of a page's `value`."""
-    return _entries(value, Task, "tasks")
+    return _entries(value, Task, "tasks", by_field=True)
 
 
-def _entries(value: bytes, kind: type[_Entry], what: str) -> tuple[_Entry, ...]:
+def _entries(value: bytes, kind: type[_Entry], what: str, *, by_field: bool = False) -> tuple[_Entry, ...]:
     entries = split_entries(value, f"a list of {what}")
-    return tuple(read for entry in entries if (read := _read(entry, kind)) is not None)
+    found = (_read(entry, kind) or (_read_by_field(entry, kind) if by_field else None) for entry in entries)
+    return tuple(read for read in found if read is not None)
+
+
+def _read_by_field(raw: Raw, kind: type[_Entry]) -> _Entry | None:
+    """What can be read of an entry that can't be read as a whole."""
+    try:
+        fields = _readable(mended(bytes(raw)), kind)
+    except (*UNDECODABLE, ValueError):
+        return None
+    return _read(msgspec.json.encode(fields), kind)
+
+
+def _elements(value: Sequence[object], kind: object) -> list[object]:
+    return [part for element in value if (part := _readable(element, kind)) is not None]
+
+
+def _members(value: Mapping[str, object], kind: type[Struct]) -> dict[str, object]:
+    found = {field.encode_name: _readable(value.get(field.encode_name), field.type) for field in structs.fields(kind)}
+    return {name: part for name, part in found.items() if part is not None}
+
+
+def _readable(value: object, kind: object) -> object:
+    """The value without those parts of it that are of another kind; None when it is of another kind itself."""
+    alternatives = [each for each in get_args(kind) if each not in {type(None), ...}]
+    if get_origin(kind) is tuple:
+        return _elements(cast("list[object]", value), alternatives[0]) if isinstance(value, list) else None
+    if alternatives:
+        return _readable(value, alternatives[0])
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        return _members(cast("dict[str, object]", value), kind) if isinstance(value, dict) else None
+    try:
+        _clean("", msgspec.convert(value, kind))
+    except (*UNDECODABLE, OverflowError):
+        return None
+    return value
 
 
 def _read(raw: Raw | bytes, kind: type[_Entry]) -> _Entry | None:

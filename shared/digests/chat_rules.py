@@ -135,14 +135,7 @@ class News(Struct, frozen=True, kw_only=True):
     @property
     def begins_anew(self) -> bool:
         """Whether what the webhook was told is about a head before this one, of another job or of the same one."""
-        head, at = self.head, self.before.at
-        return (
-            head is not None
-            and head.carried is not None
-            and at is not None
-            and head.first_seen_at is not None
-            and head.first_seen_at >= at
-        )
+        return self.head is not None and self.head.began_anew_since(self.before.at)
 
     @property
     def can_be_muted(self) -> bool:
@@ -159,14 +152,19 @@ def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime
         return _news((NewsKind.RESOLVED,), told.job_id, known, (0, 0), nothing) if told.owes_an_end else None
     wants = wants_of(webhook, account, head)
     ever = head.ever
-    same = told.counted_from == ever.since
-    preparation = ever.preparation - (told.preparation if same else 0) if wants(EventType.PREPARATION_FAILED) else 0
-    release = ever.release - (told.release if same else 0) if wants(EventType.RELEASE_FAILED) else 0
+    known_preparation, known_release = told.knows_of(ever)
+    preparation = ever.preparation - known_preparation if wants(EventType.PREPARATION_FAILED) else 0
+    release = ever.release - known_release if wants(EventType.RELEASE_FAILED) else 0
     after = _as_it_stands(wants, told, head, now)
     # Nobody hears the end of what they never heard of or of what goes on, nor that all is well while nodes are held up.
     over = told.standing and not after.standing and head.preparation.open == 0
     # Without a node that is held up the end of all says it already; a head that begins anew moves by nature.
-    moves = told.stuck_since is not None and after.stuck_since is None and head.preparation.open > 0 and same
+    moves = (
+        told.stuck_since is not None
+        and after.stuck_since is None
+        and head.preparation.open > 0
+        and told.counts_as(ever)
+    )
     # A job that is gone is not seen again: that it vanished says more.
     found = told.unreachable_since is not None and after.unreachable_since is None and after.gone is None
     holds = {

@@ -74,15 +74,14 @@ def _of_waiting(table: Table, account: str, webhook: Webhook, now: datetime) -> 
 def _as_standing(told: Told, head: JobHead) -> Told:
     """What a webhook takes for known of a job that is to be told as what stands."""
     ever = head.ever
-    same = told.counted_from == ever.since
     return replace(
         told,
         job_id=head.job_id,
         counted_from=ever.since,
         preparation=ever.preparation,
         # Releases that failed do not stand: they are told as they are, or nobody hears of them.
-        release=told.release if same else 0,
-        stuck_since=head.stuck_since or (told.stuck_since if same else None),
+        release=told.knows_of(ever)[1],
+        stuck_since=head.stuck_since or (told.stuck_since if told.counts_as(ever) else None),
         stuck_reason=head.stuck.reason if head.stuck is not None and head.stuck.confirmed else None,
         catches_up=True,
     )

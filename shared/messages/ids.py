@@ -43,11 +43,21 @@ def occurrence_id(account: str, head: JobHead, pool_id: str, node_id: str, phase
 
 
 def node_occurrence_id(
-    account: str, pool_id: str, node_id: str, allocation_time: datetime | None, since: datetime | None
+    account: str,
+    pool_id: str,
+    node_id: str,
+    allocation_time: datetime | None,
+    since: datetime | None,
+    *,
+    over_at: datetime | None = None,
 ) -> str:
-    """What identifies that a node of a pool can't work since then; ids of nodes and pools may come again."""
+    """What identifies that a node of a pool can't work since then; ids of nodes and pools may come again.
+
+    `over_at` is when the same was last taken for over, None if it never was.
+    """
     parts = (account, pool_id.lower(), node_id.lower(), time_text(allocation_time), time_text(since))
-    return "occ-" + _fingerprint(parts)
+    again = (time_text(over_at),) if over_at is not None else ()
+    return "occ-" + _fingerprint((*parts, *again))
 
 
 @lru_cache(maxsize=64)  # the same for every node of a job

@@ -11,28 +11,14 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
-from shared.batch.pool_model import ComputeNode
 from shared.messages.events import Event, EventType, Origin, links_of, structured_event
 from shared.messages.ids import event_id
 from shared.messages.node_entries import BODY_BYTES, NodeEntry, json_object, tail_members
 from shared.moments import as_utc
-from shared.state.pools import UnableNode
+from shared.state.pools import NodeChange, NodeEnd
 
 _ENVELOPE_BYTES = 3_000  # what an event says beside its nodes
 _CAUSE_BYTES = 160  # what a cause takes in an event beside its message
-
-
-class EventNode(Struct, frozen=True, kw_only=True, gc=False):
-    """A node of an event: what is known of it, and as Batch lists it, None when it is over; `end` says why then.
-
-    The tails are what its start task wrote last, None where nobody has looked.
-    """
-
-    known: UnableNode
-    listed: ComputeNode | None = None
-    end: str | None = None
-    stderr_tail: str | None = None
-    stdout_tail: str | None = None
 
 
 class _Identity(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, gc=False):
@@ -47,7 +33,7 @@ class _Identity(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults
 def pool_events(
     origin: Origin,
     pool_id: str,
-    nodes: Sequence[EventNode],
+    changes: Sequence[NodeChange],
     *,
     jobs: frozenset[str],
     by_state: Mapping[str, int],
@@ -59,18 +45,18 @@ def pool_events(
 
     `by_state` counts the pool's nodes, `unable` those of them that can't work.
     """
-    for end in dict.fromkeys(node.end for node in nodes):
-        alike = [(node, _entry(pool_id, node)) for node in nodes if node.end == end]
+    for end in dict.fromkeys(change.end for change in changes):
+        alike = [(node, _entry(pool_id, node)) for node in changes if node.end == end]
         for group in _cut(alike, max_nodes):
             event = _event(origin, pool_id, end, group, jobs, {"nodes": dict(by_state), "unable": unable}, now)
             yield event, tuple(entry.occurrence_id for _, entry in group)
 
 
-_Group = Sequence[tuple[EventNode, NodeEntry]]
+_Group = Sequence[tuple[NodeChange, NodeEntry]]
 
 
 def _cut(entries: _Group, max_nodes: int) -> Iterator[_Group]:
-    group: list[tuple[EventNode, NodeEntry]] = []
+    group: list[tuple[NodeChange, NodeEntry]] = []
     size = _ENVELOPE_BYTES
     for node, entry in entries:
         more = len(entry.body) + len(entry.cause[1] if entry.cause else "") + _CAUSE_BYTES
@@ -86,7 +72,7 @@ def _cut(entries: _Group, max_nodes: int) -> Iterator[_Group]:
 def _event(
     origin: Origin,
     pool_id: str,
-    end: str | None,
+    end: NodeEnd | None,
     group: _Group,
     jobs: frozenset[str],
     counts: Mapping[str, object],
@@ -114,7 +100,7 @@ def _event(
     )
 
 
-def _entry(pool_id: str, node: EventNode) -> NodeEntry:
+def _entry(pool_id: str, node: NodeChange) -> NodeEntry:
     known, listed = node.known, node.listed
     identity = _Identity(
         occurrence_id=known.occurrence_id,

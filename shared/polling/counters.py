@@ -1,14 +1,15 @@
 """Counts failures and requests, until a cycle carries them to the table.
 
 Owns the counting, and how totals that only grow stay small enough for the account's row. Does not own where they are
-kept (`state.accounts`) or shown (`api.metrics`). Threads may share a counter. What a process counted and had not
-carried to the table when it died, or when another cycle overtook its own, is missing: it is not always known whether
-the row was written, and the totals never fall, and never say more than what happened.
+kept (`state.accounts`) or shown (`api.metrics`). Threads may share a counter. What is counted when the process dies is
+missing, and so are failures when another cycle overtakes their own: it is not always known whether the row was written,
+and the totals never fall, and never say more than what happened.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from threading import Lock
+from typing import Generic, TypeVar
 
 from shared.batch.causes import cause_of
 from shared.state.accounts import FailureCount
@@ -23,14 +24,29 @@ _UNANSWERED = "none"
 
 FailureKind = tuple[str, str, str]
 """The pool's id, the phase and the code."""
+_Kind = TypeVar("_Kind")
 
 
-class FailureCounter:
-    """New failures by their kind."""
+class _SharedCounter(Generic[_Kind]):
+    """Counts that threads share, until they are taken."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._counts: Counter[FailureKind] = Counter()
+        self._counts: Counter[_Kind] = Counter()
+
+    def take(self) -> Mapping[_Kind, int]:
+        """What was counted since this was called last; it is not counted again unless it is given back."""
+        with self._lock:
+            taken, self._counts = self._counts, Counter()
+        return taken
+
+    def _count(self, more: Iterable[_Kind] | Mapping[_Kind, int]) -> None:
+        with self._lock:
+            self._counts.update(more)
+
+
+class FailureCounter(_SharedCounter[FailureKind]):
+    """New failures by their kind."""
 
     def add(self, changes: Iterable[Change]) -> None:
         """Count those of the changes that are failures; call it once they are written."""
@@ -39,38 +55,19 @@ class FailureCounter:
             for change in changes
             if change.reason is Reason.NEWLY_FAILED
         ]
-        with self._lock:
-            self._counts.update(kinds)
-
-    def take(self) -> Mapping[FailureKind, int]:
-        """What was counted since this was called last; it is not counted again."""
-        with self._lock:
-            taken, self._counts = self._counts, Counter()
-        return taken
+        self._count(kinds)
 
 
-class RequestCounter:
+class RequestCounter(_SharedCounter[str]):
     """Requests by the code of their answers."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._counts: Counter[str] = Counter()
 
     def add(self, status: int | None) -> None:
         """Count a request; `status` is None when no answer came."""
-        with self._lock:
-            self._counts[_UNANSWERED if status is None else str(status)] += 1
-
-    def take(self) -> Mapping[str, int]:
-        """What was counted since this was called last; whoever takes it must keep it."""
-        with self._lock:
-            taken, self._counts = self._counts, Counter()
-        return taken
+        self._count([_UNANSWERED if status is None else str(status)])
 
     def give_back(self, taken: Mapping[str, int]) -> None:
         """Count once more what could not be kept."""
-        with self._lock:
-            self._counts.update(taken)
+        self._count(taken)
 
 
 def grown(known: Sequence[FailureCount], new: Mapping[FailureKind, int]) -> tuple[FailureCount, ...]:

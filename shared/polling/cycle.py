@@ -205,7 +205,7 @@ class Poller(Struct, frozen=True, kw_only=True):
                 offer=deliveries.offer,
             )
             standstills.run(waiting, cycle, progress)
-            self._watch_pools(waiting, cycle, progress, deliveries)
+            self._watch_pools(waiting, cycle, progress, deliveries, is_whole=is_whole)
             for entry in choice.untracked:
                 heads.untrack(entry)
             if complete:
@@ -242,10 +242,18 @@ class Poller(Struct, frozen=True, kw_only=True):
         return report
 
     def _watch_pools(
-        self, jobs: Sequence[MayWait], cycle: Cycle | None, progress: Progress, deliveries: DeliveryRun
+        self,
+        jobs: Sequence[MayWait],
+        cycle: Cycle | None,
+        progress: Progress,
+        deliveries: DeliveryRun,
+        *,
+        is_whole: bool,
     ) -> None:
         """Look at the pools that were counted in this cycle, unless Batch is not to be asked any more."""
-        if progress.counted is None or not progress.counted.is_known or progress.turn.lost:
+        counted = progress.counted
+        # What is refused is not known: it changes nothing.
+        if counted is None or not counted.is_known or counted.is_denied or progress.turn.lost:
             return
         watcher = PoolWatcher(
             batch=self.batch,
@@ -260,8 +268,8 @@ class Poller(Struct, frozen=True, kw_only=True):
         )
         read_up_to = cycle.read_up_to if cycle is not None else None
         deadline = progress.deadline + self.settings.budget
-        pools = watcher.run(progress.counted.pools, users_of(jobs), read_up_to, deadline)
-        progress.counted = replace(progress.counted, pools=pools)
+        pools = watcher.run(counted.pools, users_of(jobs), read_up_to, deadline, all_jobs=is_whole)
+        progress.counted = replace(counted, pools=pools)
 
     def _finished(self, result: CycleResult, before: Cycle | None) -> tuple[Cycle, Sequence[Event]]:
         return finish_cycle(self.origin, before, result, self.settings.stale_after)

@@ -6,7 +6,6 @@ counts as one that can't work (`pools.unable`), or the events (`messages.pool_ev
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,50 +15,22 @@ from shared.batch.pool_model import ComputeNode
 from shared.changes.leaving import MISSING_FOR
 from shared.messages.ids import node_occurrence_id
 from shared.moments import as_utc
-from shared.pools.states import ABLE, AWAY, classes_of
-from shared.pools.unable import Unable, UnableReason, unable_of
-from shared.state.pools import REMEMBERED_FOR, PoolMemory, PoolRecord, UnableNode
+from shared.pools.states import ABLE, AWAY, UNABLE, classes_of
+from shared.pools.unable import LASTING, Unable, UnableReason, unable_of
+from shared.state.pools import REMEMBERED_FOR, NodeChange, NodeEnd, PoolMemory, PoolRecord, UnableNode
 
 _LISTED_EVERY = timedelta(minutes=10)
 
 
-class NodeEnd(StrEnum):
-    """Why a node is no fault of its pool any more."""
-
-    RECOVERED = "recovered"
-    """It is idle or running."""
-    REMOVED = "removed"
-    """It has left the pool."""
-    NOT_WATCHED = "notWatched"
-    """No watched job has used the pool for a day."""
-
-
-_OF_START_TASK = frozenset({UnableReason.START_TASK_FAILED.value, UnableReason.START_TASK_SLOW.value})
-
-
-class NodeChange(Struct, frozen=True, kw_only=True, gc=False):
-    """A node that newly can't work, as Batch lists it, or one that is over; `end` says why, None while it is not.
-
-    The tails are what its start task wrote last, None where nobody has looked.
-    """
-
-    known: UnableNode
-    listed: ComputeNode | None = None
-    end: NodeEnd | None = None
-    stderr_tail: str | None = None
-    stdout_tail: str | None = None
-
-    @property
-    def is_of_start_task(self) -> bool:
-        """Whether its start task failed, or does not end: what that wrote says why."""
-        return self.end is None and self.known.reason in _OF_START_TASK
-
-
 class Seen(Struct, frozen=True, kw_only=True):
-    """A listing of a pool: the nodes that are neither able nor away, and the lower-case ids of the able ones."""
+    """A listing of a pool: the nodes that are neither able nor away, and the lower-case ids of the able ones.
+
+    `lacks` says that fewer nodes that can't work are in it than were counted.
+    """
 
     nodes: Sequence[ComputeNode]
     able: frozenset[str] = frozenset()
+    lacks: bool = False
 
 
 def must_list(memory: PoolMemory, record: PoolRecord | None, now: datetime) -> bool:
@@ -93,38 +64,71 @@ def decide_nodes(
 
     A failure that counted before the record's `announce_from` is recorded and not told, and so is its end.
     """
-    nodes = {key: node for key, node in record.nodes.items() if not _is_forgotten(node, now)}
+    nodes = dict(record.nodes)
     failed: list[NodeChange] = []
     listed = {node.id.lower(): node for node in seen.nodes}
     for key, node in listed.items():
-        unable = unable_of(node, now)
-        known = nodes.get(key)
-        # Still broken, or on its way back, which may fail again: only idle or running mends it.
-        if known is not None and known.ended_at is None:
-            nodes[key] = replace(known, missing_since=None)
-            continue
-        # It may come to an end by itself yet.
-        if unable is None or not unable.counts(now):
-            continue
-        # An old answer: that is over, and was told.
-        if known is not None and as_utc(unable.since) <= as_utc(known.since):
-            continue
-        new = _newly_unable(account, record.pool_id, node, unable)
-        nodes[key] = new
-        if unable.counts_from >= record.announce_from:
-            failed.append(NodeChange(known=new, listed=node))
+        now_known, news = _seen(account, record.pool_id, nodes.get(key), node, now)
+        if now_known is not None:
+            nodes[key] = now_known
+        if news is not None and news.counts_from >= record.announce_from:
+            failed.append(NodeChange(known=news, listed=node))
     over: list[NodeChange] = []
     for key, known in list(nodes.items()):
         if known.ended_at is not None or key in listed:
             continue
-        end = _end_of(known, is_able=key in seen.able, now=now)
+        end = _end_of(known, is_able=key in seen.able, lacks=seen.lacks, now=now)
         if end is None:
-            nodes[key] = replace(known, missing_since=known.missing_since or now)
+            nodes[key] = known if seen.lacks else replace(known, missing_since=known.missing_since or now)
             continue
         nodes[key] = replace(known, missing_since=None, ended_at=now, left=end is not NodeEnd.RECOVERED)
         if known.event_id is not None:
             over.append(NodeChange(known=nodes[key], end=end))
-    return replace(record, nodes=nodes, unwatched_since=None), (*failed, *over)
+    kept = {key: node for key, node in nodes.items() if not _is_forgotten(node, now)}
+    return replace(record, nodes=kept, unwatched_since=None), (*failed, *over)
+
+
+def _seen(
+    account: str, pool_id: str, known: UnableNode | None, node: ComputeNode, now: datetime
+) -> tuple[UnableNode | None, UnableNode | None]:
+    """What is then known of a node that is listed, and what of that is news; None for nothing."""
+    unable = unable_of(node, now)
+    fault = unable if unable is not None and unable.counts(now) else None
+    if known is not None and known.ended_at is None:
+        return _renewed(known, node, fault)
+    # It may come to an end by itself yet.
+    if fault is None:
+        return known, None
+    over_at = None
+    if known is not None and as_utc(fault.since) <= as_utc(known.since):
+        # An old answer: it has worked since, and that was told.
+        if not (known.left or _is_forgotten(known, now)):
+            return known, None
+        # It was out of sight, and is as it was: that it was over has been told, so this is, too.
+        over_at = known.ended_at
+    new = _newly_unable(account, pool_id, node, fault, over_at)
+    return new, new
+
+
+def _renewed(known: UnableNode, node: ComputeNode, fault: Unable | None) -> tuple[UnableNode, UnableNode | None]:
+    """A node that could not work before as it is listed now, and what of that is news, None for nothing."""
+    known = replace(known, missing_since=None)
+    # Still broken, or on its way back, which may fail again: only idle or running mends it.
+    if fault is None:
+        return known, None
+    code, message = cause_of_node(node, fault.reason)
+    # Batch says no more than the reason: what it said before tells more.
+    if code == fault.reason == known.reason:
+        return known, None
+    was_lasting = known.lasting or known.reason in LASTING
+    is_lasting = fault.reason in LASTING
+    renewed = replace(
+        known, reason=fault.reason.value, code=code, message=message, lasting=was_lasting and not is_lasting
+    )
+    # From now on it is not expected to work again by itself: that is told once.
+    if is_lasting and not was_lasting:
+        return renewed, replace(renewed, since=fault.since, counts_from=fault.counts_from)
+    return renewed, None
 
 
 def not_watched(record: PoolRecord, now: datetime) -> tuple[PoolRecord, tuple[NodeChange, ...]]:
@@ -136,11 +140,17 @@ def not_watched(record: PoolRecord, now: datetime) -> tuple[PoolRecord, tuple[No
     record = replace(record, unwatched_since=since)
     if now - since < REMEMBERED_FOR:
         return record, ()
-    over = {key: replace(node, ended_at=now) for key, node in record.nodes.items() if node.ended_at is None}
+    over = {key: replace(node, ended_at=now, left=True) for key, node in record.nodes.items() if node.ended_at is None}
     ended = tuple(
         NodeChange(known=node, end=NodeEnd.NOT_WATCHED) for node in over.values() if node.event_id is not None
     )
     return replace(record, nodes={**record.nodes, **over}), ended
+
+
+def lacks_nodes(memory: PoolMemory, nodes: Sequence[ComputeNode]) -> bool:
+    """Whether fewer nodes that can't work were listed than counted; one without a state may be one of them."""
+    listed = sum(node.state is None or node.state.lower() in UNABLE for node in nodes)
+    return listed < classes_of(memory.by_state).unable
 
 
 def is_present(node: ComputeNode) -> bool:
@@ -176,10 +186,13 @@ def not_listed(memory: PoolMemory, record: PoolRecord | None) -> PoolMemory:
     return replace(memory, listed_at=None, listed={}, list_at=None)
 
 
-def _end_of(known: UnableNode, *, is_able: bool, now: datetime) -> NodeEnd | None:
+def _end_of(known: UnableNode, *, is_able: bool, lacks: bool, now: datetime) -> NodeEnd | None:
     # What runs tasks is mended, whatever was seen of it meanwhile.
     if is_able:
         return NodeEnd.RECOVERED
+    # It may be one of those that are counted, and can't be read.
+    if lacks:
+        return None
     # One listing may be old; so long after it another has agreed.
     if known.missing_since is not None and now - known.missing_since >= MISSING_FOR:
         return NodeEnd.REMOVED
@@ -190,7 +203,9 @@ def _is_forgotten(node: UnableNode, now: datetime) -> bool:
     return node.ended_at is not None and now - node.ended_at >= REMEMBERED_FOR
 
 
-def _newly_unable(account: str, pool_id: str, node: ComputeNode, unable: Unable) -> UnableNode:
+def _newly_unable(
+    account: str, pool_id: str, node: ComputeNode, unable: Unable, over_at: datetime | None
+) -> UnableNode:
     code, message = cause_of_node(node, unable.reason)
     return UnableNode(
         node_id=node.id,
@@ -199,7 +214,9 @@ def _newly_unable(account: str, pool_id: str, node: ComputeNode, unable: Unable)
         counts_from=unable.counts_from,
         code=code,
         message=message,
-        occurrence_id=node_occurrence_id(account, pool_id, node.id, node.allocation_time, unable.since),
+        occurrence_id=node_occurrence_id(
+            account, pool_id, node.id, node.allocation_time, unable.since, over_at=over_at
+        ),
     )
 
 

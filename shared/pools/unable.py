@@ -34,6 +34,12 @@ class UnableReason(StrEnum):
     """It is creating, starting, rebooting, reimaging or upgrading, and does not come to an end."""
 
 
+LASTING = frozenset({UnableReason.START_TASK_FAILED, UnableReason.NODE_ERROR})
+"""It does not become able by itself."""
+OF_START_TASK = frozenset({UnableReason.START_TASK_FAILED, UnableReason.START_TASK_SLOW})
+"""What the start task wrote says why."""
+
+
 class Unable(Struct, frozen=True, kw_only=True):
     """Why a node can't work, `since` when it is in this state, and `counts_from` when on that is a fault.
 

@@ -21,23 +21,24 @@ from shared.ledger.ledger import Ledger
 from shared.ledger.pool_records import StoredPool, commit_record, read_records
 from shared.ledger.transaction import Pending
 from shared.messages.events import Event, Origin
-from shared.messages.pool_events import EventNode, pool_events
+from shared.messages.pool_events import pool_events
 from shared.patterns import JobPatterns
 from shared.pools.node_files import START_TASK_DIRECTORY, Allowance, NodeFiles
 from shared.pools.nodes import (
-    NodeChange,
     Seen,
     after_listing,
     decide_nodes,
     is_present,
+    lacks_nodes,
     must_list,
     not_listed,
     not_watched,
     with_events,
 )
 from shared.pools.states import ABLE, BEGINNING, RESTARTING, UNABLE
+from shared.pools.unable import OF_START_TASK
 from shared.ports import MAX_ROWS, BatchService, Clock
-from shared.state.pools import PoolMemory, PoolRecord
+from shared.state.pools import NodeChange, PoolMemory, PoolRecord
 
 NOT_ABLE = state_filter(sorted(UNABLE | BEGINNING | RESTARTING))
 """The `$filter` of nodes that can't work, or may turn out so."""
@@ -69,11 +70,13 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
         users: Mapping[str, frozenset[str]],
         read_up_to: datetime | None,
         deadline: datetime,
+        *,
+        all_jobs: bool,
     ) -> dict[str, PoolMemory]:
         """Look at the pools that have nodes to list, and return what is remembered of all of them then.
 
-        `pools` are those that were counted, `users` the active jobs of each by its lower-case id, and `read_up_to` the
-        moment up to which the account was read before.
+        `pools` are those that were counted, `users` the active jobs of each by its lower-case id, `all_jobs` says that
+        no other job may use one, and `read_up_to` is the moment up to which the account was read before.
         """
         after = dict(pools)
         try:
@@ -97,10 +100,14 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
                 return after
             except (BatchError, StoreError) as error:
                 write_line("pool-error", account=self.ledger.account, pool=memory.pool_id, error=str(error))
-        for one in known.values():
-            if one.record is not None:
-                self._leave(one, one.record)
+        for key, one in known.items():
+            if one.record is not None and (key in users or all_jobs or not self._is_named(one.record)):
+                self._leave(one, one.record, is_used=key in users)
         return after
+
+    def _is_named(self, record: PoolRecord) -> bool:
+        """Whether the settings have the pool watched if it is used."""
+        return self.tracked is None or self.tracked.matches(record.pool_id)
 
     def _watch(
         self,
@@ -117,7 +124,7 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
             if before is not None and before.unwatched_since is not None:
                 self._write(known, before, replace(before, unwatched_since=None), (), now)
             return not_listed(memory, before)
-        seen = self._list(memory.pool_id, before, deadline)
+        seen = self._list(memory, before, deadline)
 
         # decide
         if before is None:
@@ -131,20 +138,21 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
         self._write(known, before, decided, events, now)
         return after_listing(memory, seen, decided, now)
 
-    def _list(self, pool_id: str, record: PoolRecord | None, deadline: datetime) -> Seen:
+    def _list(self, memory: PoolMemory, record: PoolRecord | None, deadline: datetime) -> Seen:
         """The nodes that are neither able nor away, and which are able if one that is remembered is not among them.
 
         Raises:
             BatchError: Batch does not say.
         """
         try:
-            pages = self.batch.list_nodes(pool_id, odata_filter=NOT_ABLE, select=NODE_SELECT, deadline=deadline)
+            pages = self.batch.list_nodes(memory.pool_id, odata_filter=NOT_ABLE, select=NODE_SELECT, deadline=deadline)
             nodes = [node for node in chain.from_iterable(pages) if is_present(node)]
             shown = {node.id.lower() for node in nodes}
             if record is None or all(node.node_id.lower() in shown for node in record.open):
                 return Seen(nodes=nodes)
-            pages = self.batch.list_nodes(pool_id, odata_filter=_ABLE, select="id,state", deadline=deadline)
-            return Seen(nodes=nodes, able=frozenset(map(_able_id, chain.from_iterable(pages))))
+            pages = self.batch.list_nodes(memory.pool_id, odata_filter=_ABLE, select="id,state", deadline=deadline)
+            able = frozenset(map(_able_id, chain.from_iterable(pages)))
+            return Seen(nodes=nodes, able=able, lacks=lacks_nodes(memory, nodes))
         except PoolNotFoundError:
             return Seen(nodes=())
 
@@ -156,7 +164,7 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
         chosen = allowance.choose(
             (place, (change.known.code, change.known.message))
             for place, change in enumerate(changes)
-            if change.is_of_start_task
+            if change.end is None and change.known.reason in OF_START_TASK
         )
         until = min(deadline, self.clock() + allowance.time)
 
@@ -178,20 +186,10 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
         jobs: frozenset[str],
         now: datetime,
     ) -> list[tuple[Event, tuple[str, ...]]]:
-        nodes = [
-            EventNode(
-                known=one.known,
-                listed=one.listed,
-                end=one.end.value if one.end else None,
-                stderr_tail=one.stderr_tail,
-                stdout_tail=one.stdout_tail,
-            )
-            for one in changes
-        ]
         events = pool_events(
             self.origin,
             memory.pool_id,
-            nodes,
+            changes,
             jobs=jobs,
             by_state=memory.by_state,
             unable=len(decided.open),
@@ -240,10 +238,13 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
             rows += more
         yield portion
 
-    def _leave(self, known: StoredPool, record: PoolRecord) -> None:
-        """What becomes of the record of a pool that is not watched."""
+    def _leave(self, known: StoredPool, record: PoolRecord, *, is_used: bool) -> None:
+        """What becomes of the record of a pool that was not counted."""
         now = self.clock()
         after, changes = not_watched(record, now)
+        # Batch has left out a pool that is watched: nothing is known of it, and nothing over.
+        if is_used and self._is_named(record):
+            after, changes = replace(record, unwatched_since=None), ()
         memory = PoolMemory(pool_id=record.pool_id)
         try:
             self._write(known, record, after, self._events(memory, after, changes, frozenset(), now), now)

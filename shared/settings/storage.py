@@ -5,6 +5,7 @@ Owns the order in which they count. Opens nothing; the platform reads the same s
 
 import base64
 import binascii
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -71,13 +72,19 @@ _CONNECTIONS = ("STATE_STORAGE", "AzureWebJobsStorage")
 
 
 class StateStorage(Struct, frozen=True, kw_only=True):
-    """The storage account of the state: exactly one of the two is set."""
+    """The storage account of the state: one of the two is set, none after a problem."""
 
     connection_string: str | None = None
     table_service_uri: str | None = None
+    """Reached with the app's identity."""
 
     __repr__ = repr_without("connection_string")
-    """Reached with the app's identity."""
+
+    @property
+    def account(self) -> str | None:
+        """The storage account's name where a role decides what the app may do; None where a key does."""
+        host = urlsplit(self.table_service_uri or "").hostname or ""
+        return host.partition(".")[0] or None
 
 
 def read_state_storage(reader: SettingReader) -> StateStorage:

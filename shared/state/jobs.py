@@ -199,6 +199,15 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
             release=before.release + self.release_failed_ever,
         )
 
+    def began_anew_since(self, at: datetime | None) -> bool:
+        """Whether it has taken the place of a head before it, of another job or of the same one, at a moment or later.
+
+        False for no moment, and where nobody knows when it began.
+        """
+        if self.carried is None or self.first_seen_at is None or at is None:
+            return False
+        return self.first_seen_at >= at
+
     def counts_of(self, phase: Phase) -> PhaseCounts:
         """The counts of one phase."""
         return self.preparation if phase is Phase.PREPARATION else self.release

@@ -10,6 +10,8 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
+from shared.batch.pool_model import ComputeNode
+
 
 class PoolMemory(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A pool as its nodes were last counted: how many in which state (lower case), and since when none is able.
@@ -41,6 +43,8 @@ class UnableNode(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
     that was a fault. `occurrence_id` identifies it in events; `event_id` is the event that told it, None for one that
     was no news when the pool was first seen. `missing_since` is when a listing first left it out, None while it is
     there; `ended_at` when it was over, None while it is not, and `left` says that it had not become able then.
+    `reason`, `code` and `message` are the last that Batch gave; `lasting` says that by an earlier reason it could not
+    become able by itself, which is told once.
     """
 
     node_id: str
@@ -54,6 +58,31 @@ class UnableNode(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
     missing_since: datetime | None = None
     ended_at: datetime | None = None
     left: bool = False
+    lasting: bool = False
+
+
+class NodeEnd(StrEnum):
+    """Why a node is no fault of its pool any more."""
+
+    RECOVERED = "recovered"
+    """It is idle or running."""
+    REMOVED = "removed"
+    """It has left the pool."""
+    NOT_WATCHED = "notWatched"
+    """No watched job has used the pool for a day."""
+
+
+class NodeChange(Struct, frozen=True, kw_only=True, gc=False):
+    """A node that newly can't work, or not by itself, as Batch lists it, or one that is over: `end` says why then.
+
+    The tails are what its start task wrote last, None where nobody has looked.
+    """
+
+    known: UnableNode
+    listed: ComputeNode | None = None
+    end: NodeEnd | None = None
+    stderr_tail: str | None = None
+    stdout_tail: str | None = None
 
 
 class PoolRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
+from shared.state.jobs import Carried
 from shared.state.pools import StandstillReason
 from shared.webhook import SendFailure
 
@@ -180,6 +181,14 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     refusal: Refusal | None = None
     joined: dict[str, Joined] = {}
     catches_up: bool = False
+
+    def counts_as(self, ever: Carried) -> bool:
+        """Whether what it knows was counted as the failures *ever* of a job are: its id was not counted anew since."""
+        return self.counted_from == ever.since
+
+    def knows_of(self, ever: Carried) -> tuple[int, int]:
+        """How many failures of preparation and of release it knows of; none once the id is counted anew."""
+        return (self.preparation, self.release) if self.counts_as(ever) else (0, 0)
 
     @property
     def owes_an_end(self) -> bool:

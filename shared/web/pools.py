@@ -4,7 +4,6 @@ Owns the translation between HTTP and use cases, route by route. Does not own th
 """
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from shared.api.pools.listing import PoolLister
 from shared.api.pools.views import PoolNodesView, PoolsView
@@ -32,5 +31,4 @@ class PoolRoutes(Struct, frozen=True, kw_only=True):
         origin, nodes = self.lister.list_nodes(pool_id, query.host("account"))
         value, more = paging.cut(request, nodes)
         view = PoolNodesView(account=origin.partition, pool_id=pool_id, value=value, next_link=more)
-        answer = json_answer(view)
-        return replace(answer, headers={**answer.headers, "cache-control": "no-store"})
+        return json_answer(view)

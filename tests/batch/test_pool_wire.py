@@ -47,11 +47,6 @@ def test_node_counts_are_added_up(entry: dict[str, object], expected: dict[str, 
         {"id": 7},
         {"id": "x" * 600},
         {"id": "a\nb"},
-        {"id": "n", "state": 5},
-        {"id": "n", "stateTransitionTime": "yesterday"},
-        {"id": "n", "startTaskInfo": {"exitCode": "127"}},
-        {"id": "n", "startTaskInfo": {"exitCode": 2**63}},
-        {"id": "n", "totalTasksRun": -(2**40)},
         "node",
         None,
     ],
@@ -62,6 +57,40 @@ def test_an_odd_entry_costs_only_itself(odd: object) -> None:
     nodes = decode_nodes(msgspec.json.encode([{"id": "before"}, odd, {"id": "after", "unheardOf": 1}]))
 
     assert [node.id for node in nodes] == ["before", "after"]
+
+
+@pytest.mark.parametrize(
+    ("odd", "read"),
+    [
+        ({"state": 5}, {"state": None}),
+        ({"stateTransitionTime": "yesterday"}, {}),
+        ({"lastBootTime": ""}, {}),
+        ({"allocationTime": "Sun, 01 Nov 2026 10:00:00 GMT"}, {"allocationTime": "2026-11-01T10:00:00Z"}),
+        ({"errors": {}}, {}),
+        ({"errors": [None, {"code": 5, "message": "full"}]}, {"errors": [{"message": "full"}]}),
+        ({"startTaskInfo": {"exitCode": "127", "retryCount": 1}}, {"startTaskInfo": {"retryCount": 1}}),
+        (
+            {"startTaskInfo": {"exitCode": 2**63, "failureInfo": {"code": "X"}}},
+            {"startTaskInfo": {"failureInfo": {"code": "X"}}},
+        ),
+        ({"totalTasksRun": -(2**40), "runningTasksCount": "0"}, {}),
+        ({"isDedicated": "true"}, {}),
+        ({"recentTasks": [{"subtaskId": "x", "jobId": "j"}]}, {"recentTasks": [{"jobId": "j"}]}),
+        (
+            {"nodeAgentInfo": "1.2", "virtualMachineInfo": {"imageReference": {"offer": 5}}},
+            {"virtualMachineInfo": {"imageReference": {}}},
+        ),
+        ({"lastBootTime": "0001-01-01T00:00:00+14:00", "ipAddress": 7}, {}),
+    ],
+    ids=repr,
+)
+def test_an_odd_field_costs_only_itself(odd: dict[str, object], read: dict[str, object]) -> None:
+    """A node of which something can't be read is read without that, so that one that can't work is never hidden."""
+    node, expected = (
+        decode_nodes(msgspec.json.encode([{"id": "n", "state": "starttaskfailed", "vmSize": "small", **fields}]))
+        for fields in (odd, read)
+    )
+    assert node == expected
 
 
 @pytest.mark.parametrize("none", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z"])

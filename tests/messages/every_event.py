@@ -13,12 +13,12 @@ from shared.changes.node_rules import Watch, decide_node
 from shared.messages.events import Event, EventType, account_event, trouble_data, webhook_event
 from shared.messages.job_events import closed_event, job_event, nodes_event, resumed_event
 from shared.messages.node_entries import node_entry
-from shared.messages.pool_events import EventNode, pool_events
-from shared.pools.nodes import NodeEnd, Seen, decide_nodes
+from shared.messages.pool_events import pool_events
+from shared.pools.nodes import Seen, decide_nodes
 from shared.state.chains import Chain
 from shared.state.jobs import JobEnd, JobHead, Trouble
 from shared.state.nodes import Change, NodeRecord, PhaseRecord, Reason
-from shared.state.pools import PoolRecord, StandstillEnd
+from shared.state.pools import NodeChange, NodeEnd, PoolRecord, StandstillEnd
 from tests.support.builders import DISK_FULL, EXIT_CODE, NOW, ORIGIN, SITE, at, failed, head, running, status, succeeded
 
 TROUBLE = Trouble(code="ServerBusy", message="Busy.", since=NOW, request_id="r", values=(("Reason", "x"),))
@@ -96,9 +96,9 @@ def _of_node(end: NodeEnd | None = None, **said: object) -> Event:
     (node,) = decode_nodes(msgspec.json.encode([listed]))
     record = PoolRecord(pool_id="pool", announce_from=at(-10_000_000))
     known = decide_nodes("account", record, Seen(nodes=[node]), NOW)[0].nodes["n"]
-    told = EventNode(known=known, listed=node)
+    told = NodeChange(known=known, listed=node)
     if end is not None:
-        told = EventNode(known=replace(known, ended_at=NOW), end=end.value)
+        told = NodeChange(known=replace(known, ended_at=NOW), end=end)
     ((event, _),) = pool_events(
         ORIGIN, "pool", [told], jobs=frozenset(), by_state={"idle": 1}, unable=1, max_nodes=25, now=NOW
     )

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from shared.batch.pool_model import ComputeNode, NodeError, StartTaskInfo
-from shared.pools.nodes import NodeEnd, Seen, after_listing, decide_nodes, must_list, not_watched, with_events
+from shared.pools.nodes import Seen, after_listing, decide_nodes, lacks_nodes, must_list, not_watched, with_events
 from shared.pools.unable import UnableReason
-from shared.state.pools import PoolMemory, PoolRecord, UnableNode
+from shared.state.pools import NodeEnd, PoolMemory, PoolRecord, UnableNode
 from tests.support.fakes import START
 
 NOW = START
@@ -30,6 +32,8 @@ def known(node_id: str = "n", since: datetime = EARLIER, **fields: object) -> Un
         reason=UnableReason.START_TASK_FAILED.value,
         since=since,
         counts_from=since,
+        code="FailureExitCode",
+        message="The task exited with exit code 3.",
         occurrence_id=f"occ-{node_id}",
         event_id="told",
     )
@@ -86,6 +90,45 @@ def test_a_node_that_is_rebooted_and_fails_each_time_is_one_failure() -> None:
         assert (changes, now_known) == ((), record(known()))
 
 
+HANGS, UNREACHABLE = UnableReason.START_TASK_SLOW.value, UnableReason.UNUSABLE.value
+FULL = (NodeError(code="DiskFull", message="full"),)
+
+
+def state(name: str, minutes: int = 0, **fields: Any) -> ComputeNode:
+    """The node, in a state for so long."""
+    return ComputeNode(id="n", state=name, state_transition_time=NOW - minutes * MINUTE, **fields)
+
+
+@pytest.mark.parametrize(
+    ("before", "lasting", "listed", "is_news", "expected"),
+    [
+        (HANGS, False, failed(), True, ("startTaskFailed", "FailureExitCode", False)),
+        (UNREACHABLE, False, state("unusable", 50, errors=FULL), True, ("nodeError", "DiskFull", False)),
+        (UNREACHABLE, True, state("unusable", 50, errors=FULL), False, ("nodeError", "DiskFull", False)),
+        (UNREACHABLE, False, state("unknown", 50), False, ("unknown", "unknown", False)),
+        (UNREACHABLE, False, state("starting", 5), False, ("unusable", "before", False)),
+        ("startTaskFailed", False, state("unusable", 5, errors=FULL), False, ("nodeError", "DiskFull", False)),
+        ("startTaskFailed", False, state("unusable", 50), False, ("unusable", "unusable", True)),
+        ("startTaskFailed", False, state("unusable", 5), False, ("startTaskFailed", "before", False)),
+        ("startTaskFailed", False, state("starttaskfailed"), False, ("startTaskFailed", "before", False)),
+        ("startTaskFailed", False, failed(), False, ("startTaskFailed", "FailureExitCode", False)),
+    ],
+)
+def test_a_node_is_known_by_what_is_wrong_with_it_now(
+    before: str, listed: ComputeNode, expected: tuple[str, str, bool], *, lasting: bool, is_news: bool
+) -> None:
+    """What will not mend itself any more is told once; another cause changes the words alone; time begins as before."""
+    was = record(known(reason=before, code="before", message="", lasting=lasting, since=NOW - 70 * MINUTE))
+    after, changes = decide_nodes("account", was, Seen(nodes=[listed]), NOW)
+    (node,) = after.open
+    assert (node.reason, node.code, node.lasting) == expected
+    assert (node.since, node.counts_from, node.event_id) == (NOW - 70 * MINUTE, NOW - 70 * MINUTE, "told")
+    assert [(change.known.reason, change.known.since, change.known.occurrence_id) for change in changes] == (
+        [(expected[0], listed.state_transition_time, "occ-n")] if is_news else []
+    )
+    assert decide_nodes("account", after, Seen(nodes=[listed]), NOW + MINUTE) == (after, ())
+
+
 @pytest.mark.parametrize("able", [True, False], ids=["able", "left out"])
 def test_a_node_recovers_at_once_or_is_removed_after_two_listings(*, able: bool) -> None:
     """Idle or running ends it at once; left out it must be twice, five minutes apart."""
@@ -99,6 +142,20 @@ def test_a_node_recovers_at_once_or_is_removed_after_two_listings(*, able: bool)
     assert decide_nodes("account", after, seen, NOW + 4 * MINUTE) == (after, ())
     gone, changes = decide_nodes("account", after, seen, NOW + 5 * MINUTE)
     assert ([change.end for change in changes], list(gone.open)) == ([NodeEnd.REMOVED], [])
+
+
+@pytest.mark.parametrize(
+    ("listed", "lacks"), [(["starttaskfailed"], True), (["starttaskfailed"] * 2, False), (["unusable", None], False)]
+)
+def test_a_node_that_is_counted_and_not_listed_was_not_removed(listed: list[str | None], *, lacks: bool) -> None:
+    """Where fewer nodes that can't work are listed than counted, nobody can say that one of them has left."""
+    nodes = [ComputeNode(id=f"other-{number}", state=state) for number, state in enumerate(listed)]
+    memory = PoolMemory(pool_id="cpu", by_state={"idle": 3, "starttaskfailed": 1, "unusable": 1, "starting": 2})
+    assert lacks_nodes(memory, nodes) is lacks
+    missing = record(known(missing_since=NOW - 5 * MINUTE))
+    after, changes = decide_nodes("account", missing, Seen(nodes=[], lacks=lacks), NOW)
+    assert (bool(changes), after == missing) == (not lacks, lacks)
+    assert decide_nodes("account", missing, Seen(nodes=[], lacks=lacks, able=frozenset("n")), NOW)[1]
 
 
 def test_a_node_that_is_back_was_not_removed() -> None:
@@ -119,6 +176,27 @@ def test_an_old_answer_tells_nothing_as_new_and_a_later_failure_does() -> None:
     assert again.nodes["n"].occurrence_id != "occ-n"
 
 
+@pytest.mark.parametrize(
+    ("left", "hours", "is_told"), [(False, 1, False), (False, 24, True), (True, 1, True), (True, 25, True)]
+)
+def test_what_was_only_out_of_sight_is_open_again(*, left: bool, hours: int, is_told: bool) -> None:
+    """Listed as it was before it was over, without having worked in between or so much later, it is told once more."""
+    over_at = NOW - timedelta(hours=hours)
+    node = replace(failed(), allocation_time=EARLIER)
+    (first,) = decide_nodes("account", FRESH, Seen(nodes=[node]), NOW)[1]
+    over = record(replace(first.known, event_id="told", ended_at=over_at, left=left))
+    after, changes = decide_nodes("account", over, Seen(nodes=[node]), NOW)
+    assert (bool(after.open), bool(changes)) == (is_told, is_told)
+    for change in changes:
+        occurrence = change.known.occurrence_id
+        assert occurrence != first.known.occurrence_id
+        told = with_events(over, after, {occurrence: "again"}, announced=frozenset([occurrence]))
+        assert [one.event_id for one in told.open] == ["again"]
+        assert decide_nodes("account", told, Seen(nodes=[node]), NOW + MINUTE) == (told, ())
+        later, _ = decide_nodes("account", over, Seen(nodes=[node]), NOW + MINUTE)
+        assert [one.occurrence_id for one in later.open] == [occurrence]
+
+
 def test_a_pool_that_is_not_watched_any_more_is_closed_after_a_day() -> None:
     """The next job may use it tomorrow; then what was told still stands, else it is over."""
     left, changes = not_watched(record(known()), NOW)
@@ -128,6 +206,7 @@ def test_a_pool_that_is_not_watched_any_more_is_closed_after_a_day() -> None:
     assert (changes, back) == ((), record(known()))
     closed, changes = not_watched(left, NOW + timedelta(days=1))
     assert ([change.end for change in changes], list(closed.open)) == ([NodeEnd.NOT_WATCHED], [])
+    assert [node.left for node in closed.nodes.values()] == [True]
     assert not_watched(closed, NOW + timedelta(days=2)) == (closed, ())
 
 

@@ -1,82 +1,23 @@
 """The nodes of watched pools that can't work, from what Batch counts and lists to what webhooks are sent."""
 
 import json
-import logging
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
-from shared.batch.model import JobExecutionInfo
-from shared.batch.pool_model import ComputeNode
-from shared.errors import AccountDeniedError, BatchError, BatchUnavailableError, PoolNotFoundError
-from shared.ports import MAX_ROWS, Column, Delete, Insert
-from shared.state.rows import pool_key, unpack_record
-from tests.support.deployment import ACCOUNT, Deployment, a_job, deploy
+from shared.batch.pool_model import NodeError
+from shared.errors import PoolNotFoundError
+from shared.ports import MAX_ROWS, Delete
+from shared.state.rows import pool_key
+from tests.pools.watched_pool import app, asked, breaks, heals, poll, stored
+from tests.support.deployment import ACCOUNT
 from tests.support.fake_table import FakeTable
 from tests.support.webhook_settings import GRID, SIGNED
 
 MINUTE = timedelta(minutes=1)
-
-
-def app(*webhooks: Mapping[str, object], tracked: str = "", max_nodes: str = "", tail: str = "") -> Deployment:
-    """An app with an active job in pool `cpu`, all of whose nodes work."""
-    deployment = deploy(
-        *webhooks, TRACKED_POOLS=tracked, EVENT_MAX_NODES=max_nodes, STDERR_TAIL_BYTES=tail, TOPIC_KEY="t" * 44
-    )
-    deployment.batch.add(msgspec.structs.replace(a_job(), execution_info=JobExecutionInfo(pool_id="cpu")))
-    deployment.batch.node_counts["cpu"] = {"idle": 8}
-    return deployment
-
-
-def breaks(deployment: Deployment, *nodes: str, works: int = 8, minutes: float = 0) -> None:
-    """The start task of these nodes failed so long ago; others work."""
-    at = deployment.clock() - minutes * MINUTE
-    deployment.batch.pool_nodes["cpu"] = [
-        *(ComputeNode(id=node, state="starttaskfailed", state_transition_time=at) for node in nodes),
-        *(ComputeNode(id=f"idle-{number}", state="idle") for number in range(works)),
-    ]
-    counts = {"idle": works, "starttaskfailed": len(nodes)}
-    deployment.batch.node_counts["cpu"] = {state: number for state, number in counts.items() if number}
-
-
-def heals(deployment: Deployment, *nodes: str) -> None:
-    """All nodes work, these among them."""
-    deployment.batch.pool_nodes["cpu"] = [ComputeNode(id=node, state="idle") for node in nodes]
-    deployment.batch.node_counts["cpu"] = {"idle": max(len(nodes), 1)}
-
-
-def poll(deployment: Deployment, *, after: timedelta = MINUTE) -> list[tuple[str, str, list[str]]]:
-    """Poll so much later: type, subject and nodes of each event about a pool that is sent."""
-    deployment.clock.advance(after)
-    sent = len(deployment.sender.sent)
-    deployment.poll()
-    bodies = [json.loads(request.body) for request in deployment.sender.sent[sent:]]
-    events = [event for body in bodies for event in (body if isinstance(body, list) else [body])]
-    return [
-        (
-            event["type"].removeprefix("prepwatch."),
-            event["subject"],
-            [node["nodeId"] for node in event["data"]["nodes"]],
-        )
-        for event in events
-        if event.get("subject", "").startswith("pools/")
-    ]
-
-
-def asked(deployment: Deployment) -> list[str]:
-    """What of pools Batch was asked since the last call, the counts left out."""
-    methods = [method for method, _ in deployment.batch.pools_asked if method != "list_node_counts"]
-    deployment.batch.pools_asked.clear()
-    return methods
-
-
-def stored(deployment: Deployment) -> Any:
-    """What is recorded of the pool."""
-    row = deployment.table.get(ACCOUNT, pool_key("cpu"))
-    return unpack_record(row) if row is not None else None
 
 
 def test_a_failed_node_is_told_once_and_its_recovery_too() -> None:
@@ -177,24 +118,39 @@ def test_what_failed_during_an_outage_is_told() -> None:
     assert poll(deployment) == [("node.failed", "pools/cpu", ["n-1"])]
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        AccountDeniedError("AuthorizationPermissionMismatch", "no", status=403),
-        BatchUnavailableError("InternalError", "no", status=500),
-    ],
-)
-def test_what_is_refused_of_pools_is_unknown_and_not_over(error: BatchError) -> None:
-    """While pools can't be read nothing is told of them; afterwards what still stands is no news."""
+@pytest.mark.parametrize("hours", [26, 50])
+def test_a_pool_that_is_used_again_is_as_broken_as_it_is(hours: int) -> None:
+    """After a day without a job its nodes are over; the next job's day begins with their failure, and has its end."""
     deployment = app()
     breaks(deployment, "n-1", works=7)
     poll(deployment)
-    deployment.batch.refused = error
-    assert [event for _ in range(20) for event in poll(deployment)] == []
-    deployment.batch.refused = None
-    assert poll(deployment) == []
+    job = deployment.batch.jobs.pop("job-1")
+    told = [event for _ in range(hours) for event in poll(deployment, after=60 * MINUTE)]
+    deployment.batch.jobs["job-1"] = job
+    told += poll(deployment) + poll(deployment)
+    assert len(stored(deployment).open) == 1
     heals(deployment, "n-1")
-    assert poll(deployment) == [("node.recovered", "pools/cpu", ["n-1"])]
+    told += poll(deployment)
+    assert [kind for kind, _, _ in told] == ["node.recovered", "node.failed", "node.recovered"]
+
+
+def test_what_gets_worse_is_told_as_a_failure_of_its_own() -> None:
+    """A node that was out of reach shows an error: another `node.failed` of the same occurrence, and one end."""
+    deployment = app()
+    breaks(deployment, "n-1", works=7, minutes=40)
+    (broken, *others) = deployment.batch.pool_nodes["cpu"]
+    errors = (NodeError(code="DiskFull", message="full"),)
+    told = []
+    for shown in (replace(broken, state="unusable"), replace(broken, state="unusable", errors=errors)):
+        deployment.batch.pool_nodes["cpu"] = [shown, *others]
+        told += [event for _ in range(12) for event in poll(deployment)]
+    heals(deployment, "n-1")
+    told += poll(deployment)
+    assert [kind for kind, _, _ in told] == ["node.failed", "node.failed", "node.recovered"]
+    bodies = [json.loads(sent.body) for sent in deployment.sender.sent]
+    nodes = [body["data"]["nodes"][0] for body in bodies if body.get("subject") == "pools/cpu"]
+    assert [node["unableReason"] for node in nodes] == ["unusable", "nodeError", "nodeError"]
+    assert len({node["occurrenceId"] for node in nodes}) == 1
 
 
 def test_a_lost_commit_tells_nothing_twice() -> None:
@@ -216,25 +172,6 @@ def forget(table: FakeTable, key: str) -> None:
     row = table.get(ACCOUNT, key)
     assert row is not None
     table.transact(ACCOUNT, [Delete(key=key, etag=row.etag)])
-
-
-@pytest.mark.parametrize("columns", [{"v": 99}, {"v": 1, "data0": b"damaged"}], ids=["of a newer version", "damaged"])
-def test_a_row_that_cannot_be_read_costs_only_its_pool(
-    columns: dict[str, Column], caplog: pytest.LogCaptureFixture
-) -> None:
-    """The row is left as it is and the log names it; the other pools of the account are watched, told and shown."""
-    caplog.set_level(logging.INFO)
-    deployment = app(SIGNED, tracked="*")
-    broken = Insert(key=pool_key("broken"), columns=columns)
-    deployment.table.transact(ACCOUNT, [broken])
-    deployment.batch.node_counts["broken"] = {"starttaskfailed": 1}
-    deployment.poll()
-    breaks(deployment, "n1")
-    assert poll(deployment) == [("node.failed", "pools/cpu", ["n1"])]
-    kept = deployment.table.get(ACCOUNT, broken.key)
-    assert kept is not None
-    assert kept.columns == columns
-    assert any("pool-unreadable" in line.getMessage() and broken.key in line.getMessage() for line in caplog.records)
 
 
 def test_thousands_of_nodes_are_told_in_bounded_transactions() -> None:

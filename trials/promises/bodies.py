@@ -32,6 +32,8 @@ _ENTRY = re.compile(
 )
 """Jobs that fare alike, and how."""
 _ALSO = "Also"
+_COUNTED = re.compile(r"\d+ jobs of ")
+"""Jobs that a line tells of together, and does not name."""
 
 
 def read_message(webhook_format: str, body: bytes) -> Reading:
@@ -85,7 +87,7 @@ def _is_of_pools(headline: str) -> bool:
 def _each(group: Sequence[str]) -> Iterator[Part]:
     """The part of a group, or those of the jobs that it only counts, or tells of in a line."""
     if group[0] == _ALSO:
-        yield from map(_line, group[1:])
+        yield from (_line(line) for line in group[1:] if not _COUNTED.match(line))
         return
     entries = [found for line in group[1:] if (found := _ENTRY.match(line))]
     if not entries:

@@ -14,6 +14,7 @@ from trials.promises.true_pools import Name
 
 _ABLE = frozenset({"idle", "running"})
 _AWAY = frozenset({"preempted", "leavingpool", None})
+_LASTING = frozenset({"startTaskFailed", "nodeError"})
 _HEALS_WITHIN = timedelta(minutes=30)
 _GONE_AFTER = timedelta(minutes=5)
 _LAG = timedelta(minutes=12)
@@ -31,6 +32,7 @@ class BrokenNodes:
     states: Mapping[Name, Sequence[tuple[datetime, str | None]]]
     standing: dict[Name, str] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
+    lasting: set[str] = field(default_factory=set)
 
     def see(self, kind: str, data: Mapping[str, Any]) -> None:
         """Look at an event about nodes that was just stored."""
@@ -55,17 +57,22 @@ class BrokenNodes:
 
     def _see_failed(self, name: Name, node: Mapping[str, Any]) -> None:
         since, now = parse_time(node["unableSince"]), self.clock()
-        if node["occurrenceId"] in self.told:
+        occurrence, is_lasting = node["occurrenceId"], node["unableReason"] in _LASTING
+        # What does not come back by itself any more is told once more.
+        is_worse = self.standing.get(name) == occurrence and is_lasting and occurrence not in self.lasting
+        if occurrence in self.told and not is_worse:
             self.blame(f"{name} was told to have failed twice since {since:%H:%M:%S}")
-        if name in self.standing:
+        if name in self.standing and not is_worse:
             self.blame(f"{name} was told to have failed again before it recovered")
         if (since, node["state"]) not in self.states.get(name, ()):
             self.blame(f"{name} was never {node['state']} since {since:%H:%M:%S}")
         heals = node["state"] != "starttaskfailed" and not node.get("errors")
         if heals and now - since < _HEALS_WITHIN:
             self.blame(f"{name} is told to have failed after {now - since}")
-        self.told.add(node["occurrenceId"])
-        self.standing[name] = node["occurrenceId"]
+        self.told.add(occurrence)
+        self.standing[name] = occurrence
+        if is_lasting:
+            self.lasting.add(occurrence)
 
     def _see_recovered(self, name: Name, occurrence: str, reason: str) -> None:
         now = self.clock()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 PHASES = ("preparation", "release")
-_OF_POOLS = re.compile(r":(pool\||further-pools)|[Nn]odes|only node|[Tt]he start task|[Nn]o watched job|[Pp]ools? ")
+_OF_POOLS = re.compile(r":(pool\||further-pools)|[Nn]odes|only node|[Tt]he start task|[Nn]o active job|[Pp]ools? ")
 _PLACE = re.compile(r"\S+/\S+")
 _NEWLY = re.compile(r"(\d+) newly failed")
 _TAKE_NONE = re.compile(r"(nodes?|still) (takes?|took)\b.* none of the job's tasks|tasks run there all the same")

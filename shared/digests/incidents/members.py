@@ -59,9 +59,9 @@ def members_of(
     if head is None:
         return
     wants = wants_of(webhook, account, head)
-    ever, same = head.ever, told.counted_from == head.ever.since
-    release_grew = ever.release > (told.release if same else 0)
-    grew = release_grew or ever.preparation > (told.preparation if same else 0)
+    known_preparation, known_release = told.knows_of(head.ever)
+    release_grew = head.ever.release > known_release
+    grew = release_grew or head.ever.preparation > known_preparation
     for concern in filter(lambda concern: concern.calls, concerns_of(head, wants)):
         joined = _joined(told, concern, head.job_id, incidents)
         name = joined.incident if joined else None

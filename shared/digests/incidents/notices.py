@@ -57,7 +57,7 @@ def incident_notice(origin: Origin, page: IncidentPage, nodes: Sequence[tuple[st
 def _heading(account: str, page: IncidentPage) -> str:
     lead = _lead(page)
     what = _WORDS[lead.concern.kind](account, page.members, lead)
-    if page.name.startswith("further|"):
+    if page.is_further:
         what = (
             f"More than {MAX_OPEN} incidents are open on {short_id(account_name(account))}. The worst further: {what}"
         )

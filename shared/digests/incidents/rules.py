@@ -27,7 +27,6 @@ from shared.digests.message_intervals import ENDS_AFTER, HOLD, believable_pace, 
 from shared.digests.mutes import Mute, muted_until
 from shared.messages.ids import incident_key
 from shared.messages.notices import Severity
-from shared.state.jobs import JobHead
 from shared.state.telling import Incident, Joined, Pace, Told
 from shared.webhook import Webhook
 
@@ -52,6 +51,11 @@ class IncidentPage(Struct, frozen=True, kw_only=True):
     members: tuple[Member, ...]
     ends: bool = False
     earlier: Told | None = None
+
+    @property
+    def is_further(self) -> bool:
+        """Whether it is the one incident of all that came when MAX_OPEN were open."""
+        return self.name.startswith(f"{_FURTHER}|")
 
     @property
     def news(self) -> tuple[Member, ...]:
@@ -253,16 +257,12 @@ def _was_mended(page: IncidentPage, jobs: Iterable[KnownToWebhook]) -> bool:
         at = max((joined.at for joined in mine if joined.at is not None), default=each.told.at)
         is_part = bool(mine) or (page.earlier is not None and each.told is page.earlier)
         # Not of this incident; or the job ended, or began anew, with its failures unmended.
-        if not is_part or head is None or head.closed is not None or _began_anew(head, at):
+        if not is_part or head is None or head.closed is not None or head.began_anew_since(at):
             continue
         # Of a node that has left the pool nothing was mended.
         if head.left < max(1, sum(joined.nodes for joined in mine)):
             return True
     return False
-
-
-def _began_anew(head: JobHead, at: datetime | None) -> bool:
-    return head.carried is not None and head.first_seen_at is not None and at is not None and head.first_seen_at >= at
 
 
 def _of_earlier(account: str, told: Told, now: datetime) -> Incident:

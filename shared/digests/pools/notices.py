@@ -13,7 +13,7 @@ from shared.digests.chat_rules import SHOWN_CAUSES
 from shared.digests.incidents.notices import SHOWN_JOBS
 from shared.digests.named_nodes import PAGED_NODES
 from shared.digests.pools.remedies import commands, open_nodes, remedies
-from shared.digests.pools.rules import PoolNews, PoolNewsKind, PoolState
+from shared.digests.pools.rules import PoolNews, PoolNewsKind, PoolState, ended_since
 from shared.digests.short_names import pool_in_heading
 from shared.messages.events import Origin, links_of
 from shared.messages.notices import (
@@ -116,6 +116,7 @@ def _heading(account: str, news: Sequence[PoolNews], now: datetime) -> str:
     words = {
         "{pools} with nodes that can't work": sum(not item.ends for item in news),
         "{pools} whose nodes work again": sum(item.kind is PoolNewsKind.MENDED for item in news),
+        "{pools} whose broken nodes work again or have left": sum(item.kind is PoolNewsKind.PARTLY for item in news),
         "{pools} whose broken nodes have left": sum(item.kind is PoolNewsKind.LEFT for item in news),
     }
     return ", ".join(text.format(pools=counted(number, "pool")) for text, number in words.items() if number)
@@ -125,9 +126,15 @@ def _title(account: str, item: PoolNews, now: datetime) -> str:
     where = pool_in_heading(account, item.pool.pool_id)
     if item.kind is PoolNewsKind.MENDED:
         return f"Nodes of {where} work again after {lasted(now - item.since)}"
+    if item.kind is PoolNewsKind.PARTLY:
+        mended, left = _ended(item)
+        again, gone = "works" if mended == 1 else "work", "has" if left == 1 else "have"
+        return f"{mended} of {counted(mended + left, 'node')} of {where} {again} again, {left} {gone} left"
     if item.kind is PoolNewsKind.LEFT:
-        gone = item.pool.record is None or not item.pool.record.open
-        return f"The nodes that could not work have left {where}" if gone else f"No watched job uses {where} any more"
+        if item.pool.record is None or not item.pool.record.open:
+            return f"The nodes that could not work have left {where}"
+        # A job that is disabled may be watched still; of one that is active the settings have let the pool go.
+        return f"Pool {where} is not watched any more" if item.pool.jobs else f"No active job uses {where} any more"
     words = _WORDS.get(_reason(item.pool), _MIXED)
     return words.format(nodes=f"{_of_size(item.pool)} of {where}")
 
@@ -158,6 +165,10 @@ def _left_facts(item: PoolNews) -> list[tuple[str, str]]:
     return [("Left", f"{counted(item.pool.broken, 'node')} can't work still")] if item.pool.broken else []
 
 
+def _ended(item: PoolNews) -> tuple[int, int]:
+    return (0, 0) if item.pool.record is None or item.told is None else ended_since(item.pool.record, item.told)
+
+
 def _causes(pool: PoolState) -> list[tuple[str, str, int]]:
     """What Batch says is wrong: where it says nothing, the heading has it all."""
     return [cause for cause in why_unable(pool.record) if cause[0] not in _WORDS][:SHOWN_CAUSES]
@@ -165,7 +176,7 @@ def _causes(pool: PoolState) -> list[tuple[str, str, int]]:
 
 def _rest(pool: PoolState) -> str:
     """What of the pool works, who uses it, and whether it does."""
-    works, jobs, still = pool.size - pool.broken, len(pool.jobs), len(pool.standing & pool.jobs)
+    works, jobs, still = pool.size - pool.broken, len(pool.jobs), len(pool.standing)
     nodes = f"{counted(works, 'node')} {'works' if works == 1 else 'work'}" if works else "no node works"
     if not jobs:
         return f"{nodes}; no active job uses the pool"

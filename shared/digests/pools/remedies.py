@@ -15,12 +15,11 @@ from shared.digests.pools.rules import PoolState
 from shared.messages.commands import PoolReference, download_file, remove_nodes, rerun_start_tasks, show_nodes
 from shared.pools.node_files import START_TASK_DIRECTORY
 from shared.pools.trouble import why_unable
-from shared.pools.unable import UnableReason
+from shared.pools.unable import OF_START_TASK, UnableReason
 from shared.state.pools import UnableNode
 
 _REMOVED_AT_ONCE = 20
 """Nodes of a command that people can still look over."""
-_BY_START_TASK = frozenset({UnableReason.START_TASK_FAILED.value, UnableReason.START_TASK_SLOW.value})
 _OF_NETWORK = (
     "Batch goes on trying to reach them. If it is all nodes, look at the pool's network; if it is a few, remove them."
 )
@@ -49,7 +48,7 @@ _OF_START_TASK: Mapping[str, str] = {
 def remedies(pool: PoolState) -> list[str]:
     """What to do, the most frequent cause first: by its code, else by the reason that most nodes have."""
     reason = most_frequent(open_nodes(pool))
-    of_start_task = _OF_START_TASK if reason in _BY_START_TASK else {}
+    of_start_task = _OF_START_TASK if reason in OF_START_TASK else {}
     by_cause = (
         of_start_task.get(code.lower()) or (advice(code) if code != EXIT_CODE else None) or _DO.get(reason)
         for code, _, _ in why_unable(pool.record)
@@ -63,7 +62,7 @@ def commands(account: str, pool: PoolState) -> tuple[str, ...]:
     if not nodes:
         return ()
     reason = most_frequent(nodes)
-    if reason in _BY_START_TASK:
+    if reason in OF_START_TASK:
         node = next(node for node in nodes if node.reason == reason)
         shown = download_file(where, node.node_id, f"{START_TASK_DIRECTORY}/{STDERR}")
         # One whose start task has not ended is in another state than the command asks for.

@@ -42,13 +42,18 @@ def read_pools(table: Rows, account: str) -> Pools:
         UnreadableRowError: Nobody can tell how many nodes the pools have.
     """
     records = read_records(table, account)
-    cycle = table.get(account, CYCLE) if records else None
-    counted = from_row(cycle, Cycle).pools if cycle is not None else {}
-    return {key: _state(one.record, counted.get(key)) if one.record else None for key, one in records.items()}
+    row = table.get(account, CYCLE) if records else None
+    cycle = from_row(row, Cycle) if row is not None else None
+    return {key: _state(one.record, key, cycle) if one.record else None for key, one in records.items()}
 
 
-def _state(record: PoolRecord, memory: PoolMemory | None) -> PoolState:
-    memory = memory or PoolMemory(pool_id=record.pool_id)
+def _state(record: PoolRecord, key: str, cycle: Cycle | None) -> PoolState | None:
+    memory = cycle.pools.get(key) if cycle is not None else None
+    if memory is None:
+        # Batch did not say how many nodes it has, or refused to: of how many some are broken is not known.
+        if record.unwatched_since is None or (cycle is not None and cycle.pools_error is not None):
+            return None
+        memory = PoolMemory(pool_id=record.pool_id)
     return PoolState(
         pool_id=record.pool_id, record=record, by_state=memory.by_state, none_able_since=memory.none_able_since
     )
@@ -101,14 +106,19 @@ def told_pools_with_jobs(
 def _with_users(table: Rows, account: str, pools: Mapping[str, PoolState], now: datetime) -> list[PoolState]:
     if not pools:
         return []
-    jobs, standing = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
+    jobs, standing, held_up = (defaultdict[str, set[str]](set) for _ in range(3))
     for row in table.query(account, *range_of("job")):
         head = read_head(row, now)
         if is_active(head.state) and head.pool_id is not None:
-            jobs[head.pool_id.lower()].add(head.job_id)
+            jobs[head.pool_key].add(head.job_id)
+            if head.stuck_since is not None:
+                standing[head.pool_key].add(head.job_id)
         if head.stuck is not None and head.stuck.confirmed and head.stuck.reason in _BY_NODES:
-            standing[head.stuck.pool_id.lower()].add(head.job_id)
-    return [replace(pool, jobs=frozenset(jobs[key]), standing=frozenset(standing[key])) for key, pool in pools.items()]
+            held_up[head.stuck.pool_id.lower()].add(head.job_id)
+    return [
+        replace(pool, jobs=frozenset(jobs[key]), standing=frozenset(standing[key]), held_up=frozenset(held_up[key]))
+        for key, pool in pools.items()
+    ]
 
 
 def told_of_pool(webhook: str, told: PoolTold) -> Put:

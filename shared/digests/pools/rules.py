@@ -7,7 +7,7 @@ words (`digests.pools.notices`) or the pauses (`digests.message_intervals`). Pur
         | no
     never told --> told        twice as many nodes as told --> told again
         |
-    calm again --some became able: ten minutes; all have only left: an hour--> its end
+    calm again --some became able: ten minutes; all have only left: an hour--> its end: green if all became able
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,8 +39,9 @@ _GROWS = 2
 class PoolState(Struct, frozen=True, kw_only=True):
     """A pool with nodes that can't work, or could not lately: its `record`, and its nodes by state.
 
-    `none_able_since` is None while some node is able; `jobs` are the active jobs that use the pool, and `standing` the
-    jobs that stand still because of its nodes. `record` is None when nothing is known any more.
+    `none_able_since` is None while some node is able; `jobs` are the active jobs that use the pool, `standing` those of
+    them that stand still, and `held_up` the jobs that do so because of its nodes. `record` is None when nothing is
+    known any more.
     """
 
     pool_id: str
@@ -49,6 +50,7 @@ class PoolState(Struct, frozen=True, kw_only=True):
     none_able_since: datetime | None = None
     jobs: frozenset[str] = frozenset()
     standing: frozenset[str] = frozenset()
+    held_up: frozenset[str] = frozenset()
 
     @property
     def broken(self) -> int:
@@ -66,6 +68,8 @@ class PoolNewsKind(StrEnum):
 
     TROUBLE = "trouble"
     MENDED = "mended"
+    PARTLY = "partly"
+    """Some of its nodes became able, others were removed."""
     LEFT = "left"
     """Its nodes were removed, or no job uses it any more: nothing became able."""
 
@@ -167,7 +171,7 @@ def has_changed(pool: PoolState, told: PoolTold | None, now: datetime) -> PoolNe
 def still_in_trouble(pool: PoolState, told: PoolTold, now: datetime) -> PoolNews | None:
     """What somebody who was told so much of a pool knows and is so still; None where jobs that stand still say it."""
     record = pool.record
-    if record is None or record.unwatched_since is not None or is_calm(record, pool.by_state) or pool.standing:
+    if record is None or record.unwatched_since is not None or is_calm(record, pool.by_state) or pool.held_up:
         return None
     return PoolNews(kind=PoolNewsKind.TROUBLE, pool=pool, told=told, since=told.since, wanted_at=now)
 
@@ -209,12 +213,18 @@ def _end_of(pool: PoolState, told: PoolTold, now: datetime) -> tuple[PoolNewsKin
     elif not is_calm(record, pool.by_state):
         return None
     else:
-        ended = [(node.ended_at, node.left) for node in record.nodes.values() if node.ended_at is not None]
-        newest = max((at for at, _ in ended), default=told.since)
-        is_mended = any(at >= (told.at or told.since) and not left for at, left in ended)
-        kind = PoolNewsKind.MENDED if is_mended else PoolNewsKind.LEFT
-        at = newest + (ENDS_AFTER if is_mended else LEFT_AFTER)
+        newest = max((node.ended_at for node in record.nodes.values() if node.ended_at is not None), default=told.since)
+        mended, left = ended_since(record, told)
+        kind = PoolNewsKind.LEFT if not mended else PoolNewsKind.PARTLY if left else PoolNewsKind.MENDED
+        at = newest + (ENDS_AFTER if mended else LEFT_AFTER)
     return (kind, at) if at <= now else None
+
+
+def ended_since(record: PoolRecord, told: PoolTold) -> tuple[int, int]:
+    """How many nodes have become able since somebody was last told of the pool, and how many have left."""
+    since = told.at or told.since
+    left = [node.left for node in record.nodes.values() if node.ended_at is not None and node.ended_at >= since]
+    return left.count(False), left.count(True)
 
 
 def _is_said_by_standstill(webhook: Webhook, account: str, pool: PoolState, now: datetime) -> bool:
@@ -222,7 +232,7 @@ def _is_said_by_standstill(webhook: Webhook, account: str, pool: PoolState, now:
     is_new = pool.none_able_since is not None and now - pool.none_able_since < STANDSTILL_FIRST
     return any(
         webhook.wants(EventType.JOB_STUCK, job_id=job, account=account, pools=[pool.pool_id])
-        for job in (pool.jobs if is_new else pool.standing)
+        for job in (pool.jobs if is_new else pool.held_up)
     )
 
 

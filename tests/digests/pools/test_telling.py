@@ -8,29 +8,9 @@ from msgspec.structs import replace
 from shared.pools.unable import UnableReason
 from shared.state.pools import Standstill, StandstillReason
 from shared.webhook import Webhook
-from tests.digests.pools.troubled_world import breaks, over, set_pool, unable
+from tests.digests.pools.troubled_world import breaks, job, over, said, set_pool, unable
 from tests.digests.told_world import World
 from tests.support.told_jobs import webhook
-
-
-def said(world: World, name: str) -> list[str]:
-    """The headings of what a chat has received, and the summaries of what a pager has."""
-    texts = []
-    for sent in world.told(name):
-        if name == "slack":
-            texts.append(str(sent.body["text"]))
-        elif sent.body["event_action"] == "resolve":
-            texts.append("over")
-        else:
-            payload = sent.body["payload"]
-            assert isinstance(payload, dict)
-            texts.append(f"{payload['severity']}: {payload['summary']}")
-    return texts
-
-
-def job(world: World, *, name: str = "nightly", pool: str = "pool") -> None:
-    """An active job uses a pool, and nothing of it failed."""
-    world.change(name, pool_id=pool, state="active")
 
 
 def test_a_pool_in_trouble_is_one_line_and_one_incident() -> None:
@@ -84,24 +64,11 @@ def test_what_to_do_fits_a_pool(reason: UnableReason, code: str, words: str, com
     (page,) = world.told("pagerduty")
     details = page.body["payload"]["custom_details"]  # type: ignore[index]  # a page is JSON
     paged = " ".join([*details["do"], *details["command"]])
-    for said in (message.text, paged):
-        assert words in said
-        assert command in said
-        assert "create the job again" not in said
+    for text in (message.text, paged):
+        assert words in text
+        assert command in text
+        assert "create the job again" not in text
     assert ("node reboot" in paged) is (reason is UnableReason.START_TASK_FAILED)
-
-
-def test_what_only_left_is_not_green_and_ends_after_an_hour() -> None:
-    """Nodes that were removed mend nothing: that is said without green, when the next ones had an hour to show."""
-    world = World("slack", "pagerduty")
-    nodes = breaks(world, 12)
-    world.tick(30)
-    set_pool(world, over(world, nodes, left=True))
-    world.tick(58)
-    assert len(world.sender.sent) == 2
-    world.tick(10)
-    assert said(world, "slack")[1:] == ["\N{LARGE BLUE CIRCLE} The nodes that could not work have left acc/pool"]
-    assert said(world, "pagerduty")[1:] == ["over"]
 
 
 def test_what_grows_is_told_when_it_has_doubled() -> None:
@@ -143,20 +110,6 @@ def test_half_of_a_pool_is_an_error() -> None:
     assert said(world, "pagerduty")[0].startswith("error: ")
 
 
-def test_what_flaps_is_one_trouble() -> None:
-    """Nodes that are replaced one by one, and fail again, neither end what was told nor begin it anew."""
-    world = World("slack", "pagerduty")
-    nodes = breaks(world, 4)
-    for number in range(30):
-        world.tick(5)
-        gone, *rest = nodes
-        nodes = [*rest, unable(f"next-{number}", world.now)]
-        set_pool(world, [*over(world, [gone], left=True), *rest])
-        world.tick(5)
-        set_pool(world, nodes)
-    assert len(world.told("slack")) == len(world.told("pagerduty")) == 1
-
-
 def test_a_standstill_says_it_first() -> None:
     """A pool without any able node is told as a standstill, and not once more as a pool."""
     world = World("slack", "pagerduty")
@@ -169,6 +122,18 @@ def test_a_standstill_says_it_first() -> None:
     world.tick(60)
     assert len(world.told("slack")) == len(world.told("pagerduty")) == 1
     assert "stands still" in said(world, "slack")[0]
+
+
+def test_a_job_that_stands_still_is_counted_whatever_the_reason() -> None:
+    """Its preparation failed on each node that works: the pool's line does not say that none stands still."""
+    world = World("slack")
+    still = Standstill(since=world.now, confirmed=True, pool_id="pool", reason=StandstillReason.PREPARATION_FAILED)
+    world.change("nightly", pool_id="Pool", state="active", stuck=still)
+    job(world, name="other")
+    world.tick(2)
+    breaks(world, 12)
+    world.tick(12)
+    assert "28 nodes work; 2 jobs use the pool, 1 stands still" in world.told("slack")[-1].text
 
 
 def test_a_pool_that_nobody_waits_for_is_told_a_little_later() -> None:

@@ -1,6 +1,6 @@
 """Pools whose nodes can't work, as the table of a told world has them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
@@ -23,6 +23,15 @@ def unable(name: str, at: datetime, reason: str = UnableReason.START_TASK_FAILED
     )
 
 
+def count_pools(world: World, pools: Mapping[str, PoolMemory] | None) -> None:
+    """These pools are counted, None for the right to do so is missing."""
+    row = world.table.get(ACCOUNT, CYCLE)
+    cycle = from_row(row, Cycle) if row is not None else Cycle(started_at=world.now, finished_at=world.now)
+    error = "AuthorizationFailure" if pools is None else None
+    counted = {**cycle.pools, **pools} if pools is not None else {}
+    world.rewrite(CYCLE, to_columns(replace(cycle, pools=counted, pools_error=error)))
+
+
 def set_pool(
     world: World, nodes: Sequence[UnableNode], *, size: int = 40, pool: str = "pool", unwatched: bool = False
 ) -> None:
@@ -35,14 +44,12 @@ def set_pool(
     )
     world.rewrite(pool_key(pool), pack_record(record))
     broken = len(record.open)
-    row = world.table.get(ACCOUNT, CYCLE)
-    cycle = from_row(row, Cycle) if row is not None else Cycle(started_at=world.now, finished_at=world.now)
     memory = PoolMemory(
         pool_id=pool,
         by_state={"starttaskfailed": broken, "idle": size - broken},
         none_able_since=world.now if broken == size else None,
     )
-    world.rewrite(CYCLE, to_columns(replace(cycle, pools={**cycle.pools, pool: memory})))
+    count_pools(world, {pool: memory})
 
 
 def breaks(world: World, number: int, *, size: int = 40, pool: str = "pool") -> list[UnableNode]:
@@ -55,3 +62,23 @@ def breaks(world: World, number: int, *, size: int = 40, pool: str = "pool") -> 
 def over(world: World, nodes: Sequence[UnableNode], *, left: bool = False) -> list[UnableNode]:
     """These nodes as they are once they work again, or have left."""
     return [replace(node, ended_at=world.now, left=left) for node in nodes]
+
+
+def said(world: World, name: str) -> list[str]:
+    """The headings of what a chat has received, and the summaries of what a pager has."""
+    texts = []
+    for sent in world.told(name):
+        if name == "slack":
+            texts.append(str(sent.body["text"]))
+        elif sent.body["event_action"] == "resolve":
+            texts.append("over")
+        else:
+            payload = sent.body["payload"]
+            assert isinstance(payload, dict)
+            texts.append(f"{payload['severity']}: {payload['summary']}")
+    return texts
+
+
+def job(world: World, *, name: str = "nightly", pool: str = "pool") -> None:
+    """An active job uses a pool, and nothing of it failed."""
+    world.change(name, pool_id=pool, state="active")
