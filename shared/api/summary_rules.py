@@ -42,6 +42,7 @@ class AccountState(Struct, frozen=True, kw_only=True):
     """What is remembered of one account; `cycle` is None before the first one.
 
     `trouble` is why nobody can tell how the last cycle went, None when the cycle itself says what is wrong.
+    `unreadable` says of pools why nobody can tell which of their nodes can't work.
     """
 
     account: str
@@ -51,6 +52,7 @@ class AccountState(Struct, frozen=True, kw_only=True):
     trouble: Trouble | None = None
     heads: tuple[JobHead, ...] = ()
     pools: tuple[PoolView, ...] = ()
+    unreadable: tuple[str, ...] = ()
     due: int = 0
     dead: int = 0
 
@@ -98,7 +100,7 @@ def build_summary(known: Known, page: JobsPage, now: datetime) -> tuple[SummaryV
     pools = _pools(known.accounts, None if page.job is None else {(account, head.pool_key) for account, head in found})
     failing = {state.name: state for state in known.webhooks if state.failing_since and not state.disabled_since}
     webhooks = WebhooksView(
-        failing=tuple(sorted({*failing, *known.silent})),
+        failing=tuple(sorted({*failing, *_silent(known)})),
         disabled=tuple(sorted(state.name for state in known.webhooks if state.disabled_since)),
     )
     deliveries = DeliveriesView(
@@ -109,6 +111,7 @@ def build_summary(known: Known, page: JobsPage, now: datetime) -> tuple[SummaryV
     stale = [_not_read(view) for view in views if view.stale]
     degraded = [
         *(f"{view.account}: {view.error.code}: {view.error.message}" for view in views if view.error),
+        *(f"nodes of a pool are not watched: {why}" for state in known.accounts for why in state.unreadable),
         *_job_troubles(heads),
         *release_failures(heads, now),
         *(taken_nothing(failing[name], known.untold.get(name)) for name in sorted(failing)),
@@ -155,11 +158,22 @@ def _webhook_troubles(known: Known, shown: WebhooksView) -> list[str]:
     return [
         *(not_all_taken(name, untold[name]) for name in _late(untold, {*shown.failing, *shown.disabled})),
         *(called_wrong(name, untold[name]) for name in sorted(untold) if untold[name].refused),
-        *(f"webhook {name} is sent nothing: {what}" for name, what in sorted(known.silent.items())),
+        *(
+            f"webhook {name} is not told everything: {why}"
+            for name in sorted(untold)
+            if (why := untold[name].unreadable)
+        ),
+        *(f"webhook {name} is sent nothing: {what}" for name, what in sorted(_silent(known).items())),
         *(f"webhook {name} is disabled" for name in shown.disabled),
         *(words for webhook in known.switched_on if (words := unmatched_events(webhook)) is not None),
         *([f"no heartbeat is sent: {waiting_words(waits)}"] if (waits := known.heartbeat_waits_for) else []),
     ]
+
+
+def _silent(known: Known) -> Mapping[str, str]:
+    """Why webhooks are sent nothing, or nothing of the jobs of an account, by name."""
+    of_jobs = {name: view.silent for name, view in known.untold.items() if view.silent is not None}
+    return {**of_jobs, **known.silent}
 
 
 def nudges_refused(reason: str, since: datetime) -> str:

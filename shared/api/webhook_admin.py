@@ -20,7 +20,7 @@ from shared.api.webhook_views import LastAnswerView, MessageView, PingView, Unto
 from shared.delivery.advice import advice_on
 from shared.delivery.answer_rules import Verdict, attempt_of, judge
 from shared.delivery.credential_redaction import without_token
-from shared.delivery.failing_rules import disable, enable, standing_of, try_again
+from shared.delivery.failing_rules import WebhookStanding, disable, enable, standing_of, try_again
 from shared.delivery.rows import close_disabled, read_due
 from shared.delivery.sending import send_ping
 from shared.delivery.webhook_states import change_webhook
@@ -175,6 +175,8 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         return read_webhook(self.table.get(OWN, webhook_key(name)), name)
 
     def _view(self, webhook: Webhook, state: WebhookState, untold: UntoldView | None = None) -> WebhookView:
+        untold, standing = untold or self.untold.of(webhook), standing_of(webhook, state)
+        silent = untold.silent if standing is WebhookStanding.OK else None
         return WebhookView(
             name=webhook.name,
             format=webhook.format,
@@ -185,14 +187,14 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
             accounts=webhook.accounts,
             pools=webhook.pools,
             enabled=webhook.enabled,
-            state=standing_of(webhook, state),
+            state=WebhookStanding.FAILING if silent else standing,
             failing_since=state.failing_since,
             disabled_since=state.disabled_since,
             not_before=state.not_before,
             since=min(filter(None, (state.failing_since, state.disabled_since)), default=None),
-            reason=waiting_words(webhook.waits_for) if webhook.waits_for else state.reason,
+            reason=silent or (waiting_words(webhook.waits_for) if webhook.waits_for else state.reason),
             last_answer=last_answer(state),
-            untold=untold or self.untold.of(webhook),
+            untold=untold,
             due=self._count(DeliveryState.DUE, webhook.name),
             dead=self._count(DeliveryState.DEAD, webhook.name),
         )

@@ -214,7 +214,9 @@ _WORDS = 200  # characters of an answer that people read in passing
 
 def takes_nothing(state: WebhookState | None) -> bool:
     """Whether a webhook takes nothing, and not because a person has asked for that; None is one nobody knows of."""
-    return state is None or (not _is_off(state) and (state.failing_since or state.disabled_since) is not None)
+    return state is None or (
+        not _is_disabled_by_person(state) and (state.failing_since or state.disabled_since) is not None
+    )
 
 
 def unheard(webhooks: Iterable[Webhook], states: Mapping[str, WebhookState | None], now: datetime) -> list[str]:
@@ -223,7 +225,7 @@ def unheard(webhooks: Iterable[Webhook], states: Mapping[str, WebhookState | Non
     That is so when for UNHEARD_AFTER a pager or a webhook of programs has taken nothing, or every chat has. What a
     person has switched off is no fault. `states` holds None for a webhook of which nobody can tell.
     """
-    on = [webhook for webhook in webhooks if webhook.enabled and not _is_off(states.get(webhook.name, _NONE))]
+    on = [webhook for webhook in webhooks if not is_off(webhook, states.get(webhook.name, _NONE))]
     silent = {webhook.name for webhook in on if _is_unheard(states.get(webhook.name, _NONE), now)}
     chats = [webhook.name for webhook in on if format_of(webhook).is_chat]
     reasons = [
@@ -237,7 +239,12 @@ def unheard(webhooks: Iterable[Webhook], states: Mapping[str, WebhookState | Non
 _NONE = WebhookState(name="")
 
 
-def _is_off(state: WebhookState | None) -> bool:
+def is_off(webhook: Webhook, state: WebhookState | None) -> bool:
+    """Whether a person has switched a webhook off, here or in the settings; `state` is None if nobody can tell it."""
+    return not webhook.enabled or _is_disabled_by_person(state)
+
+
+def _is_disabled_by_person(state: WebhookState | None) -> bool:
     return state is not None and state.disabled_since is not None and state.by_request
 
 

@@ -114,13 +114,14 @@ class DigestPlanner(Struct, frozen=True, kw_only=True):
         incidents = read_incidents(self.table, self.account, self.webhook)
         jobs = read_known(self.table, self.account, self.webhook.name, now, incidents)
         # A record lasts as long as somebody is owed the end of what was told of it.
-        told = read_told_pools(self.table, self.account, self.webhook.name) if self.pools else {}
-        pools = with_jobs(self.table, self.account, self.pools, told, now) if self.pools else []
+        told, unknown = read_told_pools(self.table, self.account, self.webhook.name) if self.pools else ({}, {})
+        every = {**(self.pools or {}), **unknown}
+        pools = with_jobs(self.table, self.account, every, told, now) if self.pools else []
         if not (jobs or incidents or pools or since):
             return None
         lasting = None
         if since is not None:
-            lasting = read_lasting(self.table, self.account, self.webhook, self.pools or {}, told, since, now)
+            lasting = read_lasting(self.table, self.account, self.webhook, every, told, since, now)
         return Gathered(jobs=tuple(jobs), incidents=incidents, pools=tuple(pools), told=told, lasting=lasting)
 
     def decide(

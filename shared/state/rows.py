@@ -190,6 +190,12 @@ def decode(row: Row, kind: type[_T], data: bytes) -> _T:
         raise UnreadableRowError(f"Row {row.key} can't be read: {error}") from error
 
 
+def mend_of(error: UnreadableRowError, partition: str, then: str) -> str:
+    """Why a row can't be read, and what people can do about it; `then` says what comes of the last thing to do."""
+    why = str(error).rstrip(".")
+    return f"{why}. If nothing else helps, delete that row from partition {partition}: {then}"
+
+
 def read_head(row: Row, now: datetime) -> JobHead:
     """A job's head for showing it; one that can't be read becomes a job that can't be read, with the reason."""
     try:

@@ -583,6 +583,8 @@ type UntoldView = {
   refused: number;
   since: string | null;
   refusal: string | null;
+  silent: string | null;
+  unreadable: string | null;
 };
 
 type VirtualMachineInfo = {

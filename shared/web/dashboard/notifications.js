@@ -197,7 +197,7 @@ const STANDINGS = {
 export function toldView(summary) {
   const hooks = side.webhooks ?? [];
   const undelivered = summary.deliveries.dead > 0 || hooks.some((hook) => hook.untold.refused > 0);
-  const healthy = hooks.length > 0 && !undelivered && hooks.every((hook) => hook.state === "ok" && !hook.untold.since);
+  const healthy = hooks.length > 0 && !undelivered && hooks.every(isWell);
   const list = h("ul", { class: "list" }, hooks.map(hookItem));
   return [
     h("div", { class: "head" }, h("h2", { id: "told-title" }, "Notifications"), undelivered && aboutGivenUp()),
@@ -222,6 +222,9 @@ export function toldView(summary) {
     mutesView(),
   ];
 }
+
+/** @param {WebhookView} hook */
+const isWell = (hook) => hook.state === "ok" && !hook.untold.since && !hook.untold.unreadable;
 
 /** @param {WebhookView} hook */
 function hookItem(hook) {
@@ -276,7 +279,7 @@ function hookItem(hook) {
       hook.failingSince && [", failing since ", moment(hook.failingSince)],
       hook.reason && hook.state !== "ok" && `: ${hook.reason}`,
     ),
-    (hook.untold.since || hook.dead > 0 || hook.untold.refused > 0) &&
+    (hook.untold.since || hook.dead > 0 || hook.untold.refused > 0 || hook.untold.unreadable) &&
       h(
         "p",
         {},
@@ -287,7 +290,8 @@ function hookItem(hook) {
           hook.state === "ok" && hook.lastAnswer && `The last attempt was not taken: ${hook.lastAnswer.reason}. `,
         ],
         hook.untold.refused > 0 && `${hook.untold.refused} refused as wrong: ${hook.untold.refusal}. `,
-        hook.dead > 0 && `${hook.dead} undeliverable.`,
+        hook.dead > 0 && `${hook.dead} undeliverable. `,
+        hook.untold.unreadable && `Not told of everything: ${hook.untold.unreadable}`,
       ),
   );
 }
