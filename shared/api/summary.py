@@ -11,6 +11,7 @@ from functools import partial
 from msgspec import Struct
 from msgspec.structs import replace
 
+from shared.api.account_reasons import unreadable_cycle, unreadable_pool
 from shared.api.job_views import DeliveriesView, HealthView, SummaryView
 from shared.api.pools.views import views_of
 from shared.api.refusals import named, not_found
@@ -170,8 +171,7 @@ class Summary(Struct, frozen=True, kw_only=True):
         try:
             cycle = from_row(row, Cycle) if row else None
         except UnreadableRowError as error:
-            why = mend_of(error, account, "the next cycle then begins anew, and tells nothing twice.")
-            trouble = Trouble(code="UnreadableRow", message=f"No cycle can run. {why}", since=now)
+            trouble = Trouble(code="UnreadableRow", message=unreadable_cycle(error, account), since=now)
         heads = tuple(read_head(head, now) for head in self.table.query(account, *range_of("job")))
         records = read_records(self.table, account)
         return AccountState(
@@ -183,9 +183,7 @@ class Summary(Struct, frozen=True, kw_only=True):
             heads=heads,
             pools=tuple(views_of(account, cycle, heads, records, tracked=self.tracked_pools, now=now)),
             unreadable=tuple(
-                mend_of(one.unreadable, account, "what can't work there is then told anew.")
-                for one in records.values()
-                if one.unreadable is not None
+                unreadable_pool(one.unreadable, account) for one in records.values() if one.unreadable is not None
             ),
             due=self._count(account, DeliveryState.DUE),
             dead=self._count_dead(account),

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import msgspec
 from msgspec import Struct
 
+from shared.api.account_reasons import pools_unread
 from shared.api.job_views import (
     AccountView,
     DeliveriesView,
@@ -111,7 +112,7 @@ def build_summary(known: Known, page: JobsPage, now: datetime) -> tuple[SummaryV
     stale = [_not_read(view) for view in views if view.stale]
     degraded = [
         *(f"{view.account}: {view.error.code}: {view.error.message}" for view in views if view.error),
-        *(f"nodes of a pool are not watched: {why}" for state in known.accounts for why in state.unreadable),
+        *_pool_troubles(known, now),
         *_job_troubles(heads),
         *release_failures(heads, now),
         *(taken_nothing(failing[name], known.untold.get(name)) for name in sorted(failing)),
@@ -204,7 +205,16 @@ def _account(state: AccountState, stale_after: timedelta, now: datetime) -> Acco
         stale=is_stale(cycle, stale_after, now),
         error=trouble_view(cycle.trouble if cycle else state.trouble),
         pools_error=cycle.pools_error if cycle else None,
+        pools_error_since=cycle.pools_error_since if cycle else None,
     )
+
+
+def _pool_troubles(known: Known, now: datetime) -> list[str]:
+    found = (pools_unread(state.account, state.cycle, known.stale_after, now) for state in known.accounts)
+    return [
+        *filter(None, found),
+        *(f"nodes of a pool are not watched: {why}" for state in known.accounts for why in state.unreadable),
+    ]
 
 
 def _job_troubles(heads: Sequence[JobHead]) -> list[str]:

@@ -59,6 +59,14 @@ def event_notice(body: bytes, now: datetime) -> Notice:
     )
 
 
+def remedy_for(code: str) -> str:
+    """What to do about an account's trouble where no permission can be missing; empty where one can, or nothing helps.
+
+    It goes by the code of the error.
+    """
+    return _BY_CODE.get(code, "")
+
+
 def _words(event: "_Event") -> _Words:
     error = event.data.error
     if event.data.by_request and event.type in _BY_REQUEST:

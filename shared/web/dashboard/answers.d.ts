@@ -9,6 +9,7 @@ type AccountView = {
   stale: boolean;
   error: TroubleView | null;
   poolsError: string | null;
+  poolsErrorSince: string | null;
 };
 
 type AttemptView = {
