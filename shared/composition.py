@@ -22,6 +22,7 @@ from shared.adapters.queue_sender import QueueSender
 from shared.adapters.table_store import open_table
 from shared.adapters.webhook_sender import WebhookSender
 from shared.delivery.dispatch import Deliverer
+from shared.digests.backlog import BacklogReader
 from shared.ledger.ledger import Ledger
 from shared.ledger.purging import Purger
 from shared.messages.eventgrid import token_scope
@@ -135,6 +136,7 @@ def compose(settings: Settings, outside: Outside) -> App:
         own_ledger=ledgers[OWN],
         site=site,
         new_id=outside.new_id,
+        backlog=BacklogReader(table=table, clock=clock, origins=origins).read,
     )
     poll_settings = PollSettings(
         patterns=settings.tracked_jobs,
@@ -209,6 +211,7 @@ def compose(settings: Settings, outside: Outside) -> App:
         delayed=delayed,
         pollers=pollers,
         faults=faults,
+        backlog=deliverer.backlog,
     )
     return App(pollers=pollers, polls=polls, deliveries=deliveries, purger=purger, nudger=nudger, parts=parts)
 

@@ -98,6 +98,7 @@ def compose_routes(parts: Parts) -> Routes:
                 ledger=parts.ledgers[OWN],
                 site=parts.site,
                 untold=untold,
+                backlog=parts.backlog,
                 authorize=outside.authorize,
             )
         ),

@@ -19,6 +19,7 @@ from shared.api.untold import MAX_COUNTED, UntoldReader
 from shared.api.webhook_views import LastAnswerView, MessageView, PingView, UntoldView, WebhookView
 from shared.delivery.advice import advice_on
 from shared.delivery.answer_rules import Verdict, attempt_of, judge
+from shared.delivery.backlog import Backlog
 from shared.delivery.credential_redaction import without_token
 from shared.delivery.failing_rules import WebhookStanding, disable, enable, standing_of, try_again
 from shared.delivery.rows import close_disabled, read_due
@@ -49,7 +50,10 @@ class Ping(Struct, frozen=True, kw_only=True):
 
 
 class WebhookAdmin(Struct, frozen=True, kw_only=True):
-    """Administers the configured webhooks; `ledger` is that of the partition OWN."""
+    """Administers the configured webhooks; `ledger` is that of the partition OWN.
+
+    `backlog` says what waits for a webhook, and what was given up of it since a moment; None when nobody can tell.
+    """
 
     table: Table
     clock: Clock
@@ -59,6 +63,7 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
     ledger: Ledger
     site: Origin
     untold: UntoldReader
+    backlog: Callable[[Webhook, datetime], Backlog | None]
     authorize: Authorize = without_token
 
     def list_webhooks(self) -> list[WebhookView]:
@@ -149,8 +154,8 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         return self._view(webhook, state)
 
     def _change(self, name: str, decide: Callable[[WebhookState, datetime], WebhookState]) -> WebhookState:
-        now = self.clock()
-        return change_webhook(self.table, self.ledger, self.site, name, lambda before: decide(before, now), now)
+        now, count = self.clock(), partial(self.backlog, self.webhooks[name])
+        return change_webhook(self.table, self.ledger, self.site, name, lambda before: decide(before, now), now, count)
 
     def _begin_ping(self, name: str) -> datetime:
         """The moment of a ping, once it is certain that no other is made within PING_EVERY."""

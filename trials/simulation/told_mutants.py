@@ -30,7 +30,7 @@ from shared.messages.pagerduty import render_pagerduty
 from shared.polling import account_troubles, known_jobs, standstills
 from shared.pools import standstill_rules
 from shared.pools.standstill_rules import Findings, StandstillChange, StandstillDecision
-from shared.ports import Column, Merge, Operation, Put
+from shared.ports import Column, Merge, Operation, Put, Row
 from shared.state.jobs import JobHead
 from shared.state.rows import from_row, job_key
 from shared.state.telling import Pace, Told
@@ -50,13 +50,12 @@ def told_without_a_lease() -> AbstractContextManager[object]:
             self._send(message, probe=probe)
         return None
 
-    def put(*, key: str, columns: Mapping[str, Column], etag: str = "") -> Put:
+    def put(key: str, columns: Mapping[str, Column], _: Row | None) -> Put:
         return Put(key=key, columns=columns)
 
     stack = ExitStack()
     stack.enter_context(patch.object(WebhookDigest, "tell", tell))
-    stack.enter_context(patch.object(one_webhook, "Replace", put))
-    stack.enter_context(patch.object(one_webhook, "Insert", put))
+    stack.enter_context(patch.object(one_webhook, "swap", put))
     return stack
 
 
