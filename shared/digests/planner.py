@@ -156,7 +156,7 @@ class DigestPlanner(Struct, frozen=True, kw_only=True):
         paged = decide_pages(
             hook, account, known.jobs, known.incidents, pace, mutes, now, recovered_at=recovered_at, probe=probe
         )
-        page_messages = _PageMessages(planner=self, incidents=dict(paged.incidents), told={}, pace=pace)
+        page_messages = _PageMessages(planner=self, incidents=dict(paged.incidents), told={}, pace=pace, now=now)
         writes: list[Operation] = [*(settling(hook.name, each) for each in paged.settled), *over]
         if paged.incidents != known.incidents:
             writes.append(incidents_row(hook.name, paged.incidents))
@@ -240,6 +240,7 @@ class _PageMessages(Struct, frozen=True, kw_only=True):
     incidents: dict[str, Incident]
     told: dict[str, Told]
     pace: Pace
+    now: datetime
 
     def message(self, page: IncidentPage) -> DueMessage:
         name, news = self.planner.webhook.name, page.news or page.members
@@ -248,7 +249,7 @@ class _PageMessages(Struct, frozen=True, kw_only=True):
             jobs=tuple(member.job_id for member in news),
             waiting_since={digest_key(name, member.job_id): member.known.wanted_at for member in page.news},
             tried_at=tried_at((member.known.told for member in news), since, self.pace),
-            prepare=lambda: partial(incident_notice, self.planner.origin, page, self._nodes(page)),
+            prepare=lambda: partial(incident_notice, self.planner.origin, page, self._nodes(page), self.now),
             record_before=partial(self._opening, page),
             record_delivered=partial(self._delivered, page),
             record_refused=partial(self._refused, page),
