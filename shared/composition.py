@@ -3,9 +3,9 @@
 Owns which implementation stands behind each port. Does not own any behaviour.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from time import sleep
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -198,6 +198,7 @@ def compose(settings: Settings, outside: Outside) -> App:
         webhooks=frozenset(webhook.name for webhook in settings.webhooks),
         digest_webhooks=frozenset(webhook.name for webhook in settings.webhooks if format_of(webhook).tells_state),
         retention=settings.retention,
+        left=partial(_close_left_accounts, deliverer, tuple(pollers)),
     )
     by_name = {origin.partition: origin for origin in origins}
     deliveries = CatchUp(deliverer=deliverer, origins=by_name, pause=outside.pause, nudger=nudger, delayed=delayed)
@@ -214,6 +215,13 @@ def compose(settings: Settings, outside: Outside) -> App:
         backlog=deliverer.backlog,
     )
     return App(pollers=pollers, polls=polls, deliveries=deliveries, purger=purger, nudger=nudger, parts=parts)
+
+
+def _close_left_accounts(deliverer: Deliverer, accounts: Sequence[str]) -> Sequence[str]:
+    # Read by the purge alone, once a day.
+    from shared.digests.left_accounts import LeftAccounts
+
+    return LeftAccounts(deliverer=deliverer, accounts=accounts).close()
 
 
 def utc_now() -> datetime:

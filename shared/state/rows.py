@@ -27,6 +27,9 @@ CYCLE = "cycle"
 LAST_NUDGE = "refresh"
 NUDGES = "nudges"
 RUNNING = "running"
+ACCOUNTS = "accounts"
+EVERY_ROW = ("!", "~")
+"""Start and end of the keys of a partition: none begins with another character."""
 END = "}"
 """Sorts directly after the separator: `job}` ends the range of the keys that begin with `job|`."""
 
