@@ -24,7 +24,7 @@ from shared.adapters.webhook_sender import WebhookSender
 from shared.delivery.dispatch import Deliverer
 from shared.digests.backlog import BacklogReader
 from shared.ledger.ledger import Ledger
-from shared.ledger.purging import Purger
+from shared.ledger.purging import LeftAccount, Purger
 from shared.messages.eventgrid import token_scope
 from shared.messages.events import Origin
 from shared.messages.format_table import format_of
@@ -217,7 +217,7 @@ def compose(settings: Settings, outside: Outside) -> App:
     return App(pollers=pollers, polls=polls, deliveries=deliveries, purger=purger, nudger=nudger, parts=parts)
 
 
-def _close_left_accounts(deliverer: Deliverer, accounts: Sequence[str]) -> Sequence[str]:
+def _close_left_accounts(deliverer: Deliverer, accounts: Sequence[str]) -> Sequence[LeftAccount]:
     # Read by the purge alone, once a day.
     from shared.digests.left_accounts import LeftAccounts
 

@@ -1,12 +1,11 @@
 """Closes what pagers have open about accounts that the settings do not name any more.
 
 Owns which accounts these are, and that each incident of them is ended once. Does not own the incidents
-(`digests.incidents`, `digests.pools`) or when the rest of such an account goes (`ledger.purging`). Nobody polls it any
-more, so nothing else would ever end them. What chat and pager knew of it is forgotten with that: an account that is
-named again is told to them as what stands.
+(`digests.incidents.rules`, `digests.pools.messages`) or when the rest of such an account goes (`ledger.purging`).
+Nobody polls it any more, so nothing else would ever end them.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from datetime import timedelta
 
@@ -18,17 +17,17 @@ from shared.delivery.sending import send_notice
 from shared.delivery.webhook_states import read_states
 from shared.errors import RowConflictError, UnreadableRowError
 from shared.journal import write_line
+from shared.ledger.purging import LeftAccount
 from shared.messages.format_table import format_of
 from shared.messages.ids import incident_key
 from shared.messages.notices import Notice, Severity
-from shared.ports import MAX_ROWS, Delete, Row, Table, swap
+from shared.ports import Table, swap
 from shared.state.accounts import Cycle
 from shared.state.rows import (
     ACCOUNTS,
     CYCLE,
     EVERY_ROW,
     OWN,
-    digests_of,
     from_row,
     incidents_key,
     pace_key,
@@ -54,8 +53,8 @@ class LeftAccounts(Struct, frozen=True, kw_only=True):
     deliverer: Deliverer
     accounts: Collection[str]
 
-    def close(self) -> tuple[str, ...]:
-        """Close what pagers have open about accounts that were left; their partitions, as long as these have rows.
+    def close(self) -> tuple[LeftAccount, ...]:
+        """Close what pagers have open about accounts that were left; these, as long as they have rows.
 
         A pager that does not take an end is tried again the next time.
 
@@ -70,18 +69,22 @@ class LeftAccounts(Struct, frozen=True, kw_only=True):
             write_line("row-unreadable", error=str(error))
             return ()
         left = tuple(name for name in before if name not in self.accounts and _has_rows(table, name))
-        for account in left:
-            try:
-                self._leave(account)
-            except UnreadableRowError as error:
-                write_line("digest-unreadable", account=account, error=str(error))
+        closed = tuple(LeftAccount(partition=account, over=self._over(account)) for account in left)
         after = tuple(sorted({*self.accounts, *left}))
         if after != before:
             with suppress(RowConflictError):  # another purge was first
                 table.transact(OWN, [swap(ACCOUNTS, to_columns(WatchedAccounts(accounts=after)), row)])
-        return left
+        return closed
 
-    def _leave(self, account: str) -> None:
+    def _over(self, account: str) -> frozenset[str]:
+        try:
+            return frozenset(self._end_all(account))
+        except UnreadableRowError as error:
+            write_line("digest-unreadable", account=account, error=str(error))
+            return frozenset()
+
+    def _end_all(self, account: str) -> Iterator[str]:
+        """The webhooks that have nothing open there any more; none while the account may still be watched elsewhere."""
         table, now = self.deliverer.table, self.deliverer.clock()
         row = table.get(account, CYCLE)
         cycle = from_row(row, Cycle) if row else None
@@ -93,11 +96,14 @@ class LeftAccounts(Struct, frozen=True, kw_only=True):
         hooks = [hook for hook in self.deliverer.webhooks.values() if format_of(hook).tells_state]
         states = read_states(table, [hook.name for hook in hooks])
         for hook in hooks:
+            # It was never told anything of the account, or has been told that all is over.
+            if table.get(account, pace_key(hook.name)) is None:
+                continue
             state = states[hook.name]
             listens = hook.enabled and state is not None and state.disabled_since is None
             keys = [*own, *_open_of(table, account, hook)] if format_of(hook).opens_incidents else []
             if listens and all(self._ends(hook, account, key) for key in keys):
-                self._forget(account, hook)
+                yield hook.name
 
     def _ends(self, webhook: Webhook, account: str, key: str) -> bool:
         """Whether a pager has taken the end of an incident."""
@@ -125,16 +131,6 @@ class LeftAccounts(Struct, frozen=True, kw_only=True):
         # What it calls wrong it will never take.
         return judgement.verdict in {Verdict.DELIVERED, Verdict.DEAD}
 
-    def _forget(self, account: str, webhook: Webhook) -> None:
-        """Drop what a webhook knew of the account, the incidents last: while they lie there they are ended again."""
-        table = self.deliverer.table
-        single = (table.get(account, key) for key in (pace_key(webhook.name), incidents_key(webhook.name)))
-        for some in _batches([*table.query(account, *digests_of(webhook.name)), *(row for row in single if row)]):
-            try:
-                table.transact(account, [Delete(key=row.key, etag=row.etag) for row in some])
-            except RowConflictError as error:
-                write_line("purge-conflict", error=str(error))
-
 
 def _has_rows(table: Table, account: str) -> bool:
     return next(iter(table.query(account, *EVERY_ROW)), None) is not None
@@ -146,7 +142,3 @@ def _open_of(table: Table, account: str, webhook: Webhook) -> Iterator[str]:
     yield from (incident.key for incident in (from_row(row, Incidents).by_name.values() if row else ()))
     told = (from_row(row, PoolTold).incident for row in table.query(account, *pool_digests_of(webhook.name)))
     yield from sorted({key for key in told if key})
-
-
-def _batches(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    return (rows[start : start + MAX_ROWS] for start in range(0, len(rows), MAX_ROWS))

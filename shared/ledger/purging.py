@@ -37,6 +37,13 @@ MAX_MESSAGES = 1000
 _ENDED = (DeliveryState.DONE, DeliveryState.DEAD)
 
 
+class LeftAccount(Struct, frozen=True, kw_only=True):
+    """An account that is not configured any more; the webhooks in `over` have nothing open about it."""
+
+    partition: str
+    over: frozenset[str]
+
+
 class Purger(Struct, frozen=True, kw_only=True):
     """Purges every partition; an event goes only when no delivery of it can still be waiting.
 
@@ -51,7 +58,7 @@ class Purger(Struct, frozen=True, kw_only=True):
     webhooks: Collection[str]
     digest_webhooks: Collection[str]
     retention: timedelta
-    left: Callable[[], Sequence[str]] = tuple
+    left: Callable[[], Sequence[LeftAccount]] = tuple
 
     def run(self) -> int:
         """Drop what is old; how many rows went.
@@ -62,7 +69,7 @@ class Purger(Struct, frozen=True, kw_only=True):
         oldest = self.clock() - self.retention
         dropped = 0
         left = self.left()
-        for partition in (*self.accounts, *left, OWN):
+        for partition in (*self.accounts, *(account.partition for account in left), OWN):
             for state in _ENDED:
                 rows = self.table.query(partition, *range_of(state.value))
                 dropped += self._drop(partition, (row for row in rows if _ended_before(row, oldest)))
@@ -73,13 +80,19 @@ class Purger(Struct, frozen=True, kw_only=True):
             rows = self.table.query(partition, *range_of("digest"))
             dropped += self._drop(partition, (row for row in rows if self._is_of_nobody(row)))
             dropped += self._drop(partition, self._pools_over(partition))
-        for account in left:
-            if self._was_left_before(account, oldest):
-                dropped += self._drop(account, filter(_is_readable, self.table.query(account, *EVERY_ROW)))
+        dropped += sum(self._drop(account.partition, self._of_left(account, oldest)) for account in left)
         rows = self.table.query(OWN, *range_of("webhook"))
         dropped += self._drop(OWN, (row for row in rows if self._is_gone(row)))
         write_line("purge", rows=dropped)
         return dropped
+
+    def _of_left(self, account: LeftAccount, oldest: datetime) -> Iterator[Row]:
+        """What nobody needs any more of an account: what webhooks knew that have nothing open there, or all of it."""
+        every = self._was_left_before(account.partition, oldest)
+        for row in self.table.query(account.partition, *EVERY_ROW):
+            is_told = row.key.partition("|")[0] in {"digest", "incidents"}
+            if (every or (is_told and webhook_of_digest(row.key) in account.over)) and _is_readable(row):
+                yield row
 
     def _was_left_before(self, account: str, oldest: datetime) -> bool:
         row = self.table.get(account, CYCLE)

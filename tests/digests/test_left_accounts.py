@@ -114,6 +114,9 @@ def test_that_it_was_out_of_reach_is_over_too() -> None:
     world.poll(5, OTHER_ACCOUNT)
     world.leave()
     assert f"prepwatch:account:{OTHER_ACCOUNT}" in world.ended
+    world.clock.advance(days=1)
+    world.purge()
+    assert world.ended == []
 
 
 def test_all_its_rows_go_once_they_are_old() -> None:
