@@ -117,8 +117,11 @@ def examples() -> dict[EventType, Event]:
     }
     site = replace(SITE, public_url=ORIGIN.public_url)
     for kind, reason in reasons.items():
-        by = {"byRequest": False} if kind is EventType.WEBHOOK_DISABLED else {}
-        told[kind] = webhook_event(site, kind, "oncall", NOW, NOW, reason=reason, **by)
+        said: dict[str, object] = {"byRequest": False} if kind is EventType.WEBHOOK_DISABLED else {}
+        if kind is EventType.WEBHOOK_FAILING:
+            said["status"] = 502
+        waits = {"eventsWaiting": 6, "givenUp": 0}
+        told[kind] = webhook_event(site, kind, "oncall", NOW, NOW, reason=reason, **said, **waits)
     told[EventType.PING] = webhook_event(site, EventType.PING, "oncall", NOW, NOW)
     return told
 

@@ -3,9 +3,9 @@
 Owns which implementation stands behind each port. Does not own any behaviour.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from time import sleep
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -22,8 +22,9 @@ from shared.adapters.queue_sender import QueueSender
 from shared.adapters.table_store import open_table
 from shared.adapters.webhook_sender import WebhookSender
 from shared.delivery.dispatch import Deliverer
+from shared.digests.backlog import BacklogReader
 from shared.ledger.ledger import Ledger
-from shared.ledger.purging import Purger
+from shared.ledger.purging import LeftAccount, Purger
 from shared.messages.eventgrid import token_scope
 from shared.messages.events import Origin
 from shared.messages.format_table import format_of
@@ -135,6 +136,7 @@ def compose(settings: Settings, outside: Outside) -> App:
         own_ledger=ledgers[OWN],
         site=site,
         new_id=outside.new_id,
+        backlog=BacklogReader(table=table, clock=clock, origins=origins).read,
     )
     poll_settings = PollSettings(
         patterns=settings.tracked_jobs,
@@ -196,6 +198,7 @@ def compose(settings: Settings, outside: Outside) -> App:
         webhooks=frozenset(webhook.name for webhook in settings.webhooks),
         digest_webhooks=frozenset(webhook.name for webhook in settings.webhooks if format_of(webhook).tells_state),
         retention=settings.retention,
+        left=partial(_close_left_accounts, deliverer, tuple(pollers)),
     )
     by_name = {origin.partition: origin for origin in origins}
     deliveries = CatchUp(deliverer=deliverer, origins=by_name, pause=outside.pause, nudger=nudger, delayed=delayed)
@@ -209,8 +212,16 @@ def compose(settings: Settings, outside: Outside) -> App:
         delayed=delayed,
         pollers=pollers,
         faults=faults,
+        backlog=deliverer.backlog,
     )
     return App(pollers=pollers, polls=polls, deliveries=deliveries, purger=purger, nudger=nudger, parts=parts)
+
+
+def _close_left_accounts(deliverer: Deliverer, accounts: Sequence[str]) -> Sequence[LeftAccount]:
+    # Read by the purge alone, once a day.
+    from shared.digests.left_accounts import LeftAccounts
+
+    return LeftAccounts(deliverer=deliverer, accounts=accounts).close()
 
 
 def utc_now() -> datetime:

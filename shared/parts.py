@@ -6,9 +6,11 @@ own which implementation that is (`composition`).
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 from msgspec import Struct, field
 
+from shared.delivery.backlog import Backlog
 from shared.delivery.credential_redaction import without_token
 from shared.ledger.ledger import Ledger
 from shared.messages.events import Origin
@@ -19,6 +21,7 @@ from shared.polling.cycle import Poller
 from shared.polling.installation_faults import Faults
 from shared.ports import Authorize, BatchService, Clock, Lanes, Pause, QueueService, Sender, Table
 from shared.settings.settings import Settings
+from shared.webhook import Webhook
 
 
 class Outside(Struct, frozen=True, kw_only=True):
@@ -49,3 +52,4 @@ class Parts(Struct, frozen=True, kw_only=True):
     delayed: DelayedNudges
     pollers: Mapping[str, Poller]
     faults: Faults
+    backlog: Callable[[Webhook, datetime], Backlog | None]

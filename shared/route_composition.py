@@ -97,6 +97,7 @@ def compose_routes(parts: Parts) -> Routes:
                 ledger=parts.ledgers[OWN],
                 site=parts.site,
                 untold=untold,
+                backlog=parts.backlog,
                 authorize=outside.authorize,
             )
         ),
@@ -137,6 +138,7 @@ def _system_routes(parts: Parts, untold: UntoldReader) -> SystemRoutes:
             tracked=settings.tracked_jobs,
             webhooks={webhook.name: webhook for webhook in settings.webhooks if webhook.waits_for is None},
             untold=untold,
+            stale_after=settings.stale_after,
             waiting={
                 **{f"webhook {one.name}": one.waits_for for one in settings.webhooks if one.waits_for is not None},
                 **({} if settings.heartbeat_waits_for is None else {"heartbeat": settings.heartbeat_waits_for}),

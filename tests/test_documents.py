@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -254,3 +255,33 @@ def test_the_proof_of_an_installation_is_a_job_that_batch_takes() -> None:
     assert made.keys() == {"id", "poolInfo", "jobPreparationTask"}
     assert made["jobPreparationTask"] == {"commandLine": '/bin/sh -c "exit 1"'}
     assert page.count(f"--job-id {made['id']}") == 2
+
+
+def test_every_line_of_the_log_is_described() -> None:
+    """The page names each line that the app writes into the log, with its fields, and no other."""
+    page = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8").partition("\n## The log\n")[2]
+    described: dict[str, set[str]] = {}
+    for names, fields in re.findall(r"^\| (`[a-z`, -]+`) \| ([a-zA-Z, ]+) \| ", page, re.MULTILINE):
+        described.update({name: set(fields.split(", ")) for name in re.findall(r"`([a-z-]+)`", names)})
+    written: dict[str, set[str]] = {}
+    for path in (ROOT / "shared").rglob("*.py"):
+        for name, fields in _lines_of(ast.parse(path.read_text(encoding="utf-8"))):
+            written.setdefault(name, set()).update(fields)
+    assert described.keys() == written.keys()
+    assert {name: fields - described[name] for name, fields in written.items() if fields - described[name]} == {}
+
+
+def _lines_of(module: ast.Module) -> Iterator[tuple[str, set[str]]]:
+    """The names of the lines that a module writes, each with fields that it may have."""
+    for function in (found for found in ast.walk(module) if isinstance(found, ast.FunctionDef)):
+        for call in ast.walk(function):
+            if not isinstance(call, ast.Call) or getattr(call.func, "id", "") not in {"write_line", "write_defect"}:
+                continue
+            fields = {keyword.arg for keyword in call.keywords if keyword.arg is not None}
+            name = call.args[0]
+            if isinstance(name, ast.Constant):
+                yield str(name.value), fields
+            elif function.name.startswith("_"):  # whoever calls it names the line
+                for other in ast.walk(module):
+                    if isinstance(other, ast.Call) and getattr(other.func, "attr", "") == function.name:
+                        yield str(ast.literal_eval(other.args[-1])), fields

@@ -11,17 +11,20 @@ from datetime import timedelta
 from msgspec import Struct
 
 from shared.api.access_remedies import NO_TOKEN, Identity, batch_remedy, queue_remedy, reference_remedy, table_remedy
+from shared.api.account_reasons import MEND_ROW, how_read, unreadable_cycle, unreadable_pool
 from shared.api.reasons import told_lately, unmatched_events
 from shared.api.untold import UntoldReader
 from shared.batch.model import STDERR
 from shared.delivery.webhook_states import read_states
-from shared.errors import BatchError, NoPreparationTaskError, StoreError
+from shared.errors import BatchError, NoPreparationTaskError, StoreError, UnreadableRowError
+from shared.ledger.pool_records import read_records
 from shared.messages.events import Origin
 from shared.nudges.nudge import DELIVERIES_QUEUE
 from shared.nudges.nudger import Nudger
 from shared.patterns import JobPatterns
 from shared.ports import BatchService, Clock, Delete, ListingOptions, Put, Table
-from shared.state.rows import OWN
+from shared.state.accounts import Cycle
+from shared.state.rows import CYCLE, OWN, from_row
 from shared.webhook import Webhook, waiting_words
 
 DIAGNOSTICS = "diagnostics"
@@ -60,6 +63,7 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
     tracked: JobPatterns
     webhooks: Mapping[str, Webhook]
     untold: UntoldReader
+    stale_after: timedelta
     waiting: Mapping[str, str]
     check_address: Callable[[str], str | None]
     nudger: Nudger
@@ -76,6 +80,7 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
     def _checks(self) -> Iterator[Check]:
         for origin in self.origins:
             yield from self._account(origin)
+            yield from self._reading(origin.partition)
         yield from self._version()
         yield self._state()
         yield self._queue()
@@ -182,6 +187,21 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
         yield self._tried(f"task counts of {account}", account, count_tasks)
         if self.stderr_tail_bytes > 0:
             yield self._tried(f"file read of {account}", account, lambda: self._read_file(batch))
+
+    def _reading(self, account: str) -> Iterator[Check]:
+        """Whether what may be read is read: polls do that, not this try."""
+        name = f"reading of {account}"
+        try:
+            row, records = self.table.get(account, CYCLE), read_records(self.table, account).values()
+            cycle = from_row(row, Cycle) if row else None
+        except UnreadableRowError as error:
+            yield Check(name=name, ok=False, message=unreadable_cycle(error, account), remedy=MEND_ROW)
+            return
+        except StoreError:
+            return  # the table's own check says so
+        odd = [unreadable_pool(one.unreadable, account) for one in records if one.unreadable is not None]
+        message, remedy = how_read(account, cycle, odd, self.stale_after, self.clock())
+        yield Check(name=name, ok=remedy is None, message=message, remedy=remedy)
 
     def _read_file(self, batch: BatchService) -> str:
         """Reading a file that is not there is as good a proof: a refused caller is told so first."""

@@ -49,7 +49,8 @@ class AccountView(Struct, frozen=True, kw_only=True, rename="camel"):
     """A watched account; `last_good_poll` is the moment up to which it is read, `stale` when that is too old.
 
     `portal_url` is its page in the Azure portal, null while its resource id is not known.
-    `pools_error` is Batch's code when the nodes of its pools could not be counted the last time, null when they were.
+    `pools_error` is Batch's code when the nodes of its pools could not be counted the last time, and
+    `pools_error_since` since when, null when they were.
     """
 
     account: str
@@ -60,6 +61,7 @@ class AccountView(Struct, frozen=True, kw_only=True, rename="camel"):
     stale: bool
     error: TroubleView | None
     pools_error: str | None
+    pools_error_since: datetime | None
 
 
 class CauseView(Struct, frozen=True, kw_only=True, rename="camel"):

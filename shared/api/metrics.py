@@ -16,7 +16,7 @@ from shared.api.openmetrics import Family, MetricType, Sample
 from shared.api.untold import UntoldReader
 from shared.batch.model import Outcome, Phase
 from shared.delivery.failing_rules import takes_nothing
-from shared.delivery.webhook_states import read_states
+from shared.digests.silence import states_as_heard
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.moments import as_utc
@@ -71,7 +71,7 @@ class Metrics(Struct, frozen=True, kw_only=True):
             StoreError: The table can't be read.
         """
         measured = [self._measure(account) for account in (*self.accounts, OWN)]
-        states = read_states(self.table, [webhook.name for webhook in self.webhooks])
+        states = states_as_heard(self.table, self.accounts, self.webhooks)
         untold = self.untold.read(self.webhooks)
         webhooks = {
             name: MeasuredWebhook(takes_nothing=takes_nothing(state), untold_since=untold[name].since)

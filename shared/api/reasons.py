@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from shared.api.account_reasons import MEND_ROW
 from shared.api.events.views import Matching
 from shared.api.webhook_views import UntoldView
 from shared.batch.model import Outcome, Phase
@@ -197,6 +198,9 @@ def told_lately(webhook: Webhook, state: WebhookState | None, untold: UntoldView
 
 
 def _what_waits(webhook: Webhook, state: WebhookState, untold: UntoldView) -> tuple[str, str | None]:
+    if untold.silent or untold.unreadable:
+        what = "nothing of jobs" if untold.silent else "not everything"
+        return f"It is told {what}: {untold.silent or untold.unreadable}", MEND_ROW
     if untold.refused:
         mend = "See in the receiver why; POST /api/dismissals takes it off the list."
         return f"It calls the message about {_refused(untold)} wrong: {untold.refusal}.", mend

@@ -11,6 +11,7 @@ from functools import partial
 from msgspec import Struct
 from msgspec.structs import replace
 
+from shared.api.account_reasons import unreadable_cycle, unreadable_pool
 from shared.api.job_views import DeliveriesView, HealthView, SummaryView
 from shared.api.pools.views import views_of
 from shared.api.refusals import named, not_found
@@ -43,6 +44,7 @@ from shared.state.rows import (
     count_up_to,
     deliveries_of,
     from_row,
+    mend_of,
     range_of,
     read_head,
     to_columns,
@@ -53,7 +55,6 @@ from shared.webhook import Webhook, waiting_words
 
 _ANSWER_WITHIN = timedelta(seconds=100)
 NUDGE_EVERY = timedelta(seconds=10)
-_MEND = "If nothing else helps, delete that row from partition {partition}:"
 
 
 class LastNudge(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -170,9 +171,9 @@ class Summary(Struct, frozen=True, kw_only=True):
         try:
             cycle = from_row(row, Cycle) if row else None
         except UnreadableRowError as error:
-            mend = f"{_MEND.format(partition=account)} the next cycle then begins anew, and tells nothing twice."
-            trouble = Trouble(code="UnreadableRow", message=f"No cycle can run. {error} {mend}", since=now)
+            trouble = Trouble(code="UnreadableRow", message=unreadable_cycle(error, account), since=now)
         heads = tuple(read_head(head, now) for head in self.table.query(account, *range_of("job")))
+        records = read_records(self.table, account)
         return AccountState(
             account=account,
             url=origin.url or "",
@@ -180,8 +181,9 @@ class Summary(Struct, frozen=True, kw_only=True):
             cycle=cycle,
             trouble=trouble,
             heads=heads,
-            pools=tuple(
-                views_of(account, cycle, heads, read_records(self.table, account), tracked=self.tracked_pools, now=now)
+            pools=tuple(views_of(account, cycle, heads, records, tracked=self.tracked_pools, now=now)),
+            unreadable=tuple(
+                unreadable_pool(one.unreadable, account) for one in records.values() if one.unreadable is not None
             ),
             due=self._count(account, DeliveryState.DUE),
             dead=self._count_dead(account),
@@ -192,7 +194,7 @@ class Summary(Struct, frozen=True, kw_only=True):
         try:
             health = self.nudger.health()
         except UnreadableRowError as error:
-            return f"whether nudges are taken is not known: {error} {_MEND.format(partition=OWN)} it then begins anew"
+            return f"whether nudges are taken is not known: {mend_of(error, OWN, 'it then begins anew')}"
         return None if health.failing_since is None else nudges_refused(health.reason, health.failing_since)
 
     def _count(self, partition: str, state: DeliveryState, webhook: str | None = None) -> int:
@@ -215,7 +217,7 @@ class Summary(Struct, frozen=True, kw_only=True):
             try:
                 states.append(from_row(row, WebhookState))
             except UnreadableRowError as error:
-                silent[name] = f"{error} {_MEND.format(partition=OWN)} the webhook then begins anew."
+                silent[name] = mend_of(error, OWN, "the webhook then begins anew.")
         return states, silent
 
     def _must_wait(self, state: AccountState) -> bool:
@@ -239,13 +241,13 @@ class Summary(Struct, frozen=True, kw_only=True):
 
     def _may_nudge(self, account: str, now: datetime) -> bool:
         """Whether nobody has nudged within NUDGE_EVERY, and this is now written down as the last time."""
-        row = self.table.get(account, LAST_NUDGE)
-        last = from_row(row, LastNudge).nudged_at if row else None
-        if last is not None and timedelta(0) <= now - last < NUDGE_EVERY:
-            return False
         try:
+            row = self.table.get(account, LAST_NUDGE)
+            last = from_row(row, LastNudge).nudged_at if row else None
+            if last is not None and timedelta(0) <= now - last < NUDGE_EVERY:
+                return False
             self.table.transact(account, [swap(LAST_NUDGE, to_columns(LastNudge(nudged_at=now)), row)])
-        except StoreError:  # somebody else was first, or the table is away
+        except StoreError:  # somebody else was first, nobody can tell, or the table is away: polls deliver all the same
             return False
         return True
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import msgspec
 from msgspec import Struct
 
+from shared.api.account_reasons import pools_unread
 from shared.api.job_views import (
     AccountView,
     DeliveriesView,
@@ -42,6 +43,7 @@ class AccountState(Struct, frozen=True, kw_only=True):
     """What is remembered of one account; `cycle` is None before the first one.
 
     `trouble` is why nobody can tell how the last cycle went, None when the cycle itself says what is wrong.
+    `unreadable` says of pools why nobody can tell which of their nodes can't work.
     """
 
     account: str
@@ -51,6 +53,7 @@ class AccountState(Struct, frozen=True, kw_only=True):
     trouble: Trouble | None = None
     heads: tuple[JobHead, ...] = ()
     pools: tuple[PoolView, ...] = ()
+    unreadable: tuple[str, ...] = ()
     due: int = 0
     dead: int = 0
 
@@ -98,7 +101,7 @@ def build_summary(known: Known, page: JobsPage, now: datetime) -> tuple[SummaryV
     pools = _pools(known.accounts, None if page.job is None else {(account, head.pool_key) for account, head in found})
     failing = {state.name: state for state in known.webhooks if state.failing_since and not state.disabled_since}
     webhooks = WebhooksView(
-        failing=tuple(sorted({*failing, *known.silent})),
+        failing=tuple(sorted({*failing, *_silent(known)})),
         disabled=tuple(sorted(state.name for state in known.webhooks if state.disabled_since)),
     )
     deliveries = DeliveriesView(
@@ -109,6 +112,7 @@ def build_summary(known: Known, page: JobsPage, now: datetime) -> tuple[SummaryV
     stale = [_not_read(view) for view in views if view.stale]
     degraded = [
         *(f"{view.account}: {view.error.code}: {view.error.message}" for view in views if view.error),
+        *_pool_troubles(known, now),
         *_job_troubles(heads),
         *release_failures(heads, now),
         *(taken_nothing(failing[name], known.untold.get(name)) for name in sorted(failing)),
@@ -155,11 +159,22 @@ def _webhook_troubles(known: Known, shown: WebhooksView) -> list[str]:
     return [
         *(not_all_taken(name, untold[name]) for name in _late(untold, {*shown.failing, *shown.disabled})),
         *(called_wrong(name, untold[name]) for name in sorted(untold) if untold[name].refused),
-        *(f"webhook {name} is sent nothing: {what}" for name, what in sorted(known.silent.items())),
+        *(
+            f"webhook {name} is not told everything: {why}"
+            for name in sorted(untold)
+            if (why := untold[name].unreadable)
+        ),
+        *(f"webhook {name} is sent nothing: {what}" for name, what in sorted(_silent(known).items())),
         *(f"webhook {name} is disabled" for name in shown.disabled),
         *(words for webhook in known.switched_on if (words := unmatched_events(webhook)) is not None),
         *([f"no heartbeat is sent: {waiting_words(waits)}"] if (waits := known.heartbeat_waits_for) else []),
     ]
+
+
+def _silent(known: Known) -> Mapping[str, str]:
+    """Why webhooks are sent nothing, or nothing of the jobs of an account, by name."""
+    of_jobs = {name: view.silent for name, view in known.untold.items() if view.silent is not None}
+    return {**of_jobs, **known.silent}
 
 
 def nudges_refused(reason: str, since: datetime) -> str:
@@ -190,7 +205,16 @@ def _account(state: AccountState, stale_after: timedelta, now: datetime) -> Acco
         stale=is_stale(cycle, stale_after, now),
         error=trouble_view(cycle.trouble if cycle else state.trouble),
         pools_error=cycle.pools_error if cycle else None,
+        pools_error_since=cycle.pools_error_since if cycle else None,
     )
+
+
+def _pool_troubles(known: Known, now: datetime) -> list[str]:
+    found = (pools_unread(state.account, state.cycle, known.stale_after, now) for state in known.accounts)
+    return [
+        *filter(None, found),
+        *(f"nodes of a pool are not watched: {why}" for state in known.accounts for why in state.unreadable),
+    ]
 
 
 def _job_troubles(heads: Sequence[JobHead]) -> list[str]:

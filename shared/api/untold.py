@@ -11,20 +11,27 @@ from itertools import islice
 from msgspec import Struct
 
 from shared.api.webhook_views import UntoldView
-from shared.delivery.failing_rules import in_words
+from shared.delivery.failing_rules import in_words, is_off
+from shared.delivery.webhook_states import read_states
 from shared.digests.mutes import Mute, read_mutes
+from shared.digests.silence import why_silent
 from shared.digests.untold import LATE, Untold, read_untold
 from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.messages.events import Origin
 from shared.messages.format_table import format_of
+from shared.messages.sentences import counted
 from shared.ports import Clock, Row, Rows, Table
-from shared.state.rows import OWN, deliveries_of, from_row, job_key, range_of
+from shared.state.rows import OWN, deliveries_of, from_row, job_key, mend_of, range_of
 from shared.state.telling import Delivery, DeliveryState
 from shared.webhook import Webhook
 
 MAX_COUNTED = 1000
 """Deliveries of one state are counted up to this, so that an answer's cost is bounded."""
+
+_NOTHING = UntoldView(
+    deliveries=0, jobs=0, pools=0, late=0, refused=0, since=None, refusal=None, silent=None, unreadable=None
+)
 
 
 class UntoldReader(Struct, frozen=True, kw_only=True):
@@ -45,14 +52,25 @@ class UntoldReader(Struct, frozen=True, kw_only=True):
             StoreUnavailableError: The table gave no answer.
         """
         hooks = tuple(webhooks)
+        states = read_states(self.table, [webhook.name for webhook in hooks])
         mutes = tuple(read_mutes(self.table).values()) if any(map(_hears_state, hooks)) else ()
         rows = _ReadOnce(self.table)
-        return {webhook.name: self._view(webhook, rows, mutes) for webhook in hooks}
+        # Of what a person has switched off nobody expects anything.
+        return {
+            hook.name: _NOTHING if is_off(hook, states[hook.name]) else self._view(hook, rows, mutes) for hook in hooks
+        }
 
     def _view(self, webhook: Webhook, rows: Rows, mutes: Sequence[Mute]) -> UntoldView:
         now = self.clock()
-        waiting = list(islice(self._due(webhook), MAX_COUNTED))
-        untold = self._untold(webhook, rows, mutes, now) if _hears_state(webhook) else []
+        waiting, unreadable = self._due(webhook)
+        silent, untold = None, list[Untold]()
+        for origin in self.origins if _hears_state(webhook) else ():
+            silent = why_silent(rows, origin.partition, webhook) or silent
+            try:
+                untold.append(read_untold(rows, origin, webhook, mutes, now))
+            except UnreadableRowError as error:
+                write_line("digest-unreadable", account=origin.partition, error=str(error))
+        unreadable += [why for one in untold for why in one.unreadable]
         refused = [refused for one in untold for refused in one.refused if not refused.dismissed]
         newest = max(refused, key=lambda one: one.attempt.at, default=None)
         since = [one.since for one in untold if one.since is not None] + [delivery.created_at for delivery in waiting]
@@ -65,25 +83,31 @@ class UntoldReader(Struct, frozen=True, kw_only=True):
             refused=len(refused),
             since=min(since, default=None),
             refusal=in_words(newest.attempt) if newest else None,
+            silent=silent,
+            unreadable=_first_of(unreadable),
         )
 
-    def _due(self, webhook: Webhook) -> Iterator[Delivery]:
+    def _due(self, webhook: Webhook) -> tuple[list[Delivery], list[str]]:
+        """The deliveries that wait, up to MAX_COUNTED of them, and why others can't be sent."""
         start, end = deliveries_of(DeliveryState.DUE, webhook.name)
-        for partition in (*(origin.partition for origin in self.origins), OWN):
-            for row in self.table.query(partition, start, end):
-                try:
-                    yield from_row(row, Delivery)
-                except UnreadableRowError as error:
-                    write_line("delivery-unreadable", error=str(error))
-
-    def _untold(self, webhook: Webhook, rows: Rows, mutes: Sequence[Mute], now: datetime) -> list[Untold]:
-        found: list[Untold] = []
-        for origin in self.origins:
+        waiting: list[Delivery] = []
+        unreadable: list[str] = []
+        partitions = (*(origin.partition for origin in self.origins), OWN)
+        rows = ((partition, row) for partition in partitions for row in self.table.query(partition, start, end))
+        for partition, row in islice(rows, MAX_COUNTED):
             try:
-                found.append(read_untold(rows, origin, webhook, mutes, now))
+                waiting.append(from_row(row, Delivery))
             except UnreadableRowError as error:
-                write_line("digest-unreadable", account=origin.partition, error=str(error))
-        return found
+                unreadable.append(mend_of(error, partition, "then send the event again."))
+        return waiting, unreadable
+
+
+def _first_of(unreadable: Sequence[str]) -> str | None:
+    """What can't be read, for people who mend one after the other; None for nothing."""
+    if not unreadable:
+        return None
+    others = len(unreadable) - 1
+    return f"{unreadable[0]} {counted(others, 'row')} more can't be read." if others else unreadable[0]
 
 
 class _ReadOnce:
@@ -111,7 +135,7 @@ class _ReadOnce:
 
 
 def _hears_state(webhook: Webhook) -> bool:
-    return format_of(webhook).tells_state and webhook.enabled
+    return format_of(webhook).tells_state
 
 
 def since_of(views: Iterable[UntoldView]) -> datetime | None:

@@ -19,8 +19,9 @@ from shared.api.untold import MAX_COUNTED, UntoldReader
 from shared.api.webhook_views import LastAnswerView, MessageView, PingView, UntoldView, WebhookView
 from shared.delivery.advice import advice_on
 from shared.delivery.answer_rules import Verdict, attempt_of, judge
+from shared.delivery.backlog import Backlog
 from shared.delivery.credential_redaction import without_token
-from shared.delivery.failing_rules import disable, enable, standing_of, try_again
+from shared.delivery.failing_rules import WebhookStanding, disable, enable, standing_of, try_again
 from shared.delivery.rows import close_disabled, read_due
 from shared.delivery.sending import send_ping
 from shared.delivery.webhook_states import change_webhook
@@ -49,7 +50,10 @@ class Ping(Struct, frozen=True, kw_only=True):
 
 
 class WebhookAdmin(Struct, frozen=True, kw_only=True):
-    """Administers the configured webhooks; `ledger` is that of the partition OWN."""
+    """Administers the configured webhooks; `ledger` is that of the partition OWN.
+
+    `backlog` says what waits for a webhook, and what was given up of it since a moment; None when nobody can tell.
+    """
 
     table: Table
     clock: Clock
@@ -59,6 +63,7 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
     ledger: Ledger
     site: Origin
     untold: UntoldReader
+    backlog: Callable[[Webhook, datetime], Backlog | None]
     authorize: Authorize = without_token
 
     def list_webhooks(self) -> list[WebhookView]:
@@ -149,8 +154,8 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         return self._view(webhook, state)
 
     def _change(self, name: str, decide: Callable[[WebhookState, datetime], WebhookState]) -> WebhookState:
-        now = self.clock()
-        return change_webhook(self.table, self.ledger, self.site, name, lambda before: decide(before, now), now)
+        now, count = self.clock(), partial(self.backlog, self.webhooks[name])
+        return change_webhook(self.table, self.ledger, self.site, name, lambda before: decide(before, now), now, count)
 
     def _begin_ping(self, name: str) -> datetime:
         """The moment of a ping, once it is certain that no other is made within PING_EVERY."""
@@ -175,6 +180,8 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         return read_webhook(self.table.get(OWN, webhook_key(name)), name)
 
     def _view(self, webhook: Webhook, state: WebhookState, untold: UntoldView | None = None) -> WebhookView:
+        untold, standing = untold or self.untold.of(webhook), standing_of(webhook, state)
+        silent = untold.silent if standing is WebhookStanding.OK else None
         return WebhookView(
             name=webhook.name,
             format=webhook.format,
@@ -185,14 +192,14 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
             accounts=webhook.accounts,
             pools=webhook.pools,
             enabled=webhook.enabled,
-            state=standing_of(webhook, state),
+            state=WebhookStanding.FAILING if silent else standing,
             failing_since=state.failing_since,
             disabled_since=state.disabled_since,
             not_before=state.not_before,
             since=min(filter(None, (state.failing_since, state.disabled_since)), default=None),
-            reason=waiting_words(webhook.waits_for) if webhook.waits_for else state.reason,
+            reason=silent or (waiting_words(webhook.waits_for) if webhook.waits_for else state.reason),
             last_answer=last_answer(state),
-            untold=untold or self.untold.of(webhook),
+            untold=untold,
             due=self._count(DeliveryState.DUE, webhook.name),
             dead=self._count(DeliveryState.DEAD, webhook.name),
         )

@@ -44,7 +44,8 @@ class UntoldView(Struct, frozen=True, kw_only=True, rename="camel"):
 
     `late` counts what could have been told a quarter of an hour ago. `refused` counts the jobs and pools of which it
     calls the message wrong; the newest such answer is `refusal`. `since` is how long the oldest waits, null when
-    nothing does.
+    nothing does. `silent` says why chat or pager are told nothing of the jobs of an account, and `unreadable` why a
+    single delivery, job or pool can't be told of: a row can't be read. Both are null as a rule.
     """
 
     deliveries: int
@@ -54,6 +55,8 @@ class UntoldView(Struct, frozen=True, kw_only=True, rename="camel"):
     refused: int
     since: datetime | None
     refusal: str | None
+    silent: str | None
+    unreadable: str | None
 
 
 class MessageView(Struct, frozen=True, kw_only=True, rename="camel"):

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from shared.delivery.answer_rules import Judgement, give_up, is_due, is_given_up, is_held, last_tried
 from shared.delivery.attempt import Attempter
+from shared.delivery.backlog import Backlog
 from shared.delivery.credential_redaction import without_token
 from shared.delivery.failing_rules import is_suspect, next_try
 from shared.delivery.next_tries import NextTries
@@ -40,7 +41,8 @@ MOST_BODIES = 500
 class Deliverer(Struct, frozen=True, kw_only=True):
     """Delivers for every configured webhook; `new_id` makes lease ids, `site` speaks for what concerns no account.
 
-    `authorize` is asked for a token by those webhooks whose format has no key of its own.
+    `authorize` is asked for a token by those webhooks whose format has no key of its own, and `backlog` what waits for
+    a webhook, and what was given up of it since a moment, when the others are told of it.
     """
 
     table: Table
@@ -52,6 +54,7 @@ class Deliverer(Struct, frozen=True, kw_only=True):
     site: Origin
     new_id: Callable[[], str]
     authorize: Authorize = without_token
+    backlog: Callable[[Webhook, datetime], Backlog | None] = lambda _webhook, _since: None
 
     def start(self, deadline: datetime) -> "DeliveryRun":
         """Begin a run that starts no attempt after `deadline`.
@@ -59,7 +62,11 @@ class Deliverer(Struct, frozen=True, kw_only=True):
         Raises:
             StoreError: The state of the webhooks can't be read; nothing is delivered now.
         """
-        return DeliveryRun(self, deadline, read_health(self.table, self.own_ledger, self.site, self.webhooks))
+        health = read_health(self.table, self.own_ledger, self.site, self.webhooks, self._backlog_of)
+        return DeliveryRun(self, deadline, health)
+
+    def _backlog_of(self, name: str, since: datetime) -> Backlog | None:
+        return self.backlog(self.webhooks[name], since)
 
 
 class DeliveryRun:

@@ -4,19 +4,22 @@ Owns when a webhook is failing, when it may be tried, what ends that, and when t
 Does not own what an answer means (`delivery.answer_rules`) or where states lie (`delivery.webhook_states`). Pure.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from msgspec.structs import replace
 
 from shared.delivery.answer_rules import LONGEST_WAIT, Judgement, Verdict
+from shared.delivery.backlog import Backlog
 from shared.messages.events import Event, EventType, Origin, webhook_event
 from shared.messages.format_table import format_of
 from shared.moments import is_to_come
 from shared.state.telling import Attempt, WebhookState
 from shared.webhook import Webhook
 
+Count = Callable[[datetime], Backlog | None]
+"""What waits for a webhook, and what was given up of it since a moment; None when nobody can tell."""
 FAILING_AFTER = 3
 PROBE_EVERY = timedelta(minutes=5)
 SUSPECT_AFTER = timedelta(minutes=1)
@@ -176,29 +179,41 @@ def disable(state: WebhookState, now: datetime) -> WebhookState:
     return replace(state, disabled_since=now, by_request=True, reason=BY_REQUEST)
 
 
-def change_events(site: Origin, before: WebhookState, after: WebhookState, now: datetime) -> tuple[Event, ...]:
+def change_events(
+    site: Origin, before: WebhookState, after: WebhookState, now: datetime, count: Count = lambda _since: None
+) -> tuple[Event, ...]:
     """The events that tell the other webhooks of a change in the health of one, or of its being switched.
 
-    Each beginning has an end of its own: one that failed, then was gone and is enabled again, ends both.
+    Each beginning has an end of its own: one that failed, then was gone and is enabled again, ends both. They say what
+    waits and was given up meanwhile, as `count` says if there is an event: None for nobody knows.
     """
+    told = _turns(before, after)
+    if not told:
+        return ()
+    backlog = count(min(since for _, since, _, _ in told))
+    waits = backlog.data() if backlog is not None else {}
+    return tuple(
+        webhook_event(site, kind, after.name, since, now, reason=reason, **data, **waits)
+        for kind, since, reason, data in told
+    )
 
-    def event(kind: EventType, since: datetime, reason: str, **data: object) -> Event:
-        return webhook_event(site, kind, after.name, since, now, reason=reason, **data)
 
+def _turns(before: WebhookState, after: WebhookState) -> list[tuple[EventType, datetime, str, dict[str, object]]]:
+    """What has turned: the type of its event, since when, why, and what else the event says."""
     # Nothing is sent there any more: that it was failing says less.
     if before.disabled_since is None and after.disabled_since is not None:
-        by = after.by_request
-        return (event(EventType.WEBHOOK_DISABLED, after.disabled_since, after.reason, byRequest=by),)
-    events = []
+        by: dict[str, object] = {"byRequest": after.by_request}
+        return [(EventType.WEBHOOK_DISABLED, after.disabled_since, after.reason, by)]
+    told: list[tuple[EventType, datetime, str, dict[str, object]]] = []
     if before.disabled_since is not None and after.disabled_since is None:
-        events.append(event(EventType.WEBHOOK_ENABLED, before.disabled_since, ENABLED))
+        told.append((EventType.WEBHOOK_ENABLED, before.disabled_since, ENABLED, {}))
     if before.failing_since is None and after.failing_since is not None:
-        events.append(event(EventType.WEBHOOK_FAILING, after.failing_since, in_words(after.last) or after.reason))
+        status = after.last.status if after.last is not None else None
+        said: dict[str, object] = {} if status is None else {"status": status}
+        told.append((EventType.WEBHOOK_FAILING, after.failing_since, in_words(after.last) or after.reason, said))
     if before.failing_since is not None and after.failing_since is None:
-        events.append(
-            event(EventType.WEBHOOK_RECOVERED, before.failing_since, ENABLED if events else "it takes messages")
-        )
-    return tuple(events)
+        told.append((EventType.WEBHOOK_RECOVERED, before.failing_since, ENABLED if told else "it takes messages", {}))
+    return told
 
 
 def in_words(attempt: Attempt | None) -> str:
@@ -214,7 +229,9 @@ _WORDS = 200  # characters of an answer that people read in passing
 
 def takes_nothing(state: WebhookState | None) -> bool:
     """Whether a webhook takes nothing, and not because a person has asked for that; None is one nobody knows of."""
-    return state is None or (not _is_off(state) and (state.failing_since or state.disabled_since) is not None)
+    return state is None or (
+        not _is_disabled_by_person(state) and (state.failing_since or state.disabled_since) is not None
+    )
 
 
 def unheard(webhooks: Iterable[Webhook], states: Mapping[str, WebhookState | None], now: datetime) -> list[str]:
@@ -223,7 +240,7 @@ def unheard(webhooks: Iterable[Webhook], states: Mapping[str, WebhookState | Non
     That is so when for UNHEARD_AFTER a pager or a webhook of programs has taken nothing, or every chat has. What a
     person has switched off is no fault. `states` holds None for a webhook of which nobody can tell.
     """
-    on = [webhook for webhook in webhooks if webhook.enabled and not _is_off(states.get(webhook.name, _NONE))]
+    on = [webhook for webhook in webhooks if not is_off(webhook, states.get(webhook.name, _NONE))]
     silent = {webhook.name for webhook in on if _is_unheard(states.get(webhook.name, _NONE), now)}
     chats = [webhook.name for webhook in on if format_of(webhook).is_chat]
     reasons = [
@@ -237,7 +254,12 @@ def unheard(webhooks: Iterable[Webhook], states: Mapping[str, WebhookState | Non
 _NONE = WebhookState(name="")
 
 
-def _is_off(state: WebhookState | None) -> bool:
+def is_off(webhook: Webhook, state: WebhookState | None) -> bool:
+    """Whether a person has switched a webhook off, here or in the settings; `state` is None if nobody can tell it."""
+    return not webhook.enabled or _is_disabled_by_person(state)
+
+
+def _is_disabled_by_person(state: WebhookState | None) -> bool:
     return state is not None and state.disabled_since is not None and state.by_request
 
 

@@ -8,12 +8,14 @@ changes a state (`delivery.failing_rules`), what an answer means (`delivery.answ
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from threading import Lock
 
 from msgspec import Struct
 
 from shared.delivery.answer_rules import Judgement
-from shared.delivery.failing_rules import begin_probe, change_events, follow_webhook
+from shared.delivery.backlog import Backlog
+from shared.delivery.failing_rules import Count, begin_probe, change_events, follow_webhook
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
 from shared.ledger.ledger import Ledger
@@ -24,6 +26,7 @@ from shared.state.rows import OWN, range_of, read_webhook, webhook_key
 from shared.state.swapping import until_written
 from shared.state.telling import Attempt, WebhookState
 
+CountOf = Callable[[str, datetime], Backlog | None]
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -35,10 +38,16 @@ class _Health(Struct):
 
 
 class WebhookHealth:
-    """How healthy each of the webhooks is; `ledger` is that of the partition OWN, `site` speaks for no account."""
+    """How healthy each of the webhooks is; `ledger` is that of the partition OWN, `site` speaks for no account.
 
-    def __init__(self, table: Table, ledger: Ledger, site: Origin, rows: Mapping[str, Row | None]) -> None:
+    `backlog` says what waits for one of them, and what was given up of it since a moment; None when nobody can tell.
+    """
+
+    def __init__(
+        self, table: Table, ledger: Ledger, site: Origin, rows: Mapping[str, Row | None], backlog: CountOf
+    ) -> None:
         self._table = table
+        self._backlog = backlog
         self._ledger = ledger
         self._site = site
         self._lock = Lock()
@@ -74,7 +83,7 @@ class WebhookHealth:
                     return None
                 if after == health.state:
                     return ()
-                events = change_events(self._site, health.state, after, now)
+                events = change_events(self._site, health.state, after, now, partial(self._backlog, name))
                 try:
                     written = self._ledger.commit_webhook(health.row, after, events, now)
                 except StoreError:
@@ -97,9 +106,15 @@ class WebhookHealth:
 
 
 def change_webhook(
-    table: Table, ledger: Ledger, site: Origin, name: str, decide: Callable[[WebhookState], WebhookState], now: datetime
+    table: Table,
+    ledger: Ledger,
+    site: Origin,
+    name: str,
+    decide: Callable[[WebhookState], WebhookState],
+    now: datetime,
+    count: Count = lambda _since: None,
 ) -> WebhookState:
-    """Let a person change how a webhook stands, and tell the others of it; how it stands then.
+    """Let a person change how a webhook stands, and tell the others of it and what waits; how it stands then.
 
     Raises:
         LostRaceError: Others go on writing its state; nothing is changed.
@@ -112,22 +127,24 @@ def change_webhook(
         before = read_webhook(row, name)
         after = decide(before)
         if after != before:
-            ledger.commit_webhook(row, after, change_events(site, before, after, now), now)
+            ledger.commit_webhook(row, after, change_events(site, before, after, now, count), now)
             note_change(before, after)
         return after
 
     return until_written(change, f"The state of webhook {name}")
 
 
-def read_health(table: Table, ledger: Ledger, site: Origin, names: Iterable[str]) -> WebhookHealth:
-    """How healthy these webhooks are now.
+def read_health(
+    table: Table, ledger: Ledger, site: Origin, names: Iterable[str], backlog: CountOf = lambda _name, _since: None
+) -> WebhookHealth:
+    """How healthy these webhooks are now; `backlog` as `WebhookHealth` has it.
 
     Raises:
         StoreError: Their states can't be read.
     """
     start, end = range_of("webhook")
     rows = {row.key: row for row in table.query(OWN, start, end)}
-    return WebhookHealth(table, ledger, site, {name: rows.get(webhook_key(name)) for name in names})
+    return WebhookHealth(table, ledger, site, {name: rows.get(webhook_key(name)) for name in names}, backlog)
 
 
 def note_change(before: WebhookState, after: WebhookState) -> None:

@@ -114,13 +114,14 @@ class DigestPlanner(Struct, frozen=True, kw_only=True):
         incidents = read_incidents(self.table, self.account, self.webhook)
         jobs = read_known(self.table, self.account, self.webhook.name, now, incidents)
         # A record lasts as long as somebody is owed the end of what was told of it.
-        told = read_told_pools(self.table, self.account, self.webhook.name) if self.pools else {}
-        pools = with_jobs(self.table, self.account, self.pools, told, now) if self.pools else []
+        told, unknown = read_told_pools(self.table, self.account, self.webhook.name) if self.pools else ({}, {})
+        every = {**(self.pools or {}), **unknown}
+        pools = with_jobs(self.table, self.account, every, told, now) if self.pools else []
         if not (jobs or incidents or pools or since):
             return None
         lasting = None
         if since is not None:
-            lasting = read_lasting(self.table, self.account, self.webhook, self.pools or {}, told, since, now)
+            lasting = read_lasting(self.table, self.account, self.webhook, every, told, since, now)
         return Gathered(jobs=tuple(jobs), incidents=incidents, pools=tuple(pools), told=told, lasting=lasting)
 
     def decide(
@@ -155,7 +156,7 @@ class DigestPlanner(Struct, frozen=True, kw_only=True):
         paged = decide_pages(
             hook, account, known.jobs, known.incidents, pace, mutes, now, recovered_at=recovered_at, probe=probe
         )
-        page_messages = _PageMessages(planner=self, incidents=dict(paged.incidents), told={}, pace=pace)
+        page_messages = _PageMessages(planner=self, incidents=dict(paged.incidents), told={}, pace=pace, now=now)
         writes: list[Operation] = [*(settling(hook.name, each) for each in paged.settled), *over]
         if paged.incidents != known.incidents:
             writes.append(incidents_row(hook.name, paged.incidents))
@@ -239,6 +240,7 @@ class _PageMessages(Struct, frozen=True, kw_only=True):
     incidents: dict[str, Incident]
     told: dict[str, Told]
     pace: Pace
+    now: datetime
 
     def message(self, page: IncidentPage) -> DueMessage:
         name, news = self.planner.webhook.name, page.news or page.members
@@ -247,7 +249,7 @@ class _PageMessages(Struct, frozen=True, kw_only=True):
             jobs=tuple(member.job_id for member in news),
             waiting_since={digest_key(name, member.job_id): member.known.wanted_at for member in page.news},
             tried_at=tried_at((member.known.told for member in news), since, self.pace),
-            prepare=lambda: partial(incident_notice, self.planner.origin, page, self._nodes(page)),
+            prepare=lambda: partial(incident_notice, self.planner.origin, page, self._nodes(page), self.now),
             record_before=partial(self._opening, page),
             record_delivered=partial(self._delivered, page),
             record_refused=partial(self._refused, page),

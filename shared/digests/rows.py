@@ -5,7 +5,7 @@ the holder of the webhook's digest lease merges `told` and `said`. Whoever dismi
 Does not own what is news (`digests.chat_rules`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -29,6 +29,7 @@ from shared.state.rows import (
     incidents_key,
     is_about_pool,
     job_key,
+    mend_of,
     to_columns,
 )
 from shared.state.telling import Attempt, Incident, Incidents, PoolTold, Refusal, Told
@@ -143,6 +144,19 @@ def read_known(
         except UnreadableRowError as error:
             write_line("head-unreadable", account=account, error=str(error))
     return known
+
+
+def unreadable_digests(table: Rows, account: str, webhook: str) -> Iterator[str]:
+    """Why a webhook can't be told of single jobs and pools: their rows can't be read.
+
+    Raises:
+        StoreUnavailableError: The table gave no answer.
+    """
+    for row in table.query(account, *digests_of(webhook)):
+        try:
+            _ = from_row(row, PoolTold) if is_about_pool(row.key) else _told_of(row, "")
+        except UnreadableRowError as error:
+            yield mend_of(error, account, "what is new then is told.")
 
 
 class Owed(StrEnum):

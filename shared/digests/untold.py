@@ -1,7 +1,8 @@
 """What a chat or pager webhook should have been told by now of one account, and has not.
 
-Owns what counts as such: news whose pause is over and that no mute holds back, and what the webhook calls wrong. Does
-not own the telling (`digests.dispatch`). Whoever shows health asks for it.
+Owns what counts as such: news whose pause is over and that no mute holds back, what the webhook calls wrong, and single
+jobs and pools whose rows can't be read. Does not own the telling (`digests.dispatch`), or what keeps a webhook from
+being told anything (`digests.silence`). Whoever shows health asks for it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from shared.digests.message_intervals import is_refused
 from shared.digests.mutes import Mute
 from shared.digests.planner import DigestPlanner, Gathered
 from shared.digests.pools.rows import read_pools, read_told_pools
-from shared.digests.rows import Owed, owed_of
+from shared.digests.rows import Owed, owed_of, unreadable_digests
 from shared.messages.events import Origin
 from shared.ports import Rows
 from shared.state.rows import from_row, is_about_pool, pace_key
@@ -38,7 +39,8 @@ class Untold(Struct, frozen=True, kw_only=True):
     """How many jobs and pools there are news of, and beside them what is refused.
 
     Of `late` of them the news could have been told LATE ago: no pause held them back then. `since` is how long the
-    oldest waits, of what is refused too unless somebody has dismissed it; None when nothing does.
+    oldest waits, of what is refused too unless somebody has dismissed it; None when nothing does. `unreadable` says of
+    single jobs and pools why they can't be told of: their rows can't be read.
     """
 
     jobs: int = 0
@@ -46,6 +48,7 @@ class Untold(Struct, frozen=True, kw_only=True):
     late: int = 0
     since: datetime | None = None
     refused: tuple[Refused, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
 
 def read_untold(table: Rows, origin: Origin, webhook: Webhook, mutes: Sequence[Mute], now: datetime) -> Untold:
@@ -55,16 +58,17 @@ def read_untold(table: Rows, origin: Origin, webhook: Webhook, mutes: Sequence[M
         StoreUnavailableError: The table gave no answer.
         UnreadableRowError: Nobody can tell.
     """
-    told = read_told_pools(table, origin.partition, webhook.name).values()
+    told, _ = read_told_pools(table, origin.partition, webhook.name)
     refused = tuple(
         Refused(account=origin.partition, about=one.pool_id, attempt=one.refused, dismissed=one.dismissed)
-        for one in told
+        for one in told.values()
         if one.refused is not None
     )
+    unreadable = tuple(unreadable_digests(table, origin.partition, webhook.name))
     planner = DigestPlanner(table=table, origin=origin, webhook=webhook, pools=read_pools(table, origin.partition))
     known = planner.gather(now)
     if known is None:
-        return Untold(since=_oldest(refused), refused=refused)
+        return Untold(since=_oldest(refused), refused=refused, unreadable=unreadable)
     refused = (*_refused_jobs(planner, known, now), *refused)
     row = table.get(planner.account, pace_key(webhook.name))
     pace = replace(from_row(row, Pace) if row else Pace(), not_before=None)
@@ -76,6 +80,7 @@ def read_untold(table: Rows, origin: Origin, webhook: Webhook, mutes: Sequence[M
         late=sum(since <= now - LATE for key, since in before.items() if key in owed),
         since=min([*owed.values(), *filter(None, [_oldest(refused)])], default=None),
         refused=refused,
+        unreadable=unreadable,
     )
 
 

@@ -21,10 +21,14 @@ from shared.state.rows import pack_record, pool_key, range_of, unpack_record
 
 
 class StoredPool(Struct, frozen=True, kw_only=True):
-    """A pool's record as it lies in the table; None for one that can't be read: the row and its pool are left alone."""
+    """A pool's record as it lies in the table.
+
+    None for one that can't be read, as `unreadable` says: the row and its pool are left alone.
+    """
 
     row: Row
     record: PoolRecord | None
+    unreadable: UnreadableRowError | None = None
 
 
 def read_records(table: Rows, partition: str) -> dict[str, StoredPool]:
@@ -34,17 +38,16 @@ def read_records(table: Rows, partition: str) -> dict[str, StoredPool]:
         StoreError: The table can't be read.
     """
     return {
-        row.key.removeprefix(pool_key("")): StoredPool(row=row, record=_record(row, partition))
-        for row in table.query(partition, *range_of("pool"))
+        row.key.removeprefix(pool_key("")): _stored(row, partition) for row in table.query(partition, *range_of("pool"))
     }
 
 
-def _record(row: Row, partition: str) -> PoolRecord | None:
+def _stored(row: Row, partition: str) -> StoredPool:
     try:
-        return unpack_record(row)
+        return StoredPool(row=row, record=unpack_record(row))
     except UnreadableRowError as error:
         write_line("pool-unreadable", account=partition, error=str(error))
-        return None
+        return StoredPool(row=row, record=None, unreadable=error)
 
 
 def commit_record(

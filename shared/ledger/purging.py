@@ -1,11 +1,11 @@
-"""Drops what nobody needs any more: old events and ended deliveries, what is over in pools, what is left of webhooks.
+"""Drops what nobody needs any more: old events and ended deliveries, and what is left of pools, webhooks and accounts.
 
 Owns what old and gone mean. Does not own heads and chunks, which a cycle forgets once a job has settled
 (`polling.known_jobs`), or deliveries due to webhooks that are gone, which a run of deliveries ends
 (`delivery.dispatch`).
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby, islice
 
@@ -15,8 +15,11 @@ from shared.errors import RowConflictError, UnreadableRowError
 from shared.journal import write_line
 from shared.messages.ids import newest_first
 from shared.ports import MAX_ROWS, Clock, Delete, Row, Table
+from shared.state.accounts import Cycle
 from shared.state.pools import REMEMBERED_FOR
 from shared.state.rows import (
+    CYCLE,
+    EVERY_ROW,
     OWN,
     check_version,
     from_row,
@@ -34,6 +37,13 @@ MAX_MESSAGES = 1000
 _ENDED = (DeliveryState.DONE, DeliveryState.DEAD)
 
 
+class LeftAccount(Struct, frozen=True, kw_only=True):
+    """An account that is not configured any more; the webhooks in `over` have nothing open about it."""
+
+    partition: str
+    over: frozenset[str]
+
+
 class Purger(Struct, frozen=True, kw_only=True):
     """Purges every partition; an event goes only when no delivery of it can still be waiting.
 
@@ -48,6 +58,7 @@ class Purger(Struct, frozen=True, kw_only=True):
     webhooks: Collection[str]
     digest_webhooks: Collection[str]
     retention: timedelta
+    left: Callable[[], Sequence[LeftAccount]] = tuple
 
     def run(self) -> int:
         """Drop what is old; how many rows went.
@@ -57,7 +68,8 @@ class Purger(Struct, frozen=True, kw_only=True):
         """
         oldest = self.clock() - self.retention
         dropped = 0
-        for partition in (*self.accounts, OWN):
+        left = self.left()
+        for partition in (*self.accounts, *(account.partition for account in left), OWN):
             for state in _ENDED:
                 rows = self.table.query(partition, *range_of(state.value))
                 dropped += self._drop(partition, (row for row in rows if _ended_before(row, oldest)))
@@ -68,10 +80,26 @@ class Purger(Struct, frozen=True, kw_only=True):
             rows = self.table.query(partition, *range_of("digest"))
             dropped += self._drop(partition, (row for row in rows if self._is_of_nobody(row)))
             dropped += self._drop(partition, self._pools_over(partition))
+        dropped += sum(self._drop(account.partition, self._of_left(account, oldest)) for account in left)
         rows = self.table.query(OWN, *range_of("webhook"))
         dropped += self._drop(OWN, (row for row in rows if self._is_gone(row)))
         write_line("purge", rows=dropped)
         return dropped
+
+    def _of_left(self, account: LeftAccount, oldest: datetime) -> Iterator[Row]:
+        """What nobody needs any more of an account: what webhooks knew that have nothing open there, or all of it."""
+        every = self._was_left_before(account.partition, oldest)
+        for row in self.table.query(account.partition, *EVERY_ROW):
+            is_told = row.key.partition("|")[0] in {"digest", "incidents"}
+            if (every or (is_told and webhook_of_digest(row.key) in account.over)) and _is_readable(row):
+                yield row
+
+    def _was_left_before(self, account: str, oldest: datetime) -> bool:
+        row = self.table.get(account, CYCLE)
+        try:
+            return row is None or from_row(row, Cycle).finished_at < oldest
+        except UnreadableRowError:
+            return False
 
     def _pools_over(self, partition: str) -> Iterator[Row]:
         """Records of pools that nobody needs any more: not as long as somebody was told of one, and not of its end."""

@@ -145,6 +145,7 @@ def cycle_after(before: Cycle | None, result: CycleResult) -> Cycle:
         requests=dict(Counter(known.requests) + Counter(result.requests)),
         pools=dict(known.pools if result.counted is None else result.counted.pools),
         pools_error=known.pools_error if result.counted is None else result.counted.error,
+        pools_error_since=_pools_error_since(known, result),
         failures=grown(known.failures, result.failures),
     )
 
@@ -205,6 +206,13 @@ def _read_up_to(known: Cycle, result: CycleResult, waiting: WaitingJobs) -> date
     if listed_at is None:
         return known.read_up_to
     return max(as_utc(known.read_up_to), min(listed_at, waiting.since or listed_at))
+
+
+def _pools_error_since(known: Cycle, result: CycleResult) -> datetime | None:
+    # They were not to be counted: what stood stands.
+    if result.counted is None:
+        return known.pools_error_since
+    return None if result.counted.error is None else known.pools_error_since or result.started_at
 
 
 def _not_before(known: Cycle, result: CycleResult) -> datetime | None:

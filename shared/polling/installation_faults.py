@@ -10,7 +10,7 @@ from datetime import timedelta
 from msgspec import Struct
 
 from shared.delivery.failing_rules import unheard
-from shared.delivery.webhook_states import read_states
+from shared.digests.silence import states_as_heard
 from shared.polling.cycle_rules import is_stale
 from shared.ports import Clock, Table
 from shared.state.accounts import Cycle
@@ -42,8 +42,7 @@ class Faults(Struct, frozen=True, kw_only=True):
 
     def unheard(self) -> list[str]:
         """A sentence for each way in which nobody hears Prepwatch; raises as `find` does."""
-        states = read_states(self.table, [hook.name for hook in self.webhooks])
-        return unheard(self.webhooks, states, self.clock())
+        return unheard(self.webhooks, states_as_heard(self.table, self.accounts, self.webhooks), self.clock())
 
     def _is_blind(self, account: str) -> bool:
         row = self.table.get(account, CYCLE)

@@ -46,8 +46,8 @@ class Cycle(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `waiting_unnamed` counts the others. No request goes to Batch before `not_before`, which `throttles` in a row have
     pushed on. `cycles`, `good_cycles`, `throttled`, `requests` (by the code of the answer), `failures` only ever grow.
     `pools` are those of watched jobs as they were last counted, by lower-case id; `pools_error` says why they could not
-    be counted, None when they were. `denied_since` is when the first of the cycles in a row began that were refused,
-    None when the last was not.
+    be counted, and `pools_error_since` since when, None when they were. `denied_since` is when the first of the cycles
+    in a row began that were refused, None when the last was not.
     """
 
     started_at: datetime
@@ -71,5 +71,6 @@ class Cycle(Struct, frozen=True, kw_only=True, omit_defaults=True):
     requests: dict[str, int] = {}
     pools: dict[str, PoolMemory] = {}
     pools_error: str | None = None
+    pools_error_since: datetime | None = None
     failures: tuple[FailureCount, ...] = ()
     commit: str = ""

@@ -27,6 +27,9 @@ CYCLE = "cycle"
 LAST_NUDGE = "refresh"
 NUDGES = "nudges"
 RUNNING = "running"
+ACCOUNTS = "accounts"
+EVERY_ROW = ("!", "~")
+"""Start and end of the keys of a partition: none begins with another character."""
 END = "}"
 """Sorts directly after the separator: `job}` ends the range of the keys that begin with `job|`."""
 
@@ -188,6 +191,12 @@ def decode(row: Row, kind: type[_T], data: bytes) -> _T:
         return msgpack_decoder(kind).decode(data)
     except UNDECODABLE as error:
         raise UnreadableRowError(f"Row {row.key} can't be read: {error}") from error
+
+
+def mend_of(error: UnreadableRowError, partition: str, then: str) -> str:
+    """Why a row can't be read, and what people can do about it; `then` says what comes of the last thing to do."""
+    why = str(error).rstrip(".")
+    return f"{why}. If nothing else helps, delete that row from partition {partition}: {then}"
 
 
 def read_head(row: Row, now: datetime) -> JobHead:

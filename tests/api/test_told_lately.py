@@ -1,13 +1,15 @@
-"""GET /api/diagnostics: what webhooks took of what they were sent lately, and filters that let nothing pass."""
+"""What webhooks took of what they were sent lately, filters that let nothing pass, and what is owed to nobody."""
 
 from typing import Any
 
 import pytest
 
+from shared.web.http import Request
+from shared.web.routes import Routes
 from shared.webhook import WebhookAnswer
 from tests.support.deployment import Deployment, a_job, a_node, a_run, deploy
-from tests.support.fakes import refusal
-from tests.support.webhook_settings import SIGNED
+from tests.support.fakes import FakeSender, refusal
+from tests.support.webhook_settings import PAGER, SIGNED, SLACK
 
 
 def _try(deployment: Deployment) -> dict[str, dict[str, Any]]:
@@ -65,3 +67,28 @@ def test_events_that_there_are_not() -> None:
     assert not check["ok"]
     assert "job.stuc matches no event type; there are preparation.failed, " in check["message"]
     assert "release" not in check["message"].partition("there are")[0]
+
+
+@pytest.mark.parametrize("hook", [SIGNED, SLACK, PAGER], ids=lambda hook: str(hook["name"]))
+def test_nothing_is_owed_to_what_a_person_switched_off(hook: dict[str, object]) -> None:
+    """However long it is off, the numbers that alerts rest on stay at nothing; once it is on again it is told."""
+    name = str(hook["name"])
+    answer = refusal(202, b'{"status":"success"}') if hook is PAGER else refusal(200, b"ok")
+    deployment = deploy(hook, sender=FakeSender(answer))
+    deployment.poll()
+    deployment.ask(lambda routes, request: routes.webhooks.disable_webhook(request), name=name)
+    for number in range(4):
+        node = a_node(f"n{number}", preparation=a_run(failed=True, ended=deployment.clock.now))
+        deployment.batch.add(a_job(f"job-{number}"), node)
+        deployment.poll()
+        deployment.clock.advance(hours=1)
+    deployment.poll()
+    untold = deployment.ask(lambda routes, request: routes.webhooks.list_webhooks(request)).body["value"][0]["untold"]
+    assert {word: number for word, number in untold.items() if number} == {}
+    assert deployment.ask(Routes.summary).body["deliveries"]["oldestDueSince"] is None
+    text = deployment.app.routes.system.metrics(Request()).body.decode()
+    assert f'prepwatch_oldest_untold_age_seconds{{webhook="{name}"}} 0\n' in text
+    assert deployment.sender.sent == []
+    deployment.ask(lambda routes, request: routes.webhooks.enable_webhook(request), name=name)
+    deployment.poll()
+    assert bool(deployment.sender.sent) is (hook is not SIGNED)

@@ -212,3 +212,17 @@ def test_a_page_that_is_refused_holds_up_no_other() -> None:
     world.tick()
     said = [sent.text for sent in world.told("pagerduty")]
     assert [sum(f"pool-{name}" in text for text in said) for name in ("a", "wrong", "z")] == [1, 2, 1]
+
+
+def test_since_when_is_said_as_of_today() -> None:
+    """Just after midnight a page that went wrong at first says the time alone, as it is today's."""
+    world = World("pagerduty")
+    world.now = world.now.replace(hour=0, minute=1)
+    world.sender.answers["pagerduty"] = (500, b"")
+    fail(world, "nightly", cause(world))
+    world.tick()
+    world.sender.answers.clear()
+    world.tick(3)
+    first, *_, last = [str(page(sent)["summary"]) for sent in world.told("pagerduty")]
+    assert first.endswith(", since 00:01 UTC")
+    assert last == first

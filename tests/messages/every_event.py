@@ -70,6 +70,7 @@ HOSTILE = {
     "markup": "</script><!here>&" * 9_000,
     "lone surrogates": "\ud800" * 100_000,
 }
+WAITS: Mapping[str, object] = {"eventsWaiting": 6, "jobsWaiting": 2, "givenUp": 1}
 _JOB_EVENTS: Mapping[EventType, dict[str, object]] = {
     EventType.JOB_STUCK: {},
     EventType.JOB_UNREACHABLE: {"error": trouble_data(TROUBLE)},
@@ -150,9 +151,12 @@ EVENTS: Mapping[str, Callable[[], Event]] = {
     ),
     "account.reachable": partial(account_event, ORIGIN, EventType.ACCOUNT_REACHABLE, NOW, NOW),
     **{
-        kind.value: partial(webhook_event, SITE, kind, "ops", NOW, NOW, reason="status 500")
+        kind.value: partial(webhook_event, SITE, kind, "ops", NOW, NOW, reason="status 500", **WAITS)
         for kind in (EventType.WEBHOOK_FAILING, EventType.WEBHOOK_RECOVERED, EventType.WEBHOOK_ENABLED)
     },
+    "webhook.failing, with a status": partial(
+        webhook_event, SITE, EventType.WEBHOOK_FAILING, "ops", NOW, NOW, reason="status 500", status=500
+    ),
     "webhook.disabled": partial(
         webhook_event, SITE, EventType.WEBHOOK_DISABLED, "ops", NOW, NOW, reason="status 410", byRequest=False
     ),

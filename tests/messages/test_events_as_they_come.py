@@ -14,6 +14,10 @@ from shared.state.jobs import Trouble
 from tests.support.told_jobs import ACCOUNT, CHAT, NOW, webhook
 
 ORIGIN = Origin(account=ACCOUNT, url=f"https://{ACCOUNT}", site="s", public_url="https://p.example")
+NOT_LOST = "nothing of that is lost: each event is tried for three days, and how things stand is told once it listens."
+WORKS = "Webhook ops works again after less than a minute"
+ON = "Webhook ops is switched on again after less than a minute"
+MEANWHILE = "What happened meanwhile is not sent to it by itself."
 TROUBLE = trouble_data(Trouble(code="AuthorizationFailure", message="no *access* <!here>", since=NOW, request_id="r-1"))
 
 
@@ -109,3 +113,97 @@ def test_headings(event: Event, heading: str) -> None:
     """A heading names the account by its name alone and says what is wrong with it; an end says how long it lasted."""
     recorded = event.body.replace(b'"recordedtime":"2026-11-05T22:00:00Z"', b'"recordedtime":"2026-11-05T23:02:09Z"')
     assert event_notice(recorded, NOW + timedelta(hours=5)).heading == heading
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "heading", "means"),
+    [
+        (
+            EventType.WEBHOOK_FAILING,
+            {"status": 503, "eventsWaiting": 6, "givenUp": 0},
+            "Webhook ops refuses what it is sent: 503",
+            f"6 events wait; {NOT_LOST}",
+        ),
+        (
+            EventType.WEBHOOK_FAILING,
+            {"eventsWaiting": 0, "jobsWaiting": 1, "givenUp": 0},
+            "Webhook ops does not take what it is sent",
+            f"News of 1 job or pool waits; {NOT_LOST}",
+        ),
+        (
+            EventType.WEBHOOK_FAILING,
+            {"status": 400, "eventsWaiting": 0, "givenUp": 1},
+            "Webhook ops refuses what it is sent: 400",
+            "Nothing waits for it now. 1 event was given up: send it again from the dashboard.",
+        ),
+        (
+            EventType.WEBHOOK_FAILING,
+            {"status": 200},
+            "Webhook ops does not take what it is sent",
+            (
+                "Nothing is lost yet: each event is tried for three days, and chat is told how things stand once it "
+                "listens."
+            ),
+        ),
+        (
+            EventType.WEBHOOK_RECOVERED,
+            {"eventsWaiting": 40, "givenUp": 0},
+            WORKS,
+            "40 events wait; all of it is sent now, the oldest first. None was given up.",
+        ),
+        (
+            EventType.WEBHOOK_RECOVERED,
+            {"eventsWaiting": 0, "jobsWaiting": 0, "givenUp": 2},
+            WORKS,
+            "Nothing waits for it any more. 2 events were given up: send them again from the dashboard.",
+        ),
+        (
+            EventType.WEBHOOK_RECOVERED,
+            {"eventsWaiting": 1, "jobsWaiting": 3, "givenUp": 0},
+            WORKS,
+            (
+                "1 event waits and news of 3 jobs or pools waits; all of it is sent now, the oldest first. "
+                "None was given up."
+            ),
+        ),
+        (
+            EventType.WEBHOOK_DISABLED,
+            {"byRequest": False, "eventsWaiting": 2, "givenUp": 0},
+            "Webhook ops is switched off: its receiver says that it is gone for good",
+            "Nothing is sent to it any more: 2 events wait in vain, and can be sent again once it is enabled.",
+        ),
+        (
+            EventType.WEBHOOK_DISABLED,
+            {"byRequest": True, "eventsWaiting": 0, "jobsWaiting": 3, "givenUp": 0},
+            "Webhook ops was switched off by request",
+            "Nothing is sent to it until somebody enables it on the dashboard.",
+        ),
+        (
+            EventType.WEBHOOK_ENABLED,
+            {"eventsWaiting": 1, "jobsWaiting": 3, "givenUp": 0},
+            ON,
+            "It is told what stands now.",
+        ),
+        (
+            EventType.WEBHOOK_ENABLED,
+            {"eventsWaiting": 0, "givenUp": 6},
+            ON,
+            f"{MEANWHILE} 6 events were given up: send them again from the dashboard.",
+        ),
+    ],
+)
+def test_what_waits_and_was_given_up_is_said(
+    kind: EventType, said: dict[str, object], heading: str, means: str
+) -> None:
+    """What is said of a webhook that turned has the status, what waits and what was given up, if the event knows."""
+    event = webhook_event(ORIGIN, kind, "ops", NOW, NOW, reason="status 500", **said)
+    notice = event_notice(event.body, NOW)
+    (section,) = notice.sections
+    assert (notice.heading, dict(section.facts)["What it means"]) == (heading, means)
+    assert notice.details["means"] == means
+
+
+def test_a_ping_has_no_since() -> None:
+    """Somebody has tried the webhook just now: nothing goes on since then."""
+    notice = event_notice(_webhook(EventType.PING).body, NOW + timedelta(minutes=2))
+    assert [name for section in notice.sections for name, _ in section.facts if name == "Since"] == []

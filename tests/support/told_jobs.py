@@ -71,7 +71,7 @@ def page_of(*jobs: JobHead, nodes: Sequence[tuple[str, str]] = ()) -> Notice:
     later = NOW + timedelta(minutes=1)
     plan = decide_pages(webhook("pagerduty"), ACCOUNT, known, {}, Pace(), (), later, recovered_at=None, probe=True)
     origin = Origin(account=ACCOUNT, url=f"https://{ACCOUNT}", site="s", public_url="https://prepwatch.example")
-    return incident_notice(origin, plan.pages[0], nodes)
+    return incident_notice(origin, plan.pages[0], nodes, later)
 
 
 def news(job: JobHead, *, nodes: tuple[tuple[str, str], ...] = (), told: Told | None = None) -> News:

@@ -18,7 +18,7 @@ _ON_NODES = re.compile(r" on \d+ nodes?")
 _EVENTS = {
     r"Prepwatch can't read": "account.unreachable",
     r"Prepwatch reads Batch account": "account.reachable",
-    r"Webhook \S+ does not take what it is sent": "webhook.failing",
+    r"Webhook \S+ (does not take|refuses) what it is sent": "webhook.failing",
     r"Webhook \S+ works again": "webhook.recovered",
     r"Webhook \S+ (is|was) switched off": "webhook.disabled",
     r"Webhook \S+ is switched on again": "webhook.enabled",

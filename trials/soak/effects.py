@@ -120,6 +120,7 @@ _NAMES = (
     ("mute", {"mute"}, Put | Delete),
     ("diagnostics", {"diagnostics"}, Put | Delete),
     ("pool", {"pool"}, Insert | Replace),
+    ("accounts", {"accounts"}, Insert | Replace),
     ("purge", {"done", "dead", "event", "pool", "sent"}, Delete),
 )
 """Writes that are known by their first row and by what happens to it."""

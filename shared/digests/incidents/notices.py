@@ -5,6 +5,7 @@ Owns these words. Does not own what an incident is (`digests.incidents.rules`) o
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from shared.batch.advice import advice
 from shared.digests.chat_rules import SHOWN_CAUSES
@@ -31,7 +32,7 @@ _KINDS = {
 """What a pager's rules can go by: the events' own words."""
 
 
-def incident_notice(origin: Origin, page: IncidentPage, nodes: Sequence[tuple[str, str]]) -> Notice:
+def incident_notice(origin: Origin, page: IncidentPage, nodes: Sequence[tuple[str, str]], now: datetime) -> Notice:
     """The notice of a page; `nodes` are some of those that it is about, pool and node id of each."""
     account = origin.partition
     members = page.members
@@ -40,7 +41,7 @@ def incident_notice(origin: Origin, page: IncidentPage, nodes: Sequence[tuple[st
     pools = list({member.concern.pool_id.lower(): member.concern.pool_id for member in members}.values())
     about = pools[0] if len(pools) == 1 else account
     return Notice(
-        heading=one_line(_heading(account, page), limit=TITLE_BYTES) if members else "Over",
+        heading=one_line(_heading(account, page, now), limit=TITLE_BYTES) if members else "Over",
         severity=page.severity,
         subject=page.name,
         incident=page.incident.key,
@@ -54,7 +55,7 @@ def incident_notice(origin: Origin, page: IncidentPage, nodes: Sequence[tuple[st
     )
 
 
-def _heading(account: str, page: IncidentPage) -> str:
+def _heading(account: str, page: IncidentPage, now: datetime) -> str:
     lead = _lead(page)
     what = _WORDS[lead.concern.kind](account, page.members, lead)
     if page.is_further:
@@ -65,7 +66,7 @@ def _heading(account: str, page: IncidentPage) -> str:
         jobs = counted(_jobs(page.members), "job")
         what = f"{jobs} failed before this pager was added or switched on. The worst: {what}"
     since = min((member.concern.since for member in page.members if member.concern.since), default=None)
-    return f"{what}, since {clock_time(since, page.incident.told_at)}" if since else what
+    return f"{what}, since {clock_time(since, now)}" if since else what
 
 
 def _lead(page: IncidentPage) -> Member:

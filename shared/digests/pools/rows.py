@@ -59,21 +59,23 @@ def _state(record: PoolRecord, key: str, cycle: Cycle | None) -> PoolState | Non
     )
 
 
-def read_told_pools(table: Rows, account: str, webhook: str) -> dict[str, PoolTold]:
-    """What a webhook was told of pools and is owed the end of, by lower-case id; what can't be read is left out.
+def read_told_pools(table: Rows, account: str, webhook: str) -> tuple[dict[str, PoolTold], Pools]:
+    """What a webhook was told of pools and is owed the end of, by lower-case id, and those of which nobody can tell.
 
     Raises:
         StoreUnavailableError: The table gave no answer.
     """
     told: dict[str, PoolTold] = {}
+    unknown: dict[str, None] = {}
     for row in table.query(account, *pool_digests_of(webhook)):
         try:
             one = from_row(row, PoolTold)
         except UnreadableRowError as error:
             write_line("digest-unreadable", account=account, error=str(error))
+            unknown[row.key.rpartition("|")[2]] = None
             continue
         told[one.pool_id.lower()] = one
-    return told
+    return told, unknown
 
 
 def with_jobs(table: Rows, account: str, pools: Pools, told: Mapping[str, PoolTold], now: datetime) -> list[PoolState]:

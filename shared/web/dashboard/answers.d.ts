@@ -9,6 +9,7 @@ type AccountView = {
   stale: boolean;
   error: TroubleView | null;
   poolsError: string | null;
+  poolsErrorSince: string | null;
 };
 
 type AttemptView = {
@@ -583,6 +584,8 @@ type UntoldView = {
   refused: number;
   since: string | null;
   refusal: string | null;
+  silent: string | null;
+  unreadable: string | null;
 };
 
 type VirtualMachineInfo = {

@@ -198,7 +198,8 @@ const STANDINGS = {
 };
 
 /** @param {WebhookView} hook */
-const takesAll = ({ state, untold, dead }) => state === "ok" && !untold.since && !untold.refused && !dead;
+const takesAll = ({ state, untold, dead }) =>
+  state === "ok" && !untold.since && !untold.refused && !untold.unreadable && !dead;
 
 /** @param {SummaryView} summary */
 export function toldView(summary) {
@@ -212,12 +213,7 @@ export function toldView(summary) {
     side.trouble.webhooks && h("p", { class: "trouble" }, side.trouble.webhooks),
     side.webhooks === null && !side.trouble.webhooks && h("p", { class: "empty" }, "Loading…"),
     side.webhooks?.length === 0 &&
-      h(
-        "p",
-        { class: "empty" },
-        h("strong", {}, "Nobody is notified of failures."),
-        "Set WEBHOOK_URL or WEBHOOKS in the app's settings.",
-      ),
+      h("p", { class: "empty" }, h("strong", {}, "Nobody is notified of failures."), "Set WEBHOOK_URL or WEBHOOKS."),
     h("ul", { class: "list" }, others.map(hookItem)),
     healthy.length > 0 &&
       h(
@@ -283,7 +279,7 @@ function hookItem(hook) {
       hook.failingSince && [", failing since ", moment(hook.failingSince)],
       hook.reason && hook.state !== "ok" && `: ${hook.reason}`,
     ),
-    (hook.untold.since || hook.dead > 0 || hook.untold.refused > 0) &&
+    (hook.untold.since || hook.dead > 0 || hook.untold.refused > 0 || hook.untold.unreadable) &&
       h(
         "p",
         {},
@@ -294,7 +290,8 @@ function hookItem(hook) {
           hook.state === "ok" && hook.lastAnswer && `The last attempt was not taken: ${hook.lastAnswer.reason}. `,
         ],
         hook.untold.refused > 0 && `${hook.untold.refused} refused as wrong: ${hook.untold.refusal}. `,
-        hook.dead > 0 && `${hook.dead} undeliverable.`,
+        hook.dead > 0 && `${hook.dead} undeliverable. `,
+        hook.untold.unreadable && `Not told of everything: ${hook.untold.unreadable}`,
       ),
   );
 }
