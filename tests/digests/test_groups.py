@@ -12,7 +12,7 @@ from shared.digests.jobs.notices import jobs_notice
 from shared.messages.length import MAX_LINES, fitted, lines_of
 from shared.messages.notices import Notice, Severity
 from shared.state.jobs import Cause, JobEnd, JobHead, PhaseCounts
-from shared.state.pools import Standstill, StandstillCause, StandstillReason
+from shared.state.pools import EndedStandstill, Standstill, StandstillCause, StandstillEnd, StandstillReason
 from shared.state.telling import Told
 from tests.support.told_jobs import ACCOUNT, LINKS, NOW, news
 
@@ -54,6 +54,7 @@ def _over(job_id: str, *, failed: int = 3, minutes: int = 6, **state: Any) -> Ne
     head = _job(job_id, preparation_failed_ever=failed, **state)
     since = NOW - timedelta(minutes=minutes)
     told = Told(job_id=job_id, counted_from=NOW, standing=True, preparation=failed, since=since, at=NOW)
+    told = told if failed else replace(told, stuck_since=since)
     return news(head, told=told)
 
 
@@ -197,6 +198,27 @@ def test_standstills_say_what_to_do(reason: StandstillReason, severity: Severity
             "Ended, it had stood still: a, acc/pool-cpu",
             Severity.INFO,
             id="ended while it stood still",
+        ),
+        pytest.param(
+            [_over("a", failed=0, stuck_ended=EndedStandstill(at=NOW, why=StandstillEnd.NOBODY_WAITS))],
+            "No task waits any more, and nothing was mended: a, acc/pool-cpu",
+            Severity.INFO,
+            id="nobody waits any more",
+        ),
+        pytest.param(
+            [
+                _over(name, failed=0, stuck_ended=EndedStandstill(at=NOW, why=StandstillEnd.JOB_DISABLED))
+                for name in ("a", "b")
+            ],
+            "2 jobs stood still to the end: acc",
+            Severity.INFO,
+            id="disabled while they stood still",
+        ),
+        pytest.param(
+            [_over("a", failed=0, stuck_ended=EndedStandstill(at=NOW))],
+            "Moves again after 6 minutes: a, acc/pool-cpu",
+            Severity.GOOD,
+            id="one moves again",
         ),
         pytest.param(
             [_over("a"), _over("b", closed=JobEnd.ENDED), _over("c", closed=JobEnd.ENDED)],

@@ -31,7 +31,8 @@ _NAMED = re.compile(r": ([\w:-]+), [\w-]+/|([\w:-]+) of [\w-]+/\S+ stands still"
 _DAILY = "Not over yet: "
 _STILL = re.compile(r"stands? still")
 _OVER = re.compile(
-    r"reparation works again|odes that failed have left|oves again after|egun anew, and|othing is known of it any more"
+    r"reparation works again|odes that failed have left|oves again after|egun anew, and|othing is known of it any more|"
+    r"(?:while it stood still|it stood still until then|and nothing was mended)(?!;)"
 )
 _TAKES_LONG = re.compile(r": preparation takes |^\W*Preparation takes ")
 _STANDS = re.compile(r"reparation takes |Prepwatch can't read")

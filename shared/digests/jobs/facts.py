@@ -11,7 +11,7 @@ from shared.batch.model import Phase
 from shared.batch.outcomes import is_active
 from shared.digests.chat_rules import News, NewsKind
 from shared.digests.jobs.standstill_facts import slow_facts, standing_facts, unreachable_remedy
-from shared.digests.jobs.titles import has_succeeded_since, held_up, is_looked_at
+from shared.digests.jobs.titles import has_succeeded_since, held_up, is_looked_at, unmended_end
 from shared.digests.short_names import cause_words, node_name, of_all
 from shared.messages.notices import JOB, fact
 from shared.messages.remedies import slow_remedy
@@ -104,7 +104,9 @@ def _end_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
     if news.kind is NewsKind.RESOLVED:
         return [("Why", _why_over(news, head))]
     if NewsKind.RESUMED in news.kinds and news.before.stuck_since is not None:
-        return [("Moves again", f"it stood still since {since_when(news.before.stuck_since, _now(news))}")]
+        name = "Moves again" if unmended_end(news, head) is None else "Stood still"
+        since = since_when(news.before.stuck_since, _now(news))
+        return [(name, f"it stood still since {since}" if name == "Moves again" else f"since {since}")]
     return []
 
 
@@ -188,6 +190,8 @@ def _why_over(news: News, head: JobHead) -> str:
         return _ENDS[head.closed]
     if news.begins_anew:
         return "the job was created or tracked again, and no node has failed since"
+    if unmended_end(news, head) is not None:
+        return "nothing was mended: whatever waits there next may stand still again"
     if not (news.before.preparation or head.preparation_failed_ever):
         return "nothing keeps the job's tasks from running any more"
     if head.left and not has_succeeded_since(head):

@@ -15,6 +15,7 @@ from shared.digests.jobs.titles import (
     has_succeeded_since,
     severity_of,
     time_it_took,
+    unmended_end,
     what_happened,
     why_stuck,
 )
@@ -37,10 +38,11 @@ _COUNTED = {
 }
 _ENDED_BADLY = ("{jobs} ended with failures", "{jobs} ended with failures")
 _LEFT = ("the failed nodes of {jobs} have left", "the failed nodes of {jobs} have left")
+_UNMENDED = ("{jobs} stood still to the end", "{jobs} stood still to the end")
 _ANEW = ("{jobs} began anew", "{jobs} began anew")
 _WORKS = ("{jobs} works again", "{jobs} work again")
 _OVER = ("{jobs} has ended", "{jobs} have ended")
-_ENDS = (_ENDED_BADLY, _LEFT, _WORKS, _ANEW, _OVER)
+_ENDS = (_ENDED_BADLY, _LEFT, _UNMENDED, _WORKS, _ANEW, _OVER)
 """What nobody has mended before what somebody has."""
 _FAILS: Mapping[tuple[NewsKind, ...], str] = {(NewsKind.FAILED,): "failed", (NewsKind.STANDING,): "still fails"}
 _NAMED_CAUSES = 2
@@ -113,7 +115,7 @@ def _where(account: str, heads: Sequence[JobHead]) -> str:
 def _over(news: Sequence[News], jobs: str) -> str | None:
     counted_as = {_counted_as(item) for item in news}
     # Some are mended, others have merely ended.
-    if len(counted_as) > 1 or counted_as == {_ENDED_BADLY}:
+    if len(counted_as) > 1 or not counted_as.isdisjoint({_ENDED_BADLY, _UNMENDED}):
         return None
     if counted_as == {_OVER}:
         return f"{jobs} have ended"
@@ -183,4 +185,6 @@ def _counted_as(news: News) -> tuple[str, str]:
         return _OVER
     if news.begins_anew:
         return _ANEW
+    if unmended_end(news, news.head) is not None:
+        return _UNMENDED
     return _LEFT if news.head.left and not has_succeeded_since(news.head) else _WORKS

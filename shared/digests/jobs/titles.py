@@ -15,7 +15,7 @@ from shared.messages.notices import ListEntry, Severity, worst_of
 from shared.messages.sentences import lasted
 from shared.redaction import one_line
 from shared.state.jobs import JobEnd, JobHead, Tracking
-from shared.state.pools import Standstill, StandstillReason
+from shared.state.pools import Standstill, StandstillEnd, StandstillReason
 from shared.state.standstill_words import why_in_words
 
 OF_FAILURES = frozenset({NewsKind.STUCK, NewsKind.FAILED, NewsKind.STANDING})
@@ -26,6 +26,14 @@ _ENDED = {
     JobEnd.GONE: "gone",
     JobEnd.REPLACED: "replaced",
     JobEnd.UNTRACKED: "not watched any more",
+}
+_NOT_MOVING = {
+    StandstillEnd.JOB_ENDED: "ended while it stood still",
+    StandstillEnd.JOB_GONE: "gone while it stood still",
+    StandstillEnd.JOB_REPLACED: "replaced while it stood still",
+    StandstillEnd.UNTRACKED: "not watched any more, it stood still until then",
+    StandstillEnd.JOB_DISABLED: "disabled while it stood still",
+    StandstillEnd.NOBODY_WAITS: "no task waits any more, and nothing was mended",
 }
 _LINE_BYTES = 120
 
@@ -75,7 +83,8 @@ def _severity_of_the_end(news: News, head: JobHead) -> Severity:
     # What nothing mends any more is not good, though it is over.
     if news.release or (news.preparation and head.closed is not None):
         return Severity.WARNING
-    mended = news.kind is NewsKind.RESOLVED and head.closed is None and not head.left and not news.begins_anew
+    ends = news.kind is NewsKind.RESOLVED and head.closed is None and not news.begins_anew
+    mended = ends and not head.left and unmended_end(news, head) is None
     return Severity.GOOD if mended else Severity.INFO
 
 
@@ -111,7 +120,7 @@ def what_happened(news: News, *, why: bool = False) -> str:
         NewsKind.UNREACHABLE: f"can't be read{' whole' if _is_read_in_part(head) else ''}",
         NewsKind.SLOW: f"preparation takes {_how_long(news)} on {of_all(head.preparation.slow, head.nodes)}",
         NewsKind.IN_TIME: "no preparation takes too long any more",
-        NewsKind.RESUMED: f"moves again, {held_up(head, 'are still')}",
+        NewsKind.RESUMED: f"{_how_it_resumed(news, head)} {held_up(head, 'are still')}",
         NewsKind.REACHABLE: "can be read again" if is_looked_at(head) else "need not be read any more",
     }
     if news.kind is NewsKind.RESOLVED:
@@ -141,6 +150,8 @@ def _how_it_ended(news: News, head: JobHead) -> str:
         return "begun anew, and nothing fails in it"
     if head.left and not has_succeeded_since(head):
         return "the nodes that failed have left; nothing has succeeded since"
+    if (ended := unmended_end(news, head)) is not None:
+        return ended
     took = f" after {lasted(time)}" if (time := time_it_took(news)) is not None else ""
     known = news.before
     if known.preparation or head.preparation_failed_ever:
@@ -188,6 +199,19 @@ def _ended(head: JobHead, end: JobEnd) -> str:
         return f"{_ENDED[end]}, preparation had failed on {of_all(failed, head.nodes)}"
     had = "preparation had failed before" if head.preparation_failed_ever else "it had stood still"
     return f"{_ENDED[end]}, {had}"
+
+
+def _how_it_resumed(news: News, head: JobHead) -> str:
+    ended = unmended_end(news, head)
+    return "moves again," if ended is None else f"{ended};"
+
+
+def unmended_end(news: News, head: JobHead) -> str | None:
+    """How the standstill that a webhook knows of is over, though nothing moves; None when the job moves, or can."""
+    ended = head.stuck_ended
+    if news.before.stuck_since is None or ended is None or ended.why is None or head.stuck_since is not None:
+        return None
+    return _NOT_MOVING[ended.why] if ended.at >= news.before.stuck_since else None
 
 
 def has_succeeded_since(head: JobHead) -> bool:
