@@ -25,9 +25,13 @@ from local.smoke.surprises import surprises
 from shared.adapters.batch_auth import BatchAuth, SharedKeyAuth, TokenAuth
 from shared.adapters.batch_client import BatchClient
 from shared.batch.model import NodeStatus
+from shared.batch.pool_model import NODE_SELECT, ComputeNode, Task
 from shared.batch.wire import DEFAULT_API_VERSION, decode_status, split_entries
 from shared.errors import BatchError, JobNotFoundError, NoPreparationTaskError
 from shared.polling.job_listing import JOB_SELECT, listing_filter
+from shared.polling.standstills import RUNNING_FILTER, TASK_SELECT, WAITS_SELECT
+from shared.pools.facts import POOL_SELECT
+from shared.pools.watcher import NOT_ABLE
 from shared.ports import ListingOptions
 from shared.settings.address import parse_address
 from shared.settings.catalog import DEFAULTS
@@ -38,6 +42,7 @@ _REACH_BACK: Final = timedelta(days=7)
 _TAIL_BYTES: Final = 256
 _Result = TypeVar("_Result")
 _SMALL_PAGE: Final = 2
+_FEW_TASKS: Final = 10
 
 
 class Smoke:
@@ -57,6 +62,9 @@ class Smoke:
         statuses: list[NodeStatus] = []
         for number, name in enumerate(names, 1):
             statuses += self._look_into(number, name)
+        pools = [status.pool_id for status in statuses if status.pool_id]
+        pools += self._try("count the nodes of all pools", self._count_nodes) or []
+        self._look_into_pool(next(iter(pools), None))
         ran = next(_places(statuses), None)
         if ran is None:
             print("       no node has run a preparation task: files could not be tried")
@@ -69,9 +77,29 @@ class Smoke:
         )
 
     def _look_into(self, number: int, name: str) -> list[NodeStatus]:
-        self._try(f"get job {number}", lambda: self._client.get_job(name, select="id,jobPreparationTask"))
+        self._try(f"get job {number}", lambda: self._client.get_job(name, select=JOB_SELECT))
+        self._try(f"get what job {number} waits for", lambda: self._client.get_job(name, select=WAITS_SELECT))
         self._try(f"count tasks of job {number}", lambda: self._client.count_tasks(name))
+        self._try(f"list running tasks of job {number}", lambda: self._running(name))
         return self._try(f"list statuses of job {number}", lambda: self._list(name)) or []
+
+    def _look_into_pool(self, pool: str | None) -> None:
+        if pool is None:
+            print("       no pool: pools and their nodes could not be tried")
+            return
+        self._try("get a pool", lambda: self._client.get_pool(pool, select=POOL_SELECT))
+        self._try("list the nodes of a pool that can't work", lambda: self._nodes(pool))
+
+    def _count_nodes(self) -> list[str]:
+        return [counts.pool_id for page in self._client.list_node_counts() for counts in page]
+
+    def _nodes(self, pool: str) -> list[ComputeNode]:
+        pages = self._client.list_nodes(pool, odata_filter=NOT_ABLE, select=NODE_SELECT)
+        return [node for page in pages for node in page]
+
+    def _running(self, job: str) -> list[Task]:
+        pages = self._client.list_tasks(job, odata_filter=RUNNING_FILTER, select=TASK_SELECT, max_results=_FEW_TASKS)
+        return next(iter(map(list, pages)), [])
 
     def _list_jobs(self) -> list[str]:
         start = datetime.now(UTC) - _REACH_BACK

@@ -16,6 +16,10 @@ _OPERATIONS = (
     ("Job_ListPreparationAndReleaseTaskStatus", re.compile(r"/jobs/[^/]+/jobpreparationandrelease(task)?status")),
     ("Job_GetTaskCounts", re.compile(r"/jobs/[^/]+/taskcounts")),
     ("Job_Get", re.compile(r"/jobs/[^/]+")),
+    ("Task_List", re.compile(r"/jobs/[^/]+/tasks")),
+    ("Account_ListPoolNodeCounts", re.compile(r"/nodecounts")),
+    ("Pool_Get", re.compile(r"/pools/[^/]+")),
+    ("ComputeNode_List", re.compile(r"/pools/[^/]+/nodes")),
     ("File_GetFromComputeNode", re.compile(r"/pools/[^/]+/nodes/[^/]+/files/.+")),
 )
 

@@ -19,17 +19,20 @@ _REQUEST_ID: Final = "00000000-0000-0000-0000-000000000000"
 _URL: Final = re.compile(r"https?://[^/\s]+(/\S*)?")
 _WORD: Final = re.compile(r"[A-Za-z]{1,64}")
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")
-_PSEUDONYM: Final = re.compile(r"(job|pool|node|part|container|field)-\d+")
+_PSEUDONYM: Final = re.compile(r"(job|task|pool|node|part|container|field)-\d+")
 _SHORTEST: Final = 6
 _FIELD: Final = re.compile(r"(odata\.)?[A-Za-z]{1,64}")
 # Fields whose values are words of the API.
 _ENUMERATIONS: Final = frozenset({
-    "state", "result", "category", "code", "onAllTasksComplete", "onTaskFailure",
+    "state", "allocationState", "result", "category", "code", "onAllTasksComplete", "onTaskFailure",
 })  # fmt: skip
 _IDS: Final = {"id": "job", "poolId": "pool", "nodeId": "node", "containerId": "container"}
+_ID_OF: Final = {"Pool_Get": "pool", "ComputeNode_List": "node", "Task_List": "task"}
+"""What an `id` in the answer of an operation is of, where it is not a job's."""
 _PATH_WORDS: Final = frozenset({
-    "jobs", "pools", "nodes", "files", "tasks", "workitems", "job-1", "jobpreparation", "jobrelease", "taskcounts",
-    "stderr.txt", "stdout.txt", "wd", "jobpreparationandreleasetaskstatus", "jobpreparationandreleasestatus", "",
+    "jobs", "pools", "nodes", "nodecounts", "files", "tasks", "workitems", "job-1", "jobpreparation", "jobrelease",
+    "taskcounts", "stderr.txt", "stdout.txt", "wd", "jobpreparationandreleasetaskstatus",
+    "jobpreparationandreleasestatus", "",
 })  # fmt: skip
 _IDS_BEHIND: Final = {"jobs": "job", "pools": "pool", "nodes": "node", "workitems": "job"}
 _KEPT_HEADERS: Final = frozenset({"content-type", "content-length", "retry-after", "dataserviceversion"})
@@ -42,9 +45,11 @@ class Scrubber:
 
     def __init__(self) -> None:
         self._names: dict[tuple[str, str], str] = {}
+        self._id_of = "job"
 
     def scrub(self, recorded: Recorded) -> dict[str, Any]:
         """The fixture of an exchange; the content of a file is never kept."""
+        self._id_of = _ID_OF.get(recorded.operation, "job")
         body: Any = None
         if recorded.body and recorded.operation != "File_GetFromComputeNode":
             body = self._value(_parse(recorded.body), "")
@@ -74,7 +79,7 @@ class Scrubber:
         if _TIME.fullmatch(text) or (name in _ENUMERATIONS and _WORD.fullmatch(text)):
             return text
         if name in _IDS:
-            return self._name(_IDS[name], text)
+            return self._name(self._id_of if name == "id" else _IDS[name], text)
         if _URL.fullmatch(text):
             return self._address(text)
         if name == "taskRootDirectory":

@@ -51,7 +51,11 @@ MOST_LOOKED_INTO = 200
 """Jobs that one cycle looks into: a broken pool may hold up a thousand, and they wait together."""
 
 _MOST_RUNNING = 100
-_TASKS_SELECT = "id,jobPreparationTask,jobManagerTask"
+WAITS_SELECT = "id,jobPreparationTask,jobManagerTask"
+"""What is asked of a job to know whether its tasks wait for preparation."""
+RUNNING_FILTER = state_filter(["running"])
+"""Which of a job's tasks are asked for."""
+TASK_SELECT = "id,nodeInfo"
 
 
 class _Round(Struct, frozen=True, kw_only=True):
@@ -206,8 +210,8 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
         able = facts.able(head.pool_id)
         pages = self.batch.list_tasks(
             head.job_id,
-            odata_filter=state_filter(["running"]),
-            select="id,nodeInfo",
+            odata_filter=RUNNING_FILTER,
+            select=TASK_SELECT,
             max_results=_MOST_RUNNING,
             deadline=facts.deadline,
         )
@@ -259,7 +263,7 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
 
     def _with_tasks(self, head: JobHead, deadline: datetime) -> JobHead:
         """The head with what its job's special tasks say, which is asked for once."""
-        job = answer_or_none(lambda: self.batch.get_job(head.job_id, select=_TASKS_SELECT, deadline=deadline))
+        job = answer_or_none(lambda: self.batch.get_job(head.job_id, select=WAITS_SELECT, deadline=deadline))
         if job is None:
             return head
         preparation, manager = job.job_preparation_task, job.job_manager_task

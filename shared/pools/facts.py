@@ -18,10 +18,11 @@ from shared.errors import BatchError, ThrottledError
 from shared.pools.states import ABLE, BEGINNING, UNABLE
 from shared.ports import BatchService
 
-_POOL_SELECT = (
+POOL_SELECT = (
     "id,state,allocationState,allocationStateTransitionTime,currentDedicatedNodes,currentLowPriorityNodes,"
     "targetDedicatedNodes,targetLowPriorityNodes,enableAutoScale,autoScaleRun,resizeErrors"
 )
+"""What is asked of a pool."""
 _UNABLE_SELECT = "id,state,stateTransitionTime,lastBootTime,allocationTime,errors,startTaskInfo"
 _T = TypeVar("_T")
 
@@ -85,7 +86,7 @@ class PoolFacts(Struct, kw_only=True):
         return known[key]
 
     def _get_pool(self, pool_id: str) -> Pool:
-        return self.batch.get_pool(pool_id, select=_POOL_SELECT, deadline=self.deadline)
+        return self.batch.get_pool(pool_id, select=POOL_SELECT, deadline=self.deadline)
 
     def _list_able(self, pool_id: str) -> Mapping[str, datetime | None]:
         nodes = self._list(pool_id, ABLE, "id,lastBootTime,allocationTime")

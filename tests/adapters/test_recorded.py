@@ -9,6 +9,7 @@ import pytest
 
 from shared.adapters.batch_errors import error_from_answer
 from shared.batch.job_wire import decode_job, decode_jobs, decode_task_counts
+from shared.batch.pool_wire import decode_node_counts, decode_nodes, decode_pool, decode_tasks
 from shared.batch.wire import decode_page, decode_status, split_entries
 from shared.errors import HostileAnswerError
 
@@ -28,6 +29,14 @@ def read(operation: str, body: bytes) -> Any:
             return decode_job(body)
         case "Job_GetTaskCounts":
             return decode_task_counts(body)
+        case "Account_ListPoolNodeCounts":
+            return decode_node_counts(bytes(decode_page(body).value))
+        case "Pool_Get":
+            return decode_pool(body)
+        case "ComputeNode_List":
+            return decode_nodes(bytes(decode_page(body).value))
+        case "Task_List":
+            return decode_tasks(bytes(decode_page(body).value))
     return None
 
 

@@ -40,6 +40,8 @@ def furnish(world: World) -> None:
         node = f"tvm-contoso-{number}"
         world.set_status("contoso-nightly", "contoso-pool", node, preparation=run)
         world.set_file("contoso-pool", node, f"{run['taskRootDirectory']}/stderr.txt", "contoso-secret: no such file\n")
+    task = {"state": "completed", "exitCode": 7, "retryCount": 0, "failureInfo": {"message": "contoso-secret"}}
+    world.pools.set_node("contoso-pool", "tvm-contoso-7", at=ended, state="starttaskfailed", start_task_info=task)
     world.add_job("contoso-plain", has_preparation=False, has_release=False)
 
 
@@ -60,6 +62,8 @@ def test_every_read_is_tried_and_fits(account: Simulator, tmp_path: Path, capsys
     assert "FAILS" not in said
     recorded = sorted(file.stem for file in (tmp_path / "sim").glob("*.json"))
     assert recorded == [
+        "Account_ListPoolNodeCounts-200",
+        "ComputeNode_List-200",
         "File_GetFromComputeNode-200",
         "File_GetPropertiesFromComputeNode-200",
         "File_GetPropertiesFromComputeNode-404",
@@ -70,6 +74,8 @@ def test_every_read_is_tried_and_fits(account: Simulator, tmp_path: Path, capsys
         "Job_ListPreparationAndReleaseTaskStatus-200",
         "Job_ListPreparationAndReleaseTaskStatus-200-link",
         "Job_ListPreparationAndReleaseTaskStatus-409",
+        "Pool_Get-200",
+        "Task_List-200",
     ]
     assert {request.method for request in account.requests} == {"GET", "HEAD"}
 
