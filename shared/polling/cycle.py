@@ -19,12 +19,12 @@ from shared.moments import as_utc
 from shared.nudges.turns import Turn, Turns, Wait
 from shared.polling.account_troubles import finish_cycle, skip_cycle
 from shared.polling.counters import FailureCounter, RequestCounter
-from shared.polling.cycle_rules import CycleResult, choose_jobs
+from shared.polling.cycle_rules import CycleResult, DueJob, choose_jobs
 from shared.polling.due_jobs import DueJobRun, Progress, write_cycle_line, write_skipped_line
 from shared.polling.heartbeat import Heartbeat
 from shared.polling.job_listing import list_jobs, listing_start
 from shared.polling.job_watcher import JobWatcher
-from shared.polling.known_jobs import JobHeadStore, MayWait, jobs_that_may_wait, users_of
+from shared.polling.known_jobs import JobHeadStore, MayWait, SightedJobs, jobs_that_may_wait, users_of
 from shared.polling.last_cycle import CycleRow
 from shared.polling.node_updates import NodeWatcher
 from shared.polling.poll_settings import PollSettings
@@ -145,14 +145,7 @@ class Poller(Struct, frozen=True, kw_only=True):
         self, row: Row | None, cycle: Cycle | None, started: datetime, turn: Turn, deliveries: DeliveryRun
     ) -> CycleReport:
         # gather
-        heads = JobHeadStore(
-            origin=self.origin,
-            table=self.table,
-            ledger=self.ledger,
-            clock=self.clock,
-            first_sight=self.settings.first_sight,
-            offer=deliveries.offer,
-        )
+        heads = self._heads(deliveries)
         known, unreadable = heads.read()
         progress = Progress(deadline=started + self.settings.budget, turn=turn, errors=unreadable)
         listed_from = listing_start(cycle, self.settings.first_sight, started)
@@ -160,56 +153,28 @@ class Poller(Struct, frozen=True, kw_only=True):
         progress.errors += listing.nameless
 
         # decide, apply: job by job
-        complete, sighted = False, frozenset[str]()
-        if listing.jobs or listing.error is None:
-            is_whole = listing.error is None
+        complete, found, is_whole = False, SightedJobs(), listing.error is None
+        if listing.jobs or is_whole:
             choice = choose_jobs(known, listing.jobs, self.settings.patterns, cycle, is_whole=is_whole)
             found = heads.sight(choice, cycle.read_up_to if cycle else None)
+            progress.looked_at |= found.refused
+            progress.errors += len(found.refused)
             due = tuple(one for one in choice.due if one.job_id.lower() not in found.refused)
             # A job without a stored head is news in the next cycle too, as long as this one is not taken for complete.
             complete = is_whole and all(one.job_id.lower() in found.ready for one in due)
-            sighted = frozenset(key for key, one in found.ready.items() if as_utc(one.head.first_seen_at) >= started)
-            progress.looked_at |= found.refused
-            progress.errors += len(found.refused)
-            nodes = NodeWatcher(
-                batch=self.batch,
-                table=self.table,
-                origin=self.origin,
-                max_nodes=self.settings.max_nodes,
-                tails=Tails(files=self._files),
-                count=self.failures.add,
-            )
-            watcher = JobWatcher(
-                batch=self.batch,
-                ledger=self.ledger,
-                origin=self.origin,
-                clock=self.clock,
-                nodes=nodes,
-                offer=deliveries.offer,
-            )
-            jobs = DueJobRun(
-                watcher=watcher, lanes=self.lanes, width=self.settings.concurrency, time=2 * self.settings.budget
-            )
-            jobs.run(due, found.ready, progress)
+            nodes = self._nodes()
+            self._look_at_jobs(nodes, due, found, progress, deliveries)
             heads_now = {**known, **found.ready, **progress.written}
             waiting = jobs_that_may_wait(heads_now, listing.jobs, self.settings.patterns)
-            standstills = StandstillWatcher(
-                batch=self.batch,
-                ledger=self.ledger,
-                origin=self.origin,
-                clock=self.clock,
-                nodes=nodes,
-                budget=self.settings.budget,
-                pools=self.settings.pools,
-                slow_after=self.settings.slow_after,
-                offer=deliveries.offer,
-            )
-            standstills.run(waiting, cycle, progress)
+            self._look_at_standstills(nodes, waiting, cycle, progress, deliveries)
             self._watch_pools(waiting, cycle, progress, deliveries, is_whole=is_whole)
             for entry in choice.untracked:
                 heads.untrack(entry)
             if complete:
                 heads.forget(known, listed_from, cycle.read_up_to if cycle else None)
+
+        # apply: the account's own row; then tell
+        sighted = frozenset(key for key, one in found.ready.items() if as_utc(one.head.first_seen_at) >= started)
         result = CycleResult(
             started_at=started,
             finished_at=self.clock(),
@@ -230,16 +195,70 @@ class Poller(Struct, frozen=True, kw_only=True):
         if written is None:
             self.requests.give_back(result.requests)
             return replace(report, skipped="overtaken by another cycle")
-        report = replace(
+        write_cycle_line(self.account, result, written, self.clock())
+        self.heartbeat.beat()
+        return replace(
             report,
             jobs=len(result.looked_at),
             not_looked_at=len(result.waiting),
             errors=progress.errors,
             good=result.listed and result.error is None,
         )
-        write_cycle_line(self.account, result, written, self.clock())
-        self.heartbeat.beat()
-        return report
+
+    def _heads(self, deliveries: DeliveryRun) -> JobHeadStore:
+        return JobHeadStore(
+            origin=self.origin,
+            table=self.table,
+            ledger=self.ledger,
+            clock=self.clock,
+            first_sight=self.settings.first_sight,
+            offer=deliveries.offer,
+        )
+
+    def _nodes(self) -> NodeWatcher:
+        return NodeWatcher(
+            batch=self.batch,
+            table=self.table,
+            origin=self.origin,
+            max_nodes=self.settings.max_nodes,
+            tails=Tails(files=self._files),
+            count=self.failures.add,
+        )
+
+    def _look_at_jobs(
+        self, nodes: NodeWatcher, due: Sequence[DueJob], found: SightedJobs, progress: Progress, deliveries: DeliveryRun
+    ) -> None:
+        watcher = JobWatcher(
+            batch=self.batch,
+            ledger=self.ledger,
+            origin=self.origin,
+            clock=self.clock,
+            nodes=nodes,
+            offer=deliveries.offer,
+        )
+        width, time = self.settings.concurrency, 2 * self.settings.budget
+        DueJobRun(watcher=watcher, lanes=self.lanes, width=width, time=time).run(due, found.ready, progress)
+
+    def _look_at_standstills(
+        self,
+        nodes: NodeWatcher,
+        waiting: Sequence[MayWait],
+        cycle: Cycle | None,
+        progress: Progress,
+        deliveries: DeliveryRun,
+    ) -> None:
+        standstills = StandstillWatcher(
+            batch=self.batch,
+            ledger=self.ledger,
+            origin=self.origin,
+            clock=self.clock,
+            nodes=nodes,
+            budget=self.settings.budget,
+            pools=self.settings.pools,
+            slow_after=self.settings.slow_after,
+            offer=deliveries.offer,
+        )
+        standstills.run(waiting, cycle, progress)
 
     def _watch_pools(
         self,
