@@ -94,35 +94,17 @@ class Carried(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is known of a job as a whole; swapped by ETag in every transaction of the job.
-
-    `creation_time` names the incarnation (None until Batch has shown one), `creation_digits` are its fraction's as
-    Batch wrote them, `""` where it says all of them. Failures that ended before `announce_from`
-    are recorded in silence. `page_fingerprints` are those of the last wholly committed listing, None when a commit is
-    only half done. `chunks` are the hash prefixes of the node chunks. `generation` grows with what is worth telling.
-    `undated` says that they were filed before Batch had shown a `creation_time`.
-    `closed` says what ended the open failures, None while they count. `wait_for_success` is None until asked for,
-    and then `manager` is the id of the job's manager task, None for none. `failed_at` are the ends of the latest
-    preparations that failed, the newest last, None in a head that a version wrote which did not keep them;
-    `failing_since` is the first of those that no success has followed, `succeeded_at` when one last succeeded. As old
-    are `longest`, how long the slowest success took, `unfinished`, the preparations that have not ended, by the five
-    minutes (since 1970) in which they began, `often_retried`, those of them that were tried ten times again, both
-    without those that are slow or lost, and `slow_at`, when one last became slow. `slow_turned_at` is when the
-    first was recorded as slow, or that none is any more; None where a version before did it. `left` counts the failures
-    that are open no more only because their nodes have left: nothing of them was mended.
-    `stuck_ended` says how the last standstill that was told ended, None when none has, or a version before ended it.
-    `missing_since` is when Batch first said that the job does not exist, None since it was last found.
-    `vanished` says that the job was gone before it was seen completed, with open failures or although asked for.
-    `carried` is what heads before this one under the same id counted, None when this is the first. Somebody knows of
-    the release failures that ended before `release_dismissed_at`.
-    """
+    """What is known of a job as a whole; swapped by ETag in every transaction of the job."""
 
     job_id: str
     tracking: Tracking = Tracking.WATCHING
     requested: bool = False
     creation_time: datetime | None = None
+    """It names the incarnation; None until Batch has shown one."""
     creation_digits: str = ""
+    """Those of its fraction as Batch wrote them, empty where it says all of them."""
     announce_from: datetime | None = None
+    """Failures that ended before are recorded in silence."""
     first_seen_at: datetime | None = None
     changed_at: datetime | None = None
     settled_at: datetime | None = None
@@ -137,28 +119,50 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     release_failed_ever: int = 0
     causes: tuple[Cause, ...] = ()
     generation: int = 0
+    """It grows with what is worth telling."""
     page_fingerprints: tuple[bytes, ...] | None = field(name="pages", default=None)
+    """Of the last wholly committed listing, None when a commit is only half done."""
     chunks: tuple[str, ...] = ()
+    """The hash prefixes of the node chunks."""
     undated: bool = False
+    """The chunks were filed before Batch had shown a `creation_time`."""
     closed: JobEnd | None = None
+    """What ended the open failures, None while they count."""
     wait_for_success: bool | None = None
+    """Whether the job's tasks wait for preparation; None until that was asked."""
     manager: str | None = None
+    """The id of the job's manager task, None for none or until that was asked."""
     stuck: Standstill | None = None
     stuck_ended: EndedStandstill | None = None
+    """How the last standstill that was told ended; None when none has, or a version before ended it."""
     failed_at: tuple[datetime, ...] | None = None
+    """When the latest preparations failed, the newest last; None in a head from before these were kept, as all until
+    `slow_at` are."""
     failing_since: datetime | None = None
+    """The first failure that no success has followed."""
     succeeded_at: datetime | None = None
+    """When a preparation last succeeded."""
     longest: timedelta | None = None
+    """How long the slowest success took."""
     unfinished: dict[int, int] = {}
+    """Preparations that have not ended, by the five minutes since 1970 in which they began; none is slow or lost."""
     often_retried: int = 0
+    """How many of those were tried again ten times."""
     slow_at: datetime | None = None
+    """When a preparation last became slow."""
     slow_turned_at: datetime | None = None
+    """When the first was recorded as slow, or that none is any more; None where a version before did it."""
     left: int = 0
+    """Failures that are open no more only because their nodes have left: nothing of them was mended."""
     trouble: Trouble | None = None
     missing_since: datetime | None = None
+    """When Batch first said that the job does not exist, None since it was last found."""
     vanished: bool = False
+    """The job was gone before it was seen completed, with open failures or although somebody had asked for it."""
     carried: Carried | None = None
+    """What heads before this one counted under the same id, None when this is the first."""
     release_dismissed_at: datetime | None = None
+    """Somebody knows of the release failures that ended before."""
     commit: str = ""
 
     @property

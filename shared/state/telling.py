@@ -150,37 +150,38 @@ class Incidents(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a chat or pager webhook has been told about a job; written by the holder of the webhook's digest lease only.
-
-    `preparation` and `release` are the failures ever that it knows of, as counted since the job's id was first seen at
-    `counted_from`: an id that was forgotten meanwhile is counted anew. `stuck_since`, `unreachable_since` and `gone`
-    are the job's troubles that it knows of, `gone` by when the head that vanished was first seen. `standing` says that
-    it was last told of failures or a standstill that go on, so that it is owed the end; `at` is when that was, and
-    `open` on how many nodes preparation had failed then (0 of a pager, and where a version before did not keep it).
-    `refusal` is what it could not be told since, None for nothing. `joined` says which of the job's concerns are part
-    of which incident; a pager that is `standing` was told by a version that opened one for each job. `catches_up` says
-    that what is wrong with the job is older than the webhook, and is to be told as what stands. `since` is when what it
-    was told to go on began, None where nothing does or a version before did not keep it. `slow` is on how many nodes it
-    knows that preparation takes too long (0 of a pager). `stuck_reason` is why the job stands still as a chat knows it,
-    None where it does not or a version before did not keep it.
-    """
+    """What a chat or pager webhook has been told about a job; written by whoever holds the webhook's digest lease."""
 
     job_id: str = ""
     counted_from: datetime | None = None
+    """Since when the job's failures were counted of which it knows: an id that was forgotten is counted anew."""
     preparation: int = 0
+    """The failures of preparation ever that it knows of."""
     release: int = 0
+    """Those of release."""
     stuck_since: datetime | None = None
     stuck_reason: StandstillReason | None = None
+    """Why the job stands still as a chat knows it; None where it does not, or a version before did not keep it."""
     unreachable_since: datetime | None = None
     gone: datetime | None = None
+    """When the head was first seen of which it knows that the job vanished."""
     standing: bool = False
+    """It was last told of failures or a standstill that go on, so that it is owed the end. A pager that joined no
+    incident was told by a version that opened one for each job."""
     open: int = 0
+    """On how many nodes preparation had failed then; 0 of a pager, and where a version before did not keep it."""
     slow: int = 0
+    """On how many nodes it knows that preparation takes too long; 0 of a pager."""
     at: datetime | None = None
+    """When it was last told."""
     since: datetime | None = None
+    """When what it was told to go on began; None where nothing does, or a version before did not keep it."""
     refusal: Refusal | None = None
+    """What it could not be told since, None for nothing."""
     joined: dict[str, Joined] = {}
+    """Which of the job's concerns are part of which incident."""
     catches_up: bool = False
+    """What is wrong with the job is older than the webhook, and is to be told as what stands."""
 
     def counts_as(self, ever: Carried) -> bool:
         """Whether what it knows was counted as the failures *ever* of a job are: its id was not counted anew since."""
