@@ -87,7 +87,7 @@ def poll(timer: func.TimerRequest) -> None:
 @app.queue_trigger(arg_name="message", queue_name=POLLS_QUEUE, connection="AzureWebJobsStorage")
 def poll_account(message: func.QueueMessage) -> None:
     """Run the cycle of one account, unless a later one has begun since it was asked for."""
-    prepwatch().polls.answer(read_nudge(message.get_body()))
+    prepwatch().polls.take(read_nudge(message.get_body()))
 
 
 @app.queue_trigger(arg_name="message", queue_name=DELIVERIES_QUEUE, connection="AzureWebJobsStorage")

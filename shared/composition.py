@@ -39,7 +39,7 @@ from shared.polling.installation_faults import Faults
 from shared.polling.poll_settings import PollSettings
 from shared.settings.settings import Settings, load_settings
 from shared.state.rows import OWN
-from shared.triggers.deliveries import CatchUp
+from shared.triggers.deliveries import AccountDeliveries
 from shared.triggers.polls import AccountPolls
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class App(Struct, frozen=True, kw_only=True, dict=True):
 
     pollers: Mapping[str, Poller]
     polls: AccountPolls
-    deliveries: CatchUp
+    deliveries: AccountDeliveries
     purger: Purger
     nudger: Nudger
     parts: Parts
@@ -117,7 +117,7 @@ def connect(settings: Settings) -> Outside:
 def compose(settings: Settings, outside: Outside) -> App:
     """The use cases over an outside."""
     clock, table, lanes = outside.clock, outside.table, outside.lanes
-    site = Origin(account=None, url=None, site=settings.site_name, public_url=settings.public_url)
+    own = Origin(account=None, url=None, site=settings.site_name, public_url=settings.public_url)
     origins = tuple(
         Origin(account=account.label, url=account.url, site=settings.site_name, public_url=settings.public_url)
         for account in settings.accounts
@@ -134,7 +134,7 @@ def compose(settings: Settings, outside: Outside) -> App:
         clock=clock,
         webhooks={webhook.name: webhook for webhook in settings.webhooks},
         own_ledger=ledgers[OWN],
-        site=site,
+        own=own,
         new_id=outside.new_id,
         backlog=BacklogReader(table=table, clock=clock, origins=origins).read,
     )
@@ -201,11 +201,13 @@ def compose(settings: Settings, outside: Outside) -> App:
         left=partial(_close_left_accounts, deliverer, tuple(pollers)),
     )
     by_name = {origin.partition: origin for origin in origins}
-    deliveries = CatchUp(deliverer=deliverer, origins=by_name, pause=outside.pause, nudger=nudger, delayed=delayed)
+    deliveries = AccountDeliveries(
+        deliverer=deliverer, origins=by_name, pause=outside.pause, nudger=nudger, delayed=delayed
+    )
     parts = Parts(
         settings=settings,
         outside=outside,
-        site=site,
+        own=own,
         origins=origins,
         ledgers=ledgers,
         nudger=nudger,

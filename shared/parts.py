@@ -45,7 +45,7 @@ class Parts(Struct, frozen=True, kw_only=True):
 
     settings: Settings
     outside: Outside
-    site: Origin
+    own: Origin
     origins: Sequence[Origin]
     ledgers: Mapping[str, Ledger]
     nudger: Nudger

@@ -43,7 +43,7 @@ def matches_any(globs: Iterable[str], text: str) -> bool:
     return False
 
 
-class JobPatterns(Struct, frozen=True, kw_only=True):
+class IdPatterns(Struct, frozen=True, kw_only=True):
     """Which jobs or pools are tracked: those that `included` matches and `excluded` does not."""
 
     included: tuple[str, ...] = ("*",)

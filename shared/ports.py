@@ -135,8 +135,8 @@ class ListingOptions(Struct, frozen=True, kw_only=True):
     timeout_seconds: int | None = None
 
 
-class StatusPage(Struct, frozen=True, kw_only=True):
-    """One page of a status listing as it came.
+class ListingPage(Struct, frozen=True, kw_only=True):
+    """One page of a listing as it came.
 
     `value` is the JSON array's own bytes, not yet decoded; `next_link` is the absolute URL of the page after it, or
     None on the last; the rest are the answer's headers, None when absent.
@@ -169,10 +169,10 @@ class BatchService(Protocol):
 
     def list_statuses(
         self, job_id: str, options: ListingOptions, *, deadline: datetime | None = None
-    ) -> Iterator[StatusPage]:
+    ) -> Iterator[ListingPage]:
         """The preparation and release statuses of one job, page by page."""
 
-    def list_status_page(self, job_id: str, options: ListingOptions, *, link: str | None = None) -> StatusPage:
+    def list_status_page(self, job_id: str, options: ListingOptions, *, link: str | None = None) -> ListingPage:
         """Exactly one page: the first, or the one that `link` (a `next_link` of this account) names."""
 
     def count_tasks(self, job_id: str, *, deadline: datetime | None = None) -> TaskCounts:

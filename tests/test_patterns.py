@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.patterns import JobPatterns, PatternError, matches_any, valid_job_id
+from shared.patterns import IdPatterns, PatternError, matches_any, valid_job_id
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_many_stars_take_no_exponential_time() -> None:
 )
 def test_tracked_jobs(text: str, tracked: list[str], left_out: list[str]) -> None:
     """A job is tracked when it is included and not excluded, and exclusions alone leave all others."""
-    patterns = JobPatterns.parse(text)
+    patterns = IdPatterns.parse(text)
     assert [job for job in tracked + left_out if patterns.matches(job)] == tracked
 
 
@@ -58,7 +58,7 @@ def test_tracked_jobs(text: str, tracked: list[str], left_out: list[str]) -> Non
 def test_patterns_that_match_no_job_are_refused(text: str) -> None:
     """An entry that can match no job id is refused without being repeated."""
     with pytest.raises(PatternError) as refused:
-        JobPatterns.parse(text)
+        IdPatterns.parse(text)
     assert text not in str(refused.value) or not text
 
 

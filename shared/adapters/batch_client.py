@@ -28,7 +28,7 @@ from shared.batch.pool_model import ComputeNode, NodeCounts, Pool, Task
 from shared.batch.pool_wire import decode_node_counts, decode_nodes, decode_pool, decode_tasks
 from shared.batch.wire import DEFAULT_API_VERSION, decode_page, path_of, query_of
 from shared.errors import HostileAnswerError, RejectedRequestError
-from shared.ports import Clock, ListingOptions, Pause, StatusPage
+from shared.ports import Clock, ListingOptions, ListingPage, Pause
 from shared.settings.address import DEFAULT_PORTS
 
 PAGE_LIMIT: Final = 64 * 1024 * 1024
@@ -102,11 +102,11 @@ class BatchClient:
 
     def list_statuses(
         self, job_id: str, options: ListingOptions, *, deadline: datetime | None = None
-    ) -> Iterator[StatusPage]:
+    ) -> Iterator[ListingPage]:
         """The statuses of one job, page by page; at most one page is held at a time; see `ports.BatchService`."""
         return self._pages(self._statuses(job_id, options), deadline)
 
-    def list_status_page(self, job_id: str, options: ListingOptions, *, link: str | None = None) -> StatusPage:
+    def list_status_page(self, job_id: str, options: ListingOptions, *, link: str | None = None) -> ListingPage:
         """Exactly one page; a *link* that is not of this account is a RejectedRequestError."""
         if link is None:
             return self._page(self._statuses(job_id, options), None)
@@ -179,7 +179,7 @@ class BatchClient:
         )
         return f"{path_of('jobs', job_id, 'jobpreparationandreleasetaskstatus')}?{query}"
 
-    def _pages(self, target: str, deadline: datetime | None) -> Iterator[StatusPage]:
+    def _pages(self, target: str, deadline: datetime | None) -> Iterator[ListingPage]:
         followed: set[str] = set()
         left = LISTING_LIMIT
         for _ in range(MOST_PAGES):
@@ -202,10 +202,10 @@ class BatchClient:
                 raise HostileAnswerError("ForeignLink", f"Batch's odata.nextLink was not followed: {error}") from None
         raise HostileAnswerError("TooManyPages", f"Batch's listing has not ended after {MOST_PAGES} pages")
 
-    def _page(self, target: str, deadline: datetime | None) -> StatusPage:
+    def _page(self, target: str, deadline: datetime | None) -> ListingPage:
         answer = self._get(target, deadline, limit=self._page_limit)
         page = decode_page(answer.body)
-        return StatusPage(
+        return ListingPage(
             value=bytes(page.value),
             next_link=page.next_link,
             request_id=answer.headers.get("request-id"),

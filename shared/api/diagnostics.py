@@ -21,7 +21,7 @@ from shared.ledger.pool_records import read_records
 from shared.messages.events import Origin
 from shared.nudges.nudge import DELIVERIES_QUEUE
 from shared.nudges.nudger import Nudger
-from shared.patterns import JobPatterns
+from shared.patterns import IdPatterns
 from shared.ports import BatchService, Clock, Delete, ListingOptions, Put, Table
 from shared.state.accounts import Cycle
 from shared.state.rows import CYCLE, OWN, from_row
@@ -60,7 +60,7 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
     clock: Clock
     origins: Sequence[Origin]
     batch: Mapping[str, BatchService]
-    tracked: JobPatterns
+    tracked: IdPatterns
     webhooks: Mapping[str, Webhook]
     untold: UntoldReader
     stale_after: timedelta

@@ -20,7 +20,7 @@ from shared.batch.wire import decode_status, split_entries
 from shared.errors import HostileAnswerError
 from shared.messages.events import Origin
 from shared.patterns import valid_job_id
-from shared.ports import BatchService, ListingOptions, StatusPage, Table
+from shared.ports import BatchService, ListingOptions, ListingPage, Table
 from shared.state.chunks import decode_chunk, records_of
 from shared.state.jobs import JobHead
 from shared.state.nodes import NodeRecord, PhaseRecord
@@ -87,7 +87,7 @@ class NodeLister(Struct, frozen=True, kw_only=True):
 
     def list_live(
         self, job_id: str, account: str | None, options: ListingOptions, link: str | None
-    ) -> tuple[StatusPage, list[str]]:
+    ) -> tuple[ListingPage, list[str]]:
         """One page as Batch answers now, with the caller's own options, and why entries of it can't be read.
 
         Nothing is stored. `link` is the `odata.nextLink` of the page before. Texts are redacted like stored ones. An

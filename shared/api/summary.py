@@ -31,7 +31,7 @@ from shared.journal import write_line
 from shared.ledger.pool_records import read_records
 from shared.messages.events import Origin
 from shared.nudges.nudger import Nudger
-from shared.patterns import JobPatterns
+from shared.patterns import IdPatterns
 from shared.polling.cycle_rules import is_stale
 from shared.polling.installation_faults import Faults
 from shared.ports import Clock, Lanes, Table, swap
@@ -102,7 +102,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     webhooks: Sequence[Webhook]
     configured: Sequence[str]
     untold: UntoldReader
-    tracked_pools: JobPatterns | None
+    tracked_pools: IdPatterns | None
     heartbeat_waits_for: str | None
     stale_after: timedelta
     next_poll: Callable[[datetime], datetime]

@@ -61,7 +61,7 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
     webhooks: Mapping[str, Webhook]
     accounts: Sequence[str]
     ledger: Ledger
-    site: Origin
+    own: Origin
     untold: UntoldReader
     backlog: Callable[[Webhook, datetime], Backlog | None]
     authorize: Authorize = without_token
@@ -103,7 +103,7 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         """
         webhook = self._known(name)
         now = self._begin_ping(name)
-        event = webhook_event(self.site, EventType.PING, name, now, now)
+        event = webhook_event(self.own, EventType.PING, name, now, now)
         message = Message(id=event.id, body=event.body)
         answer = send_ping(self.sender, self.authorize, webhook, message, now, aloud=True)
         ended = self.clock()
@@ -155,7 +155,7 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
 
     def _change(self, name: str, decide: Callable[[WebhookState, datetime], WebhookState]) -> WebhookState:
         now, count = self.clock(), partial(self.backlog, self.webhooks[name])
-        return change_webhook(self.table, self.ledger, self.site, name, lambda before: decide(before, now), now, count)
+        return change_webhook(self.table, self.ledger, self.own, name, lambda before: decide(before, now), now, count)
 
     def _begin_ping(self, name: str) -> datetime:
         """The moment of a ping, once it is certain that no other is made within PING_EVERY."""

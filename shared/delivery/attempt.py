@@ -98,10 +98,10 @@ class Attempter(Struct, frozen=True, kw_only=True):
             durationMs=made[-1].duration_ms,
         )
 
-    def ping(self, webhook: Webhook, site: Origin) -> None:
+    def ping(self, webhook: Webhook, own: Origin) -> None:
         """See whether a webhook takes anything, without opening an incident."""
         now = self.clock()
-        event = webhook_event(site, EventType.PING, webhook.name, now, now)
+        event = webhook_event(own, EventType.PING, webhook.name, now, now)
         message = Message(id=event.id, body=event.body)
         answer = send_ping(self.sender, self.authorize, webhook, message, now, aloud=False)
         ended = self.clock()

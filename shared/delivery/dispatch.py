@@ -39,7 +39,7 @@ MOST_BODIES = 500
 
 
 class Deliverer(Struct, frozen=True, kw_only=True):
-    """Delivers for every configured webhook; `new_id` makes lease ids, `site` speaks for what concerns no account.
+    """Delivers for every configured webhook; `new_id` makes lease ids, `own` speaks for what concerns no account.
 
     `authorize` is asked for a token by those webhooks whose format has no key of its own, and `backlog` what waits for
     a webhook, and what was given up of it since a moment, when the others are told of it.
@@ -51,7 +51,7 @@ class Deliverer(Struct, frozen=True, kw_only=True):
     clock: Clock
     webhooks: Mapping[str, Webhook]
     own_ledger: Ledger
-    site: Origin
+    own: Origin
     new_id: Callable[[], str]
     authorize: Authorize = without_token
     backlog: Callable[[Webhook, datetime], Backlog | None] = lambda _webhook, _since: None
@@ -62,7 +62,7 @@ class Deliverer(Struct, frozen=True, kw_only=True):
         Raises:
             StoreError: The state of the webhooks can't be read; nothing is delivered now.
         """
-        health = read_health(self.table, self.own_ledger, self.site, self.webhooks, self._backlog_of)
+        health = read_health(self.table, self.own_ledger, self.own, self.webhooks, self._backlog_of)
         return DeliveryRun(self, deadline, health)
 
     def _backlog_of(self, name: str, since: datetime) -> Backlog | None:
@@ -262,7 +262,7 @@ class DeliveryRun:
             if self._health.state(name) != before:
                 break  # else there was no need to send it any more
         else:
-            self._attempter.ping(self._deliverer.webhooks[name], self._deliverer.site)
+            self._attempter.ping(self._deliverer.webhooks[name], self._deliverer.own)
         if self._health.state(name).failures:
             return
         try:

@@ -180,7 +180,7 @@ def disable(state: WebhookState, now: datetime) -> WebhookState:
 
 
 def change_events(
-    site: Origin, before: WebhookState, after: WebhookState, now: datetime, count: Count = lambda _since: None
+    own: Origin, before: WebhookState, after: WebhookState, now: datetime, count: Count = lambda _since: None
 ) -> tuple[Event, ...]:
     """The events that tell the other webhooks of a change in the health of one, or of its being switched.
 
@@ -193,7 +193,7 @@ def change_events(
     backlog = count(min(since for _, since, _, _ in told))
     waits = backlog.data() if backlog is not None else {}
     return tuple(
-        webhook_event(site, kind, after.name, since, now, reason=reason, **data, **waits)
+        webhook_event(own, kind, after.name, since, now, reason=reason, **data, **waits)
         for kind, since, reason, data in told
     )
 

@@ -38,18 +38,18 @@ class _Health(Struct):
 
 
 class WebhookHealth:
-    """How healthy each of the webhooks is; `ledger` is that of the partition OWN, `site` speaks for no account.
+    """How healthy each of the webhooks is; `ledger` is that of the partition OWN, `own` speaks for no account.
 
     `backlog` says what waits for one of them, and what was given up of it since a moment; None when nobody can tell.
     """
 
     def __init__(
-        self, table: Table, ledger: Ledger, site: Origin, rows: Mapping[str, Row | None], backlog: CountOf
+        self, table: Table, ledger: Ledger, own: Origin, rows: Mapping[str, Row | None], backlog: CountOf
     ) -> None:
         self._table = table
         self._backlog = backlog
         self._ledger = ledger
-        self._site = site
+        self._own = own
         self._lock = Lock()
         self._of = {name: _Health(row, _state_of(name, row)) for name, row in rows.items()}
 
@@ -83,7 +83,7 @@ class WebhookHealth:
                     return None
                 if after == health.state:
                     return ()
-                events = change_events(self._site, health.state, after, now, partial(self._backlog, name))
+                events = change_events(self._own, health.state, after, now, partial(self._backlog, name))
                 try:
                     written = self._ledger.commit_webhook(health.row, after, events, now)
                 except StoreError:
@@ -108,7 +108,7 @@ class WebhookHealth:
 def change_webhook(
     table: Table,
     ledger: Ledger,
-    site: Origin,
+    own: Origin,
     name: str,
     decide: Callable[[WebhookState], WebhookState],
     now: datetime,
@@ -127,7 +127,7 @@ def change_webhook(
         before = read_webhook(row, name)
         after = decide(before)
         if after != before:
-            ledger.commit_webhook(row, after, change_events(site, before, after, now, count), now)
+            ledger.commit_webhook(row, after, change_events(own, before, after, now, count), now)
             note_change(before, after)
         return after
 
@@ -135,7 +135,7 @@ def change_webhook(
 
 
 def read_health(
-    table: Table, ledger: Ledger, site: Origin, names: Iterable[str], backlog: CountOf = lambda _name, _since: None
+    table: Table, ledger: Ledger, own: Origin, names: Iterable[str], backlog: CountOf = lambda _name, _since: None
 ) -> WebhookHealth:
     """How healthy these webhooks are now; `backlog` as `WebhookHealth` has it.
 
@@ -144,7 +144,7 @@ def read_health(
     """
     start, end = range_of("webhook")
     rows = {row.key: row for row in table.query(OWN, start, end)}
-    return WebhookHealth(table, ledger, site, {name: rows.get(webhook_key(name)) for name in names}, backlog)
+    return WebhookHealth(table, ledger, own, {name: rows.get(webhook_key(name)) for name in names}, backlog)
 
 
 def note_change(before: WebhookState, after: WebhookState) -> None:

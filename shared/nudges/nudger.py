@@ -20,10 +20,10 @@ from shared.ports import Clock, Lanes, QueueService, Row, Table, swap
 from shared.state.rows import NUDGES, OWN, from_row, to_columns
 from shared.state.swapping import until_written
 
-WITHIN = timedelta(seconds=2)
+NUDGED_WITHIN = timedelta(seconds=2)
 """How long somebody who nudges waits for all of it."""
 NO_QUEUE = "AzureWebJobsStorage names no queue service"
-QUEUE_TOO_SLOW = f"the queue service took longer than {WITHIN.total_seconds():.0f} s"
+QUEUE_TOO_SLOW = f"the queue service took longer than {NUDGED_WITHIN.total_seconds():.0f} s"
 _AT_ONCE = 8
 
 
@@ -52,10 +52,10 @@ class Nudger(Struct, frozen=True, kw_only=True):
             return {}
         refused = dict.fromkeys(accounts, QUEUE_TOO_SLOW if self.queues else NO_QUEUE)
         if self.queues is not None:
-            until = self.clock() + WITHIN
+            until = self.clock() + NUDGED_WITHIN
             for account in accounts:
                 self.lanes.submit("nudges", _AT_ONCE, partial(self._put, queue, account, delay, until, refused))
-            self.lanes.join("nudges", WITHIN)
+            self.lanes.join("nudges", NUDGED_WITHIN)
         known = dict(refused)
         if known:
             first = next(iter(known.values()))

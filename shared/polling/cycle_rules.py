@@ -13,7 +13,7 @@ from msgspec import Struct, field
 from shared.batch.model import BatchJob, UnreadableJob
 from shared.errors import PrepwatchError, ThrottledError
 from shared.moments import as_utc
-from shared.patterns import JobPatterns
+from shared.patterns import IdPatterns
 from shared.polling.counters import FailureKind, grown
 from shared.polling.job_listing import LISTING_OVERLAP
 from shared.polling.job_rules import is_ending, is_job_completed, is_same_incarnation
@@ -82,7 +82,7 @@ class CycleResult(Struct, frozen=True, kw_only=True):
 def choose_jobs(
     known: Mapping[str, KnownJob],
     listed: Sequence[BatchJob],
-    patterns: JobPatterns,
+    patterns: IdPatterns,
     cycle: Cycle | None,
     *,
     is_whole: bool = True,
@@ -150,7 +150,7 @@ def cycle_after(before: Cycle | None, result: CycleResult) -> Cycle:
     )
 
 
-def is_tracked(head: JobHead | None, job_id: str, patterns: JobPatterns) -> bool:
+def is_tracked(head: JobHead | None, job_id: str, patterns: IdPatterns) -> bool:
     """Whether a job is to be watched: by request, or because the settings name it; never one that was stopped."""
     # Who stopped it meant this very job; a glob did not.
     if head is not None and head.tracking is Tracking.STOPPED:
@@ -162,7 +162,7 @@ def _is_watched(head: JobHead) -> bool:
     return head.tracking in _ASKED_FOR_SINGLY
 
 
-def _is_due(known: KnownJob | None, job: BatchJob, patterns: JobPatterns) -> bool:
+def _is_due(known: KnownJob | None, job: BatchJob, patterns: IdPatterns) -> bool:
     # Nobody wants to know of it.
     if not is_tracked(known.head if known else None, job.id, patterns):
         return False

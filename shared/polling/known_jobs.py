@@ -19,7 +19,7 @@ from shared.ledger.ledger import Ledger
 from shared.ledger.transaction import Pending
 from shared.messages.events import Origin
 from shared.messages.format_table import format_of
-from shared.patterns import JobPatterns
+from shared.patterns import IdPatterns
 from shared.polling.cycle_rules import Choice, KnownJob, is_tracked
 from shared.polling.job_rules import (
     Decision,
@@ -217,7 +217,7 @@ class JobHeadStore(Struct, frozen=True, kw_only=True):
 
 
 def jobs_that_may_wait(
-    known: Mapping[str, KnownJob], listed: Sequence[BatchJob], patterns: JobPatterns
+    known: Mapping[str, KnownJob], listed: Sequence[BatchJob], patterns: IdPatterns
 ) -> list[MayWait]:
     """The jobs whose tasks may wait for nodes, with or without a preparation task, as the job listing shows them.
 

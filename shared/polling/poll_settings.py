@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from msgspec import Struct
 
-from shared.patterns import JobPatterns
+from shared.patterns import IdPatterns
 
 
 class PollSettings(Struct, frozen=True, kw_only=True):
@@ -17,8 +17,8 @@ class PollSettings(Struct, frozen=True, kw_only=True):
     `slow_after` is how long a preparation may take, zero to leave that alone, None to let each job's past decide.
     """
 
-    patterns: JobPatterns
-    pools: JobPatterns | None
+    patterns: IdPatterns
+    pools: IdPatterns | None
     first_sight: timedelta
     budget: timedelta
     concurrency: int

@@ -28,7 +28,7 @@ from shared.ledger.ledger import Ledger
 from shared.ledger.transaction import Pending
 from shared.messages.events import Origin
 from shared.moments import as_utc
-from shared.patterns import JobPatterns
+from shared.patterns import IdPatterns
 from shared.polling.cycle_rules import KnownJob
 from shared.polling.due_jobs import Progress
 from shared.polling.job_listing import JOB_SELECT
@@ -87,7 +87,7 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
     origin: Origin
     clock: Clock
     budget: timedelta
-    pools: JobPatterns | None
+    pools: IdPatterns | None
     nodes: NodeWatcher
     slow_after: timedelta | None
     offer: Callable[[Sequence[Pending]], None]

@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from shared.errors import AccountDeniedError, BatchError, PoolNotFoundError
-from shared.patterns import JobPatterns
+from shared.patterns import IdPatterns
 from shared.pools.count_rules import remember_counts, remember_gone
 from shared.ports import BatchService, Clock
 from shared.state.accounts import Cycle
 from shared.state.pools import Counted, PoolMemory
 
 TOO_SLOW = "DeadlineExceeded"
-RARELY = 5
+SLOW_COUNT_EVERY = 5
 """Every so many cycles the nodes are counted where that takes more than a tenth of the budget."""
 
 
@@ -26,13 +26,13 @@ class PoolCounter(Struct, frozen=True, kw_only=True):
 
     batch: BatchService
     clock: Clock
-    tracked: JobPatterns | None = None
+    tracked: IdPatterns | None = None
 
     def count(self, cycle: Cycle | None, watched: Iterable[str], budget: timedelta) -> Counted:
         """The nodes of the watched pools by state, within a tenth of the budget, else every fifth cycle."""
         before = cycle.pools if cycle is not None else {}
         is_slow = cycle is not None and cycle.pools_error == TOO_SLOW
-        if is_slow and cycle is not None and cycle.cycles % RARELY:
+        if is_slow and cycle is not None and cycle.cycles % SLOW_COUNT_EVERY:
             return Counted(pools=before, error=TOO_SLOW, is_known=False)
         now = self.clock()
         deadline = now + (budget / 2 if is_slow else budget / 10)

@@ -12,7 +12,7 @@ from shared.moments import as_utc
 from shared.pools.states import classes_of
 from shared.state.pools import PoolRecord
 
-LASTS = timedelta(minutes=30)
+TOLD_AFTER = timedelta(minutes=30)
 """How long two nodes, or all of fewer, must be unable: one by one they may be replaced before."""
 _SOME, _MANY = 2, 3
 """So many nodes are trouble if they last, and so many at once: if they are a tenth of the pool."""
@@ -27,11 +27,11 @@ def in_trouble_since(record: PoolRecord | None, by_state: Mapping[str, int], now
     if len(broken) >= _MANY and is_a_tenth:
         return broken[_MANY - 1]
     # Two may be replaced one by one within that time.
-    if len(broken) >= _SOME and is_a_tenth and now - broken[_SOME - 1] >= LASTS:
-        return broken[_SOME - 1] + LASTS
+    if len(broken) >= _SOME and is_a_tenth and now - broken[_SOME - 1] >= TOLD_AFTER:
+        return broken[_SOME - 1] + TOLD_AFTER
     # Where no node is left that works, even one or two matter.
-    if broken and len(broken) == size and now - broken[-1] >= LASTS:
-        return broken[-1] + LASTS
+    if broken and len(broken) == size and now - broken[-1] >= TOLD_AFTER:
+        return broken[-1] + TOLD_AFTER
     return None
 
 

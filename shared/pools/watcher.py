@@ -22,7 +22,7 @@ from shared.ledger.pool_records import StoredPool, commit_record, read_records
 from shared.ledger.transaction import Pending
 from shared.messages.events import Event, Origin
 from shared.messages.pool_events import pool_events
-from shared.patterns import JobPatterns
+from shared.patterns import IdPatterns
 from shared.pools.node_files import START_TASK_DIRECTORY, Allowance, NodeFiles
 from shared.pools.nodes import (
     Seen,
@@ -58,7 +58,7 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
     ledger: Ledger
     origin: Origin
     clock: Clock
-    tracked: JobPatterns | None
+    tracked: IdPatterns | None
     first_sight: timedelta
     max_nodes: int
     files: NodeFiles

@@ -11,7 +11,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from shared.errors import SettingsError
-from shared.patterns import JobPatterns, PatternError, matches_any
+from shared.patterns import IdPatterns, PatternError, matches_any
 from shared.reprs import repr_without
 from shared.settings import reader as parsers
 from shared.settings.accounts import BatchAccount, load_accounts
@@ -61,8 +61,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     batch_token_scope: str
     client_id: str | None
     """The client id of the app's user-assigned identity; None lets the credential find one."""
-    tracked_jobs: JobPatterns
-    tracked_pools: JobPatterns | None
+    tracked_jobs: IdPatterns
+    tracked_pools: IdPatterns | None
     """None: the pools that watched jobs use."""
     poll_schedule: Schedule
     poll_interval: timedelta
@@ -201,9 +201,9 @@ def _stale_after(reader: SettingReader, least: timedelta) -> timedelta:
     return stale_after or max(usual, least)
 
 
-def _tracked(text: str) -> JobPatterns:
+def _tracked(text: str) -> IdPatterns:
     try:
-        return JobPatterns.parse(text)
+        return IdPatterns.parse(text)
     except PatternError as error:
         wrong = str(error)
     mend = "write ids and globs, comma-separated, of letters, digits, _ : - and * and ?, with ! in front to exclude"

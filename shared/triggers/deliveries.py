@@ -20,7 +20,7 @@ from shared.ports import Pause
 from shared.state.rows import OWN
 
 
-class CatchUp(Struct, frozen=True, kw_only=True):
+class AccountDeliveries(Struct, frozen=True, kw_only=True):
     """Catches up for any of the accounts, by name."""
 
     deliverer: Deliverer

@@ -53,7 +53,7 @@ class AccountPolls(Struct, frozen=True, kw_only=True):
         # decide, apply
         self._poll(polled_here(last, refused, began - 2 * self.interval), began)
 
-    def answer(self, nudge: Nudge) -> None:
+    def take(self, nudge: Nudge) -> None:
         """Poll the account that a nudge names, unless a later cycle has begun, or nobody watches it any more.
 
         Raises:

@@ -21,7 +21,7 @@ from shared.api.summary_rules import JobsPage
 from shared.api.tracking import Tracker
 from shared.batch.model import Outcome, Phase
 from shared.errors import StoreError
-from shared.ports import Clock, ListingOptions, StatusPage
+from shared.ports import Clock, ListingOptions, ListingPage
 from shared.web.errors import RequestError
 from shared.web.events import EventRoutes
 from shared.web.http import Answer, Request, json_answer, tagged_answer
@@ -160,7 +160,7 @@ def _job_of(link: str) -> str | None:
     return unquote(found[1]).lower() if found else None
 
 
-def _as_batch_answered(page: StatusPage, unreadable: Sequence[str]) -> Answer:
+def _as_batch_answered(page: ListingPage, unreadable: Sequence[str]) -> Answer:
     headers = {
         "content-type": "application/json",
         "cache-control": "no-store",

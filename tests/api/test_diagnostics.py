@@ -13,7 +13,7 @@ from shared.errors import (
     StoreUnavailableError,
 )
 from shared.nudges.nudge import DELIVERIES_QUEUE, read_nudge
-from shared.ports import Delete, ListingOptions, Put, StatusPage
+from shared.ports import Delete, ListingOptions, ListingPage, Put
 from tests.support.deployment import ACCOUNT, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fake_table import FakeTable, Fault
 
@@ -28,7 +28,7 @@ def _deployment(**environment: Any) -> Deployment:
     for account in deployment.batches:
         deployment.poll(account)
     deployment.batch.options.clear()
-    deployment.batch.page = StatusPage(value=b"[]")
+    deployment.batch.page = ListingPage(value=b"[]")
     return deployment
 
 

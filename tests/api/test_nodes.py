@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from shared.errors import BatchError, BatchUnavailableError, RejectedRequestError, ThrottledError
-from shared.ports import ListingOptions, StatusPage
+from shared.ports import ListingOptions, ListingPage
 from shared.web.routes import Routes
 from tests.support.deployment import ACCOUNT, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fake_table import FakeTable
@@ -61,7 +61,7 @@ def test_pages(seen: Deployment) -> None:
 
 def test_live_passes_the_options_on(seen: Deployment) -> None:
     """With live=true Batch is asked with the caller's own options, and its headers and link come back."""
-    seen.batch.page = StatusPage(
+    seen.batch.page = ListingPage(
         value=b'[{"poolId":"p","nodeId":"n"}]',
         next_link=LINK,
         request_id="r-1",
@@ -80,7 +80,7 @@ def test_live_passes_the_options_on(seen: Deployment) -> None:
 
 def test_live_without_node_ids(seen: Deployment) -> None:
     """A $select that leaves out the node id is answered like any other."""
-    seen.batch.page = StatusPage(value=b'[{"poolId":"p"},{}]')
+    seen.batch.page = ListingPage(value=b'[{"poolId":"p"},{}]')
     told = seen.ask(Routes.list_nodes, {"live": "true", "$select": "poolId"}, jobId="job-1")
     assert (told.status, told.body) == (200, {"value": [{"poolId": "p"}, {}]})
 
@@ -102,7 +102,7 @@ def test_live_without_node_ids(seen: Deployment) -> None:
 )
 def test_an_odd_live_entry_costs_only_itself(seen: Deployment, entry: str, why: str) -> None:
     """The other entries of the page are shown, and it is said why this one is not."""
-    seen.batch.page = StatusPage(value=f'[{{"nodeId":"a"}},{entry},{{"nodeId":"b"}}]'.encode())
+    seen.batch.page = ListingPage(value=f'[{{"nodeId":"a"}},{entry},{{"nodeId":"b"}}]'.encode())
     told = seen.ask(Routes.list_live_nodes, {}, jobId="job-1")
     assert (told.status, told.body["value"]) == (200, [{"nodeId": "a"}, {"nodeId": "b"}])
     assert [why in reason for reason in told.body["unreadable"]] == [True]
@@ -113,7 +113,7 @@ def test_live_is_redacted_and_changes_nothing(seen: Deployment) -> None:
     assert isinstance(seen.table, FakeTable)
     writes = len(seen.table.writes)
     url = "https://a.example/?sig=canary"
-    seen.batch.page = StatusPage(value=f'[{{"nodeId":"n","nodeUrl":"{url}"}}]'.encode())
+    seen.batch.page = ListingPage(value=f'[{{"nodeId":"n","nodeUrl":"{url}"}}]'.encode())
     told = seen.ask(Routes.list_nodes, {"live": "true"}, jobId="unseen-job")
     assert told.status == 200
     assert "canary" not in str(told.body)

@@ -60,7 +60,7 @@ def test_a_run_also_delivers_what_tells_of_a_failing_webhook() -> None:
         clock=lambda: NOW,
         webhooks={webhook.name: webhook for webhook in webhooks},
         own_ledger=Ledger(table=table, account=OWN, webhooks=webhooks, new_id=lambda: uuid4().hex),
-        site=SITE,
+        own=SITE,
         new_id=lambda: uuid4().hex,
     )
     run = deliverer.start(NOW + timedelta(seconds=60))

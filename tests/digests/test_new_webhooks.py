@@ -33,7 +33,7 @@ def _disable(world: World, name: str) -> None:
     """Let a person switch a webhook off."""
     deliverer = world.deliverer()
     change_webhook(
-        world.table, deliverer.own_ledger, deliverer.site, name, lambda state: disable(state, world.now), world.now
+        world.table, deliverer.own_ledger, deliverer.own, name, lambda state: disable(state, world.now), world.now
     )
 
 
@@ -42,7 +42,7 @@ def _enable(world: World, name: str) -> None:
     world.sender.answers.clear()
     deliverer = world.deliverer()
     change_webhook(
-        world.table, deliverer.own_ledger, deliverer.site, name, lambda state: enable(state, world.now), world.now
+        world.table, deliverer.own_ledger, deliverer.own, name, lambda state: enable(state, world.now), world.now
     )
 
 

@@ -98,7 +98,7 @@ class World:
             clock=lambda: self.now,
             webhooks={hook.name: hook for hook in self.webhooks},
             own_ledger=Ledger(table=self.table, account=OWN, webhooks=self.webhooks, new_id=self.new_id),
-            site=Origin(account=None, url=None, site="s"),
+            own=Origin(account=None, url=None, site="s"),
             new_id=self.new_id,
         )
 

@@ -6,7 +6,7 @@ import pytest
 
 from local.batch_simulator.filters import JOB_PROPERTIES, parse_filter
 from shared.batch.model import BatchJob
-from shared.patterns import JobPatterns
+from shared.patterns import IdPatterns
 from shared.polling.cycle_rules import Choice, KnownJob, choose_jobs
 from shared.polling.job_listing import JOB_SELECT, listing_filter, listing_start
 from shared.state.accounts import Cycle
@@ -14,7 +14,7 @@ from shared.state.jobs import JobHead, Tracking
 from shared.state.pools import Standstill
 from tests.support.builders import CREATED, NOW, batch_job, head
 
-EVERY_JOB = JobPatterns()
+EVERY_JOB = IdPatterns()
 MINUTE = timedelta(minutes=1)
 
 
@@ -137,7 +137,7 @@ def test_a_job_that_the_listing_leaves_out(tracking: Tracking, *, asked: bool) -
 def test_what_the_settings_name(patterns: str, *, requested: bool, tracked: bool, listed: bool) -> None:
     """A watched job that the settings no longer name is closed, listed or not, unless a person asked for it."""
     known = _known(head(requested=requested))
-    choice = choose_jobs(known, [batch_job()] if listed else [], JobPatterns.parse(patterns), None)
+    choice = choose_jobs(known, [batch_job()] if listed else [], IdPatterns.parse(patterns), None)
 
     assert bool(choice.due) is tracked
     assert choice.untracked == (() if tracked else tuple(known.values()))
@@ -149,7 +149,7 @@ def test_who_stands_still_is_not_let_go_in_silence(*, confirmed: bool) -> None:
     stuck = Standstill(since=NOW, confirmed=confirmed)
     known = _known(head(tracking=Tracking.NO_PREPARATION_TASK, stuck=stuck))
 
-    assert bool(choose_jobs(known, [], JobPatterns.parse("other"), None).untracked) is confirmed
+    assert bool(choose_jobs(known, [], IdPatterns.parse("other"), None).untracked) is confirmed
     assert choose_jobs(known, [], EVERY_JOB, None).untracked == ()
 
 

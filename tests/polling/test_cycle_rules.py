@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import AccountDeniedError, BatchUnavailableError, PrepwatchError, ThrottledError
-from shared.patterns import JobPatterns
+from shared.patterns import IdPatterns
 from shared.polling.cycle_rules import (
     LONGEST_PATIENCE,
     THROTTLE_STEPS,
@@ -81,7 +81,7 @@ def test_carry_over_never_starves(room: int, standing: int, course: list[tuple[i
             population.append(len(jobs))
             turn = len(population) - 1
             turn_of |= dict.fromkeys(fresh, turn)
-            choice = choose_jobs(heads, [batch_job(id=name) for name in jobs], JobPatterns(), cycle)
+            choice = choose_jobs(heads, [batch_job(id=name) for name in jobs], IdPatterns(), cycle)
             names = [due.job_id for due in choice.due]
             turn_of |= dict.fromkeys(names[:room], turn)
             for name in names[room:]:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from shared.adapters.table_limits import check_row
-from shared.patterns import JobPatterns
+from shared.patterns import IdPatterns
 from shared.polling import waiting_jobs
 from shared.polling.cycle_rules import CycleResult, choose_jobs, cycle_after
 from shared.polling.waiting_jobs import MOST_NAMED
@@ -14,7 +14,7 @@ from shared.state.rows import CYCLE, to_columns
 from tests.support.builders import ACCOUNT, NOW, batch_job
 
 MINUTE = timedelta(minutes=1)
-EVERY_JOB = JobPatterns()
+EVERY_JOB = IdPatterns()
 
 
 def finished(

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.pools.trouble import LASTS, in_trouble_since, why_unable
+from shared.pools.trouble import TOLD_AFTER, in_trouble_since, why_unable
 from shared.state.pools import PoolRecord, UnableNode
 from tests.support.fakes import START
 
@@ -61,4 +61,4 @@ def test_without_a_record_nothing_is_wrong() -> None:
     assert in_trouble_since(None, {"idle": 1}, NOW) is None
     assert why_unable(None) == []
     assert why_unable(record([1, 1])) == [("FailureExitCode", "", 2)]
-    assert timedelta(minutes=30) == LASTS
+    assert timedelta(minutes=30) == TOLD_AFTER

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.patterns import JobPatterns
+from shared.patterns import IdPatterns
 from shared.settings.accounts import BatchAccount
 from shared.settings.catalog import DEFAULTS, SETTINGS
 from shared.settings.settings import load_settings
@@ -29,7 +29,7 @@ def test_defaults() -> None:
     assert settings.client_id is None
     assert settings.batch_api_version == "2024-07-01.20.0"
     assert settings.batch_token_scope == "https://batch.core.windows.net//.default"
-    assert settings.tracked_jobs == JobPatterns()
+    assert settings.tracked_jobs == IdPatterns()
     assert settings.poll_interval == timedelta(minutes=1)
     assert (settings.poll_budget, settings.poll_concurrency) == (timedelta(seconds=40), 8)
     assert (settings.first_sight, settings.stale_after) == (timedelta(hours=1), timedelta(minutes=5))

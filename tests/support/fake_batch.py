@@ -15,7 +15,7 @@ from local.batch_simulator.filters import JOB_PROPERTIES, parse_filter
 from shared.batch.model import BatchJob, NodeStatus, TaskCounts
 from shared.batch.pool_model import ComputeNode, NodeCounts, Pool, Task
 from shared.errors import BatchError, JobNotFoundError, NoPreparationTaskError
-from shared.ports import ListingOptions, StatusPage
+from shared.ports import ListingOptions, ListingPage
 
 
 @dataclass(kw_only=True)
@@ -93,7 +93,7 @@ class FakeBatch(MemoryPools):
     counts: dict[str, TaskCounts] = field(default_factory=dict)
     tail: bytes = b""
     files: list[str] = field(default_factory=list)
-    page: StatusPage | None = None
+    page: ListingPage | None = None
     page_nodes: int = 1000
     before_asking: Callable[[str, str], None] = lambda _method, _job: None
     before_page: Callable[[str], None] = lambda _job: None
@@ -138,7 +138,7 @@ class FakeBatch(MemoryPools):
 
     def list_statuses(
         self, job_id: str, options: ListingOptions, *, deadline: datetime | None = None
-    ) -> Iterator[StatusPage]:
+    ) -> Iterator[ListingPage]:
         """The statuses of one job, page by page."""
         starts = range(0, max(len(self._nodes(job_id)), 1), self.page_nodes)
         for start in starts:
@@ -146,13 +146,13 @@ class FakeBatch(MemoryPools):
             nodes = self._nodes(job_id)
             self._ask("list_statuses", job_id, deadline)
             link = f"page {start + self.page_nodes}" if start != starts[-1] else None
-            yield StatusPage(value=msgspec.json.encode(nodes[start : start + self.page_nodes]), next_link=link)
+            yield ListingPage(value=msgspec.json.encode(nodes[start : start + self.page_nodes]), next_link=link)
 
-    def list_status_page(self, job_id: str, options: ListingOptions, *, link: str | None = None) -> StatusPage:
+    def list_status_page(self, job_id: str, options: ListingOptions, *, link: str | None = None) -> ListingPage:
         """The page that the test has set, otherwise all nodes on one."""
         self._ask("list_status_page", job_id)
         self.options.append((options, link))
-        return self.page or StatusPage(value=msgspec.json.encode(self._nodes(job_id)))
+        return self.page or ListingPage(value=msgspec.json.encode(self._nodes(job_id)))
 
     def count_tasks(self, job_id: str, *, deadline: datetime | None = None) -> TaskCounts:
         """The counts of this job, or those of every job."""

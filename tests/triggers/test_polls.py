@@ -143,12 +143,12 @@ def test_a_nudge_is_answered_once() -> None:
     nudge = Nudge(account=ACCOUNT, created_at=deployment.clock.now)
     deployment.clock.advance(seconds=1)
     for _ in range(2):
-        deployment.app.polls.answer(nudge)
+        deployment.app.polls.take(nudge)
     assert _polls(deployment) == {ACCOUNT: 1, OTHER_ACCOUNT: 0}
 
 
 def test_a_nudge_for_an_account_that_was_removed_ends_quietly() -> None:
     """It is of an older deployment: no failed run, and nothing for the poison queue."""
     deployment = _two()
-    deployment.app.polls.answer(Nudge(account="removed.example", created_at=NOW))
+    deployment.app.polls.take(Nudge(account="removed.example", created_at=NOW))
     assert _polls(deployment) == dict.fromkeys(BOTH, 0)

@@ -9,7 +9,7 @@ from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS, load_all_checks
 
 import function_app
-from shared.ports import StatusPage
+from shared.ports import ListingPage
 from shared.web.operation import Route
 from shared.web.operation_table import ROUTES
 from tests.support.deployment import a_job, a_node, a_run, deploy
@@ -35,7 +35,7 @@ def described(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The document as served by an app that has told a failure."""
     deployment = deploy()
     deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)))
-    deployment.batch.page = StatusPage(value=b"[]")
+    deployment.batch.page = ListingPage(value=b"[]")
     deployment.poll()
     monkeypatch.setattr(function_app, "prepwatch", lambda: deployment.app)
     listed = deployment.ask(lambda routes, asked: routes.events.list_events(asked))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local.node import node
-from shared.ports import StatusPage
+from shared.ports import ListingPage
 from shared.web.http import Request
 from shared.web.openapi import document, operation_id
 from shared.web.operation_table import ROUTES
@@ -100,7 +100,7 @@ def answers() -> dict[str, Any]:
     deployment = deploy()
     runs = a_run(failed=True), a_run()
     deployment.batch.add(a_job(), *(a_node(f"node-{number}", preparation=run) for number, run in enumerate(runs, 1)))
-    deployment.batch.page = StatusPage(
+    deployment.batch.page = ListingPage(
         value=b'[{"poolId":"p","nodeId":"n","jobPreparationTaskExecutionInfo":{"exitCode":1}}]', next_link="https://a/b"
     )
     deployment.poll()

@@ -81,7 +81,7 @@ def test_a_poll_that_is_asked_for_begins() -> None:
     """A nudge made now is not older than a cycle that began, by the clock of before, in three hours."""
     deployment = _jumped()
     asked = len(deployment.batch.asked)
-    deployment.app.polls.answer(Nudge(account=ACCOUNT, created_at=deployment.clock.now))
+    deployment.app.polls.take(Nudge(account=ACCOUNT, created_at=deployment.clock.now))
     assert len(deployment.batch.asked) > asked
     deployment.app.polls.run()
     assert deployment.queues.take(POLLS_QUEUE)

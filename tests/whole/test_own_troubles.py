@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from shared.adapters.lanes import ThreadLanes
 from shared.ledger.job_transaction import Slice
 from shared.ledger.ledger import Ledger
-from shared.ports import Column, Delete, Lanes, ListingOptions, Merge, StatusPage
+from shared.ports import Column, Delete, Lanes, ListingOptions, ListingPage, Merge
 from shared.state.rows import CYCLE, OWN, to_columns, webhook_key
 from shared.state.telling import WebhookState
 from shared.web.routes import Routes
@@ -33,7 +33,7 @@ def _odd_deployment(monkeypatch: pytest.MonkeyPatch) -> Deployment:
         deployment.batch.add(a_job(name), FAILED)
     list_statuses = deployment.batch.list_statuses
 
-    def trip(job_id: str, options: ListingOptions, *, deadline: datetime | None = None) -> Iterator[StatusPage]:
+    def trip(job_id: str, options: ListingOptions, *, deadline: datetime | None = None) -> Iterator[ListingPage]:
         if job_id == "odd":
             raise KeyError("password=hunter2-and-more")
         return list_statuses(job_id, options, deadline=deadline)

@@ -25,7 +25,7 @@ from shared.errors import (
     PoolNotFoundError,
     ThrottledError,
 )
-from shared.ports import ListingOptions, StatusPage
+from shared.ports import ListingOptions, ListingPage
 from trials.promises.truth import Incarnation, TrueWorld, incarnation_of
 from trials.simulation.fault_rates import NO_FAULTS, AccountState, Chance
 from trials.simulation.scheduler import Scheduler
@@ -108,7 +108,7 @@ class SimulatedBatch:
 
     def list_statuses(
         self, job_id: str, options: ListingOptions, *, deadline: datetime | None = None
-    ) -> Iterator[StatusPage]:
+    ) -> Iterator[ListingPage]:
         """The statuses of a job; pages are of different age, as each is asked for at its own time."""
         skip, more = 0, True
         while more:
@@ -121,9 +121,9 @@ class SimulatedBatch:
             page, more = statuses[skip : skip + size], skip + size < len(statuses)
             skip += size
             entries = self._entries(page) if job.state != "completed" else (status_bytes(each, BASE) for each in page)
-            yield StatusPage(value=b"[" + b",".join(entries) + b"]", next_link=None)
+            yield ListingPage(value=b"[" + b",".join(entries) + b"]", next_link=None)
 
-    def list_status_page(self, job_id: str, options: ListingOptions, *, link: str | None = None) -> StatusPage:
+    def list_status_page(self, job_id: str, options: ListingOptions, *, link: str | None = None) -> ListingPage:
         """Exactly one page, the first."""
         return next(self.list_statuses(job_id, options))
 

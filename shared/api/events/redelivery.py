@@ -63,7 +63,7 @@ class Redelivery(Struct, frozen=True, kw_only=True):
     archive: Archive
     webhooks: Mapping[str, Webhook]
     ledger: Ledger
-    site: Origin
+    own: Origin
 
     def redeliver(self, event_id: str, webhook: str | None) -> Sequence[Redelivered]:
         """Send one event again: to that webhook, or to each that it was owed to or that wants it now.
@@ -186,7 +186,7 @@ class Redelivery(Struct, frozen=True, kw_only=True):
         now = self.clock()
         for name in names:
             change_webhook(
-                self.table, self.ledger, self.site, name, lambda state: try_again(state, now, taken=False), now
+                self.table, self.ledger, self.own, name, lambda state: try_again(state, now, taken=False), now
             )
 
     def _move(self, stored: StoredEvent, name: str, known: StoredDelivery | None) -> bool:

@@ -13,7 +13,7 @@ from shared.api.refusals import named, not_found, only_account
 from shared.batch.pool_model import NODE_SELECT
 from shared.ledger.pool_records import read_records
 from shared.messages.events import Origin
-from shared.patterns import JobPatterns, valid_pool_id
+from shared.patterns import IdPatterns, valid_pool_id
 from shared.pools.watcher import NOT_ABLE
 from shared.ports import BatchService, Clock, Table
 from shared.state.accounts import Cycle
@@ -29,7 +29,7 @@ class PoolLister(Struct, frozen=True, kw_only=True):
     clock: Clock
     origins: Sequence[Origin]
     batch: Mapping[str, BatchService]
-    tracked: JobPatterns | None
+    tracked: IdPatterns | None
 
     def list_pools(self, account: str | None) -> list[PoolView]:
         """The pools as of the last cycle, worst first.

@@ -14,7 +14,7 @@ from shared.batch.pool_model import ComputeNode
 from shared.ledger.pool_records import StoredPool
 from shared.messages.sentences import counted
 from shared.moments import as_utc
-from shared.patterns import JobPatterns
+from shared.patterns import IdPatterns
 from shared.pools.states import classes_of
 from shared.pools.trouble import in_trouble_since, why_unable
 from shared.pools.unable import UnableReason, unable_of
@@ -90,7 +90,7 @@ def views_of(
     heads: Iterable[JobHead],
     records: Mapping[str, StoredPool],
     *,
-    tracked: JobPatterns | None,
+    tracked: IdPatterns | None,
     now: datetime,
 ) -> list[PoolView]:
     """The watched pools of an account, worst first; `tracked` None for those that active jobs use.

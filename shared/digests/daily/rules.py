@@ -19,7 +19,7 @@ from shared.moments import is_to_come
 from shared.state.jobs import JobHead
 from shared.state.telling import Pace, PoolTold, Told
 
-AT = timedelta(hours=8)
+DAILY_AT = timedelta(hours=8)
 """How long after midnight UTC."""
 
 
@@ -48,7 +48,7 @@ class Ongoing(Struct, frozen=True, kw_only=True):
 
 def due_since(pace: Pace, now: datetime) -> datetime | None:
     """The last time of day at which this was due, None when it was looked into since then, or was never to be."""
-    at = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + AT
+    at = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + DAILY_AT
     at = at if at <= now else at - timedelta(days=1)
     return at if pace.daily_at is not None and was_looked_into(pace, now) and pace.daily_at < at else None
 

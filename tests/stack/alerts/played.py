@@ -58,7 +58,7 @@ def play(deployment: Deployment, period: Period, happen: Happen = lambda _deploy
                     if name == "deliver":
                         run(name, partial(deployment.deliver, nudge.account))
                     else:
-                        run(name, partial(deployment.app.polls.answer, nudge))
+                        run(name, partial(deployment.app.polls.take, nudge))
             if minute == 0:
                 run("purge", deployment.app.purger.run)
             deployment.clock.advance(minutes=period.every)
