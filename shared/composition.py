@@ -34,9 +34,9 @@ from shared.nudges.turns import Turns
 from shared.parts import Outside, Parts
 from shared.polling.counters import RequestCounter
 from shared.polling.cycle import Poller
+from shared.polling.cycle_settings import PollSettings
 from shared.polling.heartbeat import Heartbeat
 from shared.polling.installation_faults import Faults
-from shared.polling.poll_settings import PollSettings
 from shared.settings.settings import Settings, load_settings
 from shared.state.rows import OWN
 from shared.triggers.deliveries import AccountDeliveries
@@ -138,7 +138,7 @@ def compose(settings: Settings, outside: Outside) -> App:
         new_id=outside.new_id,
         backlog=BacklogReader(table=table, clock=clock, origins=origins).read,
     )
-    poll_settings = PollSettings(
+    cycle_settings = PollSettings(
         patterns=settings.tracked_jobs,
         pools=settings.tracked_pools,
         first_sight=settings.first_sight,
@@ -166,7 +166,7 @@ def compose(settings: Settings, outside: Outside) -> App:
             lanes=lanes,
             clock=clock,
             deliverer=deliverer,
-            settings=poll_settings,
+            settings=cycle_settings,
             heartbeat=heartbeat,
             turns=Turns(
                 table=table,

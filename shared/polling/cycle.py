@@ -20,6 +20,7 @@ from shared.nudges.turns import Turn, Turns, Wait
 from shared.polling.account_troubles import finish_cycle, skip_cycle
 from shared.polling.counters import FailureCounter, RequestCounter
 from shared.polling.cycle_rules import CycleResult, DueJob, choose_jobs
+from shared.polling.cycle_settings import PollSettings
 from shared.polling.due_jobs import DueJobRun, Progress, write_cycle_line, write_skipped_line
 from shared.polling.heartbeat import Heartbeat
 from shared.polling.job_listing import list_jobs, listing_start
@@ -27,7 +28,6 @@ from shared.polling.job_watcher import JobWatcher
 from shared.polling.known_jobs import JobHeadStore, MayWait, SightedJobs, jobs_that_may_wait, users_of
 from shared.polling.last_cycle import CycleRow
 from shared.polling.node_updates import NodeWatcher
-from shared.polling.poll_settings import PollSettings
 from shared.polling.standstills import StandstillWatcher
 from shared.polling.tails import Tails
 from shared.pools.node_files import NodeFiles
