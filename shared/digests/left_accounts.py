@@ -20,7 +20,7 @@ from shared.journal import write_line
 from shared.ledger.purging import LeftAccount
 from shared.messages.format_table import format_of
 from shared.messages.ids import incident_key
-from shared.messages.notices import Notice, Severity
+from shared.messages.notices import Notice, PageDetails, Severity
 from shared.ports import Table, swap
 from shared.state.accounts import Cycle
 from shared.state.rows import (
@@ -111,12 +111,7 @@ class LeftAccounts(Struct, frozen=True, kw_only=True):
         notice = Notice(
             heading=heading,
             severity=Severity.INFO,
-            over=True,
-            subject=key,
-            incident=key,
-            account=account,
-            about=account,
-            kind="over",
+            page=PageDetails(key=key, over=True, account=account, about=account, kind="over"),
         )
         answers = send_notice(self.deliverer.sender, webhook, lambda: notice, account=account)
         judgement = judge(format_of(webhook), answers[-1], 1, self.deliverer.clock())

@@ -12,7 +12,8 @@ from msgspec import Struct
 from shared.batch.model import UNREADABLE
 from shared.decoding import json_decoder
 from shared.messages.events import EventType
-from shared.messages.notices import NAME_BYTES, TITLE_BYTES, VALUE_BYTES, Notice, Section, Severity, fact
+from shared.messages.ids import incident_key
+from shared.messages.notices import NAME_BYTES, TITLE_BYTES, VALUE_BYTES, Notice, PageDetails, Section, Severity, fact
 from shared.messages.sentences import (
     account_name,
     clock_time,
@@ -65,15 +66,17 @@ def event_notice(body: bytes, now: datetime) -> Notice:
     return Notice(
         heading=heading,
         severity=words.severity,
-        over=words.severity is Severity.GOOD or data.by_request,
-        subject=f"{kind.partition('.')[0]}:{about}",
-        account=one_line(account, limit=NAME_BYTES),
-        about=name,
-        since=event.time,
         sections=(Section(title=heading, facts=_facts(event, words, now)),),
         dashboard=data.links.get("dashboard"),
-        kind=kind,
-        details=_details(event, words, one_line(about, limit=NAME_BYTES)),
+        page=PageDetails(
+            key=incident_key(f"{kind.partition('.')[0]}:{about}"),
+            over=words.severity is Severity.GOOD or data.by_request,
+            account=one_line(account, limit=NAME_BYTES),
+            about=name,
+            since=event.time,
+            kind=kind,
+            details=_details(event, words, one_line(about, limit=NAME_BYTES)),
+        ),
     )
 
 

@@ -109,29 +109,35 @@ class Section(Struct, frozen=True, kw_only=True):
         return replace(self, entries=(*self.entries[: long[-1]], fewer, *self.entries[long[-1] + 1 :]))
 
 
-class Notice(Struct, frozen=True, kw_only=True):
-    """A message for people; `subject` is what it is about (a job, an account, a webhook), the same for its end.
+class PageDetails(Struct, frozen=True, kw_only=True):
+    """What a pager needs beside a heading: which incident it is about, and what rules and people can go by.
 
-    `over` says that it ends what was told of the subject, however good or bad its words are: an incident closes by
-    that alone. `left_out` counts the jobs and pools that there was no room to name; `since` is None when nobody knows.
-    `kind` is what it tells, in a word that rules of a pager can go by, and `details` what they can read, under keys
-    that are always the same. `incident` is the key of what is told as an incident, None if `subject` makes it.
-    `dashboard` is where people see more, None when nobody has said where the app is.
+    `over` says that it ends the incident of this `key`, however good or bad its words are. `since` is None when nobody
+    knows. `kind` is what it tells, in the words of events, and `details` stand under keys that are always the same.
+    """
+
+    key: str
+    over: bool = False
+    account: str
+    about: str
+    since: datetime | None = None
+    kind: str
+    details: Mapping[str, object] = {}
+
+
+class Notice(Struct, frozen=True, kw_only=True):
+    """A message for people.
+
+    `left_out` counts the jobs and pools that there was no room to name. `dashboard` is where people see more, None when
+    nobody has said where the app is. `page` is None in what only chat is told.
     """
 
     heading: str
     severity: Severity
-    over: bool = False
-    subject: str
-    account: str
-    about: str
-    since: datetime | None = None
     sections: tuple[Section, ...] = ()
     left_out: int = 0
     dashboard: str | None = None
-    kind: str = ""
-    details: Mapping[str, object] = {}
-    incident: str | None = None
+    page: PageDetails | None = None
 
     @property
     def signed_heading(self) -> str:
@@ -157,7 +163,8 @@ class Notice(Struct, frozen=True, kw_only=True):
             lines += [section.title] if section.title != self.heading else []
             lines += [f"{name}: {value}" for name, value in section.facts]
             lines += [*(entry.label + entry.text for entry in section.entries), *section.commands]
-        for name, value in self.details.items() if not self.sections else ():
+        details = self.page.details if self.page is not None and not self.sections else {}
+        for name, value in details.items():
             lines.append(f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
         return "\n".join([*lines, *([self.rest] if self.rest else [])])
 
@@ -255,10 +262,15 @@ class Notice(Struct, frozen=True, kw_only=True):
             return replace(self, sections=(replace(last, commands=()),))
         return replace(self, sections=(replace(last, facts=last.facts[:-1]),))
 
+    def paging(self, *, over: bool) -> "Notice":
+        """The notice as one that ends the incident that it is about, or does not."""
+        return replace(self, page=replace(self.page, over=over)) if self.page is not None else self
+
     def least(self) -> "Notice":
         """The notice in one line of plain letters: what a service that calls the whole wrong may still take."""
         heading = self.heading.encode("ascii", "replace").decode()
-        return replace(self, heading=heading, since=None, sections=(), left_out=0, dashboard=None, details={})
+        page = replace(self.page, since=None, details={}) if self.page is not None else None
+        return replace(self, heading=heading, sections=(), left_out=0, dashboard=None, page=page)
 
 
 def join_notices(about: Notice, *parts: Notice) -> Notice:

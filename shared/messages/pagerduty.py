@@ -8,7 +8,6 @@ https://developer.pagerduty.com/docs/events-api-v2-overview.
 import msgspec
 
 from shared.messages.format import Format, KeyProblem, Tells, request_to
-from shared.messages.ids import incident_key
 from shared.messages.notices import Notice
 from shared.webhook import Webhook, WebhookRequest
 
@@ -18,20 +17,23 @@ MAX_SUMMARY = 1024
 
 def render_pagerduty(notice: Notice, routing_key: str) -> bytes:
     """The body of the request: `resolve` for what is over, else `trigger`."""
-    incident = {"routing_key": routing_key, "dedup_key": notice.incident or incident_key(notice.subject)}
-    if notice.over:
+    page = notice.page
+    if page is None:
+        raise AssertionError("what only chat is told opens no incident")
+    incident = {"routing_key": routing_key, "dedup_key": page.key}
+    if page.over:
         return msgspec.json.encode({**incident, "event_action": "resolve"})
     payload: dict[str, object] = {
         "summary": notice.heading[:MAX_SUMMARY],
-        "source": notice.account,
+        "source": page.account,
         "severity": notice.severity.value,
-        "component": notice.about,
-        "group": notice.account,
-        "class": notice.kind,
-        "custom_details": dict(notice.details),
+        "component": page.about,
+        "group": page.account,
+        "class": page.kind,
+        "custom_details": dict(page.details),
     }
-    if notice.since is not None:
-        payload["timestamp"] = notice.since
+    if page.since is not None:
+        payload["timestamp"] = page.since
     links = [] if notice.dashboard is None else [{"href": notice.dashboard, "text": "Dashboard"}]
     client = {"client": "Prepwatch"} | ({} if notice.dashboard is None else {"client_url": notice.dashboard})
     return msgspec.json.encode({**incident, "event_action": "trigger", "payload": payload, "links": links, **client})

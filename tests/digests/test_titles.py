@@ -12,7 +12,7 @@ from shared.digests.jobs.headings import heading_of
 from shared.digests.jobs.notices import jobs_notice
 from shared.digests.jobs.titles import title_of
 from shared.messages.format_table import render_notice
-from shared.messages.notices import Notice, Severity
+from shared.messages.notices import Notice, PageDetails, Severity
 from shared.state.jobs import Carried, Cause, JobEnd, JobHead, PhaseCounts, Tracking
 from shared.state.pools import Standstill, StandstillCause, StandstillReason
 from shared.state.telling import Told
@@ -208,9 +208,10 @@ def test_title_and_facts(
 @pytest.mark.parametrize("severity", [Severity.WARNING, Severity.GOOD], ids=str)
 def test_an_incident_ends_by_decision(severity: Severity) -> None:
     """A pager resolves what is over, whatever the words are like, and nothing else."""
-    notice = _notice(_news(_head(0, 0, 6), KNOWS, "pagerduty"))
+    page = PageDetails(key="k", account="a", about="a", kind="job.stuck")
+    notice = Notice(heading="x", severity=severity, page=page)
     for over in (True, False):
-        request = render_notice(webhook("pagerduty"), replace(notice, over=over, severity=severity))
+        request = render_notice(webhook("pagerduty"), notice.paging(over=over))
         assert json.loads(request.body)["event_action"] == ("resolve" if over else "trigger")
 
 

@@ -200,7 +200,8 @@ def test_what_waits_and_was_given_up_is_said(
     notice = event_notice(event.body, NOW)
     (section,) = notice.sections
     assert (notice.heading, dict(section.facts)["What it means"]) == (heading, means)
-    assert notice.details["means"] == means
+    assert notice.page is not None
+    assert notice.page.details["means"] == means
 
 
 def test_a_ping_has_no_since() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from shared.messages.format import Format
 from shared.messages.format_table import DEFAULT, FORMATS, format_of, render_notice
-from shared.messages.notices import Notice, Severity
+from shared.messages.notices import Notice, PageDetails, Severity
 from tests.support.builders import webhook
 
 SHARED = Path(__file__).parents[2] / "shared"
@@ -45,6 +45,6 @@ def test_each_writes_what_its_receiver_is_told(known: Format) -> None:
 
 def test_what_is_told_events_is_told_no_state() -> None:
     """To write words for a receiver of events is a defect, and says so."""
-    notice = Notice(heading="x", severity=Severity.INFO, subject="x", account="x", about="x")
+    notice = Notice(heading="x", severity=Severity.INFO, page=PageDetails(key="x", account="x", about="x", kind="x"))
     with pytest.raises(ValueError, match="cloudevents tells events"):
         render_notice(webhook("ops", DEFAULT.name), notice)

@@ -34,6 +34,7 @@ from shared.ports import Column, Merge, Operation, Put, Row
 from shared.state.jobs import JobHead
 from shared.state.rows import from_row, job_key
 from shared.state.telling import Pace, Told
+from trials.promises.reading import EVENT_KEYS
 from trials.simulation.mutants import MUTANTS, mutant
 
 __all__ = ["MUTANTS"]
@@ -166,8 +167,10 @@ def incident_for_each_message() -> AbstractContextManager[object]:
     """An incident's key holds what was told, so that its end is that of another."""
 
     def render(notice: Any, key: str) -> bytes:
-        incident = f"{notice.incident}:{len(notice.details)}" if notice.incident else None
-        return render_pagerduty(replace(notice, incident=incident), key)
+        page = notice.page
+        if not page.key.startswith(EVENT_KEYS):
+            page = replace(page, key=f"{page.key}:{len(page.details)}")
+        return render_pagerduty(replace(notice, page=page), key)
 
     return patch.object(pagerduty, "render_pagerduty", render)
 

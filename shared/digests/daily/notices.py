@@ -38,4 +38,4 @@ def daily_notice(origin: Origin, ongoing: Ongoing, now: datetime) -> Notice:
         notice = join_notices(notice, ongoing.trouble, notice) if notice is not None else ongoing.trouble
     if notice is None:
         raise AssertionError("nothing stands")
-    return replace(notice.under(LEAD), kind="standing")
+    return notice.under(LEAD)

@@ -15,7 +15,7 @@ from shared.digests.job_troubles import Concern, ConcernKind
 from shared.digests.short_names import cause_name, cause_words, pool_in_heading, short_id
 from shared.messages.commands import PoolReference, remove_nodes
 from shared.messages.events import Origin, links_of
-from shared.messages.notices import TITLE_BYTES, Notice, Severity
+from shared.messages.notices import TITLE_BYTES, Notice, PageDetails, Severity
 from shared.messages.remedies import cause_command, standstill_remedy
 from shared.messages.sentences import account_name, clock_time, counted, to_the_second, waiting
 from shared.redaction import one_line
@@ -39,19 +39,19 @@ def incident_notice(origin: Origin, page: IncidentPage, nodes: Sequence[tuple[st
     jobs = sorted({member.job_id for member in members}, key=str.lower)
     # The name of a pool may differ in its case only.
     pools = list({member.concern.pool_id.lower(): member.concern.pool_id for member in members}.values())
-    about = pools[0] if len(pools) == 1 else account
     return Notice(
         heading=one_line(_heading(account, page, now), limit=TITLE_BYTES) if members else "Over",
         severity=page.severity,
-        subject=page.name,
-        incident=page.incident.key,
-        over=page.ends,
-        account=account,
-        about=about,
-        since=min((member.concern.since for member in members if member.concern.since), default=None),
         dashboard=links_of(origin, jobs[0] if len(jobs) == 1 else None).get("dashboard"),
-        kind=_KINDS[_lead(page).concern.kind] if members else "over",
-        details={} if page.ends else _details(account, page, pools, nodes),
+        page=PageDetails(
+            key=page.incident.key,
+            over=page.ends,
+            account=account,
+            about=pools[0] if len(pools) == 1 else account,
+            since=min((member.concern.since for member in members if member.concern.since), default=None),
+            kind=_KINDS[_lead(page).concern.kind] if members else "over",
+            details={} if page.ends else _details(account, page, pools, nodes),
+        ),
     )
 
 

@@ -6,12 +6,11 @@ Owns how much is said of how many jobs. Does not own headings, titles and severi
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from msgspec.structs import replace
 
 from shared.digests.chat_rules import News, NewsKind
-from shared.digests.jobs.facts import facts_of, failing_nodes, first_failure, nodes_to_name
+from shared.digests.jobs.facts import facts_of, failing_nodes, nodes_to_name
 from shared.digests.jobs.groups import group_section, grouped
 from shared.digests.jobs.headings import heading_of
 from shared.digests.jobs.titles import line_of, severity_of, title_of
@@ -31,21 +30,14 @@ _WHOLE_SECTIONS = 2
 
 def jobs_notice(account: str, news: Sequence[News], links: Mapping[str, str]) -> Notice:
     """The notice that tells how jobs stand, the first ones in full."""
-    only = news[0] if len(news) == 1 else None
     heading = one_line(heading_of(account, news), limit=TITLE_BYTES)
     sections = _sections(account, news, heading)
     return Notice(
         heading=heading,
         severity=worst_of(map(severity_of, news)),
-        subject=f"job:{account}:{only.job_id.lower()}" if only else f"jobs:{account}",
-        over=all(item.kind is NewsKind.RESOLVED for item in news),
-        account=account,
-        about=only.job_id if only else "jobs",
-        since=min((since for item in news if (since := _since(item))), default=None),
         sections=sections,
         left_out=len(news) - sum(section.named for section in sections),
         dashboard=links.get("dashboard"),
-        kind=f"job.{news[0].kind.value}",
     )
 
 
@@ -95,14 +87,3 @@ def _command(account: str, news: News, head: JobHead) -> str | None:
     cause, named = causes[0], nodes_to_name(news)
     all_known = len(named) == cause.nodes == failing_nodes(head, phase)
     return cause_command(account, head.job_id, cause, named, all_known=all_known)
-
-
-def _since(news: News) -> datetime | None:
-    head = news.head
-    if head is None or news.kind in {NewsKind.RESOLVED, NewsKind.REACHABLE, NewsKind.GONE, NewsKind.IN_TIME}:
-        return None
-    if news.slow is not None:
-        return news.slow.first
-    if news.kind is NewsKind.UNREACHABLE and head.trouble is not None:
-        return head.trouble.since
-    return first_failure(head)

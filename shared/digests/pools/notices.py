@@ -21,6 +21,7 @@ from shared.messages.notices import (
     VALUE_BYTES,
     ListEntry,
     Notice,
+    PageDetails,
     Section,
     Severity,
     fact,
@@ -53,15 +54,9 @@ def with_pools(notice: Notice | None, origin: Origin, news: Sequence[PoolNews], 
     about_pools = Notice(
         heading=one_line(heading, limit=TITLE_BYTES),
         severity=worst_of(item.severity for item in news),
-        subject=f"pool:{account}:{news[0].pool.pool_id.lower()}",
-        over=all(item.ends for item in news),
-        account=account,
-        about=news[0].pool.pool_id if len(news) == 1 else "pools",
-        since=min((item.since for item in news if not item.ends), default=None),
         sections=tuple(_section(account, item, now, whole=len(news) == 1) for item in shown),
         left_out=len(news) - len(shown),
         dashboard=links_of(origin, None).get("dashboard"),
-        kind="node.recovered" if all(item.ends for item in news) else "node.failed",
     )
     if notice is None:
         return about_pools
@@ -77,15 +72,16 @@ def pool_page(origin: Origin, key: str, severity: Severity, news: Sequence[PoolN
     return Notice(
         heading="Over" if ends else one_line(heading, limit=TITLE_BYTES),
         severity=severity,
-        subject=key,
-        incident=key,
-        over=ends,
-        account=account,
-        about=pools[0] if len(pools) == 1 else account,
-        since=min(item.since for item in news),
         dashboard=links_of(origin, None).get("dashboard"),
-        kind="over" if ends else "node.failed",
-        details={} if ends else _details(account, news),
+        page=PageDetails(
+            key=key,
+            over=ends,
+            account=account,
+            about=pools[0] if len(pools) == 1 else account,
+            since=min(item.since for item in news),
+            kind="over" if ends else "node.failed",
+            details={} if ends else _details(account, news),
+        ),
     )
 
 
