@@ -17,6 +17,7 @@ from shared.digests.chat_rules import KnownToWebhook, News, NewsKind, news_of
 from shared.digests.job_troubles import group_of, standstill_of
 from shared.digests.message_intervals import ENDS_AFTER, believable_pace, is_new, is_refused, message_at, paused_until
 from shared.digests.mutes import Mute, muted_until
+from shared.messages.notices import Severity
 from shared.state.telling import Pace, Told
 from shared.webhook import Webhook
 
@@ -141,7 +142,9 @@ def _muted_until(news: News, mutes: Sequence[Mute], now: datetime) -> datetime |
     return muted_until(mutes, news.job_id, pools, now) if news.can_be_muted else None
 
 
-def worst_job_first(news: News) -> tuple[int, int, str]:
-    """The order in which jobs stand in a message."""
+def worst_job_first(news: News) -> tuple[int, int, int, str]:
+    """The order in which jobs stand in a message: by what has happened, how bad it is, and on how many nodes."""
     open_now = news.head.preparation.open if news.head else 0
-    return list(NewsKind).index(news.kind), -(open_now + news.preparation + news.release), news.job_id.lower()
+    still = news.head.stuck if news.head is not None and NewsKind.STUCK in news.kinds else None
+    bad = list(Severity).index(standstill_of(still).severity) if still is not None else 0
+    return list(NewsKind).index(news.kind), bad, -(open_now + news.preparation + news.release), news.job_id.lower()

@@ -20,17 +20,12 @@ NAME_BYTES = 160
 JOB = "Job"
 """The fact that has the whole ids."""
 REMEDY = "What to do"
-MINOR = ("Nodes", "Nodes of the pool", "Until then", "Request id", "Node")
+MINOR = ("Nodes", "Nodes of the pool", "Until then", "Request id", "Node", "Tasks")
 """Facts that a message can do without, in the order in which they are left out where there is no room."""
 LESSER = (*MINOR, "Since", REMEDY)
 """Those, and what only the worst that a message tells of keeps."""
-ALSO = "Also"
-"""Over what is told in a line each, because there was no room for more."""
-MORE = ("More", "on the dashboard")
-"""Where there was no room for all facts of a job."""
-_FEW_SECTIONS, _LEAST_FACTS, _FEW = 2, 3, 3
-SHORT_BYTES, SHORTEST_BYTES = 200, 100
-"""How many bytes of a fact are said where there is less and less room; whole ids are never cut."""
+FEW = 3
+"""Names on a line, and lines of a list, which are left where there is little room."""
 
 
 class Severity(StrEnum):
@@ -101,7 +96,7 @@ class Section(Struct, frozen=True, kw_only=True):
 
     def with_fewer_names(self) -> "Section | None":
         """The section without its last name, None where no line of it has more than a few."""
-        long = [number for number, entry in enumerate(self.entries) if len(entry.names) > _FEW]
+        long = [number for number, entry in enumerate(self.entries) if len(entry.names) > FEW]
         if not long:
             return None
         entry = self.entries[long[-1]]
@@ -153,7 +148,7 @@ class Notice(Struct, frozen=True, kw_only=True):
     @property
     def rest(self) -> str:
         """What to say about the sections left out, empty for none."""
-        return f"and {self.left_out} more; the dashboard has them all" if self.left_out > 0 else ""
+        return f"{self.left_out} not named here; the dashboard has them all" if self.left_out > 0 else ""
 
     @property
     def text(self) -> str:
@@ -167,83 +162,6 @@ class Notice(Struct, frozen=True, kw_only=True):
         for name, value in details.items():
             lines.append(f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
         return "\n".join([*lines, *([self.rest] if self.rest else [])])
-
-    def without_lesser(self) -> "Notice | None":
-        """The notice without one kind of the lesser facts of all but the first section, or without their commands.
-
-        None when they have none of them left.
-        """
-        first, *others = self.sections
-        for name in LESSER:
-            if any(name == fact_name for section in others for fact_name, _ in section.facts):
-                return replace(self, sections=(first, *(section.without(name) for section in others)))
-        if any(section.commands for section in others):
-            return replace(self, sections=(first, *(replace(section, commands=()) for section in others)))
-        return None
-
-    def without_minor(self) -> "Notice | None":
-        """The notice without one kind of its minor facts, None when it has none of them left."""
-        for name in MINOR:
-            if any(name == fact_name for section in self.sections for fact_name, _ in section.facts):
-                return replace(self, sections=tuple(section.without(name) for section in self.sections))
-        return None
-
-    def with_fewer_names(self) -> "Notice | None":
-        """The notice with one name less, and that counted; None when no line of it has more than a few."""
-        for number, section in reversed([*enumerate(self.sections)]):
-            if (fewer := section.with_fewer_names()) is not None:
-                sections = (*self.sections[:number], fewer, *self.sections[number + 1 :])
-                return replace(self, sections=sections, left_out=self.left_out + 1)
-        return None
-
-    def in_short(self, limit: int) -> "Notice | None":
-        """The notice with at most `limit` bytes of each fact, None when it has no longer one."""
-        sections = tuple(section.in_short(limit) for section in self.sections)
-        return replace(self, sections=sections) if sections != self.sections else None
-
-    def listed(self) -> "Notice | None":
-        """The notice with one section less in full, an entry of the list at its end instead; None when none is left."""
-        found = [section for section in self.sections[1:] if section.line is not None]
-        if not found or (line := found[-1].line) is None:
-            return None
-        *others, last = (section for section in self.sections if section is not found[-1])
-        if last.title != ALSO:
-            others, last = [*others, last], Section(title=ALSO)
-        last = replace(last, entries=(line, *last.entries))
-        left_out = self.left_out + found[-1].named - len(line.names)
-        return replace(self, sections=(*others, last), left_out=left_out)
-
-    def with_fewer_lines(self) -> "Notice | None":
-        """The notice with a line less of the list at its end, None when that is short or there is none."""
-        last = self.sections[-1]
-        return self.shorter() if last.title == ALSO and len(last.entries) > _FEW else None
-
-    def without_commands(self) -> "Notice | None":
-        """The notice without its commands, None when it has none: what to do says more than what to type for it."""
-        if not any(section.commands for section in self.sections):
-            return None
-        return replace(self, sections=tuple(replace(section, commands=()) for section in self.sections))
-
-    def without_means(self) -> "Notice | None":
-        """The notice without since when it is so, then with one thing less to do; None at the end."""
-        for name in ("Since", REMEDY):
-            for number, section in reversed([*enumerate(self.sections)]):
-                places = [place for place, (fact_name, _) in enumerate(section.facts) if fact_name == name]
-                if places:
-                    less = replace(section, facts=(*section.facts[: places[-1]], *section.facts[places[-1] + 1 :]))
-                    return replace(self, sections=(*self.sections[:number], less, *self.sections[number + 1 :]))
-        return None
-
-    def with_fewer_facts(self) -> "Notice | None":
-        """The notice without the last fact of one section, None where sections are many or have few facts."""
-        if len(self.sections) > _FEW_SECTIONS:
-            return None
-        for number, section in enumerate(self.sections):
-            facts = tuple(each for each in section.facts if each != MORE)
-            if len(facts) > _LEAST_FACTS:
-                fewer = replace(section, facts=(*facts[:-1], MORE))
-                return replace(self, sections=(*self.sections[:number], fewer, *self.sections[number + 1 :]))
-        return None
 
     def shorter(self) -> "Notice":
         """The notice without its last name or section; of a single one that is left, without commands or last fact."""

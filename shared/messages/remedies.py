@@ -72,6 +72,16 @@ _WORDS_OF_CODES: Mapping[str, str] = {
     "(GetSamplePercent).",
 }
 """By the code that Batch gives for the size of a pool, in lower case."""
+_AGAIN = "then reboot the nodes, which runs it again."
+OF_START_TASK_CODES: Mapping[str, str] = {
+    "blobaccessdenied": f"Give the pool's identity access, or set a new SAS in the pool's start task; {_AGAIN}",
+    "commandlaunchfailed": "Check the command line of the pool's start task: quoting, execute permission, user; "
+    + _AGAIN,
+    "commandprogramnotfound": "Check the program's path in the pool's start task; start a shell for its features; "
+    + _AGAIN,
+    "taskended": "Somebody ended the start task: reboot the nodes, which runs it again.",
+}
+"""By the code of a start task's failure, in lower case, where the advice on it is about jobs."""
 _OF_THE_SIZE = frozenset({StandstillReason.RESIZE_FAILED, StandstillReason.AUTOSCALE_FAILED})
 _OF_JOB: Mapping[WhereToLook, str] = {
     WhereToLook.FILES: "resourceFiles",
@@ -85,9 +95,11 @@ _OF_JOB: Mapping[WhereToLook, str] = {
 def standstill_remedy(account: str, head: JobHead, standstill: Standstill) -> Remedy:
     """What to do about a job that stands still; `account` is the host of the job's account."""
     reason = standstill.reason or StandstillReason.PREPARATION_FAILED
-    code = standstill.cause.code.lower() if standstill.cause is not None and reason in _OF_THE_SIZE else ""
+    code = standstill.cause.code.lower() if standstill.cause is not None else ""
     pool = PoolReference(account=account, pool_id=standstill.pool_id or head.pool_id or "")
-    words = _WORDS_OF_CODES.get(code, _WORDS[reason])
+    of_codes = _WORDS_OF_CODES if reason in _OF_THE_SIZE else {}
+    of_codes = OF_START_TASK_CODES if reason is StandstillReason.START_TASK_FAILED else of_codes
+    words = of_codes.get(code, _WORDS[reason])
     # What hangs may still succeed on the other nodes; one by one its page has their commands.
     replaced = reason is StandstillReason.PREPARATION_FAILED and pool.pool_id
     afterwards = remove_unprepared_nodes(pool, head.job_id) if replaced else None

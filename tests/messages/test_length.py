@@ -9,8 +9,7 @@ from shared.digests.jobs.notices import jobs_notice
 from shared.digests.pools.notices import with_pools
 from shared.digests.pools.rules import PoolNews, PoolNewsKind, PoolState
 from shared.messages.events import Origin
-from shared.messages.length import MAX_LINES, fitted, lines_of
-from shared.messages.notices import ALSO
+from shared.messages.length import ALSO, MAX_LINES, fitted, lines_of
 from shared.state.jobs import JobEnd, PhaseCounts, Tracking, Trouble
 from shared.state.telling import Told
 from tests.support.told_jobs import ACCOUNT, LINKS, NOW, head, news

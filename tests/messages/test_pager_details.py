@@ -12,7 +12,7 @@ from shared.messages.format import Message
 from shared.messages.format_table import render, render_notice
 from shared.messages.remedies import standstill_remedy
 from shared.state.jobs import Cause, JobHead, PhaseCounts, Trouble
-from shared.state.pools import Standstill, StandstillReason
+from shared.state.pools import Standstill, StandstillCause, StandstillReason
 from tests.support.told_jobs import ACCOUNT, NOW, head, page_of, webhook
 
 KEYS = {
@@ -99,3 +99,24 @@ def test_events(event: Any, kind: str, said: dict[str, str]) -> None:
     details = payload["custom_details"]
     assert all(details.pop(key) for key in ("means", "do"))
     assert details == {"since": "2026-11-05T22:00:00Z", **said}
+
+
+def test_a_standstill_of_the_pool_has_the_pools_remedy() -> None:
+    """What a start task was refused is not mended in any job, and no phase of a job failed; chat says the same."""
+    cause = StandstillCause(code="BlobAccessDenied", message="Access is denied.")
+    still = Standstill(
+        since=NOW, confirmed=True, reason=StandstillReason.START_TASK_FAILED, pool_id="pool-1", cause=cause, tasks=9
+    )
+    job = replace(head(failed=0), causes=(), pool_id="pool-1", stuck=still)
+    details = _of_job(job)["custom_details"]
+    assert details["do"] == [standstill_remedy(ACCOUNT, job, still).words]
+    assert "SAS in the pool's start task" in details["do"][0]
+    assert "phase" not in details
+
+
+def test_auto_pools_are_counted() -> None:
+    """Where each job has a pool of its own, a page names none of them for all."""
+    cause = Cause(phase=Phase.PREPARATION, code="BlobNotFound", message="no", nodes=3, first_seen=NOW, last_seen=NOW)
+    pools = [f"auto_{number:08}-1111-2222-3333-444455556666" for number in range(4)]
+    jobs = [replace(head(f"j-{number}", failed=3), causes=(cause,), pool_id=pool) for number, pool in enumerate(pools)]
+    assert page_of(*jobs).heading.startswith("Preparation failed in 4 jobs of 4 pools of acc on up to 3 of 5000 nodes")

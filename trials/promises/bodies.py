@@ -23,12 +23,12 @@ _DETAILS = {
 _MARKED = re.compile(r"\\([!-/:-@\[-`{-~])|\*\*")
 _FACT = re.compile(
     r"(Preparation|Release|Vanished|Not seen|In sight again|Why|Why \w+ failed|Moves again|Stands still|Slow|Job|Node|"
-    r"Since): "
+    r"Tasks|Since): "
 )
 _ENTRY = re.compile(
     r"(?!Preparation: |Release: )([\w:-]+(?:, [\w:-]+)*): "
-    r"(\d+ newly failed|stands still|(?:\d+ of \d+|all \d+) nodes|its only node|preparation works again|moves again|"
-    r"ended|gone|replaced|not watched|begun anew|the nodes that failed)"
+    r"(\d+ newly failed|\d+ tasks? waits?|(?:\d+ of \d+|all \d+) nodes|its only node|preparation works again|"
+    r"moves again|ended|gone|replaced|not watched|begun anew|the nodes that failed|disabled|no task waits)"
 )
 """Jobs that fare alike, and how."""
 _ALSO = "Also"
@@ -95,7 +95,7 @@ def _each(group: Sequence[str]) -> Iterator[Part]:
     for found in entries:
         numbers = found.string[found.start(2) :]
         for job in found[1].split(", "):
-            yield _alike(job, numbers, _part(*group))
+            yield _alike(job, numbers.removesuffix(" in each").removesuffix(" each"), _part(*group))
 
 
 def _alike(job: str, numbers: str, together: Part) -> Part:
@@ -107,8 +107,9 @@ def _alike(job: str, numbers: str, together: Part) -> Part:
     where = [("Job", f"{job}, pool {pool}, account") for pool in sorted({pool for pool, _, _ in about})]
     if "elease failed" in together.title:
         return Part(title=f"{job}: release failed", facts=(("Release", numbers), *why, *where))
-    name = "Stands still" if numbers.startswith("stands still") else "Preparation"
-    title = "stands still" if "stands still" in numbers else "preparation failed"
+    waits = re.search(r"\d+ tasks? waits?", numbers)
+    name = "Stands still" if waits is not None and waits.start() == 0 else "Preparation"
+    title = "stands still" if waits is not None else "preparation failed"
     return Part(title=f"{job}: {title}", facts=((name, f"{numbers} take none of the job's tasks"), *why, *where))
 
 

@@ -147,7 +147,9 @@ class Reading:
     @property
     def is_cut(self) -> bool:
         """Whether there was no room for all that there was to tell."""
-        return bool(self.parts) and ("more" in self.parts[-1].title or any(part.is_cut for part in self.parts))
+        return bool(self.parts) and (
+            "not named here" in self.parts[-1].title or any(part.is_cut for part in self.parts)
+        )
 
     @property
     def daily(self) -> bool:

@@ -89,7 +89,7 @@ def _node(account: str, members: Sequence[Member], lead: Member) -> str:
 
 
 def _standstill(account: str, members: Sequence[Member], lead: Member) -> str:
-    jobs, where = _jobs(members), pool_in_heading(account, lead.concern.pool_id)
+    jobs, where = _jobs(members), _place(account, members, lead)
     who = f"{short_id(lead.job_id)} of {where} stands still" if jobs == 1 else f"{jobs} jobs of {where} stand still"
     number = sum(member.concern.standstill.tasks for member in members if member.concern.standstill)
     tasks = f", {waiting(number, 'task')}" if number else ""
@@ -106,8 +106,16 @@ _WORDS = {
 }
 
 
+def _place(account: str, members: Sequence[Member], lead: Member) -> str:
+    """The pool, or how many where each job has one of its own."""
+    pools = {member.concern.pool_id.lower() for member in members}
+    if len(pools) > 1:
+        return f"{len(pools)} pools of {short_id(account_name(account))}"
+    return pool_in_heading(account, lead.concern.pool_id)
+
+
 def _where(account: str, members: Sequence[Member], lead: Member) -> str:
-    jobs, where = _jobs(members), pool_in_heading(account, lead.concern.pool_id)
+    jobs, where = _jobs(members), _place(account, members, lead)
     nodes = f"{lead.concern.nodes} of {counted(lead.head.nodes, 'node')}"
     if jobs == 1:
         return f"in {short_id(lead.job_id)} of {where} on {nodes}"
@@ -128,13 +136,14 @@ def _details(
     """What a pager's rules and people can read of the incident, under the same keys whatever it is about."""
     members = page.members
     causes = {member.concern.cause.code: member.concern.cause for member in members if member.concern.cause}
+    of_jobs = [member.concern.cause for member in members if member.concern.cause and _is_of_jobs(member)]
     since = [member.concern.since for member in members if member.concern.since is not None]
     still = [
         standstill_remedy(account, each.head, each.concern.standstill).words
         for each in members
         if each.concern.standstill
     ]
-    of_causes = [what for cause in causes.values() if (what := advice(cause.code)) is not None]
+    of_causes = [what for cause in of_jobs if (what := advice(cause.code)) is not None]
     advised = dict.fromkeys([*still, *of_causes])
     details = {
         "why": [cause_words(cause, 0) for cause in causes.values()][:SHOWN_CAUSES],
@@ -144,7 +153,7 @@ def _details(
         "account": account,
         "pool": list(pools),
         "code": [*causes][:SHOWN_CAUSES],
-        "phase": sorted({member.concern.cause.phase.value for member in members if member.concern.cause}),
+        "phase": sorted({cause.phase.value for cause in of_jobs}),
         "jobs": [_job_line(member) for member in members][:SHOWN_JOBS],
         "moreJobs": max(0, len(members) - SHOWN_JOBS) or None,
         "nodes": max(member.concern.nodes for member in members) or None,
@@ -152,6 +161,12 @@ def _details(
         "nodeIds": [node for _, node in nodes],
     }
     return {name: value for name, value in details.items() if value not in (None, [])}
+
+
+def _is_of_jobs(member: Member) -> bool:
+    """Whether its cause is one of the job's own tasks: what keeps a whole pool from working is not mended there."""
+    still = member.concern.standstill
+    return still is None or still.reason is None or not still.reason.is_of_pool
 
 
 def _job_line(member: Member) -> str:

@@ -23,6 +23,8 @@ from shared.redaction import one_line
 from shared.state.jobs import JobHead
 
 _FAILING = {(NewsKind.FAILED,), (NewsKind.STANDING,), (NewsKind.STUCK,), (NewsKind.STUCK, NewsKind.FAILED)}
+_BLOCKED = "these nodes take none of the jobs' tasks"
+_RUN = "run on these nodes all the same (waitForSuccess is false)"
 _OF_A_SICK_NODE = "Remove the node; an autoscale pool brings another, one of fixed size has to be resized."
 
 
@@ -46,6 +48,8 @@ def group_section(account: str, news: Sequence[News], *, names: int, whole: bool
         return section
     together = _together(news)
     facts = standing_facts_of(account, together)
+    if news[0].phase is Phase.PREPARATION and NewsKind.STUCK not in news[0].kinds and together.head is not None:
+        facts = (("Tasks", _RUN if together.head.wait_for_success is False else _BLOCKED), *facts)
     commands: tuple[str | None, ...] = ()
     if (node := sick_node(news)) is not None:
         facts = (fact("Node", node[1]), *(each for each in facts if each[0] != REMEDY), (REMEDY, _OF_A_SICK_NODE))
@@ -71,7 +75,7 @@ def _in_common(news: News) -> Hashable | None:
     stands_still = NewsKind.STUCK in news.kinds
     if news.kinds not in _FAILING or both or (news.phase is None and not stands_still) or not groups_of(news):
         return None
-    return news.kinds, news.phase, head.pool_key, groups_of(news)
+    return news.kinds, news.phase, head.pool_key, groups_of(news), head.wait_for_success is False
 
 
 def _together(news: Sequence[News]) -> News:
@@ -99,14 +103,17 @@ def _entries(news: Sequence[News], names: int) -> tuple[ListEntry, ...]:
     for item in news[:names]:
         if item.head is not None:
             by_words.setdefault(_in_numbers(item, item.head), []).append(item.job_id)
-    return tuple(ListEntry(names=tuple(ids), text=words) for words, ids in by_words.items())
+    apart = "" if news[0].kind is NewsKind.RESOLVED else " in each" if NewsKind.STUCK in news[0].kinds else " each"
+    return tuple(
+        ListEntry(names=tuple(ids), text=f"{words}{apart if len(ids) > 1 else ''}") for words, ids in by_words.items()
+    )
 
 
 def _in_numbers(news: News, head: JobHead) -> str:
     if news.kind is NewsKind.RESOLVED:
         return what_happened(news)
     if NewsKind.STUCK in news.kinds and head.stuck is not None:
-        still = f"stands still, {waiting(head.stuck.tasks, 'task')}"
+        still = waiting(head.stuck.tasks, "task")
         return f"{newly_failed(news.preparation)}; {still}" if news.preparation else still
     phase = news.phase or Phase.PREPARATION
     new = news.preparation if phase is Phase.PREPARATION else news.release

@@ -22,12 +22,11 @@ from shared.digests.jobs.titles import (
 from shared.digests.short_names import cause_name, pool_in_heading, short_id
 from shared.messages.notices import Severity
 from shared.messages.sentences import CANT_BE_READ, STANDS_STILL, account_name, counted, lasted, of_jobs, waiting
-from shared.state.jobs import Cause, JobHead
+from shared.state.jobs import Cause, JobEnd, JobHead
 from shared.state.standstill_words import why_in_words
 
-_COUNTED = {
+_COUNTED: Mapping[NewsKind, tuple[str, str]] = {
     NewsKind.STUCK: STANDS_STILL,
-    NewsKind.FAILED: ("{jobs} has failures", "{jobs} have failures"),
     NewsKind.STANDING: ("{jobs} still fails", "{jobs} still fail"),
     NewsKind.SLOW: ("{jobs} prepares too slowly", "{jobs} prepare too slowly"),
     NewsKind.GONE: ("{jobs} vanished", "{jobs} vanished"),
@@ -36,15 +35,26 @@ _COUNTED = {
     NewsKind.IN_TIME: ("{jobs} prepares in time again", "{jobs} prepare in time again"),
     NewsKind.REACHABLE: ("{jobs} can be read again", "{jobs} can be read again"),
 }
+_BOTH_FAILED = ("preparation and release failed in {jobs}",) * 2
+_FAILED = {phase: (f"{phase.value} failed in {{jobs}}",) * 2 for phase in Phase}
 _ENDED_BADLY = ("{jobs} ended with failures", "{jobs} ended with failures")
 _LEFT = ("the failed nodes of {jobs} have left", "the failed nodes of {jobs} have left")
-_UNMENDED = ("{jobs} stood still to the end", "{jobs} stood still to the end")
+_UNMENDED = (
+    "{jobs} stands still no longer, and nothing was mended",
+    "{jobs} stand still no longer, and nothing was mended",
+)
 _ANEW = ("{jobs} began anew", "{jobs} began anew")
 _WORKS = ("{jobs} works again", "{jobs} work again")
 _OVER = ("{jobs} has ended", "{jobs} have ended")
 _ENDS = (_ENDED_BADLY, _LEFT, _UNMENDED, _WORKS, _ANEW, _OVER)
 """What nobody has mended before what somebody has."""
 _FAILS: Mapping[tuple[NewsKind, ...], str] = {(NewsKind.FAILED,): "failed", (NewsKind.STANDING,): "still fails"}
+_CLOSED = {
+    JobEnd.ENDED: "have ended unmended",
+    JobEnd.GONE: "are gone, unmended",
+    JobEnd.REPLACED: "were replaced, unmended",
+    JobEnd.UNTRACKED: "are not watched any more, unmended",
+}
 _NAMED_CAUSES = 2
 _SEVERAL = 2
 
@@ -58,7 +68,7 @@ def heading_of(account: str, news: Sequence[News]) -> str:
     if (common := _in_common(account, news)) is not None:
         return common
     numbers = Counter(map(_counted_as, news))
-    order = dict.fromkeys((*_COUNTED.values(), *_ENDS))
+    order = dict.fromkeys((STANDS_STILL, _BOTH_FAILED, *_FAILED.values(), *_COUNTED.values(), *_ENDS))
     first, *others = [words for words in order if numbers[words]]
     parts = [of_jobs(words, numbers[words]) for words in others]
     # The worst comes first; if that is a single job, it is named.
@@ -66,7 +76,10 @@ def heading_of(account: str, news: Sequence[News]) -> str:
         lead = next(item for item in news if _counted_as(item) == first)
         return "; ".join([_heading_of_one(account, lead), ", ".join(parts)])
     parts.insert(0, of_jobs(first, numbers[first]))
-    return f"{', '.join(parts)}: {short_id(account_name(account))}"
+    heads = [item.head for item in news if item.head is not None]
+    where = _where(account, heads) if len(heads) == len(news) else short_id(account_name(account))
+    said = ", ".join(parts)
+    return f"{said[:1].upper()}{said[1:]}: {where}"
 
 
 def _heading_of_one(account: str, news: News) -> str:
@@ -115,10 +128,13 @@ def _where(account: str, heads: Sequence[JobHead]) -> str:
 def _over(news: Sequence[News], jobs: str) -> str | None:
     counted_as = {_counted_as(item) for item in news}
     # Some are mended, others have merely ended.
-    if len(counted_as) > 1 or not counted_as.isdisjoint({_ENDED_BADLY, _UNMENDED}):
+    if len(counted_as) > 1 or counted_as == {_ENDED_BADLY}:
         return None
     if counted_as == {_OVER}:
-        return f"{jobs} have ended"
+        ends = {item.head.closed for item in news if item.head is not None and item.head.closed is not None}
+        return f"{jobs} {_CLOSED[ends.pop()] if len(ends) == 1 else 'are over, unmended'}"
+    if counted_as == {_UNMENDED}:
+        return f"{jobs} stand still no longer, and nothing was mended"
     if counted_as == {_LEFT}:
         return f"The nodes that failed have left, nothing has succeeded since: {jobs}"
     if counted_as == {_ANEW}:
@@ -168,6 +184,12 @@ def _causes(causes: Sequence[Cause]) -> str:
     return f": {' and '.join(names)}" if len(names) <= _NAMED_CAUSES else f": {len(names)} causes"
 
 
+def _what_failed(news: News) -> tuple[str, str]:
+    if news.preparation and news.release:
+        return _BOTH_FAILED
+    return _FAILED[Phase.RELEASE if news.release else Phase.PREPARATION]
+
+
 def _counted_as(news: News) -> tuple[str, str]:
     # Nothing is stored of it any more: nobody has seen it mended.
     if news.head is None:
@@ -177,9 +199,9 @@ def _counted_as(news: News) -> tuple[str, str]:
         return _ENDED_BADLY
     if news.kind is not NewsKind.RESOLVED:
         is_over = news.kind is NewsKind.REACHABLE and severity_of(news) is Severity.INFO
-        return _OVER if is_over else _COUNTED[news.kind]
+        return _OVER if is_over else _what_failed(news) if news.kind is NewsKind.FAILED else _COUNTED[news.kind]
     if severity_of(news) is Severity.WARNING:
-        return _ENDED_BADLY if news.head.closed is not None else _COUNTED[NewsKind.FAILED]
+        return _ENDED_BADLY if news.head.closed is not None else _what_failed(news)
     # What nobody has mended is not called so, though it is over.
     if news.head.closed is not None:
         return _OVER

@@ -48,8 +48,11 @@ def line_of(news: News) -> ListEntry | None:
     what, new, head = what_happened(news), news.preparation or news.release, news.head
     if news.kind not in OF_FAILURES and not new:
         return ListEntry(names=(news.job_id,), text=one_line(what, limit=_LINE_BYTES))
-    if news.kind not in OF_FAILURES or (news.preparation and news.release):
+    if news.kind not in OF_FAILURES:
         return None
+    # How many of each are new has no room.
+    if news.preparation and news.release:
+        return ListEntry(names=(news.job_id,), text=one_line(what, limit=_LINE_BYTES))
     if head is not None and news.kind is NewsKind.FAILED and news.phase is Phase.PREPARATION:
         what = f"preparation failed on {head.preparation.open} of {head.nodes}"
     said = [what, f"{new} newly failed" if new else "", ", ".join(map(cause_name, news.causes[:1]))]

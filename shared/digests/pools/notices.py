@@ -167,7 +167,8 @@ def _ended(item: PoolNews) -> tuple[int, int]:
 
 def _causes(pool: PoolState) -> list[tuple[str, str, int]]:
     """What Batch says is wrong: where it says nothing, the heading has it all."""
-    return [cause for cause in why_unable(pool.record) if cause[0] not in _WORDS][:SHOWN_CAUSES]
+    found = [cause for cause in why_unable(pool.record) if cause[0] not in _WORDS or not _reason(pool)]
+    return found[:SHOWN_CAUSES]
 
 
 def _rest(pool: PoolState) -> str:
@@ -187,5 +188,7 @@ def _reason(pool: PoolState) -> str:
 
 
 def _cause_words(code: str, message: str, nodes: int) -> str:
+    if code in _WORDS:
+        return _WORDS[code].format(nodes=counted(nodes, "node"))
     where = f"{code} on {counted(nodes, 'node')}"
     return one_line(f"{where}: {message}" if message else where, limit=VALUE_BYTES)

@@ -13,6 +13,7 @@ from shared.batch.causes import EXIT_CODE
 from shared.batch.model import STDERR
 from shared.digests.pools.rules import PoolState
 from shared.messages.commands import PoolReference, download_file, remove_nodes, rerun_start_tasks, show_nodes
+from shared.messages.remedies import OF_START_TASK_CODES
 from shared.pools.node_files import START_TASK_DIRECTORY
 from shared.pools.trouble import why_unable
 from shared.pools.unable import OF_START_TASK, UnableReason
@@ -33,24 +34,15 @@ _DO: Mapping[str, str] = {
     UnableReason.UNKNOWN: _OF_NETWORK,
     UnableReason.NOT_READY: "Look at the nodes in the portal; remove those that do not come.",
 }
-_AGAIN = "then reboot the nodes, which runs it again."
-_OF_START_TASK: Mapping[str, str] = {
-    "blobaccessdenied": f"Give the pool's identity access, or set a new SAS in the pool's start task; {_AGAIN}",
-    "commandlaunchfailed": "Check the command line of the pool's start task: quoting, execute permission, user; "
-    + _AGAIN,
-    "commandprogramnotfound": "Check the program's path in the pool's start task; start a shell for its features; "
-    + _AGAIN,
-    "taskended": "Somebody ended the start task: reboot the nodes, which runs it again.",
-}
-"""By the code of a start task's failure, in lower case, where the advice on it is about jobs."""
+_MAYBE_NETWORK = frozenset({UnableReason.UNUSABLE.value, UnableReason.UNKNOWN.value})
 
 
 def remedies(pool: PoolState) -> list[str]:
     """What to do, the most frequent cause first: by its code, else by the reason that most nodes have."""
     reason = most_frequent(open_nodes(pool))
-    of_start_task = _OF_START_TASK if reason in OF_START_TASK else {}
+    of_start_task = OF_START_TASK_CODES if reason in OF_START_TASK else {}
     by_cause = (
-        of_start_task.get(code.lower()) or (advice(code) if code != EXIT_CODE else None) or _DO.get(reason)
+        of_start_task.get(code.lower()) or (advice(code) if code not in {EXIT_CODE, *_DO} else None) or _DO.get(reason)
         for code, _, _ in why_unable(pool.record)
     )
     return [*dict.fromkeys(what for what in by_cause if what is not None)]
@@ -67,9 +59,12 @@ def commands(account: str, pool: PoolState) -> tuple[str, ...]:
         shown = download_file(where, node.node_id, f"{START_TASK_DIRECTORY}/{STDERR}")
         # One whose start task has not ended is in another state than the command asks for.
         return (shown, rerun_start_tasks(where)) if reason == UnableReason.START_TASK_FAILED.value else (shown,)
-    if len(nodes) > _REMOVED_AT_ONCE or reason == UnableReason.NOT_READY.value:
+    alike = [node.node_id for node in nodes if node.reason == reason]
+    # What keeps half of a pool from Batch's sight may well be its network, and others would fare no better.
+    is_of_network = reason in _MAYBE_NETWORK and 2 * len(nodes) >= pool.size
+    if is_of_network or len(alike) > _REMOVED_AT_ONCE or reason == UnableReason.NOT_READY.value:
         return (show_nodes(where),)
-    return (remove_nodes(where, [node.node_id for node in nodes]),)
+    return (remove_nodes(where, alike),)
 
 
 def open_nodes(pool: PoolState) -> Sequence[UnableNode]:
