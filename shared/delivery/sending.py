@@ -90,7 +90,7 @@ def send_ping(
     notice = event_notice(ping.body, now)
     (answer,) = send_notice(sender, webhook, lambda: notice.paging(over=not aloud), probe=True, event=ping.id)
     if aloud and answer.failure is None and answer.status is not None and answer.status < 300:
-        send_notice(sender, webhook, lambda: replace(notice, over=True), probe=True, event=ping.id)
+        send_notice(sender, webhook, lambda: notice.paging(over=True), probe=True, event=ping.id)
     return answer
 
 
