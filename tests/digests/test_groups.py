@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from shared.batch.model import Phase
 from shared.digests.chat_rules import News
 from shared.digests.jobs.notices import jobs_notice
+from shared.digests.jobs.titles import line_of
 from shared.messages.length import MAX_LINES, fitted, lines_of
 from shared.messages.notices import Notice, Severity
 from shared.state.jobs import Cause, JobEnd, JobHead, PhaseCounts
@@ -233,6 +234,33 @@ def test_ends_say_whether_somebody_mended_it(items: list[News], heading: str, se
     notice = _told(*items)
     assert notice.heading == heading
     assert notice.severity is severity
+
+
+@pytest.mark.parametrize(
+    ("reason", "phase", "number"),
+    [
+        (StandstillReason.START_TASK_FAILED, Phase.PREPARATION, "pool's nodes, preparation: 3 newly failed"),
+        (StandstillReason.START_TASK_FAILED, Phase.RELEASE, "pool's nodes, release: 3 newly failed"),
+        (StandstillReason.PREPARATION_FAILED, Phase.RELEASE, "that could work, release: 3 newly failed"),
+        (StandstillReason.PREPARATION_FAILED, Phase.PREPARATION, "that could work, 3 newly failed"),
+    ],
+)
+def test_a_line_says_what_has_newly_failed(reason: StandstillReason, phase: Phase, number: str) -> None:
+    """The number in the line of a job that stands still is said to be of the phase that failed, unless it is named."""
+    failed: dict[str, Any] = {f"{phase.value}_failed_ever": 3}
+    entry = line_of(news(_job("j", stuck=_still(reason), **failed)))
+    assert entry is not None
+    assert entry.text.endswith(number)
+
+
+def test_releases_are_told_of_jobs_that_stand_still_alike() -> None:
+    """That release failed in jobs that stand still for one reason is told of each: it is recorded as told."""
+    still = _still(StandstillReason.START_TASK_FAILED)
+    first, also = _told(
+        *(news(_job(f"j-{number}", stuck=still, release_failed_ever=3)) for number in range(2))
+    ).sections
+    assert dict(first.facts)["Release"] == "3 newly failed, before the job began anew"
+    assert [entry.text.endswith(", release: 3 newly failed") for entry in also.entries] == [True]
 
 
 def test_jobs_that_failed_and_ended_are_told_so() -> None:

@@ -116,7 +116,7 @@ def _line(line: str) -> Part:
     """A job of which a line says what has happened, and of how many nodes that is news."""
     new = re.search(r"(\d+ newly failed)", line)
     takes = "; nodes take none of the job's tasks" if "preparation failed on " in line and "mended" not in line else ""
-    phase = "Release" if ": release failed" in line else "Preparation"
+    phase = "Release" if ": release failed" in line or ", release: " in line else "Preparation"
     facts = [(phase, f"{new[1]}{takes}")] if new else []
     return Part(title=line, facts=(("More", line.partition(": ")[2]), *facts))
 

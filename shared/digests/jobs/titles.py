@@ -52,8 +52,19 @@ def line_of(news: News) -> ListEntry | None:
         return None
     if head is not None and news.kind is NewsKind.FAILED and news.phase is Phase.PREPARATION:
         what = f"preparation failed on {head.preparation.open} of {head.nodes}"
-    said = [what, f"{new} newly failed" if new else "", ", ".join(map(cause_name, news.causes[:1]))]
+    said = [what, _newly_failed(news, new) if new else "", ", ".join(map(cause_name, news.causes[:1]))]
     return ListEntry(names=(news.job_id,), text=one_line(", ".join(filter(None, said)), limit=_LINE_BYTES))
+
+
+def _newly_failed(news: News, new: int) -> str:
+    head = news.head
+    still = head.stuck if head is not None and head.stuck is not None and head.stuck.confirmed else None
+    # Behind why a job stands still a number would be taken for that of the nodes which keep it there.
+    if still is not None and news.release:
+        return f"release: {new} newly failed"
+    if still is not None and still.reason is not None and still.reason.is_of_pool:
+        return f"preparation: {new} newly failed"
+    return f"{new} newly failed"
 
 
 def severity_of(news: News) -> Severity:
