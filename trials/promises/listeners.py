@@ -78,6 +78,7 @@ class Listener:
     _tried: set[str] = field(default_factory=set)
     _heard_about: dict[tuple[str, ...], datetime] = field(default_factory=dict)
     _stuck: set[str] = field(default_factory=set)
+    _unseen: set[str] = field(default_factory=set)
     _pools: KnownPools = field(default_factory=KnownPools)
     _mornings: Mornings = field(default_factory=Mornings)
 
@@ -135,8 +136,7 @@ class Listener:
             self._check_pace(message)
             self._missed_one, self._untaken = False, 0
         for part in reading.parts:
-            fails = part.fails
-            if fails is not None:
+            if (fails := part.fails) is not None:
                 self.believed[part.job] = fails
         if reading.incident:
             if reading.ends and not self._is_open(reading.incident):
@@ -169,8 +169,7 @@ class Listener:
         parts = {part.job: part for part in message.reading.parts}
         self._remember(message)
         for job in jobs:
-            part = parts.get(job)
-            if part is None:
+            if (part := parts.get(job)) is None:
                 self.unread.add(job)
                 continue
             for phase in PHASES:
@@ -183,10 +182,10 @@ class Listener:
         """What a chat's readers know once they have read it."""
         for heard in message.reading.parts:
             self._heard_about.update(dict.fromkeys(heard.about, message.at))
-            if heard.stuck:
-                self._stuck.add(heard.job)
-            elif heard.resolved or not heard.is_cut:
-                self._stuck.discard(heard.job)
+            if heard.stuck or heard.resolved or not heard.is_cut:
+                (self._stuck.add if heard.stuck else self._stuck.discard)(heard.job)
+            if heard.out_of_sight is not None:
+                (self._unseen.add if heard.out_of_sight else self._unseen.discard)(heard.job)
         self._pools.hear(message.reading, message.at)
 
     def recorded_open(self, owner: Owner, incidents: Incidents) -> None:
@@ -264,9 +263,9 @@ class Listener:
 
     def _may_end(self, job: str) -> bool:
         """Whether the receiver knows of something about a job that can end, or may hear of its end once more."""
-        last = self.last_word(job)
-        if last is None or job in self.unread:
-            return job in self.unread  # what has begun again since its last end may only have been counted
+        last, may_go_on = self.last_word(job), job in self.unread | self._unseen
+        if last is None or may_go_on:
+            return may_go_on  # what has begun again since its last end may only have been counted
         was_an_end = all(part.resolved and not part.goes_on for part in last.reading.parts if part.job == job)
         return not was_an_end or (last.excused and not last.recorded)
 

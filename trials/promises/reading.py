@@ -138,6 +138,13 @@ class Part:
         """Whether it says that something lasts, whatever else is over: nobody sees how the job fares."""
         return "Not seen" in dict(self.facts)
 
+    @property
+    def out_of_sight(self) -> bool | None:
+        """Whether nobody sees how the job fares; None when a line has no room for that, though it may tell an end."""
+        if self.goes_on or "an't be read" in self.title:
+            return True
+        return None if self.is_cut and "be read" not in self.title else False
+
     def newly_failed(self, phase: str) -> int:
         """How many nodes it says have failed since the last message."""
         found = _NEWLY.match(dict(self.facts).get(phase.capitalize(), ""))

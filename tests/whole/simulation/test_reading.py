@@ -68,3 +68,21 @@ def test_a_line_about_slow_preparations_leaves_open_whether_the_job_fails(
 ) -> None:
     """A line that names what takes too long has no room for what has failed: nobody takes that for mended."""
     assert Part(title="j: preparation takes over 2 hours on 1 of 5 nodes", facts=facts).fails is fails
+
+
+@pytest.mark.parametrize(
+    ("title", "facts", "unseen"),
+    [
+        ("Can't be read: j, a/gpu", (("Not seen", "since 02:29 UTC"),), True),
+        ("j: can't be read", (("More", "can't be read"),), True),
+        ("j: can be read again", (("More", "can be read again"),), False),
+        ("Need not be read any more: j, a/gpu", (("Why", "the job is gone"),), False),
+        ("Ended, preparation had failed on 1 of 5 nodes: j, a/gpu", (("Why", "the job has ended"),), False),
+        ("j: ended while it stood still", (("More", "ended while it stood still"),), None),
+    ],
+)
+def test_a_line_about_an_end_leaves_open_whether_the_job_is_seen(
+    title: str, facts: tuple[tuple[str, str], ...], *, unseen: bool | None
+) -> None:
+    """Of a job that could not be read and has ended in a line, people may still hear that it can be or need not be."""
+    assert Part(title=title, facts=facts).out_of_sight is unseen
