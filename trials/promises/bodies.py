@@ -115,10 +115,11 @@ def _alike(job: str, numbers: str, together: Part) -> Part:
 
 def _line(line: str) -> Part:
     """A job of which a line says what has happened, and of how many nodes that is news."""
-    new = re.search(r"(\d+ newly failed)", line)
+    new = re.findall(r"(preparation|release): (\d+ newly failed)", line)
+    if not new and (bare := re.search(r"\d+ newly failed", line)):
+        new = [("release" if ": release failed" in line else "preparation", bare[0])]
     takes = "; nodes take none of the job's tasks" if "preparation failed on " in line and "mended" not in line else ""
-    phase = "Release" if ": release failed" in line else "Preparation"
-    facts = [(phase, f"{new[1]}{takes}")] if new else []
+    facts = [(phase.capitalize(), f"{number}{takes}" if phase == "preparation" else number) for phase, number in new]
     return Part(title=line, facts=(("More", line.partition(": ")[2]), *facts))
 
 

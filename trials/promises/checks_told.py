@@ -56,8 +56,9 @@ def check_all_told(system: System) -> None:
         else:
             _check_counted(system.monitor, listener)
         for job in listener.believed if not listener.is_pager else ():
-            # A standstill has no number by which it would be told again when the record of it was lost.
-            if any(system.monitor.failures[job, phase] and _wants(listener, phase, job) for phase in PHASES):
+            if any(system.monitor.failures[job, phase] and _wants(listener, phase, job) for phase in PHASES) and (
+                _is_told_again(listener, job)
+            ):
                 _check_end(listener, heads.get(job), job)
         for job, head in heads.items():
             told = _wants(listener, "preparation", job) and _was_told(system.monitor, head)
@@ -89,6 +90,17 @@ def _check_end(listener: Listener, head: JobHead | None, job: str) -> None:
     hears_of_ends = listener.wants("prepwatch.preparation.resolved", job, ACCOUNT)
     if hears_of_ends and listener.thinks_failing(job) and not _stands(listener, head, job):
         listener.blame(f"{listener.webhook.name} takes {job} for one that fails, and it does not")
+
+
+def _is_told_again(listener: Listener, job: str) -> bool:
+    """Whether what was told last of a job is recorded, or would be told again if the record of it was lost.
+
+    Failures have numbers, by which they are. A standstill has none: when it is over before the message could be sent
+    once more, nobody knows that somebody may have read it.
+    """
+    last = listener.last_word(job)
+    parts = [part for part in last.reading.parts if part.job == job] if last is not None else []
+    return last is not None and (last.recorded or any(part.newly_failed(phase) for part in parts for phase in PHASES))
 
 
 def _check_counted(monitor: Monitor, listener: Listener) -> None:

@@ -16,7 +16,7 @@ from shared.state.telling import Incidents
 from shared.webhook import Webhook
 from trials.promises.mutes import StandingMutes
 from trials.promises.paces import Mornings, length_of_series
-from trials.promises.reading import PHASES, Reading
+from trials.promises.reading import PHASES, KnownPools, Reading
 from trials.simulation.scheduler import Owner
 
 _PAUSES = tuple(timedelta(minutes=minutes) for minutes in (5, 10, 20, 40, 60))
@@ -78,8 +78,8 @@ class Listener:
     _tried: set[str] = field(default_factory=set)
     _heard_about: dict[tuple[str, ...], datetime] = field(default_factory=dict)
     _stuck: set[str] = field(default_factory=set)
-    _pools: set[str] = field(default_factory=set)
-    _cut_at: datetime | None = None
+    _unseen: set[str] = field(default_factory=set)
+    _pools: KnownPools = field(default_factory=KnownPools)
     _mornings: Mornings = field(default_factory=Mornings)
 
     @property
@@ -136,8 +136,7 @@ class Listener:
             self._check_pace(message)
             self._missed_one, self._untaken = False, 0
         for part in reading.parts:
-            fails = part.fails
-            if fails is not None:
+            if (fails := part.fails) is not None:
                 self.believed[part.job] = fails
         if reading.incident:
             if reading.ends and not self._is_open(reading.incident):
@@ -170,8 +169,7 @@ class Listener:
         parts = {part.job: part for part in message.reading.parts}
         self._remember(message)
         for job in jobs:
-            part = parts.get(job)
-            if part is None:
+            if (part := parts.get(job)) is None:
                 self.unread.add(job)
                 continue
             for phase in PHASES:
@@ -182,15 +180,13 @@ class Listener:
 
     def _remember(self, message: Message) -> None:
         """What a chat's readers know once they have read it."""
-        if message.reading.is_cut:
-            self._cut_at = message.at
         for heard in message.reading.parts:
             self._heard_about.update(dict.fromkeys(heard.about, message.at))
-            if heard.stuck:
-                self._stuck.add(heard.job)
-            elif heard.resolved or not heard.is_cut:
-                self._stuck.discard(heard.job)
-            (self._pools.add if heard.of_a_pool else self._pools.discard)(heard.pool)
+            if heard.stuck or heard.resolved or not heard.is_cut:
+                (self._stuck.add if heard.stuck else self._stuck.discard)(heard.job)
+            if heard.out_of_sight is not None:
+                (self._unseen.add if heard.out_of_sight else self._unseen.discard)(heard.job)
+        self._pools.hear(message.reading, message.at)
 
     def recorded_open(self, owner: Owner, incidents: Incidents) -> None:
         """The app records which incidents it has open: what it has just ended is not among them."""
@@ -199,6 +195,10 @@ class Listener:
         self._tried |= open_now
         if message is not None and message.reading.ends and message.reading.incident not in open_now:
             message.recorded = True
+
+    def recorded_tried(self, incident: str) -> None:
+        """The app records, before it sends the page, that it may open an incident: it owes the end whatever follows."""
+        self._tried.add(incident)
 
     def recorded_daily(self, owner: Owner, at: datetime | None) -> None:
         """The app records when it last looked into what still stands: it may have told that."""
@@ -256,16 +256,16 @@ class Listener:
         stood = any(part.stuck or part.job in self._stuck or part.job in self.unread for part in parts)
         # Who hears of no ends can't tell what begins anew from what goes on.
         hears_ends = self.webhook.wants(EventType.NODE_RECOVERED)
-        breaks = any(part.of_a_pool and not (hears_ends and part.pool in self._pools) for part in parts)
+        breaks = any(part.of_a_pool and not (hears_ends and part.pool in self._pools.told) for part in parts)
         before = message.at - _FORGOTTEN + _CLOCKS
         causes = {about for part in parts for about in part.about}
         return stood or breaks or any(self._heard_about.get(cause, before) <= before for cause in causes)
 
     def _may_end(self, job: str) -> bool:
         """Whether the receiver knows of something about a job that can end, or may hear of its end once more."""
-        last = self.last_word(job)
-        if last is None or job in self.unread:
-            return job in self.unread  # what has begun again since its last end may only have been counted
+        last, may_go_on = self.last_word(job), job in self.unread | self._unseen
+        if last is None or may_go_on:
+            return may_go_on  # what has begun again since its last end may only have been counted
         was_an_end = all(part.resolved and not part.goes_on for part in last.reading.parts if part.job == job)
         return not was_an_end or (last.excused and not last.recorded)
 
@@ -280,12 +280,11 @@ class Listener:
         return any(incident.is_open and job in incident.jobs for incident in self.incidents.values())
 
     def knows_of_pool(self, pool: str, since: datetime) -> bool:
-        """Whether it was told that nodes of a pool can't work, or may have been since then: not all had room."""
+        """Whether it was told that nodes of a pool can't work, or may have been since then."""
         if self.is_pager:
             keys = [key for key, incident in self.incidents.items() if incident.is_open]
             return any(key.endswith((f":pool|{pool}", ":further-pools")) for key in keys)
-        may_know = self._cut_at is not None and self._cut_at >= since
-        return may_know or any(known.endswith(f"/{pool}") for known in self._pools)
+        return self._pools.has(pool, since)
 
     def _is_open(self, key: str) -> bool:
         """Whether an incident can end, may be open as far as its sender knows, or may be told its end once more."""

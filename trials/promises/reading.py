@@ -5,7 +5,8 @@ Owns what the words mean. Does not own the formats that they come in (`promises.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 
 PHASES = ("preparation", "release")
@@ -37,6 +38,16 @@ _OVER = re.compile(
 _TAKES_LONG = re.compile(r": preparation takes |^\W*Preparation takes ")
 _STANDS = re.compile(r"reparation takes |Prepwatch can't read")
 """Titles of what goes on, though why is said under them."""
+_NODES = r"(?:all \d+ nodes|\d+ of \d+ nodes|the only node) of ([^\s,;:]+)"
+_UNABLE = re.compile(
+    rf"(?:on|use|with|start of) {_NODES}|{_NODES} can't work|\d+ pools? with nodes that can't work", re.IGNORECASE
+)
+"""That nodes of a pool can't work, or of pools that are only counted."""
+_ABLE_AGAIN = re.compile(
+    r"odes? of \S+ works? again|could not work have left |Pool \S+ is not watched any more|No active job uses "
+)
+"""That this is over, or that nobody waits for them."""
+_CUT = re.compile(r"…( \[cut\])?$")
 _ENDED = re.compile(r": (ended|gone|replaced|not watched any more)\b")
 
 
@@ -73,8 +84,13 @@ class Part:
 
     @property
     def of_a_pool(self) -> bool:
-        """Whether it tells how the nodes of a pool are."""
-        return "Pool" in dict(self.facts)
+        """Whether it tells that nodes of a pool can't work, be it in a line."""
+        return "Pool" in dict(self.facts) or _UNABLE.search(self.title) is not None
+
+    @property
+    def ends_a_pool(self) -> bool:
+        """Whether it tells that nodes of a pool work again, or that nobody waits for them any more."""
+        return _ABLE_AGAIN.search(self.title) is not None
 
     @property
     def pool(self) -> str:
@@ -112,8 +128,8 @@ class Part:
         if _STILL.search(self.title):
             return True
         said = dict(self.facts).get("Preparation")
-        # What merely takes too long moves, whatever was said before.
-        if _TAKES_LONG.search(self.title):
+        # What merely takes too long moves, whatever was said before; a line has no room for what else holds it up.
+        if _TAKES_LONG.search(self.title) and not self.is_cut:
             return said is not None and _TAKE_NONE.search(said) is not None
         return None if said is None else _TAKE_NONE.search(said) is not None
 
@@ -121,6 +137,13 @@ class Part:
     def goes_on(self) -> bool:
         """Whether it says that something lasts, whatever else is over: nobody sees how the job fares."""
         return "Not seen" in dict(self.facts)
+
+    @property
+    def out_of_sight(self) -> bool | None:
+        """Whether nobody sees how the job fares; None when a line has no room for that, though it may tell an end."""
+        if self.goes_on or "an't be read" in self.title:
+            return True
+        return None if self.is_cut and "be read" not in self.title else False
 
     def newly_failed(self, phase: str) -> int:
         """How many nodes it says have failed since the last message."""
@@ -165,9 +188,41 @@ class Reading:
         )
 
     @property
+    def pools_in_trouble(self) -> frozenset[str]:
+        """The pools of which its heading says that nodes can't work; an empty name for what it only counts, or cuts."""
+        named = [found[1] or found[2] or "" for found in _UNABLE.finditer(self.headline)]
+        return frozenset([*named, ""] if _CUT.search(self.headline) else named)
+
+    @property
     def about_jobs(self) -> bool:
         """Whether it tells how jobs stand."""
         return not self.incident.startswith(EVENT_KEYS) if self.incident else self.event_type is None
+
+
+@dataclass(slots=True)
+class KnownPools:
+    """What a chat's readers know of pools: those `told`, and those that a heading named, with when.
+
+    Where there is no room for all that is to be told, the heading names the pool, or counts the pools.
+    """
+
+    told: set[str] = field(default_factory=set)
+    _named: dict[str, datetime] = field(default_factory=dict)
+
+    def hear(self, reading: Reading, at: datetime) -> None:
+        """They have read a message."""
+        for part in reading.parts:
+            if part.of_a_pool:
+                self.told.add(part.pool)
+            elif part.ends_a_pool:
+                self.told.discard(part.pool)
+                self._named.pop(part.pool, None)
+        self._named.update(dict.fromkeys(reading.pools_in_trouble, at))
+
+    def has(self, pool: str, since: datetime) -> bool:
+        """Whether they were told that nodes of a pool can't work, or that those of some pools can't, since then."""
+        named = [name for name, at in self._named.items() if at >= since]
+        return any(not name or name.endswith(f"/{pool}") for name in (*self.told, *named))
 
 
 @lru_cache  # every event that there was is compared with each message

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from shared.ports import Insert, Merge, Operation, Replace, Row
+from shared.ports import Insert, Merge, Operation, Put, Replace, Row
 from shared.state.rows import from_row
-from shared.state.telling import Pace, Told
+from shared.state.telling import Pace, PoolTold, Told
 from trials.promises.listeners import Listener
 from trials.simulation.scheduler import Owner
 
@@ -21,6 +21,9 @@ def pass_on(operations: Sequence[Operation], owner: Owner, listeners: Mapping[st
         if kind == "digest" and rest in listeners and isinstance(operation, Insert | Replace):
             pace = from_row(Row(key=operation.key, columns=operation.columns, etag=""), Pace)
             listeners[rest].recorded_daily(owner, pace.daily_at)
+        elif kind == "digest" and _is_of_pool(rest) and isinstance(operation, Put):
+            told = from_row(Row(key=operation.key, columns=operation.columns, etag=""), PoolTold)
+            listeners[rest.partition("|")[0]].recorded_tried(told.incident)
     for webhook, jobs in _told_in(operations).items():
         listeners[webhook].recorded(owner, jobs)
 
@@ -30,12 +33,16 @@ def _told_in(operations: Sequence[Operation]) -> dict[str, list[str]]:
     told: dict[str, list[str]] = {}
     for operation in operations:
         kind, _, rest = operation.key.partition("|")
-        if kind == "digest" and rest.partition("|")[2].startswith("pool|"):
+        if kind == "digest" and _is_of_pool(rest):
             told.setdefault(rest.partition("|")[0], [])
         elif kind == "digest" and isinstance(operation, Merge) and _is_said(operation):
             webhook, _, job = rest.partition("|")
             told.setdefault(webhook, []).append(job)
     return told
+
+
+def _is_of_pool(rest: str) -> bool:
+    return rest.partition("|")[2].startswith("pool|")
 
 
 def _is_said(operation: Merge) -> bool:

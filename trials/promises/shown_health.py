@@ -99,9 +99,10 @@ class ShownHealth:
             rows = table.query(partition, *deliveries_of(DeliveryState.DUE, webhook.name))
             if any(now - from_row(row, Delivery).created_at > _LATE + _CLOCKS for row in rows):
                 return True
-        # A cycle finds it, and the next one tells it at the latest.
+        # A cycle finds it once it can read the account, and the next one tells it at the latest.
         since = self.pools.since(webhook.name)
-        if since is not None and now - self._begun(since) > _LATE + 2 * self.poll:
+        read = self._read_since(since) if since is not None else None
+        if read is not None and now - self._begun(read) > _LATE + 2 * self.poll:
             return True
         if not format_of(webhook).tells_state:
             return False
@@ -112,6 +113,10 @@ class ShownHealth:
     def _is_deaf(self, webhook: Webhook) -> bool:
         since = self.system.receivers[webhook.name].takes_nothing_since
         return since is not None and self.system.now - self._begun(since) > _SAID_WITHIN + _CLOCKS
+
+    def _read_since(self, moment: datetime) -> datetime | None:
+        """When the account was read for the first time since a moment; None when it was not: nobody can know."""
+        return next((at for at, up_to in self.system.monitor.read_up_to if up_to >= moment), None)
 
     def _begun(self, since: datetime) -> datetime:
         return max(since, self.disturbance)

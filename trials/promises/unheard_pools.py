@@ -21,18 +21,25 @@ _ABLE = frozenset({"idle", "running"})
 
 @dataclass(slots=True)
 class UnheardPools:
-    """By webhook and pool, since when it should have been told of."""
+    """By webhook and pool, since when it should have been told of; since when nodes of a pool are told to be broken.
+
+    Who was told of the pool since then knows, even if other nodes of it have worked meanwhile, or none has.
+    """
 
     _since: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    _broken: dict[str, datetime] = field(default_factory=dict)
+    _looked_at: datetime | None = None
 
     def look(self, system: System) -> None:
         """Note what is so now; to be called each minute."""
+        now, broken = system.now, {pool for pool, _ in system.monitor.nodes.standing}
+        self._broken = {pool: self._broken.get(pool, self._looked_at or now) for pool in broken}
+        self._looked_at = now
         self._since = {
-            (name, pool): since
+            (name, pool): self._since.get((name, pool), now)
             for pool in _in_trouble(system)
             for name, listener in system.monitor.listeners.items()
-            if _must_know(system, listener, pool)
-            and not listener.knows_of_pool(pool, since := self._since.get((name, pool), system.now))
+            if _must_know(system, listener, pool) and not listener.knows_of_pool(pool, self._broken[pool])
         }
 
     def since(self, webhook: str) -> datetime | None:

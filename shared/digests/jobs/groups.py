@@ -70,9 +70,9 @@ def _in_common(news: News) -> Hashable | None:
     if news.kind is NewsKind.RESOLVED:
         says_more = news.preparation or news.release or news.tells_of_slow
         return None if says_more or len(news.kinds) > 1 else (NewsKind.RESOLVED, severity_of(news), head.pool_key)
-    # Where both phases failed, or none has any more, there is more to say than a line holds.
-    both = news.release if news.phase is Phase.PREPARATION else news.preparation
+    # Where both phases failed, or release beside a standstill, or none any more, a line can't hold all there is to say.
     stands_still = NewsKind.STUCK in news.kinds
+    both = news.release if stands_still or news.phase is Phase.PREPARATION else news.preparation
     if news.kinds not in _FAILING or both or (news.phase is None and not stands_still) or not groups_of(news):
         return None
     return news.kinds, news.phase, head.pool_key, groups_of(news), head.wait_for_success is False

@@ -11,7 +11,7 @@ from shared.batch.model import UNREADABLE, Phase
 from shared.digests.chat_rules import News, NewsKind
 from shared.digests.job_troubles import standstill_of
 from shared.digests.short_names import cause_name, of_all
-from shared.messages.notices import ListEntry, Severity, worst_of
+from shared.messages.notices import TITLE_BYTES, ListEntry, Severity, worst_of
 from shared.messages.sentences import lasted
 from shared.redaction import one_line
 from shared.state.jobs import JobEnd, JobHead, Tracking
@@ -50,13 +50,24 @@ def line_of(news: News) -> ListEntry | None:
         return ListEntry(names=(news.job_id,), text=one_line(what, limit=_LINE_BYTES))
     if news.kind not in OF_FAILURES:
         return None
-    # How many of each are new has no room.
     if news.preparation and news.release:
-        return ListEntry(names=(news.job_id,), text=one_line(what, limit=_LINE_BYTES))
+        each = f"preparation: {news.preparation} newly failed, release: {news.release} newly failed"
+        return ListEntry(names=(news.job_id,), text=one_line(f"{what}; {each}", limit=TITLE_BYTES))
     if head is not None and news.kind is NewsKind.FAILED and news.phase is Phase.PREPARATION:
         what = f"preparation failed on {head.preparation.open} of {head.nodes}"
-    said = [what, f"{new} newly failed" if new else "", ", ".join(map(cause_name, news.causes[:1]))]
+    said = [what, _newly_failed(news, new) if new else "", ", ".join(map(cause_name, news.causes[:1]))]
     return ListEntry(names=(news.job_id,), text=one_line(", ".join(filter(None, said)), limit=_LINE_BYTES))
+
+
+def _newly_failed(news: News, new: int) -> str:
+    head = news.head
+    still = head.stuck if head is not None and head.stuck is not None and head.stuck.confirmed else None
+    # Behind why a job stands still a number would be taken for that of the nodes which keep it there.
+    if still is not None and news.release:
+        return f"release: {new} newly failed"
+    if still is not None and still.reason is not None and still.reason.is_of_pool:
+        return f"preparation: {new} newly failed"
+    return f"{new} newly failed"
 
 
 def severity_of(news: News) -> Severity:

@@ -1,8 +1,11 @@
 """What people are told of many jobs at once: what they have in common, what to do, and how many of each there are."""
 
+from typing import Any
+
 import pytest
 
 from shared.digests.chat_plan import worst_job_first
+from shared.digests.jobs.titles import line_of
 from shared.messages.notices import Severity
 from shared.state.jobs import JobHead
 from shared.state.pools import StandstillReason
@@ -148,3 +151,54 @@ def test_several_jobs_say_whether_their_tasks_run(waits: bool | None, said: str)
     made = [job_of(f"j-{number}", cause(nodes=5), wait_for_success=waits) for number in range(2)]
     (section,) = told(*map(news, made)).sections
     assert dict(section.facts)["Tasks"] == said
+
+
+@pytest.mark.parametrize(
+    ("reason", "failed", "number"),
+    [
+        pytest.param(
+            StandstillReason.START_TASK_FAILED,
+            {"preparation": 3},
+            "pool's nodes, preparation: 3 newly failed",
+            id="preparation beside the pool's trouble",
+        ),
+        pytest.param(
+            StandstillReason.START_TASK_FAILED,
+            {"release": 3},
+            "pool's nodes, release: 3 newly failed",
+            id="release beside the pool's trouble",
+        ),
+        pytest.param(
+            StandstillReason.PREPARATION_FAILED,
+            {"release": 3},
+            "that could work, release: 3 newly failed",
+            id="release beside preparation",
+        ),
+        pytest.param(
+            StandstillReason.PREPARATION_FAILED, {"preparation": 3}, "that could work, 3 newly failed", id="preparation"
+        ),
+        pytest.param(
+            StandstillReason.PREPARATION_FAILED,
+            {"preparation": 3, "release": 2},
+            "preparation: 3 newly failed, release: 2 newly failed",
+            id="both",
+        ),
+    ],
+)
+def test_a_line_says_what_has_newly_failed(reason: StandstillReason, failed: dict[str, int], number: str) -> None:
+    """The number in the line of a job that stands still is said to be of the phase that failed, unless it is named."""
+    ever: dict[str, Any] = {f"{phase}_failed_ever": many for phase, many in failed.items()}
+    entry = line_of(news(job_of("j", stuck=still(reason), **ever)))
+    assert entry is not None
+    assert entry.text.endswith(number)
+
+
+def test_releases_are_told_of_jobs_that_stand_still_alike() -> None:
+    """That release failed in jobs that stand still for one reason is told of each: it is recorded as told."""
+    made = [
+        job_of(f"j-{number}", stuck=still(StandstillReason.START_TASK_FAILED), release_failed_ever=3)
+        for number in range(2)
+    ]
+    first, also = told(*map(news, made)).sections
+    assert dict(first.facts)["Release"] == "3 newly failed, before the job began anew"
+    assert [entry.text.endswith(", release: 3 newly failed") for entry in also.entries] == [True]

@@ -1,0 +1,88 @@
+"""The onlooker of the simulation takes a message for what a person would take it for."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from trials.promises.reading import KnownPools, Part, Reading
+
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+BROKEN = "The start task failed on 4 of 5 nodes of a/gpu"
+
+
+@pytest.mark.parametrize(
+    ("heading", "parts", "knows"),
+    [
+        pytest.param(BROKEN, [], True, id="the heading names it"),
+        pytest.param("1 job has ended: a; batch can't use all 5 nodes of a/gpu", [], True, id="after jobs"),
+        pytest.param("3 of 5 nodes of a/gpu can't work", [], True, id="for several reasons"),
+        pytest.param("1 job has ended: a; 2 pools with nodes that can't work", [], True, id="counted"),
+        pytest.param("j of a/cpu stands still: no node of the pool can work; the…", [], True, id="cut"),
+        pytest.param("3 jobs", [Part(title=f"Pool: {BROKEN}", facts=(("More", BROKEN),))], True, id="in a line"),
+        pytest.param("The start task failed on 4 of 5 nodes of a/cpu", [], False, id="another pool"),
+        pytest.param("One node of a/gpu fails the preparation of 3 jobs: exit code 1", [], False, id="a sick node"),
+        pytest.param("Preparation failed on 4 of 5 nodes (DiskFull): j, a/gpu", [], False, id="a job there"),
+        pytest.param("Nodes of a/gpu work again after 5 minutes", [], False, id="over"),
+    ],
+)
+def test_a_pool_is_known_by_what_names_it(heading: str, parts: list[Part], knows: bool) -> None:  # noqa: FBT001 - a table
+    """That nodes of a pool can't work is known from a heading that names or counts it, as from a part or a line."""
+    known = KnownPools()
+    known.hear(Reading(headline=heading, parts=tuple(parts)), NOW)
+    assert known.has("gpu", NOW - MINUTE) is knows
+
+
+@pytest.mark.parametrize(
+    ("title", "knows"),
+    [
+        ("Begun anew, and nothing fails in it: j, a/gpu", True),
+        ("j of a/gpu stands still: no node of the pool can work", True),
+        ("Nodes of a/gpu work again after 5 minutes", False),
+        ("1 of 3 nodes of a/gpu works again, 2 have left", False),
+        ("The nodes that could not work have left a/gpu", False),
+        ("Pool a/gpu is not watched any more", False),
+        ("No active job uses a/gpu any more", False),
+    ],
+)
+def test_a_pool_is_forgotten_with_its_own_end(title: str, knows: bool) -> None:  # noqa: FBT001 - a table
+    """Who knows of a pool does so until its nodes are said to work, or not to be needed, whatever its jobs do."""
+    known = KnownPools()
+    for part in (Part(title=BROKEN), Part(title=title)):
+        known.hear(Reading(headline=part.title, parts=(part,)), NOW)
+    assert known.has("gpu", NOW - MINUTE) is knows
+
+
+@pytest.mark.parametrize(
+    ("facts", "fails"),
+    [
+        ((), False),
+        ((("Preparation", "2 of 5 nodes take none of the job's tasks"),), True),
+        ((("More", "preparation takes over 2 hours on 1 of 5 nodes"),), None),
+    ],
+    ids=["whole", "held up all the same", "a line"],
+)
+def test_a_line_about_slow_preparations_leaves_open_whether_the_job_fails(
+    facts: tuple[tuple[str, str], ...],
+    fails: bool | None,  # noqa: FBT001 - a table
+) -> None:
+    """A line that names what takes too long has no room for what has failed: nobody takes that for mended."""
+    assert Part(title="j: preparation takes over 2 hours on 1 of 5 nodes", facts=facts).fails is fails
+
+
+@pytest.mark.parametrize(
+    ("title", "facts", "unseen"),
+    [
+        ("Can't be read: j, a/gpu", (("Not seen", "since 02:29 UTC"),), True),
+        ("j: can't be read", (("More", "can't be read"),), True),
+        ("j: can be read again", (("More", "can be read again"),), False),
+        ("Need not be read any more: j, a/gpu", (("Why", "the job is gone"),), False),
+        ("Ended, preparation had failed on 1 of 5 nodes: j, a/gpu", (("Why", "the job has ended"),), False),
+        ("j: ended while it stood still", (("More", "ended while it stood still"),), None),
+    ],
+)
+def test_a_line_about_an_end_leaves_open_whether_the_job_is_seen(
+    title: str, facts: tuple[tuple[str, str], ...], *, unseen: bool | None
+) -> None:
+    """Of a job that could not be read and has ended in a line, people may still hear that it can be or need not be."""
+    assert Part(title=title, facts=facts).out_of_sight is unseen
