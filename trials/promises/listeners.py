@@ -283,7 +283,9 @@ class Listener:
         """Whether it was told that nodes of a pool can't work, or may have been since then."""
         if self.is_pager:
             keys = [key for key, incident in self.incidents.items() if incident.is_open]
-            return any(key.endswith((f":pool|{pool}", ":further-pools")) for key in keys)
+            still = f":standstill|{pool}|"  # a page that says of the nodes what a pool's own would
+            ends = (f":pool|{pool}", ":further-pools", f"{still}startTaskFailed", f"{still}nodesUnable")
+            return any(key.endswith(ends) for key in keys)
         return self._pools.has(pool, since)
 
     def _is_open(self, key: str) -> bool:
