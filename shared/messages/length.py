@@ -45,11 +45,13 @@ def _smaller(notice: Notice) -> Notice | None:
         or _with_fewer_names(notice)
         or _in_short(notice, _SHORT_BYTES)
         or _listed(notice)
-        or _with_fewer_lines(notice, FEW)
+        or _with_fewer_lines(notice, alike=FEW, also=FEW)
         or _without_commands(notice)
-        or _with_fewer_lines(notice, 1)
+        # Of jobs that fare alike one shows how; what else there is shall be named as long as it can.
+        or _with_fewer_lines(notice, alike=1, also=FEW)
         or _without_known_jobs(notice)
         or _in_short(notice, _SHORTEST_BYTES)
+        or _with_fewer_lines(notice, alike=1, also=1)
         or _without_means(notice)
         or _with_fewer_facts(notice)
     )
@@ -105,10 +107,10 @@ def _listed(notice: Notice) -> Notice | None:
     return replace(notice, sections=(*others, last), left_out=left_out)
 
 
-def _with_fewer_lines(notice: Notice, most: int) -> Notice | None:
-    """The notice with a line of a list less, where one has more than `most`; None where none has."""
+def _with_fewer_lines(notice: Notice, *, alike: int, also: int) -> Notice | None:
+    """The notice with a line less where more than so many tell of jobs alike, or of what else there is; else None."""
     for number, section in reversed([*enumerate(notice.sections)]):
-        if len(section.entries) > most:
+        if len(section.entries) > (also if section.title == ALSO else alike):
             *kept, entry = section.entries
             sections = (
                 *notice.sections[:number],
