@@ -47,7 +47,7 @@ _MIXED = "{nodes} can't work"
 
 
 def with_pools(notice: Notice | None, origin: Origin, news: Sequence[PoolNews], now: datetime) -> Notice:
-    """The notice about jobs (None: there is nothing of jobs) with what there is to tell of pools after it."""
+    """The notice about jobs (None: nothing is) with what there is to tell of pools behind its first part."""
     shown = news[: _SHOWN_SECTIONS - len(notice.sections) if notice is not None else _SHOWN_SECTIONS]
     account = origin.partition
     heading = _heading(account, news, now)
@@ -60,7 +60,9 @@ def with_pools(notice: Notice | None, origin: Origin, news: Sequence[PoolNews], 
     )
     if notice is None:
         return about_pools
-    return join_notices(notice, notice, replace(about_pools, heading=f"{heading[:1].lower()}{heading[1:]}"))
+    joined = join_notices(notice, notice, replace(about_pools, heading=f"{heading[:1].lower()}{heading[1:]}"))
+    # A pool in trouble is behind many a job, and must not be the first that there is no room for.
+    return replace(joined, sections=(*notice.sections[:1], *about_pools.sections, *notice.sections[1:]))
 
 
 def pool_page(origin: Origin, key: str, severity: Severity, news: Sequence[PoolNews], now: datetime) -> Notice:

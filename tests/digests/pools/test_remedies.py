@@ -3,15 +3,18 @@
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
+from shared.digests.jobs.notices import jobs_notice
 from shared.digests.pools.notices import with_pools
 from shared.digests.pools.remedies import commands, remedies
 from shared.digests.pools.rules import PoolNews, PoolNewsKind, PoolState
 from shared.messages.events import Origin
+from shared.messages.format_table import render_notice
 from shared.pools.unable import UnableReason
 from shared.state.pools import PoolRecord
 from tests.digests.pools.troubled_world import unable
-from tests.support.told_jobs import ACCOUNT, NOW
+from tests.support.told_jobs import ACCOUNT, NOW, head, news, webhook
 
 
 def pool_with(size: int, **numbers: int) -> PoolState:
@@ -56,3 +59,14 @@ def test_mixed_reasons_are_all_told() -> None:
     (section,) = with_pools(None, origin, [news], NOW).sections
     told = [text for name, text in section.facts if name == "Cause"]
     assert sorted(told) == ["Batch can't use 7 nodes", "Batch shows errors on 7 nodes", "FailureExitCode on 7 nodes"]
+
+
+@pytest.mark.parametrize("chat", ["slack", "teams"])
+def test_a_pool_in_trouble_is_named_beside_many_jobs(chat: str) -> None:
+    """However many jobs fail, whoever reads the message learns which pool has no nodes that work."""
+    heads = [head(f"weekly-simulation-{number}", failed=9, text=f"reason {number}") for number in range(12)]
+    told = jobs_notice(ACCOUNT, [news(replace(job, pool_id=f"pool-{job.job_id}")) for job in heads], {})
+    origin = Origin(account=ACCOUNT, url=f"https://{ACCOUNT}", site="s")
+    trouble = PoolNews(kind=PoolNewsKind.TROUBLE, pool=pool_with(12, unusable=12), told=None, since=NOW, wanted_at=NOW)
+    body = render_notice(webhook(chat), with_pools(told, origin, [trouble], NOW)).body
+    assert b"Batch can't use all 12 nodes of acc/pool" in body
