@@ -227,6 +227,11 @@ def in_words(attempt: Attempt | None) -> str:
 _WORDS = 200  # characters of an answer that people read in passing
 
 
+def listens(webhook: Webhook, state: WebhookState | None) -> bool:
+    """Whether a webhook is told anything, at once or once it works again; `state` is None if nobody can tell it."""
+    return webhook.enabled and state is not None and state.disabled_since is None
+
+
 def takes_nothing(state: WebhookState | None) -> bool:
     """Whether a webhook takes nothing, and not because a person has asked for that; None is one nobody knows of."""
     return state is None or (

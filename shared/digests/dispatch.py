@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from shared.delivery.dispatch import DeliveryRun
+from shared.delivery.failing_rules import listens
 from shared.delivery.probe_candidates import ProbeCandidate
 from shared.digests.message_intervals import HOLD
 from shared.errors import StoreError, UnreadableRowError
@@ -48,7 +49,7 @@ class DigestRun:
         """Begin to tell; the run of deliveries waits for the end."""
         deliverer = self._deliveries.deliverer
         hooks = [hook for hook in deliverer.webhooks.values() if format_of(hook).tells_state]
-        listening = [hook for hook in hooks if self._listens(hook)]
+        listening = [hook for hook in hooks if listens(hook, self._deliveries.health.state(hook.name))]
         for webhook in hooks:
             if webhook not in listening:
                 self._deliveries.submit(webhook.name, partial(self._leave_out, webhook), account=self._origin.account)
@@ -63,9 +64,6 @@ class DigestRun:
             write_line("pools-unread", account=self._origin.account, error=str(error))
         for webhook in listening:
             self._submit(webhook)
-
-    def _listens(self, webhook: Webhook) -> bool:
-        return webhook.enabled and self._deliveries.health.state(webhook.name).disabled_since is None
 
     def _submit(self, webhook: Webhook) -> None:
         self._deliveries.submit(webhook.name, partial(self._tell, webhook), account=self._origin.account)

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from shared.delivery.answer_rules import Verdict, judge
 from shared.delivery.dispatch import Deliverer
+from shared.delivery.failing_rules import listens
 from shared.delivery.sending import send_notice
 from shared.delivery.webhook_states import read_states
 from shared.errors import RowConflictError, UnreadableRowError
@@ -99,10 +100,8 @@ class LeftAccounts(Struct, frozen=True, kw_only=True):
             # It was never told anything of the account, or has been told that all is over.
             if table.get(account, pace_key(hook.name)) is None:
                 continue
-            state = states[hook.name]
-            listens = hook.enabled and state is not None and state.disabled_since is None
             keys = [*own, *_open_of(table, account, hook)] if format_of(hook).opens_incidents else []
-            if listens and all(self._ends(hook, account, key) for key in keys):
+            if listens(hook, states[hook.name]) and all(self._ends(hook, account, key) for key in keys):
                 yield hook.name
 
     def _ends(self, webhook: Webhook, account: str, key: str) -> bool:

@@ -7,6 +7,7 @@ every cycle, so nothing of the telling itself is imported here.
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from shared.delivery.failing_rules import listens
 from shared.delivery.webhook_states import read_states
 from shared.errors import UnreadableRowError
 from shared.messages.format_table import format_of
@@ -50,8 +51,7 @@ def states_as_heard(
     hooks = {webhook.name: webhook for webhook in webhooks}
     states = read_states(table, hooks)
     for name, hook in hooks.items():
-        state = states[name]
-        listens = hook.enabled and state is not None and state.disabled_since is None
-        if listens and format_of(hook).tells_state and any(why_silent(table, each, hook) for each in accounts):
+        tells = listens(hook, states[name]) and format_of(hook).tells_state
+        if tells and any(why_silent(table, each, hook) for each in accounts):
             states[name] = None
     return states
