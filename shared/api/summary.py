@@ -25,7 +25,8 @@ from shared.api.summary_rules import (
     build_summary,
     nudges_refused,
 )
-from shared.api.untold import MAX_COUNTED, UntoldReader
+from shared.api.untold import UntoldReader
+from shared.delivery.backlog import MAX_COUNTED
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
 from shared.ledger.pool_records import read_records

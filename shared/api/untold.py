@@ -11,6 +11,7 @@ from itertools import islice
 from msgspec import Struct
 
 from shared.api.webhook_views import UntoldView
+from shared.delivery.backlog import MAX_COUNTED
 from shared.delivery.failing_rules import in_words, is_off
 from shared.delivery.webhook_states import read_states
 from shared.digests.mutes import Mute, read_mutes
@@ -25,9 +26,6 @@ from shared.ports import Clock, Row, Rows, Table
 from shared.state.rows import OWN, deliveries_of, from_row, job_key, mend_of, range_of
 from shared.state.telling import Delivery, DeliveryState
 from shared.webhook import Webhook
-
-MAX_COUNTED = 1000
-"""Deliveries of one state are counted up to this, so that an answer's cost is bounded."""
 
 _NOTHING = UntoldView(
     deliveries=0, jobs=0, pools=0, late=0, refused=0, since=None, refusal=None, silent=None, unreadable=None

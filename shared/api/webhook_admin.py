@@ -15,11 +15,11 @@ from msgspec import Raw, Struct
 
 from shared.api.events.history import attempt_view
 from shared.api.refusals import ConflictError, TooSoonError, not_found
-from shared.api.untold import MAX_COUNTED, UntoldReader
+from shared.api.untold import UntoldReader
 from shared.api.webhook_views import LastAnswerView, MessageView, PingView, UntoldView, WebhookView
 from shared.delivery.advice import advice_on
 from shared.delivery.answer_rules import Verdict, attempt_of, judge
-from shared.delivery.backlog import Backlog
+from shared.delivery.backlog import MAX_COUNTED, Backlog
 from shared.delivery.credential_redaction import without_token
 from shared.delivery.failing_rules import WebhookStanding, disable, enable, standing_of, try_again
 from shared.delivery.rows import close_disabled, read_due

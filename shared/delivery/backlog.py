@@ -14,8 +14,8 @@ from shared.ports import Row, Table
 from shared.state.rows import count_up_to, deliveries_of, from_row
 from shared.state.telling import Delivery, DeliveryState
 
-MOST = 1000
-"""Each is counted up to this, so that a turn in a webhook's health has a bounded cost."""
+MAX_COUNTED = 1000
+"""Deliveries of one state, or jobs and pools, are counted up to this, so that what says so has a bounded cost."""
 
 
 class Backlog(Struct, frozen=True, kw_only=True):
@@ -44,7 +44,7 @@ def count_deliveries(table: Table, partitions: Iterable[str], webhook: str, sinc
     places = tuple(partitions)
     waiting = (row for partition in places for row in table.query(partition, *due))
     over = (row for partition in places for row in table.query(partition, *dead) if _ended_since(row, since))
-    return Backlog(events=count_up_to(MOST, waiting), given_up=count_up_to(MOST, over))
+    return Backlog(events=count_up_to(MAX_COUNTED, waiting), given_up=count_up_to(MAX_COUNTED, over))
 
 
 def _ended_since(row: Row, since: datetime) -> bool:

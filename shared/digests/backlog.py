@@ -10,7 +10,7 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.delivery.backlog import MOST, Backlog, count_deliveries
+from shared.delivery.backlog import MAX_COUNTED, Backlog, count_deliveries
 from shared.digests.mutes import read_mutes
 from shared.errors import StoreError
 from shared.journal import write_line
@@ -44,4 +44,4 @@ class BacklogReader(Struct, frozen=True, kw_only=True):
 
         mutes, now = tuple(read_mutes(self.table).values()), self.clock()
         untold = [read_untold(self.table, origin, webhook, mutes, now) for origin in self.origins]
-        return min(MOST, sum(one.jobs + one.pools for one in untold))
+        return min(MAX_COUNTED, sum(one.jobs + one.pools for one in untold))
