@@ -174,7 +174,7 @@ def _throttling(n: Mapping[str, float]) -> list[Line]:
 
 def _imports(n: Mapping[str, float]) -> list[Line]:
     what = "import of function_app / of azure.functions, requests, azure.identity, azure.data.tables, msgspec"
-    detail = f"{_ms(n['app'])} / {_ms(n['libraries'])}, bytecode compiled before"
+    detail = f"{_ms(n['app'])} / {_ms(n['libraries'])}, Python 3.{n['python_3']:.0f}, bytecode compiled before"
     return [_at_most(what, n["app"] / n["libraries"], 1.3, detail=detail)]
 
 

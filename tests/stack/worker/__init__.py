@@ -14,9 +14,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from local.deployed_python import MISSING, deployed_python
 from local.functions_host.queue_output import messages_from_json, messages_from_text
 from local.functions_host.timers import ScheduleStatus, timer_info
-from tests.stack.worker.environment import worker_python
+from tests.support.needs import need
 
 _DRIVER = Path(__file__).with_name("driver.py")
 _LONGEST = timedelta(minutes=2)
@@ -120,9 +121,11 @@ def run_worker(
 ) -> WorkerRun:
     """Index *app_dir* with the worker library and make *invocations*; *environment* is added to this process's own.
 
-    Skips or fails the test as worker_python does when there is no Python >= 3.13.
+    Skips the test when there is no Python >= 3.13; fails it instead when PREPWATCH_REQUIRE_ALL is 1.
     """
-    python = worker_python()
+    python = deployed_python()
+    need(python is not None, MISSING)
+    assert python is not None
     with tempfile.TemporaryDirectory() as directory:
         source, target = Path(directory, "in.json"), Path(directory, "out.json")
         calls = [{"function": each.function, "data": each.data, "metadata": each.metadata} for each in invocations]

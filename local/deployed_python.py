@@ -1,4 +1,8 @@
-"""Owns the Python environment in which the production worker library runs; does not own what is run there."""
+"""Owns the Python that Azure runs the app with, and .venv-worker, the packages that it is deployed with there.
+
+Does not own what is run in it: the production worker library (`tests/stack/worker`), and what an import costs
+(`benchmarks/imports.py`).
+"""
 
 import fcntl
 import hashlib
@@ -9,30 +13,26 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from tests.support.needs import need
-
-ROOT = Path(__file__).resolve().parents[3]
-_HOME = ROOT / ".venv-worker"
-_REQUIREMENTS = ROOT / "requirements-worker.txt"  # what is deployed, and the worker library
-_OLDEST = (3, 13)  # azure-functions-runtime 1.x
-_MISSING = (
-    "azure-functions-runtime needs Python >= 3.13 and none was found: install one as python3.13 on PATH "
-    "or name it in PREPWATCH_PYTHON313"
-)
+_ROOT = Path(__file__).resolve().parents[1]
+_HOME = _ROOT / ".venv-worker"
+_REQUIREMENTS = _ROOT / "requirements-worker.txt"  # what is deployed, and the worker library
+_OLDEST = (3, 13)  # what infra/ deploys; azure-functions-runtime 1.x asks for it too
+MISSING = "Python >= 3.13 was not found: install one as python3.13 on PATH or name it in PREPWATCH_PYTHON313"
 
 
-def worker_python() -> Path:
+def deployed_python() -> Path | None:
     """The interpreter of .venv-worker, which is made or renewed when its requirements changed.
 
-    Skips the test when there is no Python >= 3.13; fails it instead when PREPWATCH_REQUIRE_ALL is 1.
+    None when this machine has no Python >= 3.13.
+
+    Raises:
+        RuntimeError: Its packages could not be installed; the message holds what the installer said.
     """
     base = next((path for path in _candidates() if _is_new_enough(path)), None)
-    need(base is not None, _MISSING)
-    assert base is not None
-    ROOT.joinpath(".local").mkdir(exist_ok=True)
-    with (ROOT / ".local" / "venv-worker.lock").open("w", encoding="utf-8") as lock:
+    if base is None:
+        return None
+    _ROOT.joinpath(".local").mkdir(exist_ok=True)
+    with (_ROOT / ".local" / "venv-worker.lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the tests' processes would make it at once
         return _environment(base)
 
@@ -53,9 +53,10 @@ def _is_new_enough(python: Path) -> bool:
     # A pyenv shim is on PATH for versions that it refuses to start, so the interpreter itself is asked.
     ask = f"import sys; sys.exit(sys.version_info < {_OLDEST})"
     try:
-        return subprocess.run([python, "-c", ask], capture_output=True, check=False, timeout=30).returncode == 0
+        done = subprocess.run([python, "-c", ask], capture_output=True, check=False, timeout=30)  # noqa: S603 - a Python
     except OSError:
         return False
+    return done.returncode == 0
 
 
 def _environment(base: Path) -> Path:
@@ -70,8 +71,8 @@ def _environment(base: Path) -> Path:
 
 
 def _uv(*arguments: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "uv", *arguments], capture_output=True, text=True, check=False, cwd=ROOT
+    done = subprocess.run(  # noqa: S603 - our own tools
+        [sys.executable, "-m", "uv", *arguments], capture_output=True, text=True, check=False, cwd=_ROOT
     )
     if done.returncode:
-        pytest.fail(f"uv {' '.join(arguments)} failed:\n{done.stderr}")
+        raise RuntimeError(f"uv {' '.join(arguments)} failed:\n{done.stderr}")
