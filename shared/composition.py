@@ -116,21 +116,22 @@ def connect(settings: Settings) -> Outside:
 
 def compose(settings: Settings, outside: Outside) -> App:
     """The use cases over an outside."""
-    clock, table, lanes = outside.clock, outside.table, outside.lanes
+    clock, table = outside.clock, outside.table
     own = Origin(account=None, url=None, site=settings.site_name, public_url=settings.public_url)
     origins = tuple(
         Origin(account=account.label, url=account.url, site=settings.site_name, public_url=settings.public_url)
         for account in settings.accounts
     )
+    accounts = tuple(origin.partition for origin in origins)
     ledgers = {
         name: Ledger(table=table, account=name, webhooks=settings.webhooks, new_id=outside.new_id)
-        for name in (*(origin.partition for origin in origins), OWN)
+        for name in (*accounts, OWN)
     }
     deliverer = Deliverer(
         authorize=outside.authorize,
         table=table,
         sender=outside.sender,
-        lanes=lanes,
+        lanes=outside.lanes,
         clock=clock,
         webhooks={webhook.name: webhook for webhook in settings.webhooks},
         own_ledger=ledgers[OWN],
@@ -138,6 +139,55 @@ def compose(settings: Settings, outside: Outside) -> App:
         new_id=outside.new_id,
         backlog=BacklogReader(table=table, clock=clock, origins=origins).read,
     )
+    nudger = Nudger(queues=outside.queues, lanes=outside.lanes, clock=clock, table=table)
+    delayed = DelayedNudges(nudger, clock, settings.poll_schedule.next_after)
+    faults = Faults(
+        table=table, clock=clock, accounts=accounts, webhooks=settings.webhooks, stale_after=settings.stale_after
+    )
+    pollers = _pollers(settings, outside, origins, ledgers, deliverer, faults)
+    return App(
+        pollers=pollers,
+        polls=AccountPolls(
+            pollers=pollers,
+            nudger=nudger,
+            delayed=delayed,
+            table=table,
+            clock=clock,
+            interval=settings.poll_interval,
+            budget=settings.poll_budget,
+        ),
+        deliveries=AccountDeliveries(
+            deliverer=deliverer,
+            origins={origin.partition: origin for origin in origins},
+            pause=outside.pause,
+            nudger=nudger,
+            delayed=delayed,
+        ),
+        purger=_purger(settings, outside, accounts, deliverer),
+        nudger=nudger,
+        parts=Parts(
+            settings=settings,
+            outside=outside,
+            own=own,
+            origins=origins,
+            ledgers=ledgers,
+            nudger=nudger,
+            delayed=delayed,
+            pollers=pollers,
+            faults=faults,
+            backlog=deliverer.backlog,
+        ),
+    )
+
+
+def _pollers(
+    settings: Settings,
+    outside: Outside,
+    origins: Sequence[Origin],
+    ledgers: Mapping[str, Ledger],
+    deliverer: Deliverer,
+    faults: Faults,
+) -> Mapping[str, Poller]:
     cycle_settings = PollSettings(
         patterns=settings.tracked_jobs,
         pools=settings.tracked_pools,
@@ -149,30 +199,23 @@ def compose(settings: Settings, outside: Outside) -> App:
         stderr_tail_bytes=settings.stderr_tail_bytes,
         slow_after=settings.slow_preparation,
     )
-    faults = Faults(
-        table=table,
-        clock=clock,
-        accounts=tuple(origin.partition for origin in origins),
-        webhooks=settings.webhooks,
-        stale_after=settings.stale_after,
-    )
     heartbeat = Heartbeat(sender=outside.sender, faults=faults, url=settings.heartbeat_url)
-    pollers = {
+    return {
         origin.partition: Poller(
             origin=origin,
             batch=outside.batch[origin.partition],
-            table=table,
+            table=outside.table,
             ledger=ledgers[origin.partition],
-            lanes=lanes,
-            clock=clock,
+            lanes=outside.lanes,
+            clock=outside.clock,
             deliverer=deliverer,
             settings=cycle_settings,
             heartbeat=heartbeat,
             turns=Turns(
-                table=table,
+                table=outside.table,
                 account=origin.partition,
-                lanes=lanes,
-                clock=clock,
+                lanes=outside.lanes,
+                clock=outside.clock,
                 pause=outside.pause,
                 new_id=outside.new_id,
             ),
@@ -180,43 +223,18 @@ def compose(settings: Settings, outside: Outside) -> App:
         )
         for origin in origins
     }
-    nudger = Nudger(queues=outside.queues, lanes=lanes, clock=clock, table=table)
-    delayed = DelayedNudges(nudger, clock, settings.poll_schedule.next_after)
-    polls = AccountPolls(
-        pollers=pollers,
-        nudger=nudger,
-        delayed=delayed,
-        table=table,
-        clock=clock,
-        interval=settings.poll_interval,
-        budget=settings.poll_budget,
-    )
-    purger = Purger(
-        table=table,
-        clock=clock,
-        accounts=tuple(pollers),
+
+
+def _purger(settings: Settings, outside: Outside, accounts: Sequence[str], deliverer: Deliverer) -> Purger:
+    return Purger(
+        table=outside.table,
+        clock=outside.clock,
+        accounts=accounts,
         webhooks=frozenset(webhook.name for webhook in settings.webhooks),
         digest_webhooks=frozenset(webhook.name for webhook in settings.webhooks if format_of(webhook).tells_state),
         retention=settings.retention,
-        left=partial(_close_left_accounts, deliverer, tuple(pollers)),
+        left=partial(_close_left_accounts, deliverer, accounts),
     )
-    by_name = {origin.partition: origin for origin in origins}
-    deliveries = AccountDeliveries(
-        deliverer=deliverer, origins=by_name, pause=outside.pause, nudger=nudger, delayed=delayed
-    )
-    parts = Parts(
-        settings=settings,
-        outside=outside,
-        own=own,
-        origins=origins,
-        ledgers=ledgers,
-        nudger=nudger,
-        delayed=delayed,
-        pollers=pollers,
-        faults=faults,
-        backlog=deliverer.backlog,
-    )
-    return App(pollers=pollers, polls=polls, deliveries=deliveries, purger=purger, nudger=nudger, parts=parts)
 
 
 def _close_left_accounts(deliverer: Deliverer, accounts: Sequence[str]) -> Sequence[LeftAccount]:
