@@ -12,9 +12,10 @@ from msgspec.structs import replace
 
 from shared.changes.diff import Item, by_chunk, decide_updates, known_fingerprints, read_items
 from shared.changes.event_grouping import Step, group_updates
+from shared.changes.layout import plan_layout
 from shared.changes.node_rules import Watch
 from shared.changes.portions import MOST_CHUNKS, portions_of
-from shared.changes.slicing import Capacity, Layout, plan_layout, plan_slices
+from shared.changes.slicing import Capacity, plan_slices
 from shared.changes.tally import NodeUpdate
 from shared.errors import HostileAnswerError, JobNotFoundError, UnreadableRowError
 from shared.ledger.job_transaction import Slice
@@ -138,8 +139,7 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
                 return None
             facts = replace(facts, confirmed=True)
         updates = self.tails.add(updates, facts.tails)
-        layout = Layout(known=known, head=head, chunks=chunks, stored=frozenset(known.chunks))
-        steps, (*slices, last) = self._plan(layout, updates, fingerprints, facts.events, writer, now)
+        steps, (*slices, last) = self._plan(head, chunks, updates, fingerprints, facts.events, writer, now)
         if whole is not None:
             last = replace(last, head=settle(last.head, now))
 
@@ -158,8 +158,7 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
             StoreError: The table is unavailable, or somebody else wrote the job meanwhile.
         """
         known = writer.head
-        layout = Layout(known=known, head=known, chunks=chunks, stored=frozenset(known.chunks))
-        _, slices = self._plan(layout, updates, known.page_fingerprints, (), writer, now)
+        _, slices = self._plan(known, chunks, updates, known.page_fingerprints, (), writer, now)
         for one in slices:
             writer.write(one, now)
 
@@ -173,14 +172,15 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
 
     def _plan(
         self,
-        layout: Layout,
+        head: JobHead,
+        chunks: Mapping[str, Chunk],
         updates: Sequence[NodeUpdate],
         whole: tuple[bytes, ...] | None,
         events: Sequence[Event],
         writer: JobWriter,
         now: datetime,
     ) -> tuple[Sequence[Step], tuple[Slice, ...]]:
-        layout = plan_layout(layout, updates)
+        layout = plan_layout(writer.head, head, chunks, updates)
         cover, sizes = layout.cover, layout.sizes
         steps = group_updates(self.origin, layout.head, updates, cover, sizes, max_nodes=self.max_nodes, now=now)
         capacity = Capacity(rows_of=writer.ledger.rows_of, spare_rows=writer.ledger.spare_rows, now=now)

@@ -11,13 +11,12 @@ from msgspec.structs import replace
 
 from shared.batch.model import NodeStatus
 from shared.batch.texts import clean_status
-from shared.changes import slicing
+from shared.changes import layout, slicing
 from shared.changes.diff import read_items, refuse
 from shared.changes.node_rules import Watch, decide_node, merge_statuses
 from shared.ledger.job_transaction import Slice
 from shared.messages.events import EventType
 from shared.messages.job_events import job_event
-from shared.state import chunks
 from shared.state.chunks import Chunk, Cover, decode_chunk, encode_chunk
 from shared.state.nodes import NodeRecord
 from tests.polling.pipeline import MOST_BYTES, StoredJob, body_of, noise, told_occurrences
@@ -124,23 +123,6 @@ def test_records_name_the_events_that_told_them() -> None:
     assert (known.release and known.release.event_id) == job.events[-1].id != released.id
 
 
-def test_splits_come_first_and_tell_nothing() -> None:
-    """A stored chunk that fills up is split by transactions that change and tell nothing else."""
-    job = StoredJob()
-    job.show(*(status(succeeded(0), node_id=f"tvm-{number}") for number in range(50)))
-    before = job.head
-    slices = job.plan([status(failed(10, message=noise(number)), node_id=f"tvm-{number}") for number in range(200)])
-    splits = [step for step in slices if step.dropped]
-
-    assert splits
-    assert tuple(splits) == slices[: len(splits)]
-    for step in splits:
-        assert step.events == ()
-        assert step.head == replace(before, page_fingerprints=None, chunks=step.head.chunks)
-        parts = {key for content in step.chunks.values() for key in decode_chunk(content)}
-        assert len(parts) == 50
-
-
 @pytest.mark.slow
 def test_the_largest_failure() -> None:
     """A thousand nodes with 4 KiB of their own each, owed to twenty webhooks: every transaction keeps the limits."""
@@ -159,20 +141,6 @@ def test_a_large_history() -> None:
     job.assert_true()
     assert job.events == []
     assert sum(map(len, job.rows.values())) > MOST_BYTES
-
-
-def test_more_chunks_than_one_transaction_writes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A job that needs hundreds of chunks at first sight begins with few, and splits them before anything is told."""
-    monkeypatch.setattr(chunks, "MAX_CHUNK_BYTES", 8 * 1024)
-    job = StoredJob(receivers=20)
-    slices = job.plan([status(failed(0, message=noise(number)), node_id=f"tvm-{number}") for number in range(500)])
-    first = next(index for index, step in enumerate(slices) if step.events)
-
-    assert len(slices[first].head.chunks) > 200
-    for number, step in enumerate(slices):
-        assert (step.head.nodes == 0) is (number < first)
-        job.write(step)
-        job.assert_true()
 
 
 @pytest.mark.parametrize(
@@ -293,7 +261,8 @@ def test_a_chunk_that_tells_nothing_is_encoded_once(monkeypatch: pytest.MonkeyPa
         encoded.append(len(chunk))
         return encode_chunk(chunk)
 
-    monkeypatch.setattr(slicing, "encode_chunk", counted)
+    for module in (layout, slicing):
+        monkeypatch.setattr(module, "encode_chunk", counted)
     steps = job.plan([status(succeeded(0), node_id="tvm-0"), *shown[1:]])
 
     assert len(job.rows) > 2

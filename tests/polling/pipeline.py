@@ -13,8 +13,9 @@ from shared.batch.model import NodeStatus, Phase
 from shared.batch.outcomes import outcome_of
 from shared.changes.diff import by_chunk, decide_updates, known_fingerprints, page_fingerprint, read_items
 from shared.changes.event_grouping import group_updates
+from shared.changes.layout import plan_layout
 from shared.changes.node_rules import Watch
-from shared.changes.slicing import Capacity, Layout, plan_layout, plan_slices
+from shared.changes.slicing import Capacity, plan_slices
 from shared.ledger.job_transaction import Slice
 from shared.messages.events import Event
 from shared.ports import MAX_ROWS
@@ -42,16 +43,16 @@ class StoredJob:
     def plan(self, shown: Sequence[NodeStatus], told: Sequence[Event] = ()) -> tuple[Slice, ...]:
         """The transactions that a listing of one page leads to."""
         value = page(*shown)
-        current, stored = self.head, frozenset(self.head.chunks)
+        current = self.head
         chunks = {prefix: decode_chunk(self.rows[prefix]) for prefix in current.chunks}
         items = read_items([value], known_fingerprints(chunks))
-        if items and not stored:
+        if items and not current.chunks:
             current = msgspec.structs.replace(current, chunks=first_prefixes(len(items)))
         grouped = by_chunk(items, Cover(current.chunks))
         chunks = chunks or {prefix: {} for prefix in current.chunks}
         watch = Watch(announce_from=current.announce_from, open=current.closed is None)
         updates = [update for prefix, some in grouped.items() for update in decide_updates(some, chunks[prefix], watch)]
-        layout = plan_layout(Layout(known=self.head, head=current, chunks=chunks, stored=stored), updates)
+        layout = plan_layout(self.head, current, chunks, updates)
         cover, sizes = layout.cover, layout.sizes
         steps = group_updates(ORIGIN, layout.head, updates, cover, sizes, max_nodes=self.max_nodes, now=NOW)
         capacity = Capacity(rows_of=lambda _: 1 + self.receivers, spare_rows=self.told_state, now=NOW)

@@ -1,6 +1,6 @@
 """A job so large that its nodes are decided and written in portions, at first sight and whenever many change."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,12 +8,11 @@ from msgspec.structs import replace
 
 from shared.batch.model import ExecutionInfo, JobExecutionInfo, NodeStatus
 from shared.batch.pool_model import ComputeNode
-from shared.changes import portions, slicing
-from shared.changes.slicing import Layout
+from shared.changes import layout, portions
 from shared.changes.tally import NodeUpdate
 from shared.polling import node_updates
 from shared.ports import Delete, Operation, Row
-from shared.state.chunks import decode_chunk
+from shared.state.chunks import Chunk, decode_chunk
 from shared.state.jobs import JobEnd, JobHead
 from shared.state.rows import from_row, job_key, unpack, unpack_body
 from tests.support.deployment import deploy
@@ -131,12 +130,14 @@ def test_a_portion_that_is_lost_is_made_good(large_job: FakeBatch, portion: int,
 def watch_decisions(monkeypatch: pytest.MonkeyPatch, table: FakeTable) -> list[tuple[int, int]]:
     """For each portion that changed something: how many nodes it decided, and the transactions before it."""
     decided: list[tuple[int, int]] = []
-    plan = slicing.plan_layout
+    plan = layout.plan_layout
 
-    def planned(layout: Layout, updates: Sequence[NodeUpdate]) -> Layout:
+    def planned(
+        known: JobHead, head: JobHead, chunks: Mapping[str, Chunk], updates: Sequence[NodeUpdate]
+    ) -> layout.Layout:
         decided.append((len(updates), len(table.writes)))
-        assert len(layout.chunks) <= portions.MOST_CHUNKS or not layout.stored
-        return plan(layout, updates)
+        assert len(chunks) <= portions.MOST_CHUNKS or not known.chunks
+        return plan(known, head, chunks, updates)
 
     monkeypatch.setattr(node_updates, "plan_layout", planned)
     return decided
