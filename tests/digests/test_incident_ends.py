@@ -162,3 +162,24 @@ def test_a_page_whose_record_was_lost_is_ended_all_the_same() -> None:
     world.tick(90)
     assert world.actions() == ["trigger", "resolve"]
     assert len({sent.body["dedup_key"] for sent in world.told("pagerduty")}) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "end"),
+    [
+        pytest.param((400, b"invalid field"), [], id="called wrong"),
+        pytest.param(None, ["resolve"], id="connection lost"),
+    ],
+)
+def test_an_incident_that_the_pager_never_opened_has_no_end(answer: tuple[int, bytes] | None, end: list[str]) -> None:
+    """What is mended before a page of it was taken is closed only if the page may have been taken after all."""
+    world = World("pagerduty")
+    world.sender.answers["pagerduty"] = answer
+    fail(world, "nightly", cause(world))
+    world.tick(3)
+    mend(world, "nightly")
+    opening, *_ = tried = list(world.sender.sent)
+    world.sender.answers.clear()
+    world.tick(90)
+    later = [sent for sent in world.sender.sent[len(tried) :] if sent.body["dedup_key"] == opening.body["dedup_key"]]
+    assert [sent.body["event_action"] for sent in later] == end

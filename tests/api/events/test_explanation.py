@@ -275,6 +275,7 @@ def test_chat_that_calls_its_message_wrong() -> None:
     assert "refused at" in match["explanation"]
     assert "status 400" in match["explanation"]
     assert "invalid_blocks" in match["explanation"]
+    assert "sent again when there is more to tell, or once the webhook has recovered" in match["explanation"]
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,19 @@ def test_half_of_a_pool_is_an_error() -> None:
     assert said(world, "pagerduty")[0].startswith("error: ")
 
 
+@pytest.mark.parametrize(
+    ("called", "sizes"),
+    [pytest.param("warning", (40, 40, 80), id="few"), pytest.param("error", (20, 120, 240), id="half")],
+)
+def test_an_incident_stays_as_bad_as_it_was_opened(called: str, sizes: tuple[int, ...]) -> None:
+    """What has doubled is told again, as bad as it was called first: also of more than half, and of less than half."""
+    world = World("pagerduty")
+    for failed, size in zip((12, 24, 50), sizes, strict=True):
+        breaks(world, failed, size=size)
+        world.tick(120)
+    assert [page.split(":")[0] for page in said(world, "pagerduty")] == [called] * 3
+
+
 def test_a_standstill_says_it_first() -> None:
     """A pool without any able node is told as a standstill, and not once more as a pool."""
     world = World("slack", "pagerduty")
