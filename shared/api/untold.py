@@ -72,7 +72,7 @@ class UntoldReader(Struct, frozen=True, kw_only=True):
         refused = [refused for one in untold for refused in one.refused if not refused.dismissed]
         newest = max(refused, key=lambda one: one.attempt.at, default=None)
         since = [one.since for one in untold if one.since is not None] + [delivery.created_at for delivery in waiting]
-        late = sum(delivery.created_at <= now - LATE for delivery in waiting)
+        late = sum(delivery.created_at <= now - LATE and not _is_unreadable(delivery) for delivery in waiting)
         return UntoldView(
             deliveries=len(waiting),
             jobs=sum(one.jobs for one in untold),
@@ -94,10 +94,19 @@ class UntoldReader(Struct, frozen=True, kw_only=True):
         rows = ((partition, row) for partition in partitions for row in self.table.query(partition, start, end))
         for partition, row in islice(rows, MAX_COUNTED):
             try:
-                waiting.append(from_row(row, Delivery))
+                waiting.append(delivery := from_row(row, Delivery))
             except UnreadableRowError as error:
                 unreadable.append(mend_of(error, partition, "then send the event again."))
+                continue
+            if _is_unreadable(delivery):
+                gone = UnreadableRowError(delivery.reason)
+                unreadable.append(mend_of(gone, partition, "then nobody is told what it says."))
         return waiting, unreadable
+
+
+def _is_unreadable(delivery: Delivery) -> bool:
+    """Whether it waits because its event could not be read, which is not its webhook's fault."""
+    return bool(delivery.attempts) and not delivery.attempts[-1].was_sent
 
 
 def _first_of(unreadable: Sequence[str]) -> str | None:

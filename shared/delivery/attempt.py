@@ -15,11 +15,11 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from shared.delivery.answer_rules import Judgement, attempt_of, claim, give_up, judge, leave_out, next_step
+from shared.delivery.answer_rules import Judgement, Verdict, attempt_of, claim, give_up, judge, leave_out, next_step
 from shared.delivery.overtaken import trouble_events_of
 from shared.delivery.rows import record
 from shared.delivery.sending import send_message, send_ping
-from shared.errors import StoreError
+from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
 from shared.ledger.transaction import Pending
 from shared.messages.events import EventType, Origin, webhook_event
@@ -56,12 +56,15 @@ class Attempter(Struct, frozen=True, kw_only=True):
         try:
             swap = Replace(key=key, columns=to_columns(claimed), etag=item.etag)
             etag = self.table.transact(item.partition, [swap])[key]
+            held = replace(item, delivery=claimed, etag=etag)
             body = item.body or self._body(item)
+        except UnreadableRowError as error:
+            self._put_off(held, str(error), now, probe=probe)
+            return
         except StoreError as error:
             # Somebody else holds it, or nothing is known: a lease that nobody uses expires.
             write_line("claim-lost", webhook=webhook.name, event=claimed.event_id, error=str(error))
             return
-        held = replace(item, delivery=claimed, etag=etag)
         if body is None:
             record(self.table, held, give_up(claimed, "the event is not stored any more", now))
             return
@@ -109,6 +112,15 @@ class Attempter(Struct, frozen=True, kw_only=True):
         self.follow(webhook.name, judgement, attempt_of(judgement, answer, ended, probe=True))
         verdict, reason = judgement.verdict.value, judgement.reason
         write_line("ping", webhook=webhook.name, event=event.id, verdict=verdict, reason=reason)
+
+    def _put_off(self, held: Pending, why: str, now: datetime, *, probe: bool) -> None:
+        """Try a delivery again later whose event can't be read now: the version that can may come back."""
+        write_line("event-unreadable", webhook=held.delivery.webhook, event=held.delivery.event_id, error=why)
+        judgement = Judgement(verdict=Verdict.RETRY, reason=why)
+        step = next_step(held.delivery, judgement, Attempt(at=now, reason=why, probe=probe))
+        record(self.table, held, step)
+        if step.state is DeliveryState.DUE:
+            self.expect(held.delivery.webhook, step.delivery.next_attempt_at)
 
     def _body(self, item: Pending) -> bytes | None:
         row = self.table.get(item.partition, event_key(item.delivery.event_id))

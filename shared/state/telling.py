@@ -26,7 +26,8 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One try to tell a webhook something: when, what came back, and in words why it counts as it does.
 
     `status` is None when no answer came, `failure` None when one came whole; `answer` is the beginning of what the
-    receiver said, at most 1 KiB. A `probe` of a failing webhook uses up none of the delivery's attempts.
+    receiver said, at most 1 KiB. A `probe` of a failing webhook uses up none of the delivery's attempts. Without
+    `status` and `failure` nothing was sent: its event could not be read.
     """
 
     at: datetime
@@ -36,6 +37,11 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     duration_ms: int = 0
     answer: str = ""
     probe: bool = False
+
+    @property
+    def was_sent(self) -> bool:
+        """Whether there was something to send."""
+        return self.status is not None or self.failure is not None
 
 
 class Delivery(Struct, frozen=True, kw_only=True, omit_defaults=True):
