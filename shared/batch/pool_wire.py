@@ -2,9 +2,9 @@
 
 Owns the shapes on the wire. Does not own the exchange (`adapters.batch_client`) or what a state means
 (`pools.states`). One entry that can't be read costs only itself: it is left out, and counted by whoever compares
-the numbers. Of a node or a task a field that can't be read costs only itself, however deep it lies: id and state tell
-most. Of pools and counts each number matters: a single pool that can't be read is a HostileAnswerError that names the
-field and quotes nothing.
+the numbers. Of a node, a task or a pool a field that can't be read costs only itself, however deep it lies: id and
+state tell most. Of pools and counts each number matters, and of a pool whether it is steady: without one that is there
+nothing is known, and a single pool is a HostileAnswerError that quotes nothing.
 """
 
 from collections import Counter
@@ -29,6 +29,17 @@ _IDS: Final = frozenset({"id", "pool_id", "node_id"})
 _PHRASES: Final = frozenset({"message", "error", "url", "task_url", "scale_set_vm_resource_id"})
 _ID_CHARACTERS: Final = 512
 
+_NEEDED: Final = frozenset(
+    {
+        "allocationState",
+        "currentDedicatedNodes",
+        "currentLowPriorityNodes",
+        "targetDedicatedNodes",
+        "targetLowPriorityNodes",
+    }
+)
+"""What tells of a pool whether it has what was asked for."""
+
 _Entry = TypeVar("_Entry", bound=Struct)
 
 
@@ -42,20 +53,20 @@ def decode_node_counts(value: bytes) -> tuple[NodeCounts, ...]:
     """The node counts of a page's `value`.
 
     The names of states are written in more than one way (`upgradingOS`, `upgradingos`): they are taken in lower case. A
-    count that is missing or no number is none, names that this version does not know are kept.
+    count that is missing is none, names that this version does not know are kept. A pool with one that is no number of
+    nodes is left out: of it nobody knows how many can work.
     """
-    return tuple(
-        NodeCounts(pool_id=entry.pool_id, by_state=_counted(entry)) for entry in _entries(value, _CountsEntry, "pools")
-    )
+    counted = ((entry.pool_id, _counted(entry)) for entry in _entries(value, _CountsEntry, "pools"))
+    return tuple(NodeCounts(pool_id=pool_id, by_state=counts) for pool_id, counts in counted if counts is not None)
 
 
 def decode_pool(body: bytes) -> Pool:
     """One pool.
 
     Raises:
-        HostileAnswerError: A field has another type, or the id is missing or can't be one.
+        HostileAnswerError: A number or the allocation state has another type, or the id is missing or can't be one.
     """
-    pool = _read(body, Pool)
+    pool = _read(body, Pool) or _read_by_field(body, Pool, needed=_NEEDED)
     if pool is None:
         raise HostileAnswerError("InvalidAnswer", "Batch's answer is not a pool")
     return pool
@@ -77,13 +88,22 @@ def _entries(value: bytes, kind: type[_Entry], what: str, *, by_field: bool = Fa
     return tuple(read for read in found if read is not None)
 
 
-def _read_by_field(raw: Raw, kind: type[_Entry]) -> _Entry | None:
-    """What can be read of an entry that can't be read as a whole."""
+def _read_by_field(raw: Raw | bytes, kind: type[_Entry], needed: frozenset[str] = frozenset()) -> _Entry | None:
+    """What can be read of an entry that can't be read as a whole; None also without one of the `needed` fields."""
     try:
-        fields = _readable(mended(bytes(raw)), kind)
+        given = mended(bytes(raw))
+        fields = _readable(given, kind)
     except (*UNDECODABLE, ValueError):
         return None
+    if isinstance(given, dict) and _is_lost(cast("dict[str, object]", given), fields, needed):
+        return None
     return _read(msgspec.json.encode(fields), kind)
+
+
+def _is_lost(given: Mapping[str, object], read: object, needed: frozenset[str]) -> bool:
+    """Whether a needed field is there and can't be read."""
+    found = cast("dict[str, object]", read)
+    return any(given.get(name) is not None and name not in found for name in needed)
 
 
 def _elements(value: Sequence[object], kind: object) -> list[object]:
@@ -120,12 +140,16 @@ def _read(raw: Raw | bytes, kind: type[_Entry]) -> _Entry | None:
     return entry if 0 < len(identity) <= _ID_CHARACTERS and identity.isprintable() else None
 
 
-def _counted(entry: _CountsEntry) -> Mapping[str, int]:
+def _counted(entry: _CountsEntry) -> Mapping[str, int] | None:
+    """How many nodes are in which state; None when one of the counts is no number of nodes."""
     counts: Counter[str] = Counter()
     for counted in (entry.dedicated, entry.low_priority):
         for name, number in (counted or {}).items():
-            if name.lower() != _TOTAL and type(number) is int and 0 < number <= NUMBERS[-1]:
-                counts[name.lower()] += number
+            if name.lower() == _TOTAL or number is None or number == 0:
+                continue
+            if type(number) is not int or not 0 < number <= NUMBERS[-1]:
+                return None
+            counts[name.lower()] += number
     return dict(counts)
 
 

@@ -57,10 +57,11 @@ class Attempter(Struct, frozen=True, kw_only=True):
             swap = Replace(key=key, columns=to_columns(claimed), etag=item.etag)
             etag = self.table.transact(item.partition, [swap])[key]
             held = replace(item, delivery=claimed, etag=etag)
-            body = item.body or self._body(item)
-        except UnreadableRowError as error:
-            self._put_off(held, str(error), now, probe=probe)
-            return
+            try:
+                body = item.body or self._body(item)
+            except UnreadableRowError as error:
+                self._put_off(held, str(error), now, probe=probe)
+                return
         except StoreError as error:
             # Somebody else holds it, or nothing is known: a lease that nobody uses expires.
             write_line("claim-lost", webhook=webhook.name, event=claimed.event_id, error=str(error))

@@ -158,9 +158,12 @@ def _check_counts(system: System, head: JobHead) -> None:
         counted = Counter(outcome_of(run.info).value for run in runs)
         is_open = phase is Phase.PREPARATION and head.closed is None
         counted["open"] = sum(record.open is not None for record in records.values()) if is_open else 0
-        for chain in [record.chain for record in records.values() if record.chain and phase is Phase.PREPARATION]:
-            counted["slow"] += chain.slow and is_open
-            counted.update({"running": -chain.lost, "unknown": chain.lost})
+        for record in records.values() if phase is Phase.PREPARATION else ():
+            if record.chain is None or record.preparation is None:
+                continue
+            counted["slow"] += record.chain.slow and is_open
+            goes_on = outcome_of(record.preparation.info).value
+            counted.update({goes_on: -record.chain.lost, "unknown": record.chain.lost})
         said = msgspec.structs.asdict(head.counts_of(phase))
         if said != {field: counted[field] for field in said}:
             system.monitor.blame(f"{name}: the head counts {said} for {phase}, the records {dict(counted)}")
