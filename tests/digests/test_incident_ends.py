@@ -9,6 +9,7 @@ from shared.api.mutes import Mutes
 from shared.batch.model import Phase
 from shared.digests.mutes import Mute
 from shared.state.jobs import JobEnd, PhaseCounts
+from shared.state.pools import EndedStandstill, StandstillEnd
 from shared.state.rows import SCHEMA_VERSION, digest_key
 from shared.state.telling import Told
 from tests.digests.paged_world import (
@@ -106,6 +107,27 @@ def test_release_failures_are_a_warning_for_an_hour() -> None:
     assert world.actions() == ["trigger", "trigger", "resolve"]
     world.tick(200)
     assert len(world.actions()) == 3
+
+
+@pytest.mark.parametrize(
+    ("why", "resolved_after"),
+    [(None, 10), (StandstillEnd.JOB_DISABLED, 60), (StandstillEnd.NOBODY_WAITS, 60)],
+    ids=["moves", "disabled", "nobody waits"],
+)
+def test_a_standstill_that_only_went_away_may_come_back(why: StandstillEnd | None, resolved_after: int) -> None:
+    """Who disables a job mends nothing: enabled on the same broken pool within the hour it calls nobody again."""
+    world = World("pagerduty")
+    world.change("nightly", pool_id=POOL, stuck=stands_still(world))
+    world.tick(20)
+    world.change("nightly", stuck=None, stuck_ended=EndedStandstill(at=world.now, why=why))
+    world.tick(resolved_after - 2)
+    assert world.actions() == ["trigger"]
+    world.change("nightly", stuck=stands_still(world))
+    world.tick(20)
+    assert world.actions() == ["trigger"]
+    world.change("nightly", stuck=None, stuck_ended=EndedStandstill(at=world.now, why=why))
+    world.tick(resolved_after + 2)
+    assert world.actions() == ["trigger", "resolve"]
 
 
 def _told_by_the_version_before(world: World, job: str, told: Told) -> None:

@@ -259,10 +259,19 @@ def _was_mended(page: IncidentPage, jobs: Iterable[KnownToWebhook]) -> bool:
         # Not of this incident; or the job ended, or began anew, with its failures unmended.
         if not is_part or head is None or head.closed is not None or head.began_anew_since(at):
             continue
+        # Its tasks are not to run, or nobody wants them to: that mends nothing.
+        if head.stuck_ended is not None and head.stuck_ended.why is not None and _is_of_standstill(each.told, page):
+            continue
         # Of a node that has left the pool nothing was mended.
         if head.left < max(1, sum(joined.nodes for joined in mine)):
             return True
     return False
+
+
+def _is_of_standstill(told: Told, page: IncidentPage) -> bool:
+    """Whether only a standstill made the job a part of the incident."""
+    mine = [name for name, joined in told.joined.items() if joined.incident == page.name]
+    return bool(mine) and all(name.startswith(f"{ConcernKind.STANDSTILL}|") for name in mine)
 
 
 def _of_earlier(account: str, told: Told, now: datetime) -> Incident:
