@@ -39,6 +39,7 @@ from shared.polling.job_rules import (
     Decision,
     fail,
     is_ending,
+    is_same_incarnation,
     judge_reading,
     note_missing,
     recover,
@@ -99,6 +100,9 @@ class JobWatcher(Struct, frozen=True, kw_only=True):
         job = due.job
         try:
             job = job or self.batch.get_job(due.job_id, select=JOB_SELECT, deadline=deadline)
+            # Another has taken its id: once it is listed, it takes its place.
+            if not is_same_incarnation(writer.head, job):
+                return LookResult(head=writer.head, row=writer.row)
             odd = self._look(writer, job, deadline)
         except (AccountDeniedError, ThrottledError, StoreUnavailableError, LostRaceError):
             raise

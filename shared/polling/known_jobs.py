@@ -221,7 +221,8 @@ def jobs_that_may_wait(
 ) -> list[MayWait]:
     """The jobs whose tasks may wait for nodes, with or without a preparation task, as the job listing shows them.
 
-    One of which a standstill was told is among them also when the listing leaves it out (None): its end is owed.
+    One of which a standstill was told is among them also when the listing leaves it out (None): its end is owed. What
+    is known of a job whose id another has taken, and could not be replaced, says nothing about that one.
     """
     shown = {job.id.lower(): job for job in listed}
     return [
@@ -229,6 +230,7 @@ def jobs_that_may_wait(
         for key, one in known.items()
         if one.row is not None
         and one.head.tracking in _MAY_WAIT
+        and (key not in shown or is_same_incarnation(one.head, shown[key]))
         and (one.head.stuck_since is not None or (key in shown and is_tracked(one.head, one.head.job_id, patterns)))
     ]
 

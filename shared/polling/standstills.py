@@ -32,7 +32,14 @@ from shared.patterns import IdPatterns
 from shared.polling.cycle_rules import KnownJob
 from shared.polling.due_jobs import Progress
 from shared.polling.job_listing import JOB_SELECT
-from shared.polling.job_rules import Decision, change_standstill, note_missing, why_over, with_facts
+from shared.polling.job_rules import (
+    Decision,
+    change_standstill,
+    is_same_incarnation,
+    note_missing,
+    why_over,
+    with_facts,
+)
 from shared.polling.known_jobs import MayWait, pools_of
 from shared.polling.node_updates import NodeWatcher
 from shared.polling.slow_and_left_nodes import Departures, SlowPreparations
@@ -258,6 +265,9 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
         except ThrottledError:
             raise
         except BatchError:
+            return Decision(head=head)
+        # Another has taken its id: once it is listed, it takes its place.
+        if not is_same_incarnation(head, job):
             return Decision(head=head)
         return Decision(head=replace(with_facts(head, job), missing_since=None))
 
