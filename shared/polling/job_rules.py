@@ -117,7 +117,10 @@ def with_facts(head: JobHead, job: BatchJob) -> JobHead:
 
 
 def close(origin: Origin, head: JobHead, end: JobEnd, since: datetime, now: datetime) -> Decision:
-    """End all that stands of a job at once, and tell the end of what was told: failures, a standstill, a trouble."""
+    """End all that stands of a job at once, and tell the end of what was told.
+
+    That are failures, slow preparations, a standstill, a trouble.
+    """
     ended = _end_standstill(origin, head, StandstillEnd(end.value), now)
     head, resumed = ended.head, ended.events
     ended = _end_trouble(origin, head, end, now)
@@ -126,7 +129,7 @@ def close(origin: Origin, head: JobHead, end: JobEnd, since: datetime, now: date
     if head.closed is not None:
         return replace(ended, events=(*events, *resumed))
     was_open = head.preparation.open > 0
-    if was_open and head.preparation_failed_ever > 0:
+    if (was_open and head.preparation_failed_ever > 0) or head.preparation.slow > 0:
         events = (*events, closed_event(origin, head, end, since, now))
     closed = replace(
         head,

@@ -152,6 +152,8 @@ def test_closing_ends_being_out_of_reach(end: JobEnd, closed: JobEnd | None) -> 
         pytest.param(_failing(), True, id="told failures are open"),
         pytest.param(_failing(preparation=PhaseCounts(succeeded=3)), False, id="all were resolved"),
         pytest.param(_failing(preparation_failed_ever=0), False, id="only failures from before first sight"),
+        pytest.param(head(preparation=PhaseCounts(running=2, slow=1)), True, id="one was told as slow"),
+        pytest.param(head(preparation=PhaseCounts(running=2)), False, id="none was slow"),
         pytest.param(_failing(closed=JobEnd.ENDED, preparation=PhaseCounts(failed=3)), False, id="closed before"),
         pytest.param(head(), False, id="nothing ever failed"),
     ],
