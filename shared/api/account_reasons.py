@@ -37,9 +37,9 @@ def unreadable_pool(error: UnreadableRowError, account: str) -> str:
 
 
 def pools_unread(account: str, cycle: Cycle | None, stale_after: timedelta, now: datetime) -> str | None:
-    """That the nodes of an account's pools are not counted, and what is not seen then; None while that is fresh."""
+    """That an account's pools can't be read, and what is not seen then; None while that is fresh."""
     if cycle is None or cycle.pools_error is None or cycle.pools_error_since is None:
-        return None
+        return _unanswered(account, cycle, stale_after, now)
     # Where counting is slow it is done seldom, and well in between.
     patience = 2 * stale_after if cycle.pools_error == TOO_SLOW else stale_after
     if now - as_utc(cycle.pools_error_since) <= patience:
@@ -47,6 +47,18 @@ def pools_unread(account: str, cycle: Cycle | None, stale_after: timedelta, now:
     return (
         f"{account}: the nodes of its pools can't be counted since {minute(cycle.pools_error_since)}: "
         f"{cycle.pools_error}; standstills by the pool and broken nodes are not seen"
+    )
+
+
+def _unanswered(account: str, cycle: Cycle | None, stale_after: timedelta, now: datetime) -> str | None:
+    """That the nodes are counted, and what else is asked of pools, and of jobs that wait for them, is not answered."""
+    if cycle is None or cycle.unanswered is None or cycle.unanswered_since is None:
+        return None
+    if now - as_utc(cycle.unanswered_since) <= stale_after:
+        return None
+    return (
+        f"{account}: not all that is asked about its pools and waiting jobs is answered since "
+        f"{minute(cycle.unanswered_since)}: {cycle.unanswered}; standstills and broken nodes may not be seen"
     )
 
 

@@ -287,8 +287,7 @@ class Poller(Struct, frozen=True, kw_only=True):
         )
         read_up_to = cycle.read_up_to if cycle is not None else None
         deadline = progress.deadline + self.settings.budget
-        pools = watcher.run(counted.pools, users_of(jobs), read_up_to, deadline, all_jobs=is_whole)
-        progress.counted = replace(counted, pools=pools)
+        progress.counted = watcher.run(counted, users_of(jobs), read_up_to, deadline, all_jobs=is_whole)
 
     def _finished(self, result: CycleResult, before: Cycle | None) -> tuple[Cycle, Sequence[Event]]:
         return finish_cycle(self.origin, before, result, self.settings.stale_after)

@@ -146,6 +146,8 @@ def cycle_after(before: Cycle | None, result: CycleResult) -> Cycle:
         pools=dict(known.pools if result.counted is None else result.counted.pools),
         pools_error=known.pools_error if result.counted is None else result.counted.error,
         pools_error_since=_pools_error_since(known, result),
+        unanswered=known.unanswered if result.counted is None else result.counted.unanswered,
+        unanswered_since=_unanswered_since(known, result),
         failures=grown(known.failures, result.failures),
     )
 
@@ -213,6 +215,13 @@ def _pools_error_since(known: Cycle, result: CycleResult) -> datetime | None:
     if result.counted is None:
         return known.pools_error_since
     return None if result.counted.error is None else known.pools_error_since or result.started_at
+
+
+def _unanswered_since(known: Cycle, result: CycleResult) -> datetime | None:
+    # Nothing was to be asked: what stood stands.
+    if result.counted is None:
+        return known.unanswered_since
+    return None if result.counted.unanswered is None else known.unanswered_since or result.started_at
 
 
 def _not_before(known: Cycle, result: CycleResult) -> datetime | None:

@@ -102,6 +102,7 @@ def believable_cycle(cycle: Cycle, now: datetime) -> Cycle:
         waiting={job: _past(since, now, now) for job, since in cycle.waiting.items()},
         waiting_unnamed_since=_past(cycle.waiting_unnamed_since, now, now) if cycle.waiting_unnamed_since else None,
         pools_error_since=_past(cycle.pools_error_since, now, now) if cycle.pools_error_since else None,
+        unanswered_since=_past(cycle.unanswered_since, now, now) if cycle.unanswered_since else None,
         denied_since=_past(cycle.denied_since, now, now) if cycle.denied_since else None,
         recurrence=_believed(cycle.recurrence, now),
     )

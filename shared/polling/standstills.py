@@ -44,7 +44,7 @@ from shared.polling.known_jobs import MayWait, pools_of
 from shared.polling.node_updates import NodeWatcher
 from shared.polling.slow_and_left_nodes import Departures, SlowPreparations
 from shared.pools.counts import PoolCounter
-from shared.pools.facts import PoolFacts, answer_or_none
+from shared.pools.facts import PoolFacts
 from shared.pools.preparations import preparations_of
 from shared.pools.standstill_rules import Findings, decide_standstill, must_look
 from shared.pools.suspicion_rules import Suspected, Suspicion, earliest_beginning, suspect
@@ -110,9 +110,8 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
         counter = PoolCounter(batch=self.batch, clock=self.clock, tracked=self.pools)
         progress.counted = counter.count(cycle, pools_of(jobs), self.budget)
         # Without the right to read pools, what the listings of the jobs say decides alone.
-        facts = PoolFacts(
-            batch=self.batch, deadline=progress.deadline + self.budget, may_ask=not progress.counted.is_denied
-        )
+        deadline, may_ask = progress.deadline + self.budget, not progress.counted.is_denied
+        facts = PoolFacts(batch=self.batch, account=self.ledger.account, deadline=deadline, may_ask=may_ask)
         slow = SlowPreparations(
             nodes=self.nodes, ledger=self.ledger, clock=self.clock, limit=self.slow_after, offer=self.offer
         )
@@ -127,6 +126,8 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
             self._watch_all(jobs, _Round(pools=pools, facts=facts, read_up_to=read_up_to), progress)
         except ThrottledError:
             return
+        finally:
+            progress.counted = replace(progress.counted, unanswered=facts.unanswered)
 
     def _watch_all(self, jobs: Sequence[MayWait], this: _Round, progress: Progress) -> None:
         """Look into the jobs that may not be able to move, longest waiting first."""
@@ -154,7 +155,7 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
         pool = this.pools.get(head.pool_key) if this.pools is not None else None
         suspected = suspect(is_active=active, preparations=preparations_of(head), pool=pool, now=now)
         if suspected is not None and suspected.why.is_of_preparation and head.wait_for_success is None:
-            head = self._with_tasks(head, facts.deadline)
+            head = self._with_tasks(head, facts)
             # Batch did not say: it is asked again.
             if head.wait_for_success is None:
                 return True
@@ -191,12 +192,12 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
             self.offer(self.ledger.commit_job(known.row, known.head, step, now).pending)
 
     def _look(self, head: JobHead, suspected: Suspected | None, facts: PoolFacts) -> Findings:
-        tasks = answer_or_none(lambda: self.batch.count_tasks(head.job_id, deadline=facts.deadline))
+        tasks = facts.answer_or_none(lambda: self.batch.count_tasks(head.job_id, deadline=facts.deadline))
         # Nobody waits: nothing else matters.
         if tasks is None or tasks.active + tasks.running == 0:
             return Findings(tasks=tasks)
         of_preparation = suspected is None or suspected.why.is_of_preparation
-        running = answer_or_none(lambda: self._running(head, facts)) if of_preparation else None
+        running = facts.answer_or_none(lambda: self._running(head, facts)) if of_preparation else None
         moves = running.others if running is not None else None
         stuck = head.stuck if head.stuck is not None and head.stuck.confirmed else None
         was_of_preparation = stuck is not None and (stuck.reason is None or not stuck.reason.is_of_pool)
@@ -271,9 +272,10 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
             return Decision(head=head)
         return Decision(head=replace(with_facts(head, job), missing_since=None))
 
-    def _with_tasks(self, head: JobHead, deadline: datetime) -> JobHead:
+    def _with_tasks(self, head: JobHead, facts: PoolFacts) -> JobHead:
         """The head with what its job's special tasks say, which is asked for once."""
-        job = answer_or_none(lambda: self.batch.get_job(head.job_id, select=WAITS_SELECT, deadline=deadline))
+        until = facts.deadline
+        job = facts.answer_or_none(lambda: self.batch.get_job(head.job_id, select=WAITS_SELECT, deadline=until))
         if job is None:
             return head
         preparation, manager = job.job_preparation_task, job.job_manager_task

@@ -1,7 +1,7 @@
 """Asks Batch about the pools of one account: once in a cycle, whatever the number of jobs that wait for them.
 
 Owns what is asked, and remembering the answers. Does not own what they mean (`pools.no_able_nodes`) or node counts
-(`pools.counts`). What is refused makes a fact unknown, nothing else.
+(`pools.counts`). What is refused makes a fact unknown, and is kept for whoever asks why.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +14,8 @@ from msgspec import Struct, field
 
 from shared.batch.pool_model import ComputeNode, Pool
 from shared.batch.wire import state_filter
-from shared.errors import BatchError, ThrottledError
+from shared.errors import BatchError, JobNotFoundError, PoolNotFoundError, ThrottledError, WrongStateError
+from shared.journal import write_line
 from shared.pools.states import ABLE, BEGINNING, UNABLE
 from shared.ports import BatchService
 
@@ -31,11 +32,14 @@ class PoolFacts(Struct, kw_only=True):
     """What is known of pools in this cycle; Batch is asked until `deadline`.
 
     `may_ask` is False when the right to read pools is missing: then only the listings of jobs say something.
+    `unanswered` is Batch's code of the last question that it did not answer, None while it answers.
     """
 
     batch: BatchService
+    account: str
     deadline: datetime
     may_ask: bool = True
+    unanswered: str | None = None
     _pools: dict[str, Pool | None] = field(default_factory=dict)
     _able: dict[str, Mapping[str, datetime | None] | None] = field(default_factory=dict)
     _unable: dict[str, tuple[ComputeNode, ...] | None] = field(default_factory=dict)
@@ -78,11 +82,27 @@ class PoolFacts(Struct, kw_only=True):
         """
         return self._known(self._ids, pool_id, self._list_ids)
 
+    def answer_or_none(self, ask: Callable[[], _T]) -> _T | None:
+        """What Batch answers; None when it refuses or can't be asked, which only makes this fact unknown.
+
+        Raises:
+            ThrottledError: The whole account is to be left alone.
+        """
+        try:
+            return ask()
+        except ThrottledError:
+            raise
+        except BatchError as error:
+            if is_failure(error):
+                write_line("facts-unread", account=self.account, error=str(error))
+                self.unanswered = error.code
+            return None
+
     def _known(self, known: dict[str, _T | None], pool_id: str | None, ask: Callable[[str], _T]) -> _T | None:
         if pool_id is None or not self.may_ask:
             return None
         if (key := pool_id.lower()) not in known:
-            known[key] = answer_or_none(partial(ask, pool_id))
+            known[key] = self.answer_or_none(partial(ask, pool_id))
         return known[key]
 
     def _get_pool(self, pool_id: str) -> Pool:
@@ -105,15 +125,6 @@ class PoolFacts(Struct, kw_only=True):
         return chain.from_iterable(pages)
 
 
-def answer_or_none(ask: Callable[[], _T]) -> _T | None:
-    """What Batch answers; None when it refuses or can't be asked, which only makes this fact unknown.
-
-    Raises:
-        ThrottledError: The whole account is to be left alone.
-    """
-    try:
-        return ask()
-    except ThrottledError:
-        raise
-    except BatchError:
-        return None
+def is_failure(error: BatchError) -> bool:
+    """Whether Batch failed to answer: that something is gone, or in no state for a question, is an answer."""
+    return not isinstance(error, JobNotFoundError | PoolNotFoundError | WrongStateError)

@@ -23,6 +23,7 @@ from shared.ledger.transaction import Pending
 from shared.messages.events import Event, Origin
 from shared.messages.pool_events import pool_events
 from shared.patterns import IdPatterns
+from shared.pools.facts import is_failure
 from shared.pools.node_files import START_TASK_DIRECTORY, Allowance, NodeFiles
 from shared.pools.nodes import (
     Seen,
@@ -38,7 +39,7 @@ from shared.pools.nodes import (
 from shared.pools.states import ABLE, BEGINNING, RESTARTING, UNABLE
 from shared.pools.unable import OF_START_TASK
 from shared.ports import MAX_ROWS, BatchService, Clock
-from shared.state.pools import NodeChange, PoolMemory, PoolRecord
+from shared.state.pools import Counted, NodeChange, PoolMemory, PoolRecord
 
 NOT_ABLE = state_filter(sorted(UNABLE | BEGINNING | RESTARTING))
 """The `$filter` of nodes that can't work, or may turn out so."""
@@ -66,25 +67,38 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
 
     def run(
         self,
-        pools: Mapping[str, PoolMemory],
+        counted: Counted,
         users: Mapping[str, frozenset[str]],
         read_up_to: datetime | None,
         deadline: datetime,
         *,
         all_jobs: bool,
-    ) -> dict[str, PoolMemory]:
+    ) -> Counted:
         """Look at the pools that have nodes to list, and return what is remembered of all of them then.
 
-        `pools` are those that were counted, `users` the active jobs of each by its lower-case id, `all_jobs` says that
-        no other job may use one, and `read_up_to` is the moment up to which the account was read before.
+        `users` are the active jobs of each by its lower-case id, `all_jobs` says that no other job may use one, and
+        `read_up_to` is the moment up to which the account was read before.
         """
-        after = dict(pools)
+        after, unanswered = dict(counted.pools), list[str]()
+        self._look(after, unanswered, users, read_up_to, deadline, all_jobs=all_jobs)
+        return replace(counted, pools=after, unanswered=unanswered[-1] if unanswered else counted.unanswered)
+
+    def _look(
+        self,
+        after: dict[str, PoolMemory],
+        unanswered: list[str],
+        users: Mapping[str, frozenset[str]],
+        read_up_to: datetime | None,
+        deadline: datetime,
+        *,
+        all_jobs: bool,
+    ) -> None:
         try:
             known = read_records(self.ledger.table, self.ledger.account)
         except StoreError as error:
             write_line("pools-unread", account=self.ledger.account, error=str(error))
-            return after
-        for key, memory in pools.items():
+            return
+        for key, memory in list(after.items()):
             if self.tracked is not None and not self.tracked.matches(memory.pool_id):
                 continue
             found = known.pop(key, None)
@@ -93,17 +107,21 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
                 continue
             # The others are looked at by the next cycle.
             if self.clock() >= deadline:
-                return after
+                return
             try:
                 after[key] = self._watch(memory, found, users.get(key, frozenset()), read_up_to, deadline)
             except ThrottledError:
-                return after
+                return
             except (BatchError, StoreError) as error:
-                write_line("pool-error", account=self.ledger.account, pool=memory.pool_id, error=str(error))
+                unanswered.extend(self._note(memory.pool_id, error))
         for key, one in known.items():
             if one.record is not None and (key in users or all_jobs or not self._is_named(one.record)):
                 self._leave(one, one.record, is_used=key in users)
-        return after
+
+    def _note(self, pool_id: str, error: BatchError | StoreError) -> list[str]:
+        """Log why a pool could not be looked at; Batch's code, where it did not answer."""
+        write_line("pool-error", account=self.ledger.account, pool=pool_id, error=str(error))
+        return [error.code] if isinstance(error, BatchError) and is_failure(error) else []
 
     def _is_named(self, record: PoolRecord) -> bool:
         """Whether the settings have the pool watched if it is used."""

@@ -46,8 +46,9 @@ class Cycle(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `waiting_unnamed` counts the others. No request goes to Batch before `not_before`, which `throttles` in a row have
     pushed on. `cycles`, `good_cycles`, `throttled`, `requests` (by the code of the answer), `failures` only ever grow.
     `pools` are those of watched jobs as they were last counted, by lower-case id; `pools_error` says why they could not
-    be counted, and `pools_error_since` since when, None when they were. `denied_since` is when the first of the cycles
-    in a row began that were refused, None when the last was not.
+    be counted, and `pools_error_since` since when, None when they were. `unanswered` is Batch's code where it did not
+    answer what else is asked of pools and the jobs that wait, `unanswered_since` since when. `denied_since` is when the
+    first of the cycles in a row began that were refused, None when the last was not.
     """
 
     started_at: datetime
@@ -72,5 +73,7 @@ class Cycle(Struct, frozen=True, kw_only=True, omit_defaults=True):
     pools: dict[str, PoolMemory] = {}
     pools_error: str | None = None
     pools_error_since: datetime | None = None
+    unanswered: str | None = None
+    unanswered_since: datetime | None = None
     failures: tuple[FailureCount, ...] = ()
     commit: str = ""

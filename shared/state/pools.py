@@ -108,13 +108,15 @@ class Counted(Struct, frozen=True, kw_only=True):
     """The pools of watched jobs by lower-case id; `error` says why they could not be counted now, None when they were.
 
     `is_known` is False when nothing may be concluded from `pools`, which are only kept for the next count; `is_denied`
-    says that the right to read pools is missing.
+    says that the right to read pools is missing. `unanswered` is Batch's code where it did not answer what else was
+    asked of pools and of the jobs that wait for them, None where it did.
     """
 
     pools: Mapping[str, PoolMemory]
     error: str | None = None
     is_known: bool = True
     is_denied: bool = False
+    unanswered: str | None = None
 
 
 class StandstillReason(StrEnum):

@@ -1,16 +1,30 @@
 """How far accounts are read, and what of them is not seen: in the diagnostics and the summary."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from shared.errors import AccountDeniedError, BatchError, BatchUnavailableError, ThrottledError
+from shared.batch.model import JobExecutionInfo
+from shared.errors import (
+    AccountDeniedError,
+    BatchError,
+    BatchUnavailableError,
+    JobNotFoundError,
+    PoolNotFoundError,
+    ThrottledError,
+    WrongStateError,
+)
+from shared.pools.facts import PoolFacts
 from shared.ports import Merge
 from shared.state.rows import CYCLE
 from shared.web.routes import Routes
 from tests.support.deployment import ACCOUNT, Deployment, a_job, a_node, a_run, deploy
+from tests.support.fake_batch import FakeBatch
+from tests.support.fakes import START
 
 BROKEN = BatchUnavailableError("InternalError", "boom", status=500)
 DENIED = AccountDeniedError("AuthorizationFailure", "You may not.", status=403)
@@ -110,3 +124,48 @@ def test_pools_that_are_not_counted_are_a_reason_once_that_lasts() -> None:
     _poll(deployment, 1)
     summary = deployment.ask(Routes.summary).body
     assert (summary["status"], summary["accounts"][0]["poolsErrorSince"]) == ("ok", None)
+
+
+@pytest.mark.parametrize("method", ["count_tasks", "list_nodes"])
+def test_questions_about_pools_that_are_not_answered_are_a_reason_once_that_lasts(
+    method: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The nodes are counted and none works; what else is asked fails: log, summary and diagnostics say so."""
+    caplog.set_level(logging.INFO, "prepwatch")
+    deployment = deploy()
+    job = replace(a_job(), execution_info=JobExecutionInfo(pool_id="cpu"))
+    deployment.batch.add(job, a_node(preparation=a_run()))
+    deployment.batch.node_counts["cpu"] = {"unusable": 2}
+
+    def fail(*_: object, **__: object) -> Iterator[object]:
+        raise BROKEN
+
+    with monkeypatch.context() as patch:
+        patch.setattr(deployment.batch, method, fail)
+        _poll(deployment, 14)
+    words = f"{ACCOUNT}: not all that is asked about its pools and waiting jobs is answered since 2026-11-01 12:0"
+    summary = deployment.ask(Routes.summary).body
+    assert [reason.startswith(words) for reason in summary["reasons"]] == [True]
+    assert words in _check(deployment)["message"]
+    assert any("InternalError" in line.message for line in caplog.records if line.message.startswith(("facts", "pool")))
+    _poll(deployment, 1)
+    assert not any(words in reason for reason in deployment.ask(Routes.summary).body["reasons"])
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        PoolNotFoundError("PoolNotFound", "gone", status=404),
+        JobNotFoundError("JobNotFound", "gone", status=404),
+        WrongStateError("JobBeingDeleted", "going", status=409),
+    ],
+    ids=lambda error: error.code,
+)
+def test_that_something_is_gone_is_an_answer(gone: BatchError) -> None:
+    """What Batch says of a job or pool that is being deleted is nothing that anybody has to look into."""
+    facts = PoolFacts(batch=FakeBatch(), account=ACCOUNT, deadline=START)
+
+    def ask() -> None:
+        raise gone
+
+    assert (facts.answer_or_none(ask), facts.unanswered) == (None, None)
