@@ -37,6 +37,13 @@ def is_slow(record: NodeRecord) -> bool:
     return chain is not None and chain.slow
 
 
+def is_held(record: NodeRecord) -> bool:
+    """Whether preparation keeps a node from the job's tasks: it has failed and does not run anew, or takes too long."""
+    # A try after the first is part of what fails; a run of its own may be on a machine that was mended or replaced.
+    runs_anew = record.preparation is not None and outcome_of(record.preparation.info) is Outcome.RUNNING
+    return is_slow(record) or (record.open is not None and not runs_anew)
+
+
 def follow(known: NodeRecord, run: PhaseRecord | None) -> Chain | None:
     """What is to be remembered of a node's preparation when its run is this one now; None when the run says it all."""
     # Another look at what is known already.

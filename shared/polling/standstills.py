@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from shared.batch.model import BatchJob
 from shared.batch.wire import state_filter
-from shared.changes.slow_preparations import is_slow
+from shared.changes.slow_preparations import is_held
 from shared.errors import (
     BatchError,
     JobNotFoundError,
@@ -233,7 +233,7 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
         return RunningTasks(others=False, manager=manager)
 
     def _may_move(self, head: JobHead, facts: PoolFacts) -> bool | None:
-        """Whether a node that can work, beside the job manager's, has neither failed this job nor is slow at it.
+        """Whether a node that can work, beside the job manager's, is not held from this job's tasks by preparation.
 
         None when Batch did not say which nodes can.
 
@@ -250,7 +250,7 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
             free.difference_update(
                 record.node_id.lower()
                 for record in chain.from_iterable(map(records_of, chunks.values()))
-                if record.pool_id.lower() == head.pool_key and (record.open is not None or is_slow(record))
+                if record.pool_id.lower() == head.pool_key and is_held(record)
             )
         return len(free) > (head.manager is not None)
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from shared.batch.model import BatchJob, JobExecutionInfo, TaskCounts
+from shared.batch.model import BatchJob, ExecutionInfo, JobExecutionInfo, TaskCounts
 from shared.batch.pool_model import ComputeNode
 from shared.state.jobs import JobHead
 from shared.state.rows import from_row, range_of
 from shared.web.routes import Routes
-from tests.support.deployment import ACCOUNT, NOW, Deployment, a_job, deploy
+from tests.support.deployment import ACCOUNT, NOW, Deployment, a_job, a_node, deploy
 from tests.support.fake_batch import FakeBatch
 from tests.support.fake_table import FakeTable
 from tests.support.fakes import FakeClock
@@ -64,6 +64,12 @@ class Story:
         known = {node.node_id: node for node in self.batch.nodes.get(JOB) or ()}
         known |= {node: prepared(node, at, exit_code=code) for node, code in ends.items()}
         self.batch.nodes[JOB] = tuple(known.values())
+
+    def prepares(self, node: str, *, retry_count: int = 0) -> None:
+        """A preparation begins now on a node."""
+        run = ExecutionInfo(start_time=self.clock(), state="running", retry_count=retry_count)
+        others = [one for one in self.batch.nodes.get(JOB) or () if one.node_id != node]
+        self.batch.nodes[JOB] = (*others, a_node(node, pool_id=POOL, preparation=run))
 
     def pool(self, **states: str) -> None:
         """The pool's nodes by state."""
