@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from shared.batch.model import Phase
 from shared.changes.slow_preparations import chain_of, is_slow
+from shared.moments import is_to_come
 from shared.state.jobs import JobHead
 from shared.state.nodes import Change, NodeRecord, Reason
 
@@ -36,6 +37,9 @@ def may_have_left(head: JobHead) -> bool:
 
 def decide_leaving(record: NodeRecord, listed: Listed) -> tuple[NodeRecord, Change | None]:
     """The record of a node after a listing of the job's pool, and what is worth telling."""
+    # A clock that has jumped back since noted it; nothing waits for that.
+    if record.missing_since is not None and is_to_come(record.missing_since, listed.at):
+        record = replace(record, missing_since=None)
     is_of_pool = record.pool_id.lower() == listed.pool_id.lower()
     if is_of_pool and record.node_id.lower() in listed.nodes:
         # It holds up what it held up before; who was told of its leaving hears of the next failure.

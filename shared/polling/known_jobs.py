@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from shared.batch.model import BatchJob
 from shared.batch.outcomes import is_active
@@ -19,6 +20,7 @@ from shared.ledger.ledger import Ledger
 from shared.ledger.transaction import Pending
 from shared.messages.events import Origin
 from shared.messages.format_table import format_of
+from shared.moments import is_to_come
 from shared.patterns import IdPatterns
 from shared.polling.cycle_rules import Choice, KnownJob, is_tracked
 from shared.polling.job_rules import (
@@ -30,6 +32,7 @@ from shared.polling.job_rules import (
     replacing,
     stop_listing,
 )
+from shared.pools.standstill_rules import believable_standstill
 from shared.ports import MAX_ROWS, Clock, Table
 from shared.state.jobs import JobEnd, JobHead, Tracking
 from shared.state.rows import from_row, job_key, range_of
@@ -72,10 +75,10 @@ class JobHeadStore(Struct, frozen=True, kw_only=True):
             StoreUnavailableError: The table gave no answer.
         """
         known: dict[str, KnownJob] = {}
-        unreadable = 0
+        unreadable, now = 0, self.clock()
         for row in self.table.query(self.ledger.account, *range_of("job")):
             try:
-                head = from_row(row, JobHead)
+                head = believable_head(from_row(row, JobHead), self.first_sight, now)
             except UnreadableRowError as error:
                 # Never taken for a job not seen before: a stopped head is neither listed nor overwritten.
                 write_line("head-unreadable", account=self.ledger.account, error=str(error))
@@ -214,6 +217,20 @@ class JobHeadStore(Struct, frozen=True, kw_only=True):
         written = self.ledger.replace_job(known.row, known.head, Slice(head=new, events=closing.events), now)
         self.offer(written.pending)
         return KnownJob(head=new, row=written.row)
+
+
+def believable_head(head: JobHead, first_sight: timedelta, now: datetime) -> JobHead:
+    """The head with nothing that is still to come: a clock that has jumped back since wrote that down.
+
+    What fails from now on is news, what was said or seen to come was never said.
+    """
+    missing, news_from = head.missing_since, head.announce_from
+    return replace(
+        head,
+        announce_from=now - first_sight if news_from is not None and is_to_come(news_from, now) else news_from,
+        missing_since=None if missing is None or is_to_come(missing, now) else missing,
+        stuck=None if head.stuck is None else believable_standstill(head.stuck, now),
+    )
 
 
 def jobs_that_may_wait(

@@ -21,6 +21,7 @@ from shared.polling.cycle_rules import LONGEST_PATIENCE
 from shared.polling.job_listing import LISTING_OVERLAP
 from shared.ports import Clock, Row, Table
 from shared.state.accounts import Cycle, Recurrence
+from shared.state.pools import PoolMemory
 from shared.state.rows import CYCLE, from_row
 from shared.state.swapping import until_written
 
@@ -105,12 +106,30 @@ def believable_cycle(cycle: Cycle, now: datetime) -> Cycle:
         unanswered_since=_past(cycle.unanswered_since, now, now) if cycle.unanswered_since else None,
         denied_since=_past(cycle.denied_since, now, now) if cycle.denied_since else None,
         recurrence=_believed(cycle.recurrence, now),
+        pools={key: _believed_pool(memory, now) for key, memory in cycle.pools.items()},
     )
 
 
 def _believed(held: Recurrence, now: datetime) -> Recurrence:
     well_since = _past(held.well_since, now, now) if held.well_since else None
     return replace(held, well_since=well_since, ended_at=_past(held.ended_at, now, now) if held.ended_at else None)
+
+
+def _believed_pool(memory: PoolMemory, now: datetime) -> PoolMemory:
+    """What is remembered of a pool; what was listed in time to come is listed again."""
+    none_able, gone, listed, searched = (
+        memory.none_able_since,
+        memory.gone_since,
+        memory.listed_at,
+        memory.searched_at,
+    )
+    return replace(
+        memory,
+        none_able_since=_past(none_able, now, now) if none_able else None,
+        gone_since=_past(gone, now, now) if gone else None,
+        listed_at=None if listed is None or is_to_come(listed, now) else listed,
+        searched_at=None if searched is None or is_to_come(searched, now) else searched,
+    )
 
 
 def _past(noted: datetime, now: datetime, instead: datetime) -> datetime:

@@ -14,7 +14,7 @@ from shared.batch.causes import cause_of, cause_of_error
 from shared.batch.pool_model import ComputeNode
 from shared.changes.leaving import MISSING_FOR
 from shared.messages.ids import node_occurrence_id
-from shared.moments import as_utc
+from shared.moments import as_utc, is_to_come
 from shared.pools.states import ABLE, AWAY, UNABLE, classes_of
 from shared.pools.unable import LASTING, Unable, UnableReason, unable_of
 from shared.state.pools import REMEMBERED_FOR, NodeChange, NodeEnd, PoolMemory, PoolRecord, UnableNode
@@ -79,7 +79,7 @@ def decide_nodes(
             continue
         end = _end_of(known, is_able=key in seen.able, lacks=seen.lacks, now=now)
         if end is None:
-            nodes[key] = known if seen.lacks else replace(known, missing_since=known.missing_since or now)
+            nodes[key] = known if seen.lacks else replace(known, missing_since=_missing_since(known, now) or now)
             continue
         nodes[key] = replace(known, missing_since=None, ended_at=now, left=end is not NodeEnd.RECOVERED)
         if known.event_id is not None:
@@ -184,6 +184,12 @@ def not_listed(memory: PoolMemory, record: PoolRecord | None) -> PoolMemory:
     if classes.unable + classes.on_the_way > 0 or (record is not None and record.open):
         return memory
     return replace(memory, listed_at=None, listed={}, list_at=None)
+
+
+def _missing_since(known: UnableNode, now: datetime) -> datetime | None:
+    """When a listing first left the node out; None where a clock that has jumped back since noted that."""
+    since = known.missing_since
+    return None if since is None or is_to_come(since, now) else since
 
 
 def _end_of(known: UnableNode, *, is_able: bool, lacks: bool, now: datetime) -> NodeEnd | None:

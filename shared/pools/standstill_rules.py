@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from shared.batch.model import TaskCounts
 from shared.batch.pool_model import ComputeNode, Pool
+from shared.moments import is_to_come
 from shared.pools.no_able_nodes import cause_in_pool, is_resizing, why_empty
 from shared.pools.preparations import Preparations
 from shared.pools.states import BEGINNING, START_TASK_FAILED, NodeClasses, classes_of
@@ -65,6 +66,31 @@ class StandstillDecision(Struct, frozen=True, kw_only=True):
     standstill: Standstill | None
     change: StandstillChange | None = None
     why: StandstillEnd | None = None
+
+
+def believable_standstill(standstill: Standstill, now: datetime) -> Standstill:
+    """The standstill with no answer that is still to come: a clock that has jumped back since noted them.
+
+    What was told keeps its beginning, which names its event.
+    """
+    since, looked, still, free, confirmed_at = (
+        moment if moment is None or not is_to_come(moment, now) else None
+        for moment in (
+            standstill.since,
+            standstill.looked_at,
+            standstill.still_since,
+            standstill.free_since,
+            standstill.confirmed_at,
+        )
+    )
+    return replace(
+        standstill,
+        since=standstill.since if standstill.confirmed else since or now,
+        looked_at=looked,
+        still_since=still,
+        free_since=free,
+        confirmed_at=confirmed_at if standstill.confirmed_at is None else confirmed_at or now,
+    )
 
 
 def must_look(standstill: Standstill | None, now: datetime) -> bool:

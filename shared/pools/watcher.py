@@ -22,6 +22,7 @@ from shared.ledger.pool_records import StoredPool, commit_record, read_records
 from shared.ledger.transaction import Pending
 from shared.messages.events import Event, Origin
 from shared.messages.pool_events import pool_events
+from shared.moments import is_to_come
 from shared.patterns import IdPatterns
 from shared.pools.facts import is_failure
 from shared.pools.node_files import START_TASK_DIRECTORY, Allowance, NodeFiles
@@ -145,10 +146,12 @@ class PoolWatcher(Struct, frozen=True, kw_only=True):
         seen = self._list(memory, before, deadline)
 
         # decide
+        news_from = (min(read_up_to, now) if read_up_to is not None else now) - self.first_sight
         if before is None:
-            read = min(read_up_to, now) if read_up_to is not None else now
-            before = PoolRecord(pool_id=memory.pool_id, announce_from=read - self.first_sight)
-        decided, changes = decide_nodes(self.origin.partition, before, seen, now)
+            before = PoolRecord(pool_id=memory.pool_id, announce_from=news_from)
+        # A clock that has jumped back since noted it: what fails from now on is news.
+        since = news_from if is_to_come(before.announce_from, now) else before.announce_from
+        decided, changes = decide_nodes(self.origin.partition, replace(before, announce_from=since), seen, now)
 
         # apply; files go with their node
         changes = self._with_tails(memory.pool_id, changes, deadline)

@@ -86,6 +86,12 @@ class Story:
         assert self.apps[-1].ask(lambda _, request: route(request), jobId=JOB).status < 300
 
     @property
+    def types(self) -> list[str]:
+        """The type of all that was told."""
+        sent = [json.loads(request.body) for app in self.apps for request in app.sender.sent]
+        return [event["type"].removeprefix("prepwatch.") for event in sent]
+
+    @property
     def events(self) -> list[dict[str, Any]]:
         """What was told of standstills."""
         sent = [json.loads(request.body) for app in self.apps for request in app.sender.sent]
