@@ -5,6 +5,7 @@ to read the Key Vault references again, asks the app for its diagnostics, pings 
 library, as nothing else is installed where azd runs.
 """
 
+import http.client
 import json
 import os
 import shutil
@@ -30,6 +31,8 @@ REFERENCES = "/config/configreferences/appsettings"
 REFERENCES_VERSION = "api-version=2022-03-01"
 ERRORS = "union exceptions, (traces | where severityLevel >= 3) | order by timestamp desc | take 20"
 """What to ask Application Insights for when the app does not run."""
+
+_NOT_OURS = "its answer is not a list of Prepwatch's"
 
 Az = Callable[[Sequence[str]], str]
 """Takes the arguments of the Azure CLI, returns what it prints; raises AzError."""
@@ -95,19 +98,23 @@ def call(method: str, url: str, key: str | None = None) -> tuple[int, bytes]:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-        raise AppError(f"it did not answer ({getattr(error, 'reason', error)})") from error
+    except (OSError, http.client.HTTPException) as error:
+        words = " ".join(str(getattr(error, "reason", error)).split())
+        raise AppError(f"it did not answer ({words})") from error
 
 
 def fetch_list(url: str, key: str) -> list[dict[str, Any]]:
-    """Return what `value` of an answer holds.
+    """Return what `value` of an answer holds, each with a name.
 
     Raises AppError like fetch, and when the answer is not such a list: then another app is at that address.
     """
     try:
-        return list(json.loads(fetch("GET", url, key))["value"])
+        listed = [dict(one) for one in json.loads(fetch("GET", url, key))["value"]]
     except (ValueError, KeyError, TypeError) as error:
-        raise AppError("its answer is not a list of Prepwatch's") from error
+        raise AppError(_NOT_OURS) from error
+    if not all(isinstance(one.get("name"), str) for one in listed):
+        raise AppError(_NOT_OURS)
+    return listed
 
 
 def _reason(body: bytes) -> str:
@@ -116,6 +123,14 @@ def _reason(body: bytes) -> str:
         return f": {json.loads(body)['error']['message'].removesuffix('.')}"
     except (ValueError, KeyError, TypeError, AttributeError):
         return ""
+
+
+def _health(body: bytes) -> list[str] | None:
+    """Return why the app is not well, as its health says, nothing when it is; None when that is not Prepwatch's."""
+    try:
+        return [str(reason) for reason in json.loads(body)["reasons"]]
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _words(body: bytes) -> str:
@@ -141,10 +156,8 @@ def refresh_references(
             unread = _read_references(az, address)
             if not unread or time.monotonic() >= deadline:
                 break
-            print(
-                f"Waiting until Azure can read {len(unread)} secrets, for which roles need up to ten minutes",
-                flush=True,
-            )
+            secrets = "1 secret" if len(unread) == 1 else f"{len(unread)} secrets"
+            print(f"Waiting until Azure can read {secrets}, for which roles need up to ten minutes", flush=True)
             time.sleep(pause)
     except AzError as error:
         return [f"Azure was not asked to read the Key Vault references again: {error}."]
@@ -173,16 +186,18 @@ def wait_until_up(health_url: str, seconds: float = START_SECONDS, pause: float 
     """Wait until the app answers at all; return what is wrong with its health, None when it is well.
 
     A new app is stale (503) until its first poll; that is well enough to go on with. The host answers 503 too, as long
-    as it does not run: only what Prepwatch says itself ends the wait.
+    as it does not run, and a front end may answer 200 in its place: only what Prepwatch says itself ends the wait.
     """
     deadline = time.monotonic() + seconds
     while True:
         try:
             status, body = call("GET", health_url)
-            if status == HTTPStatus.OK:
+            reasons = _health(body)
+            if status == HTTPStatus.OK and reasons is not None:
                 return None
-            if status == HTTPStatus.SERVICE_UNAVAILABLE and not body:
-                return "The app runs, but is not healthy yet: it answered 503. It is after its first good poll."
+            if status == HTTPStatus.SERVICE_UNAVAILABLE and reasons is not None:
+                said = "; ".join(reasons)
+                return f"The app runs, but is not healthy: {said}. A new app is read after its first good poll."
             if _reason(body):
                 return f"The app runs, but can't work: it answered {status}{_reason(body)}."
             trouble = f"it answered {status}{_words(body)}"
@@ -206,7 +221,7 @@ def check_diagnostics(base: str, key: str) -> list[str]:
     for check in checks:
         if not check.get("ok"):
             remedy = f"\n      {check['remedy']}" if check.get("remedy") else ""
-            found.append(f"{check.get('name', 'a check')}: {check.get('message', 'is not well')}{remedy}")
+            found.append(f"{check['name']}: {check.get('message', 'is not well')}{remedy}")
     return found
 
 

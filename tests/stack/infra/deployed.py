@@ -98,8 +98,8 @@ class App:
 
 
 @contextmanager
-def running_app() -> Iterator[App]:
-    """An app in which all is well: it has polled once, and has two webhooks."""
+def running_app(polls: int = 1) -> Iterator[App]:
+    """An app with two webhooks, in which all is well once it has polled."""
     state = App()
     deployment = deploy(
         SIGNED,
@@ -108,6 +108,7 @@ def running_app() -> Iterator[App]:
         WEBHOOK_SECRET=SECRET,
         PUBLIC_URL="https://func-x.azurewebsites.net",
     )
-    deployment.poll()
+    for _ in range(polls):
+        deployment.poll()
     with serving(lambda: deployment.app, around=state.around) as state.url:
         yield state

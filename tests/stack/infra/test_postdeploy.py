@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from shared.webhook import SendFailure, WebhookAnswer
-from tests.stack.infra.deployed import KEY, SCRIPT, App, postdeploy
+from tests.stack.infra.deployed import KEY, SCRIPT, App, postdeploy, running_app
 from tests.support.fakes import refusal
+from tests.support.receivers import Receiver, says
 
 NO_HOST = WebhookAnswer(
     status=None,
@@ -67,6 +68,9 @@ def test_the_key_is_not_printed(app: App) -> None:
         ),
         (("GET", "/api/diagnostics"), (500, None), "Diagnostics can't be had: it answered 500."),
         (("GET", "/api/diagnostics"), (200, {"welcome": 1}), "its answer is not a list of Prepwatch's"),
+        (("GET", "/api/diagnostics"), (200, b"<html>Welcome</html>"), "its answer is not a list of Prepwatch's"),
+        (("GET", "/api/diagnostics"), (200, {"value": "welcome"}), "its answer is not a list of Prepwatch's"),
+        (("GET", "/api/webhooks"), (200, {"value": [{"id": 1}]}), "Webhooks can't be listed: its answer is not"),
         (("GET", "/api/webhooks"), (200, {"value": []}), "No webhook is configured"),
         (
             ("GET", "/api/webhooks"),
@@ -79,7 +83,11 @@ def test_the_key_is_not_printed(app: App) -> None:
             "Webhook ops was not pinged: it answered 503: store unavailable.",
         ),
         (("POST", "/api/webhooks/ops/ping"), (200, {"welcome": 1}), "Webhook ops was not pinged: its answer is not"),
-        (("GET", "/api/health"), (503, None), "not healthy yet"),
+        (
+            ("GET", "/api/health"),
+            (503, {"reasons": ["a webhook takes nothing"]}),
+            "The app runs, but is not healthy: a webhook takes nothing.",
+        ),
         (
             ("GET", "/api/health"),
             (500, {"error": {"message": "Settings are wrong: the diagnostics name them."}}),
@@ -90,11 +98,14 @@ def test_the_key_is_not_printed(app: App) -> None:
         "check",
         "no diagnostics",
         "another app",
+        "a page",
+        "another's list",
+        "another's webhooks",
         "no webhook",
         "no list",
         "no ping",
         "another's ping",
-        "stale",
+        "not healthy",
         "settings",
     ],
 )
@@ -160,10 +171,20 @@ def test_with_sign_in_no_key_is_asked_for(app: App) -> None:
     assert [path for _, path, _ in app.calls] == ["/api/health"]
 
 
+def test_a_new_app_is_not_waited_for_until_it_has_polled() -> None:
+    """The real app says that it was never read: it runs, and what else is wrong is looked for at once."""
+    with running_app(polls=0) as new:
+        said = new.report()
+
+    assert "The app runs, but is not healthy: an account has not been read for too long" in said
+    assert new.calls[0] == ("GET", "/api/health", None)
+    assert [path for _, path, _ in new.calls].count("/api/health") == 1
+
+
 def test_an_app_that_comes_up_late_is_waited_for(app: App) -> None:
     """A start that takes a while is no trouble."""
     app.answers["GET", "/api/health"] = (404, None)
-    timer = threading.Timer(0.1, app.answers.__setitem__, (("GET", "/api/health"), (200, None)))
+    timer = threading.Timer(0.1, app.answers.pop, (("GET", "/api/health"),))
     timer.start()
 
     assert postdeploy.wait_until_up(f"{app.url}/api/health", seconds=10, pause=0.02) is None
@@ -176,9 +197,11 @@ def test_an_app_that_comes_up_late_is_waited_for(app: App) -> None:
         ((404, None), "it answered 404."),
         ((503, b"Function host is not running."), "it answered 503: Function host is not running."),
         ((503, b"<html>\n<h1>Service Unavailable</h1></html>"), "it answered 503: <html> <h1>Service Unavailable"),
+        ((503, b""), "it answered 503."),
         ((502, b""), "it answered 502."),
+        ((200, b"<html>Your app is up and running</html>"), "it answered 200: <html>Your app is up"),
     ],
-    ids=["no function", "host", "front end", "gateway"],
+    ids=["no function", "host", "front end", "silent", "gateway", "another app"],
 )
 def test_an_app_that_never_comes_up_is_named(app: App, answer: tuple[int, object], words: str) -> None:
     """Whatever the platform answers in its place, the app does not run after the wait; its log is where Flex has it."""
@@ -189,6 +212,22 @@ def test_an_app_that_never_comes_up_is_named(app: App, answer: tuple[int, object
     assert said.startswith(f"The app does not run: {words}")
     assert "Application Insights" in said
     assert "log tail" not in said
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        pytest.param(b"no HTTP\r\n\r\n", "(no HTTP)", id="no HTTP"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", "IncompleteRead", id="cut off"),
+        pytest.param(b"", "closed connection", id="hung up"),
+    ],
+)
+def test_an_answer_that_is_none_is_no_answer(answer: bytes, words: str) -> None:
+    """Whatever breaks on the way is said as what the app did, and the step goes on."""
+    with Receiver(says(answer)) as receiver, pytest.raises(postdeploy.AppError) as failed:
+        postdeploy.call("GET", receiver.url())
+
+    assert words in str(failed.value)
 
 
 def test_the_script_runs_by_itself(app: App, tmp_path: Path) -> None:
