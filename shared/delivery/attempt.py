@@ -15,12 +15,14 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
+from shared.decoding import json_decoder
 from shared.delivery.answer_rules import Judgement, Verdict, attempt_of, claim, give_up, judge, leave_out, next_step
 from shared.delivery.overtaken import trouble_events_of
 from shared.delivery.rows import record
 from shared.delivery.sending import send_message, send_ping
 from shared.errors import StoreError, UnreadableRowError
 from shared.journal import write_line
+from shared.ledger.recipients import is_told_by_event
 from shared.ledger.transaction import Pending
 from shared.messages.events import EventType, Origin, webhook_event
 from shared.messages.format import Message
@@ -68,6 +70,10 @@ class Attempter(Struct, frozen=True, kw_only=True):
             return
         if body is None:
             record(self.table, held, give_up(claimed, "the event is not stored any more", now))
+            return
+        # Its format was another one when this was to be sent: now it is told of the job with all that stand.
+        if format_of(webhook).tells_state and not is_told_by_event(webhook, json_decoder(_Event).decode(body).type):
+            record(self.table, held, leave_out(claimed, f"the webhook has the format {webhook.format} now", now))
             return
         trouble = trouble_events_of(self.table, item.partition, webhook, body)
         if trouble is not None and (overtaken := trouble.why_left_out()) is not None:
@@ -126,3 +132,7 @@ class Attempter(Struct, frozen=True, kw_only=True):
     def _body(self, item: Pending) -> bytes | None:
         row = self.table.get(item.partition, event_key(item.delivery.event_id))
         return None if row is None else unpack_body(row)
+
+
+class _Event(Struct, frozen=True):
+    type: str

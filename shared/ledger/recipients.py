@@ -28,14 +28,14 @@ def recipients(webhooks: Iterable[Webhook], event: Event) -> tuple[str, ...]:
         webhook.name
         for webhook in webhooks
         if webhook.enabled
-        and is_told_by_event(webhook, event)
+        and is_told_by_event(webhook, event.type)
         and webhook.wants(event.type, job_id=event.job_id, account=event.account, pools=event.pools, jobs=event.jobs)
     )
 
 
-def is_told_by_event(webhook: Webhook, event: Event) -> bool:
-    """Whether a webhook is sent events such as this one by themselves, its filters left aside."""
-    return not format_of(webhook).tells_state or event.type.startswith(_AS_THEY_COME)
+def is_told_by_event(webhook: Webhook, event_type: str) -> bool:
+    """Whether a webhook is sent events of a type by themselves, its filters left aside."""
+    return not format_of(webhook).tells_state or event_type.startswith(_AS_THEY_COME)
 
 
 def new_delivery(webhook: str, event: Event, now: datetime) -> Delivery:

@@ -94,7 +94,7 @@ class Explainer(Struct, frozen=True, kw_only=True):
         mutes = read_mutes(self.archive.table)
         for name, webhook in self.webhooks.items():
             delivery = owed.get(name)
-            if delivery is None and not is_told_by_event(webhook, stored.event):
+            if delivery is None and not is_told_by_event(webhook, stored.event.type):
                 yield self._state_match(webhook, head, stored, mutes)
                 continue
             matching, explanation = match(webhook, stored.event, owed=delivery.delivery if delivery else None)

@@ -239,7 +239,7 @@ class Redelivery(Struct, frozen=True, kw_only=True):
 
 def _why_not(webhook: Webhook, event: Event) -> str | None:
     """Why a webhook, its filters left aside, is never sent such an event; None when it is."""
-    if not is_told_by_event(webhook, event):
+    if not is_told_by_event(webhook, event.type):
         return f"has the format {webhook.format}, which is told how a job stands instead of its events."
     return None
 

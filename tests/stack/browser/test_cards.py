@@ -71,7 +71,7 @@ def _bodies() -> Iterator[tuple[str, bytes]]:
     for name, told in _cards():
         yield name, render_notice(TEAMS, jobs_notice(ACCOUNT, told, LINKS)).body
     for event in (*examples().values(), closed_example()):
-        if is_told_by_event(TEAMS, event):
+        if is_told_by_event(TEAMS, event.type):
             later = NOW + timedelta(hours=1)
             yield event.type.value, render(TEAMS, Message(id=event.id, body=event.body), later).body
 
