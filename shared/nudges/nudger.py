@@ -63,6 +63,18 @@ class Nudger(Struct, frozen=True, kw_only=True):
         self._remember(known)
         return known
 
+    def try_again(self, queue: str, account: str) -> None:
+        """Nudge for an account if the last nudge was refused: else nobody learns that the queue takes them again.
+
+        It never raises.
+        """
+        try:
+            refuses = self.health().failing_since is not None
+        except StoreError:
+            return  # nothing is known to be wrong
+        if refuses:
+            self.send(queue, [account])
+
     def health(self) -> NudgeHealth:
         """How nudging goes, as far as anybody has remembered it.
 

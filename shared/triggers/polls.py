@@ -45,7 +45,10 @@ class AccountPolls(Struct, frozen=True, kw_only=True):
         # gather
         began = self.clock()
         if len(self.pollers) == 1:
-            self._poll(tuple(self.pollers), None)
+            (account,) = self.pollers
+            self._poll([account], None)
+            # It hands nothing over, so it may be long until there is something to nudge for.
+            self.nudger.try_again(DELIVERIES_QUEUE, account)
             return
         last = {account: self._last_cycle(account) for account in self.pollers}
         refused = self.nudger.send(POLLS_QUEUE, tuple(self.pollers))

@@ -6,7 +6,10 @@ import pytest
 
 from shared.errors import StoreUnavailableError
 from shared.nudges.nudge import DELIVERIES_QUEUE, POLLS_QUEUE, Nudge, read_nudge
+from shared.ports import Put
+from shared.state.rows import NUDGES, OWN
 from shared.triggers.polls import polled_here
+from shared.web.routes import Routes
 from tests.support.deployment import ACCOUNT, NOW, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 from tests.support.webhook_settings import SLACK
 
@@ -59,6 +62,33 @@ def test_a_single_account_is_polled_here() -> None:
     deployment.queues.refusal = AWAY
     deployment.app.polls.run()
     assert _polls(deployment) == {ACCOUNT: 1}
+
+
+@pytest.mark.parametrize("accounts", [1, 2])
+def test_a_queue_that_takes_nudges_again_is_well(accounts: int) -> None:
+    """Once a queue is mended the next poll finds out, though there is nothing to nudge for, and all is green."""
+    deployment = deploy(accounts=accounts)
+    deployment.queues.refusal = AWAY
+    deployment.app.polls.run()
+    deployment.app.nudger.send(DELIVERIES_QUEUE, [ACCOUNT])
+    refused = deployment.ask(Routes.summary).body
+    assert (refused["status"], "nudges are refused" in refused["reasons"][0]) == ("degraded", True)
+    deployment.queues.refusal = None
+    deployment.clock.advance(minutes=1)
+    deployment.app.polls.run()
+    assert (deployment.ask(Routes.summary).body["status"], deployment.ask(Routes.health).body) == (
+        "ok",
+        {"reasons": []},
+    )
+
+
+def test_a_queue_that_is_well_is_nudged_for_nothing() -> None:
+    """Nor does a row that can't be read end a poll."""
+    deployment = deploy()
+    deployment.app.polls.run()
+    deployment.table.transact(OWN, [Put(key=NUDGES, columns={"v": 99})])
+    deployment.app.polls.run()
+    assert deployment.queues.put_texts == []
 
 
 def test_several_are_handed_over() -> None:
