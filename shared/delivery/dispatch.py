@@ -5,6 +5,7 @@ longest ago, or a ping. Does not own an attempt (`delivery.attempt`), the lanes 
 (`delivery.webhook_lanes`) or how healthy a webhook is (`delivery.failing_rules`, `delivery.webhook_states`).
 """
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -18,7 +19,7 @@ from shared.delivery.answer_rules import Judgement, give_up, is_due, is_given_up
 from shared.delivery.attempt import Attempter
 from shared.delivery.backlog import Backlog
 from shared.delivery.credential_redaction import without_token
-from shared.delivery.failing_rules import is_suspect, next_try
+from shared.delivery.failing_rules import is_suspect, listens, next_try
 from shared.delivery.next_tries import NextTries
 from shared.delivery.probe_candidates import ProbeCandidate, ProbeCandidates
 from shared.delivery.rows import close_disabled, close_removed, read_due, record
@@ -63,6 +64,9 @@ class Deliverer(Struct, frozen=True, kw_only=True):
             StoreError: The state of the webhooks can't be read; nothing is delivered now.
         """
         health = read_health(self.table, self.own_ledger, self.own, self.webhooks, self._backlog_of)
+        for name, webhook in self.webhooks.items():
+            if webhook.waits_for is not None and listens(webhook, health.state(name)):
+                write_line("webhook-waits", logging.WARNING, webhook=name, setting=webhook.waits_for)
         return DeliveryRun(self, deadline, health)
 
     def _backlog_of(self, name: str, since: datetime) -> Backlog | None:

@@ -1,8 +1,8 @@
 """What keeps chat and pager from being told of any job of an account: a row that can't be read.
 
-Owns which rows these are, and who counts as not heard because of them. Does not own the health that attempts show
-(`delivery.webhook_states`) or single jobs and pools that can't be told of (`digests.untold`). The heartbeat asks after
-every cycle, so nothing of the telling itself is imported here.
+Owns which rows these are, and who counts as not heard because of them or of a setting. Does not own the health that
+attempts show (`delivery.webhook_states`) or single jobs and pools that can't be told of (`digests.untold`). The
+heartbeat asks after every cycle, so nothing of the telling itself is imported here.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -45,13 +45,17 @@ def states_as_heard(
 ) -> Mapping[str, WebhookState | None]:
     """How healthy these webhooks are; None of those that can't be told of jobs, or of which nobody can tell.
 
+    So is one that waits for a setting: it was never tried, and nobody knows since when.
+
     Raises:
         StoreError: Their states can't be read.
     """
     hooks = {webhook.name: webhook for webhook in webhooks}
     states = read_states(table, hooks)
     for name, hook in hooks.items():
-        tells = listens(hook, states[name]) and format_of(hook).tells_state
-        if tells and any(why_silent(table, each, hook) for each in accounts):
+        if not listens(hook, states[name]):
+            continue
+        tells = format_of(hook).tells_state
+        if hook.waits_for is not None or (tells and any(why_silent(table, each, hook) for each in accounts)):
             states[name] = None
     return states

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from shared.web.http import Request
 from shared.web.routes import Routes
 from tests.support.deployment import Deployment, a_job, a_node, a_run, deploy
 from tests.support.fake_table import FakeTable
@@ -55,6 +56,26 @@ def test_the_rest_goes_on_and_what_waits_is_named() -> None:
         "Key Vault Secrets User" in remedy and "configreferences/appsettings/refresh" in remedy
         for remedy in wrong.values()
     )
+
+
+def test_nothing_is_green_while_a_webhook_waits() -> None:
+    """However quiet it is, heartbeat, health and metric say that one takes nothing; one that is off is no fault."""
+    table, beat = FakeTable(), "https://heart.example/beat"
+    deployment = deploy(SIGNED, LATE, table=table, LATE_URL=UNRESOLVED, LATE_SECRET=SECRET, HEARTBEAT_URL=beat)
+    deployment.poll()
+
+    def metric() -> list[str]:
+        said = deployment.app.routes.system.metrics(Request()).body.decode()
+        return [line.rpartition(" ")[2] for line in said.splitlines() if 'webhook_failing{webhook="late"' in line]
+
+    assert (deployment.sender.called, metric()) == ([f"{beat}/fail"], ["1"])
+    assert deployment.ask(Routes.health).status == 503
+
+    deployment.ask(lambda routes, asked: routes.webhooks.disable_webhook(asked), name="late")
+    deployment.clock.advance(minutes=1)
+    deployment.poll()
+    assert (deployment.sender.called[1:], metric()) == ([beat], ["0"])
+    assert deployment.ask(Routes.health).status == 200
 
 
 def test_a_ping_says_what_is_waited_for() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from shared.errors import AccountDeniedError, BatchError, StoreUnavailableError, ThrottledError
-from shared.ports import Row
+from shared.ports import Put, Row
+from shared.state.rows import OWN
 from shared.webhook import WebhookRequest
 from tests.stack.alerts.conftest import RulesFor
 from tests.stack.alerts.played import Happen, Period, beginning, play
@@ -22,6 +23,7 @@ from tests.support.webhook_settings import PAGER, SIGNED, SLACK
 TEAMS = {"name": "team", "format": "teams", "url": "https://x.logic.azure.com/workflows/1"}
 OTHER = {**SIGNED, "name": "other", "url": "https://b.example/other"}
 POISON = "Message has reached MaxDequeueCount of 5. Moving message to queue 'prepwatch-deliveries-poison'."
+LATE = {"name": "late", "format": "slack", "urlSetting": "LATE_URL"}
 TAKEN = {"logic.azure": refusal(202), "slack": refusal(200, b"ok"), "pagerduty": refusal(202)}
 
 _NUMBERS = count()
@@ -72,6 +74,17 @@ class _Away(FakeTable):
         raise StoreUnavailableError("away")
 
 
+def _row_breaks(partition: str, key: str) -> Happen:
+    """Jobs fail, and after a while a row is of a newer version."""
+
+    def happen(deployment: Deployment, minute: int) -> None:
+        _answers(500, at="nobody.example")(deployment, minute)
+        if minute == 20:
+            deployment.table.transact(partition, [Put(key=key, columns={"v": 99})])
+
+    return happen
+
+
 def _switched_off(deployment: Deployment, minute: int) -> None:
     _answers(500)(deployment, minute)
     if minute == 20:
@@ -108,6 +121,7 @@ class Trouble:
             table=self.table(),
             clock=FakeClock(beginning(self.period)),
             POLL_SCHEDULE=self.schedule,
+            LATE_URL="@Microsoft.KeyVault(SecretUri=https://kv.vault.azure.net/secrets/x)",
         )
         played = play(deployment, self.period, self.happen)
         host = [(played.now - timedelta(minutes=10), self.said)] if self.said else []
@@ -149,6 +163,17 @@ TROUBLES = {
         fires={"prepwatch-is-not-heard": {"ops"}}, happen=_answers(500, at="a.example"), webhooks=(SIGNED, TEAMS)
     ),
     "a flow was deleted": Trouble(fires={"prepwatch-is-not-heard": {"team"}}, happen=_answers(404), webhooks=(TEAMS,)),
+    "a webhook's row can't be read": Trouble(
+        fires={"prepwatch-is-not-heard": {"ops"}}, happen=_row_breaks(OWN, "webhook|ops"), webhooks=(SIGNED, OTHER)
+    ),
+    "what chat was told can't be read": Trouble(
+        fires={"prepwatch-is-not-heard": {"chat"}}, happen=_row_breaks(ACCOUNT, "digest|chat"), webhooks=(SLACK, OTHER)
+    ),
+    "a webhook waits for its secret, and nothing fails": Trouble(
+        fires={"prepwatch-is-not-heard": {"late"}},
+        happen=lambda _deployment, _minute: None,
+        webhooks=(LATE, OTHER),
+    ),
     "an address was revoked": Trouble(
         fires={"prepwatch-gave-up": {"chat"}}, happen=_answers(404, since=40), webhooks=(SLACK,)
     ),
