@@ -95,6 +95,9 @@ class StoreError(PrepwatchError):
     """The table failed; nothing is known to be written."""
 
 
+NO_STORE_TOKEN = "no Entra token for the storage"  # noqa: S105 - words for people
+
+
 class StoreUnavailableError(StoreError):
     """No (usable) answer from the table; a write may or may not have happened, so settle it by reading."""
 

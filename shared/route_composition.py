@@ -153,6 +153,7 @@ def _system_routes(parts: Parts, untold: UntoldReader) -> SystemRoutes:
             ),
             storage_account=storage.account,
             stderr_tail_bytes=settings.stderr_tail_bytes,
+            heartbeat_url=settings.heartbeat_url,
             batch_api_version=settings.batch_api_version,
         ),
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from azure.core.credentials import AccessToken, AzureNamedKeyCredential, AzureSasCredential, TokenCredential
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
-from shared.errors import StoreUnavailableError
+from shared.errors import NO_STORE_TOKEN, StoreUnavailableError
 from shared.settings.storage import QueueStorage
 
 if TYPE_CHECKING:
@@ -118,4 +118,4 @@ class _Tokens:
             return self._credential.get_token(*scopes, **options)
         except AzureError as error:
             # The SDK's words name endpoints and tenants; its own log has them.
-            raise StoreUnavailableError(f"no Entra token for the storage: {type(error).__name__}") from None
+            raise StoreUnavailableError(f"{NO_STORE_TOKEN}: {type(error).__name__}") from None

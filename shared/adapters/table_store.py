@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from azure.core import MatchConditions
 from azure.core.credentials import TokenCredential
-from azure.core.exceptions import HttpResponseError, ResourceExistsError
+from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ResourceExistsError
 from azure.data.tables import EdmType, EntityProperty, TableClient, TableEntity, UpdateMode
 from msgspec import Struct
 
 from shared.adapters.table_limits import INT32, check_transaction
-from shared.errors import RowConflictError, StoreError, StoreUnavailableError, TransactionTooLargeError
+from shared.errors import NO_STORE_TOKEN, RowConflictError, StoreError, StoreUnavailableError, TransactionTooLargeError
 from shared.ports import Column, Delete, Insert, Merge, Operation, Put, Replace, Row
 from shared.redaction import one_line
 
@@ -273,6 +273,9 @@ def _translated_errors(operations: Sequence[Operation] = ()) -> Iterator[None]:
 
 
 def _translated(error: HttpResponseError, operations: Sequence[Operation]) -> StoreError:
+    # It never came to the table; the SDK's words name endpoints and tenants, its own log has them.
+    if isinstance(error, ClientAuthenticationError) and error.response is None:
+        return StoreUnavailableError(f"{NO_STORE_TOKEN}: {type(error).__name__}")
     code, words = _said(error)
     text = _short(words)
     if code == _EXISTS or code in _CHANGED or (code in _GONE and operations):

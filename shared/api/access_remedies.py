@@ -5,7 +5,7 @@ Owns the words and commands. Does not own what is tried (`api.diagnostics`). Pur
 
 from msgspec import Struct
 
-from shared.errors import AccountDeniedError, BatchError
+from shared.errors import NO_STORE_TOKEN, AccountDeniedError, BatchError
 from shared.messages.commands import assign_role, principal_of, resource_id
 from shared.nudges.nudger import NO_QUEUE
 
@@ -50,20 +50,25 @@ def queue_remedy(identity: Identity, account: str | None, refusal: str) -> str:
     """What to do when the app's own queue refuses; `account` is the one whose roles decide, None for none."""
     if refusal == NO_QUEUE:
         return "Set AzureWebJobsStorage to a connection string, or AzureWebJobsStorage__accountName."
-    if account is None:
-        return "Check the connection string in AzureWebJobsStorage, and the account's firewall."
-    if " 403 " not in f"{refusal} ":
-        return "Check the storage account's firewall, the app's network, and the app's identity."
-    resource = resource_id("Microsoft.Storage/storageAccounts", account)
-    return assign_role(_QUEUE_ROLE, identity.assignee, resource)
+    return _storage_remedy(identity, account, refusal, role=_QUEUE_ROLE, setting="AzureWebJobsStorage")
 
 
-def table_remedy(identity: Identity, account: str | None) -> str:
+def table_remedy(identity: Identity, account: str | None, refusal: str) -> str:
     """What to do when the table refuses; `account` is the one whose roles decide, None for none."""
+    return _storage_remedy(identity, account, refusal, role=_TABLE_ROLE, setting="STATE_STORAGE or AzureWebJobsStorage")
+
+
+def _storage_remedy(identity: Identity, account: str | None, refusal: str, *, role: str, setting: str) -> str:
+    # A key or a signature opens it.
     if account is None:
-        return "Check the connection string in STATE_STORAGE or AzureWebJobsStorage, and the account's firewall."
-    resource = resource_id("Microsoft.Storage/storageAccounts", account)
-    return assign_role(_TABLE_ROLE, identity.assignee, resource)
+        return f"Check the connection string in {setting}, and the account's firewall."
+    # Nobody was asked yet.
+    if NO_STORE_TOKEN in refusal:
+        return "Set AZURE_CLIENT_ID to the client id of the app's user-assigned identity, and see that the app has it."
+    # Only a right that is missing is mended by a role: a firewall refuses with 403 too, under a code of its own.
+    if " 403 " in f"{refusal} " and "AuthorizationFailure" not in refusal:
+        return assign_role(role, identity.assignee, resource_id("Microsoft.Storage/storageAccounts", account))
+    return f"Check the firewall of the storage account {account}, and the app's network: no role mends this."
 
 
 def reference_remedy(identity: Identity) -> str:

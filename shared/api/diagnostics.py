@@ -12,10 +12,11 @@ from msgspec import Struct
 
 from shared.api.access_remedies import NO_TOKEN, Identity, batch_remedy, queue_remedy, reference_remedy, table_remedy
 from shared.api.account_reasons import MEND_ROW, how_read, unreadable_cycle, unreadable_pool
-from shared.api.reasons import told_lately, unmatched_events
+from shared.api.reasons import muted_in_words, taken_unread, told_lately, unmatched_events
 from shared.api.untold import UntoldReader
 from shared.batch.model import STDERR
 from shared.delivery.webhook_states import read_states
+from shared.digests.mutes import read_mutes
 from shared.errors import BatchError, NoPreparationTaskError, StoreError, UnreadableRowError
 from shared.ledger.pool_records import read_records
 from shared.messages.events import Origin
@@ -23,6 +24,7 @@ from shared.nudges.nudge import DELIVERIES_QUEUE
 from shared.nudges.nudger import Nudger
 from shared.patterns import IdPatterns
 from shared.ports import BatchService, Clock, Delete, ListingOptions, Put, Table
+from shared.reprs import repr_without
 from shared.state.accounts import Cycle
 from shared.state.rows import CYCLE, OWN, from_row
 from shared.webhook import Webhook, waiting_words
@@ -30,6 +32,7 @@ from shared.webhook import Webhook, waiting_words
 DIAGNOSTICS = "diagnostics"
 """The row that is written and deleted again."""
 TRY_WITHIN = timedelta(seconds=10)
+_NO_WEBHOOK = "Set WEBHOOK_URL and WEBHOOK_SECRET, or WEBHOOKS."
 OLD_AFTER = timedelta(days=2 * 365)
 """From then on a version of the Batch API is named: Batch withdraws old ones, and says so a while before."""
 
@@ -72,6 +75,9 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
     storage_account: str | None
     stderr_tail_bytes: int
     batch_api_version: str
+    heartbeat_url: str | None
+
+    __repr__ = repr_without("heartbeat_url")
 
     def run(self) -> tuple[Check, ...]:
         """What was tried, in the order in which one thing needs another; never raises for what is found."""
@@ -85,24 +91,42 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
         yield self._state()
         yield self._queue()
         for webhook in self.webhooks.values():
-            trouble = self.check_address(webhook.url)
-            remedy = None if trouble is None else "Mend the webhook's address, or the network's name resolution."
-            yield Check(
-                name=f"webhook {webhook.name}",
-                ok=trouble is None,
-                message=trouble or "Its name is resolved and its address may be called; nothing was sent.",
-                remedy=remedy,
-            )
+            yield self._address(f"webhook {webhook.name}", webhook.url, "the webhook's address")
+        if self.heartbeat_url is not None:
+            yield self._address("heartbeat", self.heartbeat_url, "HEARTBEAT_URL")
+        yield from self._formats()
         yield from self._events()
         yield from self._told()
+        yield from self._mutes()
         yield from (self._waits(name, setting) for name, setting in self.waiting.items())
-        if not self.webhooks and not self.waiting.keys() - {"heartbeat"}:
-            yield Check(
-                name="webhooks",
-                ok=False,
-                message="No webhook is configured: nobody is notified of failures.",
-                remedy="Set WEBHOOK_URL and WEBHOOK_SECRET, or WEBHOOKS.",
-            )
+        if not any(hook.enabled for hook in self.webhooks.values()) and not self.waiting.keys() - {"heartbeat"}:
+            words = "Every webhook is switched off in the settings" if self.webhooks else "No webhook is configured"
+            mend = "Set enabled to true in WEBHOOKS." if self.webhooks else _NO_WEBHOOK
+            yield Check(name="webhooks", ok=False, message=f"{words}: nobody is notified of failures.", remedy=mend)
+
+    def _address(self, name: str, url: str, what: str) -> Check:
+        trouble = self.check_address(url)
+        remedy = None if trouble is None else f"Mend {what}, or the network's name resolution."
+        message = trouble or "Its name is resolved and its address may be called; nothing was sent."
+        return Check(name=name, ok=trouble is None, message=message, remedy=remedy)
+
+    def _formats(self) -> Iterator[Check]:
+        """Workflows that are sent another format than that of a Teams channel: nothing is known to be wrong."""
+        for webhook in self.webhooks.values():
+            if (words := taken_unread(webhook)) is not None:
+                remedy = "If the workflow posts to a Teams channel, put it into WEBHOOKS with the format teams."
+                yield Check(name=f"format of {webhook.name}", ok=True, message=words, remedy=remedy)
+
+    def _mutes(self) -> Iterator[Check]:
+        """What chat and pager are not told now, by whose wish: no fault, however long it goes on."""
+        try:
+            mutes = read_mutes(self.table)
+        except StoreError:
+            return  # the table's own check says so
+        for name, mute in mutes.items():
+            if mute.starts_at <= self.clock() < mute.ends_at:
+                remedy = f"DELETE /api/mutes/{name}, if that is over."
+                yield Check(name=f"mute {name}", ok=True, message=muted_in_words(mute), remedy=remedy)
 
     def _version(self) -> Iterator[Check]:
         """The version of the Batch API, when it is old: nothing is wrong yet."""
@@ -234,7 +258,7 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
             self.table.transact(OWN, [Put(key=DIAGNOSTICS, columns={"at": now})])
             self.table.transact(OWN, [Delete(key=DIAGNOSTICS)])
         except StoreError as error:
-            remedy = table_remedy(self.identity, self.storage_account)
+            remedy = table_remedy(self.identity, self.storage_account, str(error))
             return Check(name=name, ok=False, message=str(error), remedy=remedy)
         return Check(name=name, ok=True, message="A row was written and deleted again.")
 

@@ -6,6 +6,7 @@ which it only explains. Pure.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
@@ -21,6 +22,7 @@ from shared.digests.mutes import Mute
 from shared.digests.rows import Owed
 from shared.messages.events import Event, EventType
 from shared.messages.sentences import counted, minute, plural, waiting
+from shared.messages.teams import TEAMS, WORKFLOW_HOSTS
 from shared.moments import as_utc
 from shared.patterns import matches_any
 from shared.state.chains import OpenFailure
@@ -149,7 +151,7 @@ def taken_nothing(state: WebhookState, untold: UntoldView | None) -> str:
     since = f" since {minute(state.failing_since)}" if state.failing_since else ""
     last = state.last
     mend = f". {advice_on(last.failure, last.status)}" if last is not None else ""
-    waits = f" {_waiting(untold)}" if untold is not None and untold.since is not None else ""
+    waits = f" {_waiting(untold)}" if untold is not None and _number(untold) else ""
     why = in_words(last) or state.reason
     return f"webhook {state.name} has accepted nothing{since}: {why}{mend}{waits}"
 
@@ -172,9 +174,32 @@ def _refused(untold: UntoldView) -> str:
 
 
 def _waiting(untold: UntoldView) -> str:
-    number = untold.deliveries + untold.jobs + untold.pools
     since = minute(untold.since) if untold.since else "an unknown time"
-    return f"{waiting(number, 'message')}, the oldest since {since}"
+    return f"{waiting(_number(untold), 'message')}, the oldest since {since}"
+
+
+def _number(untold: UntoldView) -> int:
+    return untold.deliveries + untold.jobs + untold.pools
+
+
+def taken_unread(webhook: Webhook) -> str | None:
+    """That a webhook takes whatever it is sent before anybody reads it; None when it is not known to do so."""
+    host = urlsplit(webhook.url).hostname or ""
+    if webhook.format == TEAMS.name or not host.endswith(WORKFLOW_HOSTS):
+        return None
+    return (
+        f"Its address is a workflow's, which accepts whatever it is sent: only its own runs show whether it could read "
+        f"the format {webhook.format}."
+    )
+
+
+def muted_in_words(mute: Mute) -> str:
+    """What a mute keeps from chat and pager, until when, by whose wish and why."""
+    jobs = f"jobs {', '.join(mute.jobs)}" if mute.jobs else ""
+    pools = f"pools {', '.join(mute.pools)}" if mute.pools else ""
+    about = " and ".join(filter(None, (jobs, pools)))
+    said = f"says {mute.created_by}: {mute.comment}"
+    return f"Chat and pager are told nothing of {about} until {_text(mute.ends_at)}, {said}"
 
 
 def told_lately(webhook: Webhook, state: WebhookState | None, untold: UntoldView) -> tuple[str, str | None]:

@@ -131,6 +131,7 @@ class Summary(Struct, frozen=True, kw_only=True):
             accounts=states,
             webhooks=webhooks,
             switched_on=self.webhooks,
+            configured=self.configured,
             untold=self.untold.read(self.webhooks),
             silent=silent,
             own=DeliveriesView(due=self._count(OWN, DeliveryState.DUE), dead=self._count_dead(OWN)),

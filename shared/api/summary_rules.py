@@ -74,6 +74,8 @@ class Known(Struct, frozen=True, kw_only=True):
     webhooks: Sequence[WebhookState]
     switched_on: Sequence[Webhook]
     """The webhooks that the settings switch on."""
+    configured: Sequence[str]
+    """The names of all webhooks."""
     untold: Mapping[str, UntoldView]
     """What those should have been told by now, by their names."""
     silent: Mapping[str, str]
@@ -119,7 +121,7 @@ def build_summary(known: Known, page: JobsPage, now: datetime) -> tuple[SummaryV
         *_webhook_troubles(known, webhooks),
         *([_given_up(deliveries.dead)] if deliveries.dead else []),
         *([known.nudges] if known.nudges else []),
-        *([] if known.switched_on else ["no webhook is configured, so nobody is notified of failures"]),
+        *([] if known.switched_on else [_nobody(known)]),
     ]
     wrong = [*_failures(heads), *(trouble_words(view) for view in pools if view.in_trouble)]
     summary = SummaryView(
@@ -252,6 +254,11 @@ def _not_read(view: AccountView) -> str:
 def _late(untold: Mapping[str, UntoldView], known: Collection[str]) -> list[str]:
     """The webhooks of which nothing else says that they have not been told in time."""
     return sorted(name for name, view in untold.items() if view.late and name not in known)
+
+
+def _nobody(known: Known) -> str:
+    why = "every webhook is switched off in the settings" if known.configured else "no webhook is configured"
+    return f"{why}, so nobody is notified of failures"
 
 
 def _given_up(number: int) -> str:

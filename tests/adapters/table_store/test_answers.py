@@ -4,13 +4,15 @@ import gc
 import json
 import time
 import warnings
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from azure.core.exceptions import ClientAuthenticationError
 
 from local.azurite import ACCOUNT, KEY
-from shared.adapters.table_store import open_table
+from shared.adapters.table_store import TableStore, open_table
 from shared.errors import RowConflictError, StoreError, StoreUnavailableError, TransactionTooLargeError
 from shared.ports import Insert, Operation, Put, Replace
 from tests.adapters.table_store.scripted import CUT, Answer, Script, page, refusal
@@ -54,6 +56,14 @@ def refused(script: Script, answer: Answer, operations: list[Operation]) -> Stor
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
     assert len(str(caught.value)) < 400
     return caught.value
+
+
+class NoIdentity:
+    """A credential that has no token for anybody."""
+
+    def get_token(self, *_scopes: str, **_options: Any) -> Any:
+        """Nothing."""
+        raise ClientAuthenticationError("no identity of tenant c4n4ry")
 
 
 TWO: list[Operation] = [Put(key="a", columns={}), Replace(key="b", columns={}, etag='W/"x"')]
@@ -236,3 +246,20 @@ def test_nobody_listening_is_unavailable() -> None:
             call()
         assert caught.value.__cause__ is None
         assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda store: store.get("p", "k"),
+        lambda store: list(store.query("p", "a", "b")),
+        lambda store: store.transact("p", TWO),
+    ],
+    ids=["one row", "many rows", "a write"],
+)
+def test_a_token_that_is_not_to_be_had_is_said_to_be(ask: Callable[[TableStore], object]) -> None:
+    """Nobody was asked, so no status is named, and nothing of what the credential says."""
+    store = open_table(("https://state.table.core.windows.net", NoIdentity()), "prepwatch")
+    with pytest.raises(StoreUnavailableError) as caught:
+        ask(store)
+    assert str(caught.value) == "no Entra token for the storage: ClientAuthenticationError"

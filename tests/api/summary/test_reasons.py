@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -188,13 +189,32 @@ def test_what_fails_is_not_hidden_behind_a_blind_account() -> None:
     assert second == f"{OTHER_ACCOUNT} has not been read since 2026-11-01 12:00 UTC"
 
 
-def test_no_webhook() -> None:
-    """An app that would tell nobody is degraded."""
-    deployment = deploy({**SIGNED, "enabled": False})
+def test_what_chat_calls_wrong_is_not_said_to_wait() -> None:
+    """A failing chat of which nothing waits is said to fail, without a number of messages."""
+    deployment = deploy({"name": "ops", "format": "teams", "url": "https://x.logic.azure.com/workflows/1"})
+    deployment.sender.answer = refusal(400)
+    deployment.poll()
+    deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True, ended=deployment.clock.now)))
+    for _ in range(8):
+        deployment.clock.advance(minutes=1)
+        deployment.poll()
+    reasons = deployment.ask(Routes.summary).body["reasons"]
+    assert [reason for reason in reasons if reason.startswith("webhook ops has accepted nothing since ")]
+    assert [reason for reason in reasons if "messages wait" in reason] == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [({"WEBHOOKS": "[]"}, "no webhook is configured"), ({}, "every webhook is switched off in the settings")],
+    ids=["none", "switched off"],
+)
+def test_no_webhook(settings: dict[str, Any], words: str) -> None:
+    """An app that would tell nobody is degraded, and says whether there is nobody or somebody who is switched off."""
+    deployment = deploy({**SIGNED, "enabled": False}, **settings)
     deployment.poll()
     told = deployment.ask(Routes.summary)
     assert told.body["status"] == "degraded"
-    assert told.body["reasons"] == ["no webhook is configured, so nobody is notified of failures"]
+    assert told.body["reasons"] == [f"{words}, so nobody is notified of failures"]
 
 
 def _release_failed(deployment: Deployment) -> None:
