@@ -69,7 +69,7 @@ func isUsable(text string, rule object) bool =>
         ? contains(texts(rule.values[0], rule.values[1]), text)
         : rule.is == 'network'
             ? isNetwork(text, rule.values[0], rule.values[1])
-            : rule.is == 'guid' ? isGuid(text) : rule.is == 'id of' ? isIdOf(text, rule.values[0]) : contains(text, '@')
+            : rule.is == 'guid' ? isGuid(text) : rule.is == 'id of' ? isIdOf(text, rule.values[0]) : isMail(text)
 
 func texts(first int, last int) array => map(range(first, last - first + 1), number => string(number))
 
@@ -92,6 +92,14 @@ func isGuid(text string) bool =>
     range(0, length(text)),
     i => !contains('0123456789abcdef-', substring(text, i, 1))
   ))
+
+func isMail(text string) bool =>
+  all([
+    length(split(text, '@')) == 2
+    !empty(first(split(text, '@')))
+    !empty(last(split(text, '@')))
+    empty(filter([' ', ',', ';', '<', '>'], sign => contains(text, sign)))
+  ])
 
 func isNetwork(text string, shortest int, longest int) bool =>
   all([

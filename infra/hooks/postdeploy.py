@@ -5,6 +5,8 @@ to read the Key Vault references again, asks the app for its diagnostics, pings 
 library, as nothing else is installed where azd runs.
 """
 
+from __future__ import annotations
+
 import http.client
 import json
 import os

@@ -42,7 +42,10 @@ def run_az(arguments: Sequence[str]) -> Any:
     if done.returncode:
         said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         raise AzError(said[-1] if said else f"az ended with {done.returncode}")
-    return json.loads(done.stdout or "null")
+    try:
+        return json.loads(done.stdout or "null")
+    except ValueError as error:
+        raise AzError("az has answered with something else than JSON") from error
 
 
 def from_files(variables: Variables, *, in_pipeline: bool) -> tuple[list[Finding], list[str]]:
@@ -73,6 +76,8 @@ def from_azure(environment: str, variables: Variables, az: Az) -> tuple[list[Fin
             found.extend(judge(az(command)))
         except AzError as error:
             unknown.append(f"{what}: {error}")
+        except (AttributeError, KeyError, TypeError):
+            unknown.append(f"{what}: az {' '.join(command[:2])} has answered in a form that is not known here")
 
     flex = ["functionapp", "list-flexconsumption-locations"]
     ask("the region", flex, lambda locations: azure_checks.region_without_flex(locations, location))
@@ -101,7 +106,7 @@ def from_azure(environment: str, variables: Variables, az: Az) -> tuple[list[Fin
     # Where roles are assigned a deployment is made in each account's group; without, reading the account is enough.
     scopes += variables.groups if assigns else []
     for scope in scopes:
-        url = f"https://management.azure.com{scope}{PERMISSIONS}"
+        url = f"{scope}{PERMISSIONS}"  # without a host: the cloud's own that az is signed in to
         ask(
             f"your rights on {scope}",
             ["rest", "--method", "get", "--url", url],

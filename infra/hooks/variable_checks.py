@@ -17,6 +17,11 @@ _SET_IDS = 'azd env set BATCH_ACCOUNT_IDS "$(az batch account show -n NAME -g GR
 _MISSING = re.compile(r"names the app setting (\w+), which is missing")
 _SOME_ACCOUNT = "https://account.region.batch.azure.com"
 _SOME_SECRET = 44 * "A"
+_SOME_TOPIC = {
+    "name": "event-grid",
+    "format": "eventgrid",
+    "url": "https://topic.region-1.eventgrid.azure.net/api/events",
+}
 
 
 def from_the_shell(variables: Variables) -> list[Finding]:
@@ -95,6 +100,9 @@ def app_settings(variables: Variables) -> dict[str, str]:
         made |= {"WEBHOOK_URL": url, "WEBHOOK_SECRET": given if given.startswith("whsec_") else f"whsec_{given}"}
     else:
         settings.pop("WEBHOOK_SECRET", None)
+    topic = [_SOME_TOPIC] if variables.is_on("EVENT_GRID_TOPIC", "false") and not _named_twice(variables) else []
+    if topic and not _not_json(settings.get("WEBHOOKS", "[]"), list):
+        made["WEBHOOKS"] = json.dumps([*json.loads(settings.get("WEBHOOKS", "[]")), *topic])
     named = {name: str(value) for name, value in json.loads(_object(variables, "WEBHOOK_SECRETS")).items()}
     return {**settings, **named, **made}
 

@@ -34,7 +34,7 @@ _KINDS: Mapping[str, Callable[[str, Sequence[Any]], bool]] = {
     "network": _is_network,
     "guid": lambda text, _values: re.fullmatch(_GUID, text) is not None,
     "id of": _is_id_of,
-    "mail address": lambda text, _values: "@" in text,
+    "mail address": lambda text, _values: re.fullmatch(r"[^@ ,;<>]+@[^@ ,;<>]+", text) is not None,
 }
 
 

@@ -33,7 +33,7 @@ _SET = re.compile(r"azd env set (\S+) (.*)")
 def rights_on(scope: str) -> str:
     """The command that asks for one's rights on a scope."""
     rights = "providers/Microsoft.Authorization/permissions?api-version=2022-04-01"
-    return f"rest --method get --url https://management.azure.com{scope}/{rights}"
+    return f"rest --method get --url {scope}/{rights}"
 
 
 def preflight(

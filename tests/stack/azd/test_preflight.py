@@ -1,9 +1,11 @@
 """What is said before a deployment, by azd's files and by answers of the Azure CLI that were written down."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from infra.hooks.preflight import AzError, run_az
 from tests.stack.azd.environment import SUBSCRIPTION, WELL, preflight, rights_on
 from tests.stack.infra.ways import MINE
 from tests.support.app_settings import KEY
@@ -150,3 +152,27 @@ def test_what_could_not_be_asked_is_said(tmp_path: Path, command: str) -> None:
     assert code == 0
     assert "Not looked at:" in said
     assert "AuthorizationFailed: no" in said
+
+
+@pytest.mark.parametrize("answer", [None, {}, [1], {"value": None}, [{"other": 1}]], ids=str)
+@pytest.mark.parametrize("command", WELL)
+def test_an_answer_in_another_form_stops_nobody(tmp_path: Path, command: str, answer: object) -> None:
+    """What another version of az answers ends nothing with a traceback: it is named, or judged as far as it goes."""
+    _, said = preflight(tmp_path, answers={command: answer})
+    assert said
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the az in this test is a shell script")
+def test_an_answer_that_is_no_json_is_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever az says in its place."""
+    az = tmp_path / "az"
+    az.write_text("#!/bin/sh\necho A new version is available.\n", encoding="utf-8")
+    az.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(AzError, match="something else than JSON"):
+        run_az(["account", "show"])
+
+
+def test_the_cloud_that_az_is_signed_in_to_is_asked() -> None:
+    """No command names the host of one cloud, where another cloud's rights are unknown."""
+    assert [command for command in WELL if "https://" in command] == []

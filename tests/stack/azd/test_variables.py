@@ -22,6 +22,7 @@ ANSWERS = {
     f"provider list --subscription {SUBSCRIPTION}": [{"namespace": "Microsoft.App", "registrationState": "Registered"}],
     rights_on(f"/subscriptions/{OTHER.split('/')[2]}/resourcegroups/rg-other"): ALL_MAY,
 }
+TWENTY = [{**NAMED, "name": f"ops-{number}"} for number in range(20)]
 SECRETS_FILE = 'azd env set WEBHOOK_SECRETS "$(cat secrets.json)"'
 
 
@@ -50,6 +51,15 @@ SECRETS_FILE = 'azd env set WEBHOOK_SECRETS "$(cat secrets.json)"'
             {"WEBHOOKS": json.dumps([NAMED]), "WEBHOOK_SECRETS": '{"OPS_URL":"http://hidden.example"}'},
             "OPS_URL is http",
             f"{SECRETS_FILE}   # with OPS_URL set right in secrets.json",
+        ),
+        (
+            {
+                "WEBHOOKS": json.dumps(TWENTY),
+                "WEBHOOK_SECRETS": '{"OPS_URL":"https://x.example"}',
+                "EVENT_GRID_TOPIC": "1",
+            },
+            "WEBHOOKS has 21 webhooks",
+            "azd env set WEBHOOKS 'VALUE'",
         ),
         (
             {"WEBHOOK_URL": "https://hidden user@x"},

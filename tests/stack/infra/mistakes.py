@@ -42,5 +42,8 @@ MISTAKES: dict[str, tuple[dict[str, str], str]] = {
     "tenant": ({"SIGN_IN_CLIENT_ID": CLIENT, "SIGN_IN_TENANT_ID": "contoso.com"}, "SIGN_IN_TENANT_ID is no tenant id"),
     "tenant of letters": ({"SIGN_IN_TENANT_ID": CLIENT.replace("6", "z")}, "SIGN_IN_TENANT_ID is no tenant id"),
     "mail": ({"ALERT_EMAIL": "ops"}, "ALERT_EMAIL is no mail address; write one"),
+    "two mails": ({"ALERT_EMAIL": "a@b.example;c@d.example"}, "ALERT_EMAIL is no mail address; write one alone"),
+    "a mail with a name": ({"ALERT_EMAIL": "Ann <a@b.example>"}, "ALERT_EMAIL is no mail address"),
+    "half a mail": ({"ALERT_EMAIL": "ops@"}, "ALERT_EMAIL is no mail address"),
     "action group": ({"ACTION_GROUP_ID": MINE}, "ACTION_GROUP_ID is no resource id of an action group; copy it from"),
 }
