@@ -28,7 +28,7 @@ from shared.ledger.newest_events import order_of
 from shared.ledger.recipients import is_told_by_event
 from shared.messages.commands import PoolReference, download_file, remove_nodes, stderr_path
 from shared.ports import Clock
-from shared.state.jobs import JobHead
+from shared.state.jobs import JobHead, Tracking
 from shared.state.nodes import NodeRecord
 from shared.webhook import Webhook
 
@@ -83,6 +83,7 @@ class Explainer(Struct, frozen=True, kw_only=True):
         return ExplainedEventView(
             id=stored.event.id,
             type=stored.event.type.value,
+            reason=stored.reason,
             time=stored.time,
             recorded_at=stored.event.recorded_at,
             webhooks=tuple(self._matches(head, stored, self.archive.of_event(stored))),
@@ -149,7 +150,8 @@ def _commands(account: str, head: JobHead, record: NodeRecord) -> Iterator[NodeC
             does=f"Fetch what the {phase.value} task wrote to {STDERR}",
             command=download_file(pool, record.node_id, path),
         )
-    if record.open:
+    # Once the job is over the node works for others as before.
+    if record.open and head.tracking not in {Tracking.SETTLED, Tracking.GONE}:
         yield NodeCommandView(
             does="Remove the node from its pool, once the cause is mended",
             command=remove_nodes(pool, [record.node_id]),

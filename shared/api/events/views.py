@@ -194,10 +194,14 @@ class WebhookMatchView(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class ExplainedEventView(Struct, frozen=True, kw_only=True, rename="camel"):
-    """An event that names the node, and what every webhook had to do with it."""
+    """An event that names the node, and what every webhook had to do with it.
+
+    `reason` is the event's own, or that of its nodes; null when it gives none.
+    """
 
     id: str
     type: str
+    reason: str | None
     time: datetime | None
     recorded_at: datetime
     webhooks: tuple[WebhookMatchView, ...]

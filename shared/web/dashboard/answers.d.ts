@@ -152,6 +152,7 @@ type ExecutionInfo = {
 type ExplainedEventView = {
   id: string;
   type: string;
+  reason: string | null;
   time: string | null;
   recordedAt: string;
   webhooks: Array<WebhookMatchView>;

@@ -3,6 +3,8 @@
 export const KEY = "prepwatch.key";
 const API = new URL(".", location.href.split("?")[0]);
 export const tags = new Map();
+/** Milliseconds: longer than the platform lets a request go on. */
+const LONGEST = 240_000;
 
 export class ApiError extends Error {
   /**
@@ -33,19 +35,30 @@ export async function call(method, path, body) {
   const known = method === "GET" ? tags.get(path) : undefined;
   if (known) headers["if-none-match"] = known.tag;
   if (body !== undefined) headers["content-type"] = "application/json";
+  const waiting = new AbortController();
+  const timer = setTimeout(() => waiting.abort(), LONGEST);
   let answer;
+  let text;
   try {
     answer = await fetch(new URL(path, API), {
       method,
       headers,
       cache: "no-store",
+      redirect: "manual",
+      signal: waiting.signal,
       body: body === undefined ? undefined : JSON.stringify(body),
     });
+    text = await answer.text();
   } catch {
-    throw new ApiError(0, "NoAnswer", "The app can't be reached.");
+    const words = waiting.signal.aborted ? "The app has not answered for 4 minutes." : "The app can't be reached.";
+    throw new ApiError(0, "NoAnswer", words);
+  } finally {
+    clearTimeout(timer);
   }
+  // The API redirects nobody: this is the platform, which leads to its page for signing in.
+  if (answer.type === "opaqueredirect")
+    throw new ApiError(0, "NotSignedIn", "You are not signed in any more: reload this page.");
   if (answer.status === 304 && known) return known.body;
-  const text = await answer.text();
   let content = null;
   try {
     content = text ? JSON.parse(text) : null;

@@ -119,7 +119,7 @@ async function namesInEvents(told) {
 
 /** @param {ExplainedEventView} event */
 function toldBlock(event) {
-  const [shape, kind, words] = kindOf(event.type);
+  const [shape, kind, words] = kindOf(event.type, event.reason);
   return h(
     "div",
     { class: "cause" },

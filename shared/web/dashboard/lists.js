@@ -22,6 +22,12 @@ export const side = {
   ...{ trouble: {}, more: 12 },
 };
 
+/** Whether the jobs are to be searched or put in another order, which only tells the truth of all of them. */
+export function picksJobs() {
+  const { q, show, sort } = readAddress();
+  return Boolean(q || show || sort);
+}
+
 /**
  * What a webhook is still to be told: deliveries, and how jobs and pools stand.
  * @param {WebhookView} hook

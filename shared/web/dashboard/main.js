@@ -5,7 +5,7 @@ import { ageing, ago, duration } from "./words.js";
 import { go, PARAMETERS, readAddress } from "./address.js";
 import { ApiError, get, KEY, nextPath, query, tags, rounds } from "./api.js";
 import { act, closeDialog } from "./parts.js";
-import { eventsPath, readSide, side, trendsPath } from "./lists.js";
+import { eventsPath, picksJobs, readSide, side, trendsPath } from "./lists.js";
 import { drawMark, NodeMap } from "./nodemap.js";
 import { showPools, showStatus, VERDICTS } from "./status.js";
 import { showJobs } from "./overview.js";
@@ -89,15 +89,17 @@ function askForKey(error) {
  */
 async function ask(maxAge) {
   try {
-    page.summary = await readJobs(await get(`summary${query({ maxAge, top: 200 })}`));
+    page.summary = await readJobs(await get(`summary${query({ maxAge, top: picksJobs() ? 1000 : 200 })}`));
     Object.assign(page, { trouble: null, answeredAt: Date.now() });
     part("key-form").hidden = true;
     part("status").hidden = false;
     await readChosen();
+    refreshView(); // the lists beside it may take longer
     await readSide();
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    if (error.status === 401 || error.status === 403) {
+    // The platform's own refusal, which has no body. The app's says what else keeps somebody out.
+    if (error.status === 401 && !error.code) {
       askForKey(error);
       return;
     }
@@ -108,11 +110,11 @@ async function ask(maxAge) {
 }
 
 /**
- * The summary with as many jobs as are wanted: it comes in pages.
+ * The summary with as many jobs as are wanted, all where some are picked: it comes in pages.
  * @param {SummaryView} summary
  */
 async function readJobs(summary) {
-  while (summary.nextLink && summary.value.length < side.jobs) {
+  while (summary.nextLink && (picksJobs() || summary.value.length < side.jobs)) {
     const more = await get(nextPath("summary", summary.nextLink));
     summary = { ...summary, value: [...summary.value, ...more.value], nextLink: more.nextLink };
   }
@@ -172,7 +174,7 @@ part("brand").addEventListener("click", (event) => {
   go(Object.fromEntries(PARAMETERS.map((name) => [name, ""])));
 });
 addEventListener("addresschange", () => {
-  const wanted = `${eventsPath()} ${trendsPath()} ${readAddress().q}`;
+  const wanted = `${eventsPath()} ${trendsPath()} ${readAddress().q} ${picksJobs()}`;
   refreshView();
   if (wanted !== side.seen) {
     side.seen = wanted;

@@ -5,7 +5,7 @@ import { capital, count, lasting, moment } from "./words.js";
 import { go, readAddress } from "./address.js";
 import { rounds } from "./api.js";
 import { link } from "./parts.js";
-import { side } from "./lists.js";
+import { picksJobs, side } from "./lists.js";
 
 /** @type {Record<string, string>} */
 export const TRACKING = {
@@ -89,7 +89,7 @@ export function showJobs(summary) {
       { class: "list" },
       jobs.slice(0, side.jobs).map((job) => jobItem(job, summary.accounts.length > 1)),
     ),
-    (jobs.length > side.jobs || summary.nextLink) &&
+    (jobs.length > side.jobs || (summary.nextLink && !picksJobs())) &&
       h(
         "p",
         { class: "soft more" },
@@ -140,6 +140,7 @@ function barLegend() {
  */
 function nothing(summary, at) {
   if (at.q || at.show) {
+    if (summary.nextLink) return h("p", { class: "empty" }, "Looking through all jobs…");
     return h(
       "p",
       { class: "empty" },

@@ -96,8 +96,7 @@ function eventItem(event) {
       { class: "when" },
       clockTime(event.recordedAt),
       !readAddress().job && [" ", h("span", { class: "id" }, subjectOf(event))],
-      " ",
-      deliveryTags(event.deliveries),
+      deliveryTags(event.deliveries).flatMap((tag) => [" ", tag]),
     ),
   );
 }

@@ -106,6 +106,18 @@ def test_what_to_type() -> None:
     ]
 
 
+def test_no_node_is_removed_for_a_job_that_is_over() -> None:
+    """Once its job has ended a node that failed is as good as others for the next, so nobody is told to remove it."""
+    deployment = deploy()
+    for state in ("active", "completed", "completed"):
+        deployment.batch.add(a_job(state=state), a_node(preparation=a_run(failed=True)))
+        deployment.poll()
+        deployment.clock.advance(minutes=15)
+    body = _explain(deployment).body
+    assert (body["tracking"], body["node"]["open"]) == ("settled", True)
+    assert ["file download" in one["command"] for one in body["commands"]] == [True]
+
+
 def test_what_each_webhook_had_to_do_with_it() -> None:
     """Every configured webhook says whether it matched, was filtered, tried, and what it answered."""
     url = "https://b.example/hook"

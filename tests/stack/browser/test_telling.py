@@ -7,6 +7,8 @@ from msgspec.structs import replace
 from playwright.sync_api import expect
 
 from shared.api.mutes import Mutes
+from shared.batch.model import JobExecutionInfo
+from shared.batch.pool_model import ComputeNode
 from shared.digests.mutes import Mute
 from tests.stack.browser.conftest import Visitor
 from tests.stack.browser.served_app import serving
@@ -102,3 +104,37 @@ def test_a_notice_lies_at_the_foot_of_the_window_while_a_dialog_opens(visit: Vis
         assert place is not None
         assert place["y"] + place["height"] == pytest.approx(900 - 24, abs=1)
         assert place["x"] + place["width"] / 2 == pytest.approx(1280 / 2, abs=1)
+
+
+def test_what_was_not_mended_is_not_green(visit: Visitor) -> None:
+    """On a node, too, the end of a failure that only went away with its node is called that, without a green mark."""
+    deployment = deploy()
+    failed = a_node(preparation=a_run(failed=True))
+    job = replace(a_job(), execution_info=JobExecutionInfo(pool_id="pool-1"))
+    deployment.batch.add(job, failed, a_node("node-2", preparation=a_run()))
+    deployment.batch.node_counts["pool-1"] = {"idle": 1}
+    deployment.batch.pool_nodes["pool-1"] = [ComputeNode(id="node-2", state="idle")]
+    for _ in range(6):
+        deployment.poll()
+        deployment.clock.advance(minutes=3)
+    with serving(lambda: deployment.app) as url:
+        page = visit(url, deployment, "?job=job-1&pool=pool-1&node=node-1")
+        told = page.get_by_role("dialog").locator(".cause .outcome")
+        expect(told).to_have_text(["Preparation failures are closed: the nodes have left", "Preparation failed"])
+        expect(told.locator(".good-ink")).to_have_count(0)
+
+
+def test_what_happened_to_deliveries_is_told_apart(visit: Visitor) -> None:
+    """Beside an event each state of its deliveries is a mark of its own, with room between two."""
+    deployment = deploy(SIGNED, {**SIGNED, "name": "other", "url": "https://b.example/hook"})
+    deployment.sender.by_url["https://b.example/hook"] = refusal(500)
+    deployment.batch.add(a_job(), a_node(preparation=a_run(failed=True)))
+    deployment.poll()
+    deployment.deliver()
+    with serving(lambda: deployment.app) as url:
+        marks = visit(url, deployment).locator("#timeline .event .tag")
+        expect(marks).to_have_text(["delivered", "waiting"])
+        first, second = (mark.bounding_box() for mark in marks.all())
+        assert first is not None
+        assert second is not None
+        assert second["x"] - (first["x"] + first["width"]) > 2 or second["y"] > first["y"]
