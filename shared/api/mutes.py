@@ -21,6 +21,13 @@ MAX_TEXT_BYTES = 1024
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
+class MuteRequest(Mute, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of PUT /api/mutes/{name}: a mute; `name` and `active`, as answers have them, are passed over."""
+
+    name: str = ""
+    active: bool = False
+
+
 class MuteView(Struct, frozen=True, kw_only=True, rename="camel"):
     """A mute as people see it; `active` while it holds something back."""
 

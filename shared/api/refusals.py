@@ -71,9 +71,20 @@ class TooSoonError(RefusalError):
         super().__init__(message, target=target)
 
 
-def not_found(what: str, name: str) -> NotFoundError:
-    """There is no such thing of that name."""
-    return NotFoundError(f"There is no {what} {name!r}.", target=name)
+_LISTED = {
+    "job": "GET /api/jobs lists those that are known",
+    "pool": "GET /api/pools lists those that are watched",
+    "webhook": "GET /api/webhooks lists them",
+    "mute": "GET /api/mutes lists them",
+}
+"""Where whoever meant another finds it; there may be such a job or pool in Batch all the same."""
+
+
+def not_found(what: str, name: str, known: Iterable[str] = ()) -> NotFoundError:
+    """There is no such thing of that name; `known` are the names that there are, where they are few."""
+    there_are = ", ".join(sorted(known))
+    hint = f" here; there are: {there_are}" if there_are else f" here: {_LISTED[what]}" if what in _LISTED else ""
+    return NotFoundError(f"There is no {what} {name!r}{hint}.", target=name)
 
 
 def named(origins: Iterable[Origin], account: str | None) -> tuple[Origin, ...]:
@@ -82,9 +93,10 @@ def named(origins: Iterable[Origin], account: str | None) -> tuple[Origin, ...]:
     Raises:
         NotFoundError: No account of that name is watched.
     """
+    origins = tuple(origins)
     found = tuple(origin for origin in origins if account in {None, origin.account})
     if not found:
-        raise not_found("account", account or "")
+        raise not_found("account", account or "", (origin.partition for origin in origins))
     return found
 
 

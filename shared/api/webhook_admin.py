@@ -89,7 +89,7 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
         """
         self._known(name)
         if account is not None and account not in self.accounts:
-            raise not_found("account", account)
+            raise not_found("account", account, self.accounts)
         found = list(islice(read_sent(self.table, [account] if account else self.accounts, name, after), top + 1))
         return tuple(map(_message_view, found[:top])), found[top - 1].id if len(found) > top else None
 

@@ -5,8 +5,7 @@ Owns the translation between HTTP and use cases, route by route. Does not own th
 
 from msgspec import Struct
 
-from shared.api.mutes import Mutes, MutesView
-from shared.digests.mutes import Mute
+from shared.api.mutes import MuteRequest, Mutes, MutesView
 from shared.web.http import Answer, Request, json_answer, tagged_answer
 from shared.web.operation_table import ROUTE
 from shared.web.reading import Query, read_body, read_paging
@@ -26,7 +25,7 @@ class MuteRoutes(Struct, frozen=True, kw_only=True):
     def put_mute(self, request: Request) -> Answer:
         """PUT /api/mutes/{name}."""
         Query(request, ROUTE["put_mute"])
-        return json_answer(self.mutes.put_mute(request.route["name"], read_body(request, Mute)))
+        return json_answer(self.mutes.put_mute(request.route["name"], read_body(request, MuteRequest)))
 
     def delete_mute(self, request: Request) -> Answer:
         """DELETE /api/mutes/{name}."""

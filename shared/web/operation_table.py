@@ -6,9 +6,8 @@ itself; tests hold it against what is served. Does not own what the routes do (`
 
 from shared.api.diagnostics import DiagnosticsView
 from shared.api.job_views import HealthView
-from shared.api.mutes import MutesView, MuteView
+from shared.api.mutes import MuteRequest, MutesView, MuteView
 from shared.api.webhook_views import MessagesView, PingView, WebhooksListView, WebhookView
-from shared.digests.mutes import Mute
 from shared.web.event_operations import EVENTS
 from shared.web.job_operations import JOBS
 from shared.web.operation import (
@@ -92,7 +91,7 @@ MUTES = (
         template="mutes/{name}",
         summary="Keep chat and pager quiet about jobs for a while",
         parameters=(_MUTE,),
-        body=Mute,
+        body=MuteRequest,
         answers=(answer_with(MuteView, "The mute as it is now."),),
     ),
     Route(

@@ -105,12 +105,27 @@ def read_body(request: Request, kind: type[_Body]) -> _Body:
         # Source: the Functions host hands a body over only when Content-Length says that there is one.
         message = "The body did not arrive: the platform drops one that is sent in chunks. Send it with Content-Length."
         raise RequestError(400, "MissingContentLength", message, target="Content-Length")
+    if not request.body:
+        message = f"A JSON body is missing: {_fields_in_words(kind)}."
+        raise RequestError(400, "InvalidRequestBody", message, target="body")
     try:
         return json_decoder(kind).decode(request.body)
     except UNDECODABLE as error:
         named = _FIELD.search(str(error))
         target = named[1] if named else "body"
-        raise RequestError(400, "InvalidRequestBody", f"The body can't be used: {error}.", target=target) from error
+        message = f"The body can't be used: {error}. As JSON {_fields_in_words(kind)}."
+        raise RequestError(400, "InvalidRequestBody", message, target=target) from error
+
+
+def _fields_in_words(kind: type[Struct]) -> str:
+    """What such a body must have, and may."""
+    fields: dict[bool, list[str]] = {True: [], False: []}
+    for each in msgspec.structs.fields(kind):
+        is_choice = isinstance(each.type, type) and issubclass(each.type, StrEnum)
+        choices = f" ({' or '.join(value.value for value in each.type)})" if is_choice else ""
+        fields[each.required].append(each.encode_name + choices)
+    words = {True: "must have", False: "may have"}
+    return "it " + " and ".join(f"{words[needed]} {', '.join(names)}" for needed, names in fields.items() if names)
 
 
 class Paging(Struct, frozen=True, kw_only=True):

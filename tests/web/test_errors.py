@@ -27,7 +27,21 @@ PROBLEMS = [
 @pytest.mark.parametrize(
     ("refusal", "status", "code", "message"),
     [
-        pytest.param(not_found("job", "a"), 404, "NotFound", "There is no job 'a'.", id="unknown"),
+        pytest.param(not_found("event", "a"), 404, "NotFound", "There is no event 'a'.", id="unknown"),
+        pytest.param(
+            not_found("job", "a"),
+            404,
+            "NotFound",
+            "There is no job 'a' here: GET /api/jobs lists those that are known.",
+            id="unknown of many",
+        ),
+        pytest.param(
+            not_found("account", "a", ["b.x", "a.x"]),
+            404,
+            "NotFound",
+            "There is no account 'a' here; there are: a.x, b.x.",
+            id="unknown of few",
+        ),
         pytest.param(
             NotFoundError("None.", target="jobId", reason="JobNotFound"), 404, "JobNotFound", "None.", id="why"
         ),

@@ -133,7 +133,7 @@ def partitions_of(archive: Archive, account: str | None) -> tuple[str, ...]:
     if account is None:
         return archive.partitions
     if account not in archive.accounts:
-        raise not_found("account", account)
+        raise not_found("account", account, archive.accounts)
     return (account,)
 
 
