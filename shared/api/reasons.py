@@ -124,8 +124,15 @@ def release_failures(heads: Sequence[JobHead], now: datetime) -> list[str]:
     failed = [head for head in heads if is_release_news(head, now)]
     if not failed:
         return []
-    nodes, jobs = counted(sum(head.release.failed for head in failed), "node"), counted(len(failed), "job")
-    return [f"release failed on {nodes} of {jobs} within 24 hours: data may be left behind"]
+    where = nodes_of_jobs([head.release.failed for head in failed])
+    return [f"release failed {where} within 24 hours: data may be left behind"]
+
+
+def nodes_of_jobs(nodes: Sequence[int]) -> str:
+    """On how many nodes something happened in jobs with so many each; a node may be among those of several jobs."""
+    if len(nodes) == 1:
+        return f"on {counted(nodes[0], 'node')} of 1 job"
+    return f"in {counted(len(nodes), 'job')} (on {counted(sum(nodes), 'node')}, counted job by job)"
 
 
 def is_release_news(head: JobHead, now: datetime) -> bool:

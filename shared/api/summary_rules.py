@@ -23,11 +23,18 @@ from shared.api.job_views import (
 )
 from shared.api.pools.standstills import standstills_in_words
 from shared.api.pools.views import PoolView, trouble_words, worst_pool_first
-from shared.api.reasons import called_wrong, not_all_taken, release_failures, taken_nothing, unmatched_events
+from shared.api.reasons import (
+    called_wrong,
+    nodes_of_jobs,
+    not_all_taken,
+    release_failures,
+    taken_nothing,
+    unmatched_events,
+)
 from shared.api.shown_jobs import job_view, place_in_summary, trouble_view
 from shared.api.untold import since_of
 from shared.api.webhook_views import UntoldView
-from shared.messages.sentences import CANT_BE_READ, counted, minute, of_jobs
+from shared.messages.sentences import CANT_BE_READ, minute, of_jobs
 from shared.polling.cycle_rules import is_stale
 from shared.state.accounts import Cycle
 from shared.state.jobs import JobHead, PhaseCounts, Tracking, Trouble
@@ -225,11 +232,10 @@ def _job_troubles(heads: Sequence[JobHead]) -> list[str]:
 
 
 def _failures(heads: Sequence[JobHead]) -> list[str]:
-    open_heads = [head for head in heads if head.preparation.open]
-    nodes = sum(head.preparation.open for head in open_heads)
+    nodes = [head.preparation.open for head in heads if head.preparation.open]
     words = standstills_in_words(heads)
-    if open_heads:
-        words.append(f"preparation failed on {counted(nodes, 'node')} of {counted(len(open_heads), 'job')}")
+    if nodes:
+        words.append(f"preparation failed {nodes_of_jobs(nodes)}")
     return words
 
 

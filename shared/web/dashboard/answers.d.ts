@@ -262,13 +262,15 @@ type MessagesView = {
   nextLink: string | null;
 };
 
-type Mute = {
+type MuteRequest = {
   jobs?: Array<string>;
   pools?: Array<string>;
   startsAt: string;
   endsAt: string;
   createdBy: string;
   comment: string;
+  name?: string;
+  active?: boolean;
 };
 
 type MuteView = {

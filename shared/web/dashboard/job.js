@@ -6,7 +6,7 @@ import { readAddress } from "./address.js";
 import { command, copyButton, link, portalLink } from "./parts.js";
 import { mapLegend, NodeMap } from "./nodemap.js";
 import { inWords, jobTags, TRACKING, troubleFor } from "./overview.js";
-import { muteButton } from "./notifications.js";
+import { knowsMutes, muteButton } from "./notifications.js";
 import { chosen, nodesMark, nodesTable, openNode, readNodes } from "./nodes.js";
 
 /** @param {SummaryView} summary */
@@ -54,6 +54,7 @@ export function showJob(summary) {
       [chosen.outcome, chosen.order, chosen.text, chosen.more],
       chosen.loading && !chosen.nodes.length,
       nodesMark(),
+      knowsMutes(),
     ],
     () => jobView(job, account?.portalUrl),
   );

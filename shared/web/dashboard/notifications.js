@@ -62,9 +62,12 @@ export function mutesView() {
 /** What a mute is of, in words. @param {MuteView} mute */
 const mutedBy = (mute) => [...mute.jobs, ...mute.pools.map((pool) => `pool ${pool}`)].join(", ");
 
+/** Whether it is known what is muted: else nothing can be muted here. */
+export const knowsMutes = () => side.mutes !== null && !side.trouble.mutes;
+
 /** @param {string} job */
 export function muteButton(job) {
-  if (side.mutes === null || side.trouble.mutes) return null;
+  if (!knowsMutes()) return null;
   return h(
     "button",
     {

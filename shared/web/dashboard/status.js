@@ -98,7 +98,8 @@ function figures(summary) {
     "dl",
     { class: "figures" },
     one(totals.jobs, totals.jobs === 1 ? "job" : "jobs"),
-    one(totals.nodes, totals.nodes === 1 ? "node" : "nodes"),
+    // A node of a pool that several jobs use is one of each.
+    one(totals.nodes, `${totals.nodes === 1 ? "node" : "nodes"}${totals.jobs > 1 ? ", counted job by job" : ""}`),
     one(totals.preparation.open ?? 0, "can't take tasks", true),
     one(totals.release.failed ?? 0, "failed to release", true),
     untold !== null && one(untold, untold === 1 ? "message waiting" : "messages waiting"),

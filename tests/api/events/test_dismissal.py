@@ -187,7 +187,7 @@ def test_failed_releases_are_no_secret() -> None:
     _release_fails(deployment, "job-2")
     deployment.poll()
     body = deployment.ask(Routes.summary).body
-    words = "release failed on 2 nodes of 2 jobs within 24 hours: data may be left behind"
+    words = "release failed in 2 jobs (on 2 nodes, counted job by job) within 24 hours: data may be left behind"
     assert (body["status"], body["reasons"]) == ("degraded", [words])
     deployment.clock.advance(hours=23.5)
     assert _reasons(deployment)

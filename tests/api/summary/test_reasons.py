@@ -105,7 +105,9 @@ def _stale(deployment: Deployment) -> None:
     ("arrange", "status", "reasons"),
     [
         pytest.param(_nothing, "ok", [], id="ok"),
-        pytest.param(_open_failures, "failing", ["preparation failed on 3 nodes of 2 jobs"], id="failing"),
+        pytest.param(
+            _open_failures, "failing", ["preparation failed in 2 jobs (on 3 nodes, counted job by job)"], id="failing"
+        ),
         pytest.param(
             _stuck,
             "failing",
@@ -132,7 +134,7 @@ def _stale(deployment: Deployment) -> None:
             _late,
             "failing",
             [
-                "preparation failed on 19 nodes of 19 jobs",
+                "preparation failed in 19 jobs (on 19 nodes, counted job by job)",
                 "webhook ops has not taken everything: 1 message waits, the oldest since 2026-11-01 12:00 UTC",
             ],
             id="one event that is not taken",
