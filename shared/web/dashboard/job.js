@@ -5,7 +5,7 @@ import { advice, capital, count, moment } from "./words.js";
 import { readAddress } from "./address.js";
 import { command, copyButton, link, portalLink } from "./parts.js";
 import { mapLegend, NodeMap } from "./nodemap.js";
-import { inWords, jobTags, TRACKING, troubleFor } from "./overview.js";
+import { inWords, jobTags, tracked, troubleFor } from "./overview.js";
 import { knowsMutes, muteButton } from "./notifications.js";
 import { chosen, nodesMark, nodesTable, openNode, readNodes } from "./nodes.js";
 
@@ -90,7 +90,7 @@ function jobView(job, portalUrl) {
     h(
       "p",
       { class: "soft" },
-      `${capital(job.state ?? "unknown")}, ${TRACKING[job.tracking] ?? job.tracking}, on `,
+      `${capital(job.state ?? "unknown")}, ${tracked(job)}, on `,
       portalLink(portalUrl, job.account),
       `${job.poolId ? `, pool ${job.poolId}` : ""}. `,
       trouble && [h("b", { class: "bad-ink" }, job.since ? "It has been " : "It is ", trouble), ". "],

@@ -8,7 +8,7 @@ import { link } from "./parts.js";
 import { picksJobs, side } from "./lists.js";
 
 /** @type {Record<string, string>} */
-export const TRACKING = {
+const TRACKING = {
   watching: "watched",
   settled: "finished",
   noPreparationTask: "has no preparation task",
@@ -16,6 +16,13 @@ export const TRACKING = {
   unreachable: "can't be read",
   stopped: "not watched",
 };
+
+/** Whether a job is watched, in words. @param {JobView} job */
+export function tracked(job) {
+  // Only what is completed is over; what runs on is not read any more because the settings do not name it.
+  if (job.tracking === "settled" && job.state !== "completed") return "left out by TRACKED_JOBS";
+  return TRACKING[job.tracking] ?? job.tracking;
+}
 
 /** @param {JobView} job */
 const hasTrouble = (job) =>
@@ -211,7 +218,7 @@ export function jobTags(job) {
     job.preparation.slow > 0 &&
       h("span", { class: "tag warn" }, `preparation takes too long on ${count(job.preparation.slow, "node")}`),
     job.error && h("span", { class: "tag warn" }, job.error.code),
-    job.tracking !== "watching" && h("span", { class: "tag" }, TRACKING[job.tracking] ?? job.tracking),
+    job.tracking !== "watching" && h("span", { class: "tag" }, tracked(job)),
     job.state && job.state !== "active" && job.tracking !== "settled" && h("span", { class: "tag" }, job.state),
   ].filter(Boolean);
 }

@@ -168,6 +168,20 @@ def test_a_stuck_job(visit: Visitor) -> None:
         expect(page.locator("#job .cause")).to_have_count(1)  # what is said of the standstill is not said twice
 
 
+def test_a_job_that_the_settings_leave_out(visit: Visitor) -> None:
+    """A job that runs and is no longer watched, because the settings leave it out, is not called finished."""
+    first = deploy()
+    first.batch.add(a_job(), a_node(preparation=a_run()))
+    first.poll()
+    deployment = deploy(batches=first.batches, table=first.table, clock=first.clock, TRACKED_JOBS="other")
+    deployment.poll()
+    with serving(lambda: deployment.app) as url:
+        page = visit(url, deployment)
+        expect(page.locator(".job .tag")).to_have_text("left out by TRACKED_JOBS")
+        page.locator(".job .name").click()
+        expect(page.locator("#job")).to_contain_text("Active, left out by TRACKED_JOBS, on")
+
+
 def test_a_slow_preparation(visit: Visitor) -> None:
     """A job whose preparation takes too long says so in the list and on its own page, and counts as in trouble."""
     deployment = deploy(SLOW_PREPARATION_SECONDS="600")
