@@ -125,6 +125,16 @@ def test_the_sample_is_the_list_and_what_a_local_host_needs() -> None:
     assert set(values) == {setting.name for setting in SETTINGS} | {"AzureWebJobsStorage", "FUNCTIONS_WORKER_RUNTIME"}
 
 
+def test_what_the_sample_names_can_be_started() -> None:
+    """The simulated account and the receiver that CONTRIBUTING.md starts are those of local.settings.sample.json."""
+    values = json.loads((ROOT / "local.settings.sample.json").read_text(encoding="utf-8"))["Values"]
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    account, hook = (urlsplit(values[name]) for name in ("BATCH_ACCOUNT_URLS", "WEBHOOK_URL"))
+    simulator = f"--port {account.port} --account {values['BATCH_ACCOUNT_NAME']} --key {values['BATCH_ACCOUNT_KEY']}"
+    assert f"local.batch_simulator {simulator}\n" in page
+    assert f"local.webhook_receiver --port {hook.port} --secret {values['WEBHOOK_SECRET']} " in page
+
+
 def test_the_architecture_page_has_a_line_for_every_module() -> None:
     """Every module of the package has its line under its folder, which says what its first line says."""
     page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")

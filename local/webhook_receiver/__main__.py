@@ -44,6 +44,7 @@ def main() -> None:
         ("eventgrid", EventGridTopic(key=TOPIC_KEY)),
     )
     failing = options.status or (500 if options.fail_every else None)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as files:
         receivers = {
             name: Receiver(

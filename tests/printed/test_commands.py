@@ -124,14 +124,15 @@ def _take_own(module: str | None, arguments: Sequence[str], monkeypatch: pytest.
         own(parser, list(arguments))
         raise _ParsedError
 
-    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", read)
-    monkeypatch.setattr(sys, "argv", [module, *arguments])
-    try:
-        importlib.import_module(name).main()
-    except _ParsedError:
-        return
-    except SystemExit as refused:
-        raise ValueError(f"{module} does not take {arguments}") from refused
+    with monkeypatch.context() as patched:
+        patched.setattr(argparse.ArgumentParser, "parse_args", read)
+        patched.setattr(sys, "argv", [module, *arguments])
+        try:
+            importlib.import_module(name).main()
+        except _ParsedError:
+            return
+        except SystemExit as refused:
+            raise ValueError(f"{module} does not take {arguments}") from refused
 
 
 def test_every_block_of_a_document_is_tried() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+import msgspec
 import pytest
 
 from shared.messages.signing import decode_secret
@@ -19,6 +20,7 @@ NAMED = re.compile(r"\b(GET|HEAD|PUT|POST|DELETE) (/api/[^\s`\"'),;]+)")
 CURL = re.compile(r"\bcurl (?:[^`\n]*?-X ([A-Z]+) )?[^`\n]*?((?:https?://)?[\w.:-]+/api/[^\s`\"']+)")
 ADDRESS = re.compile(r"(?:`|localhost:\d+)/api/([^\s`>\"')]+)")
 """An address without a method, which people open."""
+SENT = re.compile(r"\bcurl -X ([A-Z]+) [^`\n]*?/api/([^\s`\"']+)[^`\n]*? --data '([^'\n]+)'")
 PYTHON = re.compile(r"python3 -c (?:'([^'\n]+)'|\"([^\"\n]+)\")")
 PLATFORM = {"code", "clientId"}
 """What the platform takes of every query."""
@@ -54,6 +56,16 @@ def _methods(route: Route) -> set[str]:
 def _fits(template: str, path: str) -> bool:
     pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template.removeprefix("/api/").strip("/")))
     return re.fullmatch(pattern, path) is not None
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"), [found for page in PAGES for found in SENT.findall(page.read_text(encoding="utf-8"))]
+)
+def test_a_printed_body_is_one_that_its_route_takes(method: str, path: str, body: str) -> None:
+    """What a curl line sends is read as the route reads it."""
+    (route,) = [route for route in ROUTE.values() if _fits(route.template, path) and route.method == method]
+    assert route.body is not None
+    assert isinstance(msgspec.json.decode(body, type=route.body), route.body)
 
 
 def test_requests_are_found() -> None:

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from shared.batch.model import ExecutionInfo
 from shared.web.routes import Routes
@@ -87,35 +86,6 @@ def test_why(arrange: Callable[[Deployment], None], reason: str, words: str, eve
     assert words in phase["explanation"]
     assert [event["type"].removeprefix("prepwatch.") for event in body["events"]] == events
     assert (body["jobId"], body["node"]["nodeId"], body["tracking"]) == ("job-1", "node-1", "watching")
-
-
-def test_what_to_type() -> None:
-    """A node that failed comes with the command that fetches its stderr.txt and the one that removes it."""
-    deployment = deploy()
-    never_started = a_node("node-3", preparation=replace(a_run(failed=True), exit_code=None))
-    failed = a_node(preparation=a_run(failed=True))
-    deployment.batch.add(a_job(), failed, a_node("node-2", preparation=a_run()), never_started)
-    deployment.poll()
-    fetch, remove = (one["command"] for one in _explain(deployment).body["commands"])
-    assert "node file download" in fetch
-    assert "workitems/job-1/job-1/jobpreparation/stderr.txt" in fetch
-    assert remove.endswith("--pool-id pool-1 --node-list node-1")
-    assert _explain(deployment, node="node-2").body["commands"] == []
-    assert [one["command"].split(" --")[0] for one in _explain(deployment, node="node-3").body["commands"]] == [
-        "az batch node delete"
-    ]
-
-
-def test_no_node_is_removed_for_a_job_that_is_over() -> None:
-    """Once its job has ended a node that failed is as good as others for the next, so nobody is told to remove it."""
-    deployment = deploy()
-    for state in ("active", "completed", "completed"):
-        deployment.batch.add(a_job(state=state), a_node(preparation=a_run(failed=True)))
-        deployment.poll()
-        deployment.clock.advance(minutes=15)
-    body = _explain(deployment).body
-    assert (body["tracking"], body["node"]["open"]) == ("settled", True)
-    assert ["file download" in one["command"] for one in body["commands"]] == [True]
 
 
 def test_what_each_webhook_had_to_do_with_it() -> None:

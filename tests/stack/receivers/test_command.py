@@ -23,8 +23,11 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 def test_each_format_has_its_path_and_its_record(tmp_path: Path) -> None:
-    """A path leads to the service of that name, whose answer is given and whose verdict is recorded in its own file."""
-    out = tmp_path / "received.jsonl"
+    """A path leads to the service of that name, whose answer is given and whose verdict is recorded in its own file.
+
+    The folder of these files need not be there.
+    """
+    out = tmp_path / "new" / "received.jsonl"
     command = [sys.executable, "-m", "local.webhook_receiver", "--port", "0", "--secret", SECRET, "--out", str(out)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
@@ -52,7 +55,7 @@ def test_each_format_has_its_path_and_its_record(tmp_path: Path) -> None:
     assert answers[0].text == "ok"
     assert told[0] == "slack: why -> 200\n"
     assert told[3].startswith("cloudevents: prepwatch.ping, REFUSED: webhook-id")
-    files = [tmp_path / f"received{name}.jsonl" for name in ("", "-slack", "-teams", "-pagerduty", "-eventgrid")]
+    files = [out.parent / f"received{name}.jsonl" for name in ("", "-slack", "-teams", "-pagerduty", "-eventgrid")]
     lines = [json.loads(file.read_text(encoding="utf-8")) for file in files]
     assert [(line["format"], line["verified"], line["status"]) for line in lines] == [
         ("cloudevents", False, 401),
