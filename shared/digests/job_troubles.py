@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import partial
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from shared.batch.causes import EXIT_CODE
 from shared.batch.model import Phase
@@ -62,7 +63,7 @@ class Concern(Struct, frozen=True, kw_only=True):
 
     `name` is equal for what is one incident. `nodes` counts where it is so now, `example` (pool id, node id) is one of
     them, and `since` is None when nobody knows. `cause` is None for a standstill without one, and `standstill` None
-    for what is none.
+    for what is none; `others` are further exit codes that are one concern with the first.
     """
 
     name: str
@@ -70,10 +71,16 @@ class Concern(Struct, frozen=True, kw_only=True):
     severity: Severity
     pool_id: str
     cause: Cause | None
+    others: tuple[Cause, ...] = ()
     nodes: int
     example: tuple[str, str] = ("", "")
     since: datetime | None = None
     standstill: Standstill | None = None
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """All causes that it has, the most frequent first."""
+        return (self.cause, *self.others) if self.cause is not None else ()
 
     @property
     def calls(self) -> bool:
@@ -161,9 +168,15 @@ def _failures(head: JobHead, phase: Phase) -> Sequence[Concern]:
     by_name: dict[str, Concern] = {}
     for cause in causes:
         concern = _failure(head, cause, alone=number == 1)
-        # Of a job's exit codes the most frequent stands for all.
-        by_name.setdefault(concern.name, concern)
+        known = by_name.get(concern.name)
+        by_name[concern.name] = concern if known is None else _with(known, cause)
     return list(by_name.values())
+
+
+def _with(concern: Concern, cause: Cause) -> Concern:
+    """The concern with one more exit code, which a node has instead of the others."""
+    since = min(filter(None, (concern.since, cause.first_seen)), default=None)
+    return replace(concern, others=(*concern.others, cause), nodes=concern.nodes + cause.nodes, since=since)
 
 
 def _failure(head: JobHead, cause: Cause, *, alone: bool) -> Concern:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from shared.batch.model import Phase
 from shared.batch.outcomes import ended_at, has_failed
+from shared.changes.cause_table import causes_of
 from shared.changes.slow_preparations import chain_of, is_slow
 from shared.digests.chat_rules import News, NewsKind, SlowRuns
 from shared.digests.job_troubles import Concern, ConcernKind
@@ -47,8 +48,7 @@ class NodeNames(Struct, frozen=True, kw_only=True):
         found = [concern.example for _, concern in concerns if concern.example != ("", "")]
         for head, concern in concerns[:_JOBS_WITH_NODES]:
             if concern.kind is not ConcernKind.NODE:
-                phase = Phase.RELEASE if concern.kind is ConcernKind.RELEASE else Phase.PREPARATION
-                found += self._nodes(head, phase, PAGED_NODES)
+                found += self._nodes(head, partial(_is_part, concern=concern), _phase_of(concern), PAGED_NODES)
         return list(dict.fromkeys(found))[:PAGED_NODES]
 
     def _with_nodes(self, news: News) -> News:
@@ -57,15 +57,17 @@ class NodeNames(Struct, frozen=True, kw_only=True):
             return self._with_slow_nodes(news, news.head)
         if news.head is None or phase is None or not news.names_causes:
             return news
-        return replace(news, nodes=tuple(self._nodes(news.head, phase, SHOWN_NODES)))
+        return replace(news, nodes=tuple(self._nodes(news.head, partial(_concerned, phase=phase), phase, SHOWN_NODES)))
 
     def _with_slow_nodes(self, news: News, head: JobHead) -> News:
         found = sorted(self._found(head, is_slow), key=lambda record: (_begun_at(record), record.node_id))
         nodes = tuple((record.pool_id, record.node_id) for record in found[:SHOWN_NODES])
         return replace(news, nodes=nodes, slow=_runs_of(found) if len(found) == head.preparation.slow else None)
 
-    def _nodes(self, head: JobHead, phase: Phase, limit: int) -> list[tuple[str, str]]:
-        found = self._found(head, partial(_concerned, phase=phase))
+    def _nodes(
+        self, head: JobHead, is_meant: Callable[[NodeRecord], bool], phase: Phase, limit: int
+    ) -> list[tuple[str, str]]:
+        found = self._found(head, is_meant)
         by_name = sorted(found, key=lambda record: (record.pool_id, record.node_id))
         newest = sorted(by_name, key=lambda record: _failed_at(record, phase), reverse=True)
         return [(record.pool_id, record.node_id) for record in newest[:limit]]
@@ -82,6 +84,19 @@ class NodeNames(Struct, frozen=True, kw_only=True):
             row = self.table.get(self.account, chunk_key(head.job_id, head.filed_under, prefix))
             if row is not None:
                 yield from records_of(decode_chunk(unpack(row)))
+
+
+def _phase_of(concern: Concern) -> Phase:
+    return Phase.RELEASE if concern.kind is ConcernKind.RELEASE else Phase.PREPARATION
+
+
+def _is_part(record: NodeRecord, concern: Concern) -> bool:
+    """Whether a node is one of those that a concern of its job is about."""
+    # All that failed keep the job from going on, whatever for; what keeps its pool from it is no failure of the job.
+    if (still := concern.standstill) is not None:
+        return not (still.reason is not None and still.reason.is_of_pool) and _concerned(record, Phase.PREPARATION)
+    has = {key for key, _ in causes_of(record)}
+    return any((cause.phase, cause.code, cause.message) in has for cause in concern.causes)
 
 
 def _concerned(record: NodeRecord, phase: Phase) -> bool:

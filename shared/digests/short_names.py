@@ -3,6 +3,8 @@
 Owns the short forms of ids and the words for a cause. Does not own times and numbers (`messages.sentences`).
 """
 
+from collections.abc import Iterable
+
 from shared.batch.causes import EXIT_CODE
 from shared.messages.notices import NAME_BYTES, VALUE_BYTES
 from shared.messages.sentences import account_name, counted
@@ -12,6 +14,7 @@ from shared.state.jobs import Cause
 _LONGEST_ID = 24
 """In headings; below them, and wherever a command needs it, an id is whole."""
 
+_NAMED_CAUSES = 2
 _LONG_NODE_ID, _BEGINS, _ENDS = 32, 14, 10  # of a node's some 70 characters
 
 
@@ -38,6 +41,14 @@ def cause_name(cause: Cause) -> str:
     if cause.code == EXIT_CODE and cause.message:
         return one_line(cause.message.removeprefix("The task exited with ").removesuffix("."), limit=NAME_BYTES)
     return one_line(cause.code, limit=NAME_BYTES)
+
+
+def why_in_heading(causes: Iterable[Cause]) -> str:
+    """Why something failed, as the end of a heading: few causes by name, of more how many; empty for none."""
+    names = sorted(set(map(cause_name, causes)))
+    if not names:
+        return ""
+    return f": {' and '.join(names)}" if len(names) <= _NAMED_CAUSES else f": {len(names)} causes"
 
 
 def cause_words(cause: Cause, nodes: int | None = None) -> str:

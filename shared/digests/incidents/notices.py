@@ -11,15 +11,15 @@ from shared.batch.advice import advice
 from shared.digests.chat_rules import SHOWN_CAUSES
 from shared.digests.incidents.members import Member
 from shared.digests.incidents.rules import MAX_OPEN, STANDING, IncidentPage
-from shared.digests.job_troubles import Concern, ConcernKind
-from shared.digests.short_names import cause_name, cause_words, pool_in_heading, short_id
+from shared.digests.job_troubles import ConcernKind
+from shared.digests.short_names import cause_words, pool_in_heading, short_id, why_in_heading
 from shared.messages.commands import PoolReference, remove_nodes
 from shared.messages.events import Origin, links_of
 from shared.messages.notices import TITLE_BYTES, Notice, PageDetails, Severity
 from shared.messages.remedies import cause_command, standstill_remedy
 from shared.messages.sentences import account_name, clock_time, counted, to_the_second, waiting
 from shared.redaction import one_line
-from shared.state.standstill_words import why_in_words
+from shared.state.standstill_words import nodes_in_words, why_in_words
 
 SHOWN_JOBS = 100
 _KINDS = {
@@ -56,8 +56,11 @@ def incident_notice(origin: Origin, page: IncidentPage, nodes: Sequence[tuple[st
 
 
 def _heading(account: str, page: IncidentPage, now: datetime) -> str:
-    lead = _lead(page)
-    what = _WORDS[lead.concern.kind](account, page.members, lead)
+    lead, members = _lead(page), page.members
+    # What is so of the worst is not so of all that came together only because it was too much, or old.
+    if page.is_further or page.name == STANDING:
+        members = tuple(member for member in members if member.concern.name == lead.concern.name)
+    what = _WORDS[lead.concern.kind](account, members, lead)
     if page.is_further:
         what = (
             f"More than {MAX_OPEN} incidents are open on {short_id(account_name(account))}. The worst further: {what}"
@@ -65,27 +68,31 @@ def _heading(account: str, page: IncidentPage, now: datetime) -> str:
     if page.name == STANDING:
         jobs = counted(_jobs(page.members), "job")
         what = f"{jobs} failed before this pager was added or switched on. The worst: {what}"
-    since = min((member.concern.since for member in page.members if member.concern.since), default=None)
+    since = min((member.concern.since for member in members if member.concern.since), default=None)
     return f"{what}, since {clock_time(since, now)}" if since else what
 
 
 def _lead(page: IncidentPage) -> Member:
-    return min(page.members, key=lambda member: (list(Severity).index(member.concern.severity), -member.concern.nodes))
+    return min(page.members, key=_worst_first)
+
+
+def _worst_first(member: Member) -> tuple[int, int]:
+    return list(Severity).index(member.concern.severity), -member.concern.nodes
 
 
 def _preparation(account: str, members: Sequence[Member], lead: Member) -> str:
-    return f"Preparation failed {_where(account, members, lead)}{_why(lead.concern)}"
+    return f"Preparation failed {_where(account, members, lead)}{_why(members)}"
 
 
 def _release(account: str, members: Sequence[Member], lead: Member) -> str:
-    return f"Release failed {_where(account, members, lead)}{_why(lead.concern)}"
+    return f"Release failed {_where(account, members, lead)}{_why(members)}"
 
 
 def _node(account: str, members: Sequence[Member], lead: Member) -> str:
     jobs = _jobs(members)
     whose = f"of {short_id(lead.job_id)}" if jobs == 1 else f"of {jobs} jobs"
     where = pool_in_heading(account, lead.concern.pool_id)
-    return f"One node of {where} fails the preparation {whose}{_why(lead.concern)}"
+    return f"One node of {where} fails the preparation {whose}{_why(members)}"
 
 
 def _standstill(account: str, members: Sequence[Member], lead: Member) -> str:
@@ -94,7 +101,7 @@ def _standstill(account: str, members: Sequence[Member], lead: Member) -> str:
     number = sum(member.concern.standstill.tasks for member in members if member.concern.standstill)
     tasks = f", {waiting(number, 'task')}" if number else ""
     reason = lead.concern.standstill.reason if lead.concern.standstill else None
-    return f"{who}: {why_in_words(reason)}{_why(lead.concern)}{tasks}"
+    return f"{who}: {why_in_words(reason)}{_why(members)}{tasks}"
 
 
 _WORDS = {
@@ -122,8 +129,8 @@ def _where(account: str, members: Sequence[Member], lead: Member) -> str:
     return f"in {jobs} jobs of {where} on up to {nodes}"
 
 
-def _why(concern: Concern) -> str:
-    return f": {cause_name(concern.cause)}" if concern.cause else ""
+def _why(members: Sequence[Member]) -> str:
+    return why_in_heading(cause for member in members for cause in member.concern.causes)
 
 
 def _jobs(members: Sequence[Member]) -> int:
@@ -134,9 +141,11 @@ def _details(
     account: str, page: IncidentPage, pools: Sequence[str], nodes: Sequence[tuple[str, str]]
 ) -> dict[str, object]:
     """What a pager's rules and people can read of the incident, under the same keys whatever it is about."""
-    members = page.members
-    causes = {member.concern.cause.code: member.concern.cause for member in members if member.concern.cause}
-    of_jobs = [member.concern.cause for member in members if member.concern.cause and _is_of_jobs(member)]
+    members = sorted(page.members, key=_worst_first)
+    # Equal causes of several jobs are one.
+    causes = {(cause.code, cause.message): cause for member in members for cause in member.concern.causes}
+    of_jobs = [cause for member in members for cause in member.concern.causes if _is_of_jobs(member)]
+    lines = _job_lines(members)
     since = [member.concern.since for member in members if member.concern.since is not None]
     still = [
         standstill_remedy(account, each.head, each.concern.standstill).words
@@ -146,16 +155,16 @@ def _details(
     of_causes = [what for cause in of_jobs if (what := advice(cause.code)) is not None]
     advised = dict.fromkeys([*still, *of_causes])
     details = {
-        "why": [cause_words(cause, 0) for cause in causes.values()][:SHOWN_CAUSES],
+        "why": [cause_words(cause, 0) for cause in causes.values()][:SHOWN_CAUSES] or _states(members),
         "since": to_the_second(min(since, default=None)),
         "do": [*advised][:SHOWN_CAUSES],
         "command": _commands(account, page, nodes),
         "account": account,
         "pool": list(pools),
-        "code": [*causes][:SHOWN_CAUSES],
+        "code": [*dict.fromkeys(code for code, _ in causes)][:SHOWN_CAUSES],
         "phase": sorted({cause.phase.value for cause in of_jobs}),
-        "jobs": [_job_line(member) for member in members][:SHOWN_JOBS],
-        "moreJobs": max(0, len(members) - SHOWN_JOBS) or None,
+        "jobs": lines[:SHOWN_JOBS],
+        "moreJobs": max(0, len(lines) - SHOWN_JOBS) or None,
         "nodes": max(member.concern.nodes for member in members) or None,
         "tasksWaiting": sum(each.concern.standstill.tasks for each in members if each.concern.standstill) or None,
         "nodeIds": [node for _, node in nodes],
@@ -163,10 +172,24 @@ def _details(
     return {name: value for name, value in details.items() if value not in (None, [])}
 
 
+def _states(members: Sequence[Member]) -> list[str]:
+    """How the nodes of the pool are, where Batch names no cause."""
+    states = next((each.concern.standstill.by_state for each in members if each.concern.standstill), {})
+    return [f"Nodes of the pool: {said}"] if (said := nodes_in_words(states)) else []
+
+
 def _is_of_jobs(member: Member) -> bool:
     """Whether its cause is one of the job's own tasks: what keeps a whole pool from working is not mended there."""
     still = member.concern.standstill
     return still is None or still.reason is None or not still.reason.is_of_pool
+
+
+def _job_lines(members: Sequence[Member]) -> list[str]:
+    """A line for each job, by the first thing that is said of it."""
+    lines: dict[str, str] = {}
+    for member in members:
+        lines.setdefault(member.job_id.lower(), _job_line(member))
+    return [*lines.values()]
 
 
 def _job_line(member: Member) -> str:

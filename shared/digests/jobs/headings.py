@@ -19,10 +19,10 @@ from shared.digests.jobs.titles import (
     what_happened,
     why_stuck,
 )
-from shared.digests.short_names import cause_name, pool_in_heading, short_id
+from shared.digests.short_names import pool_in_heading, short_id, why_in_heading
 from shared.messages.notices import Severity
 from shared.messages.sentences import CANT_BE_READ, STANDS_STILL, account_name, counted, lasted, of_jobs, waiting
-from shared.state.jobs import Cause, JobEnd, JobHead
+from shared.state.jobs import JobEnd, JobHead
 from shared.state.standstill_words import why_in_words
 
 _COUNTED: Mapping[NewsKind, tuple[str, str]] = {
@@ -55,7 +55,6 @@ _CLOSED = {
     JobEnd.REPLACED: "were replaced, unmended",
     JobEnd.UNTRACKED: "are not watched any more, unmended",
 }
-_NAMED_CAUSES = 2
 _SEVERAL = 2
 
 
@@ -152,8 +151,7 @@ def _failures(account: str, news: Sequence[News], heads: Sequence[JobHead], jobs
     # Of some of them the other phase failed, or all that failed is over.
     if fails is None or both or len(phases) > 1 or (phase := phases.pop()) is None:
         return None
-    causes = {(cause.code, cause.message): cause for item in news for cause in item.causes}
-    why = _causes(list(causes.values()))
+    why = why_in_heading(cause for item in news for cause in item.causes)
     if (node := sick_node(news)) is not None:
         still = "still " if NewsKind.STANDING in news[0].kinds else ""
         who = counted(len(news), "job")
@@ -175,13 +173,6 @@ def sick_node(news: Sequence[News]) -> tuple[str, str] | None:
 def _on_up_to(heads: Sequence[JobHead], number: Callable[[JobHead], int]) -> str:
     most = max(heads, key=number)
     return f"on up to {number(most)} of {counted(most.nodes, 'node')}"
-
-
-def _causes(causes: Sequence[Cause]) -> str:
-    names = sorted(set(map(cause_name, causes)))
-    if not names:
-        return ""
-    return f": {' and '.join(names)}" if len(names) <= _NAMED_CAUSES else f": {len(names)} causes"
 
 
 def _what_failed(news: News) -> tuple[str, str]:
