@@ -22,7 +22,7 @@ JOB = "Job"
 REMEDY = "What to do"
 MINOR = ("Nodes", "Nodes of the pool", "Until then", "Request id", "Node", "Tasks")
 """Facts that a message can do without, in the order in which they are left out where there is no room."""
-LESSER = (*MINOR, "Since", REMEDY)
+LESSER = (*MINOR, "Since", "Lasted", REMEDY)
 """Those, and what only the worst that a message tells of keeps."""
 FEW = 3
 """Names on a line, and lines of a list, which are left where there is little room."""

@@ -4,6 +4,7 @@ Owns these words. Does not own what is news (`digests.pools.rules`), what to do 
 message is made of (`messages.notices`).
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -14,7 +15,7 @@ from shared.digests.incidents.notices import SHOWN_JOBS
 from shared.digests.named_nodes import PAGED_NODES
 from shared.digests.pools.remedies import commands, open_nodes, remedies
 from shared.digests.pools.rules import PoolNews, PoolNewsKind, PoolState, ended_since
-from shared.digests.short_names import pool_in_heading
+from shared.digests.short_names import pool_in_heading, short_id
 from shared.messages.events import Origin, links_of
 from shared.messages.notices import (
     TITLE_BYTES,
@@ -28,13 +29,14 @@ from shared.messages.notices import (
     join_notices,
     worst_of,
 )
-from shared.messages.sentences import clock_time, counted, lasted, since_when
+from shared.messages.sentences import account_name, clock_time, counted, lasted, since_when
 from shared.moments import time_text
 from shared.pools.trouble import why_unable
 from shared.pools.unable import UnableReason
 from shared.redaction import one_line
 
 _SHOWN_SECTIONS = 20
+_SHOWN_REMEDIES = 2
 _WORDS: Mapping[str, str] = {
     UnableReason.START_TASK_FAILED: "The start task failed on {nodes}",
     UnableReason.START_TASK_SLOW: "The start task does not end on {nodes}",
@@ -60,6 +62,9 @@ def with_pools(notice: Notice | None, origin: Origin, news: Sequence[PoolNews], 
     )
     if notice is None:
         return about_pools
+    # What is worse is what the message is about.
+    if worst_of((notice.severity, about_pools.severity)) is not notice.severity:
+        return join_notices(notice, about_pools, notice)
     joined = join_notices(notice, notice, replace(about_pools, heading=f"{heading[:1].lower()}{heading[1:]}"))
     # A pool in trouble is behind many a job, and must not be the first that there is no room for.
     return replace(joined, sections=(*notice.sections[:1], *about_pools.sections, *notice.sections[1:]))
@@ -67,10 +72,10 @@ def with_pools(notice: Notice | None, origin: Origin, news: Sequence[PoolNews], 
 
 def pool_page(origin: Origin, key: str, severity: Severity, news: Sequence[PoolNews], now: datetime) -> Notice:
     """The notice that opens the incident of this key or brings it up to date, or that ends it."""
-    account, lead = origin.partition, news[0]
+    account, since = origin.partition, min(item.since for item in news)
     pools = [item.pool.pool_id for item in news]
     ends = all(item.ends for item in news)
-    heading = f"{_heading(account, news, now)}, since {clock_time(lead.since, now)}"
+    heading = f"{_heading(account, news, now)}, since {clock_time(since, now)}"
     return Notice(
         heading="Over" if ends else one_line(heading, limit=TITLE_BYTES),
         severity=severity,
@@ -80,7 +85,7 @@ def pool_page(origin: Origin, key: str, severity: Severity, news: Sequence[PoolN
             over=ends,
             account=account,
             about=pools[0] if len(pools) == 1 else account,
-            since=min(item.since for item in news),
+            since=since,
             kind="over" if ends else "node.failed",
             details={} if ends else _details(account, news),
         ),
@@ -89,17 +94,21 @@ def pool_page(origin: Origin, key: str, severity: Severity, news: Sequence[PoolN
 
 def _details(account: str, news: Sequence[PoolNews]) -> dict[str, object]:
     """What a pager's rules and people can read, under the keys that every incident has."""
-    causes = [cause for item in news for cause in _causes(item.pool)]
+    causes: Counter[tuple[str, str]] = Counter()
+    for item in news:
+        # The heading over several pools says nothing of why.
+        of_pool = _causes(item.pool) if len(news) == 1 else why_unable(item.pool.record)
+        causes.update({(code, message): number for code, message, number in of_pool})
     nodes = [node for item in news for node in open_nodes(item.pool)]
     jobs = sorted({job for item in news for job in item.pool.jobs}, key=str.lower)
     details = {
-        "why": [_cause_words(*cause) for cause in causes][:SHOWN_CAUSES],
+        "why": [_cause_words(*cause, number) for cause, number in causes.most_common(SHOWN_CAUSES)],
         "since": time_text(min(item.since for item in news)),
         "do": [*dict.fromkeys(what for item in news for what in remedies(item.pool))][:SHOWN_CAUSES],
         "command": list(commands(account, news[0].pool)),
         "account": account,
         "pool": [item.pool.pool_id for item in news],
-        "code": [*dict.fromkeys(code for code, _, _ in causes)][:SHOWN_CAUSES],
+        "code": [*dict.fromkeys(code for (code, _), _ in causes.most_common())][:SHOWN_CAUSES],
         "jobs": jobs[:SHOWN_JOBS],
         "moreJobs": max(0, len(jobs) - SHOWN_JOBS) or None,
         "nodes": len(nodes),
@@ -117,13 +126,14 @@ def _heading(account: str, news: Sequence[PoolNews], now: datetime) -> str:
         "{pools} whose broken nodes work again or have left": sum(item.kind is PoolNewsKind.PARTLY for item in news),
         "{pools} whose broken nodes have left": sum(item.kind is PoolNewsKind.LEFT for item in news),
     }
-    return ", ".join(text.format(pools=counted(number, "pool")) for text, number in words.items() if number)
+    said = ", ".join(text.format(pools=counted(number, "pool")) for text, number in words.items() if number)
+    return f"{said}: {short_id(account_name(account))}"
 
 
 def _title(account: str, item: PoolNews, now: datetime) -> str:
     where = pool_in_heading(account, item.pool.pool_id)
     if item.kind is PoolNewsKind.MENDED:
-        return f"Nodes of {where} work again after {lasted(now - item.since)}"
+        return f"Nodes of {where} work again after {lasted((item.until or now) - item.since)}"
     if item.kind is PoolNewsKind.PARTLY:
         mended, left = _ended(item)
         again, gone = "works" if mended == 1 else "work", "has" if left == 1 else "have"
@@ -149,12 +159,19 @@ def _section(account: str, item: PoolNews, now: datetime, *, whole: bool) -> Sec
     title = one_line(_title(account, item, now), limit=TITLE_BYTES)
     line = ListEntry(names=("Pool",), text=title)
     if item.ends:
-        return Section(title=title, facts=(("Since", since_when(item.since, now)), *_left_facts(item)), line=line)
+        return Section(title=title, facts=(_when_it_was(item, now), *_left_facts(item)), line=line)
     facts = [fact("Cause", _cause_words(*cause)) for cause in _causes(pool)]
     facts.append(("Since", since_when(item.since, now)))
     facts.append(("Pool", _rest(pool)))
-    facts += [("What to do", what) for what in remedies(pool)[:1]]
+    facts += [("What to do", what) for what in remedies(pool)[:_SHOWN_REMEDIES]]
     return Section(title=title, facts=tuple(facts), commands=commands(account, pool)[:1] if whole else (), line=line)
+
+
+def _when_it_was(item: PoolNews, now: datetime) -> tuple[str, str]:
+    began = clock_time(item.since, now)
+    return (
+        ("Lasted", f"{lasted(item.until - item.since)}, from {began}") if item.until is not None else ("Began", began)
+    )
 
 
 def _left_facts(item: PoolNews) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ codes that helps jobs and pools alike (`batch.advice`). A pool's start task can 
 nodes run it anew when they are rebooted.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from shared.batch.advice import advice
@@ -38,14 +38,18 @@ _MAYBE_NETWORK = frozenset({UnableReason.UNUSABLE.value, UnableReason.UNKNOWN.va
 
 
 def remedies(pool: PoolState) -> list[str]:
-    """What to do, the most frequent cause first: by its code, else by the reason that most nodes have."""
-    reason = most_frequent(open_nodes(pool))
-    of_start_task = OF_START_TASK_CODES if reason in OF_START_TASK else {}
-    by_cause = (
-        of_start_task.get(code.lower()) or (advice(code) if code not in {EXIT_CODE, *_DO} else None) or _DO.get(reason)
-        for code, _, _ in why_unable(pool.record)
-    )
+    """What to do, the most frequent cause first: by its code, else by the reason that most nodes with it have."""
+    with_cause: defaultdict[tuple[str, str], list[UnableNode]] = defaultdict(list)
+    for node in open_nodes(pool):
+        with_cause[node.code, node.message].append(node)
+    by_cause = (_remedy(code, most_frequent(with_cause[code, message])) for code, message, _ in why_unable(pool.record))
     return [*dict.fromkeys(what for what in by_cause if what is not None)]
+
+
+def _remedy(code: str, reason: str) -> str | None:
+    of_start_task = OF_START_TASK_CODES if reason in OF_START_TASK else {}
+    of_code = advice(code) if code not in {EXIT_CODE, *_DO} else None
+    return of_start_task.get(code.lower()) or of_code or _DO.get(reason)
 
 
 def commands(account: str, pool: PoolState) -> tuple[str, ...]:

@@ -58,6 +58,12 @@ class PoolState(Struct, frozen=True, kw_only=True):
         return len(self.record.open) if self.record is not None else 0
 
     @property
+    def broken_since(self) -> datetime | None:
+        """Since when the first of those that can't work counts as one, None when there is none."""
+        nodes = self.record.open if self.record is not None else ()
+        return min((as_utc(node.counts_from) for node in nodes), default=None)
+
+    @property
     def size(self) -> int:
         """How many nodes the pool has."""
         return pool_size(self.broken, self.by_state)
@@ -77,7 +83,8 @@ class PoolNewsKind(StrEnum):
 class PoolNews(Struct, frozen=True, kw_only=True):
     """What a webhook does not know about a pool; `told` is what it was told before, None for nothing.
 
-    `since` is when the first of the nodes broke, and `wanted_at` since when there is something to tell.
+    `since` is when the first of the nodes broke, and `wanted_at` since when there is something to tell; `until` is when
+    it was over, None while it goes on, and where nobody knows.
     """
 
     kind: PoolNewsKind
@@ -85,6 +92,7 @@ class PoolNews(Struct, frozen=True, kw_only=True):
     told: PoolTold | None
     since: datetime
     wanted_at: datetime
+    until: datetime | None = None
 
     @property
     def is_first(self) -> bool:
@@ -150,8 +158,8 @@ def has_changed(pool: PoolState, told: PoolTold | None, now: datetime) -> PoolNe
     """What there is to tell of a pool to somebody who was told so much and wants to know all; the first that holds."""
     # Whoever was told of trouble, or may have been, hears its end.
     if told is not None and (end := _end_of(pool, told, now)) is not None:
-        kind, ended_at = end
-        return PoolNews(kind=kind, pool=pool, told=told, since=told.since, wanted_at=ended_at)
+        kind, until, wanted_at = end
+        return PoolNews(kind=kind, pool=pool, told=told, since=told.since, wanted_at=wanted_at, until=until)
     since = _trouble_since(pool, now)
     # Nodes fail in every pool; so few, or from before it was watched, are nobody's news.
     if since is None or pool.record is None:
@@ -200,24 +208,24 @@ def _trouble_since(pool: PoolState, now: datetime) -> datetime | None:
     return since
 
 
-def _end_of(pool: PoolState, told: PoolTold, now: datetime) -> tuple[PoolNewsKind, datetime] | None:
-    """How what was told has ended, and since when that can be said."""
+def _end_of(pool: PoolState, told: PoolTold, now: datetime) -> tuple[PoolNewsKind, datetime | None, datetime] | None:
+    """How what was told has ended, when (None: nobody knows), and since when that can be said."""
     record = pool.record
     # Nothing more will be known of it.
     if record is None:
-        return PoolNewsKind.LEFT, now
+        return PoolNewsKind.LEFT, None, now
     # Tomorrow's job may use it again, and an hour says that it is not the next one's.
     if record.unwatched_since is not None:
-        kind, at = PoolNewsKind.LEFT, record.unwatched_since + LEFT_AFTER
+        kind, until, wait = PoolNewsKind.LEFT, record.unwatched_since, LEFT_AFTER
     # It goes on, or a moment more may bring it back.
     elif not is_calm(record, pool.by_state):
         return None
     else:
-        newest = max((node.ended_at for node in record.nodes.values() if node.ended_at is not None), default=told.since)
+        until = max((node.ended_at for node in record.nodes.values() if node.ended_at is not None), default=told.since)
         mended, left = ended_since(record, told)
         kind = PoolNewsKind.LEFT if not mended else PoolNewsKind.PARTLY if left else PoolNewsKind.MENDED
-        at = newest + (ENDS_AFTER if mended else LEFT_AFTER)
-    return (kind, at) if at <= now else None
+        wait = ENDS_AFTER if mended else LEFT_AFTER
+    return (kind, until, until + wait) if until + wait <= now else None
 
 
 def ended_since(record: PoolRecord, told: PoolTold) -> tuple[int, int]:
@@ -229,7 +237,9 @@ def ended_since(record: PoolRecord, told: PoolTold) -> tuple[int, int]:
 
 def _is_said_by_standstill(webhook: Webhook, account: str, pool: PoolState, now: datetime) -> bool:
     """Whether the webhook hears, or is soon to hear, that jobs stand still because of the pool's nodes."""
-    is_new = pool.none_able_since is not None and now - pool.none_able_since < STANDSTILL_FIRST
+    none_able, broken = pool.none_able_since, pool.broken_since
+    # When the nodes that break come, the pool may have had none for hours.
+    is_new = none_able is not None and broken is not None and now - max(none_able, broken) < STANDSTILL_FIRST
     return any(
         webhook.wants(EventType.JOB_STUCK, job_id=job, account=account, pools=[pool.pool_id])
         for job in (pool.jobs if is_new else pool.held_up)

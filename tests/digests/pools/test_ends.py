@@ -16,6 +16,7 @@ def test_what_only_left_is_not_green_and_ends_after_an_hour() -> None:
     assert len(world.sender.sent) == 2
     world.tick(10)
     assert said(world, "slack")[1:] == ["\N{LARGE BLUE CIRCLE} The nodes that could not work have left acc/pool"]
+    assert "30 minutes, from 22:00 UTC" in world.told("slack")[1].text
     assert said(world, "pagerduty")[1:] == ["over"]
 
 
@@ -24,7 +25,7 @@ def test_what_only_left_is_not_green_and_ends_after_an_hour() -> None:
     [
         (1, 3, "\N{LARGE BLUE CIRCLE} 1 of 4 nodes of acc/pool works again, 3 have left"),
         (3, 1, "\N{LARGE BLUE CIRCLE} 3 of 4 nodes of acc/pool work again, 1 has left"),
-        (4, 0, "\N{LARGE GREEN CIRCLE} Nodes of acc/pool work again after 13 minutes"),
+        (4, 0, "\N{LARGE GREEN CIRCLE} Nodes of acc/pool work again after 2 minutes"),
     ],
 )
 def test_only_what_was_mended_is_green(mended: int, left: int, heading: str) -> None:

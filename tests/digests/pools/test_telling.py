@@ -6,9 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from shared.pools.unable import UnableReason
-from shared.state.pools import Standstill, StandstillReason
+from shared.state.pools import PoolMemory, Standstill, StandstillReason
 from shared.webhook import Webhook
-from tests.digests.pools.troubled_world import breaks, job, over, said, set_pool, unable
+from tests.digests.pools.troubled_world import breaks, count_pools, job, over, said, set_pool, unable
 from tests.digests.told_world import World
 from tests.support.told_jobs import webhook
 
@@ -32,7 +32,7 @@ def test_a_pool_in_trouble_is_one_line_and_one_incident() -> None:
     world.tick(9)
     assert len(world.sender.sent) == 2
     world.tick(5)
-    assert said(world, "slack")[1:] == ["\N{LARGE GREEN CIRCLE} Nodes of acc/pool work again after 41 minutes"]
+    assert said(world, "slack")[1:] == ["\N{LARGE GREEN CIRCLE} Nodes of acc/pool work again after 30 minutes"]
     assert said(world, "pagerduty")[1:] == ["over"]
     world.tick(120)
     assert len(world.sender.sent) == 4
@@ -137,6 +137,23 @@ def test_a_standstill_says_it_first() -> None:
     assert "stands still" in said(world, "slack")[0]
 
 
+def test_a_pool_that_was_empty_for_hours() -> None:
+    """Nodes that come to an empty pool and fail are told as a standstill, as those of any other."""
+    world = World("slack", "pagerduty")
+    job(world)
+    empty_since = world.now
+    world.tick(180)
+    breaks(world, 12, size=12)
+    count_pools(
+        world,
+        {"pool": PoolMemory(pool_id="pool", by_state={"starttaskfailed": 12}, none_able_since=empty_since)},
+    )
+    world.tick(6)
+    assert world.sender.sent == []
+    world.tick(5)
+    assert len(world.told("slack")) == len(world.told("pagerduty")) == 1
+
+
 def test_a_job_that_stands_still_is_counted_whatever_the_reason() -> None:
     """Its preparation failed on each node that works: the pool's line does not say that none stands still."""
     world = World("slack")
@@ -221,7 +238,7 @@ def test_many_pools_are_one_message_and_at_most_eleven_incidents() -> None:
     for number in range(30):
         breaks(world, 12, pool=f"pool-{number:02d}")
     world.tick(3)
-    assert said(world, "slack") == ["\N{LARGE YELLOW CIRCLE} 30 pools with nodes that can't work"]
+    assert said(world, "slack") == ["\N{LARGE YELLOW CIRCLE} 30 pools with nodes that can't work: acc"]
     assert len({sent.body["dedup_key"] for sent in world.told("pagerduty")}) == 11
     for number in range(30):
         set_pool(world, over(world, [unable("n", world.now)]), pool=f"pool-{number:02d}")
