@@ -60,6 +60,11 @@ def since_when(at: datetime, now: datetime) -> str:
     return f"{clock_time(at, now)} ({lasted(now - at)})"
 
 
+def lasted_from(since: datetime, until: datetime, now: datetime) -> str:
+    """How long something that is over went on, and from when."""
+    return f"{lasted(until - since)}, from {clock_time(since, now)}"
+
+
 def plural(word: str, number: int) -> str:
     """A noun after a number."""
     return word if number == 1 else f"{word}s"

@@ -15,7 +15,7 @@ from shared.digests.jobs.titles import has_succeeded_since, held_up, is_looked_a
 from shared.digests.short_names import cause_words, node_name, of_all
 from shared.messages.notices import JOB, fact
 from shared.messages.remedies import slow_remedy
-from shared.messages.sentences import account_name, clock_time, since_when
+from shared.messages.sentences import account_name, clock_time, lasted_from, since_when
 from shared.state.jobs import JobEnd, JobHead, Tracking
 
 _NODES_BYTES = 400
@@ -97,16 +97,16 @@ def _unreachable_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
     if not is_looked_at(head):
         has_none = head.tracking is Tracking.NO_PREPARATION_TASK
         return [("Why", "the job has no preparation task" if has_none else _ENDS[head.closed or JobEnd.UNTRACKED])]
-    return [("In sight again", f"it could not be read since {since_when(since, _now(news))}")]
+    return [("In sight again", f"it could not be read for {lasted_from(since, news.wanted_at, _now(news))}")]
 
 
 def _end_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
     if news.kind is NewsKind.RESOLVED:
         return [("Why", _why_over(news, head))]
     if NewsKind.RESUMED in news.kinds and news.before.stuck_since is not None:
-        name = "Moves again" if unmended_end(news, head) is None else "Stood still"
-        since = since_when(news.before.stuck_since, _now(news))
-        return [(name, f"it stood still since {since}" if name == "Moves again" else f"since {since}")]
+        stood = f"for {lasted_from(news.before.stuck_since, news.wanted_at, _now(news))}"
+        moves = unmended_end(news, head) is None
+        return [("Moves again", f"it stood still {stood}") if moves else ("Stood still", stood)]
     return []
 
 

@@ -176,7 +176,8 @@ def _how_it_ended(news: News, head: JobHead) -> str:
 def time_it_took(news: News) -> timedelta | None:
     """How long what is over went on, as people know it; None when nobody knows since when."""
     since = news.before.since or news.before.stuck_since
-    return news.told.at - since if since is not None and news.told.at is not None else None
+    # It was over when there was something to tell of it, however long the message was held back.
+    return news.wanted_at - since if since is not None else None
 
 
 def _what_failed(news: News, head: JobHead, *, why: bool) -> str:

@@ -29,7 +29,7 @@ from shared.messages.notices import (
     join_notices,
     worst_of,
 )
-from shared.messages.sentences import account_name, clock_time, counted, lasted, since_when
+from shared.messages.sentences import account_name, clock_time, counted, lasted, lasted_from, since_when
 from shared.moments import time_text
 from shared.pools.trouble import why_unable
 from shared.pools.unable import UnableReason
@@ -168,10 +168,9 @@ def _section(account: str, item: PoolNews, now: datetime, *, whole: bool) -> Sec
 
 
 def _when_it_was(item: PoolNews, now: datetime) -> tuple[str, str]:
-    began = clock_time(item.since, now)
-    return (
-        ("Lasted", f"{lasted(item.until - item.since)}, from {began}") if item.until is not None else ("Began", began)
-    )
+    if item.until is None:
+        return "Began", clock_time(item.since, now)
+    return "Lasted", lasted_from(item.since, item.until, now)
 
 
 def _left_facts(item: PoolNews) -> list[tuple[str, str]]:

@@ -148,7 +148,7 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
         ),
         pytest.param(
             _head(0, 0, 6),
-            replace(KNOWS, since=NOW),
+            replace(KNOWS, since=NOW - timedelta(hours=1)),
             "preparation works again after 1 hour",
             Severity.GOOD,
             {"Why": "preparation has succeeded on every node that had failed"},
