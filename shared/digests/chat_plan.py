@@ -8,14 +8,22 @@ goes on: five minutes for a cause, pool or standstill that people don't know of,
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.digests.chat_rules import KnownToWebhook, News, NewsKind, news_of
 from shared.digests.job_troubles import group_of, standstill_of
-from shared.digests.message_intervals import ENDS_AFTER, believable_pace, is_new, is_refused, message_at, paused_until
+from shared.digests.message_intervals import (
+    ENDS_AFTER,
+    ONE_CYCLE,
+    believable_pace,
+    is_new,
+    is_refused,
+    message_at,
+    paused_until,
+)
 from shared.digests.mutes import Mute, muted_until
 from shared.messages.notices import Severity
 from shared.state.telling import Pace, Told
@@ -70,7 +78,10 @@ def decide_chat(
     ]
     waits = {item.job_id: until for item in heard if (until := _muted_until(item, mutes, now)) is not None}
     if not probe:
-        waits |= {item.job_id: at for item in heard if (at := _tellable_at(item)) is not None and at > now}
+        lasts = {item.job_id: at for item in heard if (at := _tellable_at(item)) is not None}
+        # What turned in the same cycle is told together, though its jobs were read one after the other.
+        goes = any(at <= now for at in lasts.values())
+        waits |= {job_id: at for job_id, at in lasts.items() if at > now + (ONE_CYCLE if goes else timedelta(0))}
     news = sorted((item for item in heard if item.job_id not in waits), key=worst_job_first)
     waits_until = min(waits.values(), default=None)
     # What was held back was muted, is over or can wait: the next news begins a wait of its own.
@@ -80,7 +91,7 @@ def decide_chat(
     if pace.held_since is None:
         pace = replace(pace, held_since=min(now, wanted_at))
     # Merely another job can wait: people know of its cause.
-    news_for_people = any(_ends_a_standstill(item) or is_new(pace, groups_of(item), now) for item in news)
+    news_for_people = any(_turns(item) or is_new(pace, groups_of(item), now) for item in news)
     little = other.wanted_at is None and all(_adds_to_a_standstill(item) or _merely_comes_back(item) for item in news)
     at = message_at(pace, wanted_at, first=other.is_first or news_for_people, little=little)
     messages = (tuple(news),) if probe or at <= now else ()
@@ -133,8 +144,11 @@ def _tellable_at(news: News) -> datetime | None:
     return news.wanted_at + ENDS_AFTER if ends else None
 
 
-def _ends_a_standstill(news: News) -> bool:
-    return news.before.stuck_since is not None and news.told.stuck_since is None
+def _turns(news: News) -> bool:
+    """Whether a job that people take for standing still does not, or one that they take for well does."""
+    before = news.before
+    ended = before.stuck_since is not None and news.told.stuck_since is None
+    return ended or (NewsKind.STUCK in news.kinds and before.at is not None and not before.standing)
 
 
 def _muted_until(news: News, mutes: Sequence[Mute], now: datetime) -> datetime | None:

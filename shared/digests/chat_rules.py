@@ -167,17 +167,21 @@ def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime
     )
     # A job that is gone is not seen again: that it vanished says more.
     found = told.unreachable_since is not None and after.unreachable_since is None and after.gone is None
+    stands_still = after.stuck_since is not None
     holds = {
         NewsKind.GONE: after.gone not in {None, told.gone},
         NewsKind.RESOLVED: over,
-        NewsKind.STUCK: after.stuck_since not in {None, told.stuck_since} or _stands_for_another_reason(told, after),
+        NewsKind.STUCK: after.stuck_since not in {None, told.stuck_since}
+        or _stands_for_another_reason(told, after)
+        or (told.catches_up and stands_still),
         NewsKind.FAILED: bool(preparation or release),
-        NewsKind.STANDING: told.catches_up and is_standing(head, wants),
+        # That nothing of the job runs says more than that something still fails.
+        NewsKind.STANDING: told.catches_up and is_standing(head, wants) and not stands_still,
         NewsKind.UNREACHABLE: after.unreachable_since not in {None, told.unreachable_since},
         NewsKind.RESUMED: moves and not over and wants(EventType.JOB_RESUMED),
         NewsKind.REACHABLE: found and wants(EventType.JOB_REACHABLE),
         # A standstill says more; whoever was told up to here has read of it, as of all that stands.
-        NewsKind.SLOW: known.waits and after.slow > _slow_known(told, head) and after.stuck_since is None,
+        NewsKind.SLOW: known.waits and after.slow > _slow_known(told, head) and not stands_still,
     }
     kinds = tuple(kind for kind, true in holds.items() if true)
     if not kinds and _slow_known(told, head) and not after.slow and head.closed is None:

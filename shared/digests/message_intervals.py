@@ -22,6 +22,8 @@ REMEMBERED = timedelta(days=1)
 MOST_GROUPS = 200
 ENDS_AFTER = timedelta(minutes=10)
 """What comes back sooner was never over."""
+ONE_CYCLE = timedelta(minutes=1)
+"""How far apart it may be seen that several jobs have turned alike: they are read one after the other."""
 QUIET = timedelta(hours=1)
 """After so long without news the next begins a series of its own."""
 

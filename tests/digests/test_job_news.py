@@ -14,6 +14,7 @@ from shared.state.jobs import JobEnd, PhaseCounts
 from shared.state.pools import Standstill, StandstillReason
 from shared.state.rows import digest_key, job_key
 from shared.state.telling import Told
+from tests.digests.paged_world import cause, fail, stands_still
 from tests.digests.told_world import ALL, World, newly_failed
 from tests.support.told_jobs import ACCOUNT, CHAT, webhook
 
@@ -184,3 +185,17 @@ def _forget_the_reason(world: World) -> None:
         told = msgspec.msgpack.decode(row.columns["said"], type=Told)  # type: ignore[arg-type] # its bytes
         said = msgspec.msgpack.encode(replace(told, stuck_reason=None))
         world.rewrite(row.key, {**row.columns, "said": said})
+
+
+@pytest.mark.parametrize("kind", CHAT)
+def test_a_new_chat_hears_how_many_jobs_stand_still(kind: str) -> None:
+    """What it begins with is that nothing of these jobs runs, not that they still fail."""
+    world = World(webhooks=[webhook("cloudevents", name="ops")])
+    for number in range(3):
+        fail(world, f"job-{number}", cause(world))
+    for job in ("job-0", "job-1"):
+        world.change(job, stuck=stands_still(world))
+    world.now += timedelta(days=14)
+    world.webhooks = world.sender.webhooks = (webhook(kind),)
+    world.tick(2)
+    assert "2 jobs stand still, 1 job still fails: acc/pool-cpu" in world.told(kind)[0].text

@@ -119,6 +119,37 @@ def test_a_standstill_and_its_end_shorten_the_wait(turn: str) -> None:
     assert world.told("slack")[-1].at - last <= timedelta(minutes=6)
 
 
+def test_a_job_that_stands_still_again_shortens_the_wait() -> None:
+    """Who was told that all is well with it must not go on believing that, though the reason is one they know."""
+    world = World("slack")
+    world.change("other", stuck=Standstill(since=world.now, confirmed=True, pool_id="pool"))
+    for _ in range(20):
+        world.fail(1)
+        world.tick()
+    world.change("other", stuck=None)
+    world.tick(8)
+    last = world.told("slack")[-1]
+    assert "1 job works again" in last.text
+    world.change("other", stuck=Standstill(since=world.now, confirmed=True, pool_id="pool"))
+    world.tick(2)
+    assert "other of acc/pool stands still" in world.told("slack")[-1].text
+
+
+def test_what_turns_in_one_cycle_is_told_together() -> None:
+    """Jobs are read one after the other: those that work again since a cycle are one message, though the last is late."""
+    world = World("slack")
+    for number in range(3):
+        world.fail(2, f"job-{number}")
+    world.tick(6)
+    for number in range(3):
+        world.recover(f"job-{number}")
+        world.now += timedelta(seconds=5)
+    world.now -= timedelta(seconds=15)
+    world.tick(30)
+    assert len(world.told("slack")) == 2
+    assert "Preparation works again in 3 jobs" in world.told("slack")[1].text
+
+
 @CHAT_IDS
 def test_thirty_jobs_with_one_cause(chat: str) -> None:
     """Their message names pool, number and cause first, gives the remedy once, and has at most 25 lines."""

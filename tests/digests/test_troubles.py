@@ -54,7 +54,7 @@ from tests.support.told_jobs import ACCOUNT, CHAT, webhook
             [unreachable],
             reachable,
             "can be read again",
-            ["since 22:00 UTC (", "every node takes the job's tasks"],
+            ["minutes, from 22:00 UTC", "every node takes the job's tasks"],
             [],
             id="found",
         ),
