@@ -160,11 +160,11 @@ def _with_fewer_facts(notice: Notice) -> Notice | None:
 def lines_of(notice: Notice) -> int:
     """How many lines of a phone it takes, rather too many than too few."""
     lines = _wrapped(notice.signed_heading, _HEADING) + bool(notice.rest) * 2 + bool(notice.dashboard)
-    return lines + sum(_lines(section, notice.heading) for section in notice.sections)
+    return lines + sum(_lines(section, is_said=notice.says(section)) for section in notice.sections)
 
 
-def _lines(section: Section, said: str) -> int:
-    title = 0 if section.title == said else _wrapped(section.title, _TEXT)
+def _lines(section: Section, *, is_said: bool) -> int:
+    title = 0 if is_said else _wrapped(section.title, _TEXT)
     facts = sum(_wrapped(f"{name}: {value}", _TEXT) for name, value in section.facts)
     entries = sum(_wrapped(entry.label + entry.text, _TEXT) for entry in section.entries)
     return title + facts + entries + sum(_wrapped(command, _COMMAND) for command in section.commands)

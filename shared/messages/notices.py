@@ -139,6 +139,11 @@ class Notice(Struct, frozen=True, kw_only=True):
         """The heading behind the sign of how bad it is."""
         return f"{SIGNS[self.severity]} {self.heading}"
 
+    def says(self, section: Section) -> bool:
+        """Whether its heading has the title of one of its sections, alone or before what else there is to tell."""
+        begins = section is self.sections[0] and self.heading.startswith(f"{section.title}; ")
+        return begins or section.title == self.heading
+
     def under(self, lead: str) -> "Notice":
         """The notice with words before its heading, also where that is the title of its only section."""
         heading = one_line(f"{lead}{self.heading}", limit=TITLE_BYTES)
@@ -155,7 +160,7 @@ class Notice(Struct, frozen=True, kw_only=True):
         """The whole in lines of plain text."""
         lines = [self.signed_heading]
         for section in self.sections:
-            lines += [section.title] if section.title != self.heading else []
+            lines += [section.title] if not self.says(section) else []
             lines += [f"{name}: {value}" for name, value in section.facts]
             lines += [*(entry.label + entry.text for entry in section.entries), *section.commands]
         details = self.page.details if self.page is not None and not self.sections else {}

@@ -13,7 +13,7 @@ import msgspec
 
 from shared.messages.format import Format, Tells, request_to
 from shared.messages.length import fitted
-from shared.messages.notices import Notice, Section
+from shared.messages.notices import SIGNS, Notice, Section
 from shared.webhook import Webhook, WebhookRequest
 
 _MAX_BYTES = 13_000
@@ -46,9 +46,10 @@ _HALF_ESCAPE = re.compile(r"&[a-z]*\Z")
 
 def _encode(notice: Notice) -> bytes:
     title = notice.signed_heading
-    said = notice.heading if _units(escape(title, MAX_SECTION)) <= MAX_HEADER else None
     blocks: list[dict[str, object]] = [{"type": "header", "text": _plain(title, MAX_HEADER)}]
-    blocks.extend(_lines(_section(section, said), section.commands) for section in notice.sections)
+    blocks.extend(
+        _lines(_section(section, is_said=_is_said(notice, section)), section.commands) for section in notice.sections
+    )
     if notice.rest:
         blocks.append(_lines([_text(notice.rest)]))
     if notice.dashboard is not None:
@@ -63,9 +64,14 @@ def _encode(notice: Notice) -> bytes:
     return msgspec.json.encode(message)
 
 
-def _section(section: Section, said: str | None) -> list[dict[str, object]]:
-    """The section in lines, without its title if that has been `said` and anything is left."""
-    is_said = section.title == said and (section.facts or section.entries)
+def _is_said(notice: Notice, section: Section) -> bool:
+    """Whether the header has the title of the section, which has more to say, uncut."""
+    title = escape(f"{SIGNS[notice.severity]} {section.title}", MAX_SECTION)
+    return notice.says(section) and bool(section.facts or section.entries) and _units(title) <= MAX_HEADER
+
+
+def _section(section: Section, *, is_said: bool) -> list[dict[str, object]]:
+    """The section in lines, without its title if the header has it."""
     elements = [] if is_said else [_text(section.title, bold=True)]
     room = MAX_SECTION - sum(_units(str(element["text"])) for element in elements)
     lines = [(f"{name}: ", value) for name, value in section.facts]

@@ -46,7 +46,7 @@ def _encode(notice: Notice) -> bytes:
     heading = _block(_escaped(notice.signed_heading), size="large", weight="bolder")
     body: list[dict[str, object]] = [
         {"type": "Container", "style": _STYLES[notice.severity], "bleed": True, "items": [heading]},
-        *(part for section in notice.sections for part in _section(section, notice.heading)),
+        *(part for section in notice.sections for part in _section(section, is_said=notice.says(section))),
     ]
     if notice.rest:
         body.append(_block(notice.rest, isSubtle=True))
@@ -67,10 +67,10 @@ def _encode(notice: Notice) -> bytes:
     )
 
 
-def _section(section: Section, said: str) -> list[dict[str, object]]:
-    """The section in lines, without its title if that has been `said`."""
+def _section(section: Section, *, is_said: bool) -> list[dict[str, object]]:
+    """The section in lines, without its title if the heading has it."""
     title = _block(_escaped(section.title), weight="bolder", separator=True)
-    parts = [] if section.title == said else [title]
+    parts = [] if is_said else [title]
     parts.extend(_block(f"**{name}:** {_escaped(value)}", spacing="none") for name, value in section.facts)
     parts.extend(_block(_entry(entry), spacing="none") for entry in section.entries)
     parts.extend(_block(_escaped(command), spacing="small", fontType="monospace") for command in section.commands)

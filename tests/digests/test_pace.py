@@ -136,7 +136,7 @@ def test_a_job_that_stands_still_again_shortens_the_wait() -> None:
 
 
 def test_what_turns_in_one_cycle_is_told_together() -> None:
-    """Jobs are read one after the other: those that work again since a cycle are one message, though the last is late."""
+    """Jobs are read one after the other: what works again since one cycle is one message."""
     world = World("slack")
     for number in range(3):
         world.fail(2, f"job-{number}")

@@ -126,6 +126,19 @@ def test_nothing_is_owed_while_it_waits() -> None:
     assert "o preparation takes too long any more" in told[1][1]
 
 
+@pytest.mark.parametrize(("opened", "said"), [(0, []), (1, ["1 of 60 nodes takes none of the job's tasks"])])
+def test_what_is_said_once_none_is_slow(opened: int, said: list[str]) -> None:
+    """How they may have ended, and on how many nodes preparation has failed: that is why it is not all well."""
+    knows = Told(job_id="nightly", slow=2, at=NOW - timedelta(hours=1), counted_from=NOW - timedelta(days=1))
+    job = slow(0, opened=opened)
+    knows = replace(knows, preparation=opened, counted_from=job.first_seen_at)
+    news = news_of(webhook("slack"), ACCOUNT, KnownToWebhook(told=knows, head=job, wanted=1, wanted_at=NOW), NOW)
+    assert news is not None
+    (section,) = jobs_notice(ACCOUNT, [news], LINKS).sections
+    assert section.facts[0] == ("Ended", "each has succeeded or failed, or its node has left")
+    assert [text for name, text in section.facts if name == "Preparation"] == said
+
+
 def _said(job: JobHead, runs: SlowRuns | None) -> Notice:
     news = news_of(webhook("slack"), ACCOUNT, known(job), NOW)
     assert news is not None

@@ -9,11 +9,15 @@ from shared.digests.jobs.notices import jobs_notice
 from shared.digests.pools.notices import with_pools
 from shared.digests.pools.rules import PoolNews, PoolNewsKind, PoolState
 from shared.messages.events import Origin
+from shared.messages.format_table import render_notice
 from shared.messages.length import ALSO, MAX_LINES, fitted, lines_of
 from shared.state.jobs import JobEnd, PhaseCounts, Tracking, Trouble
+from shared.state.pools import PoolRecord, Standstill, StandstillReason
 from shared.state.telling import Told
-from tests.support.told_jobs import ACCOUNT, LINKS, NOW, head, news
+from tests.digests.pools.troubled_world import unable
+from tests.support.told_jobs import ACCOUNT, LINKS, NOW, head, news, webhook
 
+ORIGIN = Origin(account=ACCOUNT, url=f"https://{ACCOUNT}", site="s", public_url="https://p.example")
 TROUBLE = Trouble(code="JobBusy", message="The job can't be read now: " + "why " * 40, since=NOW, event_id="e")
 
 
@@ -40,6 +44,30 @@ def test_the_first_keeps_what_to_do() -> None:
     assert {"Why preparation failed", "Since", "What to do"} <= {name for name, _ in first.facts}
     (line,) = other.entries
     assert line.text.startswith("preparation failed on 9 of 5000, 9 newly failed, ")
+
+
+def test_what_stands_still_beside_a_pool_keeps_what_to_do() -> None:
+    """The heading is the title of what it begins with: what it says need not stand there again, and leaves its room."""
+    still = Standstill(
+        since=NOW, confirmed=True, pool_id="pool-1", reason=StandstillReason.PREPARATION_FAILED, tasks=10
+    )
+    cause = replace(head().causes[0], code="DiskFull", message="There is not enough disk space on the node.", nodes=3)
+    jobs = [
+        replace(head(name, failed=3), nodes=3, causes=(cause,), pool_id="pool-1", stuck=still)
+        for name in ("alpha", "beta")
+    ]
+    nodes = {f"n{number}": unable(f"n{number}", NOW) for number in range(6)}
+    record = PoolRecord(pool_id="pool-3", announce_from=NOW - timedelta(days=1), nodes=nodes)
+    pool = PoolState(pool_id="pool-3", record=record, by_state={"idle": 14, "starttaskfailed": 6})
+    trouble = PoolNews(kind=PoolNewsKind.TROUBLE, pool=pool, told=None, since=NOW, wanted_at=NOW)
+    told = [news(job, told=Told(job_id=job.job_id, counted_from=NOW, preparation=3, at=NOW)) for job in jobs]
+    notice = fitted(with_pools(jobs_notice(ACCOUNT, told, LINKS), ORIGIN, [trouble], NOW))
+    assert lines_of(notice) <= MAX_LINES
+    assert notice.says(notice.sections[0])
+    assert [text for name, text in notice.sections[0].facts if name == "What to do"]
+    for chat in ("slack", "teams"):
+        said = render_notice(webhook(chat), notice).body.decode()
+        assert said.count("2 jobs of acc/pool-1 stand still") == 2 + (chat == "teams")  # once where it is not shown
 
 
 @pytest.mark.parametrize(
@@ -71,9 +99,8 @@ def test_whatever_happens_to_many_jobs(state: dict[str, object], told: dict[str,
 @pytest.mark.parametrize("pools", [1, 4, 30])
 def test_many_pools(pools: int) -> None:
     """So it is with pools whose nodes have left."""
-    origin = Origin(account=ACCOUNT, url=f"https://{ACCOUNT}", site="s", public_url="https://p.example")
     states = [PoolState(pool_id=f"pool-of-a-team-{number}", record=None) for number in range(pools)]
     left = [PoolNews(kind=PoolNewsKind.LEFT, pool=one, told=None, since=NOW, wanted_at=NOW) for one in states]
-    notice = fitted(with_pools(None, origin, left, NOW + timedelta(hours=1)))
+    notice = fitted(with_pools(None, ORIGIN, left, NOW + timedelta(hours=1)))
     assert lines_of(notice) <= MAX_LINES
     assert sum(section.named for section in notice.sections) + notice.left_out == pools

@@ -22,8 +22,8 @@ _DETAILS = {
 }
 _MARKED = re.compile(r"\\([!-/:-@\[-`{-~])|\*\*")
 _FACT = re.compile(
-    r"(Preparation|Release|Vanished|Not seen|In sight again|Why|Why \w+ failed|Moves again|Stands still|Slow|Job|Node|"
-    r"Tasks|Since): "
+    r"(Preparation|Release|Vanished|Not seen|Ended|In sight again|Why|Why \w+ failed|Moves again|Stands still|Slow|Job|"
+    r"Node|Tasks|Since): "
 )
 _ENTRY = re.compile(
     r"(?!Preparation: |Release: )([\w:-]+(?:, [\w:-]+)*): "
@@ -76,7 +76,9 @@ def _parts(headline: str, groups: Sequence[Sequence[str]]) -> tuple[Part, ...]:
     if groups and (
         _FACT.match(groups[0][0]) or all(map(_ENTRY.match, groups[0])) or (len(groups) == 1 and _is_of_pools(headline))
     ):
-        groups = [[headline, *groups[0]], *groups[1:]]
+        # Before what else there is to tell it is the first part's title.
+        title = headline.partition("; ")[0] if len(groups) > 1 else headline
+        groups = [[title, *groups[0]], *groups[1:]]
     return tuple(part for group in groups for part in _each(group))
 
 

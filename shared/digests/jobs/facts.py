@@ -103,6 +103,8 @@ def _unreachable_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
 def _end_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
     if news.kind is NewsKind.RESOLVED:
         return [("Why", _why_over(news, head))]
+    if news.kind is NewsKind.IN_TIME:
+        return [("Ended", "each has succeeded or failed, or its node has left")]
     if NewsKind.RESUMED in news.kinds and news.before.stuck_since is not None:
         stood = f"for {lasted_from(news.before.stuck_since, news.wanted_at, _now(news))}"
         moves = unmended_end(news, head) is None
@@ -116,13 +118,18 @@ def _failure_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
         facts.append(("Preparation", f"{newly_failed(news.preparation)}; {_still_failed(head)}"))
     elif news.kind is NewsKind.UNREACHABLE and head.preparation.open:
         facts.append(("Preparation", f"{held_up(head, 'were')} when it was last seen"))
-    elif news.kind is NewsKind.REACHABLE and is_looked_at(head):
+    # That some are slow no more, or can be seen again, is not all that there is to know of its nodes.
+    elif head.preparation.open if news.kind is NewsKind.IN_TIME else _is_seen_again(news, head):
         facts.append(("Preparation", held_up(head)))
     if news.release:
         failed = head.release.failed
         where = f"{of_all(failed, head.nodes)} in all" if failed else "before the job began anew"
         facts.append(("Release", f"{newly_failed(news.release)}, {where}"))
     return facts
+
+
+def _is_seen_again(news: News, head: JobHead) -> bool:
+    return news.kind is NewsKind.REACHABLE and is_looked_at(head)
 
 
 def standing_facts_of(account: str, news: News) -> tuple[tuple[str, str], ...]:
