@@ -5,11 +5,12 @@ Pure. Widths are those that Microsoft's card renderer has at 320 pixels: a line 
 wide signs take two.
 """
 
+from collections.abc import Collection
 from unicodedata import east_asian_width
 
 from msgspec.structs import replace
 
-from shared.messages.notices import FEW, JOB, LESSER, MINOR, REMEDY, Notice, Section
+from shared.messages.notices import CAUSES, FEW, JOB, LESSER, MINOR, REMEDY, Notice, Section
 
 MAX_LINES = 25
 _HEADING, _TEXT, _COMMAND = 26, 35, 27
@@ -135,13 +136,28 @@ def _without_commands(notice: Notice) -> Notice | None:
 
 
 def _without_means(notice: Notice) -> Notice | None:
-    """The notice without since when it is so, then with one thing less to do; None at the end."""
-    for name in ("Since", REMEDY):
-        for number, section in reversed([*enumerate(notice.sections)]):
-            places = [place for place, (fact_name, _) in enumerate(section.facts) if fact_name == name]
-            if places:
-                less = replace(section, facts=(*section.facts[: places[-1]], *section.facts[places[-1] + 1 :]))
-                return replace(notice, sections=(*notice.sections[:number], less, *notice.sections[number + 1 :]))
+    """The notice without since when it is so, with one thing less to do, or one cause less; None at the end.
+
+    One thing to do outlasts all causes but the first.
+    """
+    return (
+        _with_fewer(notice, {"Since"}, kept=0)
+        or _with_fewer(notice, {REMEDY}, kept=1)
+        or _with_fewer(notice, CAUSES, kept=1)
+        or _with_fewer(notice, {REMEDY}, kept=0)
+    )
+
+
+def _with_fewer(notice: Notice, names: Collection[str], *, kept: int) -> Notice | None:
+    """The notice without the last of these facts in a section that has more than so many of them, None for none."""
+    for number, section in reversed([*enumerate(notice.sections)]):
+        places = [place for place, (name, _) in enumerate(section.facts) if name in names]
+        if len(places) > kept:
+            facts = (*section.facts[: places[-1]], *section.facts[places[-1] + 1 :])
+            # Who reads one cause of several is not to take it for the only one.
+            facts = (*facts, MORE) if names == CAUSES and MORE not in facts else facts
+            less = replace(section, facts=facts)
+            return replace(notice, sections=(*notice.sections[:number], less, *notice.sections[number + 1 :]))
     return None
 
 

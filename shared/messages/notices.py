@@ -20,6 +20,8 @@ NAME_BYTES = 160
 JOB = "Job"
 """The fact that has the whole ids."""
 REMEDY = "What to do"
+CAUSES = ("Cause", "Why preparation failed", "Why release failed")
+"""The facts that say why, one for each cause."""
 MINOR = ("Nodes", "Nodes of the pool", "Until then", "Request id", "Node", "Tasks")
 """Facts that a message can do without, in the order in which they are left out where there is no room."""
 LESSER = (*MINOR, "Since", "Lasted", REMEDY)

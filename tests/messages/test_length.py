@@ -46,6 +46,25 @@ def test_the_first_keeps_what_to_do() -> None:
     assert line.text.startswith("preparation failed on 9 of 5000, 9 newly failed, ")
 
 
+def test_what_to_do_outlasts_a_second_cause() -> None:
+    """Where not all of why and what to do has room, one cause and one thing to do stay, and that there is more."""
+    exits = [
+        replace(
+            head().causes[0], code="FailureExitCode", message=f"The task exited with exit code {code}.", nodes=nodes
+        )
+        for code, nodes in ((3, 3), (4, 1))
+    ]
+    still = Standstill(
+        since=NOW, confirmed=True, pool_id="pool-1", reason=StandstillReason.PREPARATION_FAILED, tasks=13
+    )
+    first = replace(head("alpha", failed=4), nodes=4, causes=tuple(exits), pool_id="pool-1", stuck=still)
+    other = replace(head("beta", failed=2), nodes=2, causes=tuple(exits[1:]), pool_id="pool-1")
+    notice = fitted(jobs_notice(ACCOUNT, [news(first), news(other)], LINKS))
+    assert lines_of(notice) <= MAX_LINES
+    names = [name for name, _ in notice.sections[0].facts]
+    assert (names.count("Why preparation failed"), names.count("What to do"), names[-1]) == (1, 1, "More")
+
+
 def test_what_stands_still_beside_a_pool_keeps_what_to_do() -> None:
     """The heading is the title of what it begins with: what it says need not stand there again, and leaves its room."""
     still = Standstill(
