@@ -127,6 +127,7 @@ def _system_routes(parts: Parts, untold: UntoldReader) -> SystemRoutes:
             clock=outside.clock,
             accounts=tuple(parts.pollers),
             webhooks=tuple(webhook for webhook in settings.webhooks if webhook.enabled),
+            configured={webhook.name for webhook in settings.webhooks},
             untold=untold,
             nudger=parts.nudger,
         ),

@@ -52,6 +52,9 @@ def _is_of(tags: Any, environment: str) -> bool:
 
 def other_location(group: Mapping[str, Any] | None, location: str, environment: str) -> list[Finding]:
     """Whether the group lies elsewhere: it can't be moved. None is a group that does not exist yet."""
+    # Names are made of it as it is written: who writes it otherwise later makes everything a second time beside this.
+    if group is None and location != _plain(location):
+        return [Finding(f"AZURE_LOCATION is not written as Azure names it ({location})", _line_of(location))]
     if group is None or not location or _plain(group["location"]) == _plain(location):
         return []
     return [
@@ -60,6 +63,10 @@ def other_location(group: Mapping[str, Any] | None, location: str, environment: 
             f"azd env set AZURE_LOCATION {group['location']}   # or begin a new environment: azd env new NAME",
         )
     ]
+
+
+def _line_of(location: str) -> str:
+    return f"azd env set AZURE_LOCATION {_plain(location)}"
 
 
 def region_without_flex(locations: Iterable[Mapping[str, Any]], location: str) -> list[Finding]:

@@ -73,9 +73,12 @@ def from_azure(environment: str, variables: Variables, az: Az) -> tuple[list[Fin
 
     def ask(what: str, command: Sequence[str], judge: Callable[[Any], list[Finding]]) -> None:
         try:
-            found.extend(judge(az(command)))
+            answer = az(command)
         except AzError as error:
             unknown.append(f"{what}: {error}")
+            return
+        try:
+            found.extend(judge(answer))
         except (AttributeError, KeyError, TypeError):
             unknown.append(f"{what}: az {' '.join(command[:2])} has answered in a form that is not known here")
 

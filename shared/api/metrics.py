@@ -5,7 +5,7 @@ itself.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import TypeVar
@@ -55,12 +55,17 @@ class MeasuredWebhook(Struct, frozen=True, kw_only=True):
 
 
 class Metrics(Struct, frozen=True, kw_only=True):
-    """Measures all accounts; deliveries that belong to no account are counted under an empty one."""
+    """Measures all accounts; deliveries that belong to no account are counted under an empty one.
+
+    `webhooks` are those that the settings switch on, `configured` the names of all: what was given up of others is no
+    fault, and nobody can do anything about it.
+    """
 
     table: Table
     clock: Clock
     accounts: Sequence[str]
     webhooks: Sequence[Webhook]
+    configured: Collection[str]
     untold: UntoldReader
     nudger: Nudger
 
@@ -92,7 +97,10 @@ class Metrics(Struct, frozen=True, kw_only=True):
         made: list[datetime] = []
         for state, result in _RESULTS.items():
             for row in islice(self.table.query(partition, *range_of(state.value)), _MAX_COUNTED):
-                deliveries[row.key.split("|")[1], result] += 1
+                webhook = row.key.split("|")[1]
+                if state is DeliveryState.DEAD and webhook not in self.configured:
+                    continue
+                deliveries[webhook, result] += 1
                 if state is DeliveryState.DUE and (delivery := _readable(row, Delivery)):
                     made.append(delivery.created_at)
         heads = self.table.query(partition, *range_of("job"))

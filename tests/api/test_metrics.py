@@ -18,8 +18,10 @@ from shared.state.pools import Standstill, StandstillReason
 from shared.state.rows import CYCLE, OWN, delivery_key, from_row, job_key, to_columns
 from shared.state.telling import Delivery, DeliveryState
 from shared.web.http import Request
+from shared.web.routes import Routes
 from tests.support.deployment import ACCOUNT, NOW, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fakes import ACCEPTED
+from tests.support.webhook_settings import SIGNED
 
 
 def _parsed(text: bytes) -> list[Metric]:
@@ -219,6 +221,21 @@ def test_deliveries_are_counted_by_account_and_result() -> None:
     _put_deliveries(deployment, ACCOUNT, DeliveryState.DEAD, 3)
     _put_deliveries(deployment, OWN, DeliveryState.DONE, 4)
     assert _deliveries(deployment) == {(ACCOUNT, "pending"): 2, (ACCOUNT, "dead"): 3, ("", "delivered"): 4}
+
+
+@pytest.mark.parametrize(
+    ("webhook", "dead"),
+    [
+        pytest.param({"enabled": False}, 3, id="switched off"),
+        pytest.param({"name": "other"}, 0, id="removed"),
+    ],
+)
+def test_what_was_given_up_of_a_removed_webhook_is_no_fault(webhook: dict[str, object], dead: int) -> None:
+    """Nobody is left to be told, so no alarm goes on about it; the summary counts the same."""
+    deployment = deploy({**SIGNED, **webhook})
+    _put_deliveries(deployment, ACCOUNT, DeliveryState.DEAD, 3)
+    assert _deliveries(deployment).get((ACCOUNT, "dead"), 0) == dead
+    assert deployment.ask(Routes.summary).body["deliveries"]["dead"] == dead
 
 
 def test_the_oldest_of_all_that_waits_counts() -> None:

@@ -126,6 +126,18 @@ def test_what_azure_would_take(tmp_path: Path, command: str, answer: object) -> 
     assert preflight(tmp_path, answers={command: answer})[0] == 0
 
 
+@pytest.mark.parametrize(("there", "code"), [([], 1), ([{"location": "westeurope"}], 0)], ids=["new", "deployed"])
+def test_a_region_is_written_as_azure_names_it(tmp_path: Path, there: list[object], code: int) -> None:
+    """Names are made of it as it is written, so a new environment begins with the name; what is deployed stays so."""
+    runtimes = "functionapp list-flexconsumption-runtimes --location {} --runtime python"
+    answers = {
+        runtimes.format("West Europe"): WELL[runtimes.format("westeurope")],
+        f"group list --subscription {SUBSCRIPTION} --query [?name=='rg-prod']": there,
+    }
+    refused, said = preflight(tmp_path, {"AZURE_LOCATION": "West Europe"}, answers=answers)
+    assert (refused, "azd env set AZURE_LOCATION westeurope" in said) == (code, code == 1)
+
+
 def test_a_group_is_asked_about_once(tmp_path: Path) -> None:
     """Two accounts of one group lack one right, not two."""
     _, said = preflight(tmp_path, {"BATCH_ACCOUNT_IDS": f"{MINE},{MINE}2"}, answers={ON_GROUP: {"value": []}})
