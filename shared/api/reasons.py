@@ -163,6 +163,15 @@ def taken_nothing(state: WebhookState, untold: UntoldView | None) -> str:
     return f"webhook {state.name} has accepted nothing{since}: {why}{mend}{waits}"
 
 
+def is_disabled(state: WebhookState) -> str:
+    """That a webhook is sent nothing more: by whose wish, or since when and why, and what to do."""
+    enable = f"POST /api/webhooks/{state.name}/enable"
+    if state.by_request:
+        return f"webhook {state.name} is disabled, {state.reason}: {enable} has it told again"
+    since = f" since {minute(state.disabled_since)}" if state.disabled_since else ""
+    return f"webhook {state.name} is disabled{since}: {state.reason}. Mend the receiver, then {enable}"
+
+
 def not_all_taken(name: str, untold: UntoldView) -> str:
     """That a webhook which is not failing has not taken something in time."""
     return f"webhook {name} has not taken everything: {_waiting(untold)}"

@@ -25,6 +25,7 @@ from shared.api.pools.standstills import standstills_in_words
 from shared.api.pools.views import PoolView, trouble_words, worst_pool_first
 from shared.api.reasons import (
     called_wrong,
+    is_disabled,
     nodes_of_jobs,
     not_all_taken,
     release_failures,
@@ -174,7 +175,7 @@ def _webhook_troubles(known: Known, shown: WebhooksView) -> list[str]:
             if (why := untold[name].unreadable)
         ),
         *(f"webhook {name} is sent nothing: {what}" for name, what in sorted(_silent(known).items())),
-        *(f"webhook {name} is disabled" for name in shown.disabled),
+        *(is_disabled(state) for state in sorted(known.webhooks, key=lambda one: one.name) if state.disabled_since),
         *(words for webhook in known.switched_on if (words := unmatched_events(webhook)) is not None),
         *([f"no heartbeat is sent: {waiting_words(waits)}"] if (waits := known.heartbeat_waits_for) else []),
     ]
@@ -268,7 +269,9 @@ def _nobody(known: Known) -> str:
 
 
 def _given_up(number: int) -> str:
-    return "1 message is undeliverable" if number == 1 else f"{number} messages are undeliverable"
+    what, them = ("1 message is", "it") if number == 1 else (f"{number} messages are", "them")
+    mend = f"POST /api/redeliveries with state dead sends {them} again, POST /api/dismissals takes {them} off this list"
+    return f"{what} undeliverable: {mend}"
 
 
 def _sum(counts: Iterable[PhaseCounts]) -> PhaseCounts:

@@ -17,6 +17,9 @@ from tests.support.deployment import ACCOUNT, NOW, OTHER_ACCOUNT, Deployment, a_
 from tests.support.fakes import ACCEPTED, refusal
 from tests.support.webhook_settings import SIGNED, SLACK
 
+GONE = "status 410: the receiver is gone for good. Mend the receiver, then POST /api/webhooks/ops/enable"
+DEAD = "POST /api/redeliveries with state dead sends it again, POST /api/dismissals takes it off this list"
+
 
 def _nothing(deployment: Deployment) -> None:
     deployment.poll()
@@ -144,8 +147,8 @@ def _stale(deployment: Deployment) -> None:
             "failing",
             [
                 "preparation failed on 1 node of 1 job",
-                "webhook ops is disabled",
-                "1 message is undeliverable",
+                f"webhook ops is disabled since 2026-11-01 12:00 UTC: {GONE}",
+                f"1 message is undeliverable: {DEAD}",
             ],
             id="webhook disabled",
         ),
@@ -189,6 +192,16 @@ def test_what_fails_is_not_hidden_behind_a_blind_account() -> None:
     first, second, _ = told.body["reasons"]
     assert first == "preparation failed on 1 node of 1 job"
     assert second == f"{OTHER_ACCOUNT} has not been read since 2026-11-01 12:00 UTC"
+
+
+def test_who_switched_a_webhook_off_is_said() -> None:
+    """By a person's wish is something else than a receiver that is gone, and both say how it is told again."""
+    deployment = deploy()
+    deployment.poll()
+    deployment.ask(lambda routes, asked: routes.webhooks.disable_webhook(asked), name="ops")
+    assert deployment.ask(Routes.summary).body["reasons"] == [
+        "webhook ops is disabled, switched off by request: POST /api/webhooks/ops/enable has it told again"
+    ]
 
 
 def test_what_chat_calls_wrong_is_not_said_to_wait() -> None:
