@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from shared.batch.model import BatchJob, UnreadableJob
 from shared.errors import PrepwatchError, ThrottledError
-from shared.moments import as_utc
+from shared.moments import as_utc, is_to_come
 from shared.patterns import IdPatterns
 from shared.polling.counters import FailureKind, grown
 from shared.polling.job_listing import LISTING_OVERLAP
@@ -237,5 +237,11 @@ def _not_before(known: Cycle, result: CycleResult) -> datetime | None:
 
 
 def is_stale(cycle: Cycle | None, age: timedelta, now: datetime) -> bool:
-    """Whether an account is read up to a moment longer ago than `age`, or was never read whole."""
-    return cycle is None or cycle.read_up_to is None or now - as_utc(cycle.read_up_to) > age
+    """Whether an account is read up to a moment longer ago than `age`, or was never read whole.
+
+    Of a moment that is still to come nobody knows how long ago it was; the next cycle does.
+    """
+    if cycle is None or cycle.read_up_to is None:
+        return True
+    upto = as_utc(cycle.read_up_to)
+    return now - upto > age or is_to_come(upto, now)

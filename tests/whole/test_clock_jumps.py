@@ -77,6 +77,18 @@ def test_an_account_that_gets_blind_is_told_on_time() -> None:
     assert account["stale"]
 
 
+def test_what_was_read_in_the_future_is_not_called_fresh() -> None:
+    """When nothing polls after the jump, health says so at once, not hours later, until the next poll."""
+    deployment = deploy()
+    deployment.clock.advance(hours=5)
+    deployment.poll()
+    deployment.clock.advance(hours=-5)
+    assert deployment.ask(Routes.health).status == 503
+    deployment.clock.advance(minutes=1)
+    deployment.poll()
+    assert deployment.ask(Routes.health).status == 200
+
+
 def test_a_poll_that_is_asked_for_begins() -> None:
     """A nudge made now is not older than a cycle that began, by the clock of before, in three hours."""
     deployment = _jumped()
