@@ -24,7 +24,7 @@ param location string
 param batchAccountIds string
 
 @secure()
-@description('https address that receives every event, signed; empty for none. It may hold a token, so it is kept in Key Vault.')
+@description('https address of a program that receives every event, signed; empty for none. Teams, Slack and PagerDuty go into WEBHOOKS instead. It may hold a token, so it is kept in Key Vault.')
 param webhookUrl string
 
 @secure()
