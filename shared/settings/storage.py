@@ -68,6 +68,7 @@ def _of_connection_string(text: str) -> QueueStorage | None:
 
 
 _DEVELOPMENT = "UseDevelopmentStorage=true"
+_OTHER_SERVICES = (["blob"], ["queue"], ["file"], ["dfs"], ["web"])
 _CONNECTIONS = ("STATE_STORAGE", "AzureWebJobsStorage")
 
 
@@ -118,6 +119,9 @@ def _connection_string(text: str) -> str:
 
 
 def _table_service_uri(text: str) -> str:
+    if parse_address(text).name.split(".")[1:2] in _OTHER_SERVICES:
+        wrong = "is the address of another service of the storage account"
+        raise InvalidValueError(wrong, "write that of its tables, such as https://account.table.core.windows.net")
     # Only the emulator has its account in the path.
     return parse_address(text, allow_path=is_loopback(parse_address(text).name)).url.rstrip("/")
 

@@ -66,6 +66,7 @@ def problems_of(**changes: str) -> list[tuple[str, str]]:
         ("STATE_STORAGE", CANARY, "not a connection string"),
         ("STATE_STORAGE", f"AccountName={CANARY}", "not a connection string"),
         ("STATE_STORAGE__tableServiceUri", f"https://a.example/?{CANARY}", "query"),
+        ("STATE_STORAGE__tableServiceUri", "https://s.blob.core.windows.net", "another service of the storage account"),
         ("STATE_STORAGE__tableServiceUri", f"https://s.table.core.windows.net/{CANARY}", "path; write scheme and host"),
         ("STATE_STORAGE__accountName", "No", "wrong form"),
         ("STATE_TABLE", "1table", "wrong form"),
