@@ -113,9 +113,8 @@ class Diagnostics(Struct, frozen=True, kw_only=True):
     def _formats(self) -> Iterator[Check]:
         """Workflows that are sent another format than that of a Teams channel: nothing is known to be wrong."""
         for webhook in self.webhooks.values():
-            if (words := taken_unread(webhook)) is not None:
-                remedy = "If the workflow posts to a Teams channel, put it into WEBHOOKS with the format teams."
-                yield Check(name=f"format of {webhook.name}", ok=True, message=words, remedy=remedy)
+            if (said := taken_unread(webhook)) is not None:
+                yield Check(name=f"format of {webhook.name}", ok=True, message=said[0], remedy=said[1])
 
     def _mutes(self) -> Iterator[Check]:
         """What chat and pager are not told now, by whose wish: no fault, however long it goes on."""

@@ -21,8 +21,8 @@ from shared.digests.chat_rules import KnownToWebhook
 from shared.digests.mutes import Mute
 from shared.digests.rows import Owed
 from shared.messages.events import Event, EventType
+from shared.messages.format_table import FORMATS
 from shared.messages.sentences import counted, minute, plural, waiting
-from shared.messages.teams import TEAMS, WORKFLOW_HOSTS
 from shared.moments import as_utc
 from shared.patterns import matches_any
 from shared.state.chains import OpenFailure
@@ -198,15 +198,17 @@ def _number(untold: UntoldView) -> int:
     return untold.deliveries + untold.jobs + untold.pools
 
 
-def taken_unread(webhook: Webhook) -> str | None:
-    """That a webhook takes whatever it is sent before anybody reads it; None when it is not known to do so."""
+def taken_unread(webhook: Webhook) -> tuple[str, str] | None:
+    """That a webhook accepts whatever it is sent before it reads it, and what to do; None when that is not known."""
     host = urlsplit(webhook.url).hostname or ""
-    if webhook.format == TEAMS.name or not host.endswith(WORKFLOW_HOSTS):
+    meant = next((one.name for one in FORMATS.values() if host.endswith(one.shared_hosts)), webhook.format)
+    if meant == webhook.format:
         return None
-    return (
-        f"Its address is a workflow's, which accepts whatever it is sent: only its own runs show whether it could read "
-        f"the format {webhook.format}."
+    words = (
+        "Its address is a workflow's, which accepts whatever it is sent: only its own runs show whether it could read"
     )
+    mend = f"If the workflow posts to a {meant.capitalize()} channel, put it into WEBHOOKS with the format {meant}."
+    return f"{words} the format {webhook.format}.", mend
 
 
 def muted_in_words(mute: Mute) -> str:

@@ -65,7 +65,8 @@ class Format(Struct, frozen=True, kw_only=True):
     `is_taken` and `is_gone` judge an answer. `content_type` may be chosen in the settings if `chooses_content_type`.
     `address` is where the receiver is when the settings do not say, None when they must. `without_key` says what is
     wrong with having no key at an address (None: an unusable one), None when the format has no use for a key.
-    `needs_token` says whether Entra ID authorises requests to a webhook. At `hosts` nothing but this format is taken.
+    `needs_token` says whether Entra ID authorises requests to a webhook. At `hosts` nothing but this format is taken;
+    what ends with one of `shared_hosts` may take it, and accepts whatever it is sent before it reads it.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Format(Struct, frozen=True, kw_only=True):
     without_key: Callable[[str | None], KeyProblem | None] | None = None
     needs_token: Callable[[Webhook], bool] = lambda _webhook: False
     hosts: tuple[str, ...] = ()
+    shared_hosts: tuple[str, ...] = ()
 
     @property
     def tells_state(self) -> bool:

@@ -15,8 +15,7 @@ from shared.messages.length import fitted
 from shared.messages.notices import ListEntry, Notice, Section, Severity
 from shared.webhook import Webhook, WebhookRequest
 
-WORKFLOW_HOSTS = (".logic.azure.com", ".logic.azure.us", ".logic.azure.cn", ".api.powerplatform.com")
-"""Where workflows take requests: those of Teams, and any other, so a host does not tell which it is."""
+_WORKFLOWS = (".logic.azure.com", ".logic.azure.us", ".logic.azure.cn", ".api.powerplatform.com")
 _MAX_BYTES = 18_000
 """Teams takes about 28 KB, and a card that is too large vanishes after its acceptance; some were lost at 21 KB."""
 
@@ -98,4 +97,4 @@ def _write_notice(webhook: Webhook, notice: Notice) -> WebhookRequest:
     return request_to(webhook, render_teams(notice))
 
 
-TEAMS = Format(name="teams", tells=Tells.CHAT, write_notice=_write_notice)
+TEAMS = Format(name="teams", tells=Tells.CHAT, write_notice=_write_notice, shared_hosts=_WORKFLOWS)
