@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from shared.batch.model import BatchJob
+from shared.batch.model import BatchJob, UnreadableJob
 from shared.batch.outcomes import is_active
 from shared.errors import LostRaceError, RowConflictError, StoreError, StoreUnavailableError, UnreadableRowError
 from shared.journal import write_line
@@ -267,7 +267,9 @@ def users_of(jobs: Iterable[MayWait]) -> dict[str, frozenset[str]]:
 
 def _uses(jobs: Iterable[MayWait]) -> Iterator[tuple[str, str]]:
     """The pool of each job that may want its nodes, and the job."""
-    for known, job in jobs:
+    for known, listed in jobs:
+        # What can't be read now is as it was.
+        job = None if isinstance(listed, UnreadableJob) else listed
         if known.head.stuck_since is None and not is_active(job.state if job is not None else known.head.state):
             continue
         execution = job.execution_info if job is not None else None

@@ -55,7 +55,7 @@ class SlowPreparations(Struct, frozen=True, kw_only=True):
     def _watch(self, known: KnownJob, facts: PoolFacts) -> KnownJob:
         head = known.head
         # What its listing said before it could not be read any more says nothing about now.
-        if head.closed is not None or head.trouble is not None or self.clock() >= facts.deadline:
+        if head.closed is not None or not head.is_known_now or self.clock() >= facts.deadline:
             return known
         writer = JobWriter(ledger=self.ledger, offer=self.offer, row=known.row, head=head)
         try:
@@ -185,6 +185,6 @@ class Departures(Struct, frozen=True, kw_only=True):
 
 def _is_due(head: JobHead, memory: PoolMemory, now: datetime) -> bool:
     """Whether the job's pool is to be listed now; of a pool that is gone nothing is known."""
-    if head.trouble is not None or memory.gone_since is not None or not may_have_left(head):
+    if not head.is_known_now or memory.gone_since is not None or not may_have_left(head):
         return False
     return memory.searched_at is None or now - memory.searched_at >= SEARCHED_EVERY

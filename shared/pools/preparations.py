@@ -38,7 +38,7 @@ def preparations_of(head: JobHead) -> Preparations:
     """What a head says of its job's preparations."""
     waited_for = head.tracking is not Tracking.NO_PREPARATION_TASK and head.wait_for_success is not False
     # What its listing said before it could not be read any more says nothing about now.
-    waited_for &= head.trouble is None and head.closed is None
+    waited_for &= head.is_known_now and head.closed is None
     failed_at, counts = head.failed_at or (), head.preparation
     troubles = [moment for moment in (*failed_at[-1:], head.slow_at) if moment is not None]
     return Preparations(

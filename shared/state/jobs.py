@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
-from shared.batch.model import Outcome, Phase
+from shared.batch.model import UNREADABLE, Outcome, Phase
 from shared.state.pools import EndedStandstill, Standstill
 
 
@@ -169,6 +169,11 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def stuck_since(self) -> datetime | None:
         """Since when it is certain that no node can take the job's tasks; None when it is not."""
         return self.stuck.since if self.stuck is not None and self.stuck.confirmed else None
+
+    @property
+    def is_known_now(self) -> bool:
+        """Whether what is known of its nodes is as of its last look: at most some of what Batch lists can't be read."""
+        return self.trouble is None or self.trouble.code == UNREADABLE
 
     @property
     def pools(self) -> tuple[str, ...]:
