@@ -9,6 +9,8 @@ import msgspec
 
 CLOCKS_DIFFER = timedelta(minutes=1)
 """What was noted by somebody else may lie so far ahead; what lies further was noted before a clock jumped back."""
+NODES_DIFFER = timedelta(minutes=15)
+"""So far the clocks of nodes may be ahead of ours without being wrong."""
 
 
 def as_utc(moment: datetime | None) -> datetime:
@@ -21,6 +23,11 @@ def as_utc(moment: datetime | None) -> datetime:
 def is_to_come(noted: datetime, now: datetime) -> bool:
     """Whether a moment that was noted as past lies ahead: a clock has jumped back since, and what follows is void."""
     return noted > now + CLOCKS_DIFFER
+
+
+def is_believable(ended: datetime, now: datetime) -> bool:
+    """Whether something on a node may have ended then; what lies further ahead was noted by a wrong clock."""
+    return ended <= now + NODES_DIFFER
 
 
 def time_text(moment: datetime | None) -> str:

@@ -99,7 +99,7 @@ def decode_task_counts(body: bytes) -> TaskCounts:
     if counts.active is None and counts.running is None:
         raise HostileAnswerError("InvalidAnswer", "Batch's answer is not task counts: neither `active` nor `running`")
     numbers = (counts.active, counts.running, counts.completed, counts.succeeded, counts.failed)
-    if any(number is not None and number not in NUMBERS for number in numbers):
+    if any(number is not None and not 0 <= number <= NUMBERS[-1] for number in numbers):
         raise HostileAnswerError("InvalidAnswer", "Batch's answer is not task counts: a number is out of range")
     return TaskCounts(
         active=counts.active or 0,

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from shared.batch.model import Phase
 from shared.changes.slow_preparations import chain_of, is_slow
-from shared.moments import is_to_come
+from shared.moments import is_believable, is_to_come
 from shared.state.jobs import JobHead
 from shared.state.nodes import Change, NodeRecord, Reason
 
@@ -49,7 +49,7 @@ def decide_leaving(record: NodeRecord, listed: Listed) -> tuple[NodeRecord, Chan
         return record, None
     failed_at = record.open.since if record.open is not None else None
     # A listing that began before the failure ended may be older than the node.
-    if is_of_pool and failed_at is not None and listed.at <= failed_at:
+    if is_of_pool and failed_at is not None and is_believable(failed_at, listed.at) and listed.at <= failed_at:
         return record, None
     # Two listings must agree; a job that uses another pool now has left all nodes of this one at once.
     if is_of_pool and record.missing_since is None:

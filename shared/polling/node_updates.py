@@ -5,7 +5,7 @@ the size of portions (`changes.portions`), any rule, or the job as a whole (`pol
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,6 +21,7 @@ from shared.errors import HostileAnswerError, JobNotFoundError, UnreadableRowErr
 from shared.ledger.job_transaction import Slice
 from shared.ledger.job_writer import JobWriter
 from shared.messages.events import Event, Origin
+from shared.moments import NODES_DIFFER
 from shared.polling.job_listing import JOB_SELECT
 from shared.polling.job_rules import is_same_incarnation, settle
 from shared.polling.tails import Tails
@@ -34,7 +35,6 @@ from shared.state.rows import chunk_key, unpack
 
 _POINT_READS = 4  # up to so many chunks are read one by one, more with one range query
 _MANY = 8  # nodes a chunk; when so many may be new all chunks are read first, to tell which are known, and where
-_CLOCKS_DIFFER = timedelta(minutes=15)  # so far the clocks of nodes may be ahead of ours without being wrong
 
 
 class Listing(Struct, frozen=True):
@@ -123,7 +123,7 @@ class NodeWatcher(Struct, frozen=True, kw_only=True):
         chunks = chunks or self.read_chunks(head, sorted(grouped))
 
         # decide
-        watch = Watch(announce_from=head.announce_from, open=head.closed is None, latest=now + _CLOCKS_DIFFER)
+        watch = Watch(announce_from=head.announce_from, open=head.closed is None, latest=now + NODES_DIFFER)
         updates = [
             update
             for prefix, some in grouped.items()

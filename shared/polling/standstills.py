@@ -153,13 +153,13 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
         over = why_over(head.state)
         active = over is None
         pool = this.pools.get(head.pool_key) if this.pools is not None else None
-        suspected = suspect(is_active=active, preparations=preparations_of(head), pool=pool, now=now)
+        suspected = suspect(is_active=active, preparations=preparations_of(head, now), pool=pool, now=now)
         if suspected is not None and suspected.why.is_of_preparation and head.wait_for_success is None:
             head = self._with_tasks(head, facts)
             # Batch did not say: it is asked again.
             if head.wait_for_success is None:
                 return True
-            suspected = suspect(is_active=active, preparations=preparations_of(head), pool=pool, now=now)
+            suspected = suspect(is_active=active, preparations=preparations_of(head, now), pool=pool, now=now)
         asks = active and (suspected is not None or head.stuck_since is not None) and must_look(head.stuck, now)
         # What made it suspect may go on in a pool that could not be counted now.
         is_unknown = this.pools is None and head.stuck_since is None
@@ -175,7 +175,7 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
             suspected,
             findings,
             over=over,
-            preparations=preparations_of(head),
+            preparations=preparations_of(head, now),
             pool=pool,
             now=now,
             earliest=earliest_beginning(head, suspected, this.read_up_to) if suspected is not None else None,

@@ -8,6 +8,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from shared.batch.model import Phase
+from shared.moments import is_believable
 from shared.state.jobs import Cause, JobHead, Tracking
 from shared.state.pools import StandstillCause
 
@@ -34,12 +35,12 @@ class Preparations(Struct, frozen=True, kw_only=True):
     cause: StandstillCause | None = None
 
 
-def preparations_of(head: JobHead) -> Preparations:
-    """What a head says of its job's preparations."""
+def preparations_of(head: JobHead, now: datetime) -> Preparations:
+    """What a head says of its job's preparations; a success at a time to come, by a wrong clock, is none."""
     waited_for = head.tracking is not Tracking.NO_PREPARATION_TASK and head.wait_for_success is not False
     # What its listing said before it could not be read any more says nothing about now.
     waited_for &= head.is_known_now and head.closed is None
-    failed_at, counts = head.failed_at or (), head.preparation
+    failed_at, counts, success = head.failed_at or (), head.preparation, head.succeeded_at
     troubles = [moment for moment in (*failed_at[-1:], head.slow_at) if moment is not None]
     return Preparations(
         waited_for=waited_for,
@@ -48,7 +49,7 @@ def preparations_of(head: JobHead) -> Preparations:
         slow=counts.slow,
         others=counts.running + counts.retrying - counts.slow + counts.succeeded + counts.unknown,
         last_trouble=max(troubles, default=None),
-        last_success=head.succeeded_at,
+        last_success=success if success is not None and is_believable(success, now) else None,
         failed_at=failed_at,
         failing_since=head.failing_since,
         cause=next((_cause(cause) for cause in head.causes if cause.phase is Phase.PREPARATION), None),

@@ -176,9 +176,6 @@ def reason_of(
     # No node is there: only what the pool was asked for tells whether that is meant.
     if pool is not None and nodes.able == 0:
         return why_empty(findings.pool) if nodes.on_the_way == 0 else None
-    # A pool that grows or shrinks has nodes that were not tried yet.
-    if is_resizing(findings.pool):
-        return None
     # Every node that tasks could run on has failed, or each next one does.
     if suspected.why is Suspicion.REPEATED or preparations.open >= to_hold(preparations, pool):
         return StandstillReason.PREPARATION_FAILED

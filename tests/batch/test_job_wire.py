@@ -65,6 +65,7 @@ def test_task_counts_are_read_in_both_forms(body: bytes) -> None:
         b"{}",
         b'{"taskCounts":{}}',
         b'{"taskCounts":5}',
+        b'{"active":-5,"running":3}',
         b'{"taskCounts":{"active":"1"}}',
         b"[]",
     ],

@@ -156,6 +156,12 @@ REASONS: dict[str, tuple[Preparations, PoolMemory | None, Findings, StandstillRe
         Findings(tasks=WAITING, moves=False, pool=asked(allocation_state="resizing")),
         None,
     ),
+    "all have failed while the pool shrinks for days": (
+        failed(40, ago=minutes(31)),
+        pool_of({"idle": 40, "leavingpool": 1}),
+        Findings(tasks=WAITING, moves=False, pool=asked(allocation_state="resizing")),
+        StandstillReason.PREPARATION_FAILED,
+    ),
 }
 
 

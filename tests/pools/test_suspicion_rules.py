@@ -137,5 +137,5 @@ def test_a_job_manager_is_reckoned_with_until_it_is_known_that_there_is_none(*, 
     """Before anybody has asked, one node more may be held by it."""
     job = head(wait_for_success=True if known else None)
 
-    assert preparations_of(job).has_manager is not known
-    assert preparations_of(replace(job, wait_for_success=True, manager="m")).has_manager
+    assert preparations_of(job, NOW).has_manager is not known
+    assert preparations_of(replace(job, wait_for_success=True, manager="m"), NOW).has_manager

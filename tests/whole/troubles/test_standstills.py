@@ -1,6 +1,7 @@
 """What programs are told of standstills over time: each once, with its end, and why."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from msgspec.structs import replace
 from shared.batch.model import JobManagerTask, TaskCounts
 from shared.batch.pool_model import NodeError, NodeInfo, Pool, ResizeError, Task
 from shared.errors import BatchUnavailableError
+from tests.whole.scale.batch_values import prepared
 from tests.whole.troubles.waiting_job import JOB, MINUTE, POOL, Story, Told, dead_pool, fails_everywhere
 
 
@@ -232,6 +234,17 @@ def the_node_is_rebooted_and_fails_each_time(story: Story) -> None:
         story.minutes(5)
 
 
+def a_node_has_succeeded_at_a_time_to_come(story: Story) -> None:
+    """The only good node had a clock that was days ahead; it is removed, and preparation fails on all others."""
+    story.job()
+    story.pool(n1="idle", n2="idle", n3="idle")
+    story.batch.nodes[JOB] = (prepared("n3", story.clock() + timedelta(days=3), exit_code=0),)
+    story.minutes(2)
+    story.pool(n1="idle", n2="idle")
+    story.preparations(n1=1, n2=1)
+    story.minutes(30)
+
+
 STUCK = ("stuck", "preparationFailed")
 DEAD = ("stuck", "nodesUnable")
 STORIES: dict[Callable[[Story], None], Told] = {
@@ -252,6 +265,7 @@ STORIES: dict[Callable[[Story], None], Told] = {
     only_the_job_manager_is_left: [],
     the_failed_node_prepares_anew: [],
     the_failed_node_tries_again: [STUCK],
+    a_node_has_succeeded_at_a_time_to_come: [STUCK],
     the_node_is_rebooted_and_fails_each_time: [STUCK],
     nodes_start_with_errors: [DEAD],
     nodes_start: [],
