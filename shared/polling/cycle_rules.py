@@ -144,7 +144,7 @@ def cycle_after(before: Cycle | None, result: CycleResult) -> Cycle:
         throttled=known.throttled + throttled,
         requests=dict(Counter(known.requests) + Counter(result.requests)),
         pools=dict(known.pools if result.counted is None else result.counted.pools),
-        pools_error=known.pools_error if result.counted is None else result.counted.error,
+        pools_error=_pools_error(known, result),
         pools_error_since=_pools_error_since(known, result),
         unanswered=known.unanswered if result.counted is None else result.counted.unanswered,
         unanswered_since=_unanswered_since(known, result),
@@ -210,11 +210,18 @@ def _read_up_to(known: Cycle, result: CycleResult, waiting: WaitingJobs) -> date
     return max(as_utc(known.read_up_to), min(listed_at, waiting.since or listed_at))
 
 
-def _pools_error_since(known: Cycle, result: CycleResult) -> datetime | None:
+def _pools_error(known: Cycle, result: CycleResult) -> str | None:
+    if result.counted is not None:
+        return result.counted.error
+    # The jobs were got on with, and nothing was left for the pools: if that lasts, nobody sees them.
+    if isinstance(result.error, ThrottledError) and result.looked_at:
+        return result.error.code
     # They were not to be counted: what stood stands.
-    if result.counted is None:
-        return known.pools_error_since
-    return None if result.counted.error is None else known.pools_error_since or result.started_at
+    return known.pools_error
+
+
+def _pools_error_since(known: Cycle, result: CycleResult) -> datetime | None:
+    return None if _pools_error(known, result) is None else known.pools_error_since or result.started_at
 
 
 def _unanswered_since(known: Cycle, result: CycleResult) -> datetime | None:

@@ -169,3 +169,26 @@ def test_that_something_is_gone_is_an_answer(gone: BatchError) -> None:
         raise gone
 
     assert (facts.answer_or_none(ask), facts.unanswered) == (None, None)
+
+
+def test_pools_that_no_cycle_comes_to_are_a_reason_once_that_lasts() -> None:
+    """Batch throttles every cycle after it has read some jobs: all are read in time, and nobody looks at the pools."""
+    deployment = deploy()
+    for number in range(3):
+        deployment.batch.add(a_job(f"job-{number}"), a_node(preparation=a_run()))
+    asked: list[str] = []
+
+    def throttle(method: str, job: str) -> None:
+        asked.extend([job] if method == "list_statuses" else [])
+        if method == "list_statuses" and len(asked) % 3 == 0:
+            raise ThrottledError("TooManyRequests", "slower", status=429)
+
+    deployment.batch.before_asking = throttle
+    _poll(deployment, 8)
+    summary = deployment.ask(Routes.summary).body
+    words = f"{ACCOUNT}: the nodes of its pools can't be counted since 2026-11-01 12:00 UTC: TooManyRequests; "
+    assert not summary["accounts"][0]["stale"]
+    assert [reason.startswith(words) for reason in summary["reasons"]] == [True]
+    deployment.batch.before_asking = lambda _method, _job: None
+    _poll(deployment, 1)
+    assert deployment.ask(Routes.summary).body["reasons"] == []
