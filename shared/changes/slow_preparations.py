@@ -37,7 +37,7 @@ def is_slow(record: NodeRecord) -> bool:
     return chain is not None and chain.slow
 
 
-def is_held(record: NodeRecord) -> bool:
+def is_held_up(record: NodeRecord) -> bool:
     """Whether preparation keeps a node from the job's tasks: it has failed and does not run anew, or takes too long."""
     # A try after the first is part of what fails; a run of its own may be on a machine that was mended or replaced.
     runs_anew = record.preparation is not None and outcome_of(record.preparation.info) is Outcome.RUNNING

@@ -286,7 +286,7 @@ class Poller(Struct, frozen=True, kw_only=True):
             offer=deliveries.offer,
         )
         read_up_to = cycle.read_up_to if cycle is not None else None
-        deadline = progress.deadline + self.settings.budget
+        deadline = progress.time_after_jobs(self.clock(), self.settings.budget)
         progress.counted = watcher.run(counted, users_of(jobs), read_up_to, deadline, all_jobs=is_whole)
 
     def _finished(self, result: CycleResult, before: Cycle | None) -> tuple[Cycle, Sequence[Event]]:

@@ -42,6 +42,13 @@ class Progress(Struct):
         """Whether no further job is begun."""
         return self.stopped_by is not None or self.turn.lost or now >= self.deadline
 
+    def time_after_jobs(self, now: datetime, budget: timedelta) -> datetime:
+        """Until when the pools, and the jobs that wait for them, are looked at.
+
+        However long a listing of one job takes, half of the budget is left for that.
+        """
+        return max(self.deadline + budget, now + budget / 2)
+
 
 class DueJobRun(Struct, frozen=True, kw_only=True):
     """Looks at jobs, at most `width` at once; none is begun after the progress' deadline, and each has `time`."""

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from shared.batch.model import BatchJob
 from shared.batch.wire import state_filter
-from shared.changes.slow_preparations import is_held
+from shared.changes.slow_preparations import is_held_up
 from shared.errors import (
     BatchError,
     JobNotFoundError,
@@ -110,7 +110,7 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
         counter = PoolCounter(batch=self.batch, clock=self.clock, tracked=self.pools)
         progress.counted = counter.count(cycle, pools_of(jobs), self.budget)
         # Without the right to read pools, what the listings of the jobs say decides alone.
-        deadline, may_ask = progress.deadline + self.budget, not progress.counted.is_denied
+        deadline, may_ask = progress.time_after_jobs(self.clock(), self.budget), not progress.counted.is_denied
         facts = PoolFacts(batch=self.batch, account=self.ledger.account, deadline=deadline, may_ask=may_ask)
         slow = SlowPreparations(
             nodes=self.nodes, ledger=self.ledger, clock=self.clock, limit=self.slow_after, offer=self.offer
@@ -250,7 +250,7 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
             free.difference_update(
                 record.node_id.lower()
                 for record in chain.from_iterable(map(records_of, chunks.values()))
-                if record.pool_id.lower() == head.pool_key and is_held(record)
+                if record.pool_id.lower() == head.pool_key and is_held_up(record)
             )
         return len(free) > (head.manager is not None)
 

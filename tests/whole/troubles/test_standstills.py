@@ -1,16 +1,14 @@
 """What programs are told of standstills over time: each once, with its end, and why."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from shared.batch.model import JobManagerTask, TaskCounts
-from shared.batch.pool_model import NodeError, NodeInfo, Pool, ResizeError, Task
+from shared.batch.pool_model import NodeError, Pool, ResizeError, Task
 from shared.errors import BatchUnavailableError
-from tests.whole.scale.batch_values import prepared
 from tests.whole.troubles.waiting_job import JOB, MINUTE, POOL, Story, Told, dead_pool, fails_everywhere
 
 
@@ -195,56 +193,6 @@ def the_reason_changes(story: Story) -> None:
     story.minutes(16)
 
 
-def the_failed_node_prepares_anew(story: Story) -> None:
-    """The only node had failed when nobody waited; it is rebooted, tasks come, and it prepares itself anew."""
-    story.job()
-    story.pool(n1="idle")
-    story.batch.counts[JOB] = TaskCounts()
-    story.preparations(n1=1)
-    story.minutes(30)
-    story.batch.counts[JOB] = TaskCounts(active=5, running=1)
-    story.batch.running[JOB] = []
-    story.prepares("n1")
-    story.minutes(10)
-    story.batch.running[JOB] = [Task(id="one", node_info=NodeInfo(pool_id=POOL, node_id="n1"))]
-    story.preparations(n1=0)
-    story.minutes(9)
-
-
-def the_failed_node_tries_again(story: Story) -> None:
-    """The same, but what it does is the second try of a run."""
-    story.job()
-    story.pool(n1="idle")
-    story.preparations(n1=1)
-    story.minutes(1)
-    story.batch.running[JOB] = []
-    story.prepares("n1", retry_count=1)
-    story.minutes(9)
-
-
-def the_node_is_rebooted_and_fails_each_time(story: Story) -> None:
-    """The only node prepares itself for six minutes, fails, and is rebooted five minutes later, all the time."""
-    story.job()
-    story.pool(n1="idle")
-    story.batch.running[JOB] = []
-    for _ in range(5):
-        story.prepares("n1")
-        story.minutes(6)
-        story.preparations(n1=1)
-        story.minutes(5)
-
-
-def a_node_has_succeeded_at_a_time_to_come(story: Story) -> None:
-    """The only good node had a clock that was days ahead; it is removed, and preparation fails on all others."""
-    story.job()
-    story.pool(n1="idle", n2="idle", n3="idle")
-    story.batch.nodes[JOB] = (prepared("n3", story.clock() + timedelta(days=3), exit_code=0),)
-    story.minutes(2)
-    story.pool(n1="idle", n2="idle")
-    story.preparations(n1=1, n2=1)
-    story.minutes(30)
-
-
 STUCK = ("stuck", "preparationFailed")
 DEAD = ("stuck", "nodesUnable")
 STORIES: dict[Callable[[Story], None], Told] = {
@@ -263,10 +211,6 @@ STORIES: dict[Callable[[Story], None], Told] = {
     nodes_are_counted_now_and_then: [DEAD],
     the_job_manager_holds_the_good_node: [STUCK],
     only_the_job_manager_is_left: [],
-    the_failed_node_prepares_anew: [],
-    the_failed_node_tries_again: [STUCK],
-    a_node_has_succeeded_at_a_time_to_come: [STUCK],
-    the_node_is_rebooted_and_fails_each_time: [STUCK],
     nodes_start_with_errors: [DEAD],
     nodes_start: [],
     the_reason_changes: [("stuck", "resizeFailed")],
