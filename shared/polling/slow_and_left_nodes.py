@@ -87,8 +87,13 @@ class SlowPreparations(Struct, frozen=True, kw_only=True):
                 return
 
             # decide, apply
-            updates = [_slow_update(each, at, works=_works(each.record, head, able)) for each, at in found]
-            self.nodes.write(updates, chunks, writer, now)
+            updates = [
+                _slow_update(each, at, works=_works(each.record, head, able))
+                for each, at in found
+                if not _is_out_of_reach(each.record, head, able, facts)
+            ]
+            if updates:
+                self.nodes.write(updates, chunks, writer, now)
 
 
 class _Stored(NamedTuple):
@@ -122,6 +127,22 @@ def _works(record: NodeRecord, head: JobHead, able: Mapping[str, datetime | None
     booted, started = able[node_id], run.info.start_time
     # Once it was booted, or another was given its id, that run is over.
     return booted is None or started is None or booted <= started
+
+
+def _is_out_of_reach(
+    record: NodeRecord, head: JobHead, able: Mapping[str, datetime | None] | None, facts: PoolFacts
+) -> bool:
+    """Whether nobody knows now what becomes of the preparation on a node: the next cycle asks again.
+
+    Raises:
+        ThrottledError: The whole account is to be left alone.
+    """
+    node_id = record.node_id.lower()
+    # The listing decides alone, or it is known whether the node is at it.
+    if able is None or node_id in able or record.pool_id.lower() != head.pool_key:
+        return False
+    nodes = facts.out_of_reach(head.pool_id)
+    return nodes is None or node_id in nodes
 
 
 def _slow_update(stored: _Stored, at: datetime, *, works: bool) -> NodeUpdate:

@@ -16,7 +16,7 @@ from shared.batch.pool_model import ComputeNode, Pool
 from shared.batch.wire import state_filter
 from shared.errors import BatchError, JobNotFoundError, PoolNotFoundError, ThrottledError, WrongStateError
 from shared.journal import write_line
-from shared.pools.states import ABLE, BEGINNING, UNABLE
+from shared.pools.states import ABLE, BEGINNING, OUT_OF_REACH, UNABLE
 from shared.ports import BatchService
 
 POOL_SELECT = (
@@ -43,6 +43,7 @@ class PoolFacts(Struct, kw_only=True):
     _pools: dict[str, Pool | None] = field(default_factory=dict)
     _able: dict[str, Mapping[str, datetime | None] | None] = field(default_factory=dict)
     _unable: dict[str, tuple[ComputeNode, ...] | None] = field(default_factory=dict)
+    _out_of_reach: dict[str, frozenset[str] | None] = field(default_factory=dict)
     _ids: dict[str, frozenset[str] | None] = field(default_factory=dict)
 
     def pool(self, pool_id: str | None) -> Pool | None:
@@ -73,6 +74,14 @@ class PoolFacts(Struct, kw_only=True):
             ThrottledError: The whole account is to be left alone.
         """
         return self._known(self._unable, pool_id, self._list_unable)
+
+    def out_of_reach(self, pool_id: str | None) -> frozenset[str] | None:
+        """The ids (lower case) of the pool's nodes that nobody can look into; None when Batch did not say.
+
+        Raises:
+            ThrottledError: The whole account is to be left alone.
+        """
+        return self._known(self._out_of_reach, pool_id, self._list_out_of_reach)
 
     def ids(self, pool_id: str | None) -> frozenset[str] | None:
         """The ids (lower case) of all nodes that the pool has, in whatever state; None when Batch did not say.
@@ -115,6 +124,9 @@ class PoolFacts(Struct, kw_only=True):
     def _list_unable(self, pool_id: str) -> tuple[ComputeNode, ...]:
         nodes = self._list(pool_id, UNABLE | BEGINNING, _UNABLE_SELECT)
         return tuple(node for node in nodes if node.errors or (node.state or "").lower() in UNABLE)
+
+    def _list_out_of_reach(self, pool_id: str) -> frozenset[str]:
+        return frozenset(node.id.lower() for node in self._list(pool_id, OUT_OF_REACH, "id"))
 
     def _list_ids(self, pool_id: str) -> frozenset[str]:
         return frozenset(node.id.lower() for node in self._list(pool_id, frozenset(), "id"))

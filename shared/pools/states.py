@@ -15,6 +15,8 @@ UNKNOWN = "unknown"
 WAITING_FOR_START_TASK = "waitingforstarttask"
 ABLE = frozenset({"idle", "running"})
 UNABLE = frozenset({START_TASK_FAILED, UNUSABLE, UNKNOWN})
+OUT_OF_REACH = frozenset({UNUSABLE, UNKNOWN, "offline"})
+"""Batch can't reach them now, or gives them nothing: what goes on there may go on."""
 BEGINNING = frozenset({"creating", "starting", WAITING_FOR_START_TASK})
 """On their way into the pool, or back into it."""
 RESTARTING = frozenset({"rebooting", "reimaging", "upgradingos"})

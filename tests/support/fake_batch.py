@@ -3,6 +3,7 @@
 Its filter of jobs is the simulator's own. Does not page jobs, select fields or authenticate: the simulator does.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,9 +49,11 @@ class MemoryPools:
     def list_nodes(
         self, pool_id: str, *, odata_filter: str | None, select: str | None, deadline: datetime | None = None
     ) -> Iterator[Sequence[ComputeNode]]:
-        """The nodes that the test has set, whatever the filter."""
+        """The nodes that the test has set in the states that the filter lets pass, and those without one."""
         self._ask_pools("list_nodes", pool_id)
-        yield self.pool_nodes.get(pool_id, ())
+        states = re.findall(r"state eq '(\w+)'", odata_filter or "")
+        nodes = self.pool_nodes.get(pool_id, ())
+        yield [node for node in nodes if not states or node.state is None or node.state.lower() in states]
 
     def list_tasks(
         self,

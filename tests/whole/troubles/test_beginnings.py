@@ -67,6 +67,21 @@ def a_node_has_succeeded_at_a_time_to_come(story: Story) -> None:
     story.minutes(30)
 
 
+def nobody_reaches_the_node_for_a_while(story: Story) -> None:
+    """The preparation of the only node goes on for an hour; Batch has just lost sight of the node, for some minutes."""
+    story.job()
+    story.pool(n1="running")
+    story.batch.counts[JOB] = TaskCounts(active=5, running=1)
+    story.batch.running[JOB] = []
+    story.prepares("n1")
+    story.minutes(58)
+    story.pool(n1="unknown")
+    story.minutes(4)
+    assert story.head.preparation.slow == 0
+    story.pool(n1="running")
+    story.minutes(5)
+
+
 def another_job_takes_all_the_time(story: Story) -> None:
     """The listing of another job is so long that each cycle waits for it as long as it may."""
     story.batch.add(replace(a_job("huge"), creation_time=story.clock()))
@@ -84,6 +99,7 @@ STORIES: dict[Callable[[Story], None], Told] = {
     the_failed_node_prepares_anew: [],
     the_failed_node_tries_again: [STUCK],
     the_node_is_rebooted_and_fails_each_time: [STUCK],
+    nobody_reaches_the_node_for_a_while: [("stuck", "preparationSlow")],
     a_node_has_succeeded_at_a_time_to_come: [STUCK],
     another_job_takes_all_the_time: [DEAD],
 }
