@@ -144,6 +144,7 @@ def cycle_after(before: Cycle | None, result: CycleResult) -> Cycle:
         throttled=known.throttled + throttled,
         requests=dict(Counter(known.requests) + Counter(result.requests)),
         pools=dict(known.pools if result.counted is None else result.counted.pools),
+        unseen_pools=dict(known.unseen_pools if result.counted is None else result.counted.unseen),
         pools_error=_pools_error(known, result),
         pools_error_since=_pools_error_since(known, result),
         unanswered=known.unanswered if result.counted is None else result.counted.unanswered,

@@ -107,6 +107,7 @@ def believable_cycle(cycle: Cycle, now: datetime) -> Cycle:
         denied_since=_past(cycle.denied_since, now, now) if cycle.denied_since else None,
         recurrence=_believed(cycle.recurrence, now),
         pools={key: _believed_pool(memory, now) for key, memory in cycle.pools.items()},
+        unseen_pools={key: one for key, one in cycle.unseen_pools.items() if not is_to_come(one.unseen_since, now)},
     )
 
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from shared.errors import AccountDeniedError, BatchError, PoolNotFoundError
 from shared.patterns import IdPatterns
-from shared.pools.count_rules import remember_counts, remember_gone
+from shared.pools.count_rules import remember_counts, remember_gone, unseen_after
 from shared.ports import BatchService, Clock
 from shared.state.accounts import Cycle
 from shared.state.pools import Counted, PoolMemory
@@ -30,10 +30,10 @@ class PoolCounter(Struct, frozen=True, kw_only=True):
 
     def count(self, cycle: Cycle | None, watched: Iterable[str], budget: timedelta) -> Counted:
         """The nodes of the watched pools by state, within a tenth of the budget, else every fifth cycle."""
-        before = cycle.pools if cycle is not None else {}
+        before, unseen = (cycle.pools, cycle.unseen_pools) if cycle is not None else ({}, {})
         is_slow = cycle is not None and cycle.pools_error == TOO_SLOW
         if is_slow and cycle is not None and cycle.cycles % SLOW_COUNT_EVERY:
-            return Counted(pools=before, error=TOO_SLOW, is_known=False)
+            return Counted(pools=before, unseen=unseen, error=TOO_SLOW, is_known=False)
         now = self.clock()
         deadline = now + (budget / 2 if is_slow else budget / 10)
         wanted = sorted(set(watched), key=str.lower)
@@ -43,11 +43,12 @@ class PoolCounter(Struct, frozen=True, kw_only=True):
             # The right to read pools is missing: what the listings say decides alone.
             return Counted(pools={}, error=error.code, is_denied=True)
         except BatchError as error:
-            return Counted(pools=before, error=error.code, is_known=False)
+            return Counted(pools=before, unseen=unseen, error=error.code, is_known=False)
         if self.tracked is not None:
             wanted += [one.pool_id for one in counted if self.tracked.matches(one.pool_id)]
-        pools = remember_counts(before, counted, wanted, now)
-        return Counted(pools={**pools, **self._ask_for(wanted, pools, before, now, deadline)})
+        pools = remember_counts(before, counted, wanted, now, unseen)
+        pools |= self._ask_for(wanted, pools, before, now, deadline)
+        return Counted(pools=pools, unseen=unseen_after(before, unseen, pools, now))
 
     def _ask_for(
         self,

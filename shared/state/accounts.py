@@ -9,7 +9,7 @@ from datetime import datetime
 from msgspec import Struct, field
 
 from shared.state.jobs import Trouble
-from shared.state.pools import PoolMemory
+from shared.state.pools import PoolMemory, UnseenPool
 
 
 class FailureCount(Struct, frozen=True, kw_only=True, rename={"pool_id": "pool"}):
@@ -45,7 +45,8 @@ class Cycle(Struct, frozen=True, kw_only=True, omit_defaults=True):
     when it last was, or was first listed; of very many only the longest waiting are named there, and
     `waiting_unnamed` counts the others. No request goes to Batch before `not_before`, which `throttles` in a row have
     pushed on. `cycles`, `good_cycles`, `throttled`, `requests` (by the code of the answer), `failures` only ever grow.
-    `pools` are those of watched jobs as they were last counted, by lower-case id; `pools_error` says why they could not
+    `pools` are those of watched jobs as they were last counted, by lower-case id, `unseen_pools` those that were not,
+    and shortly before were; `pools_error` says why they could not
     be counted, and `pools_error_since` since when, None when they were. `unanswered` is Batch's code where it did not
     answer what else is asked of pools and the jobs that wait, `unanswered_since` since when. `denied_since` is when the
     first of the cycles in a row began that were refused, None when the last was not.
@@ -71,6 +72,7 @@ class Cycle(Struct, frozen=True, kw_only=True, omit_defaults=True):
     throttled: int = 0
     requests: dict[str, int] = {}
     pools: dict[str, PoolMemory] = {}
+    unseen_pools: dict[str, UnseenPool] = {}
     pools_error: str | None = None
     pools_error_since: datetime | None = None
     unanswered: str | None = None

@@ -32,6 +32,13 @@ class PoolMemory(Struct, frozen=True, kw_only=True, omit_defaults=True):
     searched_at: datetime | None = None
 
 
+class UnseenPool(Struct, frozen=True, kw_only=True):
+    """A pool without able nodes that is not counted just now, since when both: listings and counts leave things out."""
+
+    none_able_since: datetime
+    unseen_since: datetime
+
+
 REMEMBERED_FOR = timedelta(days=1)
 """How long it is known that a node could not work, after that is over: an old answer tells nothing as new."""
 
@@ -109,10 +116,11 @@ class Counted(Struct, frozen=True, kw_only=True):
 
     `is_known` is False when nothing may be concluded from `pools`, which are only kept for the next count; `is_denied`
     says that the right to read pools is missing. `unanswered` is Batch's code where it did not answer what else was
-    asked of pools and of the jobs that wait for them, None where it did.
+    asked of pools and of the jobs that wait for them, None where it did. `unseen` are pools that were counted before.
     """
 
     pools: Mapping[str, PoolMemory]
+    unseen: Mapping[str, UnseenPool] = {}
     error: str | None = None
     is_known: bool = True
     is_denied: bool = False

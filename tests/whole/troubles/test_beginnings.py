@@ -82,6 +82,43 @@ def nobody_reaches_the_node_for_a_while(story: Story) -> None:
     story.minutes(5)
 
 
+def the_pool_is_not_always_counted(story: Story) -> None:
+    """The pool is dead; every fifth minute the counts leave it out."""
+    story.job(prepares=False)
+    story.pool(n1="unusable", n2="unusable")
+    counts = story.batch.node_counts[POOL]
+    for _ in range(3):
+        story.minutes(4)
+        del story.batch.node_counts[POOL]
+        story.minutes(1)
+        story.batch.node_counts[POOL] = counts
+
+
+def the_job_is_not_always_listed(story: Story) -> None:
+    """The pool is dead; every fifth minute the job listing leaves its only job out."""
+    story.job(prepares=False)
+    story.pool(n1="unusable", n2="unusable")
+    job = story.batch.jobs[JOB]
+    for _ in range(3):
+        story.minutes(4)
+        del story.batch.jobs[JOB]
+        story.minutes(1)
+        story.batch.jobs[JOB] = job
+
+
+def the_pool_comes_back_after_an_hour(story: Story) -> None:
+    """A pool without nodes that work is not counted for an hour, and has still none for a moment."""
+    story.job(prepares=False)
+    story.pool(n1="unusable")
+    story.minutes(3)
+    counts = story.batch.node_counts.pop(POOL)
+    story.minutes(60)
+    story.batch.node_counts[POOL] = counts
+    story.minutes(2)
+    story.pool(n1="idle")
+    story.minutes(5)
+
+
 def another_job_takes_all_the_time(story: Story) -> None:
     """The listing of another job is so long that each cycle waits for it as long as it may."""
     story.batch.add(replace(a_job("huge"), creation_time=story.clock()))
@@ -100,6 +137,9 @@ STORIES: dict[Callable[[Story], None], Told] = {
     the_failed_node_tries_again: [STUCK],
     the_node_is_rebooted_and_fails_each_time: [STUCK],
     nobody_reaches_the_node_for_a_while: [("stuck", "preparationSlow")],
+    the_pool_is_not_always_counted: [DEAD],
+    the_job_is_not_always_listed: [DEAD],
+    the_pool_comes_back_after_an_hour: [],
     a_node_has_succeeded_at_a_time_to_come: [STUCK],
     another_job_takes_all_the_time: [DEAD],
 }
