@@ -1,11 +1,11 @@
 // One job: why its nodes fail and what to do, the map of its nodes, and the same as a table.
 
 import { h, mount, part, shown } from "./elements.js";
-import { advice, capital, count, moment } from "./words.js";
+import { advice, capital, count, moment, tracked } from "./words.js";
 import { readAddress } from "./address.js";
 import { command, copyButton, link, portalLink } from "./parts.js";
 import { mapLegend, NodeMap } from "./nodemap.js";
-import { inWords, jobTags, tracked, troubleFor } from "./overview.js";
+import { inWords, jobTags, troubleFor } from "./overview.js";
 import { knowsMutes, muteButton } from "./notifications.js";
 import { chosen, nodesMark, nodesTable, openNode, readNodes } from "./nodes.js";
 

@@ -22,10 +22,19 @@ export const side = {
   ...{ trouble: {}, more: 12 },
 };
 
-/** Whether the jobs are to be searched or put in another order, which only tells the truth of all of them. */
-export function picksJobs() {
-  const { q, show, sort } = readAddress();
-  return Boolean(q || show || sort);
+/** The account whose jobs alone are listed; "" for all. @param {SummaryView | null} summary */
+export function onlyAccount(summary) {
+  const { account } = readAddress();
+  return summary && summary.accounts.length > 1 ? account.toLowerCase() : "";
+}
+
+/**
+ * Whether the jobs are to be searched or put in another order, which only tells the truth of all of them.
+ * @param {SummaryView | null} summary
+ */
+export function picksJobs(summary) {
+  const { job, q, show, sort } = readAddress();
+  return !job && Boolean(q || show || sort || onlyAccount(summary));
 }
 
 /**
@@ -50,12 +59,12 @@ async function readList(name, path) {
 
 export function eventsPath() {
   const at = readAddress();
-  return `events${query({ job: at.job, account: at.job ? at.account : "", top: side.more })}`;
+  return `events${query({ job: at.job, account: at.account, top: side.more })}`;
 }
 
 export function trendsPath() {
   const at = readAddress();
-  return `trends${query({ by: at.by, job: at.job, account: at.job ? at.account : "" })}`;
+  return `trends${query({ by: at.by, job: at.job, account: at.account })}`;
 }
 
 /** The failures of each day: many events are folded for it, so it is asked for once a minute. */

@@ -37,10 +37,8 @@ function refreshView() {
     "old",
     Boolean(page.trouble) || page.summary?.accounts.some((account) => account.stale) === true,
   );
-  document.title =
-    page.summary && page.summary.status !== "ok"
-      ? `${VERDICTS[page.summary.status]?.[2] ?? page.summary.status} · Prepwatch`
-      : "Prepwatch";
+  const wrong = page.summary && page.summary.status !== "ok" ? page.summary.status : "";
+  document.title = [VERDICTS[wrong]?.[2] ?? wrong, readAddress().job, "Prepwatch"].filter(Boolean).join(" · ");
   showStatus(page.summary, connectionWords());
   const board = part("board");
   board.hidden = !page.summary;
@@ -48,7 +46,7 @@ function refreshView() {
   part("forget").hidden = !sessionStorage.getItem(KEY);
   if (!page.summary) return;
   showJobs(page.summary);
-  showPools();
+  showPools(page.summary);
   showJob(page.summary);
   showSide(page.summary);
   showDialog();
@@ -89,7 +87,7 @@ function askForKey(error) {
  */
 async function ask(maxAge) {
   try {
-    page.summary = await readJobs(await get(`summary${query({ maxAge, top: picksJobs() ? 1000 : 200 })}`));
+    page.summary = await readJobs(await get(`summary${query({ maxAge, top: picksJobs(page.summary) ? 1000 : 200 })}`));
     Object.assign(page, { trouble: null, answeredAt: Date.now() });
     part("key-form").hidden = true;
     part("status").hidden = false;
@@ -114,7 +112,7 @@ async function ask(maxAge) {
  * @param {SummaryView} summary
  */
 async function readJobs(summary) {
-  while (summary.nextLink && (picksJobs() || summary.value.length < side.jobs)) {
+  while (summary.nextLink && (picksJobs(summary) || summary.value.length < side.jobs)) {
     const more = await get(nextPath("summary", summary.nextLink));
     summary = { ...summary, value: [...summary.value, ...more.value], nextLink: more.nextLink };
   }
@@ -173,9 +171,24 @@ part("brand").addEventListener("click", (event) => {
   event.preventDefault();
   go(Object.fromEntries(PARAMETERS.map((name) => [name, ""])));
 });
+/**
+ * Begin where a job begins that was opened, and go on in the list at the one that was left.
+ * @param {Address} from
+ */
+function arrive(from) {
+  const at = readAddress();
+  if (at.job === from.job) return;
+  const left = CSS.escape(`job ${from.account} ${from.job}`);
+  const place = document.querySelector(at.job ? "#job .crumb a" : `#jobs [data-focus="${left}"]`);
+  if (place instanceof HTMLElement) place.focus();
+}
+
+let last = readAddress();
 addEventListener("addresschange", () => {
-  const wanted = `${eventsPath()} ${trendsPath()} ${readAddress().q} ${picksJobs()}`;
+  const wanted = `${eventsPath()} ${trendsPath()} ${readAddress().q} ${picksJobs(page.summary)}`;
   refreshView();
+  arrive(last);
+  last = readAddress();
   if (wanted !== side.seen) {
     side.seen = wanted;
     reread();

@@ -1,28 +1,11 @@
 // Which jobs, why, since when.
 
 import { h, mount, OUTCOMES, part } from "./elements.js";
-import { capital, count, lasting, moment } from "./words.js";
+import { capital, count, lasting, moment, tracked } from "./words.js";
 import { go, readAddress } from "./address.js";
 import { rounds } from "./api.js";
 import { link } from "./parts.js";
-import { picksJobs, side } from "./lists.js";
-
-/** @type {Record<string, string>} */
-const TRACKING = {
-  watching: "watched",
-  settled: "finished",
-  noPreparationTask: "has no preparation task",
-  gone: "gone",
-  unreachable: "can't be read",
-  stopped: "not watched",
-};
-
-/** Whether a job is watched, in words. @param {JobView} job */
-export function tracked(job) {
-  // Only what is completed is over; what runs on is not read any more because the settings do not name it.
-  if (job.tracking === "settled" && job.state !== "completed") return "left out by TRACKED_JOBS";
-  return TRACKING[job.tracking] ?? job.tracking;
-}
+import { onlyAccount, picksJobs, side } from "./lists.js";
 
 /** @param {JobView} job */
 const hasTrouble = (job) =>
@@ -53,7 +36,10 @@ function wantedJobs(summary, { q, show, sort }) {
     [job.jobId, job.account, job.poolId ?? "", ...job.causes.flatMap((cause) => [cause.code, cause.message])].some(
       (one) => one.toLowerCase().includes(text),
     );
-  const jobs = summary.value.filter((job) => (show !== "trouble" || hasTrouble(job)) && matches(job));
+  const only = onlyAccount(summary);
+  const jobs = summary.value.filter(
+    (job) => (!only || job.account === only) && (show !== "trouble" || hasTrouble(job)) && matches(job),
+  );
   return sort in ORDERS ? jobs.sort(ORDERS[sort][1]) : jobs;
 }
 
@@ -64,7 +50,8 @@ export function showJobs(summary) {
   section.hidden = Boolean(at.job);
   if (at.job) return;
   const jobs = wantedJobs(summary, at);
-  const facts = [jobs, at.q, at.show, at.sort, side.jobs, summary.value.length, summary.accounts.length];
+  const only = onlyAccount(summary);
+  const facts = [jobs, only, at.q, at.show, at.sort, side.jobs, summary.value.length, summary.accounts.length];
   mount("jobs", [...facts, summary.nextLink], () => [
     h(
       "div",
@@ -89,6 +76,13 @@ export function showJobs(summary) {
         input: (event) => go({ q: event.target.value }, true),
       }),
     ),
+    only &&
+      h(
+        "p",
+        { class: "only" },
+        `Only jobs of ${only}. `,
+        h("button", { class: "link", type: "button", click: () => go({ account: "" }) }, "Show all accounts"),
+      ),
     jobs.some((job) => job.nodes > 0) && barLegend(),
     jobs.length === 0 && nothing(summary, at),
     h(
@@ -96,7 +90,7 @@ export function showJobs(summary) {
       { class: "list" },
       jobs.slice(0, side.jobs).map((job) => jobItem(job, summary.accounts.length > 1)),
     ),
-    (jobs.length > side.jobs || (summary.nextLink && !picksJobs())) &&
+    (jobs.length > side.jobs || (summary.nextLink && !picksJobs(summary))) &&
       h(
         "p",
         { class: "soft more" },
@@ -146,13 +140,17 @@ function barLegend() {
  * @param {Address} at
  */
 function nothing(summary, at) {
-  if (at.q || at.show) {
+  if (at.q || at.show || onlyAccount(summary)) {
     if (summary.nextLink) return h("p", { class: "empty" }, "Looking through all jobs…");
     return h(
       "p",
       { class: "empty" },
       h("strong", {}, "No job matches."),
-      h("button", { class: "link", type: "button", click: () => go({ q: "", show: "" }) }, "Show all jobs"),
+      h(
+        "button",
+        { class: "link", type: "button", click: () => go({ q: "", show: "", account: "" }) },
+        "Show all jobs",
+      ),
     );
   }
   const polled = summary.accounts.some((account) => account.lastGoodPoll);

@@ -5,7 +5,7 @@ import { capital, count, moment, stateInWords, unbroken } from "./words.js";
 import { readAddress } from "./address.js";
 import { get, post, query, rounds } from "./api.js";
 import { act, copyButton, dialog, link } from "./parts.js";
-import { side, waitingFor } from "./lists.js";
+import { onlyAccount, side, waitingFor } from "./lists.js";
 
 const LONGEST_HEADLINE = 90;
 const DATES = /(\d{4}-\d\d-\d\d)/;
@@ -107,12 +107,17 @@ function figures(summary) {
   );
 }
 
-/** Pools that are gone, or have nodes that can't work; with a job chosen only the one that it runs in. */
-export function showPools() {
+/**
+ * Pools that are gone, or have nodes that can't work; with a job chosen only the one that it runs in.
+ * @param {SummaryView} summary
+ */
+export function showPools(summary) {
   const at = readAddress();
+  const only = onlyAccount(summary);
   const pools = (side.pools ?? []).filter(
     (pool) =>
       (pool.gone || pool.unable > 0 || pool.since) &&
+      (!only || pool.account === only) &&
       (!at.job || pool.jobs.some((job) => job.toLowerCase() === at.job.toLowerCase())),
   );
   part("pools").hidden = pools.length === 0;

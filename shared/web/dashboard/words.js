@@ -112,6 +112,23 @@ export function capital(text) {
   return /^[a-z]+\.[a-z]/.test(text) || !text ? text : text[0].toUpperCase() + text.slice(1);
 }
 
+/** @type {Record<string, string>} */
+const TRACKING = {
+  watching: "watched",
+  settled: "finished",
+  noPreparationTask: "has no preparation task",
+  gone: "gone",
+  unreachable: "can't be read",
+  stopped: "not watched",
+};
+
+/** Whether a job is watched, in words. @param {JobView} job */
+export function tracked(job) {
+  // Only what is completed is over; what runs on is not read any more because the settings do not name it.
+  if (job.tracking === "settled" && job.state !== "completed") return "left out by TRACKED_JOBS";
+  return TRACKING[job.tracking] ?? job.tracking;
+}
+
 /** @type {Record<string, Look>} */
 const KINDS = {
   "preparation.failed": ["failing", "bad-ink", "Preparation failed"],

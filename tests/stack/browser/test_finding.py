@@ -14,7 +14,7 @@ from shared.errors import AccountDeniedError
 from tests.stack.browser.browser import grave_violations
 from tests.stack.browser.conftest import Visitor
 from tests.stack.browser.served_app import serving
-from tests.support.deployment import ACCOUNT, NOW, Deployment, a_job, a_node, a_run, deploy
+from tests.support.deployment import ACCOUNT, NOW, OTHER_ACCOUNT, Deployment, a_job, a_node, a_run, deploy
 
 NODE = "tvmps_03c1a2b94be0f7d1c5e88b0f2a9d47e6c1a50042d8f3b7e9_d"
 
@@ -180,6 +180,49 @@ def test_a_job_that_the_settings_leave_out(visit: Visitor) -> None:
         expect(page.locator(".job .tag")).to_have_text("left out by TRACKED_JOBS")
         page.locator(".job .name").click()
         expect(page.locator("#job")).to_contain_text("Active, left out by TRACKED_JOBS, on")
+
+
+def test_a_job_is_opened_at_its_beginning(visit: Visitor) -> None:
+    """However far down the list it stood, a job that is opened begins at its top; the list goes on where it was."""
+    deployment = deploy()
+    for number in range(60):
+        nodes = [a_node(f"n{node}", preparation=a_run(failed=node == 0)) for node in range(60)]
+        deployment.batch.add(a_job(f"job-{number:02}"), *nodes)
+    deployment.poll()
+    with serving(lambda: deployment.app) as url:
+        page = visit(url, deployment)
+        page.get_by_role("link", name="job-55").click()
+        expect(page.locator("#job h2")).to_be_in_viewport()
+        expect(page.get_by_role("link", name="← All jobs")).to_be_focused()
+        expect(page).to_have_title("Jobs are failing · job-55 · Prepwatch")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("link", name="job-55")).to_be_focused()
+        expect(page.get_by_role("link", name="job-55")).to_be_in_viewport()
+        page.go_back()
+        expect(page.locator("#job h2")).to_be_in_viewport()
+
+
+def test_a_link_to_an_account_shows_that_account(visit: Visitor) -> None:
+    """The link of a message about several jobs of an account leads to these, and to all jobs from there."""
+    deployment = deploy(accounts=2)
+    for account, job in ((ACCOUNT, "mine"), (OTHER_ACCOUNT, "other")):
+        batch = deployment.batches[account]
+        batch.add(
+            replace(a_job(job), execution_info=JobExecutionInfo(pool_id=job)), a_node(preparation=a_run(failed=True))
+        )
+        batch.node_counts = {job: {"unusable": 1}}
+        batch.pool_nodes[job] = [ComputeNode(id="n", state="unusable", state_transition_time=NOW - timedelta(hours=1))]
+        deployment.poll(account)
+    with serving(lambda: deployment.app) as url:
+        page = visit(url, deployment, f"?account={OTHER_ACCOUNT.upper()}")
+        expect(page.locator(".job .name")).to_have_text(["other"])
+        expect(page.locator("#timeline .event .id")).to_have_text(["other"] * 3)
+        expect(page.locator("#pools .line .id")).to_have_text(["other"])
+        expect(page.locator("#jobs .only")).to_contain_text(f"Only jobs of {OTHER_ACCOUNT}.")
+        page.get_by_role("button", name="Show all accounts").click()
+        expect(page.locator(".job .name")).to_have_text(["mine", "other"])
+        expect(page.locator("#timeline .event .id")).to_have_count(6)
+        expect(page.locator("#pools .line .id")).to_have_count(2)
 
 
 def test_a_slow_preparation(visit: Visitor) -> None:
