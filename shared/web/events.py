@@ -54,13 +54,14 @@ class EventRoutes(Struct, frozen=True, kw_only=True):
     def list_events(self, request: Request) -> Answer:
         """GET /api/events."""
         query = Query(request, ROUTE["list_events"])
+        since, until = query.period()
         wanted = EventFilter(
             state=query.choice("state", ShownState),
             job=query.text("job"),
             account=query.host("account"),
             node=query.text("node"),
-            since=query.moment("since"),
-            until=query.moment("until"),
+            since=since,
+            until=until,
         )
         top = query.number("top") or DEFAULT_TOP
         token = query.text(TOKEN)

@@ -84,6 +84,13 @@ class Query:
         except (msgspec.ValidationError, OverflowError):
             raise _wrong(name, "an RFC 3339 time with its zone, such as 2026-11-01T12:00:00Z") from None
 
+    def period(self) -> tuple[datetime | None, datetime | None]:
+        """The moments `since` and `until`, None where one is missing."""
+        since, until = self.moment("since"), self.moment("until")
+        if since is not None and until is not None and since >= until:
+            raise _wrong("until", "later than since")
+        return since, until
+
     def choice(self, name: str, kind: type[_Enum]) -> _Enum | None:
         """One of an enumeration's values, None when missing."""
         given = self.text(name)

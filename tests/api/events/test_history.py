@@ -174,6 +174,7 @@ def test_rows_that_cannot_be_read_are_passed_over(told: Deployment) -> None:
         pytest.param({"since": "yesterday"}, "since", id="no time"),
         pytest.param({"since": "2026-11-01T12:00:00"}, "since", id="no zone"),
         pytest.param({"until": "2026-13-01T12:00:00Z"}, "until", id="no such month"),
+        pytest.param({"since": _text(2), "until": _text(2)}, "until", id="nothing between"),
         pytest.param({"until": "0001-01-01T00:00:00+14:00"}, "until", id="before all time"),
         pytest.param({"top": "1001"}, "top", id="top"),
         pytest.param({"skip-token": "x"}, "skip-token", id="token"),

@@ -152,6 +152,14 @@ def test_the_rules_are_rules() -> None:
     assert {"rule_files": [RULES.name]} in _printed()
 
 
+def test_each_rule_says_in_words_what_is_wrong() -> None:
+    """Whoever is woken by it reads a sentence, which names what it is about where there may be several."""
+    for rule in (rule for group in _rules()["groups"] for rule in group["rules"]):
+        words = rule.get("annotations", {}).get("summary", "")
+        assert len(words) > 20, rule["alert"]
+        assert ("$labels." in words) == (rule["alert"] != "PrepwatchIsAway"), rule["alert"]
+
+
 def test_both_ways_to_scrape_are_taken(tmp_path: Path) -> None:
     """Prometheus takes them; headers, which Debian's promtool does not know yet, have their documented form."""
     ways = [block for block in _printed() if "scrape_configs" in block]
