@@ -1,4 +1,4 @@
-"""Drops what nobody needs any more: old events and ended deliveries, and what is left of pools, webhooks and accounts.
+"""Drops what nobody needs any more: old events, ended deliveries and mutes, and what is left of what is gone.
 
 Owns what old and gone mean. Does not own heads and chunks, which a cycle forgets once a job has settled
 (`polling.known_jobs`), or deliveries due to webhooks that are gone, which a run of deliveries ends
@@ -44,6 +44,12 @@ class LeftAccount(Struct, frozen=True, kw_only=True):
     over: frozenset[str]
 
 
+class _Mute(Struct, frozen=True, rename="camel"):
+    """What counts here of a mute (`digests.mutes`)."""
+
+    ends_at: datetime
+
+
 class Purger(Struct, frozen=True, kw_only=True):
     """Purges every partition; an event goes only when no delivery of it can still be waiting.
 
@@ -83,6 +89,8 @@ class Purger(Struct, frozen=True, kw_only=True):
         dropped += sum(self._drop(account.partition, self._of_left(account, oldest)) for account in left)
         rows = self.table.query(OWN, *range_of("webhook"))
         dropped += self._drop(OWN, (row for row in rows if self._is_gone(row)))
+        rows = self.table.query(OWN, *range_of("mute"))
+        dropped += self._drop(OWN, (row for row in rows if _was_over_before(row, oldest)))
         write_line("purge", rows=dropped)
         return dropped
 
@@ -157,6 +165,14 @@ def _sent_before(rows: Iterable[Row], oldest: datetime) -> Iterator[Row]:
         for number, row in enumerate(of_one):
             if _is_readable(row) and (number >= MAX_MESSAGES or row.key.rpartition("|")[2] > last):
                 yield row
+
+
+def _was_over_before(row: Row, oldest: datetime) -> bool:
+    """Whether a mute had ended by then."""
+    try:
+        return from_row(row, _Mute).ends_at < oldest
+    except UnreadableRowError:
+        return False
 
 
 def _is_over(row: Row, oldest: datetime) -> bool:

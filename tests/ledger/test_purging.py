@@ -3,6 +3,10 @@
 from collections import Counter
 from datetime import timedelta
 
+from msgspec.structs import replace
+
+from shared.api.mutes import Mutes
+from shared.digests.mutes import Mute
 from shared.ledger.purging import Purger
 from shared.ports import Insert
 from shared.state.rows import OWN, digest_key, pace_key, range_of, to_columns, webhook_key
@@ -41,6 +45,21 @@ def test_a_webhook_that_takes_an_old_name_is_not_held_off() -> None:
         table.transact(OWN, [Insert(key=webhook_key(str(name)), columns=to_columns(state))])
     deploy(SLACK, table=table).app.purger.run()
     assert [row.key for row in table.query(OWN, *range_of("webhook"))] == [webhook_key(str(SLACK["name"]))]
+
+
+def test_mutes_that_ended_long_ago() -> None:
+    """A mute is listed for as long as events are after its end, and then goes: each one from the page is a row."""
+    deployment = deploy(RETENTION_DAYS="5")
+    mutes = Mutes(table=deployment.table, clock=deployment.clock)
+    mute = Mute(jobs=("*",), starts_at=NOW, ends_at=NOW + timedelta(hours=1), created_by="op", comment="known")
+    mutes.put_mute("over", mute)
+    mutes.put_mute("later", replace(mute, ends_at=NOW + timedelta(days=2)))
+    deployment.clock.advance(days=5, minutes=59)
+    deployment.app.purger.run()
+    assert [one.name for one in mutes.list_mutes()] == ["later", "over"]
+    deployment.clock.advance(minutes=2)
+    deployment.app.purger.run()
+    assert [one.name for one in mutes.list_mutes()] == ["later"]
 
 
 def test_rows_of_a_newer_version_stay() -> None:

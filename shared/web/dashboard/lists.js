@@ -94,7 +94,7 @@ async function readFound() {
 
 export async function readSide() {
   await Promise.all([
-    ...[readList("webhooks", "webhooks"), readList("mutes", "mutes"), readList("events", eventsPath())],
+    ...[readList("webhooks", "webhooks"), readList("mutes", "mutes?top=1000"), readList("events", eventsPath())],
     ...[readList("pools", "pools?top=200"), readTrends(), readFound()],
   ]);
 }

@@ -82,6 +82,21 @@ def test_a_mute_says_what_it_is_of(visit: Visitor) -> None:
         expect(told.get_by_role("button", name="End the mute of nightly, pool gpu, pool cpu-*")).to_be_visible()
 
 
+def test_no_number_of_mutes_hides_the_one_that_holds(visit: Visitor) -> None:
+    """A mute is shown however many have ended before it and are not forgotten yet."""
+    deployment = deploy(SLACK)
+    deployment.poll()
+    mutes = Mutes(table=deployment.table, clock=deployment.clock)
+    mute = Mute(jobs=("nightly",), starts_at=NOW, ends_at=NOW + timedelta(hours=1), created_by="Ann", comment="planned")
+    for number in range(120):
+        mutes.put_mute(f"m{number:03}", mute)
+    mutes.put_mute("m999", replace(mute, jobs=("weekly",), ends_at=NOW + timedelta(hours=9)))
+    deployment.clock.advance(hours=2)
+    deployment.poll()
+    with serving(lambda: deployment.app) as url:
+        expect(visit(url, deployment).locator("#told .tight .id")).to_have_text(["weekly"])
+
+
 def test_a_notice_lies_at_the_foot_of_the_window_while_a_dialog_opens(visit: Visitor) -> None:
     """What is said in a dialog that still moves stands where it will be read, wide and in the middle."""
     deployment = deploy()
