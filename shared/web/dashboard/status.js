@@ -3,7 +3,7 @@
 import { h, icon, mount, part } from "./elements.js";
 import { capital, count, moment, stateInWords, unbroken } from "./words.js";
 import { readAddress } from "./address.js";
-import { get, post, query, rounds } from "./api.js";
+import { get, nextPath, post, query, rounds } from "./api.js";
 import { act, copyButton, dialog, link } from "./parts.js";
 import { onlyAccount, side, waitingFor } from "./lists.js";
 
@@ -173,18 +173,25 @@ function poolItem(pool) {
 }
 
 /** @param {PoolView} pool */
-async function showPoolNodes(pool) {
+const poolNodesPath = (pool) =>
+  `pools/${encodeURIComponent(pool.poolId)}/nodes${query({ account: pool.account, top: 200 })}`;
+
+/** @param {PoolView} pool */
+async function showPoolNodes(pool, path = poolNodesPath(pool), before = /** @type {PoolNodeView[]} */ ([])) {
   /** @type {PoolNodesView} */
-  const found = await get(
-    `pools/${encodeURIComponent(pool.poolId)}/nodes${query({ account: pool.account, top: 200 })}`,
-  );
+  const { value, nextLink } = await get(path);
+  const nodes = [...before, ...value];
   dialog(
     `Nodes of ${pool.poolId} that can't work`,
-    h("p", { class: "soft block" }, `${count(found.value.length, "node")}, as Batch says now.`),
+    h(
+      "p",
+      { class: "soft block" },
+      `${nextLink ? "The first " : ""}${count(nodes.length, "node")}, as Batch says now.`,
+    ),
     h(
       "ul",
       { class: "list" },
-      found.value.map((node) => {
+      nodes.map((node) => {
         const error = node.errors?.[0] ?? node.startTaskInfo?.failureInfo;
         return h(
           "li",
@@ -200,6 +207,11 @@ async function showPoolNodes(pool) {
         );
       }),
     ),
+    nextLink &&
+      act("Show more nodes", () => showPoolNodes(pool, nextPath(path, nextLink), nodes), {
+        class: "more",
+        "data-focus": "more nodes",
+      }),
   );
   return "";
 }

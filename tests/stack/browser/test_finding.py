@@ -115,6 +115,19 @@ def test_a_pool_shows_its_nodes_that_cannot_work(page: Page) -> None:
     assert grave_violations(page) == []
 
 
+def test_of_very_many_nodes_that_cannot_work_the_rest_is_a_press_away(page: Page, deployment: Deployment) -> None:
+    """How many are shown is never said to be how many there are; the others come when they are asked for."""
+    (full,) = deployment.batch.pool_nodes["pool-cpu"]
+    deployment.batch.pool_nodes["pool-cpu"] = [replace(full, id=f"tvm-{number:03}") for number in range(203)]
+    page.get_by_role("button", name="Show nodes of pool-cpu that can't work").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("The first 200 nodes, as Batch says now.")
+    dialog.get_by_role("button", name="Show more nodes").click()
+    expect(dialog).to_contain_text("203 nodes, as Batch says now.")
+    expect(dialog.locator(".list > li")).to_have_count(203)
+    expect(dialog.get_by_role("button", name="Show more nodes")).to_have_count(0)
+
+
 def test_pools_that_may_not_be_read_are_said_at_their_account(page: Page, deployment: Deployment) -> None:
     """Who may read jobs and no pools reads at the account that pools can't be counted, and where the right is named."""
     account = page.locator(".account")
