@@ -253,3 +253,11 @@ def test_a_slow_preparation(visit: Visitor) -> None:
         expect(page.locator(".job .tag")).to_have_text("preparation takes too long on 1 node")
         page.locator(".job .name").click()
         expect(page.locator("#job .tag")).to_have_text("preparation takes too long on 1 node")
+
+
+def test_bars_and_columns_are_told_apart_in_high_contrast_and_on_paper(page: Page) -> None:
+    """Where the system chooses the colours, or backgrounds are not printed, what only a colour says keeps its own."""
+    page.emulate_media(forced_colors="active")
+    for place in (".job .bar .failed", ".legend .bar .failed", "#trend .columns i:not(.none)"):
+        expect(page.locator(place).first).to_have_css("background-color", "rgb(176, 42, 28)")
+        expect(page.locator(place).first).to_have_css("print-color-adjust", "exact")
