@@ -31,6 +31,7 @@ class Between:
         self.headers: list[tuple[str, str]] = []
         self.body = b""
         self.slow = ""
+        self.waits = threading.Event()
         self.go_on = threading.Event()
 
     def around(self, inner: WSGIApplication) -> WSGIApplication:
@@ -39,6 +40,7 @@ class Between:
         def app(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
             path = environ["PATH_INFO"]
             if self.slow and path.startswith(self.slow):
+                self.waits.set()
                 self.go_on.wait(timeout=30)
             if self.status is not None and path != "/api/dashboard":
                 start(self.status, [*self.headers, ("content-length", str(len(self.body)))])
@@ -96,6 +98,7 @@ def test_an_app_that_does_not_answer(visit: Visitor, deployment: Deployment, bet
         expect(page.locator(".job")).to_be_visible()
         between.slow = "/api/summary"
         let_pass(page, deployment, seconds=6)
+        assert between.waits.wait(timeout=20)
         let_pass(page, deployment, minutes=4)
         expect(page.get_by_role("alert")).to_contain_text("The app has not answered for 4 minutes.")
         expect(page.locator("body")).to_have_class("old")
