@@ -147,8 +147,10 @@ def _tellable_at(news: News) -> datetime | None:
 def _turns(news: News) -> bool:
     """Whether a job that people take for standing still does not, or one that they take for well does."""
     before = news.before
-    ended = before.stuck_since is not None and news.told.stuck_since is None
-    return ended or (NewsKind.STUCK in news.kinds and before.at is not None and not before.standing)
+    if before.stuck_since is not None:
+        return news.told.stuck_since is None
+    # Of a job that was never told of people believe nothing.
+    return NewsKind.STUCK in news.kinds and before.at is not None and not before.standing
 
 
 def _muted_until(news: News, mutes: Sequence[Mute], now: datetime) -> datetime | None:

@@ -12,7 +12,7 @@ from shared.digests.chat_rules import SHOWN_CAUSES
 from shared.digests.incidents.members import Member
 from shared.digests.incidents.rules import MAX_OPEN, STANDING, IncidentPage
 from shared.digests.job_troubles import ConcernKind
-from shared.digests.short_names import cause_words, pool_in_heading, short_id, why_in_heading
+from shared.digests.short_names import cause_words, of_all, pool_in_heading, short_id, why_in_heading
 from shared.messages.commands import PoolReference, remove_nodes
 from shared.messages.events import Origin, links_of
 from shared.messages.notices import TITLE_BYTES, Notice, PageDetails, Severity
@@ -123,10 +123,10 @@ def _place(account: str, members: Sequence[Member], lead: Member) -> str:
 
 def _where(account: str, members: Sequence[Member], lead: Member) -> str:
     jobs, where = _jobs(members), _place(account, members, lead)
-    nodes = f"{lead.concern.nodes} of {counted(lead.head.nodes, 'node')}"
+    nodes, size = lead.concern.nodes, lead.head.nodes
     if jobs == 1:
-        return f"in {short_id(lead.job_id)} of {where} on {nodes}"
-    return f"in {jobs} jobs of {where} on up to {nodes}"
+        return f"in {short_id(lead.job_id)} of {where} on {of_all(nodes, size)}"
+    return f"in {jobs} jobs of {where} on up to {nodes} of {counted(size, 'node')}"
 
 
 def _why(members: Sequence[Member]) -> str:
