@@ -214,12 +214,13 @@ def _end_of(pool: PoolState, told: PoolTold, now: datetime) -> tuple[PoolNewsKin
     # Nothing more will be known of it.
     if record is None:
         return PoolNewsKind.LEFT, None, now
-    # Tomorrow's job may use it again, and an hour says that it is not the next one's.
-    if record.unwatched_since is not None:
+    if not is_calm(record, pool.by_state):
+        # It goes on, or a moment more may bring it back.
+        if record.unwatched_since is None:
+            return None
+        # Tomorrow's job may use it again, and an hour says that it is not the next one's.
         kind, until, wait = PoolNewsKind.LEFT, record.unwatched_since, LEFT_AFTER
-    # It goes on, or a moment more may bring it back.
-    elif not is_calm(record, pool.by_state):
-        return None
+    # What was mended by then is so, whoever uses the pool.
     else:
         until = max((node.ended_at for node in record.nodes.values() if node.ended_at is not None), default=told.since)
         mended, left = ended_since(record, told)

@@ -39,6 +39,20 @@ def test_only_what_was_mended_is_green(mended: int, left: int, heading: str) -> 
     assert said(world, "pagerduty")[1:] == ["over"]
 
 
+def test_what_was_mended_before_its_job_ended_is_green() -> None:
+    """That no job uses the pool any more takes nothing back: its nodes work again."""
+    world = World("slack", "pagerduty")
+    nodes = breaks(world, 12)
+    world.tick(20)
+    mended = over(world, nodes)
+    set_pool(world, mended)
+    world.tick(5)
+    set_pool(world, mended, unwatched=True)
+    world.tick(70)
+    assert said(world, "slack")[1:] == ["\N{LARGE GREEN CIRCLE} Nodes of acc/pool work again after 20 minutes"]
+    assert said(world, "pagerduty")[1:] == ["over"]
+
+
 @pytest.mark.parametrize("unwatched", [False, True])
 def test_of_a_pool_that_cannot_be_counted_nothing_is_told(unwatched: bool) -> None:  # noqa: FBT001 - a parameter
     """While the right to read pools is missing nobody can tell: neither more, nor once a day, nor that it is over."""
