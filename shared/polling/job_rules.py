@@ -117,10 +117,8 @@ def with_facts(head: JobHead, job: BatchJob) -> JobHead:
 
 
 def close(origin: Origin, head: JobHead, end: JobEnd, since: datetime, now: datetime) -> Decision:
-    """End all that stands of a job at once, and tell the end of what was told.
-
-    That are failures, slow preparations, a standstill, a trouble.
-    """
+    """End all that stands of a job at once: failures, slow preparations, a standstill, a trouble; tell what was told."""
+    stood_still = head.stuck_since is not None
     ended = _end_standstill(origin, head, StandstillEnd(end.value), now)
     head, resumed = ended.head, ended.events
     ended = _end_trouble(origin, head, end, now)
@@ -134,6 +132,7 @@ def close(origin: Origin, head: JobHead, end: JobEnd, since: datetime, now: date
     closed = replace(
         head,
         closed=end,
+        mended=not (was_open or head.left or stood_still),
         preparation=replace(head.preparation, open=0, slow=0),
         unfinished={},
         left=0,

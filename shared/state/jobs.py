@@ -128,6 +128,8 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The chunks were filed before Batch had shown a `creation_time`."""
     closed: JobEnd | None = None
     """What ended the open failures, None while they count."""
+    mended: bool = False
+    """When the job was closed no failure was open, none had merely left with its node, and it did not stand still."""
     wait_for_success: bool | None = None
     """Whether the job's tasks wait for preparation; None until that was asked."""
     manager: str | None = None
@@ -164,6 +166,11 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
     release_dismissed_at: datetime | None = None
     """Somebody knows of the release failures that ended before."""
     commit: str = ""
+
+    @property
+    def ended_unmended(self) -> bool:
+        """Whether the job is over, and with it what was not mended before."""
+        return self.closed is not None and not self.mended
 
     @property
     def stuck_since(self) -> datetime | None:

@@ -199,3 +199,14 @@ def test_a_new_chat_hears_how_many_jobs_stand_still(kind: str) -> None:
     world.webhooks = world.sender.webhooks = (webhook(kind),)
     world.tick(2)
     assert "2 jobs stand still, 1 job still fails: acc/pool-cpu" in world.told(kind)[0].text
+
+
+def test_failed_mended_and_ended_before_anybody_was_told() -> None:
+    """It is told as what it was: mended, and no warning."""
+    world = World("slack")
+    world.fail(3)
+    world.change("nightly", preparation=PhaseCounts(succeeded=3), closed=JobEnd.ENDED, mended=True, causes=())
+    world.tick()
+    (sent,) = world.told("slack")
+    assert "\N{LARGE BLUE CIRCLE} Preparation failed 3 times, mended since" in sent.text
+    assert "3 newly failed; mended before the job ended" in sent.text

@@ -167,6 +167,24 @@ def test_closing_tells_only_of_what_was_told(before: JobHead, *, told: bool) -> 
     assert decision.head.preparation.open == 0
 
 
+@pytest.mark.parametrize(
+    ("before", "mended"),
+    [
+        pytest.param(_failing(preparation=PhaseCounts(succeeded=3)), True, id="all were resolved"),
+        pytest.param(_failing(), False, id="failures are open"),
+        pytest.param(_failing(preparation=PhaseCounts(failed=3), left=3), False, id="their nodes have left"),
+        pytest.param(
+            _failing(preparation=PhaseCounts(), stuck=Standstill(since=NOW, confirmed=True)), False, id="stands still"
+        ),
+    ],
+)
+@pytest.mark.parametrize("end", [JobEnd.ENDED, JobEnd.GONE, JobEnd.UNTRACKED])
+def test_what_was_mended_before_the_end(before: JobHead, end: JobEnd, *, mended: bool) -> None:
+    """Whoever is told later reads whether the failures were mended, or are merely over with the job."""
+    closed = close(ORIGIN, before, end, NOW, NOW).head
+    assert (closed.mended, closed.ended_unmended) == (mended, not mended)
+
+
 def test_closing_twice_changes_nothing() -> None:
     """Who decides the end again finds nothing to do."""
     once = close(ORIGIN, _failing(), JobEnd.ENDED, NOW, NOW)

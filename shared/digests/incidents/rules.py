@@ -257,7 +257,7 @@ def _was_mended(page: IncidentPage, jobs: Iterable[KnownToWebhook]) -> bool:
         at = max((joined.at for joined in mine if joined.at is not None), default=each.told.at)
         is_part = bool(mine) or (page.earlier is not None and each.told is page.earlier)
         # Not of this incident; or the job ended, or began anew, with its failures unmended.
-        if not is_part or head is None or head.closed is not None or head.began_anew_since(at):
+        if not is_part or head is None or head.ended_unmended or head.began_anew_since(at):
             continue
         # Its tasks are not to run, or nobody wants them to: that mends nothing.
         if head.stuck_ended is not None and head.stuck_ended.why is not None and _is_of_standstill(each.told, page):

@@ -11,7 +11,7 @@ from shared.batch.model import Phase
 from shared.batch.outcomes import is_active
 from shared.digests.chat_rules import News, NewsKind
 from shared.digests.jobs.standstill_facts import slow_facts, standing_facts, unreachable_remedy
-from shared.digests.jobs.titles import has_succeeded_since, held_up, is_looked_at, unmended_end
+from shared.digests.jobs.titles import ENDS, has_succeeded_since, held_up, is_looked_at, unmended_end
 from shared.digests.short_names import cause_words, node_name, of_all
 from shared.messages.notices import JOB, fact
 from shared.messages.remedies import slow_remedy
@@ -20,12 +20,6 @@ from shared.state.jobs import JobEnd, JobHead, Tracking
 
 _NODES_BYTES = 400
 _FEW_NODES = 2  # that few can be looked up by their ids as they are
-_ENDS = {
-    JobEnd.ENDED: "the job has ended",
-    JobEnd.GONE: "the job is gone",
-    JobEnd.REPLACED: "a new job has taken its id",
-    JobEnd.UNTRACKED: "the job is not watched any more",
-}
 _NOT_OF_FAILURES = frozenset({NewsKind.UNREACHABLE, NewsKind.REACHABLE, NewsKind.IN_TIME})
 
 
@@ -96,7 +90,7 @@ def _unreachable_facts(news: News, head: JobHead) -> list[tuple[str, str]]:
         return []
     if not is_looked_at(head):
         has_none = head.tracking is Tracking.NO_PREPARATION_TASK
-        return [("Why", "the job has no preparation task" if has_none else _ENDS[head.closed or JobEnd.UNTRACKED])]
+        return [("Why", "the job has no preparation task" if has_none else ENDS[head.closed or JobEnd.UNTRACKED])]
     return [("In sight again", f"it could not be read for {lasted_from(since, news.wanted_at, _now(news))}")]
 
 
@@ -194,7 +188,7 @@ def first_failure(head: JobHead) -> datetime | None:
 
 def _why_over(news: News, head: JobHead) -> str:
     if head.closed is not None:
-        return _ENDS[head.closed]
+        return f"preparation had succeeded before, and {ENDS[head.closed]}" if head.mended else ENDS[head.closed]
     if news.begins_anew:
         return "the job was created or tracked again, and no node has failed since"
     if unmended_end(news, head) is not None:
@@ -214,6 +208,8 @@ def _of_failed(left: int) -> str:
 
 def _still_failed(head: JobHead) -> str:
     failed = head.preparation.failed
+    if head.mended and head.closed is not None:
+        return "mended before the job ended"
     if head.closed is not None and failed:
         return f"it had failed on {of_all(failed, head.nodes)} in the end"
     return "over with the job" if head.closed is not None else held_up(head)

@@ -186,7 +186,7 @@ def _counted_as(news: News) -> tuple[str, str]:
     if news.head is None:
         return _OVER
     # It failed, and is over before anybody was told.
-    if news.kind is NewsKind.FAILED and news.head.closed is not None:
+    if news.kind is NewsKind.FAILED and news.head.ended_unmended:
         return _ENDED_BADLY
     if news.kind is not NewsKind.RESOLVED:
         is_over = news.kind is NewsKind.REACHABLE and severity_of(news) is Severity.INFO
@@ -194,7 +194,7 @@ def _counted_as(news: News) -> tuple[str, str]:
     if severity_of(news) is Severity.WARNING:
         return _ENDED_BADLY if news.head.closed is not None else _what_failed(news)
     # What nobody has mended is not called so, though it is over.
-    if news.head.closed is not None:
+    if news.head.ended_unmended:
         return _OVER
     if news.begins_anew:
         return _ANEW

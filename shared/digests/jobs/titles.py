@@ -27,6 +27,12 @@ _ENDED = {
     JobEnd.REPLACED: "replaced",
     JobEnd.UNTRACKED: "not watched any more",
 }
+ENDS = {
+    JobEnd.ENDED: "the job has ended",
+    JobEnd.GONE: "the job is gone",
+    JobEnd.REPLACED: "a new job has taken its id",
+    JobEnd.UNTRACKED: "the job is not watched any more",
+}
 _NOT_MOVING = {
     StandstillEnd.JOB_ENDED: "ended while it stood still",
     StandstillEnd.JOB_GONE: "gone while it stood still",
@@ -95,9 +101,9 @@ def severity_of(news: News) -> Severity:
 
 def _severity_of_the_end(news: News, head: JobHead) -> Severity:
     # What nothing mends any more is not good, though it is over.
-    if news.release or (news.preparation and head.closed is not None):
+    if news.release or (news.preparation and head.ended_unmended):
         return Severity.WARNING
-    ends = news.kind is NewsKind.RESOLVED and head.closed is None and not news.begins_anew
+    ends = news.kind is NewsKind.RESOLVED and not head.ended_unmended and not news.begins_anew
     mended = ends and not head.left and unmended_end(news, head) is None
     return Severity.GOOD if mended else Severity.INFO
 
@@ -157,7 +163,7 @@ def _how_it_ended(news: News, head: JobHead) -> str:
     if news.release:
         return f"{_release_failed(news, head)}; preparation is over{' with the job' if head.closed else ''}"
     # Nothing was mended: the job is over, and its failures with it.
-    if head.closed is not None:
+    if head.closed is not None and not head.mended:
         return _ended(head, head.closed)
     # What people were told is about a head before this one; nobody has seen that mended.
     if news.begins_anew:
@@ -167,10 +173,11 @@ def _how_it_ended(news: News, head: JobHead) -> str:
     if (ended := unmended_end(news, head)) is not None:
         return ended
     took = f" after {lasted(time)}" if (time := time_it_took(news)) is not None else ""
+    then = f", and {ENDS[head.closed]}" if head.closed is not None else ""
     known = news.before
     if known.preparation or head.preparation_failed_ever:
-        return f"preparation works again{took}{', some nodes that failed have left' if head.left else ''}"
-    return f"moves again{took}"
+        return f"preparation works again{took}{', some nodes that failed have left' if head.left else ''}{then}"
+    return f"moves again{took}{then}"
 
 
 def time_it_took(news: News) -> timedelta | None:
@@ -188,7 +195,7 @@ def _what_failed(news: News, head: JobHead, *, why: bool) -> str:
         failed = f"preparation failed on {of_all(head.preparation.open, head.nodes)}"
         parts.append(failed + (_only_cause(news, Phase.PREPARATION) if why else ""))
     elif news.preparation:
-        parts.append(_ended(head, head.closed) if head.closed else _mended(news, head))
+        parts.append(_ended(head, head.closed) if head.closed and not head.mended else _mended(news, head))
     if news.release:
         parts.append(_release_failed(news, head) + (_only_cause(news, Phase.RELEASE) if why else ""))
     return "; ".join(parts)

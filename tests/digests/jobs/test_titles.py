@@ -158,6 +158,14 @@ def _over(end: JobEnd, **fields: object) -> JobHead:
             _head(0, 0, 6), KNOWS, "preparation works again", Severity.GOOD, {}, id="mended, since nobody knows"
         ),
         pytest.param(
+            _head(0, 0, 6, closed=JobEnd.ENDED, mended=True),
+            replace(KNOWS, since=NOW - timedelta(hours=1)),
+            "preparation works again after 1 hour, and the job has ended",
+            Severity.GOOD,
+            {"Why": "preparation had succeeded before, and the job has ended"},
+            id="mended, then ended",
+        ),
+        pytest.param(
             _head(first_seen_at=LATER, carried=Carried(since=NOW, preparation=6)),
             KNOWS,
             "begun anew, and nothing fails in it",

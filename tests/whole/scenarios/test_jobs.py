@@ -88,6 +88,26 @@ def test_delete_during_release(told: Story) -> None:
     told.status()
 
 
+def test_mended_before_it_ends(told: Story) -> None:
+    """Preparation of two jobs fails and is mended; four minutes later they end, before that was told."""
+    for job in ("nightly-63", "nightly-64"):
+        add_job(told.system, job, active=9, running=3)
+        succeed(told.system, job, "good-1")
+    told.wait(2 * MINUTE)
+    for job in ("nightly-63", "nightly-64"):
+        fail_all(told.system, job, nodes(3), FAILURE)
+    told.wait(20 * MINUTE, every=2 * MINUTE)
+    told.say("it is mended")
+    for job in ("nightly-63", "nightly-64"):
+        succeed(told.system, job, *nodes(3))
+    told.wait(4 * MINUTE)
+    told.say("both jobs end")
+    for job in ("nightly-63", "nightly-64"):
+        end(told.system, job, "completed")
+    told.wait(20 * MINUTE, every=2 * MINUTE)
+    told.status()
+
+
 def test_vanished_with_open_failures(told: Story) -> None:
     """A job with an open failure vanishes between two polls."""
     add_job(told.system, "nightly-3", active=3)
