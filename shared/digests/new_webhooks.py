@@ -1,7 +1,7 @@
 """What stands when a chat or pager webhook is new to an account, or was switched off or disabled for a while.
 
-Owns which jobs such a webhook has to be told of, as standing and not as new. Does not own the telling
-(`digests.one_webhook`). Jobs of which it knows all are left as they are.
+Owns which jobs such a webhook has to be told of, as standing and not as new, and that it is told why the account can't
+be read. Does not own the telling (`digests.one_webhook`). Jobs of which it knows all are left as they are.
 """
 
 from collections.abc import Sequence
@@ -18,9 +18,20 @@ from shared.journal import write_line
 from shared.messages.events import EventType
 from shared.messages.format_table import format_of
 from shared.ports import Insert, Merge, Operation, Table
+from shared.state.accounts import Cycle
 from shared.state.jobs import JobHead
-from shared.state.rows import SCHEMA_VERSION, digest_key, digests_of, from_row, range_of
-from shared.state.telling import Told
+from shared.state.rows import (
+    CYCLE,
+    SCHEMA_VERSION,
+    delivery_key,
+    digest_key,
+    digests_of,
+    event_key,
+    from_row,
+    range_of,
+    to_columns,
+)
+from shared.state.telling import Delivery, DeliveryState, Told
 from shared.webhook import Webhook
 
 
@@ -31,11 +42,25 @@ def introductions(table: Table, account: str, webhook: Webhook, now: datetime, *
 
     Raises:
         StoreUnavailableError: The table gave no answer.
-        UnreadableRowError: Nobody can tell which incidents it has open.
+        UnreadableRowError: Nobody can tell which incidents it has open, or whether the account is read.
     """
     # What waits is read first, so that no job is in both: one that begins to wait meanwhile is in none, and is news.
     waiting = _of_waiting(table, account, webhook, now) if was_off else []
-    return [*waiting, *_of_unknown(table, account, webhook, now)]
+    return [*waiting, *_of_unknown(table, account, webhook, now), *_of_the_account(table, account, webhook, now)]
+
+
+def _of_the_account(table: Table, account: str, webhook: Webhook, now: datetime) -> Sequence[Insert]:
+    """Of what keeps the account from being read: the event that told it to others."""
+    row = table.get(account, CYCLE)
+    trouble = from_row(row, Cycle).trouble if row is not None else None
+    if trouble is None or trouble.event_id is None or not webhook.wants(EventType.ACCOUNT_UNREACHABLE, account=account):
+        return []
+    keys = {state: delivery_key(state, webhook.name, trouble.event_id) for state in DeliveryState}
+    # It was sent or waits, or it is so old that nothing is kept of it.
+    if any(table.get(account, key) for key in keys.values()) or table.get(account, event_key(trouble.event_id)) is None:
+        return []
+    owed = Delivery(webhook=webhook.name, event_id=trouble.event_id, created_at=now, next_attempt_at=now)
+    return [Insert(key=keys[DeliveryState.DUE], columns=to_columns(owed))]
 
 
 def _of_unknown(table: Table, account: str, webhook: Webhook, now: datetime) -> Sequence[Insert]:

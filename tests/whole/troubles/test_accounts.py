@@ -1,11 +1,16 @@
 """An account that can't be read is told in one event, and so is its recovery."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
+from shared.errors import AccountDeniedError
+from shared.webhook import WebhookAnswer
+from tests.support.deployment import ACCOUNT, Deployment, deploy
+from tests.support.fakes import refusal
 from tests.support.hostile_batch import error_reply
 from tests.support.scripted_http import ScriptedAnswer
+from tests.support.webhook_settings import PAGER, SIGNED, SLACK
 from tests.support.whole_app import WholeApp, codes
 from tests.whole.troubles.account import JOBS, MINUTE, Trouble
 
@@ -130,3 +135,31 @@ def test_a_first_deployment_is_no_outage(trouble: Trouble) -> None:
     app = trouble.app()
     app.poll()
     assert codes(app) == []
+
+
+@pytest.mark.parametrize(("new", "taken"), [(SLACK, refusal(200, b"ok")), (PAGER, refusal(202, b"{}"))])
+def test_who_is_added_meanwhile_hears_of_it(new: Mapping[str, object], taken: WebhookAnswer) -> None:
+    """A chat or pager that is added while an account can't be read is told so once, and its end."""
+    before = deploy(SIGNED)
+    refused = AccountDeniedError("AuthenticationFailed", "Who are you?", status=403)
+    before.batch.failures["list_jobs"] = refused
+    _cycles(before, 8)
+    after = deploy(SIGNED, new, batches=before.batches, table=before.table, clock=before.clock)
+    after.sender.answer = taken
+    _cycles(after, 5)
+    assert [b"can't read Batch account" in body for body in _bodies(after)] == [True]
+    after.batch.failures.clear()
+    _cycles(after, 5)
+    assert len(_bodies(after)) == 2
+
+
+def _cycles(deployment: Deployment, number: int) -> None:
+    for _ in range(number):
+        deployment.poll(ACCOUNT)
+        deployment.deliver(ACCOUNT)
+        deployment.clock.advance(minutes=1)
+
+
+def _bodies(deployment: Deployment) -> list[bytes]:
+    """What chat and pager were sent."""
+    return [request.body for request in deployment.sender.sent if "webhook-id" not in request.headers]
