@@ -65,7 +65,9 @@ def with_pools(notice: Notice | None, origin: Origin, news: Sequence[PoolNews], 
     # What is worse is what the message is about.
     if worst_of((notice.severity, about_pools.severity)) is not notice.severity:
         return join_notices(notice, about_pools, notice)
-    joined = join_notices(notice, notice, replace(about_pools, heading=f"{heading[:1].lower()}{heading[1:]}"))
+    # Batch is a name.
+    goes_on = heading if heading.startswith("Batch ") else f"{heading[:1].lower()}{heading[1:]}"
+    joined = join_notices(notice, notice, replace(about_pools, heading=goes_on))
     # A pool in trouble is behind many a job, and must not be the first that there is no room for.
     return replace(joined, sections=(*notice.sections[:1], *about_pools.sections, *notice.sections[1:]))
 

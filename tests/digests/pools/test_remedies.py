@@ -89,6 +89,19 @@ def test_what_is_worse_comes_first() -> None:
     assert "Batch can't use" in notice.sections[0].title
 
 
+@pytest.mark.parametrize(
+    ("pool", "words"),
+    [
+        (pool_with(40, unusable=9), "; Batch can't use 9 of 40 nodes of acc/pool"),
+        (pool_with(40, startTaskFailed=9), "; the start task failed on 9 of 40 nodes of acc/pool"),
+    ],
+)
+def test_behind_jobs_a_pool_goes_on_with_the_sentence(pool: PoolState, words: str) -> None:
+    """What it begins with is written small, unless it is a name."""
+    told = jobs_notice(ACCOUNT, [news(head())], {})
+    assert words in with_pools(told, ORIGIN, [_trouble(pool)], NOW).heading
+
+
 def test_one_cause_in_several_pools_is_one() -> None:
     """A page counts its nodes together, so that other causes have room."""
     pools = [replace(pool_with(40, startTaskFailed=3), pool_id=f"pool-{number}") for number in range(4)]
