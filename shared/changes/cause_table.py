@@ -17,6 +17,8 @@ from shared.state.nodes import NodeRecord
 
 MAX_CAUSES = 20
 MAX_POOLS = 5
+NO_NODE = ("", "")
+"""The example of a cause of which none is known: the one that was has it no more."""
 
 
 CauseKey = tuple[Phase, str, str]
@@ -43,9 +45,10 @@ class CauseTable:
     def __init__(self, causes: Iterable[Cause] = ()) -> None:
         self.standings: dict[CauseKey, _CauseCount] = {_key(cause): _CauseCount(cause) for cause in causes}
 
-    def remove(self, key: CauseKey) -> None:
+    def remove(self, key: CauseKey, pool_id: str, node_id: str) -> None:
         """A node no longer has this cause; one that is not known here is owed to whatever this is merged into."""
         known = self._standing(key)
+        known.lose(pool_id, node_id)
         if known.nodes > 0:
             known.nodes -= 1
         else:
@@ -54,8 +57,9 @@ class CauseTable:
     def add(self, key: CauseKey, pool_id: str, node_id: str, moment: datetime | None) -> None:
         """A node has this cause now."""
         known = self._standing(key)
-        if known.nodes == 0:
+        if known.nodes == 0 or known.example == NO_NODE:
             known.example = (pool_id, node_id)
+        known.lost.discard((pool_id, node_id))
         known.nodes += 1
         if pool_id not in known.pools or not known.spans(moment):
             known.join((pool_id,), moment, moment)
@@ -66,7 +70,9 @@ class CauseTable:
             known = self._standing(key)
             known.left += max(other.left - known.nodes, 0)
             known.nodes = max(known.nodes - other.left, 0)
-            if known.nodes == 0:
+            for node in other.lost:
+                known.lose(*node)
+            if known.nodes == 0 or known.example == NO_NODE:
                 known.example = other.example
             known.nodes += other.nodes
             known.join(other.pools, other.first_seen, other.last_seen)
@@ -86,18 +92,28 @@ class CauseTable:
 
 
 class _CauseCount:
-    """A cause while nodes take it up and leave it; `left` are those that left it and were not counted here."""
+    """A cause while nodes take it up and leave it; `left` counts those that left it and were not counted here.
 
-    __slots__ = ("_cause", "example", "first_seen", "last_seen", "left", "nodes", "pools")
+    `lost` are all that left it: none of them is an example of it any more.
+    """
+
+    __slots__ = ("_cause", "example", "first_seen", "last_seen", "left", "lost", "nodes", "pools")
 
     def __init__(self, cause: Cause) -> None:
         self._cause = cause
         self.nodes = cause.nodes
         self.left = 0
+        self.lost: set[tuple[str, str]] = set()
         self.pools = list(cause.pools)
         self.example = cause.example
         self.first_seen = cause.first_seen
         self.last_seen = cause.last_seen
+
+    def lose(self, pool_id: str, node_id: str) -> None:
+        """A node has the cause no more; who is told of the cause is not to look there."""
+        self.lost.add((pool_id, node_id))
+        if self.example == (pool_id, node_id):
+            self.example = NO_NODE
 
     def spans(self, moment: datetime | None) -> bool:
         """Whether a moment lies between the first and the last time that it was seen."""

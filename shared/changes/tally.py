@@ -67,7 +67,7 @@ class Tally:
             self._count(before, -1)
             for key, _ in causes_of(before):
                 if self._is_counted(key):
-                    self.causes.remove(key)
+                    self.causes.remove(key, before.pool_id, before.node_id)
         self._count(after, 1)
         for key, moment in causes_of(after):
             if self._is_counted(key):

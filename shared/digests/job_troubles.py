@@ -205,8 +205,9 @@ def _kind(cause: Cause, pool_id: str, *, alone: bool) -> ConcernKind:
     if cause.code != EXIT_CODE:
         return ConcernKind.CAUSE
     # The program says only that something is: on one node that is the node's, on several the job's. A node of an auto
-    # pool is made for the job and met by no other.
-    return ConcernKind.NODE if alone and not is_auto_pool(pool_id) else ConcernKind.JOB
+    # pool is made for the job and met by no other; one that is not known has no name to go by.
+    is_met = cause.example[1] != "" and not is_auto_pool(pool_id)
+    return ConcernKind.NODE if alone and is_met else ConcernKind.JOB
 
 
 def _is_told(head: JobHead, cause: Cause) -> bool:

@@ -57,7 +57,8 @@ class PhaseCounts(Struct, frozen=True, kw_only=True):
 class Cause(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Failures of one phase that have the same code and the same normalised message.
 
-    `nodes` counts the nodes that have the cause now; `pools` and `example` (pool id, node id) show where.
+    `nodes` counts the nodes that have the cause now; `pools` and `example` (pool id, node id; both empty when none is
+    known) show where.
     """
 
     phase: Phase

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.batch.causes import EXIT_CODE, MAX_MESSAGE_CHARACTERS, UNKNOWN_CODE, cause_of, normalise
 from shared.batch.model import ContainerInfo, ExecutionInfo, FailureInfo, NameValuePair, Phase
-from shared.changes.cause_table import MAX_CAUSES, MAX_POOLS, CauseKey, CauseTable, causes_of
+from shared.changes.cause_table import MAX_CAUSES, MAX_POOLS, NO_NODE, CauseKey, CauseTable, causes_of
 from tests.support.builders import DISK_FULL, at, failed, record, running, status
 
 
@@ -210,7 +210,7 @@ def test_a_cause_that_comes_and_goes_leaves_nothing() -> None:
     """A cause that a node takes up and leaves between two commits is not counted."""
     table = CauseTable(())
     table.add(_key("A"), "pool", "n", at(0))
-    table.remove(_key("A"))
+    table.remove(_key("A"), "pool", "n1")
     assert table.causes() == ()
 
     table.add(_key("A"), "pool", "other", at(0))
@@ -223,10 +223,10 @@ def test_what_happened_later_is_merged() -> None:
     table, later = CauseTable(), CauseTable()
     for node in ("n1", "n2"):
         table.add(_key("A"), "pool", node, at(5))
-    later.remove(_key("A"))
-    later.remove(_key("A"))
+    later.remove(_key("A"), "pool", "n1")
+    later.remove(_key("A"), "pool", "n2")
     later.add(_key("A"), "other", "n3", at(2))
-    later.remove(_key("B"))
+    later.remove(_key("B"), "pool", "n1")
     later.add(_key("C"), "pool", "n1", None)
     table.merge(later)
     table.add(_key("B"), "pool", "n1", at(0))
@@ -245,9 +245,27 @@ def test_is_bounded_by_the_most_frequent() -> None:
             table.add(_key(f"C{number:02}"), "pool", "n", at(0))
     kept = table.causes()
     again = CauseTable(kept)
-    again.remove(_key("C00"))
+    again.remove(_key("C00"), "pool", "n")
 
     assert len(kept) == MAX_CAUSES
     assert kept[0].code == f"C{MAX_CAUSES + 4}"
     assert "C00" not in {cause.code for cause in kept}
     assert again.causes() == kept
+
+
+def test_the_example_is_a_node_that_has_the_cause() -> None:
+    """Of a node that was mended nobody is told; the next that fails so is the example again."""
+    stands = CauseTable()
+    for node in ("n1", "n2"):
+        stands.add(_key("A"), "pool", node, at(5))
+    mended, again = CauseTable(stands.causes()), CauseTable()
+    mended.remove(_key("A"), "pool", "n1")
+    (cause,) = mended.causes()
+    assert (cause.nodes, cause.example) == (1, NO_NODE)
+    later = CauseTable()
+    later.remove(_key("A"), "pool", "n1")
+    stands.merge(later)
+    assert stands.causes() == (cause,)
+    again.add(_key("A"), "pool", "n3", at(6))
+    stands.merge(again)
+    assert stands.causes()[0].example == ("pool", "n3")

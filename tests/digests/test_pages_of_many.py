@@ -10,10 +10,10 @@ from shared.state.jobs import PhaseCounts
 from shared.state.pools import StandstillReason
 from tests.digests.paged_world import cause, fail, page, stands_still
 from tests.digests.told_world import World
-from tests.support.deployment import Deployment, a_job, a_node, a_run, deploy
+from tests.support.deployment import NOW, Deployment, a_job, a_node, a_run, deploy
 from tests.support.fakes import refusal
 from tests.support.told_jobs import webhook
-from tests.support.webhook_settings import PAGER
+from tests.support.webhook_settings import PAGER, SIGNED
 
 
 def _details(told: dict[str, object]) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _pages(deployment: Deployment) -> dict[str, dict[str, Any]]:
     deployment.clock.advance(minutes=1)
     deployment.poll()
     deployment.deliver()
-    sent = [json.loads(request.body) for request in deployment.sender.sent]
+    sent = [json.loads(one.body) for one in deployment.sender.sent if "webhook-id" not in one.headers]
     return {one["dedup_key"].rpartition(".com:")[2]: one["payload"]["custom_details"] for one in sent}
 
 
@@ -99,3 +99,18 @@ def test_two_causes_in_a_job_name_their_own_nodes() -> None:
     deployment.batch.add(a_job(), *denied, *exited)
     found = sorted(sorted(details["nodeIds"]) for details in _pages(deployment).values())
     assert found == [["d0", "d1"], ["e0", "e1", "e2"]]
+
+
+def test_a_node_that_was_mended_is_not_named() -> None:
+    """Of two nodes one was mended before a pager is added: the page names the other, and nothing removes the first."""
+    before = deploy(SIGNED)
+    bad, good = a_run(failed=True, code="FailureExitCode"), a_run(ended=NOW + timedelta(minutes=1))
+    before.batch.add(a_job(), a_node("first", preparation=bad), a_node("second", preparation=bad))
+    before.poll()
+    before.clock.advance(minutes=2)
+    before.batch.add(a_job(), a_node("first", preparation=good), a_node("second", preparation=bad))
+    before.poll()
+    after = deploy(SIGNED, PAGER, batches=before.batches, table=before.table, clock=before.clock)
+    (details,) = _pages(after).values()
+    assert details["nodeIds"] == ["second"]
+    assert all("first" not in command for command in details["command"])

@@ -166,7 +166,7 @@ def _node_facts(news: News, head: JobHead, limit: int) -> list[tuple[str, str]]:
 
 def nodes_to_name(news: News) -> list[tuple[str, str]]:
     """Pool and node id of those that can be named: the newest failures, or where nobody has looked an example."""
-    examples = tuple(cause.example for cause in news.causes if cause.phase is news.phase)
+    examples = tuple(cause.example for cause in news.causes if cause.phase is news.phase and cause.example[1])
     return list(dict.fromkeys(news.nodes or examples))
 
 
