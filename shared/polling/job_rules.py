@@ -117,7 +117,7 @@ def with_facts(head: JobHead, job: BatchJob) -> JobHead:
 
 
 def close(origin: Origin, head: JobHead, end: JobEnd, since: datetime, now: datetime) -> Decision:
-    """End all that stands of a job at once: failures, slow preparations, a standstill, a trouble; tell what was told."""
+    """End all that stands of a job, failures, slow preparations, a standstill, a trouble, and tell what was told of."""
     stood_still = head.stuck_since is not None
     ended = _end_standstill(origin, head, StandstillEnd(end.value), now)
     head, resumed = ended.head, ended.events
