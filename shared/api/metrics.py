@@ -272,9 +272,7 @@ def _classes(pool: PoolMemory) -> tuple[tuple[str, int], ...]:
 
 
 def _stuck(heads: Sequence[JobHead], reason: StandstillReason) -> int:
-    """Jobs that stand still for this reason; a version before reasons were kept knew of failed preparation only."""
-    standing = [head.stuck for head in heads if head.stuck is not None and head.stuck.confirmed]
-    return sum((one.reason or StandstillReason.PREPARATION_FAILED) is reason for one in standing)
+    return sum(head.standstill.why is reason for head in heads if head.standstill is not None)
 
 
 def _gauge(name: str, words: str, samples: Iterable[Sample], unit: str = "") -> Family:

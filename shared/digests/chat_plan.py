@@ -106,7 +106,7 @@ def groups_of(news: News) -> frozenset[str]:
     head = news.head
     if head is None or not news.names_causes:
         return frozenset()
-    standstill = [standstill_of(head.stuck).name] if head.stuck is not None and head.stuck.confirmed else []
+    standstill = [standstill_of(head.standstill).name] if head.standstill is not None else []
     return frozenset([*standstill, *(group_of(head, cause) for cause in news.causes)])
 
 

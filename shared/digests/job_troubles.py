@@ -101,8 +101,8 @@ def wants_of(webhook: Webhook, account: str, head: JobHead) -> Callable[[EventTy
 def concerns_of(head: JobHead, wants: Callable[[EventType], bool]) -> tuple[Concern, ...]:
     """What is wrong with a job now, as far as somebody `wants` to know, the worst first."""
     found: list[Concern] = []
-    if head.stuck is not None and head.stuck.confirmed and wants(EventType.JOB_STUCK):
-        found.append(standstill_of(head.stuck))
+    if head.standstill is not None and wants(EventType.JOB_STUCK):
+        found.append(standstill_of(head.standstill))
     if head.closed is None and head.preparation.open and wants(EventType.PREPARATION_FAILED):
         found += _failures(head, Phase.PREPARATION)
     if head.release_failed_ever and wants(EventType.RELEASE_FAILED):
@@ -122,8 +122,7 @@ def job_name(job_id: str) -> str:
 
 def standstill_of(stuck: Standstill) -> Concern:
     """What is wrong where none of a job's tasks can run."""
-    reason = stuck.reason or StandstillReason.PREPARATION_FAILED
-    cause = None
+    reason, cause = stuck.why, None
     if stuck.cause is not None:
         cause = Cause(phase=Phase.PREPARATION, code=stuck.cause.code, message=stuck.cause.message)
     apart = () if reason.is_of_pool else _identity_of(cause)

@@ -94,7 +94,7 @@ def _is_part(record: NodeRecord, concern: Concern) -> bool:
     """Whether a node is one of those that a concern of its job is about."""
     # All that failed keep the job from going on, whatever for; what keeps its pool from it is no failure of the job.
     if (still := concern.standstill) is not None:
-        return not (still.reason is not None and still.reason.is_of_pool) and _concerned(record, Phase.PREPARATION)
+        return not still.why.is_of_pool and _concerned(record, Phase.PREPARATION)
     has = {key for key, _ in causes_of(record)}
     return any((cause.phase, cause.code, cause.message) in has for cause in concern.causes)
 

@@ -107,7 +107,7 @@ def _as_standing(told: Told, head: JobHead) -> Told:
         # Releases that failed do not stand: they are told as they are, or nobody hears of them.
         release=told.knows_of(ever)[1],
         stuck_since=head.stuck_since or (told.stuck_since if told.counts_as(ever) else None),
-        stuck_reason=head.stuck.reason if head.stuck is not None and head.stuck.confirmed else None,
+        stuck_reason=head.standstill.reason if head.standstill is not None else None,
         catches_up=True,
     )
 

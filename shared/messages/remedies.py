@@ -94,7 +94,7 @@ _OF_JOB: Mapping[WhereToLook, str] = {
 
 def standstill_remedy(account: str, head: JobHead, standstill: Standstill) -> Remedy:
     """What to do about a job that stands still; `account` is the host of the job's account."""
-    reason = standstill.reason or StandstillReason.PREPARATION_FAILED
+    reason = standstill.why
     code = standstill.cause.code.lower() if standstill.cause is not None else ""
     pool = PoolReference(account=account, pool_id=standstill.pool_id or head.pool_id or "")
     of_codes = _WORDS_OF_CODES if reason in _OF_THE_SIZE else {}

@@ -199,8 +199,7 @@ class StandstillWatcher(Struct, frozen=True, kw_only=True):
         of_preparation = suspected is None or suspected.why.is_of_preparation
         running = facts.answer_or_none(lambda: self._running(head, facts)) if of_preparation else None
         moves = running.others if running is not None else None
-        stuck = head.stuck if head.stuck is not None and head.stuck.confirmed else None
-        was_of_preparation = stuck is not None and (stuck.reason is None or not stuck.reason.is_of_pool)
+        was_of_preparation = head.standstill is not None and not head.standstill.why.is_of_pool
         # Some of those that failed or are slow may have left the pool a moment ago, and others have come.
         is_new = suspected is not None and suspected.why is Suspicion.PREPARATION and not was_of_preparation
         if moves is False and is_new:

@@ -194,7 +194,7 @@ def _judge_confirmed(
     now: datetime,
 ) -> StandstillDecision:
     """When a standstill that was told is over; a preparation that merely begins ends nothing."""
-    of_pool = before.reason is not None and before.reason.is_of_pool
+    of_pool = before.why.is_of_pool
     has_able = pool is not None and pool.gone_since is None and classes_of(pool.by_state).able > 0
     # What the pool lacked is there, and nothing else is known to keep the job from it.
     if of_pool and has_able and suspected is None:
@@ -220,7 +220,7 @@ def _judge_confirmed(
     if suspected is not None and pool is not None and (findings.moves is False or not suspected.why.is_of_preparation):
         reason = reason_of(suspected, findings, preparations=preparations, pool=pool)
     # It is still what was told, or nobody knows better.
-    if reason is None or reason is (before.reason or StandstillReason.PREPARATION_FAILED):
+    if reason is None or reason is before.why:
         return StandstillDecision(standstill=standing)
     # One answer may be old; the next has to say the same.
     if before.other_reason is not reason:

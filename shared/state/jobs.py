@@ -174,9 +174,14 @@ class JobHead(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.closed is not None and not self.mended
 
     @property
+    def standstill(self) -> Standstill | None:
+        """The standstill of the job; None without one, and while one is only suspected."""
+        return self.stuck if self.stuck is not None and self.stuck.confirmed else None
+
+    @property
     def stuck_since(self) -> datetime | None:
         """Since when it is certain that no node can take the job's tasks; None when it is not."""
-        return self.stuck.since if self.stuck is not None and self.stuck.confirmed else None
+        return self.standstill.since if self.standstill is not None else None
 
     @property
     def is_known_now(self) -> bool:

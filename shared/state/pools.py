@@ -204,3 +204,8 @@ class Standstill(Struct, frozen=True, kw_only=True, omit_defaults=True):
     free_since: datetime | None = None
     tasks: int = 0
     by_state: Mapping[str, int] = {}
+
+    @property
+    def why(self) -> StandstillReason:
+        """The reason once it is confirmed; a version before reasons were kept knew of failed preparation only."""
+        return self.reason or StandstillReason.PREPARATION_FAILED

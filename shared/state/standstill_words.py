@@ -25,9 +25,9 @@ NODE_STATES: Mapping[str, str] = {
 """States that Batch spells in one word, in lower case; the others are words as they are."""
 
 
-def why_in_words(reason: StandstillReason | None) -> str:
-    """Why a job stands still; a version before reasons were kept knew of one only."""
-    return _WHY[reason or StandstillReason.PREPARATION_FAILED]
+def why_in_words(reason: StandstillReason) -> str:
+    """Why a job stands still."""
+    return _WHY[reason]
 
 
 def nodes_in_words(by_state: Mapping[str, int]) -> str:

@@ -15,14 +15,14 @@ from shared.state.standstill_words import nodes_in_words, why_in_words
 
 def stuck_view(account: str, head: JobHead) -> StuckView | None:
     """A job's standstill as the summary shows it; None while nothing says that the job's tasks can't run."""
-    standstill = head.stuck
-    if standstill is None or not standstill.confirmed:
+    standstill = head.standstill
+    if standstill is None:
         return None
     cause, remedy = standstill.cause, standstill_remedy(account, head, standstill)
     return StuckView(
         since=standstill.since,
         reason=standstill.reason,
-        why=why_in_words(standstill.reason),
+        why=why_in_words(standstill.why),
         pool_id=standstill.pool_id or None,
         nodes=dict(standstill.by_state),
         standing=nodes_in_words(standstill.by_state),
@@ -36,6 +36,5 @@ def stuck_view(account: str, head: JobHead) -> StuckView | None:
 
 def standstills_in_words(heads: Sequence[JobHead]) -> list[str]:
     """How many jobs stand still, a sentence for each reason, the most frequent first."""
-    standing = [head.stuck for head in heads if head.stuck is not None and head.stuck.confirmed]
-    reasons = Counter(why_in_words(standstill.reason) for standstill in standing)
+    reasons = Counter(why_in_words(head.standstill.why) for head in heads if head.standstill is not None)
     return [f"{of_jobs(STANDS_STILL, jobs)}: {why}" for why, jobs in reasons.most_common()]

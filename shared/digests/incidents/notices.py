@@ -100,8 +100,8 @@ def _standstill(account: str, members: Sequence[Member], lead: Member) -> str:
     who = f"{short_id(lead.job_id)} of {where} stands still" if jobs == 1 else f"{jobs} jobs of {where} stand still"
     number = sum(member.concern.standstill.tasks for member in members if member.concern.standstill)
     tasks = f", {waiting(number, 'task')}" if number else ""
-    reason = lead.concern.standstill.reason if lead.concern.standstill else None
-    return f"{who}: {why_in_words(reason)}{_why(members)}{tasks}"
+    why = f": {why_in_words(lead.concern.standstill.why)}" if lead.concern.standstill is not None else ""
+    return f"{who}{why}{_why(members)}{tasks}"
 
 
 _WORDS = {
@@ -181,7 +181,7 @@ def _states(members: Sequence[Member]) -> list[str]:
 def _is_of_jobs(member: Member) -> bool:
     """Whether its cause is one of the job's own tasks: what keeps a whole pool from working is not mended there."""
     still = member.concern.standstill
-    return still is None or still.reason is None or not still.reason.is_of_pool
+    return still is None or not still.why.is_of_pool
 
 
 def _job_lines(members: Sequence[Member]) -> list[str]:

@@ -54,9 +54,8 @@ def group_section(account: str, news: Sequence[News], *, names: int, whole: bool
     if (node := sick_node(news)) is not None:
         facts = (fact("Node", node[1]), *(each for each in facts if each[0] != REMEDY), (REMEDY, _OF_A_SICK_NODE))
         commands = (remove_nodes(PoolReference(account=account, pool_id=node[0]), [node[1]]),)
-    elif (head := together.head) is not None and (stuck := head.stuck) is not None and stuck.confirmed:
-        of_pool = stuck.reason is not None and stuck.reason.is_of_pool
-        commands = (standstill_remedy(account, head, stuck).command,) if of_pool else ()
+    elif (head := together.head) is not None and (still := head.standstill) is not None and still.why.is_of_pool:
+        commands = (standstill_remedy(account, head, still).command,)
     return replace(section, facts=facts, commands=tuple(filter(None, commands)) if whole else ())
 
 
@@ -90,7 +89,7 @@ def _together(news: Sequence[News]) -> News:
         causes=tuple(replace(cause, nodes=0, first_seen=since) for cause in lead.head.causes),
         preparation=replace(lead.head.preparation, slow=0),
     )
-    stills = [one.stuck for one in heads if one.stuck is not None and one.stuck.confirmed]
+    stills = [one.standstill for one in heads if one.standstill is not None]
     if head.stuck is not None and stills:
         began, tasks = min(still.since for still in stills), sum(still.tasks for still in stills)
         head = replace(head, stuck=replace(head.stuck, since=began, tasks=tasks))

@@ -84,8 +84,8 @@ def heading_of(account: str, news: Sequence[News]) -> str:
 def _heading_of_one(account: str, news: News) -> str:
     job, head = short_id(news.job_id), news.head
     where = pool_in_heading(account, head.pool_id or "") if head is not None else short_id(account_name(account))
-    if head is not None and news.kind in OF_FAILURES and head.stuck is not None and head.stuck.confirmed:
-        return f"{job} of {where} stands still: {why_stuck(head, head.stuck)}"
+    if head is not None and news.kind in OF_FAILURES and head.standstill is not None:
+        return f"{job} of {where} stands still: {why_stuck(head, head.standstill)}"
     what = what_happened(news, why=news.kind in OF_FAILURES)
     return f"{what[:1].upper()}{what[1:]}: {job}, {where}"
 
@@ -98,7 +98,7 @@ def _in_common(account: str, news: Sequence[News]) -> str | None:
         return None
     jobs = f"{counted(len(news), 'job')} of {_where(account, heads)}"
     stills = [head.stuck for item, head in zip(news, heads, strict=True) if NewsKind.STUCK in item.kinds and head.stuck]
-    reasons = {still.reason for still in stills}
+    reasons = {still.why for still in stills}
     # Where nothing runs, why it does not says more than what failed.
     if len(stills) == len(news) and len(reasons) == 1:
         number = sum(still.tasks for still in stills)

@@ -77,8 +77,8 @@ def _command(account: str, news: News, head: JobHead) -> str | None:
     """What shows what is slow, or helps with a standstill, else with the first cause."""
     if news.kind is NewsKind.SLOW:
         return slow_remedy(account, head, news.nodes).command
-    if head.stuck is not None and head.stuck.confirmed and news.names_causes:
-        command = standstill_remedy(account, head, head.stuck).command
+    if head.standstill is not None and news.names_causes:
+        command = standstill_remedy(account, head, head.standstill).command
         if command:
             return command
     phase, causes = news.phase, news.causes

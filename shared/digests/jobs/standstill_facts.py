@@ -21,10 +21,10 @@ from shared.state.standstill_words import nodes_in_words
 def standing_facts(account: str, head: JobHead, now: datetime) -> list[tuple[str, str]]:
     """What keeps a job from going on: a standstill with its reason, and preparations that take too long."""
     facts: list[tuple[str, str]] = []
-    if head.stuck is not None and head.stuck.confirmed:
-        tasks = f"; {waiting(head.stuck.tasks, 'task')}, none runs" if head.stuck.tasks else ""
-        facts.append(("Stands still", f"since {since_when(head.stuck.since, now)}{tasks}"))
-        facts += _standstill(account, head, head.stuck)
+    if (still := head.standstill) is not None:
+        tasks = f"; {waiting(still.tasks, 'task')}, none runs" if still.tasks else ""
+        facts.append(("Stands still", f"since {since_when(still.since, now)}{tasks}"))
+        facts += _standstill(account, head, still)
     if head.preparation.slow:
         facts.append(("Slow", f"preparation goes on for too long on {counted(head.preparation.slow, 'node')}"))
     return facts
@@ -67,7 +67,7 @@ def _standstill(account: str, head: JobHead, standstill: Standstill) -> list[tup
         facts.append(fact("Nodes of the pool", standing))
     cause = standstill.cause
     # What failed preparations have in common is told with every failure.
-    if cause is not None and standstill.reason is not None and standstill.reason.is_of_pool:
+    if cause is not None and standstill.why.is_of_pool:
         said = f"{cause.code}: {cause.message}" if cause.message else cause.code
         facts.append(fact("Cause", one_line(said, limit=VALUE_BYTES)))
     facts.append(("What to do", standstill_remedy(account, head, standstill).words))

@@ -67,11 +67,11 @@ def line_of(news: News) -> ListEntry | None:
 
 def _newly_failed(news: News, new: int) -> str:
     head = news.head
-    still = head.stuck if head is not None and head.stuck is not None and head.stuck.confirmed else None
+    still = head.standstill if head is not None else None
     # Behind why a job stands still a number would be taken for that of the nodes which keep it there.
     if still is not None and news.release:
         return f"release: {new} newly failed"
-    if still is not None and still.reason is not None and still.reason.is_of_pool:
+    if still is not None and still.why.is_of_pool:
         return f"preparation: {new} newly failed"
     return f"{new} newly failed"
 
@@ -93,8 +93,8 @@ def severity_of(news: News) -> Severity:
     if news.kind is NewsKind.RESOLVED:
         return _severity_of_the_end(news, head)
     # None of its tasks can run; some standstills wait for capacity, and nothing is broken.
-    if head.stuck is not None and head.stuck.confirmed:
-        still = standstill_of(head.stuck).severity
+    if head.standstill is not None:
+        still = standstill_of(head.standstill).severity
         return worst_of((still, Severity.ERROR)) if head.preparation.open else still
     return Severity.ERROR if news.phase is Phase.PREPARATION else _severity_of_the_end(news, head)
 
@@ -188,8 +188,8 @@ def time_it_took(news: News) -> timedelta | None:
 
 
 def _what_failed(news: News, head: JobHead, *, why: bool) -> str:
-    if head.stuck is not None and head.stuck.confirmed:
-        return f"stands still, {why_stuck(head, head.stuck)}"
+    if head.standstill is not None:
+        return f"stands still, {why_stuck(head, head.standstill)}"
     parts = []
     if news.phase is Phase.PREPARATION:
         failed = f"preparation failed on {of_all(head.preparation.open, head.nodes)}"
@@ -206,9 +206,9 @@ def _only_cause(news: News, phase: Phase) -> str:
     return f" ({causes.pop()})" if len(causes) == 1 else ""
 
 
-def why_stuck(head: JobHead, stuck: Standstill) -> str:
+def why_stuck(head: JobHead, standstill: Standstill) -> str:
     """Why a job stands still, with its nodes where all of them failed."""
-    reason, opened = stuck.reason or StandstillReason.PREPARATION_FAILED, head.preparation.open
+    reason, opened = standstill.why, head.preparation.open
     # Where some are said to be well, everybody asks why it stands still: those have left the pool.
     if reason is StandstillReason.PREPARATION_FAILED and 0 < opened == head.nodes:
         return f"preparation failed on {of_all(opened, head.nodes)}"

@@ -115,8 +115,8 @@ def _with_users(table: Rows, account: str, pools: Mapping[str, PoolState], now: 
             jobs[head.pool_key].add(head.job_id)
             if head.stuck_since is not None:
                 standing[head.pool_key].add(head.job_id)
-        if head.stuck is not None and head.stuck.confirmed and head.stuck.reason in _BY_NODES:
-            held_up[head.stuck.pool_id.lower()].add(head.job_id)
+        if (still := head.standstill) is not None and still.reason in _BY_NODES:
+            held_up[still.pool_id.lower()].add(head.job_id)
     return [
         replace(pool, jobs=frozenset(jobs[key]), standing=frozenset(standing[key]), held_up=frozenset(held_up[key]))
         for key, pool in pools.items()
