@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from shared.api.access_remedies import NO_TOKEN, Identity, batch_remedy, queue_remedy, reference_remedy, table_remedy
 from shared.api.account_reasons import MEND_ROW, how_read, unreadable_cycle, unreadable_pool
-from shared.api.reasons import muted_in_words, taken_unread, told_lately, unmatched_events
 from shared.api.untold import UntoldReader
+from shared.api.webhook_reasons import muted_in_words, taken_unread, told_lately, unmatched_events
 from shared.batch.model import STDERR
 from shared.delivery.webhook_states import read_states
 from shared.digests.mutes import read_mutes

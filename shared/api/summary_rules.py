@@ -23,17 +23,10 @@ from shared.api.job_views import (
 )
 from shared.api.pools.standstills import standstills_in_words
 from shared.api.pools.views import PoolView, trouble_words, worst_pool_first
-from shared.api.reasons import (
-    called_wrong,
-    is_disabled,
-    nodes_of_jobs,
-    not_all_taken,
-    release_failures,
-    taken_nothing,
-    unmatched_events,
-)
+from shared.api.reasons import nodes_of_jobs, release_failures
 from shared.api.shown_jobs import job_view, place_in_summary, trouble_view
 from shared.api.untold import since_of
+from shared.api.webhook_reasons import called_wrong, is_disabled, not_all_taken, taken_nothing, unmatched_events
 from shared.api.webhook_views import UntoldView
 from shared.messages.sentences import CANT_BE_READ, minute, of_jobs
 from shared.polling.cycle_rules import is_stale
@@ -125,7 +118,11 @@ def build_summary(known: Known, page: JobsPage, now: datetime) -> tuple[SummaryV
         *_pool_troubles(known, now),
         *_job_troubles(heads),
         *release_failures(heads, now),
-        *(taken_nothing(failing[name], known.untold.get(name)) for name in sorted(failing)),
+        *(
+            taken_nothing(webhook, failing[webhook.name], known.untold.get(webhook.name))
+            for webhook in sorted(known.switched_on, key=lambda one: one.name)
+            if webhook.name in failing
+        ),
         *_webhook_troubles(known, webhooks),
         *([_given_up(deliveries.dead)] if deliveries.dead else []),
         *([known.nudges] if known.nudges else []),

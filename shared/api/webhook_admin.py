@@ -122,7 +122,7 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
             reason=attempt.reason,
             duration_ms=attempt.duration_ms,
             answer=clean(attempt.answer),
-            advice=None if delivered else advice_on(answer.failure, answer.status),
+            advice=None if delivered else advice_on(webhook, answer.failure, answer.status),
         )
 
     def enable(self, name: str) -> WebhookView:
@@ -198,7 +198,7 @@ class WebhookAdmin(Struct, frozen=True, kw_only=True):
             not_before=state.not_before,
             since=min(filter(None, (state.failing_since, state.disabled_since)), default=None),
             reason=silent or (waiting_words(webhook.waits_for) if webhook.waits_for else state.reason),
-            last_answer=last_answer(state),
+            last_answer=last_answer(webhook, state),
             untold=untold,
             due=self._count(DeliveryState.DUE, webhook.name),
             dead=self._count(DeliveryState.DEAD, webhook.name),
@@ -224,7 +224,7 @@ def _message_view(found: FoundMessage) -> MessageView:
     )
 
 
-def last_answer(state: WebhookState) -> LastAnswerView | None:
+def last_answer(webhook: Webhook, state: WebhookState) -> LastAnswerView | None:
     """What a webhook that is not healthy last answered, None when it took what it was sent last."""
     last = state.last
     if last is None:
@@ -234,7 +234,7 @@ def last_answer(state: WebhookState) -> LastAnswerView | None:
         status=last.status,
         reason=last.reason,
         answer=clean(last.answer),
-        advice=advice_on(last.failure, last.status),
+        advice=advice_on(webhook, last.failure, last.status),
     )
 
 

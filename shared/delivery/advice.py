@@ -4,7 +4,9 @@ Owns one sentence for each way to be refused. Does not own what a refusal means 
 (`delivery.answer_rules`). Pure.
 """
 
-from shared.webhook import SendFailure
+from shared.messages.format import JSON_TYPE
+from shared.messages.format_table import format_of
+from shared.webhook import SendFailure, Webhook
 
 _BY_FAILURE = {
     SendFailure.TIMEOUT: "Let the receiver answer within 20 seconds, before it does its work; see that no firewall "
@@ -28,21 +30,33 @@ _BY_STATUS = {
     405: "Let the receiver take POST requests at this address.",
     408: "Let the receiver answer before it does its work.",
     410: "The receiver is gone for good: create it anew, set its new URL, then enable the webhook.",
-    413: "Let the receiver take bodies of 48 KiB, or set EVENT_MAX_NODES lower.",
-    415: "Set the webhook's contentType to application/json, if the receiver knows no CloudEvents.",
     429: "Wait, and see whether the receiver's limit suits the number of events; fewer come with a filter.",
 }
+_BY_IDENTITY = "Give the app's identity the right to send to the receiver; GET /api/diagnostics says how."
+_BY_URL = "Copy the webhook's URL again: what lets the app in is a part of it."
+_TOO_LARGE = "Let the receiver take bodies of 48 KiB, or set EVENT_MAX_NODES lower."
+_OTHER_TYPE = "Set the webhook's contentType to application/json, if the receiver knows no CloudEvents."
 _MALFORMED = "See that the webhook's format is the receiver's, and what its answer says is wrong."
 _REDIRECTED = "Set the webhook's URL to the address that the receiver redirects to: redirects are not followed."
 _BROKEN = "Look into the receiver's own log: it was reached and failed."
 _NOT_TAKEN = "The receiver answers, but not as this format's receivers do: see that the webhook's format is right."
 
 
-def advice_on(failure: SendFailure | None, status: int | None) -> str:
-    """What to do about an answer that is no acceptance."""
+def advice_on(webhook: Webhook, failure: SendFailure | None, status: int | None) -> str:
+    """What to do about a webhook's answer that is no acceptance."""
     if failure is not None:
         return _BY_FAILURE[failure]
-    status = status or 0
+    kind, status = format_of(webhook), status or 0
+    if status in {401, 403} and kind.needs_token(webhook):
+        return _BY_IDENTITY
+    # There is neither a secret nor a key that could be wrong.
+    if status in {401, 403} and not kind.is_signed and kind.without_key is None:
+        return _BY_URL
+    # Only events are as large as the settings let them be.
+    if status == 413 and not kind.tells_state:
+        return _TOO_LARGE
+    if status == 415 and kind.chooses_content_type and webhook.content_type != JSON_TYPE:
+        return _OTHER_TYPE
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     if status >= 500:

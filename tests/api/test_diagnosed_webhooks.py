@@ -57,7 +57,7 @@ def test_mutes_in_force_are_shown() -> None:
     checks = tried(deployment)
     assert [name for name in checks if name.startswith("mute ")] == ["mute on"]
     assert checks["mute on"]["message"] == (
-        "Chat and pager are told nothing of jobs * and pools p until 9999-12-31T00:00:00Z, says Ann: move"
+        "Chat and pager are told nothing of jobs * and pools p until 9999-12-31 00:00 UTC, says Ann: move"
     )
     assert checks["mute on"]["ok"] is True
 
