@@ -187,14 +187,14 @@ def change_events(
     Each beginning has an end of its own: one that failed, then was gone and is enabled again, ends both. They say what
     waits and was given up meanwhile, as `count` says if there is an event: None for nobody knows.
     """
-    told = _turns(before, after)
-    if not told:
+    turned = _turns(before, after)
+    if not turned:
         return ()
-    backlog = count(min(since for _, since, _, _ in told))
+    backlog = count(min(since for _, since, _, _ in turned))
     waits = backlog.data() if backlog is not None else {}
     return tuple(
         webhook_event(own, kind, after.name, since, now, reason=reason, **data, **waits)
-        for kind, since, reason, data in told
+        for kind, since, reason, data in turned
     )
 
 
@@ -204,16 +204,18 @@ def _turns(before: WebhookState, after: WebhookState) -> list[tuple[EventType, d
     if before.disabled_since is None and after.disabled_since is not None:
         by: dict[str, object] = {"byRequest": after.by_request}
         return [(EventType.WEBHOOK_DISABLED, after.disabled_since, after.reason, by)]
-    told: list[tuple[EventType, datetime, str, dict[str, object]]] = []
+    turned: list[tuple[EventType, datetime, str, dict[str, object]]] = []
     if before.disabled_since is not None and after.disabled_since is None:
-        told.append((EventType.WEBHOOK_ENABLED, before.disabled_since, ENABLED, {}))
+        turned.append((EventType.WEBHOOK_ENABLED, before.disabled_since, ENABLED, {}))
     if before.failing_since is None and after.failing_since is not None:
         status = after.last.status if after.last is not None else None
         said: dict[str, object] = {} if status is None else {"status": status}
-        told.append((EventType.WEBHOOK_FAILING, after.failing_since, in_words(after.last) or after.reason, said))
+        turned.append((EventType.WEBHOOK_FAILING, after.failing_since, in_words(after.last) or after.reason, said))
     if before.failing_since is not None and after.failing_since is None:
-        told.append((EventType.WEBHOOK_RECOVERED, before.failing_since, ENABLED if told else "it takes messages", {}))
-    return told
+        turned.append(
+            (EventType.WEBHOOK_RECOVERED, before.failing_since, ENABLED if turned else "it takes messages", {})
+        )
+    return turned
 
 
 def in_words(attempt: Attempt | None) -> str:

@@ -118,7 +118,7 @@ def tried_at(told: Iterable[Told], since: datetime, pace: Pace) -> datetime:
 
 def _adds_to_a_standstill(news: News) -> bool:
     """Whether it is one more node of a job that stands still, and people know why: they learn nothing from it."""
-    known = news.before.stuck_since is not None and news.before.stuck_since == news.told.stuck_since
+    known = news.before.stuck_since is not None and news.before.stuck_since == news.after.stuck_since
     return known and news.kinds == (NewsKind.FAILED,)
 
 
@@ -128,7 +128,7 @@ def _merely_comes_back(news: News) -> bool:
     # An end, a standstill or a release is more than that.
     if head is None or news.kinds != (NewsKind.FAILED,) or news.release:
         return False
-    is_same = before.counted_from == news.told.counted_from and not news.begins_anew
+    is_same = before.counted_from == news.after.counted_from and not news.begins_anew
     return is_same and before.standing and head.preparation.open <= before.open
 
 
@@ -148,7 +148,7 @@ def _turns(news: News) -> bool:
     """Whether a job that people take for standing still does not, or one that they take for well does."""
     before = news.before
     if before.stuck_since is not None:
-        return news.told.stuck_since is None
+        return news.after.stuck_since is None
     # Of a job that was never told of people believe nothing.
     return NewsKind.STUCK in news.kinds and before.at is not None and not before.standing
 

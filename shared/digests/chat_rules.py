@@ -80,10 +80,10 @@ class SlowRuns(Struct, frozen=True, kw_only=True):
 class News(Struct, frozen=True, kw_only=True):
     """What a webhook does not know about a job: the `kinds` of news, never none, what the message is named after first.
 
-    `preparation` and `release` count the failures since it was last told. `before` is what it knew, `told` what it
-    knows after the message, and `generation` up to where. `nodes` are some of the nodes concerned, pool id and node id,
-    and `slow` is how long its preparations take, None where it is not about that or not all of them were looked at; the
-    rules leave both to whoever may read them.
+    `preparation` and `release` count the failures since it was last told. `before` is what it knew, `after` what it
+    knows once it has the message, and `generation` up to where. `nodes` are some of the nodes concerned, pool id and
+    node id, and `slow` is how long its preparations take, None where it is not about that or not all of them were
+    looked at; the rules leave both to whoever may read them.
     """
 
     job_id: str
@@ -92,7 +92,7 @@ class News(Struct, frozen=True, kw_only=True):
     preparation: int
     release: int
     before: Told
-    told: Told
+    after: Told
     wanted_at: datetime
     generation: int
     nodes: tuple[tuple[str, str], ...] = ()
@@ -249,7 +249,7 @@ def _news(
         preparation=grown[0],
         release=grown[1],
         before=known.told,
-        told=after,
+        after=after,
         wanted_at=_since_when_wanted(kinds, known),
         generation=known.generation,
     )

@@ -202,7 +202,7 @@ class DigestPlanner(Struct, frozen=True, kw_only=True):
             tried_at=tried_at((item.before for item in news), since, pace),
             prepare=lambda: self._notice(news, pools, now),
             record_delivered=lambda at: [
-                *(told_row(name, item.told, item.generation) for item in news),
+                *(told_row(name, item.after, item.generation) for item in news),
                 *told_in_chat(name, pools, at),
             ],
             record_refused=lambda attempt: [

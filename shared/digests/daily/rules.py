@@ -99,7 +99,7 @@ def _of_job(known: KnownToWebhook, head: JobHead, since: datetime, now: datetime
         preparation=0,
         release=0,
         before=told,
-        told=replace(told, at=now),
+        after=replace(told, at=now),
         wanted_at=since,
         generation=known.generation,
     )

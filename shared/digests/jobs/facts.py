@@ -178,7 +178,7 @@ def _since_words(news: News, head: JobHead, since: datetime) -> str:
 
 def _now(news: News) -> datetime:
     """When the message is decided on; what the webhook knows after it is known since then."""
-    return news.told.at or news.wanted_at
+    return news.after.at or news.wanted_at
 
 
 def first_failure(head: JobHead) -> datetime | None:

@@ -150,7 +150,7 @@ def what_happened(news: News, *, why: bool = False) -> str:
 
 def _how_long(news: News) -> str:
     """How long each of the slow preparations has taken at least, as far as somebody has looked."""
-    last, now = news.slow.last if news.slow is not None else None, news.told.at
+    last, now = news.slow.last if news.slow is not None else None, news.after.at
     return f"over {lasted(now - last)}" if last is not None and now is not None else "too long"
 
 

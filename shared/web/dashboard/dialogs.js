@@ -57,12 +57,12 @@ part("dialog").addEventListener("close", () => {
  */
 async function nodeDialog(at) {
   /** @type {ExplanationView} */
-  const told = await get(
+  const explained = await get(
     nodesPath(at.job, `/${encodeURIComponent(at.node)}${query({ account: at.account, pool: at.pool })}`),
   );
-  const { node } = told;
-  const named = await namesInEvents(told);
-  const of = (/** @type {string} */ phase) => told.phases.find((one) => one.phase === phase);
+  const { node } = explained;
+  const named = await namesInEvents(explained);
+  const of = (/** @type {string} */ phase) => explained.phases.find((one) => one.phase === phase);
   return [
     node.nodeId,
     h(
@@ -74,26 +74,27 @@ async function nodeDialog(at) {
     h(
       "p",
       { class: "soft block" },
-      `Pool ${node.poolId}, job ${told.jobId}, ${told.account}.`,
+      `Pool ${node.poolId}, job ${explained.jobId}, ${explained.account}.`,
       node.open &&
-        told.tracking === "watching" &&
+        explained.tracking === "watching" &&
         h("span", { class: "bad-ink" }, " It takes none of the job's tasks until its preparation succeeds."),
     ),
     phaseBlock("Preparation", node.preparation, of("preparation"), named.preparation),
     phaseBlock("Release", node.release, of("release"), named.release),
-    told.commands.length > 0 &&
+    explained.commands.length > 0 &&
       h(
         "div",
         { class: "block" },
         h("h3", {}, "What to do"),
-        told.commands.map((one) => [h("p", { class: "small" }, `${one.does}:`), command(one.command, one.does)]),
+        explained.commands.map((one) => [h("p", { class: "small" }, `${one.does}:`), command(one.command, one.does)]),
       ),
     h(
       "div",
       { class: "block" },
       h("h3", {}, "Notifications"),
-      told.events.length === 0 && h("p", { class: "soft" }, "No event names this node. ", told.trackingExplanation),
-      told.events.map((event) => toldBlock(event)),
+      explained.events.length === 0 &&
+        h("p", { class: "soft" }, "No event names this node. ", explained.trackingExplanation),
+      explained.events.map((event) => toldBlock(event)),
     ),
   ];
 }
@@ -101,16 +102,16 @@ async function nodeDialog(at) {
 /**
  * By phase the node as the event that told its failure names it: with what the task wrote last, if the app is set to
  * fetch that.
- * @param {ExplanationView} told
+ * @param {ExplanationView} explained
  * @returns {Promise<Record<string, NodeName>>}
  */
-async function namesInEvents(told) {
+async function namesInEvents(explained) {
   /** @type {Record<string, NodeName>} */
   const named = {};
-  for (const phase of told.phases.filter((one) => one.eventId)) {
+  for (const phase of explained.phases.filter((one) => one.eventId)) {
     const stored = await get(`events/${encodeURIComponent(phase.eventId ?? "")}`).catch(() => null);
     const node = stored?.event.data.nodes?.find(
-      (/** @type {NodeName} */ one) => one.nodeId === told.node.nodeId && one.poolId === told.node.poolId,
+      (/** @type {NodeName} */ one) => one.nodeId === explained.node.nodeId && one.poolId === explained.node.poolId,
     );
     if (node) named[phase.phase] = node;
   }
@@ -161,8 +162,8 @@ function againButton(id, webhook) {
   return act(
     "Send again",
     async () => {
-      const told = await post(`events/${encodeURIComponent(id)}/redeliver${query({ webhook })}`);
-      const [one] = told.value;
+      const answer = await post(`events/${encodeURIComponent(id)}/redeliver${query({ webhook })}`);
+      const [one] = answer.value;
       const { what } = opened;
       setTimeout(() => {
         if (opened.what === what) fillDialog();

@@ -76,8 +76,8 @@ function crumb() {
 function jobView(job, portalUrl) {
   const trouble = troubleFor(job);
   const causes = job.causes.length ? job.causes : causesOfNodes();
-  const told = causes.find((one) => one.code === job.stuck?.cause?.code && one.message === job.stuck.cause.message);
-  const others = causes.filter((one) => one !== told);
+  const ownCause = causes.find((one) => one.code === job.stuck?.cause?.code && one.message === job.stuck.cause.message);
+  const others = causes.filter((one) => one !== ownCause);
   return [
     crumb(),
     h(
@@ -106,9 +106,9 @@ function jobView(job, portalUrl) {
         h("bdi", {}, job.error.message),
         job.error.requestId && ` (request ${job.error.requestId})`,
       ),
-    job.stuck && stuckBlock(job.stuck, told),
+    job.stuck && stuckBlock(job.stuck, ownCause),
     others.length > 0 &&
-      h("div", { class: "block" }, h("h3", {}, told ? "Also failed" : "Why"), h("ul", {}, others.map(causeCard))),
+      h("div", { class: "block" }, h("h3", {}, ownCause ? "Also failed" : "Why"), h("ul", {}, others.map(causeCard))),
     nodesBlock(job),
   ];
 }
@@ -116,12 +116,12 @@ function jobView(job, portalUrl) {
 /**
  * Why a job stands still, how much waits for it, and what to do.
  * @param {StuckView} stuck
- * @param {CauseView | undefined} told the cause of the job's that keeps it from moving, if one of them does
+ * @param {CauseView | undefined} ownCause the cause of the job's that keeps it from moving, if one of them does
  */
-function stuckBlock(stuck, told) {
+function stuckBlock(stuck, ownCause) {
   const { cause } = stuck;
-  const where = told ? ` on ${count(told.nodes, "node")}` : "";
-  const first = told && advice(told.code);
+  const where = ownCause ? ` on ${count(ownCause.nodes, "node")}` : "";
+  const first = ownCause && advice(ownCause.code);
   return h(
     "div",
     { class: "block" },
