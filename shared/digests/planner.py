@@ -290,7 +290,7 @@ class _PageMessages(Struct, frozen=True, kw_only=True):
             refused_row(name, known.job_id, known.told, known.generation, attempt) for known in by_job.values()
         ]
         incident = self.incidents.get(page.name)
-        if incident is not None and incident.told_at < incident.opened_at:  # it was never opened
+        if incident is not None and not incident.is_opened:
             del self.incidents[page.name]
             refusals.append(incidents_row(name, self.incidents))
         return refusals

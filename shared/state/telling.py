@@ -137,8 +137,8 @@ class SentMessage(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An incident that a pager webhook has open: its `key` as it was sent, and how bad it was called.
 
-    `told_at` is when it was last told of. `over_since` is when nothing of it was seen to go on, None while something
-    does; `only_left` says that it was not mended but went away.
+    `told_at` is when it was last told of; while that was only tried, a time before `opened_at`. `over_since` is when
+    nothing of it was seen to go on, None while something does; `only_left` says that it was not mended but went away.
     """
 
     key: str
@@ -147,6 +147,11 @@ class Incident(Struct, frozen=True, kw_only=True, omit_defaults=True):
     severity: str = field(default="", name="mood")
     over_since: datetime | None = None
     only_left: bool = False
+
+    @property
+    def is_opened(self) -> bool:
+        """Whether the pager took a page of it; of others it may have, when its answer or the record of it was lost."""
+        return self.told_at >= self.opened_at
 
 
 class Incidents(Struct, frozen=True, kw_only=True, omit_defaults=True):
