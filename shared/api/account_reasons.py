@@ -11,10 +11,10 @@ from shared.errors import UnreadableRowError
 from shared.messages.event_notices import remedy_for
 from shared.messages.sentences import minute
 from shared.moments import as_utc
-from shared.polling.account_troubles import NOT_POLLED, TOO_MUCH_TO_READ
 from shared.polling.cycle_rules import is_stale
 from shared.pools.counts import TOO_SLOW
 from shared.state.accounts import Cycle
+from shared.state.jobs import NOT_POLLED, TOO_MUCH_TO_READ
 from shared.state.rows import mend_of
 
 MEND_ROW = "Deploy the newest version that has run here; if the row is damaged, do as the message says."

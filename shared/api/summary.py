@@ -37,7 +37,7 @@ from shared.polling.cycle_rules import is_stale
 from shared.polling.installation_faults import Faults
 from shared.ports import Clock, Lanes, Table, swap
 from shared.state.accounts import Cycle
-from shared.state.jobs import Trouble
+from shared.state.jobs import UNREADABLE_ROW, Trouble
 from shared.state.rows import (
     CYCLE,
     LAST_NUDGE,
@@ -173,7 +173,7 @@ class Summary(Struct, frozen=True, kw_only=True):
         try:
             cycle = from_row(row, Cycle) if row else None
         except UnreadableRowError as error:
-            trouble = Trouble(code="UnreadableRow", message=unreadable_cycle(error, account), since=now)
+            trouble = Trouble(code=UNREADABLE_ROW, message=unreadable_cycle(error, account), since=now)
         heads = tuple(read_head(head, now) for head in self.table.query(account, *range_of("job")))
         records = read_records(self.table, account)
         return AccountState(

@@ -25,6 +25,7 @@ from shared.messages.sentences import (
     waiting,
 )
 from shared.redaction import one_line
+from shared.state.jobs import NOT_POLLED, TOO_MUCH_TO_READ
 from shared.webhook import EVENT_TYPE_PREFIX
 
 
@@ -253,8 +254,8 @@ _NO_SUCCESS = 300
 _BY_CODE = {
     "TooManyRequests": "Nothing at once: Prepwatch waits as Batch asks. If it stays so, see who else asks this account "
     "so often.",
-    "NotPolled": "See that the app runs and that its timer fires: POLL_SCHEDULE, and the log of the function poll.",
-    "TooMuchToRead": "",
+    NOT_POLLED: "See that the app runs and that its timer fires: POLL_SCHEDULE, and the log of the function poll.",
+    TOO_MUCH_TO_READ: "",
 }
 """What to do where no permission can be missing; too much to read says itself which settings help."""
 _IN_PART: Mapping[str, _Words] = {

@@ -19,10 +19,8 @@ from shared.polling.cycle_rules import NO_CYCLE, CycleResult, cycle_after, is_st
 from shared.polling.job_rules import trouble_of
 from shared.polling.unreadable import stays_unreadable
 from shared.state.accounts import Cycle, Recurrence
-from shared.state.jobs import Trouble
+from shared.state.jobs import NOT_POLLED, TOO_MUCH_TO_READ, Trouble
 
-NOT_POLLED = "NotPolled"
-TOO_MUCH_TO_READ = "TooMuchToRead"
 DENIED_FOR = timedelta(minutes=2)
 """How far apart two cycles in a row begin that were refused: one refusal may be a token or a role on its way."""
 _JITTER = timedelta(seconds=1)  # no timer fires on the dot

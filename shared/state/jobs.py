@@ -71,6 +71,12 @@ class Cause(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     last_seen: datetime | None = None
 
 
+NOT_POLLED = "NotPolled"
+TOO_MUCH_TO_READ = "TooMuchToRead"
+UNREADABLE_ROW = "UnreadableRow"
+"""Codes of troubles that are not Batch's: no cycle ran, none had time to read all, or a stored row can't be read."""
+
+
 class Trouble(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An error that stands: what Batch said, since when, in how many cycles, and the event that told it."""
 

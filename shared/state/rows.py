@@ -17,7 +17,7 @@ from shared.decoding import UNDECODABLE, msgpack_decoder
 from shared.errors import UnreadableRowError
 from shared.ports import Column, Row
 from shared.state.compression import compress, decompress
-from shared.state.jobs import JobHead, Tracking, Trouble
+from shared.state.jobs import UNREADABLE_ROW, JobHead, Tracking, Trouble
 from shared.state.pools import PoolRecord
 from shared.state.telling import DeliveryState, WebhookState
 
@@ -204,7 +204,7 @@ def read_head(row: Row, now: datetime) -> JobHead:
     try:
         return from_row(row, JobHead)
     except UnreadableRowError as error:
-        trouble = Trouble(code="UnreadableRow", message=str(error), since=now, times=0)  # no cycle has counted it
+        trouble = Trouble(code=UNREADABLE_ROW, message=str(error), since=now, times=0)  # no cycle has counted it
         job_id = row.key.removeprefix(job_key(""))
         return JobHead(job_id=job_id, tracking=Tracking.UNREACHABLE, trouble=trouble)
 

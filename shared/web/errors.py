@@ -29,6 +29,7 @@ from shared.errors import (
     ThrottledError,
     UnreadableRowError,
 )
+from shared.state.jobs import UNREADABLE_ROW
 from shared.web.http import Answer, json_answer
 
 
@@ -137,7 +138,7 @@ def _explain_batch(error: BatchError) -> tuple[int, ErrorInfo, dict[str, str]]:
 
 def _explain_store(error: StoreError) -> tuple[int, ErrorInfo, dict[str, str]]:
     if isinstance(error, UnreadableRowError):  # trying again does not help: the message says what does
-        return 503, ErrorInfo(code="UnreadableRow", message=str(error)), {}
+        return 503, ErrorInfo(code=UNREADABLE_ROW, message=str(error)), {}
     message = "The state can't be read or written right now; try again in a few seconds."
     return 503, ErrorInfo(code="StoreUnavailable", message=message), {"retry-after": "5"}
 

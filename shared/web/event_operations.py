@@ -16,7 +16,19 @@ from shared.api.events.views import (
     TrendBy,
     TrendsView,
 )
-from shared.web.operation import ONE_ACCOUNT, TOP, Route, answer_with, choice, moment, path, tagged_answers, text, whole
+from shared.web.operation import (
+    ONE_ACCOUNT,
+    SKIP_TOKEN,
+    TOP,
+    Route,
+    answer_with,
+    choice,
+    moment,
+    path,
+    tagged_answers,
+    text,
+    whole,
+)
 
 _EVENT = path("eventId", "The event's id.")
 
@@ -34,7 +46,7 @@ EVENTS = (
             moment("since", "Only events recorded then or later."),
             moment("until", "Only events recorded before."),
             TOP,
-            text("skip-token", "What a nextLink holds."),
+            SKIP_TOKEN,
         ),
         answers=tagged_answers(EventsView, description="A page of events."),
     ),

@@ -30,8 +30,9 @@ from shared.ledger.newest_events import NEWEST, read_list_position
 from shared.state.rows import OWN
 from shared.web.errors import RequestError
 from shared.web.http import Answer, Request, json_answer, tagged_answer
+from shared.web.operation import SKIP_TOKEN
 from shared.web.operation_table import ROUTE
-from shared.web.reading import DEFAULT_TOP, TOKEN, Query, next_token_link, read_body, wrong_token
+from shared.web.reading import DEFAULT_TOP, Query, next_token_link, read_body, wrong_token
 
 
 class EventRoutes(Struct, frozen=True, kw_only=True):
@@ -64,7 +65,7 @@ class EventRoutes(Struct, frozen=True, kw_only=True):
             until=until,
         )
         top = query.number("top") or DEFAULT_TOP
-        token = query.text(TOKEN)
+        token = query.text(SKIP_TOKEN.name)
         after = read_list_position(token) if token else NEWEST
         if after is None:
             raise wrong_token()

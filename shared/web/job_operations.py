@@ -39,7 +39,7 @@ class LiveNodesView(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 _JOB = path("jobId", "The job's id, in any case.")
 _TRYING_BATCH = (400, 401, 404, 409, 429, 500, 503)
-_OPTIONS_OF_BATCH = (
+OPTIONS_OF_BATCH = (
     text("link", "The odata.nextLink of the page before."),
     text("$filter", "Batch's own $filter."),
     text("$select", "Batch's own $select."),
@@ -106,7 +106,7 @@ JOBS = (
             choice("outcome", "Only nodes with this outcome.", Outcome),
             TOP,
             SKIP,
-            *map(unlisted, (_LIVE, *_OPTIONS_OF_BATCH)),
+            *map(unlisted, (_LIVE, *OPTIONS_OF_BATCH)),
         ),
         answers=tagged_answers(NodesView, description="A page of nodes, by pool and node."),
         errors=_TRYING_BATCH,
@@ -116,7 +116,7 @@ JOBS = (
         method="GET",
         template="jobs/{jobId}/live-nodes",
         summary="The nodes of a job as Batch answers now, asked with its own options",
-        parameters=(_JOB, ACCOUNT, *_OPTIONS_OF_BATCH),
+        parameters=(_JOB, ACCOUNT, *OPTIONS_OF_BATCH),
         answers=(
             answer_with(LiveNodesView, "A page of nodes with every field that Batch gives, under Batch's names."),
         ),

@@ -109,4 +109,5 @@ def tagged_answers(shape: type[Struct], description: str) -> tuple[DocumentedAns
 ACCOUNT = text("account", "The account's host, in any case. Needed when several accounts have a job of that id.")
 ONE_ACCOUNT = text("account", "The account's host, in any case: only what is of this account.")
 TOP = whole("top", "How many at most.", 1, MAX_TOP)
+SKIP_TOKEN = text("skip-token", "What a nextLink holds.")
 SKIP = whole("skip", "What a nextLink holds.", 0, 1_000_000)

@@ -17,13 +17,13 @@ from shared.web.operation import (
     NOT_MODIFIED,
     ONE_ACCOUNT,
     SKIP,
+    SKIP_TOKEN,
     TOP,
     DocumentedAnswer,
     Route,
     answer_with,
     path,
     tagged_answers,
-    text,
 )
 from shared.web.pool_operations import POOLS
 
@@ -44,7 +44,7 @@ WEBHOOKS = (
         method="GET",
         template="webhooks/{name}/messages",
         summary="What a chat or pager webhook was sent about how jobs and pools stand, the newest first",
-        parameters=(_WEBHOOK, ONE_ACCOUNT, TOP, text("skip-token", "What a nextLink holds.")),
+        parameters=(_WEBHOOK, ONE_ACCOUNT, TOP, SKIP_TOKEN),
         answers=tagged_answers(MessagesView, description="A page of messages; none of other formats."),
     ),
     Route(

@@ -17,10 +17,9 @@ from msgspec import Meta, Struct
 from shared.decoding import UNDECODABLE, json_decoder
 from shared.web.errors import RequestError
 from shared.web.http import Request
-from shared.web.operation import Route
+from shared.web.operation import SKIP_TOKEN, Route
 
 DEFAULT_TOP = 100
-TOKEN = "skip-token"  # noqa: S105 - a parameter's name
 _FIELD = re.compile(r"(?:field `|at `\$\.)(\w+)")  # as msgspec's messages name it
 _Enum = TypeVar("_Enum", bound=StrEnum)
 _Body = TypeVar("_Body", bound=Struct)
@@ -164,12 +163,12 @@ def next_link(request: Request, *, skip: int) -> str:
 
 def next_token_link(request: Request, token: str) -> str:
     """The absolute URL of the page that begins after what `token` names."""
-    return _link(request, TOKEN, token)
+    return _link(request, SKIP_TOKEN.name, token)
 
 
 def wrong_token() -> RequestError:
     """What is wrong with a `skip-token` that no answer held."""
-    return _wrong(TOKEN, "what a nextLink holds")
+    return _wrong(SKIP_TOKEN.name, "what a nextLink holds")
 
 
 def _link(request: Request, name: str, value: str) -> str:

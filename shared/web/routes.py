@@ -25,6 +25,7 @@ from shared.ports import Clock, ListingOptions, ListingPage
 from shared.web.errors import RequestError
 from shared.web.events import EventRoutes
 from shared.web.http import Answer, Request, json_answer, tagged_answer
+from shared.web.job_operations import OPTIONS_OF_BATCH
 from shared.web.mutes import MuteRoutes
 from shared.web.operation import MAX_TOP
 from shared.web.operation_table import ROUTE
@@ -34,7 +35,7 @@ from shared.web.system import SystemRoutes
 from shared.web.webhooks import WebhookRoutes
 
 _HEALTH_KEPT = timedelta(seconds=10)
-_LIVE = ("$filter", "$select", "maxresults", "timeout")
+_LIVE_ONLY = tuple(option.name for option in OPTIONS_OF_BATCH)
 # Batch's own links name the operation in a second way.
 _STATUS_LINK = re.compile(r"/jobs/([^/]+)/jobpreparationandrelease(?:task)?status$", re.IGNORECASE)
 
@@ -108,10 +109,10 @@ class Routes(Struct, frozen=True, kw_only=True):
         job_id, account = request.route["jobId"], query.host("account")
         if query.flag("live"):
             if wrong := [name for name in ("phase", "outcome", "top", "skip") if query.text(name) is not None]:
-                message = f"{wrong[0]!r} does not go with live=true; Batch's own options are {', '.join(_LIVE)}."
+                message = f"{wrong[0]!r} does not go with live=true; Batch's own options are {', '.join(_LIVE_ONLY)}."
                 raise RequestError(400, "UnsupportedQueryParameter", message, target=wrong[0])
             return self._live_nodes(query, job_id, account)
-        if wrong := [name for name in (*_LIVE, "link") if query.text(name) is not None]:
+        if wrong := [name for name in _LIVE_ONLY if query.text(name) is not None]:
             message = f"{wrong[0]!r} is an option of Batch and goes with live=true only."
             raise RequestError(400, "UnsupportedQueryParameter", message, target=wrong[0])
         wanted = NodeFilter(phase=query.choice("phase", Phase), outcome=query.choice("outcome", Outcome))

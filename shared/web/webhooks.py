@@ -11,8 +11,9 @@ from shared.api.webhook_admin import WebhookAdmin
 from shared.api.webhook_views import MessagesView, WebhooksListView
 from shared.digests.sent import MESSAGE_ID
 from shared.web.http import Answer, Request, json_answer, tagged_answer
+from shared.web.operation import SKIP_TOKEN
 from shared.web.operation_table import ROUTE
-from shared.web.reading import DEFAULT_TOP, TOKEN, Query, next_token_link, read_paging, wrong_token
+from shared.web.reading import DEFAULT_TOP, Query, next_token_link, read_paging, wrong_token
 
 
 class WebhookRoutes(Struct, frozen=True, kw_only=True):
@@ -29,7 +30,7 @@ class WebhookRoutes(Struct, frozen=True, kw_only=True):
     def list_messages(self, request: Request) -> Answer:
         """GET /api/webhooks/{name}/messages."""
         query = Query(request, ROUTE["list_messages"])
-        after = query.text(TOKEN)
+        after = query.text(SKIP_TOKEN.name)
         if after is not None and MESSAGE_ID.fullmatch(after) is None:
             raise wrong_token()
         value, last = self.admin.list_messages(

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from shared.errors import AccountDeniedError, BatchUnavailableError, HostileAnswerError, PrepwatchError, ThrottledError
-from shared.polling.account_troubles import NOT_POLLED, finish_cycle
+from shared.polling.account_troubles import finish_cycle
 from shared.polling.cycle_rules import CycleResult
 from shared.polling.last_cycle import believable_cycle
 from shared.state.accounts import Cycle
+from shared.state.jobs import NOT_POLLED
 from tests.support.builders import NOW, ORIGIN
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)

@@ -7,10 +7,11 @@ import msgspec
 import pytest
 
 from shared.errors import BatchUnavailableError, PrepwatchError, ThrottledError
-from shared.polling.account_troubles import NOT_POLLED, TOO_MUCH_TO_READ, finish_cycle
+from shared.polling.account_troubles import finish_cycle
 from shared.polling.cycle_rules import CycleResult
 from shared.polling.job_listing import LISTING_OVERLAP
 from shared.state.accounts import Cycle
+from shared.state.jobs import NOT_POLLED, TOO_MUCH_TO_READ
 from tests.support.builders import NOW, ORIGIN
 
 MINUTE = timedelta(minutes=1)

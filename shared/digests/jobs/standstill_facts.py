@@ -13,7 +13,7 @@ from shared.messages.notices import VALUE_BYTES, fact
 from shared.messages.remedies import standstill_remedy
 from shared.messages.sentences import counted, lasted, since_when, waiting
 from shared.redaction import one_line
-from shared.state.jobs import JobHead, Trouble
+from shared.state.jobs import UNREADABLE_ROW, JobHead, Trouble
 from shared.state.pools import Standstill
 from shared.state.standstill_words import nodes_in_words
 
@@ -54,7 +54,7 @@ def unreachable_remedy(trouble: Trouble) -> str:
     """What to do about what keeps a job from being looked at."""
     if trouble.code == "DeadlineExceeded":  # our own limit; OperationTimedOut is that of Batch
         return "Raise POLL_BUDGET_SECONDS: listing the job takes longer than a cycle has."
-    if trouble.code == "UnreadableRow":
+    if trouble.code == UNREADABLE_ROW:
         return "Deploy the newest version that has run here: a row of the state was written by it, or is damaged."
     support = "quote the request id to Azure support" if trouble.request_id else "run the diagnostics"
     support = "update Prepwatch, or report what it can't read" if trouble.code == UNREADABLE else support
