@@ -128,7 +128,7 @@ def _what_is_wrong(known: Cycle, cycle: Cycle, result: CycleResult, stale_after:
     if result.error is not None:
         return trouble_of(result.error, since=since or result.finished_at, times=times)
     # Every job was looked at, if perhaps not every entry could be read.
-    if not result.waiting:
+    if not result.not_looked_at:
         odd = result.unreadable
         return trouble_of(odd, since=since or result.finished_at, times=times) if odd else None
     since = since or cycle.read_up_to or result.finished_at

@@ -165,9 +165,9 @@ class Poller(Struct, frozen=True, kw_only=True):
             nodes = self._nodes()
             self._look_at_jobs(nodes, due, found, progress, deliveries)
             heads_now = {**known, **found.ready, **progress.written}
-            waiting = jobs_that_may_wait(heads_now, listing.jobs, self.settings.patterns)
-            self._look_at_standstills(nodes, waiting, cycle, progress, deliveries)
-            self._watch_pools(waiting, cycle, progress, deliveries, is_whole=is_whole)
+            may_wait = jobs_that_may_wait(heads_now, listing.jobs, self.settings.patterns)
+            self._look_at_standstills(nodes, may_wait, cycle, progress, deliveries)
+            self._watch_pools(may_wait, cycle, progress, deliveries, is_whole=is_whole)
             for entry in choice.untracked:
                 heads.untrack(entry)
             if complete:
@@ -180,7 +180,7 @@ class Poller(Struct, frozen=True, kw_only=True):
             finished_at=self.clock(),
             listed=complete,
             looked_at=frozenset(progress.looked_at),
-            waiting=frozenset(progress.waiting),
+            not_looked_at=frozenset(progress.not_looked_at),
             sighted=sighted,
             job_errors=progress.errors,
             error=listing.error or progress.stopped_by,
@@ -200,7 +200,7 @@ class Poller(Struct, frozen=True, kw_only=True):
         return replace(
             report,
             jobs=len(result.looked_at),
-            not_looked_at=len(result.waiting),
+            not_looked_at=len(result.not_looked_at),
             errors=progress.errors,
             good=result.listed and result.error is None,
         )
@@ -242,7 +242,7 @@ class Poller(Struct, frozen=True, kw_only=True):
     def _look_at_standstills(
         self,
         nodes: NodeWatcher,
-        waiting: Sequence[MayWait],
+        jobs: Sequence[MayWait],
         cycle: Cycle | None,
         progress: Progress,
         deliveries: DeliveryRun,
@@ -258,7 +258,7 @@ class Poller(Struct, frozen=True, kw_only=True):
             slow_after=self.settings.slow_after,
             offer=deliveries.offer,
         )
-        standstills.run(waiting, cycle, progress)
+        standstills.run(jobs, cycle, progress)
 
     def _watch_pools(
         self,

@@ -59,7 +59,7 @@ class CycleResult(Struct, frozen=True, kw_only=True):
     """What a cycle did.
 
     `listed` says that the job listing was complete and every job to look at has a stored head; `looked_at` and
-    `waiting` name jobs by lower-case id, `sighted` those that were listed for the first time; `error` is the
+    `not_looked_at` name jobs by lower-case id, `sighted` those that were listed for the first time; `error` is the
     account-wide error that ended the cycle, `unreadable` why some of the listed jobs have no name, both None as a rule;
     `requests` counts what Batch was asked, by code, `failures` what newly failed; `counted` are the pools, None when
     they were not to be counted.
@@ -69,7 +69,7 @@ class CycleResult(Struct, frozen=True, kw_only=True):
     finished_at: datetime
     listed: bool
     looked_at: frozenset[str]
-    waiting: frozenset[str]
+    not_looked_at: frozenset[str]
     sighted: frozenset[str] = frozenset()
     job_errors: int
     error: PrepwatchError | None
@@ -131,8 +131,8 @@ def cycle_after(before: Cycle | None, result: CycleResult) -> Cycle:
         listed_from=_next_listing_start(known, result),
         not_before=_not_before(known, result),
         throttles=known.throttles + 1 if throttled and not result.looked_at else 0,
-        jobs=len(result.looked_at) + len(result.waiting),
-        not_looked_at=len(result.waiting),
+        jobs=len(result.looked_at) + len(result.not_looked_at),
+        not_looked_at=len(result.not_looked_at),
         errors=result.job_errors,
         waiting=dict(waiting.named),
         waiting_unnamed=waiting.unnamed,
@@ -200,7 +200,7 @@ def _waiting(known: Cycle, result: CycleResult) -> WaitingJobs:
     if not result.listed:
         return go_on_waiting(known, result.looked_at)
     last_look = _listed_at(known) or result.started_at
-    return wait(known, result.waiting, result.sighted, last_look=last_look, now=result.started_at)
+    return wait(known, result.not_looked_at, result.sighted, last_look=last_look, now=result.started_at)
 
 
 def _read_up_to(known: Cycle, result: CycleResult, waiting: WaitingJobs) -> datetime | None:

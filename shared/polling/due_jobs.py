@@ -1,7 +1,8 @@
 """Looks at the jobs of a cycle side by side.
 
-Owns until when jobs are begun, what ends that early, and whose an error is: a job's, or the account's. Does not own a
-job's walk (`polling.job_watcher`) or which jobs are looked at (`polling.cycle_rules`).
+Owns until when jobs are begun, what ends that early, whose an error is, a job's or the account's, how far the cycle has
+come, and its line in the log. Does not own a job's walk (`polling.job_watcher`) or which jobs are looked at
+(`polling.cycle_rules`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +31,7 @@ class Progress(Struct):
     deadline: datetime
     turn: Turn
     looked_at: set[str] = field(default_factory=set)
-    waiting: set[str] = field(default_factory=set)
+    not_looked_at: set[str] = field(default_factory=set)
     errors: int = 0
     stopped_by: PrepwatchError | None = None
     doubtful: list[LookResult] = field(default_factory=list)
@@ -71,7 +72,7 @@ class DueJobRun(Struct, frozen=True, kw_only=True):
         now = self.watcher.clock()
         if known is None or progress.is_over(now):
             with progress.lock:
-                progress.waiting.add(key)
+                progress.not_looked_at.add(key)
             return
         error: PrepwatchError | None = None
         try:
@@ -85,14 +86,14 @@ class DueJobRun(Struct, frozen=True, kw_only=True):
         except (AccountDeniedError, ThrottledError) as denied:
             with progress.lock:
                 progress.stopped_by = denied
-                progress.waiting.add(key)
+                progress.not_looked_at.add(key)
             return
         except StoreError as lost:
             error = lost
             with progress.lock:
-                progress.waiting.add(key)
+                progress.not_looked_at.add(key)
         with progress.lock:
-            progress.looked_at |= {key} - progress.waiting
+            progress.looked_at |= {key} - progress.not_looked_at
             progress.errors += error is not None
         if error is not None:
             write_line(
@@ -111,7 +112,7 @@ class DueJobRun(Struct, frozen=True, kw_only=True):
         if not progress.looked_at - names:
             progress.stopped_by = progress.doubtful[0].error
             progress.looked_at -= names
-            progress.waiting |= names
+            progress.not_looked_at |= names
             return
         for look in progress.doubtful:
             try:
@@ -127,7 +128,7 @@ def write_cycle_line(account: str, result: CycleResult, cycle: Cycle, now: datet
         "cycle",
         account=account,
         jobs=len(result.looked_at),
-        notLookedAt=len(result.waiting),
+        notLookedAt=len(result.not_looked_at),
         errors=result.job_errors,
         good=result.listed and result.error is None,
         readUpTo=cycle.read_up_to,

@@ -1,7 +1,7 @@
 """Keeps the heads of one account: which jobs are known, new ones stored, old ones forgotten.
 
-Owns when a head comes into being and when it ends. Does not own what happens to a job in between
-(`polling.job_watcher`).
+Owns when a head comes into being and when it ends, and which jobs may wait for the nodes of which pools. Does not own
+what happens to a job in between (`polling.job_watcher`).
 """
 
 import logging

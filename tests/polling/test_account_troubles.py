@@ -32,7 +32,7 @@ def _result(minute: float, error: PrepwatchError | None = None) -> CycleResult:
         finished_at=started,
         listed=error is None,
         looked_at=frozenset(),
-        waiting=frozenset(),
+        not_looked_at=frozenset(),
         job_errors=0,
         error=error,
     )

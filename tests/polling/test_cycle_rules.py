@@ -42,7 +42,7 @@ def _result(
         finished_at=started + timedelta(seconds=20),
         listed=error is None if listed is None else listed,
         looked_at=frozenset(looked_at),
-        waiting=frozenset(waiting),
+        not_looked_at=frozenset(waiting),
         sighted=frozenset(sighted),
         job_errors=0,
         error=error,

@@ -35,7 +35,7 @@ def _cycle(
         finished_at=started + timedelta(seconds=20),
         listed=listed,
         looked_at=frozenset(looked_at),
-        waiting=frozenset(waiting),
+        not_looked_at=frozenset(waiting),
         sighted=frozenset(sighted),
         job_errors=0,
         error=error,

@@ -27,7 +27,7 @@ def finished(
         finished_at=started,
         listed=listed,
         looked_at=frozenset(looked_at),
-        waiting=frozenset(waits),
+        not_looked_at=frozenset(waits),
         job_errors=0,
         error=None,
     )
