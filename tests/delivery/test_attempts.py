@@ -11,7 +11,6 @@ from shared.delivery.answer_rules import (
     ATTEMPT_LEASE,
     MAX_KEPT_ANSWER,
     Judgement,
-    NextStep,
     Verdict,
     attempt_of,
     claim,
@@ -22,28 +21,10 @@ from shared.delivery.answer_rules import (
     next_step,
 )
 from shared.ledger.recipients import new_delivery
-from shared.messages.events import EventType
 from shared.messages.format_table import FORMATS
-from shared.messages.job_events import job_event
-from shared.state.telling import Delivery, DeliveryState
-from shared.webhook import WebhookAnswer
-from tests.support.builders import NOW, ORIGIN, answer, head
-
-EVENT = job_event(ORIGIN, head(), EventType.JOB_STUCK, NOW, NOW)
-
-
-def _judge(answered: WebhookAnswer) -> Judgement:
-    return judge(FORMATS["cloudevents"], answered, 1, NOW)
-
-
-def _next(delivery: Delivery, judged: Judgement, answered: WebhookAnswer) -> NextStep:
-    return next_step(delivery, judged, attempt_of(judged, answered, NOW))
-
-
-def _claimed(tries: int) -> Delivery:
-    """A delivery that is being attempted for the n-th time."""
-    delivery = replace(new_delivery("ops", EVENT, NOW), tries=tries - 1)
-    return claim(delivery, "lease", NOW)
+from shared.state.telling import DeliveryState
+from tests.delivery.judged import EVENT, delivery_claimed, judge_answer, step_of
+from tests.support.builders import NOW, answer
 
 
 def test_a_new_delivery_is_due_and_held_while_it_is_attempted() -> None:
@@ -70,7 +51,7 @@ def test_a_new_delivery_is_due_and_held_while_it_is_attempted() -> None:
 def test_what_follows_from_a_verdict(verdict: Verdict, state: DeliveryState) -> None:
     """Each verdict moves the delivery to its state, frees it, and is kept with its reason and the answer."""
     judged = Judgement(verdict=verdict, reason="why")
-    step = _next(_claimed(1), judged, answer(503, body=b"busy\x00\n"))
+    step = step_of(delivery_claimed(1), judged, answer(503, body=b"busy\x00\n"))
     (attempt,) = step.delivery.attempts
 
     assert step.state is state
@@ -83,7 +64,7 @@ def test_what_follows_from_a_verdict(verdict: Verdict, state: DeliveryState) -> 
 @given(st.binary(max_size=3000))
 def test_what_is_kept_of_an_answer(body: bytes) -> None:
     """At most 1 KiB of an answer is kept, on one line and printable, whatever its bytes."""
-    step = _next(_claimed(1), _judge(answer(500)), answer(500, body=body))
+    step = step_of(delivery_claimed(1), judge_answer(answer(500)), answer(500, body=body))
 
     kept = step.delivery.attempts[0].answer
     assert len(kept) <= MAX_KEPT_ANSWER
@@ -92,7 +73,7 @@ def test_what_is_kept_of_an_answer(body: bytes) -> None:
 
 def test_burying() -> None:
     """What can't be attempted any more is dead with its reason and held by nobody."""
-    step = give_up(_claimed(2), "not configured any more", NOW)
+    step = give_up(delivery_claimed(2), "not configured any more", NOW)
 
     assert (step.state, step.delivery.reason, step.delivery.ended_at) == (
         DeliveryState.DEAD,
@@ -104,7 +85,7 @@ def test_burying() -> None:
 
 def test_a_probe_uses_up_no_attempt() -> None:
     """A probe leaves the schedule of a delivery where it was, also when the body is refused; taken, it is done."""
-    delivery = replace(_claimed(3), leased_until=None, lease="", next_attempt_at=NOW + timedelta(hours=3))
+    delivery = replace(delivery_claimed(3), leased_until=None, lease="", next_attempt_at=NOW + timedelta(hours=3))
     claimed = claim(delivery, "probe", NOW, probe=True)
 
     for status in (500, 400):
@@ -116,7 +97,8 @@ def test_a_probe_uses_up_no_attempt() -> None:
             delivery.next_attempt_at,
         )
         assert step.delivery.attempts[-1].probe
-    taken = next_step(claimed, _judge(answer(204)), attempt_of(_judge(answer(204)), answer(204), NOW, probe=True))
+    judged = judge_answer(answer(204))
+    taken = next_step(claimed, judged, attempt_of(judged, answer(204), NOW, probe=True))
     assert taken.state is DeliveryState.DONE
 
 
@@ -126,5 +108,5 @@ def test_a_lost_attempt_is_never_forgotten() -> None:
     assert not claimed.lost
     again = claim(claimed, "second", NOW + ATTEMPT_LEASE)
     assert again.lost
-    recorded = _next(again, _judge(answer(500)), answer(500)).delivery
+    recorded = step_of(again, judge_answer(answer(500)), answer(500)).delivery
     assert has_lost_an_attempt(recorded)

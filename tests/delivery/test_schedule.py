@@ -1,6 +1,6 @@
 """How long a delivery waits for its next attempt, and when it ends."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -13,32 +13,21 @@ from shared.delivery.answer_rules import (
     MAX_KEPT_ATTEMPTS,
     REFUSED_TRIES,
     SCHEDULE,
-    Judgement,
     NextStep,
-    attempt_of,
     claim,
     is_due,
     is_given_up,
     judge,
-    next_step,
     wait_before,
 )
 from shared.ledger.recipients import new_delivery
-from shared.messages.events import EventType
 from shared.messages.format_table import FORMATS
-from shared.messages.job_events import job_event
-from shared.state.telling import Delivery, DeliveryState
+from shared.state.telling import DeliveryState
 from shared.webhook import SendFailure, WebhookAnswer
-from tests.support.builders import NOW, ORIGIN, answer, head
+from tests.delivery.judged import EVENT, delivery_claimed, judge_answer, step_of
+from tests.support.builders import NOW, answer
 
 MACHINES = ("cloudevents", "eventgrid")
-
-
-EVENT = job_event(ORIGIN, head(), EventType.JOB_STUCK, NOW, NOW)
-
-
-def _judge(answered: WebhookAnswer) -> Judgement:
-    return judge(FORMATS["cloudevents"], answered, 1, NOW)
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -61,8 +50,8 @@ def _judge(answered: WebhookAnswer) -> Judgement:
 def test_retry_after(status: int, header: str | None, wait: timedelta | None) -> None:
     """What a throttling receiver asks for is honoured, between our schedule and a day; garbage is passed over."""
     answered = answer(status, retry_after=header)
-    judged = _judge(answered)
-    step = _next(_claimed(1), judged, answered)
+    judged = judge_answer(answered)
+    step = step_of(delivery_claimed(1), judged, answered)
     ours = wait_before(EVENT.id, 1)
 
     assert ours is not None
@@ -75,16 +64,6 @@ def test_retry_after(status: int, header: str | None, wait: timedelta | None) ->
     assert step.delivery.next_attempt_at == NOW + max(ours, min(wait or ours, LONGEST_WAIT))
 
 
-def _next(delivery: Delivery, judged: Judgement, answered: WebhookAnswer, now: datetime = NOW) -> NextStep:
-    return next_step(delivery, judged, attempt_of(judged, answered, now))
-
-
-def _claimed(tries: int) -> Delivery:
-    """A delivery that is being attempted for the n-th time."""
-    delivery = replace(new_delivery("ops", EVENT, NOW), tries=tries - 1)
-    return claim(delivery, "lease", NOW)
-
-
 def _delivered_by(answers: list[WebhookAnswer], webhook_format: str) -> tuple[NextStep, list[timedelta]]:
     """Where a delivery ends with these answers, the last one again and again, and how long it waited each time."""
     delivery, now = new_delivery("ops", EVENT, NOW), NOW
@@ -92,7 +71,7 @@ def _delivered_by(answers: list[WebhookAnswer], webhook_format: str) -> tuple[Ne
     for number in range(100):
         answered = answers[min(number, len(answers) - 1)]
         claimed = claim(delivery, "lease", now)
-        step = _next(claimed, judge(FORMATS[webhook_format], answered, claimed.tries, now), answered, now)
+        step = step_of(claimed, judge(FORMATS[webhook_format], answered, claimed.tries, now), answered, now)
         delivery = step.delivery
         if step.state is not DeliveryState.DUE:
             return step, waits
@@ -161,9 +140,8 @@ def test_a_refused_body_ends_soon(webhook_format: str) -> None:
 )
 def test_recovery_makes_due(recovered: timedelta | None, *, due: bool) -> None:
     """What was last tried before its webhook recovered is due, without its row being written."""
-    failed = replace(
-        _next(_claimed(4), _judge(answer(500)), answer(500)).delivery, next_attempt_at=NOW + timedelta(hours=1)
-    )
+    failed = step_of(delivery_claimed(4), judge_answer(answer(500)), answer(500)).delivery
+    failed = replace(failed, next_attempt_at=NOW + timedelta(hours=1))
     now = NOW + timedelta(minutes=20)
 
     assert is_due(failed, now, None if recovered is None else NOW + recovered) is due
@@ -173,9 +151,9 @@ def test_recovery_makes_due(recovered: timedelta | None, *, due: bool) -> None:
 def test_a_clock_that_jumps_back_delays_nothing() -> None:
     """What a clock that was five hours ahead tried, made or held is due at once, and waits as ever after that."""
     ahead = NOW + timedelta(hours=5)
-    failed = _next(_claimed(3), _judge(answer(500)), answer(500), ahead).delivery
+    failed = step_of(delivery_claimed(3), judge_answer(answer(500)), answer(500), ahead).delivery
     made = new_delivery("ops", EVENT, ahead)
-    again = _next(claim(failed, "lease", NOW), _judge(answer(500)), answer(500)).delivery
+    again = step_of(claim(failed, "lease", NOW), judge_answer(answer(500)), answer(500)).delivery
 
     assert all(is_due(each, NOW) for each in (failed, made, claim(made, "lease", ahead)))
     assert NOW < again.next_attempt_at < NOW + timedelta(minutes=20)

@@ -7,17 +7,13 @@ import pytest
 from shared.delivery.answer_rules import (
     Judgement,
     Verdict,
-    judge,
 )
 from shared.messages.format_table import FORMATS
 from shared.webhook import SendFailure, WebhookAnswer
-from tests.support.builders import NOW, answer
+from tests.delivery.judged import judge_answer
+from tests.support.builders import answer
 
 PEOPLE = ("teams", "slack", "pagerduty")
-
-
-def _judge(answered: WebhookAnswer, webhook_format: str = "cloudevents", tries: int = 1) -> Judgement:
-    return judge(FORMATS[webhook_format], answered, tries, NOW)
 
 
 def _expected(webhook_format: str, status: int, tries: int) -> Verdict:
@@ -40,7 +36,7 @@ def _expected(webhook_format: str, status: int, tries: int) -> Verdict:
 def test_every_status(webhook_format: str, tries: int) -> None:
     """Every HTTP status from 100 to 599 has the table's verdict and a reason that names it; 429 gives a minute."""
     for status in range(100, 600):
-        judged = _judge(answer(status), webhook_format, tries)
+        judged = judge_answer(answer(status), webhook_format, tries)
 
         assert judged.verdict is _expected(webhook_format, status, tries), status
         assert str(status) in judged.reason
@@ -64,7 +60,7 @@ def test_every_status(webhook_format: str, tries: int) -> None:
 )
 def test_what_the_services_say(webhook_format: str, answered: WebhookAnswer, verdict: Verdict) -> None:
     """Slack accepts only with `ok` in the body, PagerDuty only with 202; a dead token disables."""
-    assert _judge(answered, webhook_format).verdict is verdict
+    assert judge_answer(answered, webhook_format).verdict is verdict
 
 
 @pytest.mark.parametrize("status", [None, 200, 410])
@@ -74,7 +70,7 @@ def test_every_failure(failure: SendFailure, status: int | None) -> None:
 
     An address that may not be called, too: what a name leads to can be wrong for a moment.
     """
-    judged = _judge(answer(status, failure=failure))
+    judged = judge_answer(answer(status, failure=failure))
 
     assert judged == Judgement(verdict=Verdict.RETRY, reason="as the sender says")
 
@@ -82,4 +78,4 @@ def test_every_failure(failure: SendFailure, status: int | None) -> None:
 def test_retry_after_of_others_is_not_read() -> None:
     """Only 429 and 503 speak of patience; a Retry-After beside another status changes nothing."""
     for status in (200, 301, 400, 404, 500, 502):
-        assert _judge(answer(status, retry_after="500")).asked_wait is None
+        assert judge_answer(answer(status, retry_after="500")).asked_wait is None

@@ -19,8 +19,9 @@ from shared.polling.job_rules import (
     take_facts,
     why_over,
 )
-from shared.state.jobs import Cause, JobEnd, JobHead, PhaseCounts, Tracking, Trouble
+from shared.state.jobs import Cause, JobEnd, JobHead, PhaseCounts, Tracking
 from shared.state.pools import EndedStandstill, Standstill, StandstillEnd
+from tests.polling.decided import a_trouble, types_of
 from tests.polling.pipeline import body_of
 from tests.support.builders import CREATED, NOW, ORIGIN, batch_job, head
 
@@ -39,14 +40,6 @@ def _failing(**values: object) -> JobHead:
         "generation": 5,
     }
     return head(**(given | values))
-
-
-def _trouble(times: int, *, told: bool = False) -> Trouble:
-    return Trouble(code="X", message="x", since=CREATED, times=times, event_id="told" if told else None)
-
-
-def _types(decision: Decision) -> list[str]:
-    return [event.type.value.removeprefix("prepwatch.") for event in decision.events]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +63,7 @@ def test_which_states_close(state: str | None, *, ends: bool) -> None:
 
     assert (is_ending(state) or is_job_completed(state)) is ends
     assert (decision.head.closed is JobEnd.ENDED) is ends
-    assert _types(decision) == ["preparation.resolved"] * ends
+    assert types_of(decision) == ["preparation.resolved"] * ends
     assert decision.head.preparation.open == (0 if ends else 3)
 
 
@@ -96,7 +89,7 @@ def test_closing_ends_a_standstill(end: JobEnd) -> None:
     decision, later = (close(ORIGIN, stuck, end, NOW, now) for now in (NOW, NOW + timedelta(minutes=1)))
     data = body_of(decision.events[1])["data"]
 
-    assert _types(decision) == ["preparation.resolved", "job.resumed"]
+    assert types_of(decision) == ["preparation.resolved", "job.resumed"]
     assert (data["reason"], data["since"]) == (end.value, "2026-11-03T11:00:00Z")
     assert [event.id for event in decision.events] == [event.id for event in later.events]
     assert close(ORIGIN, decision.head, JobEnd.GONE, NOW, NOW).events == ()
@@ -109,7 +102,7 @@ def test_the_end_of_a_standstill_alone_is_news(end: JobEnd, closed: JobEnd | Non
     of_pool = head(closed=closed, stuck=Standstill(since=CREATED, confirmed=True), generation=5)
     decision = close(ORIGIN, of_pool, end, NOW, NOW)
 
-    assert _types(decision) == ["job.resumed"]
+    assert types_of(decision) == ["job.resumed"]
     assert (decision.head.stuck, decision.head.generation) == (None, 6)
     assert decision.head.stuck_ended == EndedStandstill(at=NOW, why=StandstillEnd(end.value))
 
@@ -135,7 +128,7 @@ def test_why_tasks_are_not_to_run(state: str, why: StandstillEnd | None) -> None
 @pytest.mark.parametrize("closed", [None, JobEnd.ENDED])
 def test_closing_ends_being_out_of_reach(end: JobEnd, closed: JobEnd | None) -> None:
     """Who was told that a job can't be looked at is told that it need not be any more, and why; of closed jobs too."""
-    lost = head(tracking=Tracking.UNREACHABLE, trouble=_trouble(3, told=True), closed=closed)
+    lost = head(tracking=Tracking.UNREACHABLE, trouble=a_trouble(3, told=True), closed=closed)
     decision = close(ORIGIN, lost, end, NOW, NOW)
     (event,) = decision.events
     data = body_of(event)["data"]
@@ -143,7 +136,7 @@ def test_closing_ends_being_out_of_reach(end: JobEnd, closed: JobEnd | None) -> 
     assert (event.type, data["reason"], data["since"]) == (EventType.JOB_REACHABLE, end.value, "2026-11-01T12:00:00Z")
     assert (decision.head.trouble, decision.head.generation) == (None, lost.generation + 1)
     assert event.id == recover(ORIGIN, lost, NOW).events[0].id
-    assert close(ORIGIN, replace(lost, trouble=_trouble(2)), end, NOW, NOW).events == ()
+    assert close(ORIGIN, replace(lost, trouble=a_trouble(2)), end, NOW, NOW).events == ()
 
 
 @pytest.mark.parametrize(
@@ -162,7 +155,7 @@ def test_closing_tells_only_of_what_was_told(before: JobHead, *, told: bool) -> 
     """The end of failures that nobody heard of, or that were closed before, is not told."""
     decision = close(ORIGIN, before, JobEnd.ENDED, NOW, NOW)
 
-    assert _types(decision) == ["preparation.resolved"] * told
+    assert types_of(decision) == ["preparation.resolved"] * told
     assert decision.head.closed is not None
     assert decision.head.preparation.open == 0
 
@@ -212,11 +205,11 @@ def test_closing_twice_changes_nothing() -> None:
 )
 def test_a_job_that_is_not_found(before: JobHead, told: list[str]) -> None:
     """A job that vanishes is gone; that is told when somebody has to know, and then chat is told as well."""
-    unreachable = end_as_gone(ORIGIN, replace(before, trouble=_trouble(3, told=True)), NOW, NOW)
-    assert _types(unreachable) == ["job.reachable", *told]
-    decision = end_as_gone(ORIGIN, replace(before, trouble=_trouble(1)), NOW, NOW)
+    unreachable = end_as_gone(ORIGIN, replace(before, trouble=a_trouble(3, told=True)), NOW, NOW)
+    assert types_of(unreachable) == ["job.reachable", *told]
+    decision = end_as_gone(ORIGIN, replace(before, trouble=a_trouble(1)), NOW, NOW)
 
-    assert _types(decision) == told
+    assert types_of(decision) == told
     assert (decision.head.tracking, decision.head.settled_at, decision.head.trouble) == (Tracking.GONE, NOW, None)
     assert decision.head.closed is not None
     assert (decision.head.generation > before.generation) is bool(told)
@@ -230,5 +223,5 @@ def test_a_job_is_gone_when_batch_says_so_twice(after: int, *, gone: bool) -> No
 
     again = note_missing(ORIGIN, once.head, NOW + timedelta(seconds=after))
     assert (again.head.tracking is Tracking.GONE) is gone
-    assert _types(again) == (["preparation.resolved", "job.gone"] if gone else [])
+    assert types_of(again) == (["preparation.resolved", "job.gone"] if gone else [])
     assert {body_of(event)["time"] for event in again.events} <= {time_text(NOW)}

@@ -21,21 +21,14 @@ from shared.polling.job_rules import (
     take_facts,
     trouble_of,
 )
-from shared.state.jobs import JobHead, PhaseCounts, Tracking, Trouble
+from shared.state.jobs import JobHead, PhaseCounts, Tracking
 from shared.state.pools import Standstill
+from tests.polling.decided import a_trouble, types_of
 from tests.polling.pipeline import body_of
 from tests.support.builders import CREATED, NOW, ORIGIN, batch_job, head
 
 WINDOW = timedelta(hours=1)
 ERROR = RejectedRequestError("InvalidInput", "No.", status=400, request_id="r-1", values=(("Reason", "x"),))
-
-
-def _trouble(times: int, *, told: bool = False) -> Trouble:
-    return Trouble(code="X", message="x", since=CREATED, times=times, event_id="told" if told else None)
-
-
-def _types(decision: Decision) -> list[str]:
-    return [event.type.value.removeprefix("prepwatch.") for event in decision.events]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +87,7 @@ def test_unreachable_after_three_cycles_once() -> None:
     current, told = head(), []
     for cycle in range(5):
         decision = fail(ORIGIN, current, ERROR, NOW + cycle * WINDOW)
-        told.append(_types(decision))
+        told.append(types_of(decision))
         assert (decision.head.generation > current.generation) is bool(decision.events)
         current = decision.head
 
@@ -104,7 +97,7 @@ def test_unreachable_after_three_cycles_once() -> None:
     assert (current.trouble.since, current.trouble.times) == (NOW, UNREACHABLE_AFTER_CYCLES)
 
     back = recover(ORIGIN, current, NOW + 9 * WINDOW)
-    assert _types(back) == ["job.reachable"]
+    assert types_of(back) == ["job.reachable"]
     assert (back.head.tracking, back.head.trouble) == (Tracking.WATCHING, None)
     assert back.head.generation == current.generation + 1
     assert recover(ORIGIN, back.head, NOW) == Decision(head=back.head)
@@ -112,7 +105,7 @@ def test_unreachable_after_three_cycles_once() -> None:
 
 def test_the_event_carries_the_error() -> None:
     """job.unreachable says what Batch said, with the request id to quote."""
-    (event,) = fail(ORIGIN, head(trouble=_trouble(2)), ERROR, NOW).events
+    (event,) = fail(ORIGIN, head(trouble=a_trouble(2)), ERROR, NOW).events
     data = body_of(event)["data"]
 
     assert data["since"] == CREATED.isoformat().replace("+00:00", "Z")
@@ -188,7 +181,7 @@ def test_errors_that_are_not_of_batch() -> None:
         pytest.param(head(state="completed", changed_at=NOW), False, id="without a transition time the last change"),
         pytest.param(head(state="completed", tracking=Tracking.GONE), False, id="not there"),
         pytest.param(
-            head(state="completed", state_transition_time=NOW - SETTLES_AFTER, trouble=_trouble(3, told=True)),
+            head(state="completed", state_transition_time=NOW - SETTLES_AFTER, trouble=a_trouble(3, told=True)),
             False,
             id="what can't be read now may still fail",
         ),
@@ -197,7 +190,7 @@ def test_errors_that_are_not_of_batch() -> None:
                 state="completed",
                 state_transition_time=NOW - SETTLES_ANYWAY_AFTER,
                 tracking=Tracking.UNREACHABLE,
-                trouble=_trouble(3, told=True),
+                trouble=a_trouble(3, told=True),
             ),
             True,
             id="what can't be read for a day is not waited for",

@@ -4,23 +4,19 @@ import pytest
 
 from shared.settings.settings import load_settings
 from tests.support.app_settings import CANARY, LEAST
-from tests.support.webhook_settings import GRID, PAGER, SECRET, SIGNED, SLACK, accepted
+from tests.support.webhook_settings import GRID, PAGER, SECRET, SIGNED, SLACK, accepted, without
 
 UNRESOLVED = f"@Microsoft.KeyVault(SecretUri=https://{CANARY}.vault.azure.net/secrets/x)"
-
-
-def _without(members: dict[str, object], *names: str) -> dict[str, object]:
-    return {name: value for name, value in members.items() if name not in names}
 
 
 @pytest.mark.parametrize(
     ("members", "setting"),
     [
-        pytest.param({**_without(SLACK, "url"), "urlSetting": "OPS_URL"}, "OPS_URL", id="address"),
-        pytest.param({**_without(GRID, "url"), "urlSetting": "OPS_URL"}, "OPS_URL", id="address of a topic"),
+        pytest.param({**without(SLACK, "url"), "urlSetting": "OPS_URL"}, "OPS_URL", id="address"),
+        pytest.param({**without(GRID, "url"), "urlSetting": "OPS_URL"}, "OPS_URL", id="address of a topic"),
         pytest.param({**PAGER, "keySetting": "OPS_KEY"}, "OPS_KEY", id="key"),
-        pytest.param({**_without(SIGNED, "secrets"), "secretSettings": ["OPS_NEW"]}, "OPS_NEW", id="secret"),
-        pytest.param({**_without(SIGNED, "secrets"), "secretSettings": ["OLD", "OPS_NEW"]}, "OPS_NEW", id="one of two"),
+        pytest.param({**without(SIGNED, "secrets"), "secretSettings": ["OPS_NEW"]}, "OPS_NEW", id="secret"),
+        pytest.param({**without(SIGNED, "secrets"), "secretSettings": ["OLD", "OPS_NEW"]}, "OPS_NEW", id="one of two"),
     ],
 )
 def test_a_webhook_waits_for_what_it_needs(members: dict[str, object], setting: str) -> None:

@@ -11,6 +11,7 @@ from tests.support.webhook_settings import (
     SLACK,
     accepted,
     read,
+    without,
 )
 
 
@@ -21,22 +22,18 @@ def test_no_token_over_http() -> None:
     assert setting == "WEBHOOKS[0].keySetting"
 
 
-def _without(members: dict[str, object], *names: str) -> dict[str, object]:
-    return {name: value for name, value in members.items() if name not in names}
-
-
 @pytest.mark.parametrize(
     ("members", "setting", "wrong"),
     [
         pytest.param({**SIGNED, "nmae": 1}, "WEBHOOKS[0].nmae", "unknown", id="unknown member"),
         pytest.param({**SIGNED, f"{CANARY}=": 1}, "WEBHOOKS[0].(", "unknown", id="unknown member not shown"),
-        pytest.param(_without(SIGNED, "name"), "WEBHOOKS[0].name", "missing", id="no name"),
+        pytest.param(without(SIGNED, "name"), "WEBHOOKS[0].name", "missing", id="no name"),
         pytest.param({**SIGNED, "name": CANARY.upper()}, "WEBHOOKS[0].name", "unusable", id="name"),
         pytest.param({**SIGNED, "name": "a" * 41}, "WEBHOOKS[0].name", "unusable", id="long name"),
         pytest.param({**SIGNED, "name": 7}, "WEBHOOKS[0].name", "unusable", id="name is a number"),
         pytest.param({**SIGNED, "format": CANARY}, "WEBHOOKS[0].format", "unknown", id="format"),
         pytest.param({**SIGNED, "format": ["slack"]}, "WEBHOOKS[0].format", "unknown", id="format is a list"),
-        pytest.param(_without(SLACK, "url"), "WEBHOOKS[0]", "either url or urlSetting", id="no address"),
+        pytest.param(without(SLACK, "url"), "WEBHOOKS[0]", "either url or urlSetting", id="no address"),
         pytest.param({**SLACK, "urlSetting": "HOOK_URL"}, "WEBHOOKS[0]", "either url or", id="two addresses"),
         pytest.param({**SLACK, "url": 7}, "WEBHOOKS[0].url", "not text", id="address is a number"),
         pytest.param({**SLACK, "url": CANARY}, "WEBHOOKS[0].url", "not a web address", id="address"),
@@ -70,24 +67,24 @@ def _without(members: dict[str, object], *names: str) -> dict[str, object]:
         pytest.param({**SLACK, "url": None}, "WEBHOOKS[0].url", "not text", id="address is null"),
         pytest.param({**SLACK, "url": f"https://u:{CANARY}@a.example"}, "WEBHOOKS[0].url", "password", id="user"),
         pytest.param(
-            {**_without(SLACK, "url"), "urlSetting": "CHAT_URL"},
+            {**without(SLACK, "url"), "urlSetting": "CHAT_URL"},
             "WEBHOOKS[0].urlSetting",
             "names the app setting CHAT_URL, which is missing",
             id="missing setting",
         ),
         pytest.param(
-            {**_without(SLACK, "url"), "urlSetting": f"https://a.example/{CANARY}"},
+            {**without(SLACK, "url"), "urlSetting": f"https://a.example/{CANARY}"},
             "WEBHOOKS[0].urlSetting",
             "does not name an app setting",
             id="an address in the place of a setting's name",
         ),
         pytest.param(
-            {**_without(SIGNED, "secrets"), "secretSettings": ["whsec_" + CANARY * 2]},
+            {**without(SIGNED, "secrets"), "secretSettings": ["whsec_" + CANARY * 2]},
             "WEBHOOKS[0].secretSettings[0]",
             "does not name an app setting",
             id="a secret in the place of a setting's name",
         ),
-        pytest.param(_without(SIGNED, "secrets"), "WEBHOOKS[0]", "either secrets or", id="no secret"),
+        pytest.param(without(SIGNED, "secrets"), "WEBHOOKS[0]", "either secrets or", id="no secret"),
         pytest.param({**SIGNED, "secrets": []}, "WEBHOOKS[0].secrets", "at least one", id="empty secrets"),
         pytest.param({**SIGNED, "secrets": SECRET}, "WEBHOOKS[0].secrets", "JSON array", id="secret, no list"),
         pytest.param({**SIGNED, "secrets": [CANARY]}, "WEBHOOKS[0].secrets[0]", "24 to 64", id="short secret"),
@@ -99,7 +96,7 @@ def _without(members: dict[str, object], *names: str) -> dict[str, object]:
         ),
         pytest.param({**SIGNED, "secretSettings": ["PAGER_KEY"]}, "WEBHOOKS[0]", "either secrets or", id="two secrets"),
         pytest.param({**SLACK, "secrets": [SECRET]}, "WEBHOOKS[0].secrets", "no use with slack", id="unsigned"),
-        pytest.param(_without(PAGER, "keySetting"), "WEBHOOKS[0].keySetting", "missing", id="no routing key"),
+        pytest.param(without(PAGER, "keySetting"), "WEBHOOKS[0].keySetting", "missing", id="no routing key"),
         pytest.param({**PAGER, "keySetting": "SPACED"}, "SPACED", "not a key", id="key with white space"),
         pytest.param(
             {**SLACK, "keySetting": "PAGER_KEY"}, "WEBHOOKS[0].keySetting", "no use with slack", id="key for chat"

@@ -26,6 +26,11 @@ GRID: dict[str, object] = {
 ENVIRONMENT = {"PAGER_KEY": "0123456789abcdef0123456789abcdef", "HOOK_URL": "https://b.example/?sig=x%2F+"}
 
 
+def without(members: dict[str, object], *names: str) -> dict[str, object]:
+    """A webhook without some of its members."""
+    return {name: value for name, value in members.items() if name not in names}
+
+
 def read(
     *objects: object, allow_http: bool = False, **environment: str
 ) -> tuple[tuple[Webhook, ...], list[tuple[str, str]]]:
