@@ -7,7 +7,6 @@ be read. Does not own the telling (`digests.one_webhook`). Jobs of which it know
 from collections.abc import Sequence
 from datetime import datetime
 
-import msgspec
 from msgspec.structs import replace
 
 from shared.digests.incidents.members import members_of
@@ -19,10 +18,10 @@ from shared.messages.events import EventType
 from shared.messages.format_table import format_of
 from shared.ports import Insert, Merge, Operation, Table
 from shared.state.accounts import Cycle
+from shared.state.digest_rows import known_columns, wanted_columns
 from shared.state.jobs import JobHead
 from shared.state.rows import (
     CYCLE,
-    SCHEMA_VERSION,
     delivery_key,
     digest_key,
     digests_of,
@@ -125,5 +124,4 @@ def _is_slow(webhook: Webhook, account: str, head: JobHead) -> bool:
 def _introduction(key: str, head: JobHead, now: datetime) -> Insert:
     # What failed in releases before it was there is no news to it.
     told = replace(_as_standing(Told(), head), release=head.ever.release)
-    said = msgspec.msgpack.encode(told)
-    return Insert(key=key, columns={"v": SCHEMA_VERSION, "wanted": head.generation, "wantedAt": now, "said": said})
+    return Insert(key=key, columns={**wanted_columns(head.generation, now), **known_columns(told, None)})

@@ -1,15 +1,13 @@
 """What lies in the table about chat and pager webhooks, and how it is read.
 
-Owns the columns of a job's digest row, which two writers share: commits merge `wanted` and `wantedAt` without looking,
-the holder of the webhook's digest lease merges `told` and `said`. Whoever dismisses a refusal swaps the whole row.
-Does not own what is news (`digests.chat_rules`).
+Owns what is read and recorded of a job, and that whoever dismisses a refusal swaps the whole row. Does not own its
+columns (`state.digest_rows`) or what is news (`digests.chat_rules`).
 """
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 
-import msgspec
 from msgspec.structs import replace
 
 from shared.digests.chat_rules import KnownToWebhook, news_of
@@ -18,11 +16,9 @@ from shared.errors import RowConflictError, UnreadableRowError
 from shared.journal import write_line
 from shared.messages.format_table import format_of
 from shared.ports import Column, Merge, Put, Replace, Row, Rows, Table
+from shared.state.digest_rows import columns_with, has_news, known_columns, told_of, wanted_of
 from shared.state.jobs import JobHead
 from shared.state.rows import (
-    SCHEMA_VERSION,
-    check_version,
-    decode,
     digest_key,
     digests_of,
     from_row,
@@ -59,11 +55,10 @@ def dismiss_refusal(table: Table, account: str, row: Row) -> bool:
 
 def _dismissed(row: Row) -> Mapping[str, Column] | None:
     """The columns of a job's row once its refusal is dismissed, None when there is none that is not."""
-    told = _told_of(row, "")
+    told = told_of(row, "")
     if told.refusal is None or told.refusal.dismissed:
         return None
-    said = msgspec.msgpack.encode(replace(told, refusal=replace(told.refusal, dismissed=True)))
-    return {**row.columns, "said": said}
+    return columns_with(row, replace(told, refusal=replace(told.refusal, dismissed=True)))
 
 
 def _dismissed_of_pool(row: Row) -> Mapping[str, Column] | None:
@@ -74,10 +69,7 @@ def _dismissed_of_pool(row: Row) -> Mapping[str, Column] | None:
 
 def told_row(webhook: str, told: Told, generation: int | None = None) -> Merge:
     """The operation that records what a webhook knows of a job, and up to where (None: it is still to be told more)."""
-    columns: dict[str, Column] = {"v": SCHEMA_VERSION, "said": msgspec.msgpack.encode(told)}
-    if generation is not None:
-        columns["told"] = generation
-    return Merge(key=digest_key(webhook, told.job_id), columns=columns)
+    return Merge(key=digest_key(webhook, told.job_id), columns=known_columns(told, generation))
 
 
 def refused_row(webhook: str, job_id: str, told: Told, generation: int, attempt: Attempt) -> Merge:
@@ -95,8 +87,7 @@ def settling(webhook: str, known: KnownToWebhook) -> Merge:
     """The operation that records that a webhook needs to hear nothing of a job up to here."""
     if known.told.catches_up:  # what stood is over, and what comes is new
         return told_row(webhook, replace(known.told, job_id=known.job_id, catches_up=False), known.generation)
-    columns: dict[str, Column] = {"v": SCHEMA_VERSION, "told": known.generation}
-    return Merge(key=digest_key(webhook, known.job_id), columns=columns)
+    return Merge(key=digest_key(webhook, known.job_id), columns=known_columns(None, known.generation))
 
 
 def read_incidents(table: Rows, account: str, webhook: Webhook) -> Mapping[str, Incident]:
@@ -131,11 +122,11 @@ def read_known(
         if is_about_pool(row.key):
             continue
         try:
-            told = _told_of(row, row.key.removeprefix(start))
+            told = told_of(row, row.key.removeprefix(start))
         except UnreadableRowError as error:
             write_line("digest-unreadable", account=account, error=str(error))
             continue
-        if _waits(row) or told.owes_an_end or told.slow or told.catches_up or has_joined(told, incidents):
+        if has_news(row) or told.owes_an_end or told.slow or told.catches_up or has_joined(told, incidents):
             waiting.append((row, told))
     known = []
     for row, told in waiting:
@@ -154,7 +145,7 @@ def unreadable_digests(table: Rows, account: str, webhook: str) -> Iterator[str]
     """
     for row in table.query(account, *digests_of(webhook)):
         try:
-            _ = from_row(row, PoolTold) if is_about_pool(row.key) else _told_of(row, "")
+            _ = from_row(row, PoolTold) if is_about_pool(row.key) else told_of(row, "")
         except UnreadableRowError as error:
             yield mend_of(error, account, "what is new then is told.")
 
@@ -203,33 +194,16 @@ def read_known_job(table: Rows, account: str, webhook: str, head: JobHead, now: 
     row = table.get(account, digest_key(webhook, head.job_id))
     if row is None:
         return None
-    told = _told_of(row, head.job_id)
-    return KnownToWebhook(told=told, head=head, wanted=head.generation, wanted_at=now, waits=_waits(row))
+    told = told_of(row, head.job_id)
+    return KnownToWebhook(told=told, head=head, wanted=head.generation, wanted_at=now, waits=has_news(row))
 
 
 def _known(head: Row | None, row: Row, told: Told, now: datetime) -> KnownToWebhook:
-    wanted_at = row.columns.get("wantedAt")
+    wanted, since = wanted_of(row)
     return KnownToWebhook(
         told=told,
         head=from_row(head, JobHead) if head else None,
-        wanted=_generation(row, "wanted"),
-        wanted_at=wanted_at if isinstance(wanted_at, datetime) else now,
-        waits=_waits(row),
+        wanted=wanted,
+        wanted_at=since or now,
+        waits=has_news(row),
     )
-
-
-def _waits(row: Row) -> bool:
-    return _generation(row, "wanted") != _generation(row, "told")
-
-
-def _generation(row: Row, column: str) -> int:
-    value = row.columns.get(column)
-    return value if isinstance(value, int) else 0
-
-
-def _told_of(row: Row, job_id: str) -> Told:
-    check_version(row.key, row.columns)
-    said = row.columns.get("said")
-    if not isinstance(said, bytes):
-        return Told(job_id=job_id)
-    return decode(row, Told, said)

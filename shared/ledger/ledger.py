@@ -18,10 +18,10 @@ from shared.messages.events import Event
 from shared.messages.format_table import format_of
 from shared.ports import MAX_ROWS, Column, Delete, Insert, Merge, Operation, Put, Row, Table
 from shared.state.accounts import Cycle
+from shared.state.digest_rows import wanted_columns
 from shared.state.jobs import JobHead
 from shared.state.rows import (
     CYCLE,
-    SCHEMA_VERSION,
     chunk_key,
     digest_key,
     job_key,
@@ -171,10 +171,8 @@ class Ledger(Struct, frozen=True, kw_only=True):
         for webhook in self.webhooks:
             of_interest = webhook.is_about(job_id=head.job_id, account=self.account, pools=head.pools)
             if webhook.enabled and of_interest and format_of(webhook).tells_state:
-                yield Merge(
-                    key=digest_key(webhook.name, head.job_id),
-                    columns={"v": SCHEMA_VERSION, "wanted": head.generation, "wantedAt": now},
-                )
+                key = digest_key(webhook.name, head.job_id)
+                yield Merge(key=key, columns=wanted_columns(head.generation, now))
 
     def _swap_head(
         self, row: Row | None, head: JobHead, others: Sequence[Operation], owed: Sequence[OwedEvent] = ()
