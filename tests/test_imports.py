@@ -34,7 +34,15 @@ LATE = {
         "api.events.trends",
         "api.webhook_admin",
     ),
-    *("digests.one_webhook", "digests.planner", "digests.rows", "digests.chat_rules", "digests.incidents.rules"),
+    *(
+        "digests.one_webhook",
+        "digests.planner",
+        "digests.chat_planner",
+        "digests.rows",
+        "digests.chat_rules",
+        "digests.incidents.planner",
+    ),
+    "digests.incidents.rules",
     *("digests.jobs.titles", "digests.pools.rows", "digests.daily.rules"),
 }
 

@@ -22,8 +22,9 @@ from shared.digests.daily.rules import due_since
 from shared.digests.message_intervals import after_daily, after_failing, after_sending
 from shared.digests.mutes import read_mutes
 from shared.digests.new_webhooks import introductions
-from shared.digests.planner import DigestPlanner, DueMessage, SendPlan
+from shared.digests.planner import DigestPlanner
 from shared.digests.pools.rows import Pools
+from shared.digests.send_plan import DueMessage, SendPlan
 from shared.digests.sent import Draft
 from shared.journal import write_line
 from shared.messages.events import Origin

@@ -13,9 +13,10 @@ from msgspec.structs import replace
 
 from shared.digests.message_intervals import is_refused
 from shared.digests.mutes import Mute
-from shared.digests.planner import DigestPlanner, Gathered
+from shared.digests.planner import DigestPlanner
 from shared.digests.pools.rows import read_pools, read_told_pools
 from shared.digests.rows import Owed, owed_of, unreadable_digests
+from shared.digests.send_plan import Gathered
 from shared.messages.events import Origin
 from shared.ports import Rows
 from shared.state.rows import from_row, is_about_pool, pace_key
