@@ -7,7 +7,7 @@ Chat gets one message for all jobs of an account, ten seconds after the first ne
 goes on: five minutes for a cause, pool or standstill that people don't know of, an hour for what merely comes back.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -18,16 +18,14 @@ from shared.digests.job_troubles import group_of, standstill_of
 from shared.digests.message_intervals import (
     ENDS_AFTER,
     ONE_CYCLE,
+    Occasion,
     believable_pace,
     is_new,
-    is_refused,
     message_at,
-    paused_until,
 )
-from shared.digests.mutes import Mute, muted_until
+from shared.digests.mutes import muted_until
 from shared.messages.notices import Severity
 from shared.state.telling import Pace, Told
-from shared.webhook import Webhook
 
 
 class OtherNews(Struct, frozen=True, kw_only=True):
@@ -51,33 +49,21 @@ class ChatPlan(Struct, frozen=True, kw_only=True):
     wake_at: datetime | None = None
 
 
-def decide_chat(
-    webhook: Webhook,
-    account: str,
-    known: Iterable[KnownToWebhook],
-    pace: Pace,
-    mutes: Sequence[Mute],
-    now: datetime,
-    *,
-    other: OtherNews = NO_OTHER_NEWS,
-    recovered_at: datetime | None = None,
-    probe: bool = False,
-) -> ChatPlan:
-    """What to send to the webhook now, the worst jobs first; the end of what it was told is never muted.
+def decide_chat(occasion: Occasion, known: Iterable[KnownToWebhook], other: OtherNews = NO_OTHER_NEWS) -> ChatPlan:
+    """What to send to a webhook now, the worst jobs first; the end of what it was told is never muted.
 
-    What it has refused is left out, and its pause after failed attempts holds, unless it has recovered since then. As a
-    `probe` all is told that mutes do not hold back. What `other` news there is goes into the same message,
-    which may be about no job then.
+    What it has refused is left out, and its pause after failed attempts holds. What `other` news there is goes into the
+    same message, which may be about no job then.
     """
-    pace = believable_pace(pace, now)
+    now, pace = occasion.now, believable_pace(occasion.pace, occasion.now)
     heard = [
         item
         for each in known
-        if (item := news_of(webhook, account, each, now)) is not None
-        and (probe or not is_refused(item.before, item.generation, recovered_at, now))
+        if (item := news_of(occasion.webhook, occasion.account, each, now)) is not None
+        and not occasion.is_refused(item.before, item.generation)
     ]
-    waits = {item.job_id: until for item in heard if (until := _muted_until(item, mutes, now)) is not None}
-    if not probe:
+    waits = {item.job_id: until for item in heard if (until := _muted_until(item, occasion)) is not None}
+    if not occasion.probe:
         lasts = {item.job_id: at for item in heard if (at := _tellable_at(item)) is not None}
         # What turned in the same cycle is told together, though its jobs were read one after the other.
         goes = any(at <= now for at in lasts.values())
@@ -94,9 +80,9 @@ def decide_chat(
     news_for_people = any(_turns(item) or is_new(pace, groups_of(item), now) for item in news)
     little = other.wanted_at is None and all(_adds_to_a_standstill(item) or _merely_comes_back(item) for item in news)
     at = message_at(pace, wanted_at, first=other.is_first or news_for_people, little=little)
-    messages = (tuple(news),) if probe or at <= now else ()
+    messages = (tuple(news),) if occasion.probe or at <= now else ()
     held = [at] if at > now else []
-    if not probe and (until := paused_until(pace, recovered_at, now)) is not None:
+    if (until := occasion.paused_until) is not None:
         messages, held = (), [until]
     return ChatPlan(messages=messages, pace=pace, wake_at=min([*held, *waits.values()], default=None))
 
@@ -153,9 +139,9 @@ def _turns(news: News) -> bool:
     return NewsKind.STUCK in news.kinds and before.at is not None and not before.standing
 
 
-def _muted_until(news: News, mutes: Sequence[Mute], now: datetime) -> datetime | None:
+def _muted_until(news: News, occasion: Occasion) -> datetime | None:
     pools = news.head.pools if news.head is not None else ()
-    return muted_until(mutes, news.job_id, pools, now) if news.can_be_muted else None
+    return muted_until(occasion.mutes, news.job_id, pools, occasion.now) if news.can_be_muted else None
 
 
 def worst_job_first(news: News) -> tuple[int, int, int, str]:

@@ -15,7 +15,7 @@ from shared.digests.chat_rules import News
 from shared.digests.daily.notices import prepare_daily
 from shared.digests.daily.rules import was_looked_into, what_stands
 from shared.digests.jobs.notices import jobs_notice
-from shared.digests.message_intervals import HOLD, paused_until
+from shared.digests.message_intervals import HOLD, Occasion
 from shared.digests.mutes import Mute
 from shared.digests.named_nodes import NodeNames
 from shared.digests.pools.messages import news_of_pools, refused_in_chat, told_in_chat
@@ -39,37 +39,25 @@ class ChatPlanner(Struct, frozen=True, kw_only=True):
     origin: Origin
     webhook: Webhook
 
-    def plan(
-        self,
-        known: Gathered,
-        pools: PoolPlan,
-        pace: Pace,
-        mutes: Sequence[Mute],
-        now: datetime,
-        *,
-        recovered_at: datetime | None,
-        probe: bool,
-    ) -> SendPlan:
-        """What to send now, as a `probe` whatever the time; `pools` is what there is to tell of pools."""
-        hook, account = self.webhook, self.origin.partition
+    def plan(self, occasion: Occasion, known: Gathered, pools: PoolPlan) -> SendPlan:
+        """What to send now; `pools` is what there is to tell of pools."""
+        pace, now = occasion.pace, occasion.now
         other = OtherNews(
             wanted_at=min((item.wanted_at for item in pools.news), default=None),
             is_first=any(item.is_first for item in pools.news),
         )
-        chat = decide_chat(
-            hook, account, known.jobs, pace, mutes, now, other=other, recovered_at=recovered_at, probe=probe
-        )
+        chat = decide_chat(occasion, known.jobs, other)
         wakes = [at for at in (chat.wake_at, pools.wake_at) if at is not None]
         plan = SendPlan(
             messages=tuple(self._of_jobs(news, pools.news, pace, now) for news in chat.messages),
             pace=chat.pace if was_looked_into(chat.pace, now) else replace(chat.pace, daily_at=now),
-            writes=tuple(forget_pools(hook.name, pools.settled)),
+            writes=tuple(forget_pools(self.webhook.name, pools.settled)),
             wake_at=min(wakes, default=None),
         )
         # What stands is said in no pause, and not while there is news or will be in a moment.
-        held = not probe and paused_until(pace, recovered_at, now) is not None
+        held = occasion.paused_until is not None
         news_first = bool(plan.messages) or (plan.wake_at is not None and plan.wake_at - now <= HOLD)
-        return plan if held or news_first else self._with_daily(plan, known, mutes, now)
+        return plan if held or news_first else self._with_daily(plan, known, occasion.mutes, now)
 
     def _with_daily(self, plan: SendPlan, known: Gathered, mutes: Sequence[Mute], now: datetime) -> SendPlan:
         """The same with what still stands, once it is time to say so; what is new has been told."""

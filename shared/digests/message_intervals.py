@@ -4,14 +4,17 @@ Owns the pauses. Does not own what is news (`digests.chat_rules`) or the sending
 that are still to come were written down by a clock that has jumped back since: nothing waits for them.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from shared.delivery.answer_rules import wait_before
+from shared.digests.mutes import Mute
 from shared.moments import is_to_come
 from shared.state.telling import Pace, Told
+from shared.webhook import Webhook
 
 HOLD = timedelta(seconds=10)
 """What fails together is told together."""
@@ -28,6 +31,36 @@ QUIET = timedelta(hours=1)
 """After so long without news the next begins a series of its own."""
 
 _LONGEST_WAIT_TRIES = 5  # the schedule's wait of an hour: what is told is how things stand then, so it never gets old
+
+
+class Occasion(Struct, frozen=True, kw_only=True):
+    """A moment at which a webhook may be told how an account stands, and what holds that back.
+
+    `pace` is how the webhook was told so far, and `recovered_at` when it was last well again, None when that was never
+    or long ago: what it has refused or failed to take before counts no more. A `probe` is sent whatever the time, and
+    tells all that no mute holds back.
+    """
+
+    webhook: Webhook
+    account: str
+    now: datetime
+    pace: Pace
+    mutes: Sequence[Mute] = ()
+    recovered_at: datetime | None = None
+    probe: bool = False
+
+    @property
+    def paused_until(self) -> datetime | None:
+        """Until when failed attempts hold the webhook back, None when they don't."""
+        pace, until = self.pace, self.pace.not_before
+        if self.probe or until is None or until <= self.now:
+            return None
+        # A webhook that has come back since takes messages, whatever failed before.
+        return None if _is_before(pace.tried_at, self.recovered_at, self.now) else until
+
+    def is_refused(self, told: Told, generation: int) -> bool:
+        """Whether the webhook has refused what news of that generation tell, and is not to be asked again."""
+        return not self.probe and is_refused(told, generation, self.recovered_at, self.now)
 
 
 def after_sending(pace: Pace, now: datetime, groups: Collection[str] = ()) -> Pace:
@@ -68,14 +101,6 @@ def is_refused(told: Told, generation: int, recovered_at: datetime | None, now: 
         and refusal.generation >= generation
         and not _is_before(refusal.attempt.at, recovered_at, now)
     )
-
-
-def paused_until(pace: Pace, recovered_at: datetime | None, now: datetime) -> datetime | None:
-    """Until when failed attempts hold a webhook back, None when they don't."""
-    # A webhook that has come back since takes messages, whatever failed before.
-    if pace.not_before is None or pace.not_before <= now or _is_before(pace.tried_at, recovered_at, now):
-        return None
-    return pace.not_before
 
 
 def believable_pace(pace: Pace, now: datetime) -> Pace:

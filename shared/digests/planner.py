@@ -12,6 +12,7 @@ from msgspec import Struct
 from shared.digests.chat_planner import ChatPlanner
 from shared.digests.daily.rows import read_lasting
 from shared.digests.incidents.planner import PagePlanner
+from shared.digests.message_intervals import Occasion
 from shared.digests.mutes import Mute
 from shared.digests.pools.rows import Pools, read_told_pools, with_jobs
 from shared.digests.pools.rules import decide_pools
@@ -69,14 +70,20 @@ class DigestPlanner(Struct, frozen=True, kw_only=True):
         mutes: Sequence[Mute],
         now: datetime,
         *,
-        recovered_at: datetime | None,
-        probe: bool,
+        recovered_at: datetime | None = None,
+        probe: bool = False,
     ) -> SendPlan:
         """What to send now, as a `probe` whatever the time."""
         hook = self.webhook
-        pools = decide_pools(
-            hook, self.account, known.pools, known.told, mutes, now, recovered_at=recovered_at, probe=probe
+        occasion = Occasion(
+            webhook=hook,
+            account=self.account,
+            now=now,
+            pace=pace,
+            mutes=mutes,
+            recovered_at=recovered_at,
+            probe=probe,
         )
         kind = PagePlanner if format_of(hook).opens_incidents else ChatPlanner
         planner = kind(table=self.table, origin=self.origin, webhook=hook)
-        return planner.plan(known, pools, pace, mutes, now, recovered_at=recovered_at, probe=probe)
+        return planner.plan(occasion, known, decide_pools(occasion, known.pools, known.told))

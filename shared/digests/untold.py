@@ -93,7 +93,7 @@ def _news(
     planner: DigestPlanner, known: Gathered, pace: Pace, mutes: Sequence[Mute], at: datetime
 ) -> dict[str, datetime]:
     """What the webhook is to be told of at a moment, but for what it has refused, with since when."""
-    plan = planner.decide(known, pace, mutes, at, recovered_at=None, probe=False)
+    plan = planner.decide(known, pace, mutes, at)
     return {key: since for message in plan.messages for key, since in message.waiting_since.items()}
 
 

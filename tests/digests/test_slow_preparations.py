@@ -14,9 +14,9 @@ from shared.ledger.job_transaction import Slice
 from shared.messages.notices import Notice
 from shared.state.jobs import JobEnd, JobHead, PhaseCounts
 from shared.state.pools import Standstill, StandstillReason
-from shared.state.telling import Pace, Told
+from shared.state.telling import Told
 from tests.digests.told_world import World
-from tests.support.told_jobs import ACCOUNT, LINKS, NOW, head, webhook
+from tests.support.told_jobs import ACCOUNT, LINKS, NOW, head, occasion, webhook
 
 MINUTE = timedelta(minutes=1)
 
@@ -66,7 +66,7 @@ def _first_told(job: JobHead, changed_every: timedelta) -> int | None:
     for minute in range(1, 60):
         now = NOW + minute * MINUTE
         changed_at = NOW + ((now - NOW) // changed_every) * changed_every
-        if decide_chat(webhook("teams"), ACCOUNT, [known(job, at=changed_at)], Pace(), (), now).messages:
+        if decide_chat(occasion("teams", now), [known(job, at=changed_at)]).messages:
             return minute
     return None
 
@@ -88,17 +88,14 @@ def test_it_waits_for_what_may_come_of_it(job: JobHead, changed_every: timedelta
 def test_a_standstill_says_it() -> None:
     """Whoever hears that the job stands still does not hear besides that preparation takes too long."""
     stuck = Standstill(since=NOW, pool_id="pool", reason=StandstillReason.PREPARATION_SLOW, confirmed=True)
-    plan = decide_chat(webhook("teams"), ACCOUNT, [known(replace(slow(60), stuck=stuck))], Pace(), (), NOW + MINUTE)
+    plan = decide_chat(occasion("teams", NOW + MINUTE), [known(replace(slow(60), stuck=stuck))])
     assert [item.kinds for item in plan.messages[0]] == [(NewsKind.STUCK,)]
 
 
 def test_a_pager_is_not_called() -> None:
     """Nobody is woken up for it."""
-    later = NOW + 60 * MINUTE
-    plan = decide_pages(
-        webhook("pagerduty"), ACCOUNT, [known(slow(2))], {}, Pace(), (), later, recovered_at=None, probe=True
-    )
-    assert plan.pages == ()
+    asked = occasion("pagerduty", NOW + 60 * MINUTE, probe=True)
+    assert decide_pages(asked, [known(slow(2))], {}).pages == ()
 
 
 def test_nothing_is_owed_while_it_waits() -> None:

@@ -9,6 +9,8 @@ from shared.batch.model import Phase
 from shared.digests.chat_rules import KnownToWebhook, News, news_of
 from shared.digests.incidents.notices import incident_notice
 from shared.digests.incidents.rules import decide_pages
+from shared.digests.message_intervals import Occasion
+from shared.digests.mutes import Mute
 from shared.messages.events import Origin
 from shared.messages.notices import Notice
 from shared.state.jobs import Cause, JobHead, PhaseCounts
@@ -65,11 +67,16 @@ def head(
     )
 
 
+def occasion(kind: str, now: datetime = NOW, *, mutes: Sequence[Mute] = (), probe: bool = False) -> Occasion:
+    """A moment at which a webhook of a format, which was told nothing yet, may be told."""
+    return Occasion(webhook=webhook(kind), account=ACCOUNT, now=now, pace=Pace(), mutes=mutes, probe=probe)
+
+
 def page_of(*jobs: JobHead, nodes: Sequence[tuple[str, str]] = ()) -> Notice:
     """What a pager that knows nothing is told of the worst incident that these jobs make, `nodes` being some of it."""
     known = [KnownToWebhook(told=Told(job_id=job.job_id), head=job, wanted=1, wanted_at=NOW) for job in jobs]
     later = NOW + timedelta(minutes=1)
-    plan = decide_pages(webhook("pagerduty"), ACCOUNT, known, {}, Pace(), (), later, recovered_at=None, probe=True)
+    plan = decide_pages(occasion("pagerduty", later, probe=True), known, {})
     origin = Origin(account=ACCOUNT, url=f"https://{ACCOUNT}", site="s", public_url="https://prepwatch.example")
     return incident_notice(origin, plan.pages[0], nodes, later)
 

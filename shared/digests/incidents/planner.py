@@ -14,8 +14,7 @@ from msgspec.structs import replace
 from shared.digests.chat_plan import tried_at
 from shared.digests.incidents.notices import incident_notice
 from shared.digests.incidents.rules import AGAIN_AFTER, IncidentPage, after_page, decide_pages
-from shared.digests.message_intervals import paused_until
-from shared.digests.mutes import Mute
+from shared.digests.message_intervals import Occasion
 from shared.digests.named_nodes import NodeNames
 from shared.digests.pools.messages import PoolPage, news_of_pools, pages_of
 from shared.digests.pools.notices import pool_page
@@ -37,31 +36,19 @@ class PagePlanner(Struct, frozen=True, kw_only=True):
     origin: Origin
     webhook: Webhook
 
-    def plan(
-        self,
-        known: Gathered,
-        pools: PoolPlan,
-        pace: Pace,
-        mutes: Sequence[Mute],
-        now: datetime,
-        *,
-        recovered_at: datetime | None,
-        probe: bool,
-    ) -> SendPlan:
-        """What to send now, as a `probe` whatever the time; `pools` is what there is to tell of pools."""
-        hook, account = self.webhook, self.origin.partition
-        paged = decide_pages(
-            hook, account, known.jobs, known.incidents, pace, mutes, now, recovered_at=recovered_at, probe=probe
-        )
+    def plan(self, occasion: Occasion, known: Gathered, pools: PoolPlan) -> SendPlan:
+        """What to send now; `pools` is what there is to tell of pools."""
+        pace, now = occasion.pace, occasion.now
+        hook, paged = self.webhook, decide_pages(occasion, known.jobs, known.incidents)
         page_messages = _PageMessages(planner=self, incidents=dict(paged.incidents), told={}, pace=pace, now=now)
         writes: list[Operation] = [settling(hook.name, each) for each in paged.settled]
         writes += forget_pools(hook.name, pools.settled)
         if paged.incidents != known.incidents:
             writes.append(incidents_row(hook.name, paged.incidents))
-        of_pools = pages_of(hook, account, pools, known.told, len(paged.incidents), now)
-        due = [page for page in of_pools if page.due_at <= now or probe]
+        of_pools = pages_of(hook, occasion.account, pools, known.told, len(paged.incidents), now)
+        due = [page for page in of_pools if page.due_at <= now or occasion.probe]
         wakes = [page.due_at for page in of_pools if page.due_at > now]
-        if not probe and (until := paused_until(pace, recovered_at, now)) is not None:
+        if (until := occasion.paused_until) is not None:
             due, wakes = [], [until]
         wakes += [at for at in (paged.wake_at, pools.wake_at) if at is not None]
         return SendPlan(

@@ -23,8 +23,8 @@ from msgspec.structs import replace
 from shared.digests.chat_rules import KnownToWebhook
 from shared.digests.incidents.members import EARLIER, LEFT_AFTER, Member, has_joined, members_of, name_of_earlier
 from shared.digests.job_troubles import ConcernKind
-from shared.digests.message_intervals import ENDS_AFTER, HOLD, believable_pace, is_refused, paused_until
-from shared.digests.mutes import Mute, muted_until
+from shared.digests.message_intervals import ENDS_AFTER, HOLD, Occasion, believable_pace
+from shared.digests.mutes import muted_until
 from shared.messages.ids import incident_key
 from shared.messages.notices import Severity
 from shared.state.telling import Incident, Joined, Pace, Told
@@ -81,34 +81,24 @@ class PagePlan(Struct, frozen=True, kw_only=True):
     wake_at: datetime | None = None
 
 
-def decide_pages(
-    webhook: Webhook,
-    account: str,
-    known: Iterable[KnownToWebhook],
-    open_before: Mapping[str, Incident],
-    pace: Pace,
-    mutes: Sequence[Mute],
-    now: datetime,
-    *,
-    recovered_at: datetime | None = None,
-    probe: bool = False,
-) -> PagePlan:
-    """What to page the webhook now; as a `probe` whatever time has not come for.
+def decide_pages(occasion: Occasion, known: Iterable[KnownToWebhook], open_before: Mapping[str, Incident]) -> PagePlan:
+    """What to page a webhook now.
 
-    What it has refused is left out, and its pause after failed attempts holds, unless it has recovered since then. A
-    muted job opens nothing and joins nothing; what it had joined holds until it is mended.
+    What it has refused is left out, and its pause after failed attempts holds. A muted job opens nothing and joins
+    nothing; what it had joined holds until it is mended.
     """
+    webhook, account, now = occasion.webhook, occasion.account, occasion.now
     jobs = tuple(known)
     earlier = {name_of_earlier(each.told): each.told for each in jobs if each.told.standing}
     before = {**{name: _of_earlier(account, told, now) for name, told in earlier.items()}, **open_before}
     found = _Found()
     for each in jobs:
-        refused = not probe and is_refused(each.told, each.generation, recovered_at, now)
+        refused = occasion.is_refused(each.told, each.generation)
         pools = each.head.pools if each.head is not None else ()
-        quiet_until = muted_until(mutes, each.job_id, pools, now)
+        quiet_until = muted_until(occasion.mutes, each.job_id, pools, now)
         found.take(each, members_of(webhook, account, each, before, now), before, quiet_until, refused=refused)
     opened = found.open_new(webhook, account, before, now)
-    held_since = min(believable_pace(pace, now).held_since or now, now) if opened else None
+    held_since = min(believable_pace(occasion.pace, now).held_since or now, now) if opened else None
 
     pages: list[IncidentPage] = []
     standing: dict[str, Incident] = {}
@@ -119,15 +109,15 @@ def decide_pages(
         )
         if name in before:
             standing[name] = page.incident
-        if at is not None and (at <= now or (probe and not page.ends)):
+        if at is not None and (at <= now or (occasion.probe and not page.ends)):
             pages.append(page)
         elif at is not None:
             found.wakes.append(at)
-    if not probe and (until := paused_until(pace, recovered_at, now)) is not None:
+    if (until := occasion.paused_until) is not None:
         pages, found.wakes = [], [until]
     return PagePlan(
         pages=tuple(sorted(pages, key=lambda page: (page.ends, list(Severity).index(page.severity), page.name))),
-        pace=replace(pace, held_since=held_since),
+        pace=replace(occasion.pace, held_since=held_since),
         incidents={name: each for name, each in standing.items() if name in open_before or each.over_since},
         settled=tuple(found.settled),
         wake_at=min((max(wake, now) for wake in found.wakes), default=None),

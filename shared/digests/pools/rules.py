@@ -19,7 +19,7 @@ from msgspec import Struct
 from shared.digests.incidents.members import LEFT_AFTER
 from shared.digests.incidents.rules import MAX_OPEN
 from shared.digests.job_troubles import pool_name
-from shared.digests.message_intervals import ENDS_AFTER
+from shared.digests.message_intervals import ENDS_AFTER, Occasion
 from shared.digests.mutes import Mute, muted_until
 from shared.messages.events import EventType
 from shared.messages.ids import incident_key
@@ -120,33 +120,23 @@ class PoolPlan(Struct, frozen=True, kw_only=True):
     wake_at: datetime | None = None
 
 
-def decide_pools(
-    webhook: Webhook,
-    account: str,
-    pools: Iterable[PoolState],
-    told: Mapping[str, PoolTold],
-    mutes: Sequence[Mute],
-    now: datetime,
-    *,
-    recovered_at: datetime | None = None,
-    probe: bool = False,
-) -> PoolPlan:
-    """What the webhook is to be told of an account's pools, the worst first; `told` by lower-case pool id.
+def decide_pools(occasion: Occasion, pools: Iterable[PoolState], told: Mapping[str, PoolTold]) -> PoolPlan:
+    """What a webhook is to be told of an account's pools, the worst first; `told` by lower-case pool id.
 
-    A muted pool opens nothing; the end of what was told is never muted. What it has refused is left out, unless as a
-    `probe` or if it has recovered since then.
+    A muted pool opens nothing; the end of what was told is never muted. What the webhook has refused is left out.
     """
+    webhook, account, now = occasion.webhook, occasion.account, occasion.now
     news: list[PoolNews] = []
     settled: list[PoolTold] = []
     wakes: list[datetime] = []
     for pool in pools:
         known = told.get(pool.pool_id.lower())
         item = _news_of(webhook, account, pool, known, now)
-        if item is None or (not probe and _is_refused(item, recovered_at)):
+        if item is None or (not occasion.probe and _is_refused(item, occasion.recovered_at)):
             continue
         if item.ends and not _hears_ends(webhook, account, pool, known):
             settled.extend([known] if known is not None else [])
-        elif not item.ends and (until := pool_muted_until(pool, mutes, now)) is not None:
+        elif not item.ends and (until := pool_muted_until(pool, occasion.mutes, now)) is not None:
             wakes.append(until)
         else:
             news.append(item)

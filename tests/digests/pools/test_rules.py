@@ -8,7 +8,7 @@ from shared.digests.mutes import Mute
 from shared.digests.pools.rules import PoolState, decide_pools
 from shared.state.pools import PoolRecord
 from tests.digests.pools.troubled_world import unable
-from tests.support.told_jobs import ACCOUNT, NOW, webhook
+from tests.support.told_jobs import NOW, occasion
 
 HOUR = timedelta(hours=1)
 
@@ -34,6 +34,6 @@ def test_mutes(kind: str, mutes: list[Mute], is_muted: bool) -> None:  # noqa: F
     nodes = {f"n{index}": unable(f"n{index}", NOW) for index in range(12)}
     record = PoolRecord(pool_id="cpu", announce_from=NOW - HOUR, nodes=nodes)
     pool = PoolState(pool_id="cpu", record=record, by_state={"idle": 28}, jobs=frozenset({"a", "b"}))
-    now = decide_pools(webhook(kind), ACCOUNT, [pool], {}, mutes, NOW)
+    now = decide_pools(occasion(kind, mutes=mutes), [pool], {})
     assert (not now.news, now.wake_at) == (is_muted, NOW + HOUR if is_muted else None)
-    assert decide_pools(webhook(kind), ACCOUNT, [pool], {}, mutes, NOW + HOUR).news
+    assert decide_pools(occasion(kind, NOW + HOUR, mutes=mutes), [pool], {}).news
