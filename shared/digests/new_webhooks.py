@@ -16,7 +16,7 @@ from shared.errors import UnreadableRowError
 from shared.journal import write_line
 from shared.messages.events import EventType
 from shared.messages.format_table import format_of
-from shared.ports import Insert, Merge, Operation, Table
+from shared.ports import Delete, Insert, Merge, Operation, Table
 from shared.state.accounts import Cycle
 from shared.state.digest_rows import known_columns, wanted_columns
 from shared.state.jobs import JobHead
@@ -48,18 +48,23 @@ def introductions(table: Table, account: str, webhook: Webhook, now: datetime, *
     return [*waiting, *_of_unknown(table, account, webhook, now), *_of_the_account(table, account, webhook, now)]
 
 
-def _of_the_account(table: Table, account: str, webhook: Webhook, now: datetime) -> Sequence[Insert]:
+def _of_the_account(table: Table, account: str, webhook: Webhook, now: datetime) -> Sequence[Operation]:
     """Of what keeps the account from being read: the event that told it to others."""
     row = table.get(account, CYCLE)
     trouble = from_row(row, Cycle).trouble if row is not None else None
     if trouble is None or trouble.event_id is None or not webhook.wants(EventType.ACCOUNT_UNREACHABLE, account=account):
         return []
     keys = {state: delivery_key(state, webhook.name, trouble.event_id) for state in DeliveryState}
-    # It was sent or waits, or it is so old that nothing is kept of it.
-    if any(table.get(account, key) for key in keys.values()) or table.get(account, event_key(trouble.event_id)) is None:
+    rows = {state: row for state, key in keys.items() if (row := table.get(account, key)) is not None}
+    done = rows.get(DeliveryState.DONE)
+    # It waits or was taken, or it is so old that nothing is kept of it. What was closed unsent nobody has heard.
+    if DeliveryState.DUE in rows or (done is not None and not from_row(done, Delivery).closed):
+        return []
+    if table.get(account, event_key(trouble.event_id)) is None:
         return []
     owed = Delivery(webhook=webhook.name, event_id=trouble.event_id, created_at=now, next_attempt_at=now)
-    return [Insert(key=keys[DeliveryState.DUE], columns=to_columns(owed))]
+    ended = [Delete(key=row.key, etag=row.etag) for row in rows.values()]
+    return [*ended, Insert(key=keys[DeliveryState.DUE], columns=to_columns(owed))]
 
 
 def _of_unknown(table: Table, account: str, webhook: Webhook, now: datetime) -> Sequence[Insert]:

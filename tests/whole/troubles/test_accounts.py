@@ -141,9 +141,7 @@ def test_a_first_deployment_is_no_outage(trouble: Trouble) -> None:
 def test_who_is_added_meanwhile_hears_of_it(new: Mapping[str, object], taken: WebhookAnswer) -> None:
     """A chat or pager that is added while an account can't be read is told so once, and its end."""
     before = deploy(SIGNED)
-    refused = AccountDeniedError("AuthenticationFailed", "Who are you?", status=403)
-    before.batch.failures["list_jobs"] = refused
-    _cycles(before, 8)
+    _goes_blind(before)
     after = deploy(SIGNED, new, batches=before.batches, table=before.table, clock=before.clock)
     after.sender.answer = taken
     _cycles(after, 5)
@@ -151,6 +149,32 @@ def test_who_is_added_meanwhile_hears_of_it(new: Mapping[str, object], taken: We
     after.batch.failures.clear()
     _cycles(after, 5)
     assert len(_bodies(after)) == 2
+
+
+@pytest.mark.parametrize(("one", "taken"), [(SLACK, refusal(200, b"ok")), (PAGER, refusal(202, b"{}"))])
+@pytest.mark.parametrize("was_told", [False, True])
+def test_who_was_switched_off_meanwhile_hears_of_it(
+    one: Mapping[str, object], taken: WebhookAnswer, *, was_told: bool
+) -> None:
+    """A chat or pager is told once, before it is disabled or after it is enabled, and its end."""
+    deployment = deploy(SIGNED, one)
+    deployment.sender.answer = taken
+    _cycles(deployment, 1)
+    if was_told:
+        _goes_blind(deployment)
+    deployment.ask(lambda routes, asked: routes.webhooks.disable_webhook(asked), name=str(one["name"]))
+    _goes_blind(deployment)
+    deployment.ask(lambda routes, asked: routes.webhooks.enable_webhook(asked), name=str(one["name"]))
+    _cycles(deployment, 5)
+    assert [b"can't read Batch account" in body for body in _bodies(deployment)] == [True]
+    deployment.batch.failures.clear()
+    _cycles(deployment, 5)
+    assert len(_bodies(deployment)) == 2
+
+
+def _goes_blind(deployment: Deployment) -> None:
+    deployment.batch.failures["list_jobs"] = AccountDeniedError("AuthenticationFailed", "Who are you?", status=403)
+    _cycles(deployment, 8)
 
 
 def _cycles(deployment: Deployment, number: int) -> None:
