@@ -153,6 +153,10 @@ def decide_standstill(
     if _is_put_off(standing, findings, pool, now):
         return StandstillDecision(standstill=standing)
     reason = reason_of(suspected, findings, preparations=preparations, pool=pool)
+    # Only what the pool was asked for would tell, and Batch did not say: it is asked again.
+    if reason is None and findings.pool is None and not of_preparation:
+        looked_at = before.looked_at if before is not None else None
+        return StandstillDecision(standstill=replace(standing, looked_at=looked_at))
     # How Batch works: empty pools without an error, nodes busy with other jobs, dependencies, slots.
     if reason is None:
         return StandstillDecision(standstill=standing)
