@@ -68,7 +68,7 @@ var followed = [
     name: 'prepwatch-is-not-heard'
     title: 'A webhook takes nothing of Prepwatch'
     severity: 1
-    query: '${lines} | where Message startswith "attempt {" or Message startswith "digest {" or Message startswith "ping {" or Message startswith "webhook-waits {" or Message startswith "webhook-unreadable {" or Message startswith "digest-postponed {" | extend said = parse_json(substring(Message, indexof(Message, "{"))) | summarize times = count(), taken = countif(said.verdict == "delivered") by webhook = tostring(said.webhook) | where taken == 0 and times > 1'
+    query: '${lines} | where Message startswith "attempt {" or Message startswith "digest {" or Message startswith "ping {" or Message startswith "webhook-waits {" or Message startswith "webhook-unreadable {" | extend said = parse_json(substring(Message, indexof(Message, "{"))) | summarize times = count(), taken = countif(said.verdict == "delivered") by webhook = tostring(said.webhook) | where taken == 0 and times > 1'
     operator: 'GreaterThan'
     threshold: 0
     dimension: 'webhook'

@@ -87,7 +87,11 @@ class DigestRun:
                 self._wait(digest)
                 return
             wake_at = digest.tell(probe=probe)
-        except (StoreError, UnreadableRowError) as error:
+        except UnreadableRowError as error:
+            # It is told nothing of the account until somebody mends the row.
+            write_line("webhook-unreadable", webhook=webhook.name, account=self._origin.account, error=str(error))
+            return
+        except StoreError as error:
             # Whatever was sent and not recorded is sent again when the lease has expired.
             write_line("digest-postponed", webhook=webhook.name, account=self._origin.account, error=str(error))
             return

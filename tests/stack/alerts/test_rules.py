@@ -74,6 +74,18 @@ class _Away(FakeTable):
         raise StoreUnavailableError("away")
 
 
+class _Hiccups(FakeTable):
+    """A table that gives no answer about a webhook now and then."""
+
+    asked = 0
+
+    def get(self, partition: str, key: str) -> Row | None:
+        self.asked += key == "digest|chat"
+        if key == "digest|chat" and self.asked % 10 == 0:
+            raise StoreUnavailableError("busy")
+        return super().get(partition, key)
+
+
 def _row_breaks(partition: str, key: str) -> Happen:
     """Jobs fail, and after a while a row is of a newer version."""
 
@@ -163,6 +175,9 @@ TROUBLES = {
         fires={"prepwatch-is-not-heard": {"ops"}}, happen=_answers(500, at="a.example"), webhooks=(SIGNED, TEAMS)
     ),
     "a flow was deleted": Trouble(fires={"prepwatch-is-not-heard": {"team"}}, happen=_answers(404), webhooks=(TEAMS,)),
+    "nothing is to be told, and the table is busy now and then": Trouble(
+        fires={}, happen=lambda _deployment, _minute: None, webhooks=(SLACK, OTHER), table=_Hiccups
+    ),
     "a webhook's row can't be read": Trouble(
         fires={"prepwatch-is-not-heard": {"ops"}}, happen=_row_breaks(OWN, "webhook|ops"), webhooks=(SIGNED, OTHER)
     ),
