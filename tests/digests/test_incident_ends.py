@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from shared.api.mutes import Mutes
+from shared.batch.causes import EXIT_CODE
 from shared.batch.model import Phase
 from shared.digests.mutes import Mute
 from shared.state.jobs import JobEnd, PhaseCounts
@@ -91,12 +92,17 @@ def test_nobody_is_called_for_what_is_over() -> None:
     assert len(world.table.reads) - reads <= 5
 
 
-def test_release_failures_are_a_warning_for_an_hour() -> None:
-    """They are paged once, whatever becomes of the job, and closed an hour after the last of them."""
+@pytest.mark.parametrize("mended", [False, True])
+@pytest.mark.parametrize("code", ["DiskFull", EXIT_CODE])
+def test_release_failures_are_a_warning_for_an_hour(code: str, *, mended: bool) -> None:
+    """They are paged once, whatever becomes of the job, and closed an hour after the last of them: nothing mends them.
+
+    That what failed in preparation was mended before the job ended says nothing about them.
+    """
     world = World("pagerduty")
-    released = cause(world, "DiskFull", phase=Phase.RELEASE)
+    released = cause(world, code, phase=Phase.RELEASE)
     fields = {"release": PhaseCounts(failed=3), "release_failed_ever": 3, "closed": JobEnd.ENDED, "pool_id": POOL}
-    world.change("nightly", **fields, causes=(released,))
+    world.change("nightly", **fields, mended=mended, causes=(released,))
     world.tick(50)
     more = msgspec.structs.replace(released, nodes=4, last_seen=world.now)
     world.change("nightly", **{**fields, "release_failed_ever": 4}, causes=(more,))

@@ -235,7 +235,7 @@ def test_releases_that_failed_meanwhile_are_told(kind: str) -> None:
         world.change(f"job-{number}", causes=(why,), release=PhaseCounts(failed=3), release_failed_ever=3)
     world.tick()
     _enable(world, kind)
-    world.tick(30)
+    world.tick(90)
     assert "4 jobs" in world.told(kind)[0].text
     assert len(world.told(kind)) == (2 if kind == "pagerduty" else 1)
     assert kind != "pagerduty" or world.actions() == ["trigger", "resolve"]

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from shared.digests.chat_rules import KnownToWebhook
 from shared.digests.incidents.members import EARLIER, LEFT_AFTER, Member, has_joined, members_of, name_of_earlier
-from shared.digests.job_troubles import ConcernKind
+from shared.digests.job_troubles import ConcernKind, concerns_of
 from shared.digests.message_intervals import ENDS_AFTER, HOLD, Occasion, believable_pace
 from shared.digests.mutes import muted_until
 from shared.messages.ids import incident_key
@@ -243,24 +243,26 @@ def _was_mended(page: IncidentPage, jobs: Iterable[KnownToWebhook]) -> bool:
     """Whether something of an incident that is over went well in the end, instead of going away."""
     for each in jobs:
         head = each.head
-        mine = [joined for joined in each.told.joined.values() if joined.incident == page.name]
-        at = max((joined.at for joined in mine if joined.at is not None), default=each.told.at)
+        mine = {name: joined for name, joined in each.told.joined.items() if joined.incident == page.name}
+        at = max((joined.at for joined in mine.values() if joined.at is not None), default=each.told.at)
         is_part = bool(mine) or (page.earlier is not None and each.told is page.earlier)
         # Not of this incident; or the job ended, or began anew, with its failures unmended.
         if not is_part or head is None or head.ended_unmended or head.began_anew_since(at):
             continue
         # Its tasks are not to run, or nobody wants them to: that mends nothing.
-        if head.stuck_ended is not None and head.stuck_ended.why is not None and _is_of_standstill(each.told, page):
+        if head.stuck_ended is not None and head.stuck_ended.why is not None and _is_of_standstill(mine):
+            continue
+        # What failed in release is over with the job, whatever became of its preparations.
+        if any(concern.name in mine and not concern.holds_on for concern in concerns_of(head, lambda _type: True)):
             continue
         # Of a node that has left the pool nothing was mended.
-        if head.left < max(1, sum(joined.nodes for joined in mine)):
+        if head.left < max(1, sum(joined.nodes for joined in mine.values())):
             return True
     return False
 
 
-def _is_of_standstill(told: Told, page: IncidentPage) -> bool:
-    """Whether only a standstill made the job a part of the incident."""
-    mine = [name for name, joined in told.joined.items() if joined.incident == page.name]
+def _is_of_standstill(mine: Mapping[str, Joined]) -> bool:
+    """Whether only a standstill made a job, by what it has joined, a part of an incident."""
     return bool(mine) and all(name.startswith(f"{ConcernKind.STANDSTILL}|") for name in mine)
 
 
