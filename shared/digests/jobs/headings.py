@@ -188,6 +188,9 @@ def _counted_as(news: News) -> tuple[str, str]:
     # It failed, and is over before anybody was told.
     if news.kind is NewsKind.FAILED and news.head.ended_unmended:
         return _ENDED_BADLY
+    # Who disabled it, or deleted its tasks, has not let it move.
+    if news.kind is NewsKind.RESUMED and unmended_end(news, news.head) is not None:
+        return _UNMENDED
     if news.kind is not NewsKind.RESOLVED:
         is_over = news.kind is NewsKind.REACHABLE and severity_of(news) is Severity.INFO
         return _OVER if is_over else _what_failed(news) if news.kind is NewsKind.FAILED else _COUNTED[news.kind]

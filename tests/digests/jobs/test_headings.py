@@ -11,6 +11,12 @@ from tests.digests.jobs.many_jobs import cause, job_of, over, told
 from tests.support.told_jobs import NOW, news
 
 
+def _resumed(job_id: str, why: StandstillEnd | None) -> News:
+    """The end of the standstill of a job on which preparation still fails."""
+    head = job_of(job_id, cause(), stuck_ended=EndedStandstill(at=NOW, why=why), preparation_failed_ever=3)
+    return news(head, told=Told(job_id=job_id, counted_from=NOW, standing=True, preparation=3, stuck_since=NOW, at=NOW))
+
+
 @pytest.mark.parametrize(
     ("items", "heading", "severity"),
     [
@@ -70,6 +76,19 @@ from tests.support.told_jobs import NOW, news
             "2 jobs of acc/pool-cpu stand still no longer, and nothing was mended",
             Severity.INFO,
             id="disabled while they stood still",
+        ),
+        pytest.param(
+            [_resumed("a", StandstillEnd.JOB_DISABLED), _resumed("b", StandstillEnd.NOBODY_WAITS)],
+            "2 jobs stand still no longer, and nothing was mended: acc/pool-cpu",
+            Severity.WARNING,
+            id="disabled and emptied, with nodes that still fail",
+        ),
+        pytest.param(
+            [_resumed("a", None), _resumed("b", StandstillEnd.JOB_DISABLED)],
+            "Moves again, 38 of 40 nodes still take none of the job's tasks: a, acc/pool-cpu; "
+            "1 job stands still no longer, and nothing was mended",
+            Severity.WARNING,
+            id="one moves again and one was disabled, with nodes that still fail",
         ),
         pytest.param(
             [over("a", failed=0, stuck_ended=EndedStandstill(at=NOW))],
