@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from shared.batch.pool_model import NodeCounts
-from shared.pools.count_rules import remember_counts, remember_gone
-from shared.state.pools import PoolMemory
+from shared.pools.count_rules import remember_counts, remember_gone, unseen_after
+from shared.state.pools import PoolMemory, UnseenPool
 
 NOW = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
 EARLIER = NOW - timedelta(minutes=7)
@@ -45,3 +47,18 @@ def test_pools_are_in_the_order_of_their_ids() -> None:
     counts = [NodeCounts(pool_id=f"pool-{number}", by_state={"idle": 1}) for number in range(20)]
     known = remember_counts({}, counts, {each.pool_id.upper() for each in counts}, NOW)
     assert list(known) == sorted(known)
+
+
+@pytest.mark.parametrize(("minutes", "goes_on"), [(1, True), (2, True), (5, True), (6, False), (60, False)])
+def test_a_pool_that_is_left_out_for_a_moment_goes_on(minutes: int, *, goes_on: bool) -> None:
+    """For five minutes it is known since when none of its nodes is able; after that it is counted anew."""
+    broken = NodeCounts(pool_id="cpu", by_state={"unusable": 3})
+    pools: dict[str, PoolMemory] = {}
+    unseen: dict[str, UnseenPool] = {}
+    now = NOW
+    for counted in ([broken], *([[]] * minutes), [broken]):
+        after = remember_counts(pools, counted, ["cpu"], now, unseen)
+        unseen = unseen_after(pools, unseen, after, now)
+        pools, now = after, now + timedelta(minutes=1)
+    counted_again = now - timedelta(minutes=1)
+    assert (pools["cpu"].none_able_since, unseen) == (NOW if goes_on else counted_again, {})
