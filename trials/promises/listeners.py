@@ -16,15 +16,13 @@ from shared.state.telling import Incidents
 from shared.webhook import Webhook
 from trials.promises.mutes import StandingMutes
 from trials.promises.paces import Mornings, length_of_series
-from trials.promises.reading import PHASES, KnownPools, Reading
+from trials.promises.reading import PHASES, KnownCauses, KnownPools, Reading
 from trials.simulation.scheduler import Owner
 
 _PAUSES = tuple(timedelta(minutes=minutes) for minutes in (5, 10, 20, 40, 60))
 _CLOCKS = timedelta(seconds=10)
 _LASTS = timedelta(minutes=10)
 """How long nothing of an incident must have gone on before it ends."""
-_FORGOTTEN = timedelta(days=1)
-"""After so long a job that is over may be told as one never heard of."""
 _ON_ITS_WAY = timedelta(seconds=90)
 """How old a decision may be when its message begins to be sent: a cycle ends in between, pages follow one another."""
 
@@ -66,6 +64,7 @@ class Listener:
     mutes: StandingMutes
     clock: Clock
     blame: Callable[[str], None]
+    causes: KnownCauses
     messages: list[Message] = field(default_factory=list)
     counted: Counter[tuple[str, str]] = field(default_factory=Counter)
     believed: dict[str, bool] = field(default_factory=dict)
@@ -76,7 +75,6 @@ class Listener:
     _untaken: int = 0
     _may_be_probed: bool = False
     _tried: set[str] = field(default_factory=set)
-    _heard_about: dict[tuple[str, ...], datetime] = field(default_factory=dict)
     _stuck: set[str] = field(default_factory=set)
     _unseen: set[str] = field(default_factory=set)
     _pools: KnownPools = field(default_factory=KnownPools)
@@ -181,7 +179,7 @@ class Listener:
     def _remember(self, message: Message) -> None:
         """What a chat's readers know once they have read it."""
         for heard in message.reading.parts:
-            self._heard_about.update(dict.fromkeys(heard.about, message.at))
+            self.causes.hear(heard, message.at)
             if heard.stuck or heard.resolved or not heard.is_cut:
                 (self._stuck.add if heard.stuck else self._stuck.discard)(heard.job)
             if heard.out_of_sight is not None:
@@ -256,10 +254,8 @@ class Listener:
         stood = any(part.stuck or part.job in self._stuck or part.job in self.unread for part in parts)
         # Who hears of no ends can't tell what begins anew from what goes on.
         hears_ends = self.webhook.wants(EventType.NODE_RECOVERED)
-        breaks = any(part.of_a_pool and not (hears_ends and part.pool in self._pools.told) for part in parts)
-        before = message.at - _FORGOTTEN + _CLOCKS
-        causes = {about for part in parts for about in part.about}
-        return stood or breaks or any(self._heard_about.get(cause, before) <= before for cause in causes)
+        breaks = any(part.of_a_pool and not (hears_ends and part.pool in self._pools.stand) for part in parts)
+        return stood or breaks or any(self.causes.may_be_news(part, message.at) for part in parts)
 
     def _may_end(self, job: str) -> bool:
         """Whether the receiver knows of something about a job that can end, or may hear of its end once more."""

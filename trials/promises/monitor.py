@@ -4,10 +4,11 @@ Owns the rules that hold at every moment. Does not own those that hold once all 
 """
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from local.batch_simulator.filters import parse_time
 from shared.digests.mutes import Mute
@@ -21,6 +22,7 @@ from trials.promises.broken_nodes import BrokenNodes
 from trials.promises.listeners import Listener
 from trials.promises.moving import why_it_moves
 from trials.promises.mutes import StandingMutes
+from trials.promises.reading import KnownCauses
 from trials.promises.records import pass_on
 from trials.promises.seen import OPPOSITES, SeenEvent, is_invented, is_told_by, occurrence_of, words_of
 from trials.promises.standing_still import Standstills
@@ -56,6 +58,7 @@ class Monitor:
     accepted: set[OwedDelivery] = field(default_factory=set)
     read_up_to: list[tuple[datetime, datetime]] = field(default_factory=list)
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
+    pools: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     totals: Totals = field(default_factory=Totals)
     mutes: StandingMutes = field(default_factory=StandingMutes)
     listeners: dict[str, Listener] = field(default_factory=dict)
@@ -72,11 +75,10 @@ class Monitor:
         """Let everybody be watched who is told how jobs stand."""
         self.nodes = BrokenNodes(clock=self.clock, blame=self.blame, states=self.world.true_pools.states)
         self.standstills = Standstills(world=self.world, clock=self.clock, blame=self.blame)
+        listener = partial(Listener, failures=self.failures, mutes=self.mutes, clock=self.clock, blame=self.blame)
         for webhook in self.webhooks:
             if format_of(webhook).tells_state:
-                self.listeners[webhook.name] = Listener(
-                    webhook=webhook, failures=self.failures, mutes=self.mutes, clock=self.clock, blame=self.blame
-                )
+                self.listeners[webhook.name] = listener(webhook=webhook, causes=KnownCauses(pools=self.pools))
 
     def blame(self, sentence: str) -> None:
         """Note that a promise is broken."""
@@ -143,6 +145,7 @@ class Monitor:
                 self.blame(f"{kind} of {words_of(occurrence)} is invented")
             if kind.endswith("failed"):
                 self.failures[occurrence.incarnation.job, occurrence.phase] += 1
+                self.pools[occurrence.incarnation.job].add(occurrence.pool)
         self._see_standing(event)
         if kind == "job.stuck":
             self._see_stuck(event)

@@ -5,8 +5,9 @@ Owns what the words mean. Does not own the formats that they come in (`promises.
 """
 
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 PHASES = ("preparation", "release")
@@ -47,6 +48,8 @@ _ABLE_AGAIN = re.compile(
     r"odes? of \S+ works? again|could not work have left |Pool \S+ is not watched any more|No active job uses "
 )
 """That this is over, or that nobody waits for them."""
+_FORGOTTEN = timedelta(days=1) - timedelta(seconds=10)
+"""After so long a cause may be told as one never heard of; clocks are off."""
 _CUT = re.compile(r"…( \[cut\])?$")
 _ENDED = re.compile(r": (ended|gone|replaced|not watched any more)\b")
 
@@ -170,9 +173,12 @@ class Reading:
     @property
     def is_cut(self) -> bool:
         """Whether there was no room for all that there was to tell."""
-        return bool(self.parts) and (
-            "not named here" in self.parts[-1].title or any(part.is_cut for part in self.parts)
-        )
+        return self.leaves_out or any(part.is_cut for part in self.parts)
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether there was no room for some jobs or pools at all."""
+        return bool(self.parts) and "not named here" in self.parts[-1].title
 
     @property
     def daily(self) -> bool:
@@ -203,19 +209,25 @@ class Reading:
 class KnownPools:
     """What a chat's readers know of pools: those `told`, and those that a heading named, with when.
 
-    Where there is no room for all that is to be told, the heading names the pool, or counts the pools.
+    Where there is no room for all that is to be told, the heading names the pool, or counts the pools: only of those of
+    `told` that `stand` as well is it sure that their end was not among it.
     """
 
     told: set[str] = field(default_factory=set)
+    stand: set[str] = field(default_factory=set)
     _named: dict[str, datetime] = field(default_factory=dict)
 
     def hear(self, reading: Reading, at: datetime) -> None:
         """They have read a message."""
+        if reading.leaves_out:
+            self.stand.clear()
         for part in reading.parts:
             if part.of_a_pool:
                 self.told.add(part.pool)
+                self.stand.add(part.pool)
             elif part.ends_a_pool:
                 self.told.discard(part.pool)
+                self.stand.discard(part.pool)
                 self._named.pop(part.pool, None)
         self._named.update(dict.fromkeys(reading.pools_in_trouble, at))
 
@@ -223,6 +235,30 @@ class KnownPools:
         """Whether they were told that nodes of a pool can't work, or that those of some pools can't, since then."""
         named = [name for name, at in self._named.items() if at >= since]
         return any(not name or name.endswith(f"/{pool}") for name in (*self.told, *named))
+
+
+@dataclass(slots=True, kw_only=True)
+class KnownCauses:
+    """When a chat's readers last heard of each cause in a pool.
+
+    Beside other jobs there may be no room to say in which pool a job is: it is one of its `pools`, by job.
+    """
+
+    pools: Mapping[str, Collection[str]]
+    _heard: dict[tuple[str, ...], datetime] = field(default_factory=dict)
+
+    def hear(self, part: Part, at: datetime) -> None:
+        """They have read of a job."""
+        self._heard |= {found[0]: at for found in self._found(part) if len(found) == 1}
+
+    def may_be_news(self, part: Part, at: datetime) -> bool:
+        """Whether they may not have heard within a day of one of the causes that it names."""
+        before = at - _FORGOTTEN
+        return any(self._heard.get(cause, before) <= before for found in self._found(part) for cause in found)
+
+    def _found(self, part: Part) -> list[list[tuple[str, ...]]]:
+        """Each cause, in every pool in which it may be."""
+        return [[(each, *cause) for each in ([pool] if pool else self.pools[part.job])] for pool, *cause in part.about]
 
 
 @lru_cache  # every event that there was is compared with each message

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from trials.promises.reading import KnownPools, Part, Reading
+from trials.promises.reading import KnownCauses, KnownPools, Part, Reading
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -86,3 +86,34 @@ def test_a_line_about_an_end_leaves_open_whether_the_job_is_seen(
 ) -> None:
     """Of a job that could not be read and has ended in a line, people may still hear that it can be or need not be."""
     assert Part(title=title, facts=facts).out_of_sight is unseen
+
+
+@pytest.mark.parametrize(
+    ("left_out", "stands"),
+    [((), True), ((Part(title="2 not named here; the dashboard has them all"),), False)],
+    ids=["all are named", "some are counted"],
+)
+def test_a_pool_may_have_ended_among_what_there_was_no_room_for(left_out: tuple[Part, ...], *, stands: bool) -> None:
+    """After a message that leaves some out, that nodes of a pool known before can't work may be news once more."""
+    known = KnownPools()
+    for parts in ((Part(title=BROKEN),), (Part(title="j: preparation failed on 1 of 3 nodes"), *left_out)):
+        known.hear(Reading(headline="3 jobs", parts=parts), NOW)
+    assert (known.has("gpu", NOW - MINUTE), "a/gpu" in known.stand) == (True, stands)
+
+
+@pytest.mark.parametrize(
+    ("heard_of", "pools", "is_news"),
+    [
+        pytest.param("pool cpu", {"cpu"}, False, id="its pool"),
+        pytest.param("pool gpu", {"cpu"}, True, id="another pool"),
+        pytest.param("", {"cpu"}, False, id="also unsaid, and it has one"),
+        pytest.param("pool cpu", {"cpu", "gpu"}, True, id="created again in another pool"),
+    ],
+)
+def test_a_cause_is_known_in_the_pool_of_its_job(heard_of: str, pools: set[str], *, is_news: bool) -> None:
+    """Where there is no room to say in which pool a job is, its causes are known if they were told of that pool."""
+    known = KnownCauses(pools={"j": pools})
+    why = ("Why preparation failed", "DiskFull on 1 node: no space")
+    where = [("Job", f"j, active, {heard_of}, account a")] if heard_of else []
+    known.hear(Part(title="j: preparation failed", facts=(why, *where)), NOW)
+    assert known.may_be_news(Part(title="j: preparation failed", facts=(why,)), NOW + MINUTE) is is_news
