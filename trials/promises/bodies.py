@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from trials.promises.reading import EVENT_KEYS, Part, Reading, event_of
+from trials.promises.reading import EVENT_KEYS, LEFT_OUT, Part, Reading, event_of
 
 _DETAILS = {
     "preparation": "Preparation",
@@ -21,10 +21,8 @@ _DETAILS = {
     "requestId": "Request id",
 }
 _MARKED = re.compile(r"\\([!-/:-@\[-`{-~])|\*\*")
-_FACT = re.compile(
-    r"(Preparation|Release|Vanished|Not seen|Ended|In sight again|Why|Why \w+ failed|Moves again|Stands still|Slow|Job|"
-    r"Node|Tasks|Since): "
-)
+_TITLE_ENDS = re.compile(r"\S+/\S+|: [\w:-]+, [\w-]+$")
+"""What the title of a job or pool says at last: where it is."""
 _ENTRY = re.compile(
     r"(?!Preparation: |Release: )([\w:-]+(?:, [\w:-]+)*): "
     r"(\d+ newly failed|\d+ tasks? waits?|(?:\d+ of \d+|all \d+) nodes|its only node|preparation works again|"
@@ -32,8 +30,8 @@ _ENTRY = re.compile(
 )
 """Jobs that fare alike, and how."""
 _ALSO = "Also"
-_COUNTED = re.compile(r"\d+ jobs of ")
-"""Jobs that a line tells of together, and does not name."""
+_COUNTED = re.compile(r"\b\d+ jobs\b")
+"""Jobs that a line or a title tells of together, and does not name."""
 
 
 def read_message(webhook_format: str, body: bytes) -> Reading:
@@ -49,10 +47,13 @@ def read_message(webhook_format: str, body: bytes) -> Reading:
 def _slack(document: Mapping[str, Any]) -> Reading:
     header, *others = document["blocks"]
     headline = header["text"]["text"]
-    sections = ["".join(item["text"] for item in block["elements"][0]["elements"]) for block in others]
+    sections = [block["elements"][0]["elements"] for block in others]
+    groups = ["".join(item["text"] for item in section).split("\n") for section in sections]
+    begins = sections[0][0] if sections else {}
+    is_fact = begins.get("text", "").endswith(": ") or "style" not in begins
     return Reading(
         headline=headline,
-        parts=_parts(headline, [section.split("\n") for section in sections if section != "Dashboard"]),
+        parts=_parts(headline, [group for group in groups if group != ["Dashboard"]], goes_on=is_fact),
     )
 
 
@@ -66,24 +67,24 @@ def _teams(document: Mapping[str, Any]) -> Reading:
         if not groups or block.get("separator") or "spacing" not in block:
             groups.append([])
         groups[-1].append(_text(block))
-    return Reading(headline=_text(heading), parts=_parts(_text(heading), groups))
+    headline = _text(heading)
+    return Reading(headline=headline, parts=_parts(headline, groups, goes_on=bool(blocks) and "spacing" in blocks[0]))
 
 
-def _parts(headline: str, groups: Sequence[Sequence[str]]) -> tuple[Part, ...]:
-    """The parts of a message: the only job of one may have its title in the headline alone, behind a sign."""
+def _parts(headline: str, groups: Sequence[Sequence[str]], *, goes_on: bool) -> tuple[Part, ...]:
+    """The parts of a message; `goes_on` when the first has its title in the headline alone, behind a sign."""
     if event_of(headline) is not None:
         return tuple(_part(headline, *group) for group in groups)
-    if groups and (
-        _FACT.match(groups[0][0]) or all(map(_ENTRY.match, groups[0])) or (len(groups) == 1 and _is_of_pools(headline))
-    ):
-        # Before what else there is to tell it is the first part's title.
-        title = headline.partition("; ")[0] if len(groups) > 1 else headline
-        groups = [[title, *groups[0]], *groups[1:]]
+    if groups and goes_on and LEFT_OUT not in groups[0][0]:
+        groups = [[_first_title(headline) if len(groups) > 1 else headline, *groups[0]], *groups[1:]]
     return tuple(part for group in groups for part in _each(group))
 
 
-def _is_of_pools(headline: str) -> bool:
-    return Reading(headline=headline, parts=()).tells_of_pools
+def _first_title(headline: str) -> str:
+    """The title with which a headline begins, which may have several clauses: it ends with where that is."""
+    clauses = headline.split("; ")
+    ends = next((number for number, clause in enumerate(clauses, 1) if _TITLE_ENDS.search(clause)), 1)
+    return "; ".join(clauses[:ends])
 
 
 def _each(group: Sequence[str]) -> Iterator[Part]:
@@ -92,7 +93,7 @@ def _each(group: Sequence[str]) -> Iterator[Part]:
         yield from (_line(line) for line in group[1:] if not _COUNTED.match(line))
         return
     entries = [found for line in group[1:] if (found := _ENTRY.match(line))]
-    if not entries:
+    if not entries and not _COUNTED.search(group[0]):
         yield _part(*group)
     for found in entries:
         numbers = found.string[found.start(2) :]

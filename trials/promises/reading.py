@@ -29,6 +29,8 @@ _EVENTS = {
 """By their headings, what tells an event by itself."""
 EVENT_KEYS = ("prepwatch:account:", "prepwatch:webhook:", "prepwatch:ping:")
 """What the keys of pages begin with that tell an event by itself."""
+LEFT_OUT = "not named here"
+"""Said of the jobs and pools for which there was no room."""
 _NAMED = re.compile(r": ([\w:-]+), [\w-]+/|([\w:-]+) of [\w-]+/\S+ stands still")
 _DAILY = "Not over yet: "
 _STILL = re.compile(r"stands? still")
@@ -178,7 +180,7 @@ class Reading:
     @property
     def leaves_out(self) -> bool:
         """Whether there was no room for some jobs or pools at all."""
-        return bool(self.parts) and "not named here" in self.parts[-1].title
+        return bool(self.parts) and LEFT_OUT in self.parts[-1].title
 
     @property
     def daily(self) -> bool:

@@ -4,6 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from shared.messages.notices import Notice, Section, Severity
+from shared.messages.slack import render_slack
+from shared.messages.teams import render_teams
+from trials.promises.bodies import read_message
 from trials.promises.reading import KnownCauses, KnownPools, Part, Reading
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -117,3 +121,36 @@ def test_a_cause_is_known_in_the_pool_of_its_job(heard_of: str, pools: set[str],
     where = [("Job", f"j, active, {heard_of}, account a")] if heard_of else []
     known.hear(Part(title="j: preparation failed", facts=(why, *where)), NOW)
     assert known.may_be_news(Part(title="j: preparation failed", facts=(why,)), NOW + MINUTE) is is_news
+
+
+RELEASED = "Release failed once before the job began anew; preparation is over: j, a/gpu"
+WORKS = Section(title="Preparation works again in 2 jobs of a/gpu after 40 minutes")
+ENDED = Section(title="k: ended, it had stood still", facts=(("Why", "the job has ended"),))
+USED = ("Pool", "2 nodes work; 20 jobs use the pool, none stands still")
+
+
+@pytest.mark.parametrize("webhook_format", ["slack", "teams"])
+@pytest.mark.parametrize(
+    ("first", "others", "left_out", "parts"),
+    [
+        pytest.param(
+            Section(title=RELEASED, facts=(("Why", "anew"),)), [ENDED], 0, [RELEASED, ENDED.title], id="clauses"
+        ),
+        pytest.param(Section(title=BROKEN, facts=(USED,)), [ENDED], 0, [BROKEN, ENDED.title], id="a pool"),
+        pytest.param(
+            Section(title=BROKEN, facts=(USED,)), [WORKS], 2, [BROKEN, "2 not named here"], id="no job is named"
+        ),
+    ],
+)
+def test_what_a_message_begins_with_has_its_title_in_the_heading(
+    webhook_format: str, first: Section, others: list[Section], left_out: int, parts: list[str]
+) -> None:
+    """The first part has the whole title that the heading begins with; one that counts jobs is about none of them."""
+    heading = "; ".join(section.title for section in (first, *others))
+    notice = Notice(heading=heading, severity=Severity.ERROR, sections=(first, *others), left_out=left_out)
+    body = render_slack(notice) if webhook_format == "slack" else render_teams(notice)
+    titles = [
+        part.title.removeprefix("🔴 ").partition("; the dashboard")[0]
+        for part in read_message(webhook_format, body).parts
+    ]
+    assert titles == parts
