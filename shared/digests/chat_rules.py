@@ -15,6 +15,7 @@ from shared.batch.model import Phase
 from shared.digests.job_troubles import is_standing, wants_of
 from shared.messages.events import EventType
 from shared.state.jobs import Cause, JobHead, Tracking
+from shared.state.pools import StandstillEnd
 from shared.state.telling import Told
 from shared.webhook import Webhook
 
@@ -164,6 +165,7 @@ def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime
         and after.stuck_since is None
         and head.preparation.open > 0
         and told.counts_as(ever)
+        and not _ends_with_its_job(head)
     )
     # A job that is gone is not seen again: that it vanished says more.
     found = told.unreachable_since is not None and after.unreachable_since is None and after.gone is None
@@ -193,6 +195,11 @@ def news_of(webhook: Webhook, account: str, known: KnownToWebhook, now: datetime
 def _stands_for_another_reason(told: Told, after: Told) -> bool:
     """Whether a webhook knows of the standstill, and that for a reason which is not its reason any more."""
     return after.stuck_since is not None and told.stuck_reason not in {None, after.stuck_reason}
+
+
+def _ends_with_its_job(head: JobHead) -> bool:
+    """Whether a standstill ended because its job did: that end is told once somebody has looked at the nodes."""
+    return head.stuck_ended is not None and head.stuck_ended.why is StandstillEnd.JOB_ENDED
 
 
 def _slow_known(told: Told, head: JobHead) -> int:

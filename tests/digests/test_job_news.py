@@ -11,7 +11,7 @@ from shared.digests.mutes import Mute
 from shared.digests.rows import is_owed
 from shared.ports import Delete
 from shared.state.jobs import JobEnd, PhaseCounts
-from shared.state.pools import Standstill, StandstillReason
+from shared.state.pools import EndedStandstill, Standstill, StandstillEnd, StandstillReason
 from shared.state.rows import digest_key, job_key
 from shared.state.telling import Told
 from tests.digests.paged_world import cause, fail, stands_still
@@ -79,6 +79,30 @@ def test_stuck() -> None:
     world.tick(10)
     assert "stands still" in world.told("teams")[1].text
     assert [sent.body["payload"]["severity"] for sent in world.told("pagerduty")] == ["error", "critical"]  # type: ignore[index]  # JSON
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        (None, ["oves again"]),
+        (StandstillEnd.JOB_DISABLED, ["isabled while it stood still"]),
+        (StandstillEnd.JOB_ENDED, []),
+    ],
+)
+def test_a_job_that_ends_while_it_stands_still_ends_once(why: StandstillEnd | None, said: list[str]) -> None:
+    """What keeps a job that has ended from going on ends in one message, be it seen before the end of its failures."""
+    world = World(*CHAT)
+    world.fail(7)
+    world.change("nightly", stuck=Standstill(since=world.now, confirmed=True))
+    world.tick(70)
+    world.change("nightly", stuck=None, stuck_ended=EndedStandstill(at=world.now, why=why))
+    world.tick(70)
+    world.change("nightly", preparation=PhaseCounts(failed=7), closed=JobEnd.ENDED)
+    world.tick(70)
+    for chat in CHAT:
+        _, *ends = world.told(chat)
+        for end, words in zip(ends, [*said, "Ended, preparation had failed on 7 of"], strict=True):
+            assert words in end.text
 
 
 def test_release_failures() -> None:

@@ -7,8 +7,11 @@ from shared.messages.notices import Severity
 from shared.state.jobs import JobEnd, PhaseCounts
 from shared.state.pools import EndedStandstill, StandstillEnd
 from shared.state.telling import Told
-from tests.digests.jobs.many_jobs import cause, job_of, over, told
+from tests.digests.jobs.many_jobs import EXIT, cause, job_of, over, told
 from tests.support.told_jobs import NOW, news
+
+STOOD_STILL = Told(counted_from=NOW, standing=True, preparation=1, stuck_since=NOW, at=NOW)
+"""What is known of a job that stood still, and of which a node fails."""
 
 
 def _resumed(job_id: str, why: StandstillEnd | None) -> News:
@@ -101,6 +104,16 @@ def _resumed(job_id: str, why: StandstillEnd | None) -> News:
             "Preparation works again after 6 minutes: a, acc/pool-cpu; 2 jobs have ended",
             Severity.INFO,
             id="one mended, two ended",
+        ),
+        pytest.param(
+            [
+                news(job_of("a", EXIT, stuck_ended=EndedStandstill(at=NOW, why=why)), told=STOOD_STILL)
+                for why in (None, StandstillEnd.JOB_DISABLED)
+            ],
+            "Moves again, 1 of 40 nodes still takes none of the job's tasks: a, acc/pool-cpu; "
+            "1 job stands still no longer, and nothing was mended",
+            Severity.WARNING,
+            id="one moves, one is disabled, and nodes are held up",
         ),
     ],
 )
