@@ -90,7 +90,7 @@ def _first_title(headline: str) -> str:
 def _each(group: Sequence[str]) -> Iterator[Part]:
     """The part of a group, or those of the jobs that it only counts, or tells of in a line."""
     if group[0] == _ALSO:
-        yield from (_line(line) for line in group[1:] if not _COUNTED.match(line))
+        yield from (_line(line) for line in group[1:] if not _COUNTED.search(line))
         return
     entries = [found for line in group[1:] if (found := _ENTRY.match(line))]
     if not entries and not _COUNTED.search(group[0]):

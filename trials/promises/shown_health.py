@@ -100,7 +100,7 @@ class ShownHealth:
             if any(now - from_row(row, Delivery).created_at > _LATE + _CLOCKS for row in rows):
                 return True
         # A cycle finds it once it can read the account, and the next one tells it at the latest.
-        since = self.pools.since(webhook.name)
+        since = self.pools.since(webhook.name, self.system.account.broken_shown, self.poll)
         read = self._read_since(since) if since is not None else None
         if read is not None and now - self._begun(read) > _LATE + 2 * self.poll:
             return True

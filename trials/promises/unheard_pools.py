@@ -5,7 +5,7 @@ can't work that people are to know.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -42,9 +42,14 @@ class UnheardPools:
             if _must_know(system, listener, pool) and not listener.knows_of_pool(pool, self._broken[pool])
         }
 
-    def since(self, webhook: str) -> datetime | None:
-        """Since when a webhook should have been told of the first such pool, None when there is none."""
-        return min((since for (name, _), since in self._since.items() if name == webhook), default=None)
+    def since(self, webhook: str, shown: Mapping[str, Sequence[datetime]], slack: timedelta) -> datetime | None:
+        """Since when a webhook should have been told of the first such pool, None when there is none.
+
+        What Batch has not `shown` since the webhook was to know, or a little before, nobody could tell.
+        """
+        waiting = {pool: since - slack for (name, pool), since in self._since.items() if name == webhook}
+        seen = [next((at for at in shown.get(pool, ()) if at >= since), None) for pool, since in waiting.items()]
+        return min((at for at in seen if at is not None), default=None)
 
 
 def _in_trouble(system: System) -> Iterator[str]:

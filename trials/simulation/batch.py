@@ -19,6 +19,7 @@ from shared.batch.pool_model import ComputeNode, NodeCounts, Pool, Task
 from shared.batch.pool_wire import decode_node_counts, decode_nodes, decode_pool, decode_tasks
 from shared.errors import (
     AccountDeniedError,
+    BatchError,
     BatchUnavailableError,
     JobNotFoundError,
     NoPreparationTaskError,
@@ -33,6 +34,7 @@ from trials.simulation.scheduler import Scheduler
 ACCOUNT = "simulated.westeurope.batch.azure.com"
 BASE = f"https://{ACCOUNT}"
 _KEPT_VERSIONS = 4
+_BROKEN = frozenset({"starttaskfailed", "unusable"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,7 +42,8 @@ class SimulatedAccount:
     """What all processes share of the account.
 
     `first_listed` says when a job listing first showed an incarnation, `frozen` stops the world. `sick_jobs` are job
-    ids (lower case) whose own requests fail with 500.
+    ids (lower case) whose own requests fail with 500. `broken_shown` says when the nodes of a pool that can't work were
+    shown, since they were last not.
     """
 
     world: TrueWorld
@@ -50,6 +53,7 @@ class SimulatedAccount:
     first_listed: dict[Incarnation, datetime] = field(default_factory=dict)
     sick_jobs: set[str] = field(default_factory=set)
     versions: dict[Incarnation, list[tuple[int, list[NodeStatus]]]] = field(default_factory=dict)
+    broken_shown: dict[str, list[datetime]] = field(default_factory=dict)
 
     def advance(self, now: datetime) -> None:
         """Let happen what is due."""
@@ -147,11 +151,17 @@ class SimulatedBatch:
         self, pool_id: str, *, odata_filter: str | None, select: str | None, deadline: datetime | None = None
     ) -> Iterator[Sequence[ComputeNode]]:
         """The nodes of a pool."""
-        self._travel(f"nodes of {pool_id}", None, deadline)
+        try:
+            self._travel(f"nodes of {pool_id}", None, deadline)
+        except BatchError:
+            self.account.broken_shown.pop(pool_id, None)
+            raise
         pool = self._pool(pool_id)
         wanted = parse_filter(odata_filter, NODE_PROPERTIES) if odata_filter else (lambda _entity: True)
-        bodies = [node_json(pool, node, BASE) for node in pool.nodes.values()]
-        yield decode_nodes(json.dumps([_selected(body, select) for body in bodies if wanted(body)]).encode())
+        bodies = [body for node in pool.nodes.values() if wanted(body := node_json(pool, node, BASE))]
+        if any(body["state"] in _BROKEN for body in bodies):
+            self.account.broken_shown.setdefault(pool_id, []).append(self.scheduler.now)
+        yield decode_nodes(json.dumps([_selected(body, select) for body in bodies]).encode())
 
     def list_tasks(
         self,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.messages.notices import Notice, Section, Severity
+from shared.messages.notices import ListEntry, Notice, Section, Severity
 from shared.messages.slack import render_slack
 from shared.messages.teams import render_teams
 from trials.promises.bodies import read_message
@@ -125,6 +125,7 @@ def test_a_cause_is_known_in_the_pool_of_its_job(heard_of: str, pools: set[str],
 
 RELEASED = "Release failed once before the job began anew; preparation is over: j, a/gpu"
 WORKS = Section(title="Preparation works again in 2 jobs of a/gpu after 40 minutes")
+ALSO = Section(title="Also", entries=(ListEntry(text=WORKS.title),))
 ENDED = Section(title="k: ended, it had stood still", facts=(("Why", "the job has ended"),))
 USED = ("Pool", "2 nodes work; 20 jobs use the pool, none stands still")
 
