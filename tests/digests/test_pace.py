@@ -135,6 +135,21 @@ def test_a_job_that_stands_still_again_shortens_the_wait() -> None:
     assert "other of acc/pool stands still" in world.told("slack")[-1].text
 
 
+def test_another_job_that_stands_still_waits_like_others() -> None:
+    """Nobody believes anything of a job that they were never told of, and they know the reason."""
+    world = World("slack")
+    world.change("other", stuck=Standstill(since=world.now, confirmed=True, pool_id="pool"))
+    for _ in range(20):
+        world.fail(1)
+        world.tick()
+    last = world.told("slack")[-1]
+    world.change("another", stuck=Standstill(since=world.now, confirmed=True, pool_id="pool"))
+    world.tick(8)
+    assert world.told("slack")[-1] is last
+    world.tick(30)
+    assert "another" in world.told("slack")[-1].text
+
+
 def test_what_turns_in_one_cycle_is_told_together() -> None:
     """Jobs are read one after the other: what works again since one cycle is one message."""
     world = World("slack")

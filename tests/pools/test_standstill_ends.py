@@ -9,6 +9,7 @@ from shared.pools.standstill_rules import (
     Findings,
     StandstillChange,
     StandstillDecision,
+    believable_standstill,
     decide_standstill,
     must_look,
 )
@@ -213,3 +214,18 @@ def test_a_reason_that_is_found_once_changes_nothing() -> None:
         )
         before = decided.standstill
         assert decided.change is None
+
+
+@pytest.mark.parametrize("field", ["looked_at", "still_since", "free_since"])
+def test_an_answer_at_a_time_to_come_is_none(field: str) -> None:
+    """A clock that has jumped back since noted it, and nothing waits for that moment; earlier answers stay."""
+    for noted, believed in ((NOW + minutes(180), None), (NOW - minutes(1), NOW - minutes(1)), (None, None)):
+        assert getattr(believable_standstill(replace(CONFIRMED, **{field: noted}), NOW), field) == believed
+
+
+def test_a_suspicion_from_a_time_to_come_begins_now() -> None:
+    """Nobody was told of it; what was told keeps its beginning, which names its event."""
+    late = replace(CONFIRMED, since=NOW + minutes(180), confirmed_at=NOW + minutes(180))
+    assert believable_standstill(replace(late, confirmed=False, confirmed_at=None), NOW).since == NOW
+    told = believable_standstill(late, NOW)
+    assert (told.since, told.confirmed_at) == (late.since, NOW)
