@@ -177,3 +177,18 @@ def test_retry_after(throttles: int, asked: timedelta, waited: timedelta) -> Non
     )
 
     assert cycle.not_before == cycle.finished_at + waited
+
+
+@pytest.mark.parametrize(
+    ("looked_at", "error", "code"),
+    [(["a"], THROTTLED, THROTTLED.code), ([], THROTTLED, None), (["a"], DENIED, None), (["a"], None, None)],
+    ids=["throttled behind the jobs", "throttled before them", "refused", "well"],
+)
+def test_pools_that_a_cycle_did_not_come_to(
+    looked_at: Sequence[str], error: PrepwatchError | None, code: str | None
+) -> None:
+    """Where jobs were read and nothing was left for pools, these count as not counted; else that says it."""
+    cycle = cycle_after(None, _result(error=error, looked_at=looked_at))
+    assert (cycle.pools_error, cycle.pools_error_since) == (code, NOW if code else None)
+    later = cycle_after(cycle, _result(5, error=error, looked_at=looked_at))
+    assert later.pools_error_since == cycle.pools_error_since
