@@ -11,6 +11,7 @@ from shared.digests.pools.rules import PoolNews, PoolNewsKind, PoolState
 from shared.messages.events import Origin
 from shared.messages.format_table import render_notice
 from shared.messages.length import ALSO, MAX_LINES, fitted, lines_of
+from shared.messages.notices import Notice, Section, Severity
 from shared.state.jobs import JobEnd, PhaseCounts, Tracking, Trouble
 from shared.state.pools import PoolRecord, Standstill, StandstillReason
 from shared.state.telling import Told
@@ -63,6 +64,18 @@ def test_what_to_do_outlasts_a_second_cause() -> None:
     assert lines_of(notice) <= MAX_LINES
     names = [name for name, _ in notice.sections[0].facts]
     assert (names.count("Why preparation failed"), names.count("What to do"), names[-1]) == (1, 1, "More")
+
+
+def test_a_second_thing_to_do_goes_before_a_second_cause() -> None:
+    """However much there is to say: first what else to do is left out, then what else it is, then what to do."""
+    left = set()
+    for words in range(1, 400, 3):
+        why = (("Cause", "why " * words), ("Cause", "because " * words))
+        facts = (*why, ("What to do", "mend " * words), ("What to do", "or replace " * words))
+        notice = fitted(Notice(heading="A pool", severity=Severity.ERROR, sections=(Section(title="B", facts=facts),)))
+        names = [name for name, _ in notice.sections[0].facts]
+        left.add((names.count("Cause"), names.count("What to do")))
+    assert left == {(2, 2), (2, 1), (1, 1), (1, 0)}
 
 
 def test_what_stands_still_beside_a_pool_keeps_what_to_do() -> None:
