@@ -47,6 +47,8 @@ def after(*listings: Listed, record: NodeRecord = RECORD) -> tuple[NodeRecord, l
         pytest.param([listed(2), listed(7, HERE), listed(12)], [], id="there in between"),
         pytest.param([listed(1), listed(6)], [], id="the first listing began before it failed"),
         pytest.param([listed(-20), listed(-15)], [Reason.NODE_LEFT], id="it failed at a time to come"),
+        pytest.param([listed(200), listed(7), listed(12)], [Reason.NODE_LEFT], id="missing at a time to come"),
+        pytest.param([listed(200), listed(7)], [], id="missing at a time to come, and once"),
         pytest.param([listed(2, HERE, pool="other")], [Reason.NODE_LEFT], id="the job uses another pool"),
     ],
 )

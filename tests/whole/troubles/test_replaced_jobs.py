@@ -7,7 +7,7 @@ from shared.batch.model import BatchJob, TaskCounts
 from shared.ports import Row
 from tests.support.deployment import ACCOUNT
 from tests.support.fake_table import Fault
-from tests.whole.troubles.waiting_job import JOB, MINUTE, Story
+from tests.whole.troubles.waiting_job import JOB, MINUTE, Story, dead_pool
 
 
 def _created_again(story: Story, **fields: object) -> None:
@@ -53,3 +53,17 @@ def test_a_job_of_another_creation_that_no_listing_shows_yet_changes_nothing(sta
     story.batch.list_jobs = lambda **_: iter([()])  # type: ignore[method-assign] # the listing lags
     story.minutes(1)
     assert _rows(story) == before
+
+
+@pytest.mark.parametrize("state", ["active", "completed", "disabled"])
+def test_a_standstill_goes_on_until_a_listing_shows_the_job_of_another_creation(state: str) -> None:
+    """Asked for singly, Batch shows another job: it neither ends nor changes the standstill of the one before."""
+    story = Story()
+    dead_pool(story)
+    told, before = story.told, story.head
+    _created_again(story, state=state)
+    story.batch.list_jobs = lambda **_: iter([()])  # type: ignore[method-assign] # the listing lags
+    story.minutes(3)
+    about = ("creation_time", "state", "state_transition_time", "stuck_since")
+    assert [getattr(story.head, name) for name in about] == [getattr(before, name) for name in about]
+    assert (len(told), story.told) == (1, told)
