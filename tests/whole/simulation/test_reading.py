@@ -141,6 +141,9 @@ USED = ("Pool", "2 nodes work; 20 jobs use the pool, none stands still")
         pytest.param(
             Section(title=BROKEN, facts=(USED,)), [WORKS], 2, [BROKEN, "2 not named here"], id="no job is named"
         ),
+        pytest.param(
+            Section(title=BROKEN, facts=(USED,)), [ALSO], 2, [BROKEN, "2 not named here"], id="nor in a line beside"
+        ),
     ],
 )
 def test_what_a_message_begins_with_has_its_title_in_the_heading(
