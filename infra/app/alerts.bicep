@@ -27,7 +27,8 @@ param pollSchedule string
 var lines = 'union isfuzzy=true AppTraces, (datatable(TimeGenerated: datetime, Message: string)[])'
 var runs = 'union isfuzzy=true AppRequests, (datatable(TimeGenerated: datetime, Name: string, Success: bool)[])'
 
-// Three polls, at least half an hour, rounded up to what a rule can look back; none for what polls more rarely.
+// Three polls, at least half an hour, rounded up to what a rule can look back. For what polls more rarely the rules are
+// switched off, not left out: those of an earlier deployment would stay, with its window, and fire between two polls.
 var wait = longestWait(pollSchedule)
 var windows = [
   { minutes: 30, name: 'PT30M' }
@@ -42,7 +43,7 @@ var windows = [
   { minutes: 2880, name: 'P2D' }
 ]
 var fitting = filter(windows, one => wait > 0 && one.minutes >= 3 * wait)
-var window = first(fitting) ?? { minutes: 0, name: '' }
+var window = first(fitting) ?? last(windows)
 
 // What mends itself says when it has. What somebody has to look at says it once, and again after a while.
 var followed = [
@@ -127,10 +128,16 @@ var noted = [
 ]
 var rules = concat(
   map(
-    empty(fitting) ? [] : followed,
-    rule => union(rule, { window: window.name, every: window.minutes > 360 ? 'PT1H' : 'PT15M', quiet: '' })
+    followed,
+    rule =>
+      union(rule, {
+        enabled: !empty(fitting)
+        window: window.name
+        every: window.minutes > 360 ? 'PT1H' : 'PT15M'
+        quiet: ''
+      })
   ),
-  map(noted, rule => union(rule, { operator: 'GreaterThan', threshold: 0 }))
+  map(noted, rule => union(rule, { enabled: true, operator: 'GreaterThan', threshold: 0 }))
 )
 
 resource mail 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(alertEmail)) {
@@ -158,7 +165,7 @@ resource alerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
     properties: {
       displayName: rule.title
       severity: rule.severity
-      enabled: true
+      enabled: rule.enabled
       scopes: [
         workspaceId
       ]

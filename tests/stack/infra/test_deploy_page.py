@@ -9,7 +9,7 @@ import pytest
 from shared.settings.settings import load_settings
 from tests.stack.infra.bicep import INFRA
 from tests.stack.infra.conftest import Expand
-from tests.stack.infra.ways import CLIENT, ENDPOINTS, ONE, Way
+from tests.stack.infra.ways import CLIENT, ENDPOINTS, ONE, WAYS, Way
 from tests.support.webhook_settings import SECRET
 
 PAGE = (INFRA.parent / "docs" / "deploy.md").read_text(encoding="utf-8")
@@ -59,3 +59,28 @@ def test_what_the_page_sets_works(variables: dict[str, str], bare: Path, expand:
 def test_variables_of_the_page_exist(variable: str) -> None:
     """Each variable of the page's tables is one that the template takes."""
     assert f"${{{variable}}}" in (INFRA / "main.parameters.json").read_text(encoding="utf-8")
+
+
+# What each type that not every deployment makes is called on the page, and the command that removes it.
+CALLED = {
+    "Microsoft.Authorization/roleAssignments": ("the app's role on an account", "az role assignment delete"),
+    "Microsoft.EventGrid/topics": ("the Event Grid topic", "az eventgrid topic delete"),
+    "Microsoft.Insights/actionGroups": ("action group", "az monitor action-group delete"),
+    "Microsoft.Insights/scheduledQueryRules": ("alert rules", "az monitor scheduled-query delete"),
+    "Microsoft.KeyVault/vaults/secrets": ("secrets in the vault", "az keyvault secret purge"),
+    "Microsoft.Network/privateDnsZones": ("DNS zones", "az network private-dns zone delete"),
+    "Microsoft.Network/privateDnsZones/virtualNetworkLinks": ("DNS zones", "az network private-dns link vnet delete"),
+    "Microsoft.Network/privateEndpoints": ("private endpoints", "az network private-endpoint delete"),
+    "Microsoft.Network/privateEndpoints/privateDnsZoneGroups": ("endpoints", "az network private-endpoint delete"),
+    "Microsoft.Network/virtualNetworks": ("the network", "az network vnet delete"),
+}
+
+
+def test_what_stays_behind_is_told_in_full(bare: Path, expand: Expand) -> None:
+    """Whatever a deployment makes that a later one leaves out is named, with the command that removes it."""
+    least = {resource["id"] for resource in expand(WAYS["addresses instead of ids"], bare).resources}
+    more = {resource["type"] for resource in expand(WAYS["all at once"], bare).resources if resource["id"] not in least}
+    told = PAGE[PAGE.index("What stays behind:") : PAGE.index("### Sign-in instead of keys")]
+
+    assert more == set(CALLED)
+    assert [words for pair in CALLED.values() for words in pair if words not in told] == []

@@ -244,6 +244,9 @@ WAYS = {
     ),
     "sign-in": Way(variables={**ONE, "SIGN_IN_CLIENT_ID": CLIENT}, more_settings=SIGN_IN),
     "alerts by mail": Way(variables={**ONE, "ALERT_EMAIL": "ops@example.com"}, more=(*RULES, MAIL)),
+    "alerts where polls are rare": Way(
+        variables={**ONE, "ALERT_EMAIL": "ops@example.com", "POLL_SCHEDULE": "0 0 6 * * *"}, more=(*RULES, MAIL)
+    ),
     "alerts by group": Way(variables={**ONE, "ACTION_GROUP_ID": ACTION_GROUP}, more=RULES),
     "webhooks with secrets": Way(
         variables={**ONE, "WEBHOOKS": f"[{OPS},{TICKETS}]", "WEBHOOK_SECRETS": WEBHOOK_SECRETS},
