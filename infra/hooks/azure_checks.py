@@ -4,10 +4,11 @@ Pure: answers go in, findings come out. Does not own how Azure is asked (`prefli
 """
 
 import fnmatch
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from infra.hooks.findings import Finding
+from infra.hooks.findings import LINE_OF_ACCOUNT, Finding
 from infra.hooks.variables import Variables
 
 PYTHON = "3.13"
@@ -15,14 +16,42 @@ NEEDED = "Microsoft.Resources/deployments/write"
 ASSIGNS = "Microsoft.Authorization/roleAssignments/write"
 FOR_THE_NETWORK = ("Microsoft.App",)
 """Whose environments the app's subnet is delegated to."""
+_MADE = re.compile(r"(?P<mine>[a-z]+-prepwatch-)(?P<token>[a-z0-9]{13})|(kv-|st)[a-z0-9]{13}")
+"""How the template names what it makes; the names without its own are those of other templates too."""
 
 
-def new_secret(variables: Variables, vaults: Iterable[Mapping[str, Any]], environment: str) -> list[Finding]:
+def group_named(groups: Iterable[Mapping[str, Any]], name: str) -> Mapping[str, Any] | None:
+    """The group of a name, which Azure spells in one way; None when there is none."""
+    return next((group for group in groups if group["name"].lower() == name.lower()), None)
+
+
+def group_of_others(
+    group: Mapping[str, Any], resources: Sequence[Mapping[str, Any]], environment: str
+) -> list[Finding]:
+    """Whether the group was there for something else: other templates of azd's make the very names of this one."""
+    owner = (group.get("tags") or {}).get("azd-env-name", environment)
+    made = [_MADE.fullmatch(one["name"]) for one in resources]
+    # What a deployment that broke off has left is not somebody else's, nor is what lies beside a Prepwatch.
+    strange = not all(made) and not any(one and one["mine"] for one in made)
+    if owner == environment and not strange:
+        return []
+    wrong = f"belongs to the azd environment {owner}" if owner != environment else "holds what is not of Prepwatch"
+    return [
+        Finding(
+            f"the resource group {group['name']} is there and {wrong}: the deployment could change that, and azd down "
+            "would delete it",
+            "azd env new NAME   # the group is called rg-NAME",
+        )
+    ]
+
+
+def new_secret(variables: Variables, resources: Sequence[Mapping[str, Any]], environment: str) -> list[Finding]:
     """Whether azd would make a second signing secret, because the first one is kept in another clone."""
     has_webhook = variables.get("WEBHOOK_URL") or variables.asked.get("webhookUrl")
     if not has_webhook or variables.get("WEBHOOK_SECRET") or variables.asked.get("webhookSecret"):
         return []
-    mine = [vault["name"] for vault in vaults if _is_of(vault.get("tags"), environment)]
+    names = {one["name"] for one in resources}
+    vaults = {f"kv-{one['token']}" for one in map(_MADE.fullmatch, names) if one and one["mine"]}
     return [
         Finding(
             f"{environment} is deployed, but this clone does not know its WEBHOOK_SECRET: azd would make a new one, "
@@ -30,24 +59,44 @@ def new_secret(variables: Variables, vaults: Iterable[Mapping[str, Any]], enviro
             f'azd env set WEBHOOK_SECRET "$(az keyvault secret show --vault-name {name} --name WEBHOOK-SECRET '
             '--query value -o tsv)"',
         )
-        for name in mine
+        for name in sorted(vaults & names)
     ]
 
 
-def deleted_vault(vaults: Iterable[Mapping[str, Any]], environment: str) -> list[Finding]:
-    """Whether the vault of an environment that was removed still holds its name."""
-    mine = [vault for vault in vaults if _is_of(vault.get("properties", {}).get("tags"), environment)]
+def deleted_vault(vaults: Iterable[Mapping[str, Any]], environment: str, location: str) -> list[Finding]:
+    """Whether the vault of an environment that was removed still holds its name, which goes by the region too."""
+    mine = [
+        vault
+        for vault in vaults
+        if (vault["properties"].get("tags") or {}).get("azd-env-name") == environment
+        and _MADE.fullmatch(vault["name"])
+        and _plain(location) in {"", _plain(vault["properties"]["location"])}
+    ]
     return [
         Finding(
             f"the vault {vault['name']} of this environment is deleted but not purged, and holds its name for days",
-            f"az keyvault purge --name {vault['name']} --location {vault['properties'].get('location', 'REGION')}",
+            _line_that_frees(vault["name"], vault["properties"], environment),
         )
         for vault in mine
     ]
 
 
-def _is_of(tags: Any, environment: str) -> bool:
-    return isinstance(tags, dict) and tags.get("azd-env-name") == environment
+def _line_that_frees(name: str, properties: Mapping[str, Any], environment: str) -> str:
+    where = properties["location"]
+    if not properties.get("purgeProtectionEnabled"):
+        return f"az keyvault purge --name {name} --location {where}"
+    group = f"az group create --name rg-{environment} --location {where}"
+    return f"{group} && az keyvault recover --name {name} --location {where}   # it is protected from purging"
+
+
+def unknown_accounts(listed: Iterable[Mapping[str, Any]], accounts: Iterable[str], group: str) -> list[Finding]:
+    """Which of the accounts of a group are not in it."""
+    there = {one["id"].lower() for one in listed}
+    return [
+        Finding(f"there is no Batch account {account.rpartition('/')[2]} in {group}", LINE_OF_ACCOUNT)
+        for account in accounts
+        if account.lower().startswith(f"{group}/") and account.lower() not in there
+    ]
 
 
 def other_location(group: Mapping[str, Any] | None, location: str, environment: str) -> list[Finding]:

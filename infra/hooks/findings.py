@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from infra.hooks.variables import SECRETS
 
+LINE_OF_ACCOUNT = 'azd env set BATCH_ACCOUNT_IDS "$(az batch account show -n NAME -g GROUP --query id -o tsv)"'
+"""What to type to set the resource id of an account as Azure has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

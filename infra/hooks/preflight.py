@@ -95,16 +95,33 @@ def from_azure(environment: str, variables: Variables, az: Az) -> tuple[list[Fin
     ask(
         "deleted vaults",
         ["keyvault", "list-deleted", "--resource-type", "vault", *here],
-        lambda vaults: azure_checks.deleted_vault(vaults, environment),
+        lambda vaults: azure_checks.deleted_vault(vaults, environment, location),
     )
-    ask(
-        "the vault", ["keyvault", "list", *here], lambda vaults: azure_checks.new_secret(variables, vaults, environment)
-    )
-    ask(
-        "the resource group",
-        ["group", "list", *here, "--query", f"[?name=='rg-{environment}']"],
-        lambda groups: azure_checks.other_location(groups[0] if groups else None, location, environment),
-    )
+    there: list[Mapping[str, Any]] = []
+
+    def judge_group(groups: Any) -> list[Finding]:
+        group = azure_checks.group_named(groups, f"rg-{environment}")
+        there.extend([group] if group else [])
+        return azure_checks.other_location(group, location, environment)
+
+    ask("the resource group", ["group", "list", *here], judge_group)
+    for group in there:
+        ask(
+            "what is in the resource group",
+            ["resource", "list", "--resource-group", group["name"], *here],
+            lambda resources, group=group: [  # type: ignore[misc]  # mypy infers no default
+                *azure_checks.group_of_others(group, resources, environment),
+                *azure_checks.new_secret(variables, resources, environment),
+            ],
+        )
+    # Where no role is assigned and no address asked for, an id is for links only.
+    for group_id in variables.groups if assigns or not variables.get("BATCH_ACCOUNT_URLS") else ():
+        _, _, owner, _, name = group_id.split("/")
+        ask(
+            f"the Batch accounts of {group_id}",
+            ["batch", "account", "list", "--resource-group", name, "--subscription", owner],
+            lambda listed, group_id=group_id: azure_checks.unknown_accounts(listed, variables.accounts, group_id),  # type: ignore[misc]  # same
+        )
     scopes = [f"/subscriptions/{subscription}"] if subscription else []
     # Where roles are assigned a deployment is made in each account's group; without, reading the account is enough.
     scopes += variables.groups if assigns else []

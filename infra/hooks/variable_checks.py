@@ -9,11 +9,10 @@ import re
 from collections.abc import Collection, Iterable
 
 from infra.hooks import variable_rules
-from infra.hooks.findings import Finding, line_that_sets
+from infra.hooks.findings import LINE_OF_ACCOUNT, Finding, line_that_sets
 from infra.hooks.secret_checks import wrong_secrets
 from infra.hooks.variables import ACCOUNT_ID, SECRETS, Variables
 
-_SET_IDS = 'azd env set BATCH_ACCOUNT_IDS "$(az batch account show -n NAME -g GROUP --query id -o tsv)"'
 _MISSING = re.compile(r"names the app setting (\w+), which is missing")
 _SOME_ACCOUNT = "https://account.region.batch.azure.com"
 _SOME_SECRET = 44 * "A"
@@ -44,9 +43,9 @@ def malformed(variables: Variables) -> list[Finding]:
         for name, wrong in variable_rules.mistakes(variables.get).items()
     ]
     if any(not ACCOUNT_ID.fullmatch(account) for account in variables.accounts):
-        found.append(Finding("BATCH_ACCOUNT_IDS holds what is no resource id of a Batch account", _SET_IDS))
+        found.append(Finding("BATCH_ACCOUNT_IDS holds what is no resource id of a Batch account", LINE_OF_ACCOUNT))
     elif variables.get("BATCH_ACCOUNT_IDS") and not variables.accounts and not variables.get("BATCH_ACCOUNT_URLS"):
-        found.append(Finding("BATCH_ACCOUNT_IDS is missing: there is nothing between its commas", _SET_IDS))
+        found.append(Finding("BATCH_ACCOUNT_IDS is missing: there is nothing between its commas", LINE_OF_ACCOUNT))
     for name, kind, empty in (("WEBHOOKS", list, "[]"), ("WEBHOOK_SECRETS", dict, "{}")):
         if name in variables.own and not variables.own[name].strip():
             found.append(Finding(f"{name} is empty, which azd can't read", f"azd env set {name} '{empty}'"))

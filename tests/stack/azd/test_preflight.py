@@ -13,6 +13,11 @@ from tests.support.webhook_settings import SECRET
 
 ON_SUBSCRIPTION = rights_on(f"/subscriptions/{SUBSCRIPTION}")
 ON_GROUP = rights_on(f"/subscriptions/{SUBSCRIPTION}/resourcegroups/rg-batch")
+GROUPS = f"group list --subscription {SUBSCRIPTION}"
+IN_GROUP = f"resource list --resource-group rg-prod --subscription {SUBSCRIPTION}"
+DELETED = f"keyvault list-deleted --resource-type vault --subscription {SUBSCRIPTION}"
+TOKEN = "a1b2c3d4e5f6g"
+PREPWATCH = [f"kv-{TOKEN}", f"id-prepwatch-{TOKEN}"]
 CONTRIBUTOR = {"actions": ["*"], "notActions": ["Microsoft.Authorization/*/Write", "Microsoft.Authorization/*/Delete"]}
 ADMINISTRATOR = {"actions": ["Microsoft.Authorization/roleAssignments/*", "*/read"], "notActions": []}
 
@@ -39,29 +44,93 @@ def test_a_pipeline_sets_its_secrets_in_the_shell(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "asked", "deployed", "refused"),
+    ("own", "asked", "there", "refused"),
     [
-        ({}, {}, {"kv-x": "prod"}, ["kv-x"]),
-        ({}, {"webhookSecret": "A" * 44}, {"kv-x": "prod"}, []),
-        ({}, {}, {}, []),
-        ({}, {}, {"kv-x": "test"}, []),
-        ({"WEBHOOK_URL": None}, {}, {"kv-x": "prod"}, []),
+        ({}, {}, PREPWATCH, 1),
+        ({}, {"webhookSecret": "A" * 44}, PREPWATCH, 0),
+        ({}, {}, [], 0),
+        ({}, {}, [f"kv-{TOKEN}"], 0),
+        ({}, {}, [*PREPWATCH[1:], "kv-x"], 0),
+        ({"WEBHOOK_URL": None}, {}, PREPWATCH, 0),
     ],
-    ids=["another clone has it", "this clone has it", "the first deployment", "another environment's", "no webhook"],
+    ids=[
+        *("another clone has it", "this clone has it", "the first deployment", "broken off", "another program's vault"),
+        "no webhook",
+    ],
 )
 def test_the_signing_secret_is_never_silently_new(
-    tmp_path: Path, own: dict[str, None], asked: dict[str, str], deployed: dict[str, str], refused: list[str]
+    tmp_path: Path, own: dict[str, None], asked: dict[str, str], there: list[str], refused: int
 ) -> None:
-    """A second clone takes the secret over from the vault instead of making another."""
-    vaults = [{"name": name, "tags": {"azd-env-name": environment}} for name, environment in deployed.items()]
+    """A second clone takes the secret over from Prepwatch's own vault instead of making another."""
     code, said = preflight(
-        tmp_path,
-        {"WEBHOOK_SECRET": None, **own},
-        asked=asked,
-        answers={f"keyvault list --subscription {SUBSCRIPTION}": vaults},
+        tmp_path, {"WEBHOOK_SECRET": None, **own}, asked=asked, answers={IN_GROUP: [{"name": name} for name in there]}
     )
-    assert code == len(refused)
-    assert said.count("az keyvault secret show --vault-name kv-x --name WEBHOOK-SECRET") == len(refused)
+    assert code == refused
+    assert said.count(f"az keyvault secret show --vault-name kv-{TOKEN} --name WEBHOOK-SECRET") == refused
+
+
+@pytest.mark.parametrize(
+    ("tags", "there", "said"),
+    [
+        pytest.param(
+            {"azd-env-name": "prod"}, [f"st{TOKEN}", "app-shop"], "holds what is not of", id="another program"
+        ),
+        pytest.param(None, ["shop"], "holds what is not of Prepwatch", id="somebody's own group"),
+        pytest.param({"azd-env-name": "Prod"}, PREPWATCH, "belongs to the azd environment Prod", id="in other letters"),
+        pytest.param({"azd-env-name": "prod"}, [*PREPWATCH, "shop"], "", id="deployed, with something beside it"),
+        pytest.param({"azd-env-name": "prod"}, [f"kv-{TOKEN}", f"st{TOKEN}"], "", id="a deployment broke off"),
+        pytest.param({"costs": "7"}, [], "", id="an empty group with tags"),
+    ],
+)
+def test_a_group_of_others_is_left_alone(
+    tmp_path: Path, tags: dict[str, str] | None, there: list[str], said: str
+) -> None:
+    """A group rg-NAME that is there for something else would be changed, and be deleted by azd down: it is named."""
+    group = {"name": "RG-prod", "location": "westeurope", "tags": tags}
+    in_group = f"resource list --resource-group RG-prod --subscription {SUBSCRIPTION}"
+    answers = {GROUPS: [group], in_group: [{"name": name} for name in there]}
+    code, told = preflight(tmp_path, answers=answers)
+    assert (code, said in told, "azd env new NAME" in told) == (int(bool(said)), True, bool(said))
+
+
+@pytest.mark.parametrize(
+    ("properties", "mend"),
+    [
+        pytest.param({}, f"az keyvault purge --name kv-{TOKEN} --location westeurope", id="of this environment"),
+        pytest.param(
+            {"purgeProtectionEnabled": True},
+            "az group create --name rg-prod --location westeurope && az keyvault recover",
+            id="protected from purging",
+        ),
+        pytest.param({"location": "northeurope"}, "", id="in another region, where names are others"),
+        pytest.param({"tags": {"azd-env-name": "test"}}, "", id="of another environment"),
+        pytest.param({"tags": None}, "", id="nobody's"),
+        pytest.param({"name": "kv-shop"}, "", id="another program's"),
+    ],
+)
+def test_a_vault_that_holds_the_name_is_named(tmp_path: Path, properties: dict[str, object], mend: str) -> None:
+    """Only a deleted vault whose name the deployment needs is in its way; what others deleted is not to be purged."""
+    well = {"location": "westeurope", "tags": {"azd-env-name": "prod"}, "purgeProtectionEnabled": None}
+    vault = {"name": properties.get("name", f"kv-{TOKEN}"), "properties": {**well, **properties}}
+    code, said = preflight(tmp_path, answers={DELETED: [vault]})
+    assert (code, mend in said) == (int(bool(mend)), True)
+
+
+@pytest.mark.parametrize(
+    ("own", "code"),
+    [
+        ({}, 1),
+        ({"ASSIGN_ROLES": "false"}, 1),
+        ({"ASSIGN_ROLES": "false", "BATCH_ACCOUNT_URLS": "https://a.westeurope.batch.azure.com"}, 0),
+    ],
+    ids=["a role is assigned", "its address is read", "neither"],
+)
+def test_an_account_that_is_not_there_is_named(tmp_path: Path, own: dict[str, str], code: int) -> None:
+    """An id that is well-formed and of no account ends a deployment half-way, where roles or its address need it."""
+    variables = {"BATCH_ACCOUNT_IDS": f"{MINE.upper()},{MINE}2", **own}
+    refused, said = preflight(tmp_path, variables)
+    assert (refused, said.count("there is no Batch account myaccount2 in /subscriptions/")) == (code, code)
+    assert "there is no Batch account MYACCOUNT " not in said
 
 
 @pytest.mark.parametrize(
@@ -87,14 +156,8 @@ def test_the_signing_secret_is_never_silently_new(
         ),
         (
             {},
-            f"keyvault list-deleted --resource-type vault --subscription {SUBSCRIPTION}",
-            [{"name": "kv-x", "properties": {"location": "westeurope", "tags": {"azd-env-name": "prod"}}}],
-            "az keyvault purge --name kv-x --location westeurope",
-        ),
-        (
-            {},
-            f"group list --subscription {SUBSCRIPTION} --query [?name=='rg-prod']",
-            [{"location": "northeurope"}],
+            GROUPS,
+            [{"name": "rg-prod", "location": "northeurope"}],
             "azd env set AZURE_LOCATION northeurope",
         ),
         ({}, ON_SUBSCRIPTION, {"value": [CONTRIBUTOR]}, "azd env set ASSIGN_ROLES false"),
@@ -115,7 +178,7 @@ def test_what_azure_would_refuse(tmp_path: Path, own: dict[str, str], command: s
     ("command", "answer"),
     [
         ("functionapp list-flexconsumption-locations", [{"name": "West Europe"}]),
-        (f"group list --subscription {SUBSCRIPTION} --query [?name=='rg-prod']", [{"location": "West Europe"}]),
+        (GROUPS, [{"name": "rg-prod", "location": "West Europe"}]),
         (f"provider list --subscription {SUBSCRIPTION}", []),
     ],
     ids=["a region's other spelling", "the group's other spelling", "a provider for no network"],
@@ -126,13 +189,15 @@ def test_what_azure_would_take(tmp_path: Path, command: str, answer: object) -> 
     assert preflight(tmp_path, answers={command: answer})[0] == 0
 
 
-@pytest.mark.parametrize(("there", "code"), [([], 1), ([{"location": "westeurope"}], 0)], ids=["new", "deployed"])
+@pytest.mark.parametrize(
+    ("there", "code"), [([], 1), ([{"name": "rg-prod", "location": "westeurope"}], 0)], ids=["new", "deployed"]
+)
 def test_a_region_is_written_as_azure_names_it(tmp_path: Path, there: list[object], code: int) -> None:
     """Names are made of it as it is written, so a new environment begins with the name; what is deployed stays so."""
     runtimes = "functionapp list-flexconsumption-runtimes --location {} --runtime python"
     answers = {
         runtimes.format("West Europe"): WELL[runtimes.format("westeurope")],
-        f"group list --subscription {SUBSCRIPTION} --query [?name=='rg-prod']": there,
+        GROUPS: there,
     }
     refused, said = preflight(tmp_path, {"AZURE_LOCATION": "West Europe"}, answers=answers)
     assert (refused, "azd env set AZURE_LOCATION westeurope" in said) == (code, code == 1)
@@ -142,13 +207,6 @@ def test_a_group_is_asked_about_once(tmp_path: Path) -> None:
     """Two accounts of one group lack one right, not two."""
     _, said = preflight(tmp_path, {"BATCH_ACCOUNT_IDS": f"{MINE},{MINE}2"}, answers={ON_GROUP: {"value": []}})
     assert said.count("you may not deploy to ") == 1
-
-
-def test_a_deleted_vault_of_another_environment_is_none_of_ours(tmp_path: Path) -> None:
-    """Only the vault of this environment holds a name that the deployment needs."""
-    other = {"name": "kv-y", "properties": {"location": "westeurope", "tags": {"azd-env-name": "test"}}}
-    command = f"keyvault list-deleted --resource-type vault --subscription {SUBSCRIPTION}"
-    assert preflight(tmp_path, answers={command: [other]})[0] == 0
 
 
 def test_without_assigning_no_right_on_accounts_is_needed(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ ALL_MAY = {"value": [{"actions": ["*"], "notActions": []}]}
 ANSWERS = {
     f"provider list --subscription {SUBSCRIPTION}": [{"namespace": "Microsoft.App", "registrationState": "Registered"}],
     rights_on(f"/subscriptions/{OTHER.split('/')[2]}/resourcegroups/rg-other"): ALL_MAY,
+    f"batch account list --resource-group rg-other --subscription {OTHER.split('/')[2]}": [{"id": OTHER}],
 }
 TWENTY = [{**NAMED, "name": f"ops-{number}"} for number in range(20)]
 SECRETS_FILE = 'azd env set WEBHOOK_SECRETS "$(cat secrets.json)"'
