@@ -1,11 +1,11 @@
-"""Owns what may be wrong with the names and values of `WEBHOOK_SECRETS`, before they become secrets and settings.
+"""Owns what may be wrong with a deployment's secrets: where they are given, and the names and values in `WEBHOOK_SECRETS`.
 
 Pure. A name is repeated only where it can't be a secret that was put in its place, a value never.
 """
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from infra.hooks.findings import Finding, line_that_sets
@@ -17,6 +17,28 @@ _OF_THE_PLATFORM = (
     *("REQUIRE_SIGN_IN", "SCM_", "STATE_STORAGE", "WEBSITE_"),
 )
 """How names begin that the template sets, or the platform reads."""
+
+_WITH_A_CREDENTIAL = ("slack", "teams")
+"""Formats whose address is all that one needs to write there."""
+
+
+def in_the_clear(webhooks: Iterable[Any]) -> list[Finding]:
+    """Which members of `WEBHOOKS` are, or may hold, a secret: it is an app setting and a parameter as it stands."""
+    found = []
+    for number, webhook in enumerate(webhooks):
+        members = webhook if isinstance(webhook, dict) else {}
+        by_setting = {"secrets": "secretSettings"} if "secrets" in members else {}
+        if members.get("format") in _WITH_A_CREDENTIAL or "?" in str(members.get("url")):
+            by_setting |= {"url": "urlSetting"} if "url" in members else {}
+        found += [
+            Finding(
+                f"WEBHOOKS[{number}].{member} is a secret, or may hold one, and whoever may read the app's settings or "
+                "the deployment's history sees WEBHOOKS as it stands",
+                f"{line_that_sets('WEBHOOK_SECRETS')}   # with it, under a name that {setting} has in WEBHOOKS",
+            )
+            for member, setting in by_setting.items()
+        ]
+    return found
 
 
 def wrong_secrets(text: str, known: Collection[str]) -> list[Finding]:

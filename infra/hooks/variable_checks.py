@@ -7,10 +7,11 @@ where variables come from (`variables`).
 import json
 import re
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from infra.hooks import variable_rules
 from infra.hooks.findings import LINE_OF_ACCOUNT, Finding, line_that_sets
-from infra.hooks.secret_checks import wrong_secrets
+from infra.hooks.secret_checks import in_the_clear, wrong_secrets
 from infra.hooks.variables import ACCOUNT_ID, SECRETS, Variables
 
 _MISSING = re.compile(r"names the app setting (\w+), which is missing")
@@ -53,14 +54,17 @@ def malformed(variables: Variables) -> list[Finding]:
             found.append(
                 Finding(f"{name} {why}; azd would show all of it", f"azd env set {name} '{empty}'   # then anew")
             )
-    return [*found, *_named_twice(variables), *wrong_secrets(_object(variables, "WEBHOOK_SECRETS"), variables.known)]
+    return [
+        *found,
+        *_named_twice(variables),
+        *in_the_clear(_webhooks(variables)),
+        *wrong_secrets(_object(variables, "WEBHOOK_SECRETS"), variables.known),
+    ]
 
 
 def _named_twice(variables: Variables) -> list[Finding]:
     """Whether a webhook has the name of the one that EVENT_GRID_TOPIC makes."""
-    text = variables.get("WEBHOOKS")
-    webhooks = [] if _not_json(text, list) else json.loads(text)
-    names = [webhook.get("name") for webhook in webhooks if isinstance(webhook, dict)]
+    names = [webhook.get("name") for webhook in _webhooks(variables) if isinstance(webhook, dict)]
     if "event-grid" not in names or not variables.is_on("EVENT_GRID_TOPIC", "false"):
         return []
     wrong = "WEBHOOKS has a webhook named event-grid, as the one of EVENT_GRID_TOPIC is; give it another name"
@@ -73,6 +77,12 @@ def _not_json(text: str, kind: type) -> str:
     except json.JSONDecodeError as error:
         return f"is no JSON at line {error.lineno}, column {error.colno}"
     return "" if isinstance(read, kind) else f"is no JSON {'array' if kind is list else 'object'}"
+
+
+def _webhooks(variables: Variables) -> list[Any]:
+    """What the JSON array of WEBHOOKS holds; nothing when it is none."""
+    text = variables.get("WEBHOOKS")
+    return [] if _not_json(text, list) else list(json.loads(text))
 
 
 def _object(variables: Variables, name: str) -> str:

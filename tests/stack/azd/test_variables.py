@@ -15,6 +15,7 @@ from tests.stack.infra.azd import dotenv
 from tests.stack.infra.judge import PLATFORM
 from tests.stack.infra.mistakes import MISTAKES
 from tests.stack.infra.ways import MINE, OTHER, WAYS, Way
+from tests.support.webhook_settings import SECRET
 
 WELL = "Nothing stands in the way of the deployment."
 ALL_MAY = {"value": [{"actions": ["*"], "notActions": []}]}
@@ -130,6 +131,28 @@ def test_names_and_values_of_secrets_are_looked_at(tmp_path: Path, secrets: str,
     assert f"WEBHOOK_SECRETS has {what}" in said
     assert SECRETS_FILE in said
     assert "hidden" not in said
+
+
+@pytest.mark.parametrize(
+    ("webhook", "member"),
+    [
+        ({"name": "a", "secrets": [SECRET], "url": "https://a.example/hook"}, "secrets"),
+        ({"name": "a", "secretSettings": ["OPS_SECRET"], "url": "https://a.example/?sig=hidden"}, "url"),
+        ({"name": "a", "format": "slack", "url": "https://hooks.slack.com/services/T/B/hidden"}, "url"),
+        ({"name": "a", "format": "teams", "url": "https://hidden.logic.azure.com/workflows/1"}, "url"),
+        ({"name": "a", "secretSettings": ["OPS_SECRET"], "url": "https://a.example/hook"}, None),
+        ({"name": "a", "format": "slack", "urlSetting": "OPS_URL"}, None),
+    ],
+    ids=["signing", "a query", "slack", "teams", "an address that is none", "by name"],
+)
+def test_no_secret_is_deployed_in_the_clear(tmp_path: Path, webhook: dict[str, Any], member: str | None) -> None:
+    """What opens a receiver's door goes into the vault, and not into WEBHOOKS, which many may read."""
+    secrets = {"OPS_SECRET": SECRET, "OPS_URL": "https://hooks.slack.com/services/T/B/hidden"}
+    own = {"WEBHOOKS": json.dumps([NAMED, webhook]), "WEBHOOK_SECRETS": json.dumps(secrets)}
+    code, said = preflight(tmp_path, own)
+    assert (code, f"WEBHOOKS[1].{member} is a secret, or may hold one" in said) == (int(bool(member)), bool(member))
+    assert "hidden" not in said
+    assert SECRET not in said
 
 
 def test_no_secret_takes_the_place_of_another_setting() -> None:
