@@ -41,7 +41,8 @@ def commands(variables: Mapping[str, str], secrets: Mapping[str, str]) -> list[l
         raise MistakeError("WEBHOOK_SECRET: each run would make a new one; set it beside WEBHOOK_URL")
     set_here = {**given, **{name: "" for name, value in secrets.items() if value}}
     return [
-        *(["env", "set", name, value] for name, value in given.items()),
+        # Without the two hyphens azd takes a value that begins with one for an option.
+        *(["env", "set", "--", name, value] for name, value in given.items()),
         *(
             ["env", "config", "set", f"infra.parameters.{parameter}", ""]
             for name, parameter in ASKED.items()

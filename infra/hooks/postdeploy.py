@@ -56,7 +56,7 @@ def run_az(arguments: Sequence[str]) -> str:
     az = shutil.which("az")
     if az is None:
         raise AzError("there is no Azure CLI (az) on the path")
-    done = subprocess.run([az, *arguments], capture_output=True, text=True, check=False)  # noqa: S603 - az by its full path, arguments not through a shell
+    done = subprocess.run([az, *arguments], capture_output=True, text=True, errors="replace", check=False)  # noqa: S603 - az by its full path, arguments not through a shell
     if done.returncode:
         said = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         raise AzError(said[-1] if said else f"az ended with {done.returncode}")
@@ -289,7 +289,8 @@ def main() -> int:
     except KeyError as error:
         print(f"{error} is missing in the environment: run this through azd (azd hooks run postdeploy).")
         return 1
-    print("\n".join(lines))
+    # What takes this may know only the system's own code page, as on Windows.
+    print("\n".join(lines).encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding))
     return 0
 
 

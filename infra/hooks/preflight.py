@@ -38,7 +38,7 @@ def run_az(arguments: Sequence[str]) -> Any:
     az = shutil.which("az")
     if az is None:
         raise AzError("there is no Azure CLI (az) on the path")
-    done = subprocess.run([az, *arguments, "-o", "json"], capture_output=True, text=True, check=False)  # noqa: S603 - az by its full path, arguments not through a shell
+    done = subprocess.run([az, *arguments, "-o", "json"], capture_output=True, text=True, errors="replace", check=False)  # noqa: S603 - az by its full path, arguments not through a shell
     if done.returncode:
         said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         raise AzError(said[-1] if said else f"az ended with {done.returncode}")
@@ -160,7 +160,8 @@ def main() -> int:
     if importlib.util.find_spec("msgspec") is None and python.is_file():
         return subprocess.call([str(python), "-m", "infra.hooks.preflight"], cwd=ROOT)  # noqa: S603 - this program
     code, lines = report(ROOT, os.environ, run_az)
-    print("\n".join(lines))
+    # azd's pipe takes on Windows only what the system's own code page has.
+    print("\n".join(lines).encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding))
     return code
 
 

@@ -1,4 +1,4 @@
-"""Owns what may be wrong with a deployment's secrets: where they are given, and the names and values in `WEBHOOK_SECRETS`.
+"""Owns what may be wrong with a deployment's secrets: where they stand, names and values in `WEBHOOK_SECRETS`.
 
 Pure. A name is repeated only where it can't be a secret that was put in its place, a value never.
 """

@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from infra.hooks import variable_rules
-from infra.hooks.findings import LINE_OF_ACCOUNT, Finding, line_that_sets
+from infra.hooks.findings import LINE_OF_ACCOUNT, Finding, line_that_sets, line_that_unsets
 from infra.hooks.secret_checks import in_the_clear, wrong_secrets
-from infra.hooks.variables import ACCOUNT_ID, SECRETS, Variables
+from infra.hooks.variables import ACCOUNT_ID, Variables
 
 _MISSING = re.compile(r"names the app setting (\w+), which is missing")
 _SOME_ACCOUNT = "https://account.region.batch.azure.com"
@@ -30,7 +30,7 @@ def from_the_shell(variables: Variables) -> list[Finding]:
     return [
         Finding(
             f"{name} comes from your shell and not from the azd environment; azd would deploy it",
-            f"unset {name}" if name in SECRETS else f'unset {name}   # or keep it: azd env set {name} "${name}"',
+            line_that_unsets(name),
         )
         for name in strays
         if not name.startswith("AZURE_")

@@ -15,7 +15,7 @@ ADDRESS = {"WEBHOOK_URL": "https://receiver.example/hook", "WEBHOOK_SECRET": "wh
 
 
 def _set(told: list[list[str]]) -> dict[str, str]:
-    return {command[2]: command[3] for command in told if command[:2] == ["env", "set"]}
+    return {command[3]: command[4] for command in told if command[:3] == ["env", "set", "--"]}
 
 
 def _answered(told: list[list[str]]) -> dict[str, str]:
@@ -31,6 +31,7 @@ def _answered(told: list[list[str]]) -> dict[str, str]:
             {"STATE_STORAGE__tableServiceUri": "https://x"},
             id="GitHub writes names in upper case",
         ),
+        pytest.param({"TRACKED_JOBS": "-old"}, {"TRACKED_JOBS": "-old"}, id="no option of azd's"),
         pytest.param({"tracked_jobs": "a"}, {"TRACKED_JOBS": "a"}, id="in lower case"),
         pytest.param({"AZURE_CLIENT_ID": "x", "UNRELATED": "y"}, {}, id="of no concern to the deployment"),
         pytest.param({"AZURE_LOCATION": "westeurope"}, {"AZURE_LOCATION": "westeurope"}, id="the deployment's place"),
