@@ -57,7 +57,7 @@ def new_secret(variables: Variables, resources: Sequence[Mapping[str, Any]], env
             f"{environment} is deployed, but this clone does not know its WEBHOOK_SECRET: azd would make a new one, "
             "and every receiver would reject what is signed with it",
             f'azd env set WEBHOOK_SECRET "$(az keyvault secret show --vault-name {name} --name WEBHOOK-SECRET '
-            '--query value -o tsv)"',
+            '--query value -o tsv)"   # or one of your own, where the vault has none yet',
         )
         for name in sorted(vaults & names)
     ]

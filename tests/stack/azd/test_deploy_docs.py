@@ -55,6 +55,11 @@ def test_the_page_shows_what_is_printed() -> None:
         pytest.param("Sign-in instead of keys", '"allowedMemberTypes":["Application"]', id="programs get in"),
         pytest.param("Upgrade", "What was told stays told", id="a roll-back"),
         pytest.param("Remove everything", "az keyvault purge", id="a vault that is only deleted"),
+        pytest.param("In a private network", "only from a machine in the network", id="a vault that is closed"),
+        pytest.param("In a private network", "before the first deployment", id="addresses that stay"),
+        pytest.param("In a private network", "added to it by hand", id="a network that is the template's"),
+        pytest.param("From another machine", "Where it has none", id="a vault without a signing secret"),
+        pytest.param("Taking something away", "azd provision --no-state", id="a deployment that is left out"),
         pytest.param("Webhooks", "read -rs ADDRESS", id="no secret in the shell's history"),
     ],
 )
