@@ -149,8 +149,12 @@ param alertEmail string = ''
 @description('ACTION_GROUP_ID: resource id of an action group of yours that alert rules notify; empty for none.')
 param actionGroupId string = ''
 
+@description('RESOURCE_TAGS: tags of everything that is created, as a JSON object of texts, such as those that a policy of yours asks for.')
+param resourceTags object = {}
+
 var token = toLower(uniqueString(subscription().id, environmentName, location))
-var tags = { 'azd-env-name': environmentName }
+// azd finds by its tag what it has made, so that one wins.
+var tags = union(resourceTags, { 'azd-env-name': environmentName })
 var appName = 'func-prepwatch-${token}'
 var accounts = batchAccounts(batchAccountIds)
 var assignsRoles = isOn(assignRoles, 'true')

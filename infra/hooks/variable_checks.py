@@ -14,6 +14,8 @@ from infra.hooks.findings import LINE_OF_ACCOUNT, Finding, line_that_sets, line_
 from infra.hooks.secret_checks import in_the_clear, wrong_secrets
 from infra.hooks.variables import ACCOUNT_ID, Variables
 
+_JSON = (("WEBHOOKS", list, "[]"), ("WEBHOOK_SECRETS", dict, "{}"), ("RESOURCE_TAGS", dict, "{}"))
+"""What azd reads as JSON, what it must be, and what says that there is none."""
 _MISSING = re.compile(r"names the app setting (\w+), which is missing")
 _SOME_ACCOUNT = "https://account.region.batch.azure.com"
 _SOME_SECRET = 44 * "A"
@@ -47,13 +49,17 @@ def malformed(variables: Variables) -> list[Finding]:
         found.append(Finding("BATCH_ACCOUNT_IDS holds what is no resource id of a Batch account", LINE_OF_ACCOUNT))
     elif variables.get("BATCH_ACCOUNT_IDS") and not variables.accounts and not variables.get("BATCH_ACCOUNT_URLS"):
         found.append(Finding("BATCH_ACCOUNT_IDS is missing: there is nothing between its commas", LINE_OF_ACCOUNT))
-    for name, kind, empty in (("WEBHOOKS", list, "[]"), ("WEBHOOK_SECRETS", dict, "{}")):
+    for name, kind, empty in _JSON:
         if name in variables.own and not variables.own[name].strip():
             found.append(Finding(f"{name} is empty, which azd can't read", f"azd env set {name} '{empty}'"))
         elif variables.get(name) and (why := _not_json(variables.get(name), kind)):
             found.append(
                 Finding(f"{name} {why}; azd would show all of it", f"azd env set {name} '{empty}'   # then anew")
             )
+    if not all(isinstance(tag, str) for tag in json.loads(_object(variables, "RESOURCE_TAGS")).values()):
+        found.append(
+            Finding("RESOURCE_TAGS has a value that is no text; write it in quotes", line_that_sets("RESOURCE_TAGS"))
+        )
     return [
         *found,
         *_named_twice(variables),

@@ -43,6 +43,13 @@ SECRETS_FILE = 'azd env set WEBHOOK_SECRETS "$(cat secrets.json)"'
         ({"WEBHOOKS": ""}, "WEBHOOKS is empty", "azd env set WEBHOOKS '[]'"),
         ({"WEBHOOK_SECRETS": '{"A": "hidden'}, "no JSON at line 1, column 7", "azd env set WEBHOOK_SECRETS '{}'"),
         ({"WEBHOOK_SECRETS": '["hidden"]'}, "no JSON object", "azd env set WEBHOOK_SECRETS '{}'"),
+        ({"RESOURCE_TAGS": ""}, "RESOURCE_TAGS is empty", "azd env set RESOURCE_TAGS '{}'"),
+        ({"RESOURCE_TAGS": "a=b"}, "RESOURCE_TAGS is no JSON at line 1", "azd env set RESOURCE_TAGS '{}'"),
+        (
+            {"RESOURCE_TAGS": '{"a":7}'},
+            "RESOURCE_TAGS has a value that is no text",
+            "azd env set RESOURCE_TAGS 'VALUE'",
+        ),
         ({"WEBHOOKS": '[{"name":"ops","urlSetting":7}]'}, "WEBHOOKS[0].urlSetting", "azd env set WEBHOOKS 'VALUE'"),
         (
             {"WEBHOOKS": json.dumps([NAMED])},

@@ -3,6 +3,7 @@
 Decides, and touches nothing: an expanded deployment goes in, complaints come out.
 """
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -116,7 +117,14 @@ def known(cloud: Cloud, resource_id: str) -> object:
 
 def complaints(way: Way, made: Expanded) -> list[str]:
     """What is not as it must be, in words."""
-    return [*_resources(way, made), *_closed(way, made), *_settings(way, made), *_refused(made.app), *_names(made)]
+    return [
+        *_resources(way, made),
+        *_closed(way, made),
+        *_settings(way, made),
+        *_refused(made.app),
+        *_names(made),
+        *_tags(way, made),
+    ]
 
 
 def _resources(way: Way, made: Expanded) -> Iterator[str]:
@@ -192,3 +200,13 @@ def _names(made: Expanded) -> Iterator[str]:
     """Azure takes one name per resource, and a role only once per scope."""
     ids = Counter(resource["id"].lower() for resource in made.resources)
     yield from (f"{identifier} is made twice" for identifier, count in ids.items() if count > 1)
+
+
+def _tags(way: Way, made: Expanded) -> Iterator[str]:
+    """Policies and bills go by tags, and azd by its own."""
+    expected = {**json.loads(way.variables.get("RESOURCE_TAGS", "{}")), "azd-env-name": way.variables["AZURE_ENV_NAME"]}
+    for resource in made.resources:
+        # Everything that lies somewhere takes tags, but for this one.
+        if "location" in resource and not resource["type"].endswith("/basicPublishingCredentialsPolicies"):
+            wrong = {name for name, value in expected.items() if resource.get("tags", {}).get(name) != value}
+            yield from (f"{_label(resource)} has another tag {name}" for name in wrong)

@@ -39,6 +39,20 @@ MUTANTS = {
         way="one account",
         said="Flex Consumption refuses ftpsState",
     ),
+    "a tag that is left out": Mutant(
+        file="main.bicep",
+        was="union(resourceTags, { 'azd-env-name': environmentName })",
+        becomes="{ 'azd-env-name': environmentName }",
+        way="all at once",
+        said="has another tag cost centre",
+    ),
+    "a tag that takes azd's place": Mutant(
+        file="main.bicep",
+        was="union(resourceTags, { 'azd-env-name': environmentName })",
+        becomes="union({ 'azd-env-name': environmentName }, resourceTags)",
+        way="all at once",
+        said="has another tag azd-env-name",
+    ),
     "a role is missing": Mutant(
         file="app/roles.bicep",
         was="  'Storage Queue Data Contributor': '974c5e8b-45b9-4653-ba55-5f855dd0fb88'\n",

@@ -186,6 +186,7 @@ EVERYTHING = {
     "SIGN_IN_TENANT_ID": "77777777-7777-7777-7777-777777777777",
     "ALERT_EMAIL": "ops@example.com",
     "ACTION_GROUP_ID": ACTION_GROUP,
+    "RESOURCE_TAGS": '{"cost centre":"7","azd-env-name":"x"}',
 }
 
 
@@ -204,7 +205,10 @@ def _in_cloud(cloud: Cloud) -> Way:
 WAYS = {
     "one account": Way(variables=ONE),
     "what is left empty": Way(
-        variables={**dict.fromkeys((n for n in EVERYTHING if n not in {"WEBHOOKS", "WEBHOOK_SECRETS"}), ""), **ONE}
+        variables={
+            **dict.fromkeys((n for n in EVERYTHING if n not in {"WEBHOOKS", "WEBHOOK_SECRETS", "RESOURCE_TAGS"}), ""),
+            **ONE,
+        }
     ),
     "two in two subscriptions": Way(
         variables={**ONE, "BATCH_ACCOUNT_IDS": f"{MINE},{OTHER}"}, accounts=(MINE, OTHER), urls=TWO_URLS
