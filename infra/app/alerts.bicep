@@ -44,6 +44,10 @@ var windows = [
 ]
 var fitting = filter(windows, one => wait > 0 && one.minutes >= 3 * wait)
 var window = first(fitting) ?? last(windows)
+// Two polls of the three, and half of them: an account that was not looked at for so long was taken away and is not
+// blind, nor is one on which the role has only just been assigned.
+var twoPolls = window.minutes * 2 / 3
+var half = window.minutes / 2
 
 // What mends itself says when it has. What somebody has to look at says it once, and again after a while.
 var followed = [
@@ -60,7 +64,7 @@ var followed = [
     name: 'prepwatch-is-blind'
     title: 'Prepwatch can not read a Batch account'
     severity: 1
-    query: '${lines} | where Message startswith "cycle {" | extend said = parse_json(substring(Message, 6)) | summarize readUpTo = max(todatetime(said.readUpTo)) by account = tostring(said.account) | where isnull(readUpTo) or readUpTo < ago(${window.minutes}m)'
+    query: '${lines} | where Message startswith "cycle {" | extend said = parse_json(substring(Message, 6)) | summarize readUpTo = max(todatetime(said.readUpTo)), since = min(TimeGenerated), until = max(TimeGenerated) by account = tostring(said.account) | where until > ago(${twoPolls}m) and (readUpTo < ago(${window.minutes}m) or (isnull(readUpTo) and since < ago(${half}m)))'
     operator: 'GreaterThan'
     threshold: 0
     dimension: 'account'

@@ -26,6 +26,8 @@ POISON = "Message has reached MaxDequeueCount of 5. Moving message to queue 'pre
 LATE = {"name": "late", "format": "slack", "urlSetting": "LATE_URL"}
 TAKEN = {"logic.azure": refusal(202), "slack": refusal(200, b"ok"), "pagerduty": refusal(202)}
 
+DENIED = AccountDeniedError("Forbidden", "No.", status=403)
+
 _NUMBERS = count()
 
 
@@ -42,9 +44,9 @@ def _fails_now(deployment: Deployment, minute: int) -> None:
         deployment.batch.add(a_job(f"job-{next(_NUMBERS)}", created=deployment.clock.now), a_node(preparation=run))
 
 
-def _refuses(error: BatchError, account: str = ACCOUNT) -> Happen:
+def _refuses(error: BatchError, account: str = ACCOUNT, since: int = 5) -> Happen:
     def happen(deployment: Deployment, minute: int) -> None:
-        if minute >= 5:
+        if minute >= since:
             deployment.batches[account].failures["list_jobs"] = error
 
     return happen
@@ -140,7 +142,6 @@ class Trouble:
         return Rows(now=played.now, lines=[*played.lines, *host], runs=played.runs)
 
 
-DENIED = AccountDeniedError("Forbidden", "No.", status=403)
 FIVE_MINUTES = Period(minutes=120, every=5)
 TROUBLES = {
     "all well": Trouble(fires={}),
@@ -155,6 +156,12 @@ TROUBLES = {
     ),
     "Batch does not answer": Trouble(
         fires={"prepwatch-is-blind": {ACCOUNT}}, happen=_refuses(BatchError("NoAnswer", "Timeout.", status=None))
+    ),
+    "the role on a new account takes ten minutes to arrive": Trouble(
+        fires={}, happen=_refuses(DENIED, since=0), period=Period(minutes=12)
+    ),
+    "the role on a new account never arrives": Trouble(
+        fires={"prepwatch-is-blind": {ACCOUNT}}, happen=_refuses(DENIED, since=0), period=Period(minutes=20)
     ),
     "Batch refuses one of two accounts": Trouble(
         fires={"prepwatch-is-blind": {OTHER_ACCOUNT}}, happen=_refuses(DENIED, OTHER_ACCOUNT), accounts=2
@@ -276,3 +283,12 @@ def test_hourly_polling_is_no_false_alarm(rules: Mapping[str, Rule], rules_for: 
     hourly = rules_for("0 0 * * * *")
     assert {name for name, rule in hourly.items() if workspace.fires(rule, rows)} == set()
     assert {name for name, rule in rules.items() if workspace.fires(rule, rows)} == {"prepwatch-has-not-run"}
+
+
+def test_an_account_that_was_taken_away_is_no_false_alarm(rules: Mapping[str, Rule], workspace: Workspace) -> None:
+    """The last lines of an account that is no longer watched, read up to a moment before, tell of no blindness."""
+    rows = Trouble(fires={}).rows()
+    ended, read = (rows.now - timedelta(minutes=minutes) for minutes in (28, 31))
+    last = f'cycle {{"account":"{OTHER_ACCOUNT}","good":true,"readUpTo":"{read.isoformat()}"}}'
+    after = Rows(now=rows.now, lines=[*rows.lines, (ended, last)], runs=rows.runs)
+    assert {rule.name for rule in rules.values() if workspace.fires(rule, after)} == set()
