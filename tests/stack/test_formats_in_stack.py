@@ -40,4 +40,4 @@ def test_2000_nodes_failing_at_once(tmp_path: Path) -> None:
     ((incident, words),) = paged
     assert incident == 1
     assert words.startswith("incident 1 opened, error: Preparation failed in nightly of ")
-    assert "on 2000 of 2000 nodes: BlobNotFound" in words
+    assert "on all 2000 nodes: BlobNotFound" in words

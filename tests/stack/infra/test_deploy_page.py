@@ -66,7 +66,7 @@ CALLED = {
     "Microsoft.Authorization/roleAssignments": ("the app's role on an account", "az role assignment delete"),
     "Microsoft.EventGrid/topics": ("the Event Grid topic", "az eventgrid topic delete"),
     "Microsoft.Insights/actionGroups": ("action group", "az monitor action-group delete"),
-    "Microsoft.Insights/scheduledQueryRules": ("alert rules", "az monitor scheduled-query delete"),
+    "Microsoft.Insights/scheduledQueryRules": ("alert rules", "az resource delete"),
     "Microsoft.KeyVault/vaults/secrets": ("secrets in the vault", "az keyvault secret purge"),
     "Microsoft.Network/privateDnsZones": ("DNS zones", "az network private-dns zone delete"),
     "Microsoft.Network/privateDnsZones/virtualNetworkLinks": ("DNS zones", "az network private-dns link vnet delete"),
