@@ -24,7 +24,6 @@ from shared.digests.message_intervals import (
     message_at,
 )
 from shared.digests.mutes import muted_until
-from shared.messages.notices import Severity
 from shared.state.telling import Pace, Told
 
 
@@ -148,5 +147,5 @@ def worst_job_first(news: News) -> tuple[int, int, int, str]:
     """The order in which jobs stand in a message: by what has happened, how bad it is, and on how many nodes."""
     open_now = news.head.preparation.open if news.head else 0
     still = news.head.stuck if news.head is not None and NewsKind.STUCK in news.kinds else None
-    bad = list(Severity).index(standstill_of(still).severity) if still is not None else 0
+    bad = standstill_of(still).severity.rank if still is not None else 0
     return list(NewsKind).index(news.kind), bad, -(open_now + news.preparation + news.release), news.job_id.lower()

@@ -39,10 +39,15 @@ class Severity(StrEnum):
     INFO = "info"
     GOOD = "good"
 
+    @property
+    def rank(self) -> int:
+        """Its place among the others, the worst first."""
+        return list(Severity).index(self)
+
 
 def worst_of(severities: Iterable[Severity]) -> Severity:
     """The worst of several, at least one."""
-    return min(severities, key=list(Severity).index)
+    return min(severities, key=lambda severity: severity.rank)
 
 
 SIGNS: Mapping[Severity, str] = {

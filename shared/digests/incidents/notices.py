@@ -15,7 +15,7 @@ from shared.digests.job_troubles import ConcernKind
 from shared.digests.short_names import cause_words, of_all, pool_in_heading, short_id, why_in_heading
 from shared.messages.commands import PoolReference, remove_nodes
 from shared.messages.events import Origin, links_of
-from shared.messages.notices import TITLE_BYTES, Notice, PageDetails, Severity
+from shared.messages.notices import TITLE_BYTES, Notice, PageDetails
 from shared.messages.remedies import cause_command, standstill_remedy
 from shared.messages.sentences import account_name, clock_time, counted, to_the_second, waiting
 from shared.redaction import one_line
@@ -77,7 +77,7 @@ def _lead(page: IncidentPage) -> Member:
 
 
 def _worst_first(member: Member) -> tuple[int, int]:
-    return list(Severity).index(member.concern.severity), -member.concern.nodes
+    return member.concern.severity.rank, -member.concern.nodes
 
 
 def _preparation(account: str, members: Sequence[Member], lead: Member) -> str:

@@ -116,7 +116,7 @@ def decide_pages(occasion: Occasion, known: Iterable[KnownToWebhook], open_befor
     if (until := occasion.paused_until) is not None:
         pages, found.wakes = [], [until]
     return PagePlan(
-        pages=tuple(sorted(pages, key=lambda page: (page.ends, list(Severity).index(page.severity), page.name))),
+        pages=tuple(sorted(pages, key=lambda page: (page.ends, page.severity.rank, page.name))),
         pace=replace(occasion.pace, held_since=held_since),
         incidents={name: each for name, each in standing.items() if name in open_before or each.over_since},
         settled=tuple(found.settled),
@@ -278,4 +278,4 @@ def _of_earlier(account: str, told: Told, now: datetime) -> Incident:
 
 
 def _worst_first(member: Member) -> tuple[int, str, str]:
-    return list(Severity).index(member.concern.severity), member.concern.name, member.job_id.lower()
+    return member.concern.severity.rank, member.concern.name, member.job_id.lower()

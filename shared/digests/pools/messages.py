@@ -79,7 +79,7 @@ def pages_of(
         # Of what several pools share the last one is the end.
         if len(news) == members and key not in by_incident:
             pages.append(_page(webhook.name, key, news, told, now))
-    return sorted(pages, key=lambda page: (page.ends, list(Severity).index(page.severity), page.incident))
+    return sorted(pages, key=lambda page: (page.ends, page.severity.rank, page.incident))
 
 
 def news_of_pools(webhook: str, news: Iterable[PoolNews]) -> dict[str, datetime]:
