@@ -25,6 +25,11 @@ def is_to_come(noted: datetime, now: datetime) -> bool:
     return noted > now + CLOCKS_DIFFER
 
 
+def unless_to_come(noted: datetime | None, now: datetime) -> datetime | None:
+    """A moment that was noted as past; None without one, and for one that lies ahead."""
+    return None if noted is None or is_to_come(noted, now) else noted
+
+
 def is_believable(ended: datetime, now: datetime) -> bool:
     """Whether something on a node may have ended then; what lies further ahead was noted by a wrong clock."""
     return ended <= now + NODES_DIFFER

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from shared.delivery.answer_rules import wait_before
 from shared.digests.mutes import Mute
-from shared.moments import is_to_come
+from shared.moments import is_to_come, unless_to_come
 from shared.state.telling import Pace, Told
 from shared.webhook import Webhook
 
@@ -105,8 +105,8 @@ def is_refused(told: Told, generation: int, recovered_at: datetime | None, now: 
 
 def believable_pace(pace: Pace, now: datetime) -> Pace:
     """The pace without moments that are still to come."""
-    sent_at = pace.sent_at if pace.sent_at is not None and not is_to_come(pace.sent_at, now) else None
-    return replace(pace, held_since=min(pace.held_since, now) if pace.held_since else None, sent_at=sent_at)
+    held_since = min(pace.held_since, now) if pace.held_since else None
+    return replace(pace, held_since=held_since, sent_at=unless_to_come(pace.sent_at, now))
 
 
 def message_at(pace: Pace, wanted_at: datetime, *, first: bool, little: bool = False) -> datetime:

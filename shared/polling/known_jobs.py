@@ -20,7 +20,7 @@ from shared.ledger.ledger import Ledger
 from shared.ledger.transaction import Pending
 from shared.messages.events import Origin
 from shared.messages.format_table import format_of
-from shared.moments import is_to_come
+from shared.moments import is_to_come, unless_to_come
 from shared.patterns import IdPatterns
 from shared.polling.cycle_rules import Choice, KnownJob, is_tracked
 from shared.polling.job_rules import (
@@ -224,11 +224,11 @@ def believable_head(head: JobHead, first_sight: timedelta, now: datetime) -> Job
 
     What fails from now on is news, what was said or seen to come was never said.
     """
-    missing, news_from = head.missing_since, head.announce_from
+    news_from = head.announce_from
     return replace(
         head,
         announce_from=now - first_sight if news_from is not None and is_to_come(news_from, now) else news_from,
-        missing_since=None if missing is None or is_to_come(missing, now) else missing,
+        missing_since=unless_to_come(head.missing_since, now),
         stuck=None if head.stuck is None else believable_standstill(head.stuck, now),
     )
 

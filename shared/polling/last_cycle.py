@@ -15,7 +15,7 @@ from shared.journal import write_line
 from shared.ledger.ledger import Ledger
 from shared.ledger.transaction import Pending, Written
 from shared.messages.events import Event
-from shared.moments import CLOCKS_DIFFER, is_to_come
+from shared.moments import CLOCKS_DIFFER, is_to_come, unless_to_come
 from shared.nudges.turns import OvertakenError, Turn, Turns
 from shared.polling.cycle_rules import LONGEST_PATIENCE
 from shared.polling.job_listing import LISTING_OVERLAP
@@ -97,14 +97,14 @@ def believable_cycle(cycle: Cycle, now: datetime) -> Cycle:
         # What is asked for now was asked for later than that.
         started_at=_past(cycle.started_at, now, now - CLOCKS_DIFFER),
         finished_at=_past(cycle.finished_at, now, now),
-        read_up_to=_past(cycle.read_up_to, now, now) if cycle.read_up_to else None,
+        read_up_to=_by_now(cycle.read_up_to, now),
         listed_from=_past(cycle.listed_from, now, now - LISTING_OVERLAP) if cycle.listed_from else None,
         not_before=_kept(cycle.not_before, now + LONGEST_PATIENCE),
         waiting={job: _past(since, now, now) for job, since in cycle.waiting.items()},
-        waiting_unnamed_since=_past(cycle.waiting_unnamed_since, now, now) if cycle.waiting_unnamed_since else None,
-        pools_error_since=_past(cycle.pools_error_since, now, now) if cycle.pools_error_since else None,
-        unanswered_since=_past(cycle.unanswered_since, now, now) if cycle.unanswered_since else None,
-        denied_since=_past(cycle.denied_since, now, now) if cycle.denied_since else None,
+        waiting_unnamed_since=_by_now(cycle.waiting_unnamed_since, now),
+        pools_error_since=_by_now(cycle.pools_error_since, now),
+        unanswered_since=_by_now(cycle.unanswered_since, now),
+        denied_since=_by_now(cycle.denied_since, now),
         recurrence=_believed(cycle.recurrence, now),
         pools={key: _believed_pool(memory, now) for key, memory in cycle.pools.items()},
         unseen_pools={key: one for key, one in cycle.unseen_pools.items() if not is_to_come(one.unseen_since, now)},
@@ -112,24 +112,17 @@ def believable_cycle(cycle: Cycle, now: datetime) -> Cycle:
 
 
 def _believed(held: Recurrence, now: datetime) -> Recurrence:
-    well_since = _past(held.well_since, now, now) if held.well_since else None
-    return replace(held, well_since=well_since, ended_at=_past(held.ended_at, now, now) if held.ended_at else None)
+    return replace(held, well_since=_by_now(held.well_since, now), ended_at=_by_now(held.ended_at, now))
 
 
 def _believed_pool(memory: PoolMemory, now: datetime) -> PoolMemory:
     """What is remembered of a pool; what was listed in time to come is listed again."""
-    none_able, gone, listed, searched = (
-        memory.none_able_since,
-        memory.gone_since,
-        memory.listed_at,
-        memory.searched_at,
-    )
     return replace(
         memory,
-        none_able_since=_past(none_able, now, now) if none_able else None,
-        gone_since=_past(gone, now, now) if gone else None,
-        listed_at=None if listed is None or is_to_come(listed, now) else listed,
-        searched_at=None if searched is None or is_to_come(searched, now) else searched,
+        none_able_since=_by_now(memory.none_able_since, now),
+        gone_since=_by_now(memory.gone_since, now),
+        listed_at=unless_to_come(memory.listed_at, now),
+        searched_at=unless_to_come(memory.searched_at, now),
     )
 
 
@@ -137,6 +130,10 @@ def _past(noted: datetime, now: datetime, instead: datetime) -> datetime:
     return instead if is_to_come(noted, now) else noted
 
 
+def _by_now(noted: datetime | None, now: datetime) -> datetime | None:
+    return None if noted is None else _past(noted, now, now)
+
+
 def _kept(not_before: datetime | None, latest: datetime) -> datetime | None:
     """When Batch may be asked again; None for a moment that is later than anybody waits."""
-    return None if not_before is None or is_to_come(not_before, latest) else not_before
+    return unless_to_come(not_before, latest)

@@ -14,7 +14,7 @@ from shared.batch.causes import cause_of, cause_of_error
 from shared.batch.pool_model import ComputeNode
 from shared.changes.leaving import MISSING_FOR
 from shared.messages.ids import node_occurrence_id
-from shared.moments import as_utc, is_to_come
+from shared.moments import as_utc, unless_to_come
 from shared.pools.states import ABLE, AWAY, UNABLE, classes_of
 from shared.pools.unable import LASTING, Unable, UnableReason, unable_of
 from shared.state.pools import REMEMBERED_FOR, NodeChange, NodeEnd, PoolMemory, PoolRecord, UnableNode
@@ -188,8 +188,7 @@ def not_listed(memory: PoolMemory, record: PoolRecord | None) -> PoolMemory:
 
 def _missing_since(known: UnableNode, now: datetime) -> datetime | None:
     """When a listing first left the node out; None where a clock that has jumped back since noted that."""
-    since = known.missing_since
-    return None if since is None or is_to_come(since, now) else since
+    return unless_to_come(known.missing_since, now)
 
 
 def _end_of(known: UnableNode, *, is_able: bool, lacks: bool, now: datetime) -> NodeEnd | None:

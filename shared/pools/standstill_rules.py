@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from shared.batch.model import TaskCounts
 from shared.batch.pool_model import ComputeNode, Pool
-from shared.moments import is_to_come
+from shared.moments import unless_to_come
 from shared.pools.no_able_nodes import cause_in_pool, is_resizing, why_empty
 from shared.pools.preparations import Preparations
 from shared.pools.states import BEGINNING, START_TASK_FAILED, NodeClasses, classes_of
@@ -74,7 +74,7 @@ def believable_standstill(standstill: Standstill, now: datetime) -> Standstill:
     What was told keeps its beginning, which names its event.
     """
     since, looked, still, free, confirmed_at = (
-        moment if moment is None or not is_to_come(moment, now) else None
+        unless_to_come(moment, now)
         for moment in (
             standstill.since,
             standstill.looked_at,
