@@ -7,9 +7,8 @@ import pytest
 
 from shared.adapters.http_transport import HttpTransport
 from shared.adapters.sockets import TransportError
-from shared.adapters.webhook_sender import WebhookSender
+from shared.adapters.webhook_sender import DEADLINE, WebhookSender
 from shared.webhook import SendFailure, WebhookRequest
-from tests.adapters.webhook_receivers.conftest import DEADLINE
 from tests.support.receivers import FakeResolve, Receiver, answer, header_of, says
 
 
